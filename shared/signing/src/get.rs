@@ -1,0 +1,50 @@
+//! What is signed of a GET, which has no body (protocol §2, an open point).
+
+use std::str::FromStr;
+
+/// The reading of protocol §2 for a GET: a setting, until Tiki has said which.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GetSigning {
+    /// Path and query after the base URL, as on Tini App's page: `/transaction?tiki_transaction_id=…`.
+    #[default]
+    RelativePath,
+    /// Path and query from the host's root: `/miniapp/tikivip/transaction?tiki_transaction_id=…`.
+    FullPath,
+    /// Nothing.
+    EmptyBody,
+    /// The two characters `{}`.
+    EmptyObject,
+}
+
+impl GetSigning {
+    /// The text to sign for a URL made of the path of a base (`/miniapp/tikivip`, no slash at its end) and
+    /// what follows it (`/transaction?…`).
+    #[must_use]
+    pub fn message(self, base_path: &str, relative: &str) -> String {
+        match self {
+            Self::RelativePath => relative.to_owned(),
+            Self::FullPath => format!("{base_path}{relative}"),
+            Self::EmptyBody => String::new(),
+            Self::EmptyObject => "{}".to_owned(),
+        }
+    }
+}
+
+/// Not one of the four settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be relative_path, full_path, empty_body or empty_object")]
+pub struct UnknownGetSigning;
+
+impl FromStr for GetSigning {
+    type Err = UnknownGetSigning;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "relative_path" => Ok(Self::RelativePath),
+            "full_path" => Ok(Self::FullPath),
+            "empty_body" => Ok(Self::EmptyBody),
+            "empty_object" => Ok(Self::EmptyObject),
+            _ => Err(UnknownGetSigning),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Secrets and who holds them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+/// A shared secret. Its `Debug` shows nothing, so that no log can.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ClientSecret(Arc<str>);
+
+impl ClientSecret {
+    /// Takes the secret's text as it was handed over; its bytes are the HMAC key.
+    #[must_use]
+    pub fn new(secret: impl Into<Arc<str>>) -> Self {
+        Self(secret.into())
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Debug for ClientSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientSecret(redacted)")
+    }
+}
+
+/// The client id of a conversation and the secrets that are valid for it now.
+///
+/// Signing uses the current secret; verification accepts the previous one too, so that a rotation
+/// refuses no call in flight (protocol §2, rotation).
+#[derive(Clone, Debug)]
+pub struct Keyring {
+    pub(crate) client_id: Arc<str>,
+    pub(crate) current: ClientSecret,
+    pub(crate) previous: Option<ClientSecret>,
+}
+
+impl Keyring {
+    /// A keyring with a current secret alone.
+    #[must_use]
+    pub fn new(client_id: impl Into<Arc<str>>, current: ClientSecret) -> Self {
+        Self {
+            client_id: client_id.into(),
+            current,
+            previous: None,
+        }
+    }
+
+    /// The same keyring, which also accepts what `previous` has signed.
+    #[must_use]
+    pub fn accepting(mut self, previous: Option<ClientSecret>) -> Self {
+        self.previous = previous;
+        self
+    }
+
+    /// The client id that goes on the wire.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        &self.client_id
+    }
+}
+
+/// Where the keys of a conversation come from; asked for every message, so an implementation caches.
+#[async_trait]
+pub trait KeyProvider: Send + Sync {
+    /// The keys as last known.
+    async fn keys(&self) -> Result<Keyring, KeyError>;
+
+    /// The keys after going back to their source: for a refused signature, which a rotation explains.
+    /// An implementation bounds how often it really goes, since anybody can send a bad signature.
+    async fn reload(&self) -> Result<Keyring, KeyError>;
+}
+
+/// The keys could not be had.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read secret {secret_id}")]
+pub struct KeyError {
+    /// Which secret, by its name or ARN; never its value.
+    pub secret_id: String,
+    /// What went wrong.
+    #[source]
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}

@@ -1,0 +1,30 @@
+//! Signs and verifies messages by Tiki's rule (protocol §2), and makes the tokens of payment links.
+//!
+//! Pure: no I/O, no clock, no configuration. One rule serves four conversations (Tiki calls us, we call
+//! Tiki, the partner's core calls us, we call the core); they differ only in header names and secrets.
+//!
+//! ```
+//! use signing::{ClientSecret, Keyring, SignatureHeaders, Window};
+//!
+//! let keys = Keyring::new("client", ClientSecret::new("secret"));
+//! let signed = keys.sign(1_620_621_619_569, br#"{"id":123}"#);
+//! let headers = SignatureHeaders {
+//!     timestamp: Some(&signed.timestamp),
+//!     client_id: Some(&signed.client_id),
+//!     signature: Some(&signed.signature),
+//! };
+//! let verified = keys.verify(&headers, br#"{"id":123}"#, 1_620_621_620_000, Window::default());
+//! assert_eq!(verified.unwrap().body(), br#"{"id":123}"#);
+//! ```
+
+mod get;
+mod key;
+mod link;
+mod message;
+mod verify;
+
+pub use get::{GetSigning, UnknownGetSigning};
+pub use key::{ClientSecret, KeyError, KeyProvider, Keyring};
+pub use link::{LinkRefusal, PaymentLink};
+pub use message::Signed;
+pub use verify::{KeyUsed, SignatureHeaders, SignatureRefusal, Verified, Window};

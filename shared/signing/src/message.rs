@@ -1,0 +1,53 @@
+//! The rule itself: what is signed, and how (protocol §2).
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::{ClientSecret, Keyring};
+
+/// A signed message: the values of its three headers.
+///
+/// Not kept and sent again: each try is signed anew, with a fresh timestamp (protocol §2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// Unix time in milliseconds, as text.
+    pub timestamp: String,
+    /// The client id.
+    pub client_id: String,
+    /// Lowercase hex of the HMAC-SHA256.
+    pub signature: String,
+}
+
+impl Keyring {
+    /// Signs the exact bytes that will be sent, with the current secret.
+    #[must_use]
+    pub fn sign(&self, now_ms: i64, body: &[u8]) -> Signed {
+        let timestamp = now_ms.to_string();
+        let mac = mac(&self.current, &timestamp, &self.client_id, body);
+        Signed {
+            signature: hex::encode(mac.finalize().into_bytes()),
+            client_id: self.client_id.to_string(),
+            timestamp,
+        }
+    }
+}
+
+/// `HMAC(secret, base64url(timestamp "." client_id "." body))`, still open for a constant-time comparison.
+pub(crate) fn mac(
+    secret: &ClientSecret,
+    timestamp: &str,
+    client_id: &str,
+    body: &[u8],
+) -> Hmac<Sha256> {
+    let payload = [timestamp.as_bytes(), b".", client_id.as_bytes(), b".", body].concat();
+    let mut mac = keyed(secret);
+    mac.update(URL_SAFE_NO_PAD.encode(payload).as_bytes());
+    mac
+}
+
+#[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
+pub(crate) fn keyed(secret: &ClientSecret) -> Hmac<Sha256> {
+    Hmac::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length")
+}

@@ -1,0 +1,167 @@
+//! Verification: the only way to a [`Verified`] body (protocol §2).
+
+use hmac::Mac;
+
+use crate::{ClientSecret, Keyring, message};
+
+/// The three headers as received; `None` where one is missing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SignatureHeaders<'h> {
+    /// `X-Tikivip-Timestamp`: Unix time in milliseconds.
+    pub timestamp: Option<&'h str>,
+    /// `X-Tikivip-Client-Id`.
+    pub client_id: Option<&'h str>,
+    /// `X-Tikivip-Signature`: 64 hex digits.
+    pub signature: Option<&'h str>,
+}
+
+/// How far a timestamp may lie from our clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Milliseconds a message may be old; five minutes by protocol §2.
+    pub max_age_ms: i64,
+    /// Milliseconds it may be ahead, for a sender whose clock runs fast; one minute.
+    pub max_ahead_ms: i64,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self {
+            max_age_ms: 5 * 60 * 1000,
+            max_ahead_ms: 60 * 1000,
+        }
+    }
+}
+
+/// Which of the two accepted secrets a message was signed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyUsed {
+    /// `AWSCURRENT`.
+    Current,
+    /// `AWSPREVIOUS`: the sender has not taken up the rotation yet.
+    Previous,
+}
+
+/// Bytes that the holder of the secret has signed, recently. There is no other way to make one.
+#[derive(Clone, Copy, Debug)]
+pub struct Verified<'b> {
+    body: &'b [u8],
+    key: KeyUsed,
+}
+
+impl<'b> Verified<'b> {
+    /// The exact bytes that were signed.
+    #[must_use]
+    pub fn body(&self) -> &'b [u8] {
+        self.body
+    }
+
+    /// The secret that signed them.
+    #[must_use]
+    pub fn key(&self) -> KeyUsed {
+        self.key
+    }
+}
+
+/// Why a message is not accepted. The texts name headers, never values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureRefusal {
+    /// A header is not there.
+    #[error("the {0} header is missing")]
+    Missing(&'static str),
+    /// A header is there but is not of its form.
+    #[error("the {0} header is malformed")]
+    Malformed(&'static str),
+    /// Another client id than the one agreed.
+    #[error("the client id is not known")]
+    UnknownClient,
+    /// No accepted secret gives this signature.
+    #[error("the signature does not match")]
+    Mismatch,
+    /// Rightly signed, but outside the window of time.
+    #[error("the timestamp is outside the accepted window")]
+    Stale,
+}
+
+impl Keyring {
+    /// Verifies the exact bytes received.
+    pub fn verify<'b>(
+        &self,
+        headers: &SignatureHeaders<'_>,
+        body: &'b [u8],
+        now_ms: i64,
+        window: Window,
+    ) -> Result<Verified<'b>, SignatureRefusal> {
+        self.verify_any(headers, [body], now_ms, window)
+    }
+
+    /// Verifies a message of which the sender may have signed any one of `readings`: a GET, whose signed
+    /// text protocol §2 leaves open. The caller bounds their number.
+    pub fn verify_any<'b>(
+        &self,
+        headers: &SignatureHeaders<'_>,
+        readings: impl IntoIterator<Item = &'b [u8]>,
+        now_ms: i64,
+        window: Window,
+    ) -> Result<Verified<'b>, SignatureRefusal> {
+        let timestamp = present(headers.timestamp, "timestamp")?;
+        let client_id = present(headers.client_id, "client id")?;
+        let signature = present(headers.signature, "signature")?;
+
+        let sent_ms = parse_timestamp(timestamp)?;
+        let signature = parse_signature(signature)?;
+        if client_id != self.client_id() {
+            return Err(SignatureRefusal::UnknownClient);
+        }
+
+        let matches = |secret: &ClientSecret, body: &[u8]| {
+            message::mac(secret, timestamp, client_id, body)
+                .verify_slice(&signature)
+                .is_ok()
+        };
+        let verified = readings
+            .into_iter()
+            .find_map(|body| {
+                if matches(&self.current, body) {
+                    return Some((body, KeyUsed::Current));
+                }
+                let previous = self.previous.as_ref()?;
+                matches(previous, body).then_some((body, KeyUsed::Previous))
+            })
+            .map(|(body, key)| Verified { body, key })
+            .ok_or(SignatureRefusal::Mismatch)?;
+
+        // After the signature: only who holds the secret learns what our clock says.
+        within(window, sent_ms, now_ms)?;
+        Ok(verified)
+    }
+}
+
+fn present<'h>(header: Option<&'h str>, name: &'static str) -> Result<&'h str, SignatureRefusal> {
+    header.ok_or(SignatureRefusal::Missing(name))
+}
+
+/// Digits alone: what was signed is this text, so a second spelling of the same number is another message.
+fn parse_timestamp(text: &str) -> Result<i64, SignatureRefusal> {
+    let malformed = SignatureRefusal::Malformed("timestamp");
+    if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(malformed);
+    }
+    text.parse().map_err(|_| malformed)
+}
+
+fn parse_signature(text: &str) -> Result<[u8; 32], SignatureRefusal> {
+    let mut bytes = [0; 32];
+    hex::decode_to_slice(text, &mut bytes).map_err(|_| SignatureRefusal::Malformed("signature"))?;
+    Ok(bytes)
+}
+
+fn within(window: Window, sent_ms: i64, now_ms: i64) -> Result<(), SignatureRefusal> {
+    let oldest = now_ms.saturating_sub(window.max_age_ms);
+    let newest = now_ms.saturating_add(window.max_ahead_ms);
+    if (oldest..=newest).contains(&sent_ms) {
+        Ok(())
+    } else {
+        Err(SignatureRefusal::Stale)
+    }
+}
