@@ -1,1 +1,49 @@
+//! The transaction as a state machine: what may happen to a payment, and what is then owed to whom.
+//!
+//! Pure: no I/O, no clock, no randomness. A command takes the [`Transaction`] as it was read and the time,
+//! and gives back a [`Change`] to be written in one piece, or says that nothing is to be written, or a
+//! [`Refusal`]. What is still owed to the outside (an IPN to Tiki, a refund at the core) is part of the
+//! transaction, so it changes together with the state that causes it: the transaction is its own outbox.
+//!
+//! | room | what is decided there |
+//! |---|---|
+//! | [`create`](Transaction::create) | a new transaction, and what counts as a repeat |
+//! | `payment` | results from the core, late payments, expiry |
+//! | `refund` | reservations, outcomes, reversals; one balance for all |
+//! | `ipn` | the decision tables of protocol §3 and §4 |
 
+// Money is counted here: no sum may wrap, in no build.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
+mod change;
+mod create;
+mod ids;
+mod ipn;
+mod money;
+mod payment;
+mod refund;
+mod refusal;
+mod schedule;
+mod time;
+mod transaction;
+
+pub use change::{Alarm, Change, Wakes};
+pub use create::{AmountLimits, Created};
+pub use ids::{
+    BadId, BadText, BankingMethod, ClientId, Label, RailReference, Reason, RefundId, RequestId,
+    Text, TikiTransactionId, TransactionId,
+};
+pub use ipn::{
+    Decision, DisputeGround, IpnAnswer, IpnLease, IpnRefusal, LookUpAnswer, ReversalGround,
+    after_ipn, after_look_up,
+};
+pub use money::{BadAmount, Vnd};
+pub use payment::{PaidDetails, PaymentReport, PaymentResult, RailPayment};
+pub use refund::{MAX_TIKI_REFUNDS, RailRefund, RefundCommand, Reservation};
+pub use refusal::Refusal;
+pub use schedule::{IPN_BUDGET, IPN_LEASE, LOOK_UP_FROM_FAILURE, RAIL_LEASE};
+pub use time::{BadTimestamp, Clock, Timestamp};
+pub use transaction::{
+    Due, Failure, FailureCause, Inconsistent, Ipn, Order, Origin, Payment, PaymentState, Refund,
+    RefundState, Snapshot, Status, Transaction,
+};

@@ -1,0 +1,112 @@
+//! What a command gives back: a change to be written in one piece.
+
+use crate::{DisputeGround, Origin, Transaction};
+
+/// A decided change. It has happened only once the store has written it, on condition of the version that
+/// was read; then [`Change::alarm`] is worth telling.
+#[must_use = "a change has not happened until the store has committed it"]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    expected_version: u64,
+    after: Transaction,
+    wakes: Wakes,
+    alarm: Option<Alarm>,
+}
+
+/// Which workers the change has newly given something to do, at once. The stream's filter goes by it, so
+/// that a worker's own writes do not wake it again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wakes {
+    /// A result is newly to be reported.
+    pub ipn: bool,
+    /// A refund is newly to be asked of the core.
+    pub rail: bool,
+}
+
+/// Something that a person must act on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alarm {
+    /// Tiki could not be told of a payment, within the whole schedule.
+    IpnExhausted,
+    /// Tiki could not be told of a failure; no money is at stake.
+    FailureNotReported,
+    /// Tiki refuses our signature: wrong key, or wrong clock.
+    IpnUnauthorized,
+    /// Tiki's word and ours differ.
+    Disputed(DisputeGround),
+    /// The core refuses to give money back that is not Tiki's to keep.
+    SystemRefundRejected,
+    /// The core says that another amount was paid than was asked for.
+    PaidAmountDiffers,
+}
+
+impl Alarm {
+    /// The alarm's name in logs and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::IpnExhausted => "ipn_exhausted",
+            Self::FailureNotReported => "failure_not_reported",
+            Self::IpnUnauthorized => "ipn_unauthorized",
+            Self::Disputed(ground) => ground.as_str(),
+            Self::SystemRefundRejected => "system_refund_rejected",
+            Self::PaidAmountDiffers => "paid_amount_differs",
+        }
+    }
+}
+
+impl Change {
+    pub(crate) fn new(expected_version: u64, after: Transaction, wakes: Wakes) -> Self {
+        Self {
+            expected_version,
+            after,
+            wakes,
+            alarm: None,
+        }
+    }
+
+    pub(crate) fn with_alarm(mut self, alarm: Option<Alarm>) -> Self {
+        self.alarm = alarm;
+        self
+    }
+
+    /// The version that must still be stored.
+    #[must_use]
+    pub fn expected_version(&self) -> u64 {
+        self.expected_version
+    }
+
+    /// The transaction as it will be.
+    #[must_use]
+    pub fn transaction(&self) -> &Transaction {
+        &self.after
+    }
+
+    /// The transaction as it is, for the store once it has written it.
+    #[must_use]
+    pub fn into_transaction(self) -> Transaction {
+        self.after
+    }
+
+    /// Who is to be woken.
+    #[must_use]
+    pub fn wakes(&self) -> Wakes {
+        self.wakes
+    }
+
+    /// What a person must be told once it is written.
+    #[must_use]
+    pub fn alarm(&self) -> Option<Alarm> {
+        self.alarm
+    }
+}
+
+impl Origin {
+    /// Whether the refund is of our own making, so that nobody but an operator can act when it is refused.
+    pub(crate) fn is_ours(&self) -> bool {
+        match self {
+            Self::Tiki { .. } => false,
+            Self::Reversal | Self::LatePayment => true,
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! A new transaction, and what counts as a repeat of it (design §4, §6).
+
+use std::time::Duration;
+
+use crate::{
+    ClientId, Due, Ipn, Order, PaymentState, Refusal, Snapshot, TikiTransactionId, Timestamp,
+    Transaction, TransactionId, Vnd,
+};
+
+/// The smallest and largest payment that the partner takes. Refunds are not bound by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AmountLimits {
+    /// Smallest payment, in VND.
+    pub min: Vnd,
+    /// Largest payment, in VND.
+    pub max: Vnd,
+}
+
+/// A transaction that is to be put where none is yet.
+#[must_use = "a transaction does not exist until the store has created it"]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Created(Transaction);
+
+impl Created {
+    /// The transaction as it will be.
+    #[must_use]
+    pub fn transaction(&self) -> &Transaction {
+        &self.0
+    }
+}
+
+impl Transaction {
+    /// A new transaction, pending until the core reports a result; after `expiry_grace` past its expiry the
+    /// core is asked.
+    pub fn create(
+        client_id: &ClientId,
+        tiki_id: &TikiTransactionId,
+        order: Order,
+        limits: AmountLimits,
+        expiry_grace: Duration,
+        now: Timestamp,
+    ) -> Result<Created, Refusal> {
+        if order.amount < limits.min || order.amount > limits.max {
+            return Err(Refusal::InvalidAmount {
+                field: "transaction_amount",
+                problem: format!("must be from {} to {} VND", limits.min, limits.max),
+            });
+        }
+        let expires_at = now.after(Duration::from_secs(order.expires_in_s.into()));
+        Ok(Created(Self::new(Snapshot {
+            id: TransactionId::derive(client_id, tiki_id),
+            tiki_id: tiki_id.clone(),
+            client_id: client_id.clone(),
+            order,
+            created_at: now,
+            expires_at,
+            updated_at: now,
+            payment: PaymentState::Pending {
+                expiry_check: Due {
+                    due_at: expires_at.after(expiry_grace),
+                    attempts: 0,
+                },
+            },
+            refunds: Vec::new(),
+            ipn: Ipn::None,
+            version: 1,
+        })))
+    }
+
+    /// Whether a create request that found this transaction in place is a repeat of the one that made it.
+    pub fn repeated_by(&self, order: &Order) -> Result<(), Refusal> {
+        if self.order == *order {
+            Ok(())
+        } else {
+            Err(Refusal::IdReused)
+        }
+    }
+
+    /// Whether this transaction is the one that was asked for: created under this client id, and of Tiki's
+    /// id if that was given too.
+    pub fn belongs_to(
+        &self,
+        client_id: &ClientId,
+        tiki_id: Option<&TikiTransactionId>,
+    ) -> Result<(), Refusal> {
+        if self.client_id != *client_id {
+            return Err(Refusal::NotOfThisPartner);
+        }
+        if tiki_id.is_some_and(|tiki_id| *tiki_id != self.tiki_id) {
+            return Err(Refusal::IdsDisagree);
+        }
+        Ok(())
+    }
+}

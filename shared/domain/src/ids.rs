@@ -1,0 +1,246 @@
+//! Names of things, each its own type, so that two cannot be mixed up.
+
+use std::fmt;
+use std::str::FromStr;
+
+use uuid::Uuid;
+
+/// Not an id by protocol §8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be 1 to 64 of the characters A-Z a-z 0-9 . _ -")]
+pub struct BadId;
+
+/// A text is empty or too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must have 1 to {max} characters")]
+pub struct BadText {
+    /// The most characters that are allowed.
+    pub max: usize,
+}
+
+/// Tiki's id of a transaction: 1 to 64 of `[A-Za-z0-9._-]` (protocol §8).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TikiTransactionId(String);
+
+impl FromStr for TikiTransactionId {
+    type Err = BadId;
+
+    fn from_str(text: &str) -> Result<Self, BadId> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+        if (1..=64).contains(&text.len()) && text.bytes().all(allowed) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(BadId)
+        }
+    }
+}
+
+impl TikiTransactionId {
+    /// The id as Tiki wrote it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TikiTransactionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Our id of a transaction: the `UUIDv5` of client id and Tiki's id, so that both ids lead to one key and
+/// creating twice is naturally the same item (design §4).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TransactionId(Uuid);
+
+impl TransactionId {
+    /// The id of Tiki's transaction under a client id: a client id is a UUID (protocol §1) and so the
+    /// namespace; one that is not is made into one first.
+    #[must_use]
+    pub fn derive(client: &ClientId, tiki_id: &TikiTransactionId) -> Self {
+        let client = client.as_str();
+        let namespace = Uuid::try_parse(client)
+            .unwrap_or_else(|_| Uuid::new_v5(&Uuid::NAMESPACE_OID, client.as_bytes()));
+        Self(Uuid::new_v5(&namespace, tiki_id.as_str().as_bytes()))
+    }
+
+    /// The id as 16 bytes, for a payment link.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0.into_bytes()
+    }
+
+    /// The id from the bytes of a payment link.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+
+    /// One of `shards` numbers, the same for ever for this id: spreads an index over partitions.
+    #[must_use]
+    pub fn shard(self, shards: u8) -> u8 {
+        let [.., last] = self.to_bytes();
+        last.checked_rem(shards).unwrap_or(0)
+    }
+}
+
+impl FromStr for TransactionId {
+    type Err = BadId;
+
+    fn from_str(text: &str) -> Result<Self, BadId> {
+        Uuid::try_parse(text).map(Self).map_err(|_| BadId)
+    }
+}
+
+impl fmt::Display for TransactionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+impl fmt::Debug for TransactionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TransactionId({self})")
+    }
+}
+
+/// The id of a refund, ours, which the core sees as the idempotency key: derived from the transaction and
+/// the refund's cause, so that the same cause can never become two refunds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RefundId(Uuid);
+
+impl RefundId {
+    pub(crate) fn derive(transaction: TransactionId, cause: &str) -> Self {
+        Self(Uuid::new_v5(&transaction.0, cause.as_bytes()))
+    }
+}
+
+impl FromStr for RefundId {
+    type Err = BadId;
+
+    fn from_str(text: &str) -> Result<Self, BadId> {
+        Uuid::try_parse(text).map(Self).map_err(|_| BadId)
+    }
+}
+
+impl fmt::Display for RefundId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+/// A text of 1 to `MAX` characters from outside; what it says is not our business.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Text<const MAX: usize>(String);
+
+impl<const MAX: usize> Text<MAX> {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The text's first `MAX` characters, or `None` if there is none: for an explanation from outside that
+    /// must not stop the work it explains.
+    #[must_use]
+    pub fn truncated(text: &str) -> Option<Self> {
+        let text: String = text.chars().take(MAX).collect();
+        (!text.is_empty()).then_some(Self(text))
+    }
+}
+
+impl<const MAX: usize> FromStr for Text<MAX> {
+    type Err = BadText;
+
+    fn from_str(text: &str) -> Result<Self, BadText> {
+        // A character has at most four bytes: no count of a text that is too long anyway.
+        let fits = text.len() <= MAX.saturating_mul(4) && text.chars().count() <= MAX;
+        if fits && !text.is_empty() {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(BadText { max: MAX })
+        }
+    }
+}
+
+impl<const MAX: usize> fmt::Display for Text<MAX> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The client id that Tiki gave the partner (protocol §1).
+pub type ClientId = Text<128>;
+/// An id or code of Tiki's that we only keep: a webview's `request_id`, an `identify_code`, an `order_code`.
+pub type Label = Text<128>;
+/// The idempotency key of a refund (protocol §5).
+pub type RequestId = Text<128>;
+/// Why, in somebody's words: a description, the reason of a refund or of a failure.
+pub type Reason = Text<255>;
+/// How the customer paid, a code that the partner publishes to Tiki (protocol §3).
+pub type BankingMethod = Text<64>;
+/// The core's own reference of a payment.
+pub type RailReference = Text<128>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tiki_id_has_one_to_64_plain_characters() {
+        let longest = "a".repeat(64);
+        for good in [
+            "221115TIKIVIP-235784371-1668488254",
+            "a",
+            "A.b_c-9",
+            &longest,
+        ] {
+            assert_eq!(good.parse::<TikiTransactionId>().unwrap().as_str(), good);
+        }
+        let too_long = "a".repeat(65);
+        for bad in ["", " ", "a b", "a/b", "a\n", "đ", "a%20", &too_long] {
+            assert_eq!(bad.parse::<TikiTransactionId>(), Err(BadId), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_derived_from_client_and_tiki_id_and_nothing_else() {
+        let id = |client: &str, tiki: &str| {
+            TransactionId::derive(&client.parse().unwrap(), &tiki.parse().unwrap())
+        };
+        assert_eq!(id("c", "t"), id("c", "t"));
+        assert_ne!(id("c", "t"), id("d", "t"));
+        assert_ne!(id("c", "t"), id("c", "u"));
+        // Kept for ever: another value would lose every transaction there is.
+        for (client, expected) in [
+            (
+                "7f1d3c1e-6b1f-4a52-9a35-0d6a1f0a2b7c",
+                "9e87ce51-4647-5d79-9155-19ee50d4d84e",
+            ),
+            ("client", "f028f531-946c-5713-ae98-b0eed61f4163"),
+        ] {
+            let found = id(client, "221115TIKIVIP-235784371-1668488254");
+            assert_eq!(found.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn shards_are_bounded() {
+        for last in 0..=255 {
+            let mut bytes = [0; 16];
+            bytes[15] = last;
+            assert!(TransactionId::from_bytes(bytes).shard(16) < 16);
+        }
+        assert_eq!(TransactionId::from_bytes([1; 16]).shard(0), 0);
+    }
+
+    #[test]
+    fn a_text_is_counted_in_characters() {
+        assert!("đđđ".parse::<Text<3>>().is_ok());
+        assert_eq!("đđđđ".parse::<Text<3>>(), Err(BadText { max: 3 }));
+        assert_eq!("".parse::<Text<3>>(), Err(BadText { max: 3 }));
+        assert_eq!(Text::<3>::truncated("đđđđ").unwrap().as_str(), "đđđ");
+        assert_eq!(Text::<3>::truncated(""), None);
+    }
+}

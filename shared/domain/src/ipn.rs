@@ -1,0 +1,302 @@
+//! Telling Tiki: the decision tables of protocol §3 and §4, and what each decision does to a transaction.
+
+use crate::change::Alarm;
+use crate::schedule::{self, IPN_LEASE, LOOK_UP_FROM_FAILURE};
+use crate::{Change, Ipn, PaymentState, Status, Timestamp, Transaction, Vnd};
+
+/// What came of an IPN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IpnAnswer {
+    /// Code 0, and the echoed transaction id is ours.
+    Accepted,
+    /// A code by which Tiki says no.
+    Refused(IpnRefusal),
+    /// Code 2.
+    SystemError,
+    /// HTTP 401 or 403, although the secret was loaded again and the message signed again.
+    Unauthorized,
+    /// Any other HTTP error, no answer, or one that we cannot read.
+    Unclear,
+}
+
+/// The codes by which Tiki refuses an IPN (protocol §3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IpnRefusal {
+    /// Code 1.
+    InvalidRequest,
+    /// Code 3.
+    NotFound,
+    /// Code 4.
+    NotOfThisPartner,
+    /// Code 5.
+    InvalidAmount,
+    /// Code 6.
+    Cancelled,
+}
+
+/// What came of a look-up at Tiki (protocol §4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LookUpAnswer {
+    /// Code 0: Tiki's status of the transaction, and its amount.
+    Found(Status, Vnd),
+    /// Code 1.
+    InvalidRequest,
+    /// Code 2.
+    SystemError,
+    /// Code 3.
+    NotFound,
+    /// Code 4.
+    NotOfThisPartner,
+    /// Code 6.
+    Cancelled,
+    /// HTTP 401 or 403, although the secret was loaded again and the message signed again.
+    Unauthorized,
+    /// Any other HTTP error, no answer, or one that we cannot read.
+    Unclear,
+}
+
+/// What to do after an IPN or a look-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Tiki has it.
+    Confirm,
+    /// Tiki need not have it: no money was taken.
+    Close,
+    /// Ask Tiki what it knows, at once.
+    LookUp,
+    /// Send again on the schedule.
+    Retry,
+    /// Send again on the schedule, and tell a person: wrong key, or wrong clock.
+    RetryUnauthorized,
+    /// Give back what remains.
+    Reverse(ReversalGround),
+    /// No automatic movement of money: a person decides.
+    Dispute(DisputeGround),
+}
+
+/// Why a payment is reversed: the only grounds there are (protocol §4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReversalGround {
+    /// The look-up says `FAILURE`.
+    FailedAtTiki,
+    /// The look-up says code 3.
+    NotFoundAtTiki,
+    /// The look-up says code 6.
+    CancelledAtTiki,
+}
+
+impl ReversalGround {
+    /// Every ground.
+    pub const ALL: [Self; 3] = [
+        Self::FailedAtTiki,
+        Self::NotFoundAtTiki,
+        Self::CancelledAtTiki,
+    ];
+
+    /// The ground's name in the item, in logs and at the core.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::FailedAtTiki => "failed_at_tiki",
+            Self::NotFoundAtTiki => "not_found_at_tiki",
+            Self::CancelledAtTiki => "cancelled_at_tiki",
+        }
+    }
+}
+
+/// What a person must decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DisputeGround {
+    /// Tiki has another amount.
+    AmountDiffers,
+    /// Tiki calls our look-up invalid.
+    InvalidRequest,
+    /// Tiki says that the transaction is another partner's.
+    NotOfThisPartner,
+    /// The core refuses to give the money back.
+    ReversalRejected,
+}
+
+impl DisputeGround {
+    /// Every ground.
+    pub const ALL: [Self; 4] = [
+        Self::AmountDiffers,
+        Self::InvalidRequest,
+        Self::NotOfThisPartner,
+        Self::ReversalRejected,
+    ];
+
+    /// The ground's name in the item and in logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AmountDiffers => "amount_differs",
+            Self::InvalidRequest => "look_up_invalid",
+            Self::NotOfThisPartner => "not_of_this_partner",
+            Self::ReversalRejected => "reversal_rejected",
+        }
+    }
+}
+
+/// An IPN that was taken up: who holds it may send, and record what came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IpnLease {
+    /// Which taking-up this is.
+    pub attempt: u32,
+    /// How many tries had failed before.
+    pub failures: u32,
+    /// What is reported: `Success` or `Failure`, never `Pending` (protocol §3).
+    pub status: Status,
+}
+
+/// The table of protocol §3: what an IPN's answer means, after so many failures before it.
+#[must_use]
+pub fn after_ipn(reported: Status, answer: IpnAnswer, failures: u32) -> Decision {
+    use IpnAnswer::{Accepted, Refused, SystemError, Unauthorized, Unclear};
+    let failed_often = failures.saturating_add(1) >= LOOK_UP_FROM_FAILURE;
+    match (reported, answer) {
+        (Status::Success | Status::Failure, Accepted) => Decision::Confirm,
+        (Status::Success | Status::Failure, Unauthorized) => Decision::RetryUnauthorized,
+        (Status::Success, Refused(_)) => Decision::LookUp,
+        (Status::Success, SystemError | Unclear) if failed_often => Decision::LookUp,
+        (Status::Success, SystemError | Unclear) => Decision::Retry,
+        (Status::Failure, Refused(IpnRefusal::NotFound | IpnRefusal::Cancelled)) => Decision::Close,
+        (
+            Status::Failure,
+            Refused(
+                IpnRefusal::InvalidRequest
+                | IpnRefusal::NotOfThisPartner
+                | IpnRefusal::InvalidAmount,
+            )
+            | SystemError
+            | Unclear,
+        ) => Decision::Retry,
+        // Never sent. If it were, nothing could follow from the answer.
+        (Status::Pending, _) => Decision::Retry,
+    }
+}
+
+/// The table of protocol §4: what Tiki's word means for a payment of this amount whose IPN is not confirmed.
+#[must_use]
+pub fn after_look_up(amount: Vnd, answer: LookUpAnswer) -> Decision {
+    match answer {
+        LookUpAnswer::Found(Status::Success, at_tiki) if at_tiki == amount => Decision::Confirm,
+        LookUpAnswer::Found(Status::Success, _) => Decision::Dispute(DisputeGround::AmountDiffers),
+        LookUpAnswer::Found(Status::Failure, _) => Decision::Reverse(ReversalGround::FailedAtTiki),
+        LookUpAnswer::NotFound => Decision::Reverse(ReversalGround::NotFoundAtTiki),
+        LookUpAnswer::Cancelled => Decision::Reverse(ReversalGround::CancelledAtTiki),
+        LookUpAnswer::InvalidRequest => Decision::Dispute(DisputeGround::InvalidRequest),
+        LookUpAnswer::NotOfThisPartner => Decision::Dispute(DisputeGround::NotOfThisPartner),
+        LookUpAnswer::Unauthorized => Decision::RetryUnauthorized,
+        LookUpAnswer::Found(Status::Pending, _)
+        | LookUpAnswer::SystemError
+        | LookUpAnswer::Unclear => Decision::Retry,
+    }
+}
+
+impl Transaction {
+    /// Takes a due IPN up: nobody else sends it until the lease runs out. A sender that dies costs nothing of
+    /// the budget; the next sweep takes it up again.
+    #[must_use]
+    pub fn lease_ipn(&self, now: Timestamp) -> Option<(IpnLease, Change)> {
+        let (attempt, failures) = match self.ipn {
+            Ipn::Queued { due_at } if due_at <= now => (0, 0),
+            Ipn::Retrying {
+                attempt,
+                failures,
+                due_at,
+            } if due_at <= now => (attempt, failures),
+            Ipn::Queued { .. }
+            | Ipn::Retrying { .. }
+            | Ipn::None
+            | Ipn::Confirmed { .. }
+            | Ipn::Closed { .. }
+            | Ipn::Reversing { .. }
+            | Ipn::Disputed { .. }
+            | Ipn::Exhausted { .. } => return None,
+        };
+        let lease = IpnLease {
+            attempt: attempt.saturating_add(1),
+            failures,
+            status: self.status(),
+        };
+        let change = self.change(now, |after, _| {
+            after.ipn = Ipn::Retrying {
+                attempt: lease.attempt,
+                failures,
+                due_at: now.after(IPN_LEASE),
+            };
+        });
+        Some((lease, change))
+    }
+
+    /// Records a decision, if the lease is still ours: whoever took it up after us finds the truth itself.
+    #[must_use]
+    pub fn record_ipn(
+        &self,
+        lease: IpnLease,
+        decision: Decision,
+        now: Timestamp,
+    ) -> Option<Change> {
+        match self.ipn {
+            Ipn::Retrying { attempt, .. } if attempt == lease.attempt => {
+                Some(self.decided(lease, decision, now))
+            }
+            Ipn::Retrying { .. }
+            | Ipn::None
+            | Ipn::Queued { .. }
+            | Ipn::Confirmed { .. }
+            | Ipn::Closed { .. }
+            | Ipn::Reversing { .. }
+            | Ipn::Disputed { .. }
+            | Ipn::Exhausted { .. } => None,
+        }
+    }
+
+    fn decided(&self, lease: IpnLease, decision: Decision, now: Timestamp) -> Change {
+        let to = |ipn: Ipn| self.change(now, |after, _| after.ipn = ipn);
+        match (&self.payment, decision) {
+            (_, Decision::Confirm) => to(Ipn::Confirmed { at: now }),
+            (_, Decision::Retry | Decision::LookUp) => self.try_again(lease, None, now),
+            (_, Decision::RetryUnauthorized) => {
+                self.try_again(lease, Some(Alarm::IpnUnauthorized), now)
+            }
+            (PaymentState::Paid(_), Decision::Reverse(ground)) => {
+                self.change(now, |after, wakes| {
+                    after.ipn = Ipn::Reversing { at: now, ground };
+                    after.reserve_reversal(ground, wakes, now);
+                })
+            }
+            (PaymentState::Paid(_), Decision::Dispute(ground)) => {
+                to(Ipn::Disputed { at: now, ground }).with_alarm(Some(Alarm::Disputed(ground)))
+            }
+            (PaymentState::Failed(_), Decision::Close) => to(Ipn::Closed { at: now }),
+            // The tables never say so: no money was taken that could be reversed or disputed, and money that
+            // was taken is not dropped. Whatever said it, the next try finds out anew.
+            (PaymentState::Paid(_), Decision::Close)
+            | (PaymentState::Failed(_), Decision::Reverse(_) | Decision::Dispute(_))
+            | (PaymentState::Pending { .. }, _) => self.try_again(lease, None, now),
+        }
+    }
+
+    fn try_again(&self, lease: IpnLease, alarm: Option<Alarm>, now: Timestamp) -> Change {
+        let failures = lease.failures.saturating_add(1);
+        let (ipn, alarm) = match schedule::next_ipn(self.id, failures, now) {
+            Some(due_at) => {
+                let attempt = lease.attempt;
+                let ipn = Ipn::Retrying {
+                    attempt,
+                    failures,
+                    due_at,
+                };
+                (ipn, alarm)
+            }
+            None if self.status() == Status::Failure => {
+                (Ipn::Closed { at: now }, Some(Alarm::FailureNotReported))
+            }
+            None => (Ipn::Exhausted { at: now }, Some(Alarm::IpnExhausted)),
+        };
+        self.change(now, |after, _| after.ipn = ipn)
+            .with_alarm(alarm)
+    }
+}

@@ -1,0 +1,260 @@
+//! Money: whole Vietnamese đồng, read exactly (protocol §8).
+
+use std::fmt;
+use std::str::FromStr;
+
+/// An amount in whole VND, at most 2^53 so that every JSON reader on the way holds it exactly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Vnd(u64);
+
+/// Why a number is not an amount of money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadAmount {
+    /// Not a decimal number at all.
+    #[error("must be a number")]
+    NotANumber,
+    /// A part of a đồng.
+    #[error("must be a whole number of VND")]
+    Fraction,
+    /// Nothing, or less.
+    #[error("must be more than zero")]
+    NotPositive,
+    /// More than 2^53.
+    #[error("is too large")]
+    TooLarge,
+}
+
+impl Vnd {
+    /// Nothing: the start of a sum.
+    pub const ZERO: Self = Self(0);
+    /// The largest amount, 2^53.
+    pub const MAX: Self = Self(1 << 53);
+
+    /// An amount of this many đồng, zero allowed.
+    pub fn new(vnd: u64) -> Result<Self, BadAmount> {
+        if vnd <= Self::MAX.0 {
+            Ok(Self(vnd))
+        } else {
+            Err(BadAmount::TooLarge)
+        }
+    }
+
+    /// The number of đồng.
+    #[must_use]
+    pub fn get(self) -> u64 {
+        self.0
+    }
+
+    /// What is left after taking `other` away, or `None` if there is not as much.
+    #[must_use]
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        self.0.checked_sub(other.0).map(Self)
+    }
+
+    /// The sum of amounts, or `None` past [`Vnd::MAX`].
+    #[must_use]
+    pub fn checked_sum(amounts: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let sum = amounts
+            .into_iter()
+            .try_fold(0_u64, |sum, amount| sum.checked_add(amount.0))?;
+        Self::new(sum).ok()
+    }
+
+    /// As a Vietnamese customer reads it: `100.000 ₫`, with a space that does not break.
+    #[must_use]
+    pub fn grouped(self) -> String {
+        let digits = self.0.to_string();
+        let mut text = String::new();
+        for (i, digit) in digits.chars().enumerate() {
+            if i > 0 && digits.len().saturating_sub(i).is_multiple_of(3) {
+                text.push('.');
+            }
+            text.push(digit);
+        }
+        text + "\u{a0}₫"
+    }
+}
+
+impl fmt::Display for Vnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Reads an amount that is to be paid or refunded from a JSON number's text, exactly: `100000`, `100000.0`
+/// and `1e5` are the same amount, `100000.00000000001` is a fraction although a float could not tell.
+impl FromStr for Vnd {
+    type Err = BadAmount;
+
+    fn from_str(text: &str) -> Result<Self, BadAmount> {
+        let (negative, unsigned) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => (mantissa, parse_exponent(exponent)?),
+            None => (unsigned, 0),
+        };
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
+        let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        if !digits(whole) || !digits(fraction) {
+            return Err(BadAmount::NotANumber);
+        }
+
+        let vnd = scaled(whole, fraction, exponent)?;
+        if vnd == 0 || negative {
+            return Err(BadAmount::NotPositive);
+        }
+        Self::new(vnd)
+    }
+}
+
+/// An exponent beyond this makes any amount a fraction or too large; a text longer than a body is no matter.
+const EXPONENT: i64 = 1 << 32;
+
+fn parse_exponent(text: &str) -> Result<i64, BadAmount> {
+    let (negative, digits) = match text.as_bytes().first() {
+        Some(b'-') => (true, text.get(1..).unwrap_or_default()),
+        Some(b'+') => (false, text.get(1..).unwrap_or_default()),
+        _ => (false, text),
+    };
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(BadAmount::NotANumber);
+    }
+    let size = digits.parse::<i64>().unwrap_or(EXPONENT).min(EXPONENT);
+    Ok(if negative {
+        size.saturating_neg()
+    } else {
+        size
+    })
+}
+
+/// `whole.fraction × 10^exponent`, if that is a whole number below 2^64.
+fn scaled(whole: &str, fraction: &str, exponent: i64) -> Result<u64, BadAmount> {
+    let digits = format!("{whole}{fraction}");
+    let significant = digits.trim_end_matches('0');
+    let dropped = digits.len().saturating_sub(significant.len());
+    let significant = significant.trim_start_matches('0');
+    if significant.is_empty() {
+        return Ok(0);
+    }
+    let length = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    let zeros = exponent
+        .saturating_sub(length(fraction.len()))
+        .saturating_add(length(dropped));
+    if zeros < 0 {
+        return Err(BadAmount::Fraction);
+    }
+    let scale = u32::try_from(zeros)
+        .ok()
+        .and_then(|zeros| 10_u64.checked_pow(zeros))
+        .ok_or(BadAmount::TooLarge)?;
+    significant
+        .parse::<u64>()
+        .ok()
+        .and_then(|n| n.checked_mul(scale))
+        .ok_or(BadAmount::TooLarge)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_same_amount_may_be_written_in_several_ways() {
+        for text in [
+            "100000",
+            "100000.0",
+            "100000.000",
+            "1e5",
+            "1E+5",
+            "1.0e5",
+            "0.1e6",
+            "1000000e-1",
+            "10000000000e-5",
+        ] {
+            assert_eq!(text.parse::<Vnd>().map(Vnd::get), Ok(100_000), "{text}");
+        }
+        assert_eq!("9007199254740992".parse(), Ok(Vnd::MAX));
+        assert_eq!("1".parse(), Ok(Vnd(1)));
+    }
+
+    #[test]
+    fn what_is_no_amount_is_refused_with_its_reason() {
+        use BadAmount::{Fraction, NotANumber, NotPositive, TooLarge};
+        for (text, reason) in [
+            ("", NotANumber),
+            ("-", NotANumber),
+            ("abc", NotANumber),
+            ("1,000", NotANumber),
+            ("1 000", NotANumber),
+            ("0x10", NotANumber),
+            (".5", NotANumber),
+            ("1.", NotANumber),
+            ("1e", NotANumber),
+            ("1e+", NotANumber),
+            ("+1", NotANumber),
+            ("NaN", NotANumber),
+            ("Infinity", NotANumber),
+            ("--1", NotANumber),
+            ("1.2.3", NotANumber),
+            ("١٢٣", NotANumber),
+            ("0.5", Fraction),
+            ("100000.5", Fraction),
+            ("100000.00000000001", Fraction),
+            ("1e-1", Fraction),
+            ("1e-99999999999999999999", Fraction),
+            ("-0.5", Fraction),
+            ("0", NotPositive),
+            ("0.0", NotPositive),
+            ("-0", NotPositive),
+            ("0e9", NotPositive),
+            ("-1", NotPositive),
+            ("-100000", NotPositive),
+            ("9007199254740993", TooLarge),
+            ("1e16", TooLarge),
+            ("1e99999999999999999999", TooLarge),
+            ("18446744073709551616", TooLarge),
+            ("99999999999999999999999999", TooLarge),
+        ] {
+            assert_eq!(text.parse::<Vnd>(), Err(reason), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_customer_reads_groups_of_three() {
+        for (vnd, text) in [
+            (0, "0"),
+            (7, "7"),
+            (999, "999"),
+            (1_000, "1.000"),
+            (100_000, "100.000"),
+            (1_234_567, "1.234.567"),
+        ] {
+            assert_eq!(Vnd(vnd).grouped(), format!("{text}\u{a0}₫"));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_whole_number_reads_back(n in 1..=Vnd::MAX.0, zeros in 0usize..5) {
+            prop_assert_eq!(n.to_string().parse(), Ok(Vnd(n)));
+            let text = format!("{n}.{}", "0".repeat(zeros + 1));
+            prop_assert_eq!(text.parse(), Ok(Vnd(n)));
+        }
+
+        #[test]
+        fn no_text_panics(text in any::<String>(), number in "-?[0-9]{0,30}(\\.[0-9]{0,30})?([eE][+-]?[0-9]{0,30})?") {
+            let _ = text.parse::<Vnd>();
+            let _ = number.parse::<Vnd>();
+        }
+
+        #[test]
+        fn sums_do_not_wrap(amounts in prop::collection::vec(0..=Vnd::MAX.0, 0..9)) {
+            let exact: u128 = amounts.iter().map(|&n| u128::from(n)).sum();
+            let sum = Vnd::checked_sum(amounts.into_iter().map(Vnd));
+            prop_assert_eq!(sum.map(|s| u128::from(s.0)), (exact <= u128::from(Vnd::MAX.0)).then_some(exact));
+        }
+    }
+}

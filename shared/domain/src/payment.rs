@@ -1,0 +1,202 @@
+//! What the core says of a payment: results, late payments, expiry (design §4, §7).
+
+use crate::change::Wakes;
+use crate::{
+    Alarm, BankingMethod, Change, Due, Failure, FailureCause, Ipn, Payment, PaymentState,
+    RAIL_LEASE, RailReference, Reason, Refusal, Snapshot, Timestamp, Transaction, Vnd, schedule,
+};
+
+/// A result that the core reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaymentReport {
+    /// The amount, if the core gave it; it must be the transaction's.
+    pub amount: Option<Vnd>,
+    /// What happened.
+    pub result: PaymentResult,
+}
+
+/// What happened to a payment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PaymentResult {
+    /// The customer has paid.
+    Paid(PaidDetails),
+    /// The payment was declined or cancelled.
+    Declined {
+        /// In the core's words.
+        reason: Option<Reason>,
+    },
+}
+
+/// What the core tells of a payment that was made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PaidDetails {
+    /// When, by the core's word; the time of the report if it did not say.
+    pub paid_at: Option<Timestamp>,
+    /// How.
+    pub banking_method: Option<BankingMethod>,
+    /// The core's reference.
+    pub rail_reference: Option<RailReference>,
+}
+
+/// The core's answer to the question what became of a payment (design §7).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RailPayment {
+    /// Paid.
+    Paid {
+        /// How much.
+        amount: Vnd,
+        /// The rest.
+        details: PaidDetails,
+    },
+    /// Declined or cancelled.
+    Failed {
+        /// In the core's words.
+        reason: Option<Reason>,
+    },
+    /// Nobody has paid.
+    NotPaid,
+    /// The customer is at it.
+    Pending,
+    /// No clear answer, or none in time.
+    Unknown,
+}
+
+impl Transaction {
+    /// Takes a result from the core. A repeat writes nothing; a result for a failed transaction that was
+    /// paid after all gives the money back in full.
+    pub fn report_payment(
+        &self,
+        report: &PaymentReport,
+        now: Timestamp,
+    ) -> Result<Option<Change>, Refusal> {
+        if report
+            .amount
+            .is_some_and(|amount| amount != self.order.amount)
+        {
+            return Err(Refusal::InvalidAmount {
+                field: "amount",
+                problem: "is not the amount of the transaction".to_owned(),
+            });
+        }
+        match (&self.payment, &report.result) {
+            (PaymentState::Pending { .. }, PaymentResult::Paid(details)) => {
+                Ok(Some(self.pay(details, now)))
+            }
+            (PaymentState::Pending { .. }, PaymentResult::Declined { reason }) => {
+                Ok(Some(self.decline(reason.as_ref(), now)))
+            }
+            (PaymentState::Paid(known), PaymentResult::Paid(details)) => {
+                same_payment(known, details)
+            }
+            (PaymentState::Paid(_), PaymentResult::Declined { .. }) => Err(Refusal::ResultDiffers),
+            (PaymentState::Failed(failure), PaymentResult::Paid(details)) => {
+                match &failure.late_payment {
+                    Some(known) => same_payment(known, details),
+                    None => Ok(Some(self.give_back(details, now))),
+                }
+            }
+            (PaymentState::Failed(_), PaymentResult::Declined { .. }) => Ok(None),
+        }
+    }
+
+    /// Takes up the question whether an expired payment was made, if it is due: nobody else asks meanwhile.
+    #[must_use]
+    pub fn lease_expiry_check(&self, now: Timestamp) -> Option<Change> {
+        match &self.payment {
+            PaymentState::Pending { expiry_check } if expiry_check.due_at <= now => {
+                let next = Due {
+                    due_at: now.after(RAIL_LEASE),
+                    attempts: expiry_check.attempts.saturating_add(1),
+                };
+                Some(self.change(now, |after, _| {
+                    after.payment = PaymentState::Pending { expiry_check: next };
+                }))
+            }
+            PaymentState::Pending { .. } | PaymentState::Paid(_) | PaymentState::Failed(_) => None,
+        }
+    }
+
+    /// Takes the core's answer about an expired payment. Only a clear "not paid" fails it.
+    #[must_use]
+    pub fn conclude_expiry(&self, answer: &RailPayment, now: Timestamp) -> Option<Change> {
+        let PaymentState::Pending { expiry_check } = &self.payment else {
+            return None;
+        };
+        Some(match answer {
+            RailPayment::Paid { amount, details } if *amount == self.order.amount => {
+                self.pay(details, now)
+            }
+            RailPayment::Paid { .. } => self
+                .ask_again(*expiry_check, now)
+                .with_alarm(Some(Alarm::PaidAmountDiffers)),
+            RailPayment::Failed { reason } => self.decline(reason.as_ref(), now),
+            RailPayment::NotPaid => self.fail(FailureCause::Expired, now),
+            RailPayment::Pending | RailPayment::Unknown => self.ask_again(*expiry_check, now),
+        })
+    }
+
+    fn ask_again(&self, check: Due, now: Timestamp) -> Change {
+        let due_at = schedule::next_expiry(self.id, check.attempts, now);
+        self.change(now, |after, _| {
+            after.payment = PaymentState::Pending {
+                expiry_check: Due { due_at, ..check },
+            };
+        })
+    }
+
+    fn pay(&self, details: &PaidDetails, now: Timestamp) -> Change {
+        self.change(now, |after, wakes| {
+            after.payment = PaymentState::Paid(payment(details, now));
+            queue_ipn(after, wakes, now);
+        })
+    }
+
+    fn decline(&self, reason: Option<&Reason>, now: Timestamp) -> Change {
+        let reason = reason.cloned();
+        self.fail(FailureCause::Declined { reason }, now)
+    }
+
+    fn fail(&self, cause: FailureCause, now: Timestamp) -> Change {
+        self.change(now, |after, wakes| {
+            after.payment = PaymentState::Failed(Failure {
+                recorded_at: now,
+                cause,
+                late_payment: None,
+            });
+            queue_ipn(after, wakes, now);
+        })
+    }
+
+    /// The money of a failed transaction came after all: Tiki knows it as failed, so it goes back.
+    fn give_back(&self, details: &PaidDetails, now: Timestamp) -> Change {
+        self.change(now, |after, wakes| {
+            if let PaymentState::Failed(failure) = &mut after.payment {
+                failure.late_payment = Some(payment(details, now));
+            }
+            after.reserve_late_payment(wakes, now);
+        })
+    }
+}
+
+/// The same payment reported again, or a second one? Two references are two debits of one customer, which
+/// the core must hear of.
+fn same_payment(known: &Payment, reported: &PaidDetails) -> Result<Option<Change>, Refusal> {
+    match (&known.rail_reference, &reported.rail_reference) {
+        (Some(known), Some(reported)) if known != reported => Err(Refusal::ResultDiffers),
+        _ => Ok(None),
+    }
+}
+
+fn payment(details: &PaidDetails, now: Timestamp) -> Payment {
+    Payment {
+        recorded_at: now,
+        paid_at: details.paid_at.unwrap_or(now),
+        banking_method: details.banking_method.clone(),
+        rail_reference: details.rail_reference.clone(),
+    }
+}
+
+fn queue_ipn(after: &mut Snapshot, wakes: &mut Wakes, now: Timestamp) {
+    after.ipn = Ipn::Queued { due_at: now };
+    wakes.ipn = true;
+}

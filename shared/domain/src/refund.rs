@@ -1,0 +1,240 @@
+//! Refunds: reserved, asked of the core, settled. Tiki's refunds, reversals and late payments draw on one
+//! balance (design §4).
+
+use crate::change::Wakes;
+use crate::{
+    Alarm, Change, DisputeGround, Due, FailureCause, Ipn, Origin, PaymentState, RAIL_LEASE, Reason,
+    Refund, RefundId, RefundState, Refusal, RequestId, ReversalGround, Snapshot, Timestamp,
+    Transaction, Vnd, schedule,
+};
+
+/// The most refunds that Tiki may ask of one transaction; they all live in its one item.
+pub const MAX_TIKI_REFUNDS: usize = 100;
+
+/// Beside Tiki's: a late payment's, and a reversal for each of Tiki's that gave its amount back.
+pub(crate) const MAX_REFUNDS: usize = 2 * MAX_TIKI_REFUNDS + 2;
+
+/// Tiki's refund request (protocol §5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefundCommand {
+    /// The idempotency key.
+    pub request_id: RequestId,
+    /// How much.
+    pub amount: Vnd,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// What a refund request comes to, before the core is asked.
+#[must_use = "a reservation has not happened until the store has committed it"]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reservation {
+    /// The request was seen before: answer from the refund as it stands.
+    Known(RefundId),
+    /// Write this; then the core may be asked for this refund.
+    Reserve(RefundId, Change),
+}
+
+/// The core's answer about a refund (design §7).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RailRefund {
+    /// The money is back.
+    Succeeded,
+    /// The core refuses, for good.
+    Rejected {
+        /// In the core's words.
+        reason: Option<Reason>,
+    },
+    /// The core is at it.
+    Pending,
+    /// No clear answer, or none in time: never a no.
+    Unknown,
+}
+
+impl Transaction {
+    /// Reserves the amount of Tiki's refund, or recognises the request as one seen before.
+    pub fn reserve_refund(
+        &self,
+        command: &RefundCommand,
+        now: Timestamp,
+    ) -> Result<Reservation, Refusal> {
+        if let Some(known) = self.refund_by_request(&command.request_id) {
+            if known.amount == command.amount && known.reason == command.reason {
+                return Ok(Reservation::Known(known.id));
+            }
+            return Err(Refusal::RequestIdReused);
+        }
+        match &self.payment {
+            PaymentState::Paid(_) => {}
+            PaymentState::Pending { .. } => return Err(Refusal::NotPaidYet),
+            PaymentState::Failed(failure) => {
+                return Err(match failure.cause {
+                    FailureCause::Declined { .. } => Refusal::Failed,
+                    FailureCause::Expired => Refusal::Expired,
+                });
+            }
+        }
+        let asked = self.refunds.iter().filter(|r| !r.origin.is_ours()).count();
+        if asked >= MAX_TIKI_REFUNDS {
+            return Err(Refusal::TooManyRefunds(MAX_TIKI_REFUNDS));
+        }
+        let remaining = self.remaining_amount();
+        if command.amount > remaining {
+            return Err(Refusal::ExceedsRemaining { remaining });
+        }
+
+        let id = RefundId::derive(self.id, &format!("tiki\n{}", command.request_id));
+        let refund = Refund {
+            id,
+            origin: Origin::Tiki {
+                request_id: command.request_id.clone(),
+            },
+            amount: command.amount,
+            reason: command.reason.clone(),
+            created_at: now,
+            // Whoever reserves asks the core at once; if it dies, rail-worker finds this.
+            state: RefundState::Reserved(Due {
+                due_at: now.after(RAIL_LEASE),
+                attempts: 1,
+            }),
+        };
+        let change = self.change(now, |after, _| after.refunds.push(refund));
+        Ok(Reservation::Reserve(id, change))
+    }
+
+    /// The refunds that rail-worker is to ask the core about now.
+    pub fn due_refunds(&self, now: Timestamp) -> impl Iterator<Item = RefundId> {
+        self.refunds
+            .iter()
+            .filter(move |refund| refund.due().is_some_and(|due| due.due_at <= now))
+            .map(|refund| refund.id)
+    }
+
+    /// Takes a due refund up: nobody else asks the core about it meanwhile.
+    #[must_use]
+    pub fn lease_refund(&self, id: RefundId, now: Timestamp) -> Option<Change> {
+        let refund = self.refund_by_id(id)?;
+        let due = refund.due().filter(|due| due.due_at <= now)?;
+        let next = Due {
+            due_at: now.after(RAIL_LEASE),
+            attempts: due.attempts.saturating_add(1),
+        };
+        let state = match refund.state {
+            RefundState::Reserved(_) => RefundState::Reserved(next),
+            RefundState::Unknown(_) => RefundState::Unknown(next),
+            RefundState::Succeeded { .. } | RefundState::Rejected { .. } => return None,
+        };
+        Some(self.change(now, |after, _| after.set_refund(id, state)))
+    }
+
+    /// Takes the core's answer about a refund. A settled refund stays as it is, whatever is said later.
+    #[must_use]
+    pub fn settle_refund(
+        &self,
+        id: RefundId,
+        answer: &RailRefund,
+        now: Timestamp,
+    ) -> Option<Change> {
+        let Some(refund) = self.refund_by_id(id) else {
+            return None;
+        };
+        let state = match (&refund.state, answer) {
+            (RefundState::Succeeded { .. } | RefundState::Rejected { .. }, _) => {
+                return None;
+            }
+            (RefundState::Reserved(_) | RefundState::Unknown(_), RailRefund::Succeeded) => {
+                RefundState::Succeeded { at: now }
+            }
+            (
+                RefundState::Reserved(_) | RefundState::Unknown(_),
+                RailRefund::Rejected { reason },
+            ) => RefundState::Rejected {
+                at: now,
+                reason: reason.clone(),
+            },
+            (
+                RefundState::Reserved(due) | RefundState::Unknown(due),
+                RailRefund::Pending | RailRefund::Unknown,
+            ) => RefundState::Unknown(Due {
+                due_at: schedule::next_refund(self.id, due.attempts, now),
+                attempts: due.attempts,
+            }),
+        };
+
+        let rejected = matches!(state, RefundState::Rejected { .. });
+        let ours = refund.origin.is_ours();
+        let alarm = (rejected && ours).then_some(Alarm::SystemRefundRejected);
+        let change = self.change(now, |after, wakes| {
+            after.set_refund(id, state);
+            if rejected {
+                after.after_rejection(ours, wakes, now);
+            }
+        });
+        Some(change.with_alarm(alarm))
+    }
+}
+
+impl Snapshot {
+    fn set_refund(&mut self, id: RefundId, state: RefundState) {
+        if let Some(refund) = self.refunds.iter_mut().find(|refund| refund.id == id) {
+            refund.state = state;
+        }
+    }
+
+    /// A rejected refund has given its amount back. If the payment is being reversed, that amount is the
+    /// customer's too; but a core that refuses the reversal itself needs a person, not another try.
+    fn after_rejection(&mut self, ours: bool, wakes: &mut Wakes, now: Timestamp) {
+        let Ipn::Reversing { ground, .. } = self.ipn else {
+            return;
+        };
+        if ours {
+            let ground = DisputeGround::ReversalRejected;
+            self.ipn = Ipn::Disputed { at: now, ground };
+        } else {
+            self.reserve_reversal(ground, wakes, now);
+        }
+    }
+
+    /// Reserves what remains, to go back to the customer because Tiki does not have the order.
+    pub(crate) fn reserve_reversal(
+        &mut self,
+        ground: ReversalGround,
+        wakes: &mut Wakes,
+        now: Timestamp,
+    ) {
+        self.reserve_ours(Origin::Reversal, ground.as_str(), wakes, now);
+    }
+
+    /// Reserves the late payment of a failed transaction, to go back in full.
+    pub(crate) fn reserve_late_payment(&mut self, wakes: &mut Wakes, now: Timestamp) {
+        self.reserve_ours(
+            Origin::LatePayment,
+            "paid after the transaction had failed",
+            wakes,
+            now,
+        );
+    }
+
+    fn reserve_ours(&mut self, origin: Origin, reason: &str, wakes: &mut Wakes, now: Timestamp) {
+        let amount = self.remaining_amount();
+        if amount == Vnd::ZERO {
+            return;
+        }
+        let Some(reason) = Reason::truncated(reason) else {
+            return;
+        };
+        let earlier = self.refunds.iter().filter(|r| r.origin == origin).count();
+        self.refunds.push(Refund {
+            id: RefundId::derive(self.id, &format!("{}\n{earlier}", origin.as_str())),
+            origin,
+            amount,
+            reason,
+            created_at: now,
+            state: RefundState::Reserved(Due {
+                due_at: now,
+                attempts: 0,
+            }),
+        });
+        wakes.rail = true;
+    }
+}

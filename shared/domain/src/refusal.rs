@@ -1,0 +1,61 @@
+//! A business no. It is answered with its code (design §6); nothing broke.
+
+use crate::{Reason, Vnd};
+
+/// Why a rightly signed and well-formed request is not done. The codes are those of design §6.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Both ids were given, and belong to different transactions.
+    #[error("tiki_transaction_id and transaction_id do not name the same transaction")]
+    IdsDisagree,
+    /// There is no such transaction.
+    #[error("transaction not found")]
+    NotFound,
+    /// It was created under another client id.
+    #[error("transaction not of this partner")]
+    NotOfThisPartner,
+    /// A field holds a number that is no amount, or not one we accept.
+    #[error("{field} {problem}")]
+    InvalidAmount {
+        /// The field.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The payment was declined or cancelled.
+    #[error("transaction cancelled or failed")]
+    Failed,
+    /// The payment was not made in time.
+    #[error("transaction expired")]
+    Expired,
+    /// The transaction exists with other content.
+    #[error("tiki_transaction_id was used before with other content")]
+    IdReused,
+    /// The result reported before was another one.
+    #[error("another result of this payment was reported before")]
+    ResultDiffers,
+    /// The payment is not final yet.
+    #[error("not refundable in this state: the payment is not final")]
+    NotPaidYet,
+    /// The most refunds of one transaction are reached.
+    #[error("not refundable in this state: {0} refunds were made")]
+    TooManyRefunds(usize),
+    /// The core refused this refund, for good.
+    #[error("not refundable in this state: the refund was rejected")]
+    RejectedByRail {
+        /// In the core's words.
+        reason: Option<Reason>,
+    },
+    /// More than is left.
+    #[error("transaction_amount is more than what remains to be refunded: {remaining}")]
+    ExceedsRemaining {
+        /// What is left, in VND.
+        remaining: Vnd,
+    },
+    /// The refund exists with other content.
+    #[error("request_id was used before with other content")]
+    RequestIdReused,
+    /// The core has not answered yet.
+    #[error("in progress, repeat with the same id")]
+    InProgress,
+}

@@ -1,0 +1,163 @@
+//! Time as an argument: a moment, and the clock that the edges read it from.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use time::format_description::well_known::Rfc3339;
+use time::macros::offset;
+use time::{OffsetDateTime, UtcOffset};
+
+/// Vietnam has no daylight saving (protocol §8).
+const VIETNAM: UtcOffset = offset!(+7);
+
+/// A moment: Unix time in milliseconds, within the years 1970 to 9999.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+/// Not a moment between the years 1970 and 9999.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be a time by RFC 3339 between the years 1970 and 9999")]
+pub struct BadTimestamp;
+
+impl Timestamp {
+    /// 1970-01-01T00:00:00Z.
+    pub const MIN: Self = Self(0);
+    /// 9999-12-31T23:59:59Z, less the offset of Vietnam, so that each moment has a Vietnamese day.
+    pub const MAX: Self = Self(253_402_275_599_000);
+
+    /// A moment from Unix milliseconds.
+    pub fn from_unix_ms(ms: i64) -> Result<Self, BadTimestamp> {
+        if (Self::MIN.0..=Self::MAX.0).contains(&ms) {
+            Ok(Self(ms))
+        } else {
+            Err(BadTimestamp)
+        }
+    }
+
+    /// A moment from RFC 3339 text, in any offset.
+    pub fn parse_rfc3339(text: &str) -> Result<Self, BadTimestamp> {
+        let at = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| BadTimestamp)?;
+        let ms = i64::try_from(at.unix_timestamp_nanos().div_euclid(1_000_000));
+        Self::from_unix_ms(ms.map_err(|_| BadTimestamp)?)
+    }
+
+    /// Unix milliseconds.
+    #[must_use]
+    pub fn unix_ms(self) -> i64 {
+        self.0
+    }
+
+    /// The moment `later` after this one, at most [`Timestamp::MAX`].
+    #[must_use]
+    pub fn after(self, later: Duration) -> Self {
+        let ms = i64::try_from(later.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_add(ms).min(Self::MAX.0))
+    }
+
+    /// How long before `self` the moment `earlier` was; zero if it was not.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        let ms = self.0.saturating_sub(earlier.0);
+        Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+    }
+
+    /// RFC 3339 to the second, with Vietnam's offset: `2026-11-23T16:30:00+07:00`.
+    #[must_use]
+    pub fn to_rfc3339(self) -> String {
+        let at = self.in_vietnam();
+        let (year, month, day) = at.to_calendar_date();
+        let (hour, minute, second) = at.to_hms();
+        let month = u8::from(month);
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}+07:00")
+    }
+
+    /// The Vietnamese day that the moment falls on: `2026-11-23` (protocol §8).
+    #[must_use]
+    pub fn vietnamese_day(self) -> String {
+        let (year, month, day) = self.in_vietnam().to_calendar_date();
+        format!("{year:04}-{:02}-{day:02}", u8::from(month))
+    }
+
+    fn in_vietnam(self) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp(self.0.div_euclid(1000))
+            .unwrap_or(OffsetDateTime::UNIX_EPOCH)
+            .to_offset(VIETNAM)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_rfc3339())
+    }
+}
+
+/// Where the edges get the time from, and how they wait; the domain itself is handed a [`Timestamp`].
+#[async_trait]
+pub trait Clock: Send + Sync {
+    /// The time now, as far as this machine knows.
+    fn now(&self) -> Timestamp;
+
+    /// Returns after about this long.
+    async fn sleep(&self, duration: Duration);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse_rfc3339(text).unwrap()
+    }
+
+    #[test]
+    fn days_are_vietnamese_days() {
+        assert_eq!(
+            at("2026-11-22T16:59:59.999Z").vietnamese_day(),
+            "2026-11-22"
+        );
+        assert_eq!(at("2026-11-22T17:00:00Z").vietnamese_day(), "2026-11-23");
+        assert_eq!(Timestamp::MAX.vietnamese_day(), "9999-12-31");
+    }
+
+    #[test]
+    fn times_are_written_with_vietnams_offset() {
+        assert_eq!(
+            at("2026-11-22T17:00:00Z").to_rfc3339(),
+            "2026-11-23T00:00:00+07:00"
+        );
+        assert_eq!(
+            at("2026-02-03T04:05:06+07:00").to_rfc3339(),
+            "2026-02-03T04:05:06+07:00"
+        );
+    }
+
+    #[test]
+    fn what_is_no_moment_of_ours_is_refused() {
+        for text in [
+            "",
+            "now",
+            "2026-11-22",
+            "2026-13-01T00:00:00Z",
+            "1969-12-31T23:59:59Z",
+            "9999-12-31T23:59:59Z",
+            "2026-11-22T17:00:00",
+        ] {
+            assert_eq!(Timestamp::parse_rfc3339(text), Err(BadTimestamp), "{text}");
+        }
+        assert_eq!(Timestamp::from_unix_ms(i64::MAX), Err(BadTimestamp));
+        assert_eq!(Timestamp::from_unix_ms(-1), Err(BadTimestamp));
+    }
+
+    #[test]
+    fn arithmetic_stays_within_bounds() {
+        assert_eq!(Timestamp::MAX.after(Duration::MAX), Timestamp::MAX);
+        assert_eq!(Timestamp::MIN.since(Timestamp::MAX), Duration::ZERO);
+        assert_eq!(
+            Timestamp::MIN
+                .after(Duration::from_secs(2))
+                .since(Timestamp::MIN),
+            Duration::from_secs(2)
+        );
+    }
+}

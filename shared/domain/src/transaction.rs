@@ -1,0 +1,481 @@
+//! The nouns: a transaction and its parts, as plain data, and the rules that hold of every one.
+
+use std::collections::BTreeSet;
+use std::ops::Deref;
+
+use crate::change::{Change, Wakes};
+use crate::refund::{MAX_REFUNDS, MAX_TIKI_REFUNDS};
+use crate::{
+    BankingMethod, ClientId, DisputeGround, Label, RailReference, Reason, RefundId, RequestId,
+    ReversalGround, TikiTransactionId, Timestamp, TransactionId, Vnd,
+};
+
+/// A transaction that holds by its rules. Reading is free; only a command changes it, into a [`Change`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transaction(Snapshot);
+
+/// A transaction's data, as it is kept: [`Transaction::restore`] checks it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Our id.
+    pub id: TransactionId,
+    /// Tiki's id.
+    pub tiki_id: TikiTransactionId,
+    /// The client id under which it was created: whose it is.
+    pub client_id: ClientId,
+    /// What Tiki asked for.
+    pub order: Order,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// Until when the customer may pay.
+    pub expires_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// Whether it was paid.
+    pub payment: PaymentState,
+    /// Every refund ever asked for, by whomever, oldest first.
+    pub refunds: Vec<Refund>,
+    /// What Tiki knows of the result.
+    pub ipn: Ipn,
+    /// Counts the writes; the condition of the next one.
+    pub version: u64,
+}
+
+/// The content of a create request: what a repeat must agree with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// What the customer is to pay.
+    pub amount: Vnd,
+    /// The webview session, which knows Tiki's result screen.
+    pub webview_request_id: Option<Label>,
+    /// The customer, as the webview was opened for.
+    pub identify_code: Option<Label>,
+    /// Tiki's order.
+    pub order_code: Option<Label>,
+    /// For the payment screen.
+    pub description: Option<Reason>,
+    /// How long the customer has, in seconds.
+    pub expires_in_s: u32,
+}
+
+/// Something that is to be done at a time, and how often it was begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// Not before this time.
+    pub due_at: Timestamp,
+    /// How many times it was begun.
+    pub attempts: u32,
+}
+
+/// Whether the customer has paid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PaymentState {
+    /// Not known yet; after expiry the core is asked.
+    Pending {
+        /// When to ask the core.
+        expiry_check: Due,
+    },
+    /// Paid. Final.
+    Paid(Payment),
+    /// Declined, cancelled or expired. Final, even if the money comes after all.
+    Failed(Failure),
+}
+
+/// A payment that the core has taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payment {
+    /// When we learned of it; the day of the final status (protocol §7).
+    pub recorded_at: Timestamp,
+    /// When it was paid, by the core's word.
+    pub paid_at: Timestamp,
+    /// How it was paid.
+    pub banking_method: Option<BankingMethod>,
+    /// The core's reference.
+    pub rail_reference: Option<RailReference>,
+}
+
+/// A payment that was not made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// When we learned of it; the day of the final status (protocol §7).
+    pub recorded_at: Timestamp,
+    /// Why.
+    pub cause: FailureCause,
+    /// The money came after all, and goes back in full.
+    pub late_payment: Option<Payment>,
+}
+
+/// Why a payment was not made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FailureCause {
+    /// The core or the customer said no.
+    Declined {
+        /// In the core's words.
+        reason: Option<Reason>,
+    },
+    /// Nobody paid in time, and the core confirmed that.
+    Expired,
+}
+
+/// A refund: money on its way back, or back, or refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refund {
+    /// Ours; the idempotency key at the core.
+    pub id: RefundId,
+    /// On whose word.
+    pub origin: Origin,
+    /// How much.
+    pub amount: Vnd,
+    /// Why, for the core.
+    pub reason: Reason,
+    /// When it was reserved.
+    pub created_at: Timestamp,
+    /// What became of it.
+    pub state: RefundState,
+}
+
+/// On whose word money goes back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Tiki's refund request (protocol §5).
+    Tiki {
+        /// Its idempotency key.
+        request_id: RequestId,
+    },
+    /// Tiki does not have the order that was paid (protocol §4).
+    Reversal,
+    /// The money of a failed transaction came after all (design §4).
+    LatePayment,
+}
+
+/// What became of a refund. `Reserved` and `Unknown` hold their amount; `Rejected` gives it back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RefundState {
+    /// Written down; the core has not been asked, or we do not know yet that it was.
+    Reserved(Due),
+    /// The core was asked and has not given a clear answer.
+    Unknown(Due),
+    /// The money is back. Final.
+    Succeeded {
+        /// When we learned of it.
+        at: Timestamp,
+    },
+    /// The core refused. Final.
+    Rejected {
+        /// When we learned of it.
+        at: Timestamp,
+        /// In the core's words.
+        reason: Option<Reason>,
+    },
+}
+
+/// What Tiki knows of the result (protocol §3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ipn {
+    /// There is no result yet.
+    None,
+    /// The result is to be reported.
+    Queued {
+        /// Not before this time.
+        due_at: Timestamp,
+    },
+    /// Being reported: somebody is at it, or the last try failed and the next is due.
+    Retrying {
+        /// Names the lease: counts how often the report was taken up.
+        attempt: u32,
+        /// How many tries have failed; the budget.
+        failures: u32,
+        /// When the next try may begin.
+        due_at: Timestamp,
+    },
+    /// Tiki has accepted it. Final.
+    Confirmed {
+        /// When.
+        at: Timestamp,
+    },
+    /// Tiki need not know: it has no such transaction, and no money was taken. Final.
+    Closed {
+        /// When.
+        at: Timestamp,
+    },
+    /// Tiki does not have the order: what remains goes back to the customer. Final, but for a core that
+    /// refuses the reversal.
+    Reversing {
+        /// When it was decided.
+        at: Timestamp,
+        /// On what ground.
+        ground: ReversalGround,
+    },
+    /// An operator must decide.
+    Disputed {
+        /// Since when.
+        at: Timestamp,
+        /// What is disputed.
+        ground: DisputeGround,
+    },
+    /// The budget is used up; an operator must act.
+    Exhausted {
+        /// Since when.
+        at: Timestamp,
+    },
+}
+
+/// A transaction's status to Tiki. A refunded payment stays `Success` (design §4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Not final.
+    Pending,
+    /// Paid.
+    Success,
+    /// Not paid.
+    Failure,
+}
+
+impl Status {
+    /// The word on the wire (protocol §3).
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Success => "SUCCESS",
+            Self::Failure => "FAILURE",
+        }
+    }
+}
+
+/// Data that no command of ours can have made: damaged, or written by something else.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("inconsistent transaction: {0}")]
+pub struct Inconsistent(pub &'static str);
+
+impl Deref for Transaction {
+    type Target = Snapshot;
+
+    fn deref(&self) -> &Snapshot {
+        &self.0
+    }
+}
+
+impl Transaction {
+    /// Takes data that was read back, if it holds by the rules.
+    pub fn restore(snapshot: Snapshot) -> Result<Self, Inconsistent> {
+        snapshot.check()?;
+        Ok(Self(snapshot))
+    }
+
+    pub(crate) fn new(snapshot: Snapshot) -> Self {
+        Self(snapshot)
+    }
+
+    /// The one way to a changed transaction: everything in `edit` is written together, or not at all.
+    pub(crate) fn change(
+        &self,
+        now: Timestamp,
+        edit: impl FnOnce(&mut Snapshot, &mut Wakes),
+    ) -> Change {
+        let mut after = self.0.clone();
+        let mut wakes = Wakes::default();
+        edit(&mut after, &mut wakes);
+        after.version = after.version.saturating_add(1);
+        after.updated_at = now;
+        Change::new(self.version, Self(after), wakes)
+    }
+}
+
+impl Snapshot {
+    /// The status to Tiki.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match self.payment {
+            PaymentState::Pending { .. } => Status::Pending,
+            PaymentState::Paid(_) => Status::Success,
+            PaymentState::Failed(_) => Status::Failure,
+        }
+    }
+
+    /// When the status became final.
+    #[must_use]
+    pub fn final_at(&self) -> Option<Timestamp> {
+        match &self.payment {
+            PaymentState::Pending { .. } => None,
+            PaymentState::Paid(payment) => Some(payment.recorded_at),
+            PaymentState::Failed(failure) => Some(failure.recorded_at),
+        }
+    }
+
+    /// The payment, in time or late.
+    #[must_use]
+    pub fn money_taken(&self) -> Option<&Payment> {
+        match &self.payment {
+            PaymentState::Pending { .. } => None,
+            PaymentState::Paid(payment) => Some(payment),
+            PaymentState::Failed(failure) => failure.late_payment.as_ref(),
+        }
+    }
+
+    /// What the core holds of the customer's money, before refunds.
+    #[must_use]
+    pub fn paid_amount(&self) -> Vnd {
+        self.money_taken().map_or(Vnd::ZERO, |_| self.order.amount)
+    }
+
+    /// What has gone back for certain.
+    #[must_use]
+    pub fn refunded_amount(&self) -> Vnd {
+        let back = |refund: &&Refund| matches!(refund.state, RefundState::Succeeded { .. });
+        Vnd::checked_sum(self.refunds.iter().filter(back).map(|r| r.amount)).unwrap_or(Vnd::MAX)
+    }
+
+    /// What may still be given back: paid, less all that is back or on its way. One balance for Tiki's
+    /// refunds, reversals and late payments, so no interleaving returns more than was paid.
+    #[must_use]
+    pub fn remaining_amount(&self) -> Vnd {
+        self.held_amount()
+            .and_then(|held| self.paid_amount().checked_sub(held))
+            .unwrap_or(Vnd::ZERO)
+    }
+
+    fn held_amount(&self) -> Option<Vnd> {
+        let held = |refund: &&Refund| refund.holds();
+        Vnd::checked_sum(self.refunds.iter().filter(held).map(|r| r.amount))
+    }
+
+    /// The refund of this id.
+    #[must_use]
+    pub fn refund_by_id(&self, id: RefundId) -> Option<&Refund> {
+        self.refunds.iter().find(|refund| refund.id == id)
+    }
+
+    /// The refund that Tiki asked for under this `request_id`.
+    #[must_use]
+    pub fn refund_by_request(&self, request_id: &RequestId) -> Option<&Refund> {
+        self.refunds
+            .iter()
+            .find(|refund| refund.origin.request_id() == Some(request_id))
+    }
+
+    /// When ipn-sender is next to look at it, if at all.
+    #[must_use]
+    pub fn ipn_due_at(&self) -> Option<Timestamp> {
+        match self.ipn {
+            Ipn::Queued { due_at } | Ipn::Retrying { due_at, .. } => Some(due_at),
+            Ipn::None
+            | Ipn::Confirmed { .. }
+            | Ipn::Closed { .. }
+            | Ipn::Reversing { .. }
+            | Ipn::Disputed { .. }
+            | Ipn::Exhausted { .. } => None,
+        }
+    }
+
+    /// When rail-worker is next to look at it, if at all.
+    #[must_use]
+    pub fn rail_due_at(&self) -> Option<Timestamp> {
+        let expiry = match &self.payment {
+            PaymentState::Pending { expiry_check } => Some(expiry_check.due_at),
+            PaymentState::Paid(_) | PaymentState::Failed(_) => None,
+        };
+        let refunds = self.refunds.iter().filter_map(Refund::due);
+        expiry
+            .into_iter()
+            .chain(refunds.map(|due| due.due_at))
+            .min()
+    }
+
+    /// The rules that hold of every transaction, whatever happened to it.
+    fn check(&self) -> Result<(), Inconsistent> {
+        let rule = |holds: bool, text| {
+            if holds {
+                Ok(())
+            } else {
+                Err(Inconsistent(text))
+            }
+        };
+        let paid = matches!(self.payment, PaymentState::Paid(_));
+        let failed = matches!(self.payment, PaymentState::Failed(_));
+
+        rule(self.order.amount > Vnd::ZERO, "the amount is zero")?;
+        rule(
+            self.held_amount()
+                .is_some_and(|held| held <= self.paid_amount()),
+            "more is refunded than was paid",
+        )?;
+        rule(
+            self.refunds.iter().all(|refund| refund.amount > Vnd::ZERO),
+            "a refund of nothing",
+        )?;
+        let ids: BTreeSet<_> = self.refunds.iter().map(|refund| refund.id).collect();
+        rule(ids.len() == self.refunds.len(), "two refunds of one id")?;
+        let tiki = self.refunds.iter().filter_map(|r| r.origin.request_id());
+        let requests: BTreeSet<_> = tiki.clone().collect();
+        let tiki = tiki.count();
+        rule(requests.len() == tiki, "two refunds of one request id")?;
+        rule(
+            tiki <= MAX_TIKI_REFUNDS && self.refunds.len() <= MAX_REFUNDS,
+            "too many refunds",
+        )?;
+        match self.ipn {
+            Ipn::None => rule(!paid && !failed, "a result that nobody reports"),
+            Ipn::Queued { .. } | Ipn::Retrying { .. } | Ipn::Confirmed { .. } => {
+                rule(paid || failed, "a report without a result")
+            }
+            Ipn::Closed { .. } => rule(failed, "a payment whose report was dropped"),
+            Ipn::Reversing { .. } | Ipn::Disputed { .. } | Ipn::Exhausted { .. } => {
+                rule(paid, "a reversal or dispute without a payment")
+            }
+        }
+    }
+}
+
+impl Refund {
+    /// Whether its amount is back or on its way.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        match self.state {
+            RefundState::Reserved(_) | RefundState::Unknown(_) | RefundState::Succeeded { .. } => {
+                true
+            }
+            RefundState::Rejected { .. } => false,
+        }
+    }
+
+    /// When the core is next to be asked about it, if at all.
+    #[must_use]
+    pub fn due(&self) -> Option<Due> {
+        match self.state {
+            RefundState::Reserved(due) | RefundState::Unknown(due) => Some(due),
+            RefundState::Succeeded { .. } | RefundState::Rejected { .. } => None,
+        }
+    }
+
+    /// Its status in Tiki's words.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match self.state {
+            RefundState::Reserved(_) | RefundState::Unknown(_) => Status::Pending,
+            RefundState::Succeeded { .. } => Status::Success,
+            RefundState::Rejected { .. } => Status::Failure,
+        }
+    }
+}
+
+impl Origin {
+    /// Tiki's idempotency key, if it was Tiki's request.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&RequestId> {
+        match self {
+            Self::Tiki { request_id } => Some(request_id),
+            Self::Reversal | Self::LatePayment => None,
+        }
+    }
+
+    /// The origin's name in logs and answers.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Tiki { .. } => "tiki",
+            Self::Reversal => "reversal",
+            Self::LatePayment => "late_payment",
+        }
+    }
+}

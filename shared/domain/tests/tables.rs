@@ -1,0 +1,748 @@
+//! The decision tables in every cell, and what must hold whatever happens.
+
+use std::time::Duration;
+
+use domain::{
+    AmountLimits, Change, ClientId, Decision, DisputeGround, Ipn, IpnAnswer, IpnLease, IpnRefusal,
+    LookUpAnswer, Order, PaidDetails, PaymentReport, PaymentResult, RailPayment, RailRefund,
+    RefundCommand, RefundId, Refusal, Reservation, ReversalGround, Status, TikiTransactionId,
+    Timestamp, Transaction, Vnd, after_ipn, after_look_up,
+};
+use proptest::prelude::*;
+
+const AMOUNT: u64 = 100_000;
+
+fn vnd(n: u64) -> Vnd {
+    Vnd::new(n).unwrap()
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_unix_ms(1_800_000_000_000 + seconds * 1000).unwrap()
+}
+
+/// After every lease, and after every delay of every schedule.
+fn later(transaction: &Transaction) -> Timestamp {
+    transaction.updated_at.after(Duration::from_hours(48))
+}
+
+fn client() -> ClientId {
+    "client".parse().unwrap()
+}
+
+fn order(amount: u64) -> Order {
+    Order {
+        amount: vnd(amount),
+        webview_request_id: None,
+        identify_code: None,
+        order_code: None,
+        description: None,
+        expires_in_s: 900,
+    }
+}
+
+fn limits() -> AmountLimits {
+    AmountLimits {
+        min: vnd(1_000),
+        max: vnd(500_000_000),
+    }
+}
+
+fn create(amount: u64) -> Result<Transaction, Refusal> {
+    let tiki_id: TikiTransactionId = "T-1".parse().unwrap();
+    Transaction::create(
+        &client(),
+        &tiki_id,
+        order(amount),
+        limits(),
+        Duration::from_secs(60),
+        at(0),
+    )
+    .map(|created| created.transaction().clone())
+}
+
+fn paid_report(amount: u64, reference: Option<&str>) -> PaymentReport {
+    PaymentReport {
+        amount: Some(vnd(amount)),
+        result: PaymentResult::Paid(PaidDetails {
+            rail_reference: reference.map(|r| r.parse().unwrap()),
+            ..PaidDetails::default()
+        }),
+    }
+}
+
+fn declined_report() -> PaymentReport {
+    PaymentReport {
+        amount: None,
+        result: PaymentResult::Declined {
+            reason: "no money".parse().ok(),
+        },
+    }
+}
+
+fn refund_command(request_id: &str, amount: u64) -> RefundCommand {
+    RefundCommand {
+        request_id: request_id.parse().unwrap(),
+        amount: vnd(amount),
+        reason: "changed mind".parse().unwrap(),
+    }
+}
+
+/// Carries a change out, as the store would, and checks what must hold of every change.
+fn commit(before: &Transaction, change: Change) -> Transaction {
+    assert_eq!(change.expected_version(), before.version);
+    let after = change.into_transaction();
+    assert_eq!(after.version, before.version + 1);
+    assert_lawful(before, &after);
+    after
+}
+
+fn assert_lawful(before: &Transaction, after: &Transaction) {
+    Transaction::restore((**after).clone()).expect("every change keeps the rules");
+    if before.status() != Status::Pending {
+        assert_eq!(
+            before.status(),
+            after.status(),
+            "a final status never changes"
+        );
+        assert_eq!(before.final_at(), after.final_at());
+    }
+    assert_eq!(before.order, after.order);
+    for refund in &before.refunds {
+        let now = after
+            .refund_by_id(refund.id)
+            .expect("no refund is forgotten");
+        assert_eq!((refund.amount, &refund.origin), (now.amount, &now.origin));
+        if refund.due().is_none() {
+            assert_eq!(refund.state, now.state, "a settled refund stays settled");
+        }
+    }
+}
+
+fn reserve(transaction: &Transaction, request_id: &str, amount: u64) -> (RefundId, Transaction) {
+    let command = refund_command(request_id, amount);
+    match transaction.reserve_refund(&command, transaction.updated_at) {
+        Ok(Reservation::Reserve(id, change)) => (id, commit(transaction, change)),
+        other => panic!("not reserved: {other:?}"),
+    }
+}
+
+fn settle(transaction: &Transaction, id: RefundId, answer: &RailRefund) -> Transaction {
+    let change = transaction.settle_refund(id, answer, transaction.updated_at);
+    commit(transaction, change.unwrap())
+}
+
+fn decided(transaction: &Transaction, decision: Decision) -> Transaction {
+    let (lease, change) = transaction.lease_ipn(later(transaction)).unwrap();
+    let leased = commit(transaction, change);
+    let change = leased.record_ipn(lease, decision, leased.updated_at);
+    commit(&leased, change.unwrap())
+}
+
+fn exhausted(mut transaction: Transaction) -> Transaction {
+    while transaction.ipn_due_at().is_some() {
+        transaction = decided(&transaction, Decision::Retry);
+    }
+    transaction
+}
+
+/// Every state that differs to some command, by its name.
+fn states() -> Vec<(&'static str, Transaction)> {
+    let rejected = RailRefund::Rejected { reason: None };
+    let pending = create(AMOUNT).unwrap();
+    let report = |report: PaymentReport| {
+        let change = pending.report_payment(&report, at(10)).unwrap();
+        commit(&pending, change.unwrap())
+    };
+    let paid = report(paid_report(AMOUNT, Some("R1")));
+    let declined = report(declined_report());
+    let asked = commit(&pending, pending.lease_expiry_check(at(960)).unwrap());
+    let expired = asked.conclude_expiry(&RailPayment::NotPaid, at(961));
+    let expired = commit(&asked, expired.unwrap());
+    let late = declined.report_payment(&paid_report(AMOUNT, Some("R1")), at(20));
+    let late = commit(&declined, late.unwrap().unwrap());
+    let leased = commit(&paid, paid.lease_ipn(later(&paid)).unwrap().1);
+    let confirmed = decided(&paid, Decision::Confirm);
+    let (id, reserved) = reserve(&confirmed, "A", 40_000);
+    let unknown = settle(&reserved, id, &RailRefund::Unknown);
+    let partly = settle(&reserved, id, &RailRefund::Succeeded);
+    let refused = settle(&reserved, id, &rejected);
+    let (rest, fully) = reserve(&partly, "B", 60_000);
+    let reversing = decided(&paid, Decision::Reverse(ReversalGround::NotFoundAtTiki));
+    let reversal = reversing.refunds[0].id;
+    vec![
+        ("pending", pending.clone()),
+        ("paid", paid.clone()),
+        ("paid, being told", leased),
+        ("paid, confirmed", confirmed),
+        ("refund reserved", reserved),
+        ("refund unknown", unknown),
+        ("refunded in part", partly),
+        ("refund rejected", refused),
+        (
+            "refunded in full",
+            settle(&fully, rest, &RailRefund::Succeeded),
+        ),
+        (
+            "reversed",
+            settle(&reversing, reversal, &RailRefund::Succeeded),
+        ),
+        ("reversal rejected", settle(&reversing, reversal, &rejected)),
+        ("reversing", reversing),
+        (
+            "disputed",
+            decided(&paid, Decision::Dispute(DisputeGround::AmountDiffers)),
+        ),
+        ("exhausted", exhausted(paid)),
+        ("declined", declined.clone()),
+        ("declined, closed", decided(&declined, Decision::Close)),
+        ("declined, given up", exhausted(declined)),
+        ("expired", expired),
+        ("paid late", late),
+    ]
+}
+
+/// A transaction in few words, to read a table by.
+fn words(t: &Transaction) -> String {
+    let ipn = match t.ipn {
+        Ipn::None => "none".to_owned(),
+        Ipn::Queued { .. } => "queued".to_owned(),
+        Ipn::Retrying { failures, .. } => format!("retrying after {failures}"),
+        Ipn::Confirmed { .. } => "confirmed".to_owned(),
+        Ipn::Closed { .. } => "closed".to_owned(),
+        Ipn::Reversing { .. } => "reversing".to_owned(),
+        Ipn::Disputed { .. } => "disputed".to_owned(),
+        Ipn::Exhausted { .. } => "exhausted".to_owned(),
+    };
+    let back = t.refunded_amount();
+    let left = t.remaining_amount();
+    format!("{} ipn {ipn} back {back} left {left}", t.status().as_str())
+}
+
+fn outcome(before: &Transaction, change: Option<Change>) -> String {
+    let Some(change) = change else {
+        return "nothing".to_owned();
+    };
+    let wakes = change.wakes();
+    let alarm = change.alarm();
+    let mut text = words(&commit(before, change));
+    if wakes.ipn {
+        text += ", wakes ipn";
+    }
+    if wakes.rail {
+        text += ", wakes rail";
+    }
+    if let Some(alarm) = alarm {
+        text = format!("{text}, alarm {}", alarm.as_str());
+    }
+    text
+}
+
+fn answered(before: &Transaction, result: Result<Option<Change>, Refusal>) -> String {
+    match result {
+        Ok(change) => outcome(before, change),
+        Err(refusal) => format!("refused: {refusal:?}"),
+    }
+}
+
+fn refunded(before: &Transaction, command: &RefundCommand) -> String {
+    match before.reserve_refund(command, later(before)) {
+        Ok(Reservation::Known(id)) => {
+            let refund = before.refund_by_id(id).unwrap();
+            format!("known: {}", refund.status().as_str())
+        }
+        Ok(Reservation::Reserve(_, change)) => outcome(before, Some(change)),
+        Err(refusal) => format!("refused: {refusal:?}"),
+    }
+}
+
+/// Every command in every state. A row that changes is a change of what happens to somebody's money.
+fn table() -> String {
+    let rejected = RailRefund::Rejected { reason: None };
+    let lease = |attempt| IpnLease {
+        attempt,
+        failures: 0,
+        status: Status::Success,
+    };
+    let mut text = String::new();
+    for (name, t) in states() {
+        let now = later(&t);
+        let settle = |answer: &RailRefund| match t.refunds.last() {
+            Some(refund) => outcome(&t, t.settle_refund(refund.id, answer, now)),
+            None => "no refund".to_owned(),
+        };
+        let expiry = |answer: RailPayment| outcome(&t, t.conclude_expiry(&answer, now));
+        let paid_at_core = |amount| RailPayment::Paid {
+            amount: vnd(amount),
+            details: PaidDetails::default(),
+        };
+        let report = |report: &PaymentReport| answered(&t, t.report_payment(report, now));
+        let record = |attempt, decision| outcome(&t, t.record_ipn(lease(attempt), decision, now));
+        let rows = [
+            ("core: paid", report(&paid_report(AMOUNT, Some("R1")))),
+            (
+                "core: paid, no reference",
+                report(&paid_report(AMOUNT, None)),
+            ),
+            (
+                "core: paid a second time",
+                report(&paid_report(AMOUNT, Some("R2"))),
+            ),
+            (
+                "core: paid another amount",
+                report(&paid_report(AMOUNT + 1, Some("R1"))),
+            ),
+            ("core: declined", report(&declined_report())),
+            ("refund 10000", refunded(&t, &refund_command("N", 10_000))),
+            ("refund 100000", refunded(&t, &refund_command("N", AMOUNT))),
+            (
+                "refund 100001",
+                refunded(&t, &refund_command("N", AMOUNT + 1)),
+            ),
+            ("refund A again", refunded(&t, &refund_command("A", 40_000))),
+            (
+                "refund A, other amount",
+                refunded(&t, &refund_command("A", 40_001)),
+            ),
+            ("take up expiry", outcome(&t, t.lease_expiry_check(now))),
+            ("expiry: paid", expiry(paid_at_core(AMOUNT))),
+            (
+                "expiry: paid another amount",
+                expiry(paid_at_core(AMOUNT - 1)),
+            ),
+            (
+                "expiry: failed",
+                expiry(RailPayment::Failed { reason: None }),
+            ),
+            ("expiry: not paid", expiry(RailPayment::NotPaid)),
+            ("expiry: pending", expiry(RailPayment::Pending)),
+            ("expiry: unknown", expiry(RailPayment::Unknown)),
+            ("last refund: succeeded", settle(&RailRefund::Succeeded)),
+            ("last refund: rejected", settle(&rejected)),
+            ("last refund: pending", settle(&RailRefund::Pending)),
+            ("last refund: unknown", settle(&RailRefund::Unknown)),
+            ("take up refunds", {
+                let leases = t.due_refunds(now).filter_map(|id| t.lease_refund(id, now));
+                leases
+                    .map(|change| outcome(&t, Some(change)))
+                    .collect::<Vec<_>>()
+                    .join("; ")
+            }),
+            (
+                "take up ipn",
+                outcome(&t, t.lease_ipn(now).map(|(_, change)| change)),
+            ),
+            ("ipn: confirm", record(1, Decision::Confirm)),
+            ("ipn: close", record(1, Decision::Close)),
+            ("ipn: retry", record(1, Decision::Retry)),
+            (
+                "ipn: retry, unauthorized",
+                record(1, Decision::RetryUnauthorized),
+            ),
+            (
+                "ipn: reverse",
+                record(1, Decision::Reverse(ReversalGround::FailedAtTiki)),
+            ),
+            (
+                "ipn: dispute",
+                record(1, Decision::Dispute(DisputeGround::AmountDiffers)),
+            ),
+            ("ipn: confirm, lease lost", record(0, Decision::Confirm)),
+            (
+                "ipn: reverse, lease lost",
+                record(2, Decision::Reverse(ReversalGround::FailedAtTiki)),
+            ),
+        ];
+        text += &format!("{name}: {}\n", words(&t));
+        for (command, outcome) in rows {
+            text += &format!("    {command:<28} {outcome}\n");
+        }
+    }
+    text
+}
+
+#[test]
+fn every_command_in_every_state_does_what_the_table_says() {
+    let expected = include_str!("state_table.txt");
+    let found = table();
+    if std::env::var_os("REWRITE_TABLES").is_some() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/state_table.txt");
+        std::fs::write(path, &found).unwrap();
+    }
+    for (i, (expected, found)) in expected.lines().zip(found.lines()).enumerate() {
+        assert_eq!(expected, found, "state_table.txt:{}", i + 1);
+    }
+    assert_eq!(expected.lines().count(), found.lines().count());
+}
+
+const IPN_ANSWERS: [IpnAnswer; 9] = [
+    IpnAnswer::Accepted,
+    IpnAnswer::Refused(IpnRefusal::InvalidRequest),
+    IpnAnswer::SystemError,
+    IpnAnswer::Refused(IpnRefusal::NotFound),
+    IpnAnswer::Refused(IpnRefusal::NotOfThisPartner),
+    IpnAnswer::Refused(IpnRefusal::InvalidAmount),
+    IpnAnswer::Refused(IpnRefusal::Cancelled),
+    IpnAnswer::Unauthorized,
+    IpnAnswer::Unclear,
+];
+
+#[test]
+fn every_ipn_answer_is_decided_by_protocol_3() {
+    use Decision::{Close, Confirm, LookUp, Retry, RetryUnauthorized};
+    let rows: [(Status, [Decision; 9], [Decision; 9]); 3] = [
+        (
+            Status::Success,
+            [
+                Confirm,
+                LookUp,
+                Retry,
+                LookUp,
+                LookUp,
+                LookUp,
+                LookUp,
+                RetryUnauthorized,
+                Retry,
+            ],
+            [
+                Confirm,
+                LookUp,
+                LookUp,
+                LookUp,
+                LookUp,
+                LookUp,
+                LookUp,
+                RetryUnauthorized,
+                LookUp,
+            ],
+        ),
+        (
+            Status::Failure,
+            [
+                Confirm,
+                Retry,
+                Retry,
+                Close,
+                Retry,
+                Retry,
+                Close,
+                RetryUnauthorized,
+                Retry,
+            ],
+            [
+                Confirm,
+                Retry,
+                Retry,
+                Close,
+                Retry,
+                Retry,
+                Close,
+                RetryUnauthorized,
+                Retry,
+            ],
+        ),
+        (Status::Pending, [Retry; 9], [Retry; 9]),
+    ];
+    for (status, at_first, from_the_third) in rows {
+        for failures in 0..12 {
+            let expected = if failures < 2 {
+                at_first
+            } else {
+                from_the_third
+            };
+            for (answer, expected) in IPN_ANSWERS.into_iter().zip(expected) {
+                let found = after_ipn(status, answer, failures);
+                assert_eq!(
+                    found, expected,
+                    "{status:?} {answer:?} after {failures} failures"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_look_up_is_decided_by_protocol_4() {
+    use LookUpAnswer as L;
+    use ReversalGround as R;
+    let other = vnd(AMOUNT + 1);
+    let rows = [
+        (L::Found(Status::Success, vnd(AMOUNT)), Decision::Confirm),
+        (
+            L::Found(Status::Success, other),
+            Decision::Dispute(DisputeGround::AmountDiffers),
+        ),
+        (L::Found(Status::Pending, vnd(AMOUNT)), Decision::Retry),
+        (L::Found(Status::Pending, other), Decision::Retry),
+        (
+            L::Found(Status::Failure, vnd(AMOUNT)),
+            Decision::Reverse(R::FailedAtTiki),
+        ),
+        (
+            L::Found(Status::Failure, other),
+            Decision::Reverse(R::FailedAtTiki),
+        ),
+        (L::NotFound, Decision::Reverse(R::NotFoundAtTiki)),
+        (L::Cancelled, Decision::Reverse(R::CancelledAtTiki)),
+        (
+            L::InvalidRequest,
+            Decision::Dispute(DisputeGround::InvalidRequest),
+        ),
+        (
+            L::NotOfThisPartner,
+            Decision::Dispute(DisputeGround::NotOfThisPartner),
+        ),
+        (L::SystemError, Decision::Retry),
+        (L::Unauthorized, Decision::RetryUnauthorized),
+        (L::Unclear, Decision::Retry),
+    ];
+    for (answer, expected) in rows {
+        assert_eq!(after_look_up(vnd(AMOUNT), answer), expected, "{answer:?}");
+    }
+}
+
+#[test]
+fn a_reversal_gives_back_what_remains_and_no_more() {
+    let confirmed = &states()[1].1;
+    let (id, reserved) = reserve(confirmed, "A", 40_000);
+    let reversing = decided(&reserved, Decision::Reverse(ReversalGround::FailedAtTiki));
+    assert_eq!(reversing.refunds[1].amount, vnd(60_000));
+    assert_eq!(reversing.remaining_amount(), Vnd::ZERO);
+
+    // Tiki's own refund is refused by the core: its amount is the customer's too.
+    let freed = settle(&reversing, id, &RailRefund::Rejected { reason: None });
+    assert_eq!(freed.refunds[2].amount, vnd(40_000));
+    assert_eq!(freed.remaining_amount(), Vnd::ZERO);
+    assert!(matches!(freed.ipn, Ipn::Reversing { .. }));
+}
+
+#[test]
+fn the_hundredth_refund_is_the_last() {
+    let mut transaction = states()[1].1.clone();
+    for i in 0..100 {
+        let (id, reserved) = reserve(&transaction, &format!("R{i}"), 1);
+        transaction = settle(&reserved, id, &RailRefund::Succeeded);
+    }
+    let refused = transaction.reserve_refund(&refund_command("R100", 1), at(99));
+    assert_eq!(refused, Err(Refusal::TooManyRefunds(100)));
+    let known = transaction.reserve_refund(&refund_command("R0", 1), at(99));
+    assert!(
+        matches!(known, Ok(Reservation::Known(_))),
+        "a repeat is still answered"
+    );
+    // The money that is left can still be reversed.
+    let reversing = decided(
+        &transaction,
+        Decision::Reverse(ReversalGround::FailedAtTiki),
+    );
+    assert_eq!(reversing.refunds[100].amount, vnd(AMOUNT - 100));
+}
+
+#[test]
+fn payments_are_bound_by_the_limits_and_refunds_are_not() {
+    assert!(create(999).is_err());
+    assert!(create(1_000).is_ok());
+    assert!(create(500_000_000).is_ok());
+    assert!(create(500_000_001).is_err());
+    let (_, refunded) = reserve(&states()[1].1, "A", 1);
+    assert_eq!(refunded.refunds[0].amount, vnd(1));
+}
+
+#[test]
+fn a_lease_keeps_others_away_until_it_runs_out() {
+    let paid = &states()[1].1;
+    let now = paid.updated_at;
+    let (_, change) = paid.lease_ipn(now).unwrap();
+    let leased = commit(paid, change);
+    assert!(
+        leased
+            .lease_ipn(now.after(domain::IPN_LEASE - Duration::from_millis(1)))
+            .is_none()
+    );
+    let (second, _) = leased.lease_ipn(now.after(domain::IPN_LEASE)).unwrap();
+    assert_eq!(
+        (second.attempt, second.failures),
+        (2, 0),
+        "a death costs no try"
+    );
+}
+
+#[test]
+fn only_a_repeat_with_the_same_content_is_a_repeat() {
+    let pending = create(AMOUNT).unwrap();
+    assert_eq!(pending.repeated_by(&order(AMOUNT)), Ok(()));
+    let others = [
+        order(AMOUNT + 1),
+        Order {
+            order_code: "x".parse().ok(),
+            ..order(AMOUNT)
+        },
+        Order {
+            description: "x".parse().ok(),
+            ..order(AMOUNT)
+        },
+        Order {
+            identify_code: "x".parse().ok(),
+            ..order(AMOUNT)
+        },
+        Order {
+            webview_request_id: "x".parse().ok(),
+            ..order(AMOUNT)
+        },
+        Order {
+            expires_in_s: 901,
+            ..order(AMOUNT)
+        },
+    ];
+    for other in others {
+        assert_eq!(
+            pending.repeated_by(&other),
+            Err(Refusal::IdReused),
+            "{other:?}"
+        );
+    }
+    let mut same_reason = refund_command("A", 1);
+    let (_, reserved) = reserve(&states()[1].1, "A", 1);
+    same_reason.reason = "another".parse().unwrap();
+    let refused = reserved.reserve_refund(&same_reason, at(99));
+    assert_eq!(refused, Err(Refusal::RequestIdReused));
+}
+
+#[test]
+fn a_transaction_is_found_only_by_its_own_ids() {
+    let pending = create(AMOUNT).unwrap();
+    let other: TikiTransactionId = "T-2".parse().unwrap();
+    assert_eq!(pending.belongs_to(&client(), None), Ok(()));
+    assert_eq!(
+        pending.belongs_to(&client(), Some(&pending.tiki_id)),
+        Ok(())
+    );
+    assert_eq!(
+        pending.belongs_to(&client(), Some(&other)),
+        Err(Refusal::IdsDisagree)
+    );
+    let stranger = "stranger".parse().unwrap();
+    assert_eq!(
+        pending.belongs_to(&stranger, None),
+        Err(Refusal::NotOfThisPartner)
+    );
+}
+
+#[test]
+fn what_no_command_can_have_made_is_not_taken() {
+    for (name, transaction) in states() {
+        Transaction::restore((*transaction).clone()).expect(name);
+    }
+    let (_, reserved) = reserve(&states()[1].1, "A", 40_000);
+    let damaged = |damage: &dyn Fn(&mut domain::Snapshot)| {
+        let mut snapshot = (*reserved).clone();
+        damage(&mut snapshot);
+        Transaction::restore(snapshot)
+    };
+    let twice = |s: &mut domain::Snapshot| s.refunds.push(s.refunds[0].clone());
+    assert!(damaged(&twice).is_err());
+    assert!(damaged(&|s| s.refunds[0].amount = vnd(AMOUNT + 1)).is_err());
+    assert!(damaged(&|s| s.refunds[0].amount = Vnd::ZERO).is_err());
+    assert!(damaged(&|s| s.order.amount = Vnd::ZERO).is_err());
+    assert!(damaged(&|s| s.ipn = Ipn::None).is_err());
+    assert!(damaged(&|s| s.ipn = Ipn::Closed { at: at(1) }).is_err());
+    let mut pending = (*create(AMOUNT).unwrap()).clone();
+    pending.ipn = Ipn::Confirmed { at: at(1) };
+    assert!(Transaction::restore(pending).is_err());
+}
+
+/// One thing that the world may do to a transaction.
+#[derive(Clone, Debug)]
+enum Act {
+    Report(PaymentReport),
+    Reserve(u8, u64),
+    Settle(prop::sample::Index, RailRefund),
+    LeaseRefunds,
+    Expiry(RailPayment),
+    LeaseIpn,
+    Record(u32, Decision),
+}
+
+fn acts() -> impl Strategy<Value = Act> {
+    let refund = prop_oneof![
+        Just(RailRefund::Succeeded),
+        Just(RailRefund::Rejected { reason: None }),
+        Just(RailRefund::Pending),
+        Just(RailRefund::Unknown),
+    ];
+    let payment = prop_oneof![
+        (AMOUNT - 1..=AMOUNT).prop_map(|amount| RailPayment::Paid {
+            amount: vnd(amount),
+            details: PaidDetails::default(),
+        }),
+        Just(RailPayment::Failed { reason: None }),
+        Just(RailPayment::NotPaid),
+        Just(RailPayment::Unknown),
+    ];
+    let decision = prop_oneof![
+        Just(Decision::Confirm),
+        Just(Decision::Close),
+        Just(Decision::Retry),
+        prop::sample::select(&ReversalGround::ALL[..]).prop_map(Decision::Reverse),
+        prop::sample::select(&DisputeGround::ALL[..]).prop_map(Decision::Dispute),
+    ];
+    prop_oneof![
+        Just(Act::Report(paid_report(AMOUNT, None))),
+        Just(Act::Report(declined_report())),
+        (any::<u8>(), 1..=AMOUNT).prop_map(|(id, amount)| Act::Reserve(id, amount)),
+        (any::<prop::sample::Index>(), refund).prop_map(|(i, a)| Act::Settle(i, a)),
+        Just(Act::LeaseRefunds),
+        payment.prop_map(Act::Expiry),
+        Just(Act::LeaseIpn),
+        (0u32..4, decision).prop_map(|(attempt, decision)| Act::Record(attempt, decision)),
+    ]
+}
+
+fn carry_out(t: &Transaction, act: &Act, now: Timestamp) -> Option<Change> {
+    match act {
+        Act::Report(report) => t.report_payment(report, now).ok().flatten(),
+        Act::Reserve(id, amount) => {
+            match t.reserve_refund(&refund_command(&id.to_string(), *amount), now) {
+                Ok(Reservation::Reserve(_, change)) => Some(change),
+                Ok(Reservation::Known(_)) | Err(_) => None,
+            }
+        }
+        Act::Settle(_, _) if t.refunds.is_empty() => None,
+        Act::Settle(index, answer) => t.settle_refund(index.get(&t.refunds).id, answer, now),
+        Act::LeaseRefunds => {
+            let due = t.due_refunds(now).next()?;
+            t.lease_refund(due, now)
+        }
+        Act::Expiry(answer) => t.conclude_expiry(answer, now),
+        Act::LeaseIpn => t.lease_ipn(now).map(|(_, change)| change),
+        Act::Record(attempt, decision) => {
+            let lease = IpnLease {
+                attempt: *attempt,
+                failures: 0,
+                status: t.status(),
+            };
+            t.record_ipn(lease, *decision, now)
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_order_of_events_breaks_a_rule(acts in prop::collection::vec((acts(), 0i64..200_000), 1..60)) {
+        let mut transaction = create(AMOUNT).unwrap();
+        let mut now = 0;
+        for (act, wait) in acts {
+            now += wait;
+            if let Some(change) = carry_out(&transaction, &act, at(now)) {
+                transaction = commit(&transaction, change);
+            }
+            prop_assert!(transaction.refunded_amount() <= transaction.paid_amount());
+            // Nothing is owed that no worker would find.
+            if transaction.status() == Status::Pending {
+                prop_assert!(transaction.rail_due_at().is_some());
+            }
+            if transaction.refunds.iter().any(|refund| refund.due().is_some()) {
+                prop_assert!(transaction.rail_due_at().is_some());
+            }
+        }
+    }
+}
