@@ -37,8 +37,8 @@ pub enum IpnRefusal {
 /// What came of a look-up at Tiki (protocol §4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LookUpAnswer {
-    /// Code 0: Tiki's status of the transaction, and its amount.
-    Found(Status, Vnd),
+    /// Code 0: Tiki's status of the transaction, and its amount if it gave one.
+    Found(Status, Option<Vnd>),
     /// Code 1.
     InvalidRequest,
     /// Code 2.
@@ -180,15 +180,20 @@ pub fn after_ipn(reported: Status, answer: IpnAnswer, failures: u32) -> Decision
 #[must_use]
 pub fn after_look_up(amount: Vnd, answer: LookUpAnswer) -> Decision {
     match answer {
-        LookUpAnswer::Found(Status::Success, at_tiki) if at_tiki == amount => Decision::Confirm,
-        LookUpAnswer::Found(Status::Success, _) => Decision::Dispute(DisputeGround::AmountDiffers),
+        LookUpAnswer::Found(Status::Success, Some(at_tiki)) if at_tiki == amount => {
+            Decision::Confirm
+        }
+        LookUpAnswer::Found(Status::Success, Some(_)) => {
+            Decision::Dispute(DisputeGround::AmountDiffers)
+        }
         LookUpAnswer::Found(Status::Failure, _) => Decision::Reverse(ReversalGround::FailedAtTiki),
         LookUpAnswer::NotFound => Decision::Reverse(ReversalGround::NotFoundAtTiki),
         LookUpAnswer::Cancelled => Decision::Reverse(ReversalGround::CancelledAtTiki),
         LookUpAnswer::InvalidRequest => Decision::Dispute(DisputeGround::InvalidRequest),
         LookUpAnswer::NotOfThisPartner => Decision::Dispute(DisputeGround::NotOfThisPartner),
         LookUpAnswer::Unauthorized => Decision::RetryUnauthorized,
-        LookUpAnswer::Found(Status::Pending, _)
+        LookUpAnswer::Found(Status::Success, None)
+        | LookUpAnswer::Found(Status::Pending, _)
         | LookUpAnswer::SystemError
         | LookUpAnswer::Unclear => Decision::Retry,
     }

@@ -135,9 +135,7 @@ impl Transaction {
         answer: &RailRefund,
         now: Timestamp,
     ) -> Option<Change> {
-        let Some(refund) = self.refund_by_id(id) else {
-            return None;
-        };
+        let refund = self.refund_by_id(id)?;
         let state = match (&refund.state, answer) {
             (RefundState::Succeeded { .. } | RefundState::Rejected { .. }, _) => {
                 return None;

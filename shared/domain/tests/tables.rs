@@ -1,5 +1,13 @@
 //! The decision tables in every cell, and what must hold whatever happens.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+
 use std::time::Duration;
 
 use domain::{
@@ -466,19 +474,31 @@ fn every_look_up_is_decided_by_protocol_4() {
     use ReversalGround as R;
     let other = vnd(AMOUNT + 1);
     let rows = [
-        (L::Found(Status::Success, vnd(AMOUNT)), Decision::Confirm),
         (
-            L::Found(Status::Success, other),
+            L::Found(Status::Success, Some(vnd(AMOUNT))),
+            Decision::Confirm,
+        ),
+        (
+            L::Found(Status::Success, Some(other)),
             Decision::Dispute(DisputeGround::AmountDiffers),
         ),
-        (L::Found(Status::Pending, vnd(AMOUNT)), Decision::Retry),
-        (L::Found(Status::Pending, other), Decision::Retry),
         (
-            L::Found(Status::Failure, vnd(AMOUNT)),
+            L::Found(Status::Pending, Some(vnd(AMOUNT))),
+            Decision::Retry,
+        ),
+        (L::Found(Status::Pending, Some(other)), Decision::Retry),
+        (
+            L::Found(Status::Failure, Some(vnd(AMOUNT))),
             Decision::Reverse(R::FailedAtTiki),
         ),
         (
-            L::Found(Status::Failure, other),
+            L::Found(Status::Failure, Some(other)),
+            Decision::Reverse(R::FailedAtTiki),
+        ),
+        (L::Found(Status::Success, None), Decision::Retry),
+        (L::Found(Status::Pending, None), Decision::Retry),
+        (
+            L::Found(Status::Failure, None),
             Decision::Reverse(R::FailedAtTiki),
         ),
         (L::NotFound, Decision::Reverse(R::NotFoundAtTiki)),

@@ -1,5 +1,7 @@
 //! The signing rule against the published vectors, its refusals, and its properties.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use proptest::prelude::*;
 use serde::Deserialize;
 use signing::{

@@ -1,1 +1,23 @@
+//! Transactions in DynamoDB: one item each, one conditional write a change (design §5).
+//!
+//! ```text
+//! handler ── Transaction, Change ──► Transactions ── Item, Condition ──► Table ──► DynamoDB
+//! ```
+//!
+//! [`Transactions`] maps items, stamps writes, recognises its own, and decides again when somebody else was
+//! faster. [`Table`] is the seam below it: a key, an item, a condition, and nothing that knows of payments.
 
+mod dynamo;
+mod error;
+mod record;
+mod sessions;
+mod table;
+mod transactions;
+
+pub use dynamo::{DynamoTable, connect};
+pub use error::StoreError;
+pub use record::{SCHEMA, read};
+pub use serde_dynamo::Item;
+pub use sessions::{DynamoSessions, SessionStore, WebviewSession};
+pub use table::{Condition, DueIndex, Put, SHARDS, Table, TableError};
+pub use transactions::{Creation, RandomStamps, Stamps, Transactions, Updated};

@@ -1,0 +1,136 @@
+//! DynamoDB itself, through the AWS SDK.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{BoxError, SdkError};
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use domain::{Timestamp, TransactionId};
+use serde_dynamo::Item;
+
+use crate::table::{Condition, DueIndex, Put, Table, TableError};
+
+/// A client for one function, made once in INIT. Short attempts and a few retries: a write whose answer was
+/// lost is recognised by its stamp, so trying again is always right.
+#[must_use]
+pub fn connect(sdk: &SdkConfig) -> Client {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(1))
+        .operation_attempt_timeout(Duration::from_secs(2))
+        .operation_timeout(Duration::from_secs(7))
+        .build();
+    let config = aws_sdk_dynamodb::config::Builder::from(sdk)
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard().with_max_attempts(4))
+        .build();
+    Client::from_conf(config)
+}
+
+/// The table of transactions in DynamoDB.
+#[derive(Clone, Debug)]
+pub struct DynamoTable {
+    client: Client,
+    name: String,
+}
+
+impl DynamoTable {
+    /// The table of this name.
+    #[must_use]
+    pub fn new(client: Client, name: impl Into<String>) -> Self {
+        Self {
+            client,
+            name: name.into(),
+        }
+    }
+}
+
+#[async_trait]
+impl Table for DynamoTable {
+    async fn get(&self, id: TransactionId) -> Result<Option<Item>, TableError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .key("transaction_id", AttributeValue::S(id.to_string()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| failed("GetItem", error))?;
+        Ok(answer.item.map(Item::from))
+    }
+
+    async fn put(&self, item: Item, condition: Condition) -> Result<Put, TableError> {
+        let request = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(HashMap::from(item)))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let request = match condition {
+            Condition::Absent => {
+                request.condition_expression("attribute_not_exists(transaction_id)")
+            }
+            Condition::VersionIs(version) => request
+                .condition_expression("version = :version")
+                .expression_attribute_values(":version", AttributeValue::N(version.to_string())),
+        };
+        match request.send().await {
+            Ok(_) => Ok(Put::Stored),
+            Err(SdkError::ServiceError(refused)) => match refused.into_err() {
+                PutItemError::ConditionalCheckFailedException(found) => {
+                    Ok(Put::Refused(found.item.map(Item::from)))
+                }
+                other => Err(failed("PutItem", other)),
+            },
+            Err(error) => Err(failed("PutItem", error)),
+        }
+    }
+
+    async fn due(
+        &self,
+        index: DueIndex,
+        shard: u8,
+        until: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<TransactionId>, TableError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(index.name())
+            .key_condition_expression("#shard = :shard AND #due <= :until")
+            .expression_attribute_names("#shard", index.shard_attribute())
+            .expression_attribute_names("#due", index.due_attribute())
+            .expression_attribute_values(":shard", AttributeValue::S(shard_key(shard)))
+            .expression_attribute_values(":until", AttributeValue::N(until.unix_ms().to_string()))
+            .limit(limit.into())
+            .send()
+            .await
+            .map_err(|error| failed("Query", error))?;
+        answer.items().iter().map(key).collect()
+    }
+}
+
+/// A shard's number as the index has it.
+pub(crate) fn shard_key(shard: u8) -> String {
+    format!("{shard:02}")
+}
+
+fn key(item: &HashMap<String, AttributeValue>) -> Result<TransactionId, TableError> {
+    let id = item.get("transaction_id").and_then(|v| v.as_s().ok());
+    id.and_then(|id| id.parse().ok())
+        .ok_or_else(|| failed("Query", "an item without a transaction_id"))
+}
+
+pub(crate) fn failed(operation: &'static str, error: impl Into<BoxError>) -> TableError {
+    TableError {
+        operation,
+        source: error.into(),
+    }
+}

@@ -1,0 +1,95 @@
+//! The seam to DynamoDB: what the transactions need of a table, and no more.
+
+use async_trait::async_trait;
+use domain::{Timestamp, TransactionId};
+use serde_dynamo::Item;
+
+/// Each sparse index is spread over this many partitions by a hash of the id (design §5).
+pub const SHARDS: u8 = 16;
+
+/// On what condition an item is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// There is no item under this key.
+    Absent,
+    /// The item's `version` is this.
+    VersionIs(u64),
+}
+
+/// What became of a conditional write.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Put {
+    /// Written.
+    Stored,
+    /// The condition did not hold; this is the item that is there.
+    Refused(Option<Item>),
+}
+
+/// What a worker owes, as a sparse index over the time from which it owes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DueIndex {
+    /// What ipn-sender owes Tiki.
+    Ipn,
+    /// What rail-worker owes: refunds, and questions about expired payments.
+    Rail,
+}
+
+impl DueIndex {
+    /// The index's name in the template.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ipn => "ipn_due",
+            Self::Rail => "rail_due",
+        }
+    }
+
+    /// The attribute that is the index's partition key.
+    #[must_use]
+    pub fn shard_attribute(self) -> &'static str {
+        match self {
+            Self::Ipn => "ipn_shard",
+            Self::Rail => "rail_shard",
+        }
+    }
+
+    /// The attribute that is the index's sort key, Unix milliseconds.
+    #[must_use]
+    pub fn due_attribute(self) -> &'static str {
+        match self {
+            Self::Ipn => "ipn_due_at",
+            Self::Rail => "rail_due_at",
+        }
+    }
+}
+
+/// The table of transactions.
+#[async_trait]
+pub trait Table: Send + Sync {
+    /// The item of this key, as of now (a strongly consistent read).
+    async fn get(&self, id: TransactionId) -> Result<Option<Item>, TableError>;
+
+    /// Writes the item if the condition holds.
+    async fn put(&self, item: Item, condition: Condition) -> Result<Put, TableError>;
+
+    /// At most `limit` keys of one shard that are due until `until`, the oldest first. An index lags behind:
+    /// what it names must be loaded and looked at again.
+    async fn due(
+        &self,
+        index: DueIndex,
+        shard: u8,
+        until: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<TransactionId>, TableError>;
+}
+
+/// DynamoDB did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[error("DynamoDB {operation} failed")]
+pub struct TableError {
+    /// The operation.
+    pub operation: &'static str,
+    /// Why.
+    #[source]
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}

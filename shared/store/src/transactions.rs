@@ -1,0 +1,178 @@
+//! The transactions: loaded, created, changed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{Change, Clock, Created, Timestamp, Transaction, TransactionId, Wakes};
+use uuid::Uuid;
+
+use crate::record::{self, Stamped};
+use crate::table::{Condition, DueIndex, Put, Table};
+use crate::{Item, StoreError};
+
+/// How often a decision is made anew because others were faster, before the caller is told to repeat. With
+/// as many writers at one item, each loses to all the others once and still gets its turn.
+const ROUNDS: u32 = 64;
+
+/// Where write ids come from. Each write has its own, so a write that committed though its answer was lost
+/// is recognised in the item that a failed condition hands back (design §5).
+pub trait Stamps: Send + Sync {
+    /// A new id, never given before.
+    fn next(&self) -> Uuid;
+}
+
+/// Random write ids.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RandomStamps;
+
+impl Stamps for RandomStamps {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is where randomness comes in"
+    )]
+    fn next(&self) -> Uuid {
+        Uuid::new_v4()
+    }
+}
+
+/// The transactions of one table.
+#[derive(Clone)]
+pub struct Transactions {
+    table: Arc<dyn Table>,
+    stamps: Arc<dyn Stamps>,
+    clock: Arc<dyn Clock>,
+}
+
+/// What came of a creation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Creation {
+    /// It is new.
+    New(Transaction),
+    /// There was one under this id already.
+    Existing(Transaction),
+}
+
+/// What came of an update.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Updated {
+    /// The transaction as it is stored.
+    pub transaction: Transaction,
+    /// Whether this update wrote it; otherwise nothing was to be done.
+    pub written: bool,
+}
+
+enum Committed {
+    Done(Transaction),
+    Conflict(Transaction),
+}
+
+impl Transactions {
+    /// The transactions of this table.
+    #[must_use]
+    pub fn new(table: Arc<dyn Table>, stamps: Arc<dyn Stamps>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            table,
+            stamps,
+            clock,
+        }
+    }
+
+    /// The transaction of this id, as of now.
+    pub async fn load(&self, id: TransactionId) -> Result<Option<Transaction>, StoreError> {
+        let item = self.table.get(id).await?;
+        item.map(record::read).transpose()
+    }
+
+    /// Creates the transaction unless there is one: one write, and no read before it.
+    pub async fn create(&self, created: Created) -> Result<Creation, StoreError> {
+        let transaction = created.transaction();
+        let stamp = self.stamps.next();
+        let item = record::write(transaction, Wakes::default(), stamp)?;
+        Ok(match self.table.put(item, Condition::Absent).await? {
+            Put::Stored => Creation::New(transaction.clone()),
+            Put::Refused(found) => {
+                let found = stored(found, transaction.id)?;
+                if found.write_id == stamp.to_string() {
+                    Creation::New(found.transaction)
+                } else {
+                    Creation::Existing(found.transaction)
+                }
+            }
+        })
+    }
+
+    /// Decides on `found` and writes the change; if somebody else has changed the transaction meanwhile,
+    /// decides again on what is there now, a bounded number of times. `decide` says no with an error, and
+    /// that nothing is to be written with `None`.
+    pub async fn update<E: From<StoreError>>(
+        &self,
+        found: Transaction,
+        mut decide: impl FnMut(&Transaction) -> Result<Option<Change>, E>,
+    ) -> Result<Updated, E> {
+        let mut transaction = found;
+        for round in 0..ROUNDS {
+            let Some(change) = decide(&transaction)? else {
+                return Ok(Updated {
+                    transaction,
+                    written: false,
+                });
+            };
+            match self.commit(change).await? {
+                Committed::Done(transaction) => {
+                    return Ok(Updated {
+                        transaction,
+                        written: true,
+                    });
+                }
+                Committed::Conflict(newer) => transaction = newer,
+            }
+            self.step_back(round).await;
+        }
+        Err(StoreError::Contended(transaction.id).into())
+    }
+
+    /// At most `limit` transactions of one shard of an index that are due, the oldest first.
+    pub async fn due(
+        &self,
+        index: DueIndex,
+        shard: u8,
+        until: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<TransactionId>, StoreError> {
+        Ok(self.table.due(index, shard, until, limit).await?)
+    }
+
+    async fn commit(&self, change: Change) -> Result<Committed, StoreError> {
+        let stamp = self.stamps.next();
+        let id = change.transaction().id;
+        let item = record::write(change.transaction(), change.wakes(), stamp)?;
+        let condition = Condition::VersionIs(change.expected_version());
+        match self.table.put(item, condition).await? {
+            Put::Stored => {}
+            Put::Refused(found) => {
+                let found = stored(found, id)?;
+                // Our own write, whose answer was lost: the SDK tried again and met it.
+                if found.write_id != stamp.to_string() {
+                    return Ok(Committed::Conflict(found.transaction));
+                }
+            }
+        }
+        // Told here, and only here: when the change has happened.
+        if let Some(alarm) = change.alarm() {
+            tracing::error!(alarm = alarm.as_str(), transaction_id = %id, "a person must act");
+        }
+        Ok(Committed::Done(change.into_transaction()))
+    }
+
+    /// Lets the others go first for a while that grows with the crowd, at random.
+    async fn step_back(&self, round: u32) {
+        let longest_ms = 1_u64 << round.clamp(2, 6);
+        let random = self.stamps.next().as_u64_pair().1;
+        let ms = random.checked_rem(longest_ms).unwrap_or(0);
+        self.clock.sleep(Duration::from_millis(ms)).await;
+    }
+}
+
+fn stored(item: Option<Item>, id: TransactionId) -> Result<Stamped, StoreError> {
+    record::read_stamped(item.ok_or(StoreError::Vanished(id))?)
+}
