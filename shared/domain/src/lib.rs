@@ -44,6 +44,6 @@ pub use refusal::Refusal;
 pub use schedule::{IPN_BUDGET, IPN_LEASE, LOOK_UP_FROM_FAILURE, RAIL_LEASE};
 pub use time::{BadTimestamp, Clock, Timestamp};
 pub use transaction::{
-    Due, Failure, FailureCause, Inconsistent, Ipn, Order, Origin, Payment, PaymentState, Refund,
-    RefundState, Snapshot, Status, Transaction,
+    Balance, Due, Failure, FailureCause, Inconsistent, Ipn, Order, Origin, Payment, PaymentState,
+    Refund, RefundState, Snapshot, Status, Transaction,
 };

@@ -61,6 +61,20 @@ pub enum RailPayment {
     Unknown,
 }
 
+impl RailPayment {
+    /// The answer's name in logs.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Paid { .. } => "paid",
+            Self::Failed { .. } => "failed",
+            Self::NotPaid => "not_paid",
+            Self::Pending => "pending",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 impl Transaction {
     /// Takes a result from the core. A repeat writes nothing; a result for a failed transaction that was
     /// paid after all gives the money back in full.

@@ -3,9 +3,9 @@
 
 use crate::change::Wakes;
 use crate::{
-    Alarm, Change, DisputeGround, Due, FailureCause, Ipn, Origin, PaymentState, RAIL_LEASE, Reason,
-    Refund, RefundId, RefundState, Refusal, RequestId, ReversalGround, Snapshot, Timestamp,
-    Transaction, Vnd, schedule,
+    Alarm, Balance, Change, DisputeGround, Due, FailureCause, Ipn, Origin, PaymentState,
+    RAIL_LEASE, Reason, Refund, RefundId, RefundState, Refusal, RequestId, ReversalGround,
+    Snapshot, Timestamp, Transaction, Vnd, schedule,
 };
 
 /// The most refunds that Tiki may ask of one transaction; they all live in its one item.
@@ -49,6 +49,19 @@ pub enum RailRefund {
     Pending,
     /// No clear answer, or none in time: never a no.
     Unknown,
+}
+
+impl RailRefund {
+    /// The answer's name in logs.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Rejected { .. } => "rejected",
+            Self::Pending => "pending",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 impl Transaction {
@@ -136,39 +149,29 @@ impl Transaction {
         now: Timestamp,
     ) -> Option<Change> {
         let refund = self.refund_by_id(id)?;
-        let state = match (&refund.state, answer) {
-            (RefundState::Succeeded { .. } | RefundState::Rejected { .. }, _) => {
-                return None;
-            }
-            (RefundState::Reserved(_) | RefundState::Unknown(_), RailRefund::Succeeded) => {
-                RefundState::Succeeded { at: now }
-            }
-            (
-                RefundState::Reserved(_) | RefundState::Unknown(_),
-                RailRefund::Rejected { reason },
-            ) => RefundState::Rejected {
-                at: now,
-                reason: reason.clone(),
-            },
-            (
-                RefundState::Reserved(due) | RefundState::Unknown(due),
-                RailRefund::Pending | RailRefund::Unknown,
-            ) => RefundState::Unknown(Due {
-                due_at: schedule::next_refund(self.id, due.attempts, now),
-                attempts: due.attempts,
-            }),
-        };
-
-        let rejected = matches!(state, RefundState::Rejected { .. });
+        let due = refund.due()?;
         let ours = refund.origin.is_ours();
-        let alarm = (rejected && ours).then_some(Alarm::SystemRefundRejected);
-        let change = self.change(now, |after, wakes| {
-            after.set_refund(id, state);
-            if rejected {
-                after.after_rejection(ours, wakes, now);
+        Some(match answer {
+            RailRefund::Succeeded => self.change(now, |after, _| {
+                after.settle(id, |balance| RefundState::Succeeded { at: now, balance });
+            }),
+            RailRefund::Rejected { reason } => {
+                let change = self.change(now, |after, wakes| {
+                    after.settle(id, |balance| RefundState::Rejected {
+                        at: now,
+                        reason: reason.clone(),
+                        balance,
+                    });
+                    after.after_rejection(ours, wakes, now);
+                });
+                change.with_alarm(ours.then_some(Alarm::SystemRefundRejected))
             }
-        });
-        Some(change.with_alarm(alarm))
+            RailRefund::Pending | RailRefund::Unknown => {
+                let due_at = schedule::next_refund(self.id, due.attempts, now);
+                let state = RefundState::Unknown(Due { due_at, ..due });
+                self.change(now, |after, _| after.set_refund(id, state))
+            }
+        })
     }
 }
 
@@ -177,6 +180,13 @@ impl Snapshot {
         if let Some(refund) = self.refunds.iter_mut().find(|refund| refund.id == id) {
             refund.state = state;
         }
+    }
+
+    /// Settles a refund, and notes the balance that this leaves.
+    fn settle(&mut self, id: RefundId, settled: impl Fn(Balance) -> RefundState) {
+        self.set_refund(id, settled(self.balance()));
+        // The balance changes with the state that notes it.
+        self.set_refund(id, settled(self.balance()));
     }
 
     /// A rejected refund has given its amount back. If the payment is being reversed, that amount is the

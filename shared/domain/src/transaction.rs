@@ -159,6 +159,8 @@ pub enum RefundState {
     Succeeded {
         /// When we learned of it.
         at: Timestamp,
+        /// The balance that this left.
+        balance: Balance,
     },
     /// The core refused. Final.
     Rejected {
@@ -166,7 +168,19 @@ pub enum RefundState {
         at: Timestamp,
         /// In the core's words.
         reason: Option<Reason>,
+        /// The balance that this left.
+        balance: Balance,
     },
+}
+
+/// What was back and what was left when a refund was settled: a repeat of the request is answered as the
+/// first one was, whatever has happened since (design §3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Balance {
+    /// What had gone back for certain, this refund included.
+    pub refunded: Vnd,
+    /// What could still be given back.
+    pub remaining: Vnd,
 }
 
 /// What Tiki knows of the result (protocol §3).
@@ -338,6 +352,15 @@ impl Snapshot {
     fn held_amount(&self) -> Option<Vnd> {
         let held = |refund: &&Refund| refund.holds();
         Vnd::checked_sum(self.refunds.iter().filter(held).map(|r| r.amount))
+    }
+
+    /// The balance now.
+    #[must_use]
+    pub fn balance(&self) -> Balance {
+        Balance {
+            refunded: self.refunded_amount(),
+            remaining: self.remaining_amount(),
+        }
     }
 
     /// The refund of this id.

@@ -62,7 +62,7 @@ fn create(amount: u64) -> Result<Transaction, Refusal> {
         &tiki_id,
         order(amount),
         limits(),
-        Duration::from_secs(60),
+        Duration::from_mins(1),
         at(0),
     )
     .map(|created| created.transaction().clone())
@@ -575,7 +575,7 @@ fn a_lease_keeps_others_away_until_it_runs_out() {
     let leased = commit(paid, change);
     assert!(
         leased
-            .lease_ipn(now.after(domain::IPN_LEASE - Duration::from_millis(1)))
+            .lease_ipn(now.after(domain::IPN_LEASE.checked_sub(Duration::from_millis(1)).unwrap()))
             .is_none()
     );
     let (second, _) = leased.lease_ipn(now.after(domain::IPN_LEASE)).unwrap();

@@ -1,8 +1,8 @@
 //! A transaction as an item: what is kept, and what is derived for the indexes and the stream.
 
 use domain::{
-    DisputeGround, Due, Failure, FailureCause, Ipn, Order, Origin, Payment, PaymentState, Refund,
-    RefundState, ReversalGround, Snapshot, Timestamp, Transaction, Vnd, Wakes,
+    Balance, DisputeGround, Due, Failure, FailureCause, Ipn, Order, Origin, Payment, PaymentState,
+    Refund, RefundState, ReversalGround, Snapshot, Timestamp, Transaction, Vnd, Wakes,
 };
 use serde::{Deserialize, Serialize};
 use serde_dynamo::Item;
@@ -178,6 +178,12 @@ struct RefundRecord {
     settled_at: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rejected_because: Option<String>,
+    /// What had gone back when it was settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refunded_vnd: Option<u64>,
+    /// What could still be given back when it was settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    remaining_vnd: Option<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -387,13 +393,21 @@ impl FailureRecord {
 
 impl From<&Refund> for RefundRecord {
     fn from(refund: &Refund) -> Self {
-        let (state, settled_at, rejected_because) = match &refund.state {
+        let (state, settled, rejected_because) = match &refund.state {
             RefundState::Reserved(_) => (StateRecord::Reserved, None, None),
             RefundState::Unknown(_) => (StateRecord::Unknown, None, None),
-            RefundState::Succeeded { at } => (StateRecord::Succeeded, Some(*at), None),
-            RefundState::Rejected { at, reason } => {
-                (StateRecord::Rejected, Some(*at), reason.as_ref())
+            RefundState::Succeeded { at, balance } => {
+                (StateRecord::Succeeded, Some((*at, *balance)), None)
             }
+            RefundState::Rejected {
+                at,
+                reason,
+                balance,
+            } => (
+                StateRecord::Rejected,
+                Some((*at, *balance)),
+                reason.as_ref(),
+            ),
         };
         Self {
             refund_id: refund.id.to_string(),
@@ -408,8 +422,10 @@ impl From<&Refund> for RefundRecord {
             created_at: refund.created_at.unix_ms(),
             state,
             due: refund.due().as_ref().map(DueRecord::from),
-            settled_at: settled_at.map(Timestamp::unix_ms),
+            settled_at: settled.map(|(at, _)| at.unix_ms()),
             rejected_because: rejected_because.map(ToString::to_string),
+            refunded_vnd: settled.map(|(_, balance)| balance.refunded.get()),
+            remaining_vnd: settled.map(|(_, balance)| balance.remaining.get()),
         }
     }
 }
@@ -420,9 +436,16 @@ impl RefundRecord {
             Some(due) => due.read("refund.due"),
             None => Err("refund.due is missing".to_owned()),
         };
-        let settled_at = || match self.settled_at {
-            Some(at) => time(at, "refund.settled_at"),
-            None => Err("refund.settled_at is missing".to_owned()),
+        let settled = || match (self.settled_at, self.refunded_vnd, self.remaining_vnd) {
+            (Some(at), Some(refunded), Some(remaining)) => {
+                let (refunded, remaining) = (amount(refunded)?, amount(remaining)?);
+                let balance = Balance {
+                    refunded,
+                    remaining,
+                };
+                Ok((time(at, "refund.settled_at")?, balance))
+            }
+            _ => Err("refund.settled_at or its balance is missing".to_owned()),
         };
         Ok(Refund {
             id: parsed(&self.refund_id, "refund.refund_id")?,
@@ -440,11 +463,18 @@ impl RefundRecord {
             state: match self.state {
                 StateRecord::Reserved => RefundState::Reserved(due()?),
                 StateRecord::Unknown => RefundState::Unknown(due()?),
-                StateRecord::Succeeded => RefundState::Succeeded { at: settled_at()? },
-                StateRecord::Rejected => RefundState::Rejected {
-                    at: settled_at()?,
-                    reason: optional(self.rejected_because, "refund.rejected_because")?,
-                },
+                StateRecord::Succeeded => {
+                    let (at, balance) = settled()?;
+                    RefundState::Succeeded { at, balance }
+                }
+                StateRecord::Rejected => {
+                    let (at, balance) = settled()?;
+                    RefundState::Rejected {
+                        at,
+                        reason: optional(self.rejected_because, "refund.rejected_because")?,
+                        balance,
+                    }
+                }
             },
         })
     }

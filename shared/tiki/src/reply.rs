@@ -1,0 +1,187 @@
+//! What goes out: the envelope and the data of each answer (design §6).
+
+use domain::{
+    FailureCause, PaymentState, Refund, RefundState, Status, Text, Timestamp, Transaction,
+};
+use serde::Serialize;
+
+use crate::Code;
+
+/// `{"code":N,"message":"…","data":{…}}`, as the exact bytes of the body.
+#[must_use]
+pub fn envelope(code: Code, message: &str, data: Option<impl Serialize>) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Envelope<'m, D> {
+        code: u8,
+        message: &'m str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        data: Option<D>,
+    }
+    bytes(&Envelope {
+        code: code.number(),
+        message,
+        data,
+    })
+}
+
+/// An envelope without data: a refusal, or a failure.
+#[must_use]
+pub fn refusal(code: Code, message: &str) -> Vec<u8> {
+    envelope(code, message, None::<()>)
+}
+
+/// The answer to a create request; a repeat gets the same.
+#[must_use]
+pub fn created(transaction: &Transaction, payment_url: &str) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Data<'t> {
+        transaction_id: String,
+        tiki_transaction_id: &'t str,
+        transaction_amount: u64,
+        status: &'static str,
+        payment_url: &'t str,
+        created_at: String,
+        expires_at: String,
+    }
+    let data = Data {
+        transaction_id: transaction.id.to_string(),
+        tiki_transaction_id: transaction.tiki_id.as_str(),
+        transaction_amount: transaction.order.amount.get(),
+        // As of the creation: a repeat gets the answer of the first time; what became of it, a look-up says.
+        status: Status::Pending.as_str(),
+        payment_url,
+        created_at: transaction.created_at.to_rfc3339(),
+        expires_at: transaction.expires_at.to_rfc3339(),
+    };
+    envelope(Code::Success, "success", Some(data))
+}
+
+/// The answer to a look-up: flat, like Tiki's own (protocol §4).
+#[must_use]
+pub fn checked(transaction: &Transaction) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Checked<'t> {
+        code: u8,
+        message: &'static str,
+        tiki_transaction_id: &'t str,
+        transaction_id: &'t str,
+        partner_transaction_id: &'t str,
+        status: &'static str,
+        amount: u64,
+        transaction_amount: u64,
+        failure_reason: Option<&'t str>,
+        partner_banking_method: Option<&'t str>,
+        created_at: String,
+        expires_at: String,
+        paid_at: Option<String>,
+        refunded_amount: u64,
+        refunds: Vec<CheckedRefund<'t>>,
+    }
+    let id = transaction.id.to_string();
+    let payment = transaction.money_taken();
+    bytes(&Checked {
+        code: Code::Success.number(),
+        message: "success",
+        tiki_transaction_id: transaction.tiki_id.as_str(),
+        transaction_id: &id,
+        partner_transaction_id: &id,
+        status: transaction.status().as_str(),
+        amount: transaction.order.amount.get(),
+        transaction_amount: transaction.order.amount.get(),
+        failure_reason: failure_reason(transaction),
+        partner_banking_method: payment
+            .and_then(|p| p.banking_method.as_ref())
+            .map(Text::as_str),
+        created_at: transaction.created_at.to_rfc3339(),
+        expires_at: transaction.expires_at.to_rfc3339(),
+        paid_at: payment.map(|p| p.paid_at).map(Timestamp::to_rfc3339),
+        refunded_amount: transaction.refunded_amount().get(),
+        refunds: transaction.refunds.iter().map(CheckedRefund::of).collect(),
+    })
+}
+
+/// The answer to a refund that is settled or in progress; a repeat gets the same.
+#[must_use]
+pub fn refunded(code: Code, message: &str, transaction: &Transaction, refund: &Refund) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Data {
+        request_id: Option<String>,
+        refund_id: String,
+        refund_amount: u64,
+        refunded_amount: u64,
+        remaining_amount: u64,
+        status: &'static str,
+    }
+    let balance = match refund.state {
+        RefundState::Succeeded { balance, .. } | RefundState::Rejected { balance, .. } => balance,
+        RefundState::Reserved(_) | RefundState::Unknown(_) => transaction.balance(),
+    };
+    let data = Data {
+        request_id: refund.origin.request_id().map(ToString::to_string),
+        refund_id: refund.id.to_string(),
+        refund_amount: refund.amount.get(),
+        refunded_amount: balance.refunded.get(),
+        remaining_amount: balance.remaining.get(),
+        status: refund.status().as_str(),
+    };
+    envelope(code, message, Some(data))
+}
+
+/// The answer to the core's report of a result; a repeat gets the same.
+#[must_use]
+pub fn reported(transaction: &Transaction) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Data<'t> {
+        transaction_id: String,
+        tiki_transaction_id: &'t str,
+        transaction_amount: u64,
+        status: &'static str,
+    }
+    let data = Data {
+        transaction_id: transaction.id.to_string(),
+        tiki_transaction_id: transaction.tiki_id.as_str(),
+        transaction_amount: transaction.order.amount.get(),
+        status: transaction.status().as_str(),
+    };
+    envelope(Code::Success, "success", Some(data))
+}
+
+/// A refund within the answer to a look-up. One of our own making has no `request_id` of Tiki's.
+#[derive(Serialize)]
+struct CheckedRefund<'t> {
+    request_id: Option<&'t str>,
+    refund_id: String,
+    amount: u64,
+    status: &'static str,
+    origin: &'static str,
+    created_at: String,
+}
+
+impl<'t> CheckedRefund<'t> {
+    fn of(refund: &'t Refund) -> Self {
+        Self {
+            request_id: refund.origin.request_id().map(Text::as_str),
+            refund_id: refund.id.to_string(),
+            amount: refund.amount.get(),
+            status: refund.status().as_str(),
+            origin: refund.origin.as_str(),
+            created_at: refund.created_at.to_rfc3339(),
+        }
+    }
+}
+
+fn failure_reason(transaction: &Transaction) -> Option<&str> {
+    match &transaction.payment {
+        PaymentState::Pending { .. } | PaymentState::Paid(_) => None,
+        PaymentState::Failed(failure) => Some(match &failure.cause {
+            FailureCause::Declined { reason } => reason.as_ref().map_or("declined", Text::as_str),
+            FailureCause::Expired => "expired",
+        }),
+    }
+}
+
+/// Compact JSON. Our own types always serialise; if one did not, an empty body would be unreadable to the
+/// other side, which then repeats.
+fn bytes(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
+}
