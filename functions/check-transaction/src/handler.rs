@@ -1,1 +1,61 @@
+//! `POST /tikivip/v1/transactions/query` and `GET /tikivip/v1/transactions`: Tiki looks a transaction up
+//! (integration point 9, design §6).
 
+use async_trait::async_trait;
+use domain::{ClientId, Refusal};
+use http::Method;
+use runtime::api::{Handler, Inbound, No, Reply, about};
+use runtime::verifier::{Verifier, get_readings};
+use signing::GetSigning;
+use store::Transactions;
+use tiki::request::{self, CheckRequest};
+use tiki::{Code, reply};
+
+/// The part of the path that belongs to the base URL that Tiki was given.
+const BASE: &str = "/tikivip/v1";
+
+/// What the function needs.
+pub struct CheckTransaction {
+    /// Checks Tiki's signature.
+    pub verifier: Verifier,
+    /// What is signed of a GET.
+    pub get_signing: GetSigning,
+    /// Whose transactions may be seen.
+    pub client_id: ClientId,
+    /// The transactions.
+    pub transactions: Transactions,
+}
+
+#[async_trait]
+impl Handler for CheckTransaction {
+    async fn handle(&self, request: &Inbound) -> Result<Reply, No> {
+        let command = self.verified(request).await?;
+        let id = command.key(&self.client_id)?;
+        about(id);
+
+        let found = self.transactions.load(id).await?;
+        let transaction = found.ok_or(Refusal::NotFound)?;
+        transaction.belongs_to(&self.client_id, command.tiki_id.as_ref())?;
+        Ok(Reply::Json {
+            code: Code::Success,
+            body: reply::checked(&transaction),
+        })
+    }
+}
+
+impl CheckTransaction {
+    async fn verified(&self, request: &Inbound) -> Result<CheckRequest, No> {
+        if request.method == Method::GET {
+            let readings = get_readings(self.get_signing, request, BASE);
+            let verified = self.verifier.verify_get(request, &readings).await?;
+            let query = request
+                .query
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()));
+            Ok(request::check_query(verified, query)?)
+        } else {
+            let verified = self.verifier.verify(request).await?;
+            Ok(request::check(verified)?)
+        }
+    }
+}

@@ -1,1 +1,89 @@
+//! `POST /tikivip/v1/transactions`: Tiki creates a transaction (integration point 8, design §6).
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::{AmountLimits, ClientId, Clock, Transaction};
+use outbound::BaseUrl;
+use runtime::api::{Handler, Inbound, No, Reply, about};
+use runtime::verifier::Verifier;
+use signing::{KeyProvider, PaymentLink};
+use store::{Creation, Transactions};
+use tiki::{Code, reply, request};
+
+/// How long a link works after its payment has expired: the customer who paid in the last second still
+/// comes back through it.
+const LINK_OUTLIVES_PAYMENT: Duration = Duration::from_hours(24);
+
+/// What the function needs.
+pub struct CreateTransaction {
+    /// Checks Tiki's signature.
+    pub verifier: Verifier,
+    /// Whose transactions these are.
+    pub client_id: ClientId,
+    /// The smallest and largest payment.
+    pub limits: AmountLimits,
+    /// How long after its expiry the core is asked about a payment.
+    pub expiry_grace: Duration,
+    /// Signs payment links.
+    pub link_keys: Arc<dyn KeyProvider>,
+    /// Where customers reach us; unset, it is where the request came in.
+    pub public_base_url: Option<BaseUrl>,
+    /// The transactions.
+    pub transactions: Transactions,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl Handler for CreateTransaction {
+    async fn handle(&self, request: &Inbound) -> Result<Reply, No> {
+        let verified = self.verifier.verify(request).await?;
+        let command = request::create(verified)?;
+        let created = Transaction::create(
+            &self.client_id,
+            &command.tiki_id,
+            command.order.clone(),
+            self.limits,
+            self.expiry_grace,
+            self.clock.now(),
+        )?;
+        about(created.transaction().id);
+
+        let transaction = match self.transactions.create(created).await? {
+            Creation::New(transaction) => transaction,
+            Creation::Existing(transaction) => {
+                transaction.belongs_to(&self.client_id, Some(&command.tiki_id))?;
+                transaction.repeated_by(&command.order)?;
+                transaction
+            }
+        };
+        let payment_url = self.payment_url(request, &transaction).await?;
+        Ok(Reply::Json {
+            code: Code::Success,
+            body: reply::created(&transaction, &payment_url),
+        })
+    }
+}
+
+impl CreateTransaction {
+    /// The same for the same transaction, as long as the link key is.
+    async fn payment_url(
+        &self,
+        request: &Inbound,
+        transaction: &Transaction,
+    ) -> Result<String, No> {
+        let expires_at = transaction.expires_at.after(LINK_OUTLIVES_PAYMENT);
+        let link = PaymentLink {
+            transaction_id: transaction.id.to_bytes(),
+            expires_at_ms: expires_at.unix_ms().unsigned_abs(),
+        };
+        let token = link.token(&self.link_keys.keys().await?);
+        let path = format!("/pay/{token}");
+        Ok(match &self.public_base_url {
+            Some(base) => base.join(&path),
+            None => format!("{}{path}", request.base_url),
+        })
+    }
+}

@@ -1,1 +1,37 @@
-fn main() {}
+//! Wires [`create_transaction::CreateTransaction`] to Lambda.
+
+use std::sync::Arc;
+
+use create_transaction::CreateTransaction;
+use outbound::HeaderNames;
+use runtime::api;
+use runtime::aws::World;
+use runtime::config::{
+    Env, Identity, Links, TableName, amount_limits, expiry_grace, signature_window,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    let world = World::start().await;
+    let (tiki, window, table, limits, expiry_grace, links) = Env::of_process().load(|env| {
+        let tiki = Identity::tiki(env);
+        let window = signature_window(env);
+        let table = TableName::transactions(env);
+        let limits = amount_limits(env);
+        let grace = expiry_grace(env);
+        let links = Links::read(env);
+        Some((tiki?, window?, table?, limits?, grace?, links?))
+    })?;
+    let keys = world.keys(&tiki).await;
+    api::serve(CreateTransaction {
+        verifier: world.verifier(HeaderNames::TIKI, &keys, window),
+        client_id: tiki.client_id,
+        limits,
+        expiry_grace,
+        link_keys: world.link_keys(&links.secret_id).await,
+        public_base_url: links.public_base_url,
+        transactions: world.transactions(&table),
+        clock: Arc::clone(&world.clock),
+    })
+    .await
+}

@@ -1,1 +1,80 @@
+//! Tells Tiki what became of a payment, until Tiki has it (integration points 4 and 5, protocol §3 and §4).
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::{Clock, Decision, IpnLease, Transaction, after_ipn, after_look_up};
+use outbox::Worker;
+use store::{DueIndex, StoreError, Transactions};
+use tiki::TikiClient;
+
+/// The worker of the index `ipn_due`.
+pub struct IpnSender {
+    /// Tiki.
+    pub tiki: TikiClient,
+    /// The transactions.
+    pub transactions: Transactions,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl Worker for IpnSender {
+    fn index(&self) -> DueIndex {
+        DueIndex::Ipn
+    }
+
+    /// An IPN and a look-up of 15 s each, both sent twice at worst.
+    fn longest(&self) -> Duration {
+        Duration::from_secs(65)
+    }
+
+    /// Takes the IPN up, sends it, and records what came of it: two writes, whatever happens between them.
+    async fn meet(&self, found: Transaction) -> anyhow::Result<()> {
+        let Some((lease, transaction)) = self.take_up(found).await? else {
+            return Ok(());
+        };
+        let decision = self.tell(&transaction, lease).await;
+        self.transactions
+            .update(transaction, |transaction| {
+                Ok::<_, StoreError>(transaction.record_ipn(lease, decision, self.clock.now()))
+            })
+            .await?;
+        Ok(())
+    }
+}
+
+impl IpnSender {
+    /// `None` if it is not due any more, or somebody else is at it.
+    async fn take_up(
+        &self,
+        found: Transaction,
+    ) -> Result<Option<(IpnLease, Transaction)>, StoreError> {
+        let mut lease = None;
+        let updated = self
+            .transactions
+            .update(found, |transaction| {
+                let taken = transaction.lease_ipn(self.clock.now());
+                let (taken, change) = taken.unzip();
+                lease = taken;
+                Ok::<_, StoreError>(change)
+            })
+            .await?;
+        Ok(lease
+            .filter(|_| updated.written)
+            .map(|lease| (lease, updated.transaction)))
+    }
+
+    /// Sends the IPN and, where the table says so, asks Tiki what it knows.
+    async fn tell(&self, transaction: &Transaction, lease: IpnLease) -> Decision {
+        let answer = self.tiki.send_ipn(transaction).await;
+        match after_ipn(lease.status, answer, lease.failures) {
+            Decision::LookUp => {
+                let known = self.tiki.look_up(transaction).await;
+                after_look_up(transaction.order.amount, known)
+            }
+            decided => decided,
+        }
+    }
+}

@@ -1,1 +1,49 @@
+//! `POST /partner/v1/webview`: the partner's app asks for the URL that opens Tiki VIP for a customer
+//! (integration point 2, protocol §6).
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::Clock;
+use runtime::api::{Handler, Inbound, No, Reply};
+use runtime::verifier::Verifier;
+use store::{SessionStore, WebviewSession};
+use tiki::{Code, TikiClient, WebviewAnswer, request};
+
+/// What the function needs.
+pub struct OpenWebview {
+    /// Checks the signature of the partner's app backend.
+    pub verifier: Verifier,
+    /// Tiki.
+    pub tiki: TikiClient,
+    /// Where the result URL is kept for the customer's way back.
+    pub sessions: Arc<dyn SessionStore>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl Handler for OpenWebview {
+    async fn handle(&self, request: &Inbound) -> Result<Reply, No> {
+        let verified = self.verifier.verify(request).await?;
+        let customer = request::webview(verified)?;
+
+        match self.tiki.open_webview(&customer).await {
+            WebviewAnswer::Opened(webview, body) => {
+                let session = WebviewSession {
+                    request_id: webview.request_id,
+                    url_checkout_result: webview.url_checkout_result,
+                    opened_at: self.clock.now(),
+                };
+                self.sessions.put(&session).await?;
+                let code = Code::Success;
+                Ok(Reply::Json { code, body })
+            }
+            WebviewAnswer::InvalidRequest(body) => {
+                let code = Code::InvalidRequest;
+                Ok(Reply::Json { code, body })
+            }
+            WebviewAnswer::Unavailable => Err(No::Unavailable("Tiki")),
+        }
+    }
+}

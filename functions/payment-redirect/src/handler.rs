@@ -1,1 +1,124 @@
+//! `GET /pay/{token}` brings a customer to the partner's payment screen, `GET /pay/{token}/return` back to
+//! Tiki's result screen (integration points 3 and 7, design §6).
 
+mod page;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::{Clock, Status, Transaction, TransactionId};
+use http::StatusCode;
+use outbound::BaseUrl;
+use runtime::api::{Handler, Inbound, No, Reply, about};
+use runtime::config::Redirects;
+use signing::{KeyProvider, LinkRefusal, PaymentLink};
+use store::{SessionStore, Transactions};
+use url::Url;
+
+/// What the function needs.
+pub struct PaymentRedirect {
+    /// Verifies payment links.
+    pub link_keys: Arc<dyn KeyProvider>,
+    /// Signs the way to the payment screen.
+    pub core_keys: Arc<dyn KeyProvider>,
+    /// Where customers may be sent.
+    pub redirects: Redirects,
+    /// Where customers reach us; unset, it is where the request came in.
+    pub public_base_url: Option<BaseUrl>,
+    /// The transactions.
+    pub transactions: Transactions,
+    /// The opened webviews.
+    pub sessions: Arc<dyn SessionStore>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl Handler for PaymentRedirect {
+    async fn handle(&self, request: &Inbound) -> Result<Reply, No> {
+        let token = request.path_parameter("token");
+        let keys = self.link_keys.keys().await?;
+        let now = self.clock.now();
+        let link = match PaymentLink::verify(&keys, token, now.unix_ms()) {
+            Ok(link) => link,
+            Err(LinkRefusal::Expired) => return Ok(self.page(StatusCode::GONE, page::EXPIRED)),
+            Err(LinkRefusal::Invalid) => {
+                return Ok(self.page(StatusCode::NOT_FOUND, page::UNKNOWN));
+            }
+        };
+        let id = TransactionId::from_bytes(link.transaction_id);
+        about(id);
+        let Some(transaction) = self.transactions.load(id).await? else {
+            return Ok(self.page(StatusCode::NOT_FOUND, page::UNKNOWN));
+        };
+
+        let returning = request.resource.ends_with("/return");
+        let location = match transaction.status() {
+            _ if returning => self.result_screen(&transaction).await?,
+            Status::Success | Status::Failure => self.result_screen(&transaction).await?,
+            Status::Pending if now > transaction.expires_at => {
+                return Ok(self.page(StatusCode::GONE, page::EXPIRED));
+            }
+            Status::Pending => self.payment_screen(request, token, &transaction).await?,
+        };
+        Ok(Reply::Redirect { location })
+    }
+}
+
+impl PaymentRedirect {
+    /// The payment screen, with a query that only we can have made: signed like a GET (design §6), with the
+    /// signature's own parts at its end since a redirect carries no headers.
+    async fn payment_screen(
+        &self,
+        request: &Inbound,
+        token: &str,
+        transaction: &Transaction,
+    ) -> Result<String, No> {
+        let path = format!("/pay/{token}/return");
+        let return_url = match &self.public_base_url {
+            Some(base) => base.join(&path),
+            None => format!("{}{path}", request.base_url),
+        };
+        let keys = self.core_keys.keys().await?;
+        let mut url = self.redirects.payment_screen.clone();
+        url.query_pairs_mut()
+            .append_pair("transaction_id", &transaction.id.to_string())
+            .append_pair("amount", &transaction.order.amount.to_string())
+            .append_pair("expires_at", &transaction.expires_at.unix_ms().to_string())
+            .append_pair("return_url", &return_url);
+
+        let signed = keys.sign(self.clock.now().unix_ms(), path_and_query(&url).as_bytes());
+        url.query_pairs_mut()
+            .append_pair("client_id", &signed.client_id)
+            .append_pair("timestamp", &signed.timestamp)
+            .append_pair("signature", &signed.signature);
+        Ok(url.into())
+    }
+
+    /// Tiki's result screen of this customer's webview, byte for byte; or the shop, if the webview is not
+    /// known or its URL leads where no customer of ours is sent.
+    async fn result_screen(&self, transaction: &Transaction) -> Result<String, No> {
+        let session = match &transaction.order.webview_request_id {
+            Some(id) => self.sessions.result_url(id, self.clock.now()).await?,
+            None => None,
+        };
+        let allowed = session.filter(|url| self.redirects.allowed.allow(url));
+        Ok(allowed.unwrap_or_else(|| self.shop()))
+    }
+
+    fn shop(&self) -> String {
+        self.redirects.apps.join("/vn.tiki.vip")
+    }
+
+    fn page(&self, status: StatusCode, text: page::Text) -> Reply {
+        let html = page::render(text, &self.shop());
+        Reply::Page { status, html }
+    }
+}
+
+fn path_and_query(url: &Url) -> String {
+    match url.query() {
+        Some(query) => format!("{}?{query}", url.path()),
+        None => url.path().to_owned(),
+    }
+}

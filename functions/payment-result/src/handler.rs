@@ -1,1 +1,53 @@
+//! `POST /partner/v1/payments/{transaction_id}/result`: the partner's core reports what became of a payment
+//! (design §7).
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::{Clock, Refusal, TikiTransactionId, TransactionId};
+use rail::report;
+use runtime::api::{Handler, Inbound, No, Reply, about};
+use runtime::verifier::Verifier;
+use store::Transactions;
+use tiki::{Code, reply};
+use wire::Invalid;
+
+/// What the function needs.
+pub struct PaymentResult {
+    /// Checks the core's signature.
+    pub verifier: Verifier,
+    /// The transactions.
+    pub transactions: Transactions,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl Handler for PaymentResult {
+    async fn handle(&self, request: &Inbound) -> Result<Reply, No> {
+        let verified = self.verifier.verify(request).await?;
+        let id = transaction_id(request)?;
+        let report = report::read(verified, id)?;
+        about(id);
+
+        let found = self.transactions.load(id).await?.ok_or(Refusal::NotFound)?;
+        let updated = self
+            .transactions
+            .update(found, |transaction| {
+                Ok::<_, No>(transaction.report_payment(&report, self.clock.now())?)
+            })
+            .await?;
+        Ok(Reply::Json {
+            code: Code::Success,
+            body: reply::reported(&updated.transaction),
+        })
+    }
+}
+
+/// The path's id: of the form of every id, or malformed; one of ours, or found nowhere.
+fn transaction_id(request: &Inbound) -> Result<TransactionId, No> {
+    let text = request.path_parameter("transaction_id");
+    text.parse::<TikiTransactionId>()
+        .map_err(|problem| Invalid::field("transaction_id", problem))?;
+    Ok(text.parse().map_err(|_| Refusal::NotFound)?)
+}

@@ -1,1 +1,93 @@
+//! Asks the partner's core for refunds that are owed or unknown, and whether an expired payment was made
+//! after all (design §4).
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::{Clock, RailRefund, RefundId, Transaction};
+use outbox::Worker;
+use rail::{FoundRefund, PaymentRail};
+use store::{DueIndex, StoreError, Transactions};
+
+/// The worker of the index `rail_due`.
+pub struct RailWorker {
+    /// The core.
+    pub rail: Arc<dyn PaymentRail>,
+    /// The transactions.
+    pub transactions: Transactions,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl Worker for RailWorker {
+    fn index(&self) -> DueIndex {
+        DueIndex::Rail
+    }
+
+    /// A question and a posting of 10 s each, both sent twice at worst.
+    fn longest(&self) -> Duration {
+        Duration::from_secs(45)
+    }
+
+    async fn meet(&self, found: Transaction) -> anyhow::Result<()> {
+        let mut transaction = self.conclude_expiry(found).await?;
+        let due: Vec<RefundId> = transaction.due_refunds(self.clock.now()).collect();
+        for id in due {
+            transaction = self.settle(transaction, id).await?;
+        }
+        Ok(())
+    }
+}
+
+impl RailWorker {
+    /// Asks the core about a payment whose time is over, if it is due; only a clear "not paid" fails it.
+    async fn conclude_expiry(&self, found: Transaction) -> Result<Transaction, StoreError> {
+        let lease = |transaction: &Transaction| {
+            Ok::<_, StoreError>(transaction.lease_expiry_check(self.clock.now()))
+        };
+        let leased = self.transactions.update(found, lease).await?;
+        if !leased.written {
+            return Ok(leased.transaction);
+        }
+        let answer = self.rail.payment(leased.transaction.id).await;
+        let conclude = |transaction: &Transaction| {
+            Ok::<_, StoreError>(transaction.conclude_expiry(&answer, self.clock.now()))
+        };
+        let concluded = self
+            .transactions
+            .update(leased.transaction, conclude)
+            .await?;
+        Ok(concluded.transaction)
+    }
+
+    /// Settles a refund, if it is still due.
+    async fn settle(&self, found: Transaction, id: RefundId) -> Result<Transaction, StoreError> {
+        let lease = |transaction: &Transaction| {
+            Ok::<_, StoreError>(transaction.lease_refund(id, self.clock.now()))
+        };
+        let leased = self.transactions.update(found, lease).await?;
+        if !leased.written {
+            return Ok(leased.transaction);
+        }
+        let answer = self.ask(&leased.transaction, id).await;
+        let settle = |transaction: &Transaction| {
+            Ok::<_, StoreError>(transaction.settle_refund(id, &answer, self.clock.now()))
+        };
+        let settled = self.transactions.update(leased.transaction, settle).await?;
+        Ok(settled.transaction)
+    }
+
+    /// Asks for the refund by its id before anything is posted again; one that the core has never seen is
+    /// posted under the same id (design §4).
+    async fn ask(&self, transaction: &Transaction, id: RefundId) -> RailRefund {
+        match self.rail.find_refund(id).await {
+            FoundRefund::Known(answer) => answer,
+            FoundRefund::NeverSeen => match transaction.refund_by_id(id) {
+                Some(refund) => self.rail.refund(transaction, refund).await,
+                None => RailRefund::Unknown,
+            },
+        }
+    }
+}

@@ -1,1 +1,148 @@
+//! `POST /tikivip/v1/refunds`: Tiki refunds, in part or in full (integration point 10, protocol §5).
+//!
+//! Reserve, ask the core, settle: each refund's amount is held by a write before the core hears of it, so
+//! no crash and no crowd can return more than was paid. A core that does not answer in time leaves the
+//! refund unknown; rail-worker settles it, and a repeat of the request gets the outcome.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::{
+    ClientId, Clock, Refund, RefundCommand, RefundId, RefundState, Refusal, Reservation,
+    Transaction,
+};
+use http::StatusCode;
+use rail::PaymentRail;
+use runtime::api::{Handler, Inbound, No, Reply, about};
+use runtime::verifier::Verifier;
+use store::{StoreError, Transactions};
+use tiki::{Code, reply, request};
+
+/// How often and how long a repeat looks whether the first request, which is just asking the core, is done.
+/// Together a little longer than the core is given.
+const FOLLOW: [u64; 9] = [50, 100, 200, 300, 500, 600, 700, 700, 700];
+
+/// What the function needs.
+pub struct RefundTransaction {
+    /// Checks Tiki's signature.
+    pub verifier: Verifier,
+    /// Whose transactions may be refunded.
+    pub client_id: ClientId,
+    /// The transactions.
+    pub transactions: Transactions,
+    /// The core.
+    pub rail: Arc<dyn PaymentRail>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl Handler for RefundTransaction {
+    async fn handle(&self, request: &Inbound) -> Result<Reply, No> {
+        let verified = self.verifier.verify(request).await?;
+        let refund = request::refund(verified)?;
+        let id = refund.id.ok_or(Refusal::NotFound)?;
+        about(id);
+
+        let found = self.transactions.load(id).await?.ok_or(Refusal::NotFound)?;
+        found.belongs_to(&self.client_id, Some(&refund.tiki_id))?;
+        let (refund_id, transaction) = match self.reserve(found, &refund.command).await? {
+            Reserved::New(id, transaction) => (id, self.ask(transaction, id).await?),
+            Reserved::Known(id, transaction) => (id, self.follow(transaction, id).await?),
+        };
+        answer(&transaction, refund_id)
+    }
+
+    /// Tiki's page knows two statuses: 200 on success alone, 500 otherwise; and 401 (design §6).
+    fn status(&self, code: Code) -> StatusCode {
+        match code {
+            Code::Success => StatusCode::OK,
+            Code::SignatureRefused | Code::Stale => StatusCode::UNAUTHORIZED,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn status_too_large(&self) -> StatusCode {
+        StatusCode::INTERNAL_SERVER_ERROR
+    }
+}
+
+enum Reserved {
+    New(RefundId, Transaction),
+    Known(RefundId, Transaction),
+}
+
+impl RefundTransaction {
+    async fn reserve(&self, found: Transaction, command: &RefundCommand) -> Result<Reserved, No> {
+        let mut refund_id = None;
+        let reserve = |transaction: &Transaction| {
+            let reservation = transaction.reserve_refund(command, self.clock.now())?;
+            let (id, change) = match reservation {
+                Reservation::Known(id) => (id, None),
+                Reservation::Reserve(id, change) => (id, Some(change)),
+            };
+            refund_id = Some(id);
+            Ok::<_, No>(change)
+        };
+        let updated = self.transactions.update(found, reserve).await?;
+        let id = refund_id.ok_or(Refusal::NotFound)?;
+        Ok(if updated.written {
+            Reserved::New(id, updated.transaction)
+        } else {
+            Reserved::Known(id, updated.transaction)
+        })
+    }
+
+    /// Asks the core for a refund that we have just reserved, and settles it.
+    async fn ask(&self, transaction: Transaction, id: RefundId) -> Result<Transaction, No> {
+        let Some(refund) = transaction.refund_by_id(id) else {
+            return Ok(transaction);
+        };
+        let answer = self.rail.refund(&transaction, refund).await;
+        let settle = |transaction: &Transaction| {
+            Ok::<_, StoreError>(transaction.settle_refund(id, &answer, self.clock.now()))
+        };
+        Ok(self
+            .transactions
+            .update(transaction, settle)
+            .await?
+            .transaction)
+    }
+
+    /// A repeat of a request that is still at the core waits for its outcome, so that both get the same
+    /// answer; if that takes too long, it is told to repeat.
+    async fn follow(&self, mut transaction: Transaction, id: RefundId) -> Result<Transaction, No> {
+        for wait_ms in FOLLOW {
+            let refund = transaction.refund_by_id(id);
+            if !refund.is_some_and(|refund| matches!(refund.state, RefundState::Reserved(_))) {
+                break;
+            }
+            self.clock.sleep(Duration::from_millis(wait_ms)).await;
+            let found = self.transactions.load(transaction.id).await?;
+            transaction = found.ok_or(Refusal::NotFound)?;
+        }
+        Ok(transaction)
+    }
+}
+
+fn answer(transaction: &Transaction, id: RefundId) -> Result<Reply, No> {
+    let refund = transaction.refund_by_id(id).ok_or(Refusal::NotFound)?;
+    let refusal = match &refund.state {
+        RefundState::Succeeded { .. } => None,
+        RefundState::Reserved(_) | RefundState::Unknown(_) => Some(Refusal::InProgress),
+        RefundState::Rejected { reason, .. } => Some(Refusal::RejectedByRail {
+            reason: reason.clone(),
+        }),
+    };
+    Ok(settled(transaction, refund, refusal.as_ref()))
+}
+
+fn settled(transaction: &Transaction, refund: &Refund, refusal: Option<&Refusal>) -> Reply {
+    let code = refusal.map_or(Code::Success, Code::from);
+    let message = refusal.map_or_else(|| "success".to_owned(), ToString::to_string);
+    Reply::Json {
+        code,
+        body: reply::refunded(code, &message, transaction, refund),
+    }
+}

@@ -5,6 +5,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::format_push_string,
     reason = "a test may panic"
 )]
 
@@ -264,6 +265,7 @@ fn refunded(before: &Transaction, command: &RefundCommand) -> String {
 }
 
 /// Every command in every state. A row that changes is a change of what happens to somebody's money.
+#[expect(clippy::too_many_lines, reason = "a row for each command")]
 fn table() -> String {
     let rejected = RailRefund::Rejected { reason: None };
     let lease = |attempt| IpnLease {
@@ -575,7 +577,13 @@ fn a_lease_keeps_others_away_until_it_runs_out() {
     let leased = commit(paid, change);
     assert!(
         leased
-            .lease_ipn(now.after(domain::IPN_LEASE.checked_sub(Duration::from_millis(1)).unwrap()))
+            .lease_ipn(
+                now.after(
+                    domain::IPN_LEASE
+                        .checked_sub(Duration::from_millis(1))
+                        .unwrap()
+                )
+            )
             .is_none()
     );
     let (second, _) = leased.lease_ipn(now.after(domain::IPN_LEASE)).unwrap();

@@ -1,1 +1,116 @@
+//! Finds what transactions still owe the outside, and has a worker meet it (design §1, §5).
+//!
+//! Two things bring a worker its work: the table's stream, at once when an obligation is newly queued; and
+//! the schedule, which sweeps the due index and so finds everything that a crash, an outage or a lost
+//! record has left. The transaction is its own outbox, so neither is needed for nothing to be forgotten:
+//! the stream is there to be quick, and the sweep to be sure.
 
+mod event;
+mod sweep;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::{Clock, Timestamp, Transaction};
+use futures::{StreamExt, stream};
+use lambda_runtime::{LambdaEvent, service_fn};
+use serde_json::Value;
+use store::{DueIndex, Transactions};
+use tracing::Instrument;
+
+pub use event::{BatchResponse, Event, ItemFailure, StreamRecord};
+
+/// Records of one batch that are worked on at once.
+const AT_ONCE: usize = 16;
+
+/// Meets one kind of obligation.
+#[async_trait]
+pub trait Worker: Send + Sync {
+    /// The index that says what is due.
+    fn index(&self) -> DueIndex;
+
+    /// The longest that meeting one transaction's obligations takes; none is begun with less time left.
+    fn longest(&self) -> Duration;
+
+    /// Meets what this transaction owes now, if it still does. The transaction may be out of date: the
+    /// conditional writes find out.
+    async fn meet(&self, found: Transaction) -> anyhow::Result<()>;
+}
+
+/// A worker with what brings it its work.
+pub struct Outbox<W> {
+    /// The worker.
+    pub worker: W,
+    /// The transactions.
+    pub transactions: Transactions,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl<W: Worker> Outbox<W> {
+    /// Serves the worker as a Lambda function, until Lambda ends it.
+    pub async fn serve(self) -> anyhow::Result<()> {
+        let outbox = &self;
+        lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
+            let deadline = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
+            let deadline = Timestamp::from_unix_ms(deadline).unwrap_or(Timestamp::MAX);
+            let span = tracing::info_span!("invocation", request_id = %event.context.request_id);
+            let result = outbox
+                .handle(event.payload, deadline)
+                .instrument(span)
+                .await;
+            result.map_err(lambda_runtime::Error::from)
+        }))
+        .await
+        .map_err(|error| anyhow::anyhow!(error))
+    }
+
+    /// Does an event's work until shortly before the deadline.
+    pub async fn handle(&self, event: Value, deadline: Timestamp) -> anyhow::Result<BatchResponse> {
+        match Event::read(event)? {
+            Event::Stream(records) => Ok(self.records(records).await),
+            Event::Sweep => {
+                self.sweep(deadline).await?;
+                Ok(BatchResponse::default())
+            }
+        }
+    }
+
+    /// Works on the records of a batch. A record whose work could not be begun or recorded is given back, and
+    /// delivered again.
+    async fn records(&self, records: Vec<StreamRecord>) -> BatchResponse {
+        let work = records.into_iter().map(async |record| {
+            let image = record.new_image?;
+            let found = match store::read(image) {
+                Ok(found) => found,
+                Err(error) => {
+                    // Delivering it again would not make it readable, and would hold up all that follow.
+                    tracing::error!(alarm = "unreadable_item", error = %error, "a person must act");
+                    return None;
+                }
+            };
+            self.meet(found).await.err().map(|_| ItemFailure {
+                item_identifier: record.sequence_number,
+            })
+        });
+        let failures = stream::iter(work).buffer_unordered(AT_ONCE);
+        let failures = failures.filter_map(async |failure| failure);
+        BatchResponse {
+            batch_item_failures: failures.collect().await,
+        }
+    }
+
+    /// Meets one transaction's obligations; what broke is logged here, once.
+    async fn meet(&self, found: Transaction) -> anyhow::Result<()> {
+        let span = tracing::info_span!("obligation", transaction_id = %found.id);
+        let work = async {
+            let result = self.worker.meet(found).await;
+            if let Err(error) = &result {
+                tracing::error!(error = format!("{error:#}"), "failed; it stays due");
+            }
+            result
+        };
+        work.instrument(span).await
+    }
+}

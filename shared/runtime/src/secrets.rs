@@ -1,0 +1,123 @@
+//! Secrets from AWS Secrets Manager: cached, both versions, with a forced reload (protocol §2, rotation).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_config::SdkConfig;
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::error::{BoxError, SdkError};
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use domain::{Clock, Timestamp};
+use signing::{ClientSecret, KeyError, KeyProvider, Keyring};
+use tokio::sync::Mutex;
+use wire::Fields;
+
+/// How long a secret is used before it is looked at again.
+const KEPT: Duration = Duration::from_mins(5);
+/// A forced reload goes to the source at most this often: anybody can send bad signatures.
+const RELOAD_AT_MOST_EVERY: Duration = Duration::from_secs(5);
+
+/// One secret, as a keyring. Its value is JSON: `{"secret": "…"}`.
+pub struct SecretKeys {
+    client: Client,
+    clock: Arc<dyn Clock>,
+    secret_id: String,
+    client_id: Arc<str>,
+    cached: Mutex<Option<Cached>>,
+}
+
+#[derive(Clone)]
+struct Cached {
+    keys: Keyring,
+    read_at: Timestamp,
+}
+
+impl SecretKeys {
+    /// The secret of this name or ARN, for the conversation of this client id. Nothing is read yet.
+    #[must_use]
+    pub fn new(sdk: &SdkConfig, clock: Arc<dyn Clock>, secret_id: &str, client_id: &str) -> Self {
+        Self {
+            client: Client::new(sdk),
+            clock,
+            secret_id: secret_id.to_owned(),
+            client_id: client_id.into(),
+            cached: Mutex::default(),
+        }
+    }
+
+    /// What is cached, unless it is older than `oldest`. A source that is down is no reason to stop while
+    /// there is a secret that worked.
+    async fn no_older_than(&self, oldest: Duration) -> Result<Keyring, KeyError> {
+        let mut cached = self.cached.lock().await;
+        let now = self.clock.now();
+        if let Some(known) = &*cached
+            && now.since(known.read_at) < oldest
+        {
+            return Ok(known.keys.clone());
+        }
+        match (self.read().await, &*cached) {
+            (Ok(keys), _) => {
+                let read_at = now;
+                *cached = Some(Cached {
+                    keys: keys.clone(),
+                    read_at,
+                });
+                Ok(keys)
+            }
+            (Err(error), Some(known)) => {
+                let error = outbound::causes(&error);
+                tracing::warn!(
+                    error,
+                    "the secret cannot be read again; the known one is used"
+                );
+                Ok(known.keys.clone())
+            }
+            (Err(error), None) => Err(error),
+        }
+    }
+
+    async fn read(&self) -> Result<Keyring, KeyError> {
+        let current = self.version("AWSCURRENT").await?;
+        let current = current.ok_or_else(|| self.error("it has no AWSCURRENT version"))?;
+        let previous = self.version("AWSPREVIOUS").await?;
+        Ok(Keyring::new(Arc::clone(&self.client_id), current).accepting(previous))
+    }
+
+    async fn version(&self, stage: &str) -> Result<Option<ClientSecret>, KeyError> {
+        let request = self.client.get_secret_value();
+        let request = request.secret_id(&self.secret_id).version_stage(stage);
+        let value = match request.send().await {
+            Ok(value) => value.secret_string,
+            Err(SdkError::ServiceError(error)) => match error.into_err() {
+                GetSecretValueError::ResourceNotFoundException(_) => return Ok(None),
+                other => return Err(self.error(other)),
+            },
+            Err(error) => return Err(self.error(error)),
+        };
+        let secret = value
+            .and_then(|json| Fields::read(json.as_bytes()).ok())
+            .and_then(|fields| fields.text::<String>("secret").ok())
+            .filter(|secret| !secret.is_empty());
+        let secret = secret.ok_or_else(|| self.error(r#"its value is not {"secret":"…"}"#))?;
+        Ok(Some(ClientSecret::new(secret)))
+    }
+
+    fn error(&self, source: impl Into<BoxError>) -> KeyError {
+        KeyError {
+            secret_id: self.secret_id.clone(),
+            source: source.into(),
+        }
+    }
+}
+
+#[async_trait]
+impl KeyProvider for SecretKeys {
+    async fn keys(&self) -> Result<Keyring, KeyError> {
+        self.no_older_than(KEPT).await
+    }
+
+    async fn reload(&self) -> Result<Keyring, KeyError> {
+        self.no_older_than(RELOAD_AT_MOST_EVERY).await
+    }
+}
