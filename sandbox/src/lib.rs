@@ -1,1 +1,55 @@
+//! The whole system on one machine: `cargo run -p sandbox` (design §8).
+//!
+//! It runs the very function binaries that would be deployed, behind a Lambda Runtime API of its own, and
+//! everything that `template.yaml` declares around them. No function knows that it runs here: each reaches
+//! DynamoDB and Secrets Manager through the AWS SDK's endpoint settings, and Tiki and the core through its
+//! ordinary configuration.
+//!
+//! | room | what is played there |
+//! |---|---|
+//! | `template` | CloudFormation: routes, functions, tables, streams, schedules, read from the template |
+//! | `build` | `sam build`: the function binaries |
+//! | `lambda` | Lambda: instances, one event at a time each |
+//! | `gateway` | API Gateway |
+//! | `dynamodb`, `secrets` | DynamoDB and Secrets Manager |
+//! | `stream`, `schedule` | the event sources of the workers |
+//! | `tiki`, `core` | the other two sides, with faults to switch on |
+//! | `walk` | one payment, shown step by step |
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the sandbox plays the outside world, whose time and randomness are real"
+)]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "what is indexed is JSON, which answers null and does not panic"
+)]
+
+mod build;
+mod caller;
+pub mod core;
+mod dynamodb;
+pub mod faults;
+mod gateway;
+mod journal;
+mod lambda;
+mod options;
+mod schedule;
+mod secrets;
+pub mod shim;
+mod start;
+mod stream;
+mod template;
+pub mod tiki;
+mod walk;
+
+pub use caller::{Caller, Response};
+pub use dynamodb::EmbeddedDynamoDb;
+pub use faults::Fault;
+pub use journal::{Entry, Journal};
+pub use lambda::LogLine;
+pub use options::{Credentials, Options};
+pub use secrets::SecretsManager;
+pub use start::Sandbox;
+pub use template::Plan;
+pub use walk::walk;

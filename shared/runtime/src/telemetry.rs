@@ -39,8 +39,8 @@ pub fn init() {
     let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
-        .with_current_span(true)
-        .with_span_list(false);
+        .with_current_span(false)
+        .with_span_list(true);
     // Fails only if something else was set up before, which then does the logging.
     let _ = tracing_subscriber::registry()
         .with(lines)

@@ -1,0 +1,137 @@
+//! Faults of the two sides that the sandbox plays, to be switched on.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use futures::stream;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// What goes wrong with a call.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// Nothing is done, and this is answered.
+    Answer {
+        /// HTTP status.
+        status: u16,
+        /// The body, as it is.
+        body: String,
+    },
+    /// It is done, and the connection breaks before the answer has arrived.
+    Lost,
+    /// Nothing is done, and the connection breaks.
+    Down,
+    /// It is done, and answered so much later.
+    Late {
+        /// Milliseconds.
+        ms: u64,
+    },
+}
+
+/// The faults that are switched on, by call.
+#[derive(Clone, Debug, Default)]
+pub struct Faults(Arc<Mutex<Switches>>);
+
+#[derive(Debug, Default)]
+struct Switches {
+    next: HashMap<String, VecDeque<Fault>>,
+    standing: HashMap<String, Fault>,
+}
+
+/// `POST /_sandbox/faults`: `{"call": "ipn", "next": ["lost"]}` or `{"call": "ipn", "standing": "down"}`;
+/// `{"call": "ipn"}` alone switches all off.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Switch {
+    call: String,
+    #[serde(default)]
+    next: Vec<Fault>,
+    standing: Option<Fault>,
+}
+
+impl Faults {
+    /// The next calls of this name go wrong, one after the other.
+    pub fn next(&self, call: &str, faults: impl IntoIterator<Item = Fault>) {
+        self.lock()
+            .next
+            .entry(call.to_owned())
+            .or_default()
+            .extend(faults);
+    }
+
+    /// Every call of this name goes wrong until it is switched off.
+    pub fn standing(&self, call: &str, fault: Fault) {
+        self.lock().standing.insert(call.to_owned(), fault);
+    }
+
+    /// Calls of this name go well again.
+    pub fn off(&self, call: &str) {
+        let mut switches = self.lock();
+        switches.next.remove(call);
+        switches.standing.remove(call);
+    }
+
+    pub(crate) fn switch(&self, Json(switch): Json<Switch>) -> StatusCode {
+        self.off(&switch.call);
+        self.next(&switch.call, switch.next);
+        if let Some(fault) = switch.standing {
+            self.standing(&switch.call, fault);
+        }
+        StatusCode::NO_CONTENT
+    }
+
+    /// Carries a call out, as far as its fault lets it.
+    pub(crate) async fn around(
+        &self,
+        call: &str,
+        work: impl AsyncFnOnce() -> Response,
+    ) -> Response {
+        let fault = {
+            let mut switches = self.lock();
+            let next = switches.next.get_mut(call).and_then(VecDeque::pop_front);
+            next.or_else(|| switches.standing.get(call).cloned())
+        };
+        match fault {
+            None => work().await,
+            Some(Fault::Answer { status, body }) => {
+                let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+                (status, body).into_response()
+            }
+            Some(Fault::Lost) => {
+                work().await;
+                broken()
+            }
+            Some(Fault::Down) => broken(),
+            Some(Fault::Late { ms }) => {
+                let response = work().await;
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+                response
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Switches> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A response whose body never comes: the server closes the connection.
+fn broken() -> Response {
+    let breaks = stream::once(async { Err::<Bytes, _>(std::io::Error::other("the line broke")) });
+    Response::new(Body::from_stream(breaks))
+}
+
+/// A JSON answer in few words, for the journal.
+pub(crate) fn words(response: &Response, body: &Value) -> String {
+    let status = response.status().as_u16();
+    match (body["code"].as_i64(), body["status"].as_str()) {
+        (Some(code), _) => format!("{status}, code {code}"),
+        (None, Some(word)) => format!("{status}, {word}"),
+        (None, None) => status.to_string(),
+    }
+}

@@ -1,0 +1,80 @@
+//! What the functions print, gathered line by line.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+
+/// A line that a function printed.
+#[derive(Clone, Debug)]
+pub struct LogLine {
+    /// The function.
+    pub function: String,
+    /// The line: its JSON if it is an object, or `{"raw": …}`.
+    pub event: Value,
+}
+
+/// Where the lines go: a file if there is one, and a list for tests.
+#[derive(Clone)]
+pub(crate) struct Logs {
+    file: Option<Arc<Mutex<File>>>,
+    kept: Arc<Mutex<Vec<LogLine>>>,
+}
+
+/// Enough for a test; a long run is not to fill the memory.
+const KEPT: usize = 100_000;
+
+impl Logs {
+    pub(crate) fn new(file: Option<&Path>) -> anyhow::Result<Self> {
+        let file = file.map(|path| File::create(path).with_context(|| path.display().to_string()));
+        Ok(Self {
+            file: file.transpose()?.map(|file| Arc::new(Mutex::new(file))),
+            kept: Arc::default(),
+        })
+    }
+
+    pub(crate) fn lines(&self) -> Vec<LogLine> {
+        self.kept
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Gathers what one pipe of a process brings, until the process ends.
+    pub(crate) fn gather(&self, function: &str, pipe: impl AsyncRead + Unpin + Send + 'static) {
+        let logs = self.clone();
+        let function = function.to_owned();
+        tokio::spawn(async move {
+            let mut lines = BufReader::new(pipe).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                logs.take(&function, &line);
+            }
+        });
+    }
+
+    fn take(&self, function: &str, line: &str) {
+        let event = match serde_json::from_str(line) {
+            Ok(Value::Object(event)) => Value::Object(event),
+            _ => json!({ "raw": line }),
+        };
+        let line = LogLine {
+            function: function.to_owned(),
+            event,
+        };
+        if let Some(file) = &self.file {
+            let mut json = line.event.clone();
+            json["function"] = json!(function);
+            let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+            // A full disk must not stop the functions.
+            let _ = writeln!(file, "{json}");
+        }
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < KEPT {
+            kept.push(line);
+        }
+    }
+}

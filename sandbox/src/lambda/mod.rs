@@ -1,0 +1,152 @@
+//! Lambda: a function has as many instances as it has events at once, up to a bound; each takes one event at
+//! a time, and one that dies is replaced.
+
+mod instance;
+mod logs;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::body::Bytes;
+use tokio::sync::Semaphore;
+
+use crate::template::FunctionPlan;
+use instance::Instance;
+
+pub use logs::LogLine;
+pub(crate) use logs::Logs;
+
+/// How a function's processes are started.
+#[derive(Clone, Debug)]
+pub(crate) struct Launch {
+    /// The sandbox's own executable, which becomes the function.
+    pub(crate) shim: PathBuf,
+    /// The function's binary.
+    pub(crate) binary: PathBuf,
+    /// What it is told in its environment.
+    pub(crate) environment: Vec<(String, String)>,
+}
+
+/// A function that can be invoked.
+pub(crate) struct Function {
+    plan: FunctionPlan,
+    launch: Launch,
+    logs: Logs,
+    idle: Mutex<Vec<Arc<Instance>>>,
+    busy: Mutex<Vec<Arc<Instance>>>,
+    places: Semaphore,
+}
+
+/// Why an invocation has no result.
+#[derive(Debug)]
+pub(crate) enum InvokeError {
+    /// The process died, or could not be started.
+    Died(String),
+    /// It took longer than the template allows, and was killed.
+    TimedOut,
+    /// The function reported an error.
+    Function(String),
+}
+
+impl std::fmt::Display for InvokeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Died(why) => write!(f, "died: {why}"),
+            Self::TimedOut => f.write_str("timed out"),
+            Self::Function(error) => write!(f, "failed: {error}"),
+        }
+    }
+}
+
+impl Function {
+    pub(crate) fn new(plan: FunctionPlan, launch: Launch, logs: Logs, instances: usize) -> Self {
+        Self {
+            plan,
+            launch,
+            logs,
+            idle: Mutex::default(),
+            busy: Mutex::default(),
+            places: Semaphore::new(instances.max(1)),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.plan.binary
+    }
+
+    /// Gives an event to an idle instance, or to a new one; waits if there are as many as may be.
+    pub(crate) async fn invoke(&self, event: Bytes) -> Result<Bytes, InvokeError> {
+        let place = self.places.acquire().await;
+        let _place = place.map_err(|_| InvokeError::Died("the sandbox stops".to_owned()))?;
+        let instance = match self.take_idle() {
+            Some(instance) => instance,
+            None => Arc::new(Instance::start(&self.plan, &self.launch, &self.logs).await?),
+        };
+        let busy = Busy::new(self, Arc::clone(&instance));
+        let result = instance.invoke(event, self.timeout()).await;
+        drop(busy);
+        match &result {
+            Ok(_) | Err(InvokeError::Function(_)) => lock(&self.idle).push(instance),
+            Err(InvokeError::Died(_) | InvokeError::TimedOut) => instance.kill().await,
+        }
+        result
+    }
+
+    /// The process ids of the instances that live.
+    pub(crate) fn pids(&self) -> Vec<u32> {
+        let (idle, busy) = (lock(&self.idle), lock(&self.busy));
+        let all = idle.iter().chain(busy.iter());
+        all.filter(|i| i.is_alive())
+            .filter_map(|i| i.pid())
+            .collect()
+    }
+
+    /// Ends every instance, so that the next event meets a cold start.
+    pub(crate) async fn stop(&self) {
+        let all: Vec<_> = lock(&self.idle)
+            .drain(..)
+            .chain(lock(&self.busy).drain(..))
+            .collect();
+        for instance in all {
+            instance.kill().await;
+        }
+    }
+
+    fn take_idle(&self) -> Option<Arc<Instance>> {
+        let mut idle = lock(&self.idle);
+        while let Some(instance) = idle.pop() {
+            if instance.is_alive() {
+                return Some(instance);
+            }
+        }
+        None
+    }
+
+    fn timeout(&self) -> Duration {
+        self.plan.timeout
+    }
+}
+
+/// An instance at work, in the list of those at work however the work ends.
+struct Busy<'f> {
+    function: &'f Function,
+    instance: Arc<Instance>,
+}
+
+impl<'f> Busy<'f> {
+    fn new(function: &'f Function, instance: Arc<Instance>) -> Self {
+        lock(&function.busy).push(Arc::clone(&instance));
+        Self { function, instance }
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        lock(&self.function.busy).retain(|other| !Arc::ptr_eq(other, &self.instance));
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,111 @@
+//! Secrets Manager, as far as the functions and an operator with the AWS command line need it: reading by
+//! version stage, and putting a new value, which makes the current one the previous one.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// The secrets, by ARN.
+#[derive(Clone, Debug, Default)]
+pub struct SecretsManager(Arc<Mutex<HashMap<String, Versions>>>);
+
+#[derive(Clone, Debug)]
+struct Versions {
+    current: String,
+    previous: Option<String>,
+}
+
+impl SecretsManager {
+    /// Makes `secret` the current value; what was current is now previous.
+    pub fn put(&self, arn: &str, secret: &str) {
+        self.put_value(arn, json!({ "secret": secret }).to_string());
+    }
+
+    /// Forgets the previous value: the rotation is over.
+    pub fn forget_previous(&self, arn: &str) {
+        if let Some(versions) = self.lock().get_mut(arn) {
+            versions.previous = None;
+        }
+    }
+
+    fn put_value(&self, arn: &str, value: String) {
+        let mut secrets = self.lock();
+        let previous = secrets.get(arn).map(|versions| versions.current.clone());
+        let current = value;
+        secrets.insert(arn.to_owned(), Versions { current, previous });
+    }
+
+    /// The API of AWS, as far as it goes.
+    pub(crate) fn router(&self) -> Router {
+        Router::new()
+            .route("/", post(call))
+            .with_state(self.clone())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Versions>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An ARN, or the name at its end.
+    fn arn(&self, id: &str) -> Option<String> {
+        let secrets = self.lock();
+        let named = |arn: &&String| *arn == id || arn.rsplit(':').next() == Some(id);
+        secrets.keys().find(named).cloned()
+    }
+}
+
+async fn call(State(secrets): State<SecretsManager>, headers: HeaderMap, body: Bytes) -> Response {
+    let target = headers
+        .get("x-amz-target")
+        .and_then(|target| target.to_str().ok());
+    let request: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let Some(arn) = request["SecretId"].as_str().and_then(|id| secrets.arn(id)) else {
+        return error("ResourceNotFoundException", "there is no such secret");
+    };
+    match target {
+        Some("secretsmanager.GetSecretValue") => get(&secrets, &arn, &request),
+        Some("secretsmanager.PutSecretValue") => {
+            let value = request["SecretString"].as_str().unwrap_or_default();
+            secrets.put_value(&arn, value.to_owned());
+            Json(json!({ "ARN": arn, "VersionStages": ["AWSCURRENT"] })).into_response()
+        }
+        _ => error(
+            "InvalidRequestException",
+            "the sandbox knows GetSecretValue and PutSecretValue",
+        ),
+    }
+}
+
+fn get(secrets: &SecretsManager, arn: &str, request: &Value) -> Response {
+    let stage = request["VersionStage"].as_str().unwrap_or("AWSCURRENT");
+    let versions = secrets.lock().get(arn).cloned();
+    let value = versions.and_then(|versions| match stage {
+        "AWSCURRENT" => Some(versions.current),
+        "AWSPREVIOUS" => versions.previous,
+        _ => None,
+    });
+    match value {
+        Some(value) => Json(json!({
+            "ARN": arn,
+            "Name": arn.rsplit(':').next(),
+            "SecretString": value,
+            "VersionId": Uuid::new_v4().to_string(),
+            "VersionStages": [stage],
+        }))
+        .into_response(),
+        None => error("ResourceNotFoundException", "there is no such version"),
+    }
+}
+
+fn error(kind: &str, message: &str) -> Response {
+    let body = json!({ "__type": kind, "message": message });
+    (StatusCode::BAD_REQUEST, Json(body)).into_response()
+}

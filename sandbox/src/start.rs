@@ -1,0 +1,484 @@
+//! Starting everything, in order, and stopping it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::{Credentials as AwsCredentials, SharedCredentialsProvider};
+use axum::Router;
+use outbound::HeaderNames;
+use serde_json::json;
+use signing::{ClientSecret, GetSigning, Keyring};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use crate::caller::{Caller, http};
+use crate::core::Core;
+use crate::dynamodb::{self, EmbeddedDynamoDb};
+use crate::gateway::Gateway;
+use crate::journal::Journal;
+use crate::lambda::{Function, Launch, LogLine, Logs};
+use crate::options::Options;
+use crate::secrets::SecretsManager;
+use crate::stream::{Positions, Pump};
+use crate::template::Plan;
+use crate::tiki::Tiki;
+use crate::{build, schedule};
+
+/// Everything, running. Dropped, it is gone; [`Sandbox::stop`] waits until it is.
+pub struct Sandbox {
+    /// Where the API is.
+    pub url: String,
+    /// Where Tiki's API is.
+    pub tiki_url: String,
+    /// Where the core's API is.
+    pub core_url: String,
+    /// Where DynamoDB is.
+    pub dynamodb_url: String,
+    /// Where Secrets Manager is.
+    pub secrets_url: String,
+    /// Tiki, if it is played here.
+    pub tiki: Option<Tiki>,
+    /// The core, if it is played here.
+    pub core: Option<Core>,
+    /// The secrets.
+    pub secrets: SecretsManager,
+    /// Who called whom.
+    pub journal: Journal,
+    /// What the template declares.
+    pub plan: Plan,
+    functions: BTreeMap<String, Arc<Function>>,
+    logs: Logs,
+    tasks: Vec<JoinHandle<()>>,
+    /// Told after each call of the API: the stream may have something new.
+    written: Arc<Notify>,
+    _dynamodb: Option<EmbeddedDynamoDb>,
+    _scratch: TempDir,
+}
+
+/// Listeners first: what is told whose address must have one.
+struct Listeners {
+    api: TcpListener,
+    tiki: TcpListener,
+    core: TcpListener,
+    secrets: TcpListener,
+}
+
+impl Sandbox {
+    /// Builds the functions and starts everything.
+    pub async fn start(options: Options) -> anyhow::Result<Self> {
+        let release = options.release;
+        let built = tokio::task::spawn_blocking(move || build::binaries(release));
+        let binaries = built.await??;
+
+        let listeners = listen(options.listen).await?;
+        let url = address(&listeners.api)?;
+        let tiki_url = options
+            .tiki_url
+            .clone()
+            .map_or_else(|| address(&listeners.tiki), Ok)?;
+        let core_url = options
+            .core_url
+            .clone()
+            .map_or_else(|| address(&listeners.core), Ok)?;
+        let secrets_url = address(&listeners.secrets)?;
+
+        let yaml = std::fs::read_to_string(build::workspace().join("template.yaml"))?;
+        let parameters = parameters(&options, &url, &tiki_url, &core_url)?;
+        let plan = Plan::read(&yaml, &parameters).context("template.yaml")?;
+
+        let scratch = scratch()?;
+        let (dynamodb, dynamodb_url) = start_dynamodb(&options, scratch.path())?;
+        let sdk = sdk(&dynamodb_url);
+        dynamodb::create_tables(&aws_sdk_dynamodb::Client::new(&sdk), &plan).await?;
+
+        let journal = Journal::new();
+        let logs = Logs::new(options.log.as_deref())?;
+        let environment = aws_environment(&dynamodb_url, &secrets_url);
+        let functions = functions(&plan, &binaries, &environment, &logs, options.instances)?;
+
+        let mut sandbox = Self {
+            tiki: None,
+            core: None,
+            secrets: secrets(&plan, &options),
+            journal,
+            functions,
+            logs,
+            plan,
+            tasks: Vec::new(),
+            written: Arc::default(),
+            url,
+            tiki_url,
+            core_url,
+            dynamodb_url,
+            secrets_url,
+            _dynamodb: dynamodb,
+            _scratch: scratch,
+        };
+        sandbox.serve(listeners, &options)?;
+        sandbox.bring_work(&options, &aws_sdk_dynamodbstreams::Client::new(&sdk))?;
+        sandbox.answers().await?;
+        if let Some(file) = &options.ready_file {
+            sandbox.write_ready(file)?;
+        }
+        Ok(sandbox)
+    }
+
+    /// Stops everything that was started, and waits until it is gone.
+    pub async fn stop(mut self) {
+        for task in self.tasks.drain(..) {
+            task.abort();
+        }
+        for function in self.functions.values() {
+            function.stop().await;
+        }
+    }
+
+    /// Calls the APIs as Tiki does.
+    pub fn as_tiki(&self, options: &Options) -> anyhow::Result<Caller> {
+        caller(
+            &self.url,
+            HeaderNames::TIKI,
+            &options.credentials.client_id,
+            &options.credentials.client_secret,
+        )
+    }
+
+    /// Calls the APIs as the core does.
+    pub fn as_core(&self, options: &Options) -> anyhow::Result<Caller> {
+        caller(
+            &self.url,
+            HeaderNames::PARTNER,
+            &options.credentials.core_client_id,
+            &options.credentials.core_secret,
+        )
+    }
+
+    /// Process ids of a function's instances that live.
+    #[must_use]
+    pub fn pids(&self, function: &str) -> Vec<u32> {
+        self.functions
+            .get(function)
+            .map(|function| function.pids())
+            .unwrap_or_default()
+    }
+
+    /// Ends a function's instances, so that its next event meets a cold start.
+    pub async fn restart(&self, function: &str) {
+        if let Some(function) = self.functions.get(function) {
+            function.stop().await;
+        }
+    }
+
+    /// Invokes a function directly, as `sam local invoke` does.
+    pub async fn invoke(
+        &self,
+        function: &str,
+        event: &serde_json::Value,
+    ) -> anyhow::Result<serde_json::Value> {
+        let function = self.functions.get(function).context("no such function")?;
+        match function.invoke(event.to_string().into()).await {
+            Ok(answer) => Ok(serde_json::from_slice(&answer)?),
+            Err(error) => bail!("{} {error}", function.name()),
+        }
+    }
+
+    /// What the functions have logged.
+    #[must_use]
+    pub fn logs(&self) -> Vec<LogLine> {
+        self.logs.lines()
+    }
+
+    /// Peak memory of each function's largest process, in KiB, where the operating system tells.
+    #[must_use]
+    pub fn peak_memory_kib(&self) -> BTreeMap<String, u64> {
+        let peaks = self.functions.values().filter_map(|function| {
+            let peaks = function.pids().into_iter().filter_map(peak_kib);
+            Some((function.name().to_owned(), peaks.max()?))
+        });
+        peaks.collect()
+    }
+
+    fn serve(&mut self, listeners: Listeners, options: &Options) -> anyhow::Result<()> {
+        let gateway = Gateway {
+            plan: self.plan.clone(),
+            functions: self.functions.clone(),
+            journal: self.journal.clone(),
+            written: Arc::clone(&self.written),
+            host: listeners.api.local_addr()?.to_string(),
+        };
+        self.spawn(listeners.api, gateway.router());
+        self.spawn(listeners.secrets, self.secrets.router());
+        if options.tiki_url.is_none() {
+            let tiki = Tiki::new(
+                self.as_tiki(options)?,
+                self.journal.clone(),
+                self.tiki_url.clone(),
+            );
+            self.spawn(listeners.tiki, tiki.router());
+            self.tiki = Some(tiki);
+        }
+        if options.core_url.is_none() {
+            let core = Core::new(self.as_core(options)?, self.journal.clone());
+            self.spawn(listeners.core, core.router());
+            self.core = Some(core);
+        }
+        Ok(())
+    }
+
+    fn spawn(&mut self, listener: TcpListener, router: Router) {
+        self.tasks.push(tokio::spawn(async move {
+            let _ = axum::serve(listener, router).await;
+        }));
+    }
+
+    /// Starts the event sources of the workers.
+    fn bring_work(
+        &mut self,
+        options: &Options,
+        streams: &aws_sdk_dynamodbstreams::Client,
+    ) -> anyhow::Result<()> {
+        let file = options
+            .data_dir
+            .as_ref()
+            .map(|dir| dir.join("stream-positions.json"));
+        let positions = Positions::load(file)?;
+        for plan in self.plan.streams.clone() {
+            let pump = Pump {
+                client: streams.clone(),
+                function: self.function(&plan.function)?,
+                plan,
+                positions: positions.clone(),
+                journal: self.journal.clone(),
+                written: Arc::clone(&self.written),
+            };
+            self.tasks.push(tokio::spawn(pump.run()));
+        }
+        for plan in self.plan.schedules.clone() {
+            let function = self.function(&plan.function)?;
+            let fires = schedule::run(plan, function, options.sweep_every, self.journal.clone());
+            self.tasks.push(tokio::spawn(fires));
+        }
+        Ok(())
+    }
+
+    fn function(&self, name: &str) -> anyhow::Result<Arc<Function>> {
+        let function = self.functions.get(name);
+        Ok(Arc::clone(
+            function.with_context(|| format!("no function {name}"))?,
+        ))
+    }
+
+    /// Returns once the servers accept connections.
+    async fn answers(&self) -> anyhow::Result<()> {
+        let http = http()?;
+        for url in [&self.url, &self.secrets_url] {
+            let answer = http
+                .get(format!("{url}/"))
+                .timeout(Duration::from_secs(5))
+                .send()
+                .await;
+            answer.with_context(|| format!("{url} does not answer"))?;
+        }
+        Ok(())
+    }
+
+    fn write_ready(&self, file: &Path) -> anyhow::Result<()> {
+        let ready = json!({
+            "url": self.url,
+            "tiki_url": self.tiki_url,
+            "core_url": self.core_url,
+            "dynamodb_url": self.dynamodb_url,
+            "secrets_url": self.secrets_url,
+            "pid": std::process::id(),
+        });
+        // Renamed into place: whoever waits for the file finds it whole.
+        let fresh = file.with_extension("new");
+        std::fs::write(&fresh, ready.to_string())?;
+        std::fs::rename(fresh, file).with_context(|| file.display().to_string())
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+async fn listen(api: SocketAddr) -> anyhow::Result<Listeners> {
+    let free = || TcpListener::bind("127.0.0.1:0");
+    let api = TcpListener::bind(api).await;
+    Ok(Listeners {
+        api: api
+            .context("cannot listen; is the address taken? (--listen 127.0.0.1:0 picks one)")?,
+        tiki: free().await?,
+        core: free().await?,
+        secrets: free().await?,
+    })
+}
+
+fn address(listener: &TcpListener) -> anyhow::Result<String> {
+    Ok(format!("http://{}", listener.local_addr()?))
+}
+
+fn caller(url: &str, headers: HeaderNames, id: &str, secret: &str) -> anyhow::Result<Caller> {
+    Ok(Caller {
+        base: url.to_owned(),
+        headers,
+        keys: Keyring::new(id, ClientSecret::new(secret)),
+        get_signing: GetSigning::default(),
+        http: http()?,
+    })
+}
+
+/// The template's parameters, as an operator would give them at deployment.
+fn parameters(
+    options: &Options,
+    url: &str,
+    tiki: &str,
+    core: &str,
+) -> anyhow::Result<BTreeMap<String, String>> {
+    let origin = url::Url::parse(tiki)
+        .context("--tiki-url")?
+        .origin()
+        .ascii_serialization();
+    let apps = if options.tiki_url.is_some() {
+        // Somebody else's Tiki has an API; its shop is the environment's.
+        String::new()
+    } else {
+        format!("{tiki}/apps")
+    };
+    let given = [
+        ("TikiEnvironment", "sandbox".to_owned()),
+        ("TikiClientId", options.credentials.client_id.clone()),
+        ("TikiApiUrl", tiki.to_owned()),
+        ("TikiAppsUrl", apps),
+        ("CoreClientId", options.credentials.core_client_id.clone()),
+        ("RailUrl", core.to_owned()),
+        (
+            "PaymentScreenUrl",
+            format!("{}/pay", core.trim_end_matches('/')),
+        ),
+        ("PublicBaseUrl", url.to_owned()),
+        ("RedirectHosts", origin),
+        (
+            "ExpiryGraceSeconds",
+            options.expiry_grace.as_secs_f64().to_string(),
+        ),
+    ];
+    let given = given
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value));
+    Ok(given.chain(options.parameters.iter().cloned()).collect())
+}
+
+fn secrets(plan: &Plan, options: &Options) -> SecretsManager {
+    let secrets = SecretsManager::default();
+    for (name, arn) in &plan.secrets {
+        match name.as_str() {
+            "TikiSecret" => secrets.put(arn, &options.credentials.client_secret),
+            "CoreSecret" => secrets.put(arn, &options.credentials.core_secret),
+            // Links outlive a restart with --data-dir, so their key does too.
+            _ => secrets.put(arn, "sandbox-link-key"),
+        }
+    }
+    secrets
+}
+
+/// A folder that is gone with the sandbox; in memory where the machine has such a place.
+fn scratch() -> anyhow::Result<TempDir> {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() {
+        TempDir::new_in(memory)
+    } else {
+        TempDir::new()
+    };
+    made.or_else(|_| TempDir::new())
+        .context("no folder for temporary files")
+}
+
+fn start_dynamodb(
+    options: &Options,
+    scratch: &Path,
+) -> anyhow::Result<(Option<EmbeddedDynamoDb>, String)> {
+    if let Some(dir) = &options.data_dir {
+        std::fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
+    }
+    if let Some(url) = &options.dynamodb_url {
+        return Ok((None, url.clone()));
+    }
+    let dir = options.data_dir.as_deref().unwrap_or(scratch);
+    let dynamodb = EmbeddedDynamoDb::start(&dir.join("dynamodb.sqlite"))?;
+    let url = dynamodb.url().to_owned();
+    Ok((Some(dynamodb), url))
+}
+
+fn functions(
+    plan: &Plan,
+    binaries: &BTreeMap<String, PathBuf>,
+    environment: &[(String, String)],
+    logs: &Logs,
+    instances: usize,
+) -> anyhow::Result<BTreeMap<String, Arc<Function>>> {
+    let binary = |name: &str| {
+        let found = binaries.get(name).cloned();
+        found.with_context(|| format!("the workspace has no binary {name}"))
+    };
+    let shim = binary("sandbox")?;
+    let mut functions = BTreeMap::new();
+    for (name, function) in &plan.functions {
+        let own = function
+            .environment
+            .iter()
+            .map(|(k, v)| (k.clone(), v.clone()));
+        let launch = Launch {
+            shim: shim.clone(),
+            binary: binary(name)?,
+            environment: environment.iter().cloned().chain(own).collect(),
+        };
+        let function = Function::new(function.clone(), launch, logs.clone(), instances);
+        functions.insert(name.clone(), Arc::new(function));
+    }
+    Ok(functions)
+}
+
+/// What a function finds on AWS by itself: where the services are, and credentials.
+fn aws_environment(dynamodb: &str, secrets: &str) -> Vec<(String, String)> {
+    let environment = [
+        ("AWS_REGION", "ap-southeast-1"),
+        ("AWS_ACCESS_KEY_ID", "sandbox"),
+        ("AWS_SECRET_ACCESS_KEY", "sandbox"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", secrets),
+    ];
+    environment
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec()
+}
+
+fn sdk(dynamodb: &str) -> SdkConfig {
+    let credentials = AwsCredentials::new("sandbox", "sandbox", None, None, "sandbox");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("ap-southeast-1"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .endpoint_url(dynamodb)
+        .build()
+}
+
+fn peak_kib(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches("kB").trim().parse().ok()
+}

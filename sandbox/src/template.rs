@@ -1,0 +1,474 @@
+//! CloudFormation, as far as our template goes: parameters, conditions and references are resolved, and
+//! what the functions serve is read from the result. So the sandbox cannot drift from what is deployed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use serde_json::{Map, Value, json};
+
+/// What the template declares.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Functions by the name of their binary.
+    pub functions: BTreeMap<String, FunctionPlan>,
+    /// The API's routes.
+    pub routes: Vec<Route>,
+    /// API Gateway's own answers: kind → status, body.
+    pub gateway_responses: BTreeMap<String, (Option<u16>, String)>,
+    /// The API's stage.
+    pub stage: String,
+    /// Tables: name → properties.
+    pub tables: BTreeMap<String, Value>,
+    /// Stream mappings.
+    pub streams: Vec<StreamPlan>,
+    /// Schedules.
+    pub schedules: Vec<SchedulePlan>,
+    /// ARNs of the secrets: logical name → ARN.
+    pub secrets: BTreeMap<String, String>,
+}
+
+/// A function.
+#[derive(Clone, Debug)]
+pub struct FunctionPlan {
+    /// The binary, which is also the package.
+    pub binary: String,
+    /// Its environment.
+    pub environment: BTreeMap<String, String>,
+    /// How long it may take for one event.
+    pub timeout: Duration,
+    /// MiB.
+    pub memory: u64,
+}
+
+/// A route of the API.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Upper case.
+    pub method: String,
+    /// `/pay/{token}/return`.
+    pub path: String,
+    /// The binary that serves it.
+    pub function: String,
+}
+
+/// A function that a table's stream invokes.
+#[derive(Clone, Debug)]
+pub struct StreamPlan {
+    /// The binary.
+    pub function: String,
+    /// The table.
+    pub table: String,
+    /// Most records in a batch.
+    pub batch_size: usize,
+    /// How often a batch that failed is delivered again.
+    pub retries: u64,
+    /// Which records the function wants: any of these patterns.
+    pub filters: Vec<Value>,
+}
+
+/// A function that a schedule invokes.
+#[derive(Clone, Debug)]
+pub struct SchedulePlan {
+    /// The binary.
+    pub function: String,
+    /// The event.
+    pub input: Value,
+    /// How often an invocation that failed is tried again.
+    pub retries: u64,
+}
+
+const REGION: &str = "ap-southeast-1";
+const ACCOUNT: &str = "000000000000";
+
+impl Plan {
+    /// Reads a template with these parameters.
+    pub fn read(yaml: &str, parameters: &BTreeMap<String, String>) -> anyhow::Result<Self> {
+        let template: yaml_serde::Value = yaml_serde::from_str(yaml).context("not YAML")?;
+        let stack = Stack::new(untagged(template)?, parameters)?;
+        stack.plan()
+    }
+
+    /// The stream filter's patterns are met by a record.
+    pub(crate) fn matches(pattern: &Value, record: &Value) -> bool {
+        match (pattern, record) {
+            (Value::Object(pattern), Value::Object(record)) => {
+                pattern.iter().all(|(name, pattern)| {
+                    record
+                        .get(name)
+                        .is_some_and(|value| Self::matches(pattern, value))
+                })
+            }
+            (Value::Array(any_of), value) => any_of.contains(value),
+            _ => false,
+        }
+    }
+}
+
+/// YAML's short forms (`!Ref x`) become the long ones (`{"Ref": "x"}`).
+fn untagged(value: yaml_serde::Value) -> anyhow::Result<Value> {
+    use yaml_serde::Value as Yaml;
+    Ok(match value {
+        Yaml::Tagged(tagged) => {
+            let tag = tagged.tag.to_string();
+            let name = match tag.trim_start_matches('!') {
+                "Ref" => "Ref".to_owned(),
+                "Condition" => "Condition".to_owned(),
+                name => format!("Fn::{name}"),
+            };
+            let mut value = untagged(tagged.value)?;
+            if name == "Fn::GetAtt"
+                && let Some((resource, attribute)) = value.as_str().and_then(|s| s.split_once('.'))
+            {
+                value = json!([resource, attribute]);
+            }
+            Value::Object(Map::from_iter([(name, value)]))
+        }
+        Yaml::Sequence(items) => {
+            Value::Array(items.into_iter().map(untagged).collect::<Result<_, _>>()?)
+        }
+        Yaml::Mapping(entries) => {
+            let entries = entries.into_iter().map(|(name, value)| {
+                let name = name.as_str().context("a name that is no text")?.to_owned();
+                Ok((name, untagged(value)?))
+            });
+            Value::Object(entries.collect::<anyhow::Result<_>>()?)
+        }
+        plain => serde_json::to_value(plain)?,
+    })
+}
+
+struct Stack {
+    template: Value,
+    parameters: BTreeMap<String, Value>,
+}
+
+impl Stack {
+    fn new(template: Value, given: &BTreeMap<String, String>) -> anyhow::Result<Self> {
+        let mut parameters = BTreeMap::new();
+        let declared = template["Parameters"]
+            .as_object()
+            .cloned()
+            .unwrap_or_default();
+        for name in given.keys() {
+            if !declared.contains_key(name) {
+                bail!("the template has no parameter {name}");
+            }
+        }
+        for (name, declaration) in declared {
+            let value = match given.get(&name) {
+                Some(value) => json!(value),
+                None => declaration
+                    .get("Default")
+                    .cloned()
+                    .with_context(|| format!("parameter {name} of the template has no value"))?,
+            };
+            parameters.insert(name, value);
+        }
+        Ok(Self {
+            template,
+            parameters,
+        })
+    }
+
+    fn plan(&self) -> anyhow::Result<Plan> {
+        let mut plan = Plan {
+            functions: BTreeMap::new(),
+            routes: Vec::new(),
+            gateway_responses: BTreeMap::new(),
+            stage: String::new(),
+            tables: BTreeMap::new(),
+            streams: Vec::new(),
+            schedules: Vec::new(),
+            secrets: BTreeMap::new(),
+        };
+        let resources = self.template["Resources"]
+            .as_object()
+            .context("no Resources")?;
+        for (name, resource) in resources {
+            let properties = self
+                .resolve(&resource["Properties"])
+                .context(name.clone())?;
+            match resource["Type"].as_str() {
+                Some("AWS::Serverless::Function") => {
+                    self.function(&mut plan, resource, &properties)
+                }
+                Some("AWS::Serverless::Api") => api(&mut plan, &properties),
+                Some("AWS::DynamoDB::Table") => {
+                    plan.tables.insert(name.clone(), properties);
+                    Ok(())
+                }
+                Some("AWS::SecretsManager::Secret") => {
+                    plan.secrets.insert(name.clone(), secret_arn(name));
+                    Ok(())
+                }
+                _ => Ok(()),
+            }
+            .with_context(|| format!("resource {name} of the template"))?;
+        }
+        Ok(plan)
+    }
+
+    fn function(&self, plan: &mut Plan, resource: &Value, own: &Value) -> anyhow::Result<()> {
+        let globals = self.resolve(&self.template["Globals"]["Function"])?;
+        let binary = resource["Metadata"]["BuildProperties"]["Binary"].as_str();
+        let binary = binary.context("no BuildProperties.Binary")?.to_owned();
+        let setting = |name: &str| own.get(name).or(globals.get(name)).and_then(number);
+
+        let mut environment = BTreeMap::new();
+        for source in [&globals, own] {
+            for (name, value) in source["Environment"]["Variables"]
+                .as_object()
+                .into_iter()
+                .flatten()
+            {
+                environment.insert(name.clone(), text(value));
+            }
+        }
+        for event in own["Events"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(_, event)| event)
+        {
+            event_source(plan, &binary, event)?;
+        }
+        let function = FunctionPlan {
+            binary: binary.clone(),
+            environment,
+            timeout: Duration::from_secs(setting("Timeout").unwrap_or(3)),
+            memory: setting("MemorySize").unwrap_or(128),
+        };
+        plan.functions.insert(binary, function);
+        Ok(())
+    }
+
+    /// The value with every intrinsic function carried out.
+    fn resolve(&self, value: &Value) -> anyhow::Result<Value> {
+        match value {
+            Value::Object(object) => {
+                if let (1, Some((name, argument))) = (object.len(), object.iter().next())
+                    && (name == "Ref" || name.starts_with("Fn::"))
+                {
+                    return self.intrinsic(name, argument);
+                }
+                let entries = object
+                    .iter()
+                    .map(|(k, v)| Ok((k.clone(), self.resolve(v)?)));
+                Ok(Value::Object(entries.collect::<anyhow::Result<_>>()?))
+            }
+            Value::Array(items) => {
+                let items = items.iter().map(|item| self.resolve(item));
+                Ok(Value::Array(items.collect::<anyhow::Result<_>>()?))
+            }
+            plain => Ok(plain.clone()),
+        }
+    }
+
+    fn intrinsic(&self, name: &str, argument: &Value) -> anyhow::Result<Value> {
+        if name == "Fn::If" {
+            let condition = argument[0].as_str().context("Fn::If without a condition")?;
+            let chosen = if self.condition(condition)? {
+                &argument[1]
+            } else {
+                &argument[2]
+            };
+            return self.resolve(chosen);
+        }
+        let argument = self.resolve(argument)?;
+        let part = |i: usize| {
+            argument[i]
+                .as_str()
+                .with_context(|| format!("{name} {argument}"))
+        };
+        match name {
+            "Ref" => self.reference(argument.as_str().context("Ref of no name")?),
+            "Fn::GetAtt" => Ok(json!(format!("arn:aws:sandbox:{}:{}", part(0)?, part(1)?))),
+            "Fn::FindInMap" => {
+                let found = &self.template["Mappings"][part(0)?][part(1)?][part(2)?];
+                Ok(found.clone())
+            }
+            "Fn::Sub" => self.substitute(argument.as_str().context("Fn::Sub of no text")?),
+            _ => bail!("the sandbox does not know {name}"),
+        }
+    }
+
+    fn reference(&self, name: &str) -> anyhow::Result<Value> {
+        if let Some(value) = self.parameters.get(name) {
+            return Ok(value.clone());
+        }
+        Ok(match name {
+            "AWS::Region" => json!(REGION),
+            "AWS::AccountId" => json!(ACCOUNT),
+            "AWS::Partition" => json!("aws"),
+            "AWS::URLSuffix" => json!("amazonaws.com"),
+            "AWS::NoValue" => Value::Null,
+            _ => match self.template["Resources"][name]["Type"].as_str() {
+                Some("AWS::SecretsManager::Secret") => json!(secret_arn(name)),
+                Some(_) => json!(name),
+                None => bail!("the template has no {name}"),
+            },
+        })
+    }
+
+    fn substitute(&self, text: &str) -> anyhow::Result<Value> {
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once("${") {
+            let (name, tail) = after.split_once('}').context("Fn::Sub without an end")?;
+            out.push_str(before);
+            let value = match name.split_once('.') {
+                Some((resource, attribute)) => {
+                    json!(format!("arn:aws:sandbox:{resource}:{attribute}"))
+                }
+                None => self.reference(name)?,
+            };
+            out.push_str(&self::text(&value));
+            rest = tail;
+        }
+        out.push_str(rest);
+        Ok(json!(out))
+    }
+
+    fn condition(&self, name: &str) -> anyhow::Result<bool> {
+        self.holds(&self.template["Conditions"][name])
+            .with_context(|| format!("condition {name}"))
+    }
+
+    fn holds(&self, condition: &Value) -> anyhow::Result<bool> {
+        if let Some(equal) = condition["Fn::Equals"].as_array() {
+            let [left, right] = equal.as_slice() else {
+                bail!("Fn::Equals of other than two");
+            };
+            return Ok(text(&self.resolve(left)?) == text(&self.resolve(right)?));
+        }
+        if let Some(inner) = condition["Fn::Not"].as_array() {
+            return Ok(!self.holds(inner.first().context("Fn::Not of nothing")?)?);
+        }
+        bail!("the sandbox does not know {condition}")
+    }
+}
+
+fn api(plan: &mut Plan, properties: &Value) -> anyhow::Result<()> {
+    plan.stage = properties["StageName"]
+        .as_str()
+        .context("no StageName")?
+        .to_owned();
+    let responses = properties["GatewayResponses"].as_object();
+    for (kind, response) in responses.into_iter().flatten() {
+        let status = response["StatusCode"]
+            .as_u64()
+            .and_then(|s| u16::try_from(s).ok());
+        let body = text(&response["ResponseTemplates"]["application/json"]);
+        plan.gateway_responses.insert(kind.clone(), (status, body));
+    }
+    Ok(())
+}
+
+fn event_source(plan: &mut Plan, binary: &str, event: &Value) -> anyhow::Result<()> {
+    let properties = &event["Properties"];
+    let function = binary.to_owned();
+    match event["Type"].as_str() {
+        Some("Api") => plan.routes.push(Route {
+            method: text(&properties["Method"]).to_uppercase(),
+            path: text(&properties["Path"]),
+            function,
+        }),
+        Some("DynamoDB") => {
+            let stream = text(&properties["Stream"]);
+            let table = stream.split(':').nth(3).context("a stream of no table")?;
+            let filters = properties["FilterCriteria"]["Filters"]
+                .as_array()
+                .into_iter()
+                .flatten();
+            let filters =
+                filters.map(|filter| Ok(serde_json::from_str(&text(&filter["Pattern"]))?));
+            plan.streams.push(StreamPlan {
+                function,
+                table: table.to_owned(),
+                batch_size: number(&properties["BatchSize"])
+                    .and_then(|n| usize::try_from(n).ok())
+                    .unwrap_or(100),
+                retries: number(&properties["MaximumRetryAttempts"]).unwrap_or(u64::MAX),
+                filters: filters.collect::<anyhow::Result<_>>()?,
+            });
+        }
+        Some("ScheduleV2") => plan.schedules.push(SchedulePlan {
+            function,
+            input: serde_json::from_str(&text(&properties["Input"])).context("Input")?,
+            retries: number(&properties["RetryPolicy"]["MaximumRetryAttempts"]).unwrap_or(185),
+        }),
+        other => bail!("the sandbox does not know events of type {other:?}"),
+    }
+    Ok(())
+}
+
+fn secret_arn(name: &str) -> String {
+    format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}")
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
+fn number(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_is_met_only_by_its_mark() {
+        let pattern = json!({"dynamodb": {"NewImage": {"wakes_ipn": {"S": ["now"]}}}});
+        let record = |image: Value| json!({"eventName": "MODIFY", "dynamodb": {"NewImage": image}});
+        assert!(Plan::matches(
+            &pattern,
+            &record(json!({"wakes_ipn": {"S": "now"}, "x": {"N": "1"}}))
+        ));
+        assert!(!Plan::matches(
+            &pattern,
+            &record(json!({"wakes_ipn": {"S": "later"}}))
+        ));
+        assert!(!Plan::matches(&pattern, &record(json!({}))));
+        assert!(!Plan::matches(&pattern, &json!({"dynamodb": {}})));
+    }
+
+    #[test]
+    fn intrinsics_are_carried_out() {
+        let yaml = r#"
+Parameters: { Name: { Default: "" }, Env: { Default: a } }
+Mappings: { Map: { a: { Url: "https://a" } } }
+Conditions: { Named: !Not [!Equals [!Ref Name, ""]] }
+Resources:
+  Table: { Type: AWS::DynamoDB::Table, Properties: {} }
+  Fn:
+    Type: AWS::Serverless::Function
+    Metadata: { BuildProperties: { Binary: fn } }
+    Properties:
+      Environment:
+        Variables:
+          URL: !If [Named, !Ref Name, !FindInMap [Map, !Ref Env, Url]]
+          TABLE: !Ref Table
+          INDEX: !Sub "${Table.Arn}/index/x"
+"#;
+        let plan = |parameters: &[(&str, &str)]| {
+            let parameters = parameters
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+            Plan::read(yaml, &parameters.collect())
+        };
+        let environment = &plan(&[]).unwrap().functions["fn"].environment;
+        assert_eq!(environment["URL"], "https://a");
+        assert_eq!(environment["TABLE"], "Table");
+        assert!(environment["INDEX"].ends_with("/index/x"));
+        let environment = &plan(&[("Name", "b")]).unwrap().functions["fn"].environment;
+        assert_eq!(environment["URL"], "b");
+        assert!(plan(&[("Unknown", "x")]).is_err());
+    }
+}
