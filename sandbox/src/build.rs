@@ -15,7 +15,7 @@ pub(crate) fn workspace() -> &'static Path {
 
 /// Builds the workspace's binaries and says where each is. Built already, it takes a moment. All are built
 /// in one call, so that cargo settles on one set of features for what they share.
-pub(crate) fn binaries(release: bool) -> anyhow::Result<BTreeMap<String, PathBuf>> {
+pub fn binaries(release: bool) -> anyhow::Result<BTreeMap<String, PathBuf>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command

@@ -43,6 +43,7 @@ mod template;
 pub mod tiki;
 mod walk;
 
+pub use build::binaries;
 pub use caller::{Caller, Response};
 pub use dynamodb::EmbeddedDynamoDb;
 pub use faults::Fault;

@@ -350,10 +350,8 @@ impl Stack {
 }
 
 fn api(plan: &mut Plan, properties: &Value) -> anyhow::Result<()> {
-    plan.stage = properties["StageName"]
-        .as_str()
-        .context("no StageName")?
-        .to_owned();
+    let stage = properties["StageName"].as_str();
+    stage.context("no StageName")?.clone_into(&mut plan.stage);
     let responses = properties["GatewayResponses"].as_object();
     for (kind, response) in responses.into_iter().flatten() {
         let status = response["StatusCode"]

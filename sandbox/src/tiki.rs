@@ -72,14 +72,19 @@ impl Tiki {
     pub fn order(&self, amount: u64) -> String {
         let number = Uuid::new_v4().as_u128() % 1_000_000_000;
         let id = format!("261123TIKIVIP-{number}-{}", now_ms() / 1000);
+        self.adopt(&id, amount);
+        id
+    }
+
+    /// Tiki has an order under this id, unpaid.
+    pub fn adopt(&self, id: &str, amount: u64) {
         let order = Order {
             amount,
             status: "PENDING".to_owned(),
             cancelled: false,
             ipns: Vec::new(),
         };
-        self.lock().insert(id.clone(), order);
-        id
+        self.lock().insert(id.to_owned(), order);
     }
 
     /// Tiki's backend creates the payment of an order at the partner.
@@ -151,6 +156,7 @@ impl Tiki {
                 "/_sandbox/faults",
                 post(async move |switch| faults.switch(switch)),
             )
+            .fallback(shop)
             .with_state(self.clone())
     }
 

@@ -1,1 +1,271 @@
+//! What the stories stand on: a sandbox of their own each, and the hands to act in it.
+//!
+//! Everything here is real but the other two sides: the function binaries that would be deployed, HTTP, and
+//! a DynamoDB that speaks the wire protocol. Nothing is shared between tests, and no test waits for time:
+//! [`World::time_passes`] makes what is due later due now, in the table.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "a test may panic, and its time is real"
+)]
+
+mod proxy;
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use aws_sdk_dynamodb::types::AttributeValue;
+use sandbox::core::Core;
+use sandbox::tiki::Tiki;
+use sandbox::{Caller, Options, Response, Sandbox};
+use serde_json::{Value, json};
+use signing::{ClientSecret, Keyring};
+
+pub use proxy::Proxy;
+
+/// A sandbox for one test, with hands to act in it.
+pub struct World {
+    /// The sandbox.
+    pub sandbox: Sandbox,
+    /// How it was started.
+    pub options: Options,
+    /// Tiki, and its calls.
+    pub tiki: Tiki,
+    /// The core, and its calls.
+    pub core: Core,
+    /// The table itself.
+    pub dynamodb: Client,
+}
+
+/// A payment in a test.
+#[derive(Clone, Debug)]
+pub struct Payment {
+    /// Tiki's id.
+    pub tiki_id: String,
+    /// Our id.
+    pub id: String,
+    /// The customer's link.
+    pub url: String,
+    /// In VND.
+    pub amount: u64,
+}
+
+impl World {
+    /// A sandbox whose schedule does not fire by itself.
+    pub async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// A sandbox with other options.
+    pub async fn with(change: impl FnOnce(&mut Options)) -> Self {
+        let mut options = Options {
+            sweep_every: Duration::from_hours(24),
+            ..Options::default()
+        };
+        change(&mut options);
+        let sandbox = Sandbox::start(options.clone())
+            .await
+            .expect("the sandbox starts");
+        Self {
+            tiki: sandbox.tiki.clone().expect("Tiki is played"),
+            core: sandbox.core.clone().expect("the core is played"),
+            dynamodb: dynamodb(&sandbox.dynamodb_url),
+            sandbox,
+            options,
+        }
+    }
+
+    /// Tiki creates a payment for a new order.
+    pub async fn create(&self, amount: u64) -> Payment {
+        let tiki_id = self.tiki.order(amount);
+        let created = self.tiki.create(&tiki_id, None).await.unwrap();
+        assert_eq!(
+            (created.status, created.code()),
+            (200, Some(0)),
+            "{}",
+            created.text
+        );
+        let data = &created.json["data"];
+        Payment {
+            tiki_id,
+            id: data["transaction_id"].as_str().unwrap().to_owned(),
+            url: data["payment_url"].as_str().unwrap().to_owned(),
+            amount,
+        }
+    }
+
+    /// A payment that the core has reported as paid.
+    pub async fn paid(&self, amount: u64) -> Payment {
+        let payment = self.create(amount).await;
+        let reported = self.report_paid(&payment).await;
+        assert_eq!(reported.code(), Some(0), "{}", reported.text);
+        payment
+    }
+
+    /// A payment that is paid and confirmed at Tiki.
+    pub async fn confirmed(&self, amount: u64) -> Payment {
+        let payment = self.paid(amount).await;
+        self.until("Tiki is told", async || {
+            self.ipn_state(&payment).await == "confirmed"
+        })
+        .await;
+        payment
+    }
+
+    /// The core takes the money and reports it.
+    pub async fn report_paid(&self, payment: &Payment) -> Response {
+        self.core.take_money(&payment.id, payment.amount);
+        let report = json!({ "status": "SUCCESS", "amount": payment.amount });
+        self.core.report(&payment.id, &report).await.unwrap()
+    }
+
+    /// The core reports a failure.
+    pub async fn report_failed(&self, payment: &Payment) -> Response {
+        let report = json!({ "status": "FAILURE", "reason": "not enough money" });
+        self.core.report(&payment.id, &report).await.unwrap()
+    }
+
+    /// Tiki asks money back.
+    pub async fn refund(&self, payment: &Payment, request_id: &str, amount: u64) -> Response {
+        let refund = self
+            .tiki
+            .refund(&payment.tiki_id, &payment.id, request_id, amount);
+        refund.await.unwrap()
+    }
+
+    /// What we show Tiki of a payment.
+    pub async fn check(&self, payment: &Payment) -> Value {
+        self.tiki.check(&payment.tiki_id).await.unwrap().json
+    }
+
+    /// The item of a payment, as JSON without type tags.
+    pub async fn item(&self, payment: &Payment) -> Value {
+        let item = self
+            .dynamodb
+            .get_item()
+            .table_name("TransactionsTable")
+            .key("transaction_id", AttributeValue::S(payment.id.clone()))
+            .consistent_read(true)
+            .send()
+            .await
+            .unwrap()
+            .item
+            .expect("the item is there");
+        plain(&AttributeValue::M(item))
+    }
+
+    /// How far Tiki has been told.
+    pub async fn ipn_state(&self, payment: &Payment) -> String {
+        self.item(payment).await["ipn"]["state"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// Makes everything that a payment owes later due now: leases, tries, questions.
+    pub async fn time_passes(&self, payment: &Payment) {
+        let item = self.item(payment).await;
+        let mut sets = Vec::new();
+        for index in ["ipn_due_at", "rail_due_at"] {
+            if item[index].is_number() {
+                sets.push(format!("{index} = :long_ago"));
+            }
+        }
+        if item["ipn"]["due_at"].is_number() {
+            sets.push("ipn.due_at = :long_ago".to_owned());
+        }
+        if item["expiry_check"].is_object() {
+            sets.push("expiry_check.due_at = :long_ago".to_owned());
+        }
+        for (i, refund) in item["refunds"].as_array().into_iter().flatten().enumerate() {
+            if refund["due"].is_object() {
+                sets.push(format!("refunds[{i}].due.due_at = :long_ago"));
+            }
+        }
+        if sets.is_empty() {
+            return;
+        }
+        self.dynamodb
+            .update_item()
+            .table_name("TransactionsTable")
+            .key("transaction_id", AttributeValue::S(payment.id.clone()))
+            .update_expression(format!("SET {}", sets.join(", ")))
+            .expression_attribute_values(":long_ago", AttributeValue::N("1".to_owned()))
+            .send()
+            .await
+            .unwrap();
+    }
+
+    /// The schedule calls a worker.
+    pub async fn sweep(&self, worker: &str) {
+        self.sandbox
+            .invoke(worker, &json!({ "action": "sweep" }))
+            .await
+            .unwrap();
+    }
+
+    /// Time passes for a payment, and both workers look.
+    pub async fn later(&self, payment: &Payment) {
+        self.time_passes(payment).await;
+        self.sweep("ipn-sender").await;
+        self.sweep("rail-worker").await;
+    }
+
+    /// Waits for a condition.
+    pub async fn until(&self, what: &str, condition: impl AsyncFn() -> bool) {
+        let wait = async {
+            while !condition().await {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        if tokio::time::timeout(Duration::from_secs(60), wait)
+            .await
+            .is_err()
+        {
+            let logs = self.sandbox.logs();
+            let last: Vec<_> = logs.iter().rev().take(10).collect();
+            panic!("waited in vain: {what}\n{last:#?}");
+        }
+    }
+
+    /// A caller with other keys than it should have.
+    #[must_use]
+    pub fn caller_with(&self, caller: &Caller, id: &str, secret: &str) -> Caller {
+        Caller {
+            keys: Keyring::new(id, ClientSecret::new(secret)),
+            ..caller.clone()
+        }
+    }
+}
+
+/// A client of a DynamoDB on this machine.
+#[must_use]
+pub fn dynamodb(url: &str) -> Client {
+    let credentials = Credentials::new("test", "test", None, None, "test");
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("ap-southeast-1"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .endpoint_url(url)
+        .build();
+    Client::from_conf(config)
+}
+
+fn plain(value: &AttributeValue) -> Value {
+    match value {
+        AttributeValue::S(text) => json!(text),
+        AttributeValue::N(number) => serde_json::from_str(number).unwrap(),
+        AttributeValue::L(items) => items.iter().map(plain).collect(),
+        AttributeValue::M(map) => {
+            Value::Object(map.iter().map(|(k, v)| (k.clone(), plain(v))).collect())
+        }
+        other => panic!("an attribute that we do not write: {other:?}"),
+    }
+}

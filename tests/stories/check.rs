@@ -1,0 +1,247 @@
+//! `POST /tikivip/v1/transactions/query` and `GET /tikivip/v1/transactions`.
+
+use e2e::{Proxy, World};
+use sandbox::Response;
+use serde_json::{Value, json};
+use signing::GetSigning;
+
+async fn post(world: &World, body: &Value) -> Response {
+    world
+        .tiki
+        .caller
+        .post("/tikivip/v1/transactions/query", body)
+        .await
+        .unwrap()
+}
+
+async fn get(world: &World, query: &str) -> Response {
+    let path = format!("/tikivip/v1/transactions?{query}");
+    world.tiki.caller.get(&path).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_up_tells_everything_by_either_id_and_either_method() {
+    let world = World::start().await;
+    let payment = world.create(100_000).await;
+    world.core.take_money(&payment.id, 100_000);
+    let report = json!({
+        "status": "SUCCESS", "amount": 100_000, "paid_at": "2026-11-23T10:00:00+07:00",
+        "partner_banking_method": "ACCOUNT", "rail_reference": "FT1",
+    });
+    world.core.report(&payment.id, &report).await.unwrap();
+    let refunded = world.refund(&payment, "R1", 30_000).await;
+
+    let (tiki_id, id) = (&payment.tiki_id, &payment.id);
+    let expected = post(&world, &json!({ "tiki_transaction_id": tiki_id })).await;
+    assert_eq!(expected.status, 200);
+    let json = &expected.json;
+    for (field, value) in [
+        ("code", json!(0)),
+        ("message", json!("success")),
+        ("tiki_transaction_id", json!(tiki_id)),
+        ("transaction_id", json!(id)),
+        ("partner_transaction_id", json!(id)),
+        ("status", json!("SUCCESS")),
+        ("amount", json!(100_000)),
+        ("transaction_amount", json!(100_000)),
+        ("failure_reason", json!(null)),
+        ("partner_banking_method", json!("ACCOUNT")),
+        ("paid_at", json!("2026-11-23T10:00:00+07:00")),
+        ("refunded_amount", json!(30_000)),
+    ] {
+        assert_eq!(json[field], value, "{field}");
+    }
+    let refund = &json["refunds"][0];
+    assert_eq!(refund["request_id"], "R1");
+    assert_eq!(refund["refund_id"], refunded.json["data"]["refund_id"]);
+    assert_eq!(
+        (&refund["amount"], &refund["status"]),
+        (&json!(30_000), &json!("SUCCESS"))
+    );
+    assert!(refund["created_at"].as_str().unwrap().ends_with("+07:00"));
+
+    for other in [
+        post(&world, &json!({ "transaction_id": id })).await,
+        post(&world, &json!({ "transaction_id": id.to_uppercase() })).await,
+        post(
+            &world,
+            &json!({ "tiki_transaction_id": tiki_id, "transaction_id": id }),
+        )
+        .await,
+        get(&world, &format!("tiki_transaction_id={tiki_id}")).await,
+        get(&world, &format!("transaction_id={id}")).await,
+        get(
+            &world,
+            &format!("tiki_transaction_id={tiki_id}&transaction_id={id}"),
+        )
+        .await,
+        get(
+            &world,
+            &format!("transaction_id={id}&tiki_transaction_id={tiki_id}"),
+        )
+        .await,
+    ] {
+        assert_eq!(other.text, expected.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_found_or_not_asked_for_rightly_is_refused() {
+    let world = World::start().await;
+    let one = world.create(100_000).await;
+    let two = world.create(100_000).await;
+    let nobody = "9d2f8378-8d6c-5b98-8c46-c1852c4d18ed";
+    for (body, status, code, word) in [
+        (
+            json!({ "tiki_transaction_id": "unknown" }),
+            200,
+            3,
+            "not found",
+        ),
+        (json!({ "transaction_id": nobody }), 200, 3, "not found"),
+        (
+            json!({ "transaction_id": "no-id-of-ours" }),
+            200,
+            3,
+            "not found",
+        ),
+        (
+            json!({ "transaction_id": one.id, "tiki_transaction_id": two.tiki_id }),
+            400,
+            1,
+            "transaction_id",
+        ),
+        (json!({}), 400, 1, "tiki_transaction_id"),
+        (
+            json!({ "tiki_transaction_id": 7 }),
+            400,
+            1,
+            "tiki_transaction_id",
+        ),
+        (json!({ "transaction_id": "a b" }), 400, 1, "transaction_id"),
+        (
+            json!({ "tiki_transaction_id": one.tiki_id, "status": "SUCCESS" }),
+            400,
+            1,
+            "status",
+        ),
+        (
+            json!({ "transaction_id": one.id, "reference_transaction_id": "x" }),
+            400,
+            1,
+            "reference",
+        ),
+        (
+            json!({ "transaction_id": one.id, "transaction_amount": 1 }),
+            400,
+            1,
+            "transaction_amount",
+        ),
+    ] {
+        let answer = post(&world, &body).await;
+        assert_eq!(
+            (answer.status, answer.code()),
+            (status, Some(code)),
+            "{body} {}",
+            answer.text
+        );
+        assert!(
+            answer.json["message"].as_str().unwrap().contains(word),
+            "{}",
+            answer.text
+        );
+    }
+    for (query, status, code) in [
+        ("tiki_transaction_id=unknown", 200, 3),
+        ("tiki_transaction_id=", 400, 1),
+        ("x=1", 400, 1),
+        ("transaction_amount=1&tiki_transaction_id=x", 400, 1),
+        ("a=1&b=2&c=3&tiki_transaction_id=x", 401, 97),
+    ] {
+        let answer = get(&world, query).await;
+        assert_eq!(
+            (answer.status, answer.code()),
+            (status, Some(code)),
+            "{query} {}",
+            answer.text
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_of_another_partner_is_not_shown_nor_refunded() {
+    let proxy = Proxy::start().await;
+    let here = World::with(|options| options.dynamodb_url = Some(proxy.url.clone())).await;
+    let theirs = World::with(|options| {
+        options.dynamodb_url = Some(proxy.url.clone());
+        options.credentials.client_id = "another-partner".to_owned();
+    });
+    let theirs = theirs.await;
+    let payment = theirs.paid(100_000).await;
+
+    let answer = post(&here, &json!({ "transaction_id": payment.id })).await;
+    assert_eq!(
+        (answer.status, answer.code()),
+        (200, Some(4)),
+        "{}",
+        answer.text
+    );
+    let answer = here.refund(&payment, "R1", 1_000).await;
+    assert_eq!(
+        (answer.status, answer.code()),
+        (500, Some(4)),
+        "{}",
+        answer.text
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_get_is_verified_by_the_setting_and_by_no_other() {
+    for setting in ["relative_path", "full_path", "empty_body", "empty_object"] {
+        let world = World::with(|options| {
+            options
+                .parameters
+                .push(("TikiGetSigning".to_owned(), setting.to_owned()));
+        });
+        let world = world.await;
+        let payment = world.create(100_000).await;
+        let path = format!(
+            "/tikivip/v1/transactions?tiki_transaction_id={}",
+            payment.tiki_id
+        );
+        for sent in ["relative_path", "empty_body", "empty_object"] {
+            let mut caller = world.tiki.caller.clone();
+            caller.get_signing = sent.parse::<GetSigning>().unwrap();
+            let answer = caller.get(&path).await.unwrap();
+            // From the host's root, relative and full are one.
+            let fits = sent == setting || (sent, setting) == ("relative_path", "full_path");
+            assert_eq!(
+                answer.status == 200,
+                fits,
+                "{sent} under {setting}: {}",
+                answer.text
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_get_may_be_signed_relative_to_the_api() {
+    let world = World::start().await;
+    let payment = world.create(100_000).await;
+    let mut caller = world.tiki.caller.clone();
+    caller.base += "/tikivip/v1";
+    let path = format!("/transactions?tiki_transaction_id={}", payment.tiki_id);
+    let answer = caller.get(&path).await.unwrap();
+    assert_eq!(
+        (answer.status, answer.code()),
+        (200, Some(0)),
+        "{}",
+        answer.text
+    );
+    let other = caller
+        .get("/transactions?tiki_transaction_id=other")
+        .await
+        .unwrap();
+    assert_eq!(other.code(), Some(3));
+}

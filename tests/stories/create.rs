@@ -1,0 +1,265 @@
+//! `POST /tikivip/v1/transactions`.
+
+use e2e::World;
+use sandbox::Response;
+use serde_json::{Value, json};
+
+const PATH: &str = "/tikivip/v1/transactions";
+
+fn body(id: &str) -> Value {
+    json!({ "tiki_transaction_id": id, "transaction_amount": 100_000 })
+}
+
+async fn post(world: &World, body: &Value) -> Response {
+    world.tiki.caller.post(PATH, body).await.unwrap()
+}
+
+fn assert_refused(answer: &Response, status: u16, code: i64, field: &str) {
+    assert_eq!(
+        (answer.status, answer.code()),
+        (status, Some(code)),
+        "{field}: {}",
+        answer.text
+    );
+    let message = answer.json["message"].as_str().unwrap();
+    assert!(message.contains(field), "{message} does not name {field}");
+    assert!(answer.headers.contains_key("x-request-id"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_creation_is_answered_with_everything_tiki_needs() {
+    let world = World::start().await;
+    let created = post(
+        &world,
+        &json!({
+            "tiki_transaction_id": "221115TIKIVIP-235784371-1668488254",
+            "transaction_amount": 100_000,
+            "request_id": "session-1",
+            "identify_code": "KH-1",
+            "order_code": "235784371",
+            "description": "Đơn hàng Tiki",
+            "expires_in": 300,
+            "a_field_that_tiki_adds_one_day": true,
+        }),
+    )
+    .await;
+    assert_eq!(
+        (created.status, created.code()),
+        (200, Some(0)),
+        "{}",
+        created.text
+    );
+    assert_eq!(created.json["message"], "success");
+    let data = &created.json["data"];
+    assert_eq!(
+        data["tiki_transaction_id"],
+        "221115TIKIVIP-235784371-1668488254"
+    );
+    assert_eq!(data["transaction_amount"], 100_000);
+    assert_eq!(data["status"], "PENDING");
+    let url = data["payment_url"].as_str().unwrap();
+    assert!(
+        url.starts_with(&format!("{}/pay/", world.sandbox.url)),
+        "{url}"
+    );
+    let time = |name: &str| domain::Timestamp::parse_rfc3339(data[name].as_str().unwrap()).unwrap();
+    assert_eq!(time("expires_at").since(time("created_at")).as_secs(), 300);
+    for name in ["created_at", "expires_at"] {
+        assert!(data[name].as_str().unwrap().ends_with("+07:00"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_creation_returns_the_first_answer() {
+    let world = World::start().await;
+    let id = world.tiki.order(100_000);
+    let first = post(&world, &body(&id)).await;
+    let again = post(&world, &body(&id)).await;
+    assert_eq!(first.text, again.text);
+
+    // Written in another way, it is the same request.
+    let text = format!(
+        r#"{{ "transaction_amount": "100000.0", "tiki_transaction_id": "{id}", "expires_in": 900 }}"#
+    );
+    let spelt = world
+        .tiki
+        .caller
+        .post_bytes(PATH, text.into_bytes())
+        .await
+        .unwrap();
+    assert_eq!(first.text, spelt.text);
+
+    // Also once it is paid.
+    let payment = e2e::Payment {
+        tiki_id: id.clone(),
+        id: first.json["data"]["transaction_id"]
+            .as_str()
+            .unwrap()
+            .to_owned(),
+        url: String::new(),
+        amount: 100_000,
+    };
+    world.report_paid(&payment).await;
+    assert_eq!(post(&world, &body(&id)).await.text, first.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_id_with_other_content_is_refused() {
+    let world = World::start().await;
+    let id = world.tiki.order(100_000);
+    assert_eq!(post(&world, &body(&id)).await.code(), Some(0));
+    for (field, value) in [
+        ("transaction_amount", json!(100_001)),
+        ("request_id", json!("other")),
+        ("identify_code", json!("other")),
+        ("order_code", json!("other")),
+        ("description", json!("other")),
+        ("expires_in", json!(901)),
+    ] {
+        let mut other = body(&id);
+        other[field] = value;
+        assert_refused(&post(&world, &other).await, 200, 8, "tiki_transaction_id");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_malformed_field_is_named() {
+    let world = World::start().await;
+    let cases = [
+        ("tiki_transaction_id", json!(null)),
+        ("tiki_transaction_id", json!("")),
+        ("tiki_transaction_id", json!(7)),
+        ("tiki_transaction_id", json!("a b")),
+        ("tiki_transaction_id", json!("a".repeat(65))),
+        ("transaction_amount", json!(null)),
+        ("transaction_amount", json!("a lot")),
+        ("transaction_amount", json!(true)),
+        ("transaction_amount", json!([100_000])),
+        ("transaction_amount", json!({ "vnd": 100_000 })),
+        ("request_id", json!(7)),
+        ("request_id", json!("a".repeat(129))),
+        ("identify_code", json!("")),
+        ("order_code", json!({})),
+        ("description", json!("đ".repeat(256))),
+        ("expires_in", json!(299)),
+        ("expires_in", json!(86_401)),
+        ("expires_in", json!(300.5)),
+        ("expires_in", json!("soon")),
+        // Fields of other messages.
+        ("reference_transaction_id", json!("x")),
+        ("transaction_id", json!("x")),
+        ("reason", json!("x")),
+        ("status", json!("SUCCESS")),
+        ("identify_phone", json!(912_345_678)),
+    ];
+    for (field, value) in cases {
+        let mut message = body("T-1");
+        message[field] = value;
+        assert_refused(&post(&world, &message).await, 400, 1, field);
+    }
+    for field in ["tiki_transaction_id", "transaction_amount"] {
+        let mut message = body("T-1");
+        message.as_object_mut().unwrap().remove(field);
+        assert_refused(&post(&world, &message).await, 400, 1, field);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_amount_is_refused_as_an_amount() {
+    let world = World::start().await;
+    for amount in [
+        "0",
+        "-1",
+        "-100000",
+        "0.5",
+        "100000.5",
+        "100000.00000000001",
+        "1e-3",
+        "9007199254740993",
+        "1e300",
+        "99999999999999999999999999",
+        "\"0.5\"",
+        "\"-1\"",
+        "999",
+        "500000001",
+    ] {
+        let text = format!(r#"{{"tiki_transaction_id":"T-1","transaction_amount":{amount}}}"#);
+        let answer = world
+            .tiki
+            .caller
+            .post_bytes(PATH, text.into_bytes())
+            .await
+            .unwrap();
+        assert_refused(&answer, 200, 5, "transaction_amount");
+    }
+    for amount in ["1000", "500000000", "1e5", "100000.0", "\"100000\""] {
+        let id = world.tiki.order(0);
+        let text = format!(r#"{{"tiki_transaction_id":"{id}","transaction_amount":{amount}}}"#);
+        let answer = world
+            .tiki
+            .caller
+            .post_bytes(PATH, text.into_bytes())
+            .await
+            .unwrap();
+        assert_eq!(answer.code(), Some(0), "{amount}: {}", answer.text);
+        assert!(
+            answer.json["data"]["transaction_amount"].is_u64(),
+            "always an integer"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_json_object_is_refused() {
+    let world = World::start().await;
+    let twice =
+        br#"{"tiki_transaction_id":"a","tiki_transaction_id":"b","transaction_amount":1000}"#;
+    let bodies: [&[u8]; 9] = [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\"x\"",
+        b"{\"a\":1}}",
+        b"\xff\xfe",
+        b"{\"a\":\"\xff\"}",
+        twice,
+    ];
+    for body in bodies {
+        let answer = world
+            .tiki
+            .caller
+            .post_bytes(PATH, body.to_vec())
+            .await
+            .unwrap();
+        assert_refused(&answer, 400, 1, "JSON");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_of_64_kib_is_read_and_one_byte_more_is_not() {
+    let world = World::start().await;
+    let of_size = |size: usize| {
+        let id = world.tiki.order(0);
+        let empty =
+            format!(r#"{{"tiki_transaction_id":"{id}","transaction_amount":100000,"x":""}}"#);
+        let filler = "x".repeat(size - empty.len());
+        empty
+            .replace(r#""x":"""#, &format!(r#""x":"{filler}""#))
+            .into_bytes()
+    };
+    let fits = world
+        .tiki
+        .caller
+        .post_bytes(PATH, of_size(65_536))
+        .await
+        .unwrap();
+    assert_eq!((fits.status, fits.code()), (200, Some(0)));
+    let too_large = world
+        .tiki
+        .caller
+        .post_bytes(PATH, of_size(65_537))
+        .await
+        .unwrap();
+    assert_refused(&too_large, 413, 1, "65536");
+}

@@ -1,0 +1,360 @@
+//! Telling Tiki: the tables of protocol §3 and §4, over the wire.
+
+use std::collections::HashSet;
+
+use e2e::{Payment, World};
+use sandbox::Fault;
+use serde_json::json;
+
+fn answer(status: u16, body: &str) -> Fault {
+    Fault::Answer {
+        status,
+        body: body.to_owned(),
+    }
+}
+
+fn code(code: u8) -> Fault {
+    answer(200, &format!(r#"{{"code":{code},"message":"no"}}"#))
+}
+
+/// A payment whose first IPN goes wrong in this way.
+async fn told_wrongly(world: &World, fault: Fault) -> Payment {
+    world.tiki.faults.next("ipn", [fault]);
+    let payment = world.paid(100_000).await;
+    world
+        .until("the first try is recorded", async || {
+            let ipn = &world.item(&payment).await["ipn"];
+            ipn["state"] != "queued" && !(ipn["state"] == "retrying" && ipn["failures"] == 0)
+        })
+        .await;
+    payment
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_clear_answer_is_tried_again_and_heard_the_next_time() {
+    let world = World::start().await;
+    for fault in [
+        code(2),
+        answer(500, ""),
+        answer(404, ""),
+        answer(302, ""),
+        answer(200, "<html>"),
+        answer(200, ""),
+        answer(200, r#"{"code":99}"#),
+        answer(200, r#"{"code":0,"message":"success"}"#),
+        answer(200, r#"{"code":0,"data":{"transaction_id":"another"}}"#),
+        Fault::Down,
+        Fault::Lost,
+    ] {
+        let payment = told_wrongly(&world, fault.clone()).await;
+        let ipn = world.item(&payment).await["ipn"].clone();
+        assert_eq!(
+            (&ipn["state"], &ipn["failures"]),
+            (&json!("retrying"), &json!(1)),
+            "{fault:?}"
+        );
+        assert_eq!(
+            world.core.given_back(&payment.id),
+            0,
+            "no ground to give money back"
+        );
+        world.later(&payment).await;
+        assert_eq!(world.ipn_state(&payment).await, "confirmed", "{fault:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_signature_is_answered_with_a_reloaded_secret_at_once() {
+    let world = World::start().await;
+    world.tiki.faults.next("ipn", [answer(401, "")]);
+    let payment = world.confirmed(100_000).await;
+    let ipns = world.tiki.known(&payment.tiki_id).unwrap().ipns;
+    assert_eq!(ipns.len(), 2, "once with each");
+
+    // Refused twice, it waits for the schedule, and a person is told.
+    world
+        .tiki
+        .faults
+        .next("ipn", [answer(403, ""), answer(403, "")]);
+    let payment = world.paid(100_000).await;
+    world
+        .until("recorded", async || {
+            world.item(&payment).await["ipn"]["failures"] == 1
+        })
+        .await;
+    let alarm = world
+        .sandbox
+        .logs()
+        .iter()
+        .any(|line| line.event["alarm"] == "ipn_unauthorized");
+    assert!(alarm, "an alarm");
+    world.later(&payment).await;
+    assert_eq!(world.ipn_state(&payment).await, "confirmed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_ipn_is_looked_up_at_once_and_decided_by_what_tiki_knows() {
+    let world = World::start().await;
+    for refusal in [1, 3, 4, 5, 6] {
+        for (look_up, state, given_back) in [
+            (
+                r#"{"code":0,"status":"SUCCESS","amount":100000}"#,
+                "confirmed",
+                0,
+            ),
+            (
+                r#"{"code":0,"data":{"status":"SUCCESS","amount":"100000"}}"#,
+                "confirmed",
+                0,
+            ),
+            (
+                r#"{"code":0,"status":"SUCCESS","amount":100001}"#,
+                "disputed",
+                0,
+            ),
+            (r#"{"code":0,"status":"SUCCESS"}"#, "retrying", 0),
+            (
+                r#"{"code":0,"status":"PENDING","amount":100000}"#,
+                "retrying",
+                0,
+            ),
+            (
+                r#"{"code":0,"status":"FAILURE","amount":100000}"#,
+                "reversing",
+                100_000,
+            ),
+            (r#"{"code":3,"message":"not found"}"#, "reversing", 100_000),
+            (r#"{"code":6,"message":"cancelled"}"#, "reversing", 100_000),
+            (r#"{"code":1,"message":"invalid"}"#, "disputed", 0),
+            (r#"{"code":4,"message":"not yours"}"#, "disputed", 0),
+            (r#"{"code":2,"message":"system"}"#, "retrying", 0),
+            (r#"{"code":7}"#, "retrying", 0),
+            (
+                r#"{"code":0,"tiki_transaction_id":"another","status":"FAILURE"}"#,
+                "retrying",
+                0,
+            ),
+            (
+                r#"{"code":0,"partner_transaction_id":"another","status":"FAILURE"}"#,
+                "retrying",
+                0,
+            ),
+            ("<html>", "retrying", 0),
+        ] {
+            world.tiki.faults.next("look_up", [answer(200, look_up)]);
+            let payment = told_wrongly(&world, code(refusal)).await;
+            assert_eq!(
+                world.ipn_state(&payment).await,
+                state,
+                "code {refusal}, then {look_up}"
+            );
+            world
+                .until("what is to go back is back", async || {
+                    world.core.given_back(&payment.id) == given_back
+                })
+                .await;
+            assert_eq!(
+                world.check(&payment).await["status"],
+                "SUCCESS",
+                "a final status stays"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_up_without_an_answer_is_no_ground_for_anything() {
+    let world = World::start().await;
+    for fault in [
+        answer(500, ""),
+        answer(404, ""),
+        answer(401, ""),
+        Fault::Down,
+        Fault::Lost,
+    ] {
+        world.tiki.faults.standing("look_up", fault.clone());
+        let payment = told_wrongly(&world, code(3)).await;
+        assert_eq!(world.ipn_state(&payment).await, "retrying", "{fault:?}");
+        assert_eq!(world.core.given_back(&payment.id), 0);
+        world.tiki.faults.off("look_up");
+        world.later(&payment).await;
+        assert_eq!(world.ipn_state(&payment).await, "confirmed", "{fault:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_tiki_is_down_payments_are_taken_and_it_is_told_when_it_is_back() {
+    let world = World::start().await;
+    world.tiki.faults.standing("ipn", answer(503, ""));
+    world.tiki.faults.standing("look_up", answer(503, ""));
+    let payment = told_wrongly(&world, answer(503, "")).await;
+    assert_eq!(
+        world.check(&payment).await["status"],
+        "SUCCESS",
+        "the customer has paid"
+    );
+
+    let look_ups = || {
+        world
+            .sandbox
+            .journal
+            .since(std::time::Duration::ZERO)
+            .iter()
+            .filter(|e| e.what == "GET transaction")
+            .count()
+    };
+    for failures in 2..=5 {
+        world.later(&payment).await;
+        assert_eq!(world.item(&payment).await["ipn"]["failures"], failures);
+        // From the third failure on, after each.
+        assert_eq!(look_ups(), failures.max(2) - 2, "after {failures} failures");
+    }
+    let ipns = world.tiki.known(&payment.tiki_id).unwrap().ipns;
+    assert_eq!(ipns.len(), 5);
+    let signatures: HashSet<_> = ipns.iter().map(|ipn| &ipn.signature).collect();
+    let timestamps: HashSet<_> = ipns.iter().map(|ipn| &ipn.timestamp).collect();
+    assert_eq!(
+        (signatures.len(), timestamps.len()),
+        (5, 5),
+        "each signed anew"
+    );
+    assert!(ipns.iter().all(|ipn| ipn.body == ipns[0].body));
+
+    world.tiki.faults.off("ipn");
+    world.later(&payment).await;
+    assert_eq!(world.ipn_state(&payment).await, "confirmed");
+    assert_eq!(
+        world.tiki.known(&payment.tiki_id).unwrap().status,
+        "SUCCESS"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_that_tiki_never_hears_of_is_exhausted_with_an_alarm_and_no_money_moves() {
+    let world = World::start().await;
+    world.tiki.faults.standing("ipn", Fault::Down);
+    world.tiki.faults.standing("look_up", Fault::Down);
+    let payment = told_wrongly(&world, Fault::Down).await;
+    for _ in 0..9 {
+        assert_eq!(world.ipn_state(&payment).await, "retrying");
+        world.later(&payment).await;
+    }
+    assert_eq!(world.ipn_state(&payment).await, "exhausted");
+    let alarm = world
+        .sandbox
+        .logs()
+        .iter()
+        .any(|line| line.event["alarm"] == "ipn_exhausted");
+    assert!(alarm, "an alarm");
+    world.later(&payment).await;
+    assert_eq!(
+        world.tiki.known(&payment.tiki_id).unwrap().ipns.len(),
+        10,
+        "and no more"
+    );
+    assert_eq!(world.core.given_back(&payment.id), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_that_tiki_does_not_take_is_closed_and_never_looked_up() {
+    let world = World::start().await;
+    for (refusal, first) in [
+        (3, "closed"),
+        (6, "closed"),
+        (1, "retrying"),
+        (2, "retrying"),
+        (4, "retrying"),
+        (5, "retrying"),
+    ] {
+        world.tiki.faults.next("ipn", [code(refusal)]);
+        let payment = world.create(100_000).await;
+        world.report_failed(&payment).await;
+        world
+            .until("recorded", async || {
+                let ipn = &world.item(&payment).await["ipn"];
+                ipn["state"] == "closed" || ipn["failures"] == 1
+            })
+            .await;
+        assert_eq!(world.ipn_state(&payment).await, first, "code {refusal}");
+    }
+    world.tiki.faults.standing("ipn", code(5));
+    let payment = world.create(100_000).await;
+    world.report_failed(&payment).await;
+    for _ in 0..10 {
+        world.later(&payment).await;
+    }
+    assert_eq!(world.ipn_state(&payment).await, "closed");
+    let alarm = world
+        .sandbox
+        .logs()
+        .iter()
+        .any(|line| line.event["alarm"] == "failure_not_reported");
+    assert!(alarm, "an alarm");
+    let looked_up = world.sandbox.journal.since(std::time::Duration::ZERO);
+    assert!(
+        !looked_up
+            .iter()
+            .any(|entry| entry.what == "GET transaction")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reversal_gives_back_what_tikis_own_refunds_have_left() {
+    let world = World::start().await;
+    world.tiki.faults.standing("ipn", answer(503, ""));
+    let payment = told_wrongly(&world, answer(503, "")).await;
+    assert_eq!(world.refund(&payment, "R1", 30_000).await.code(), Some(0));
+    world.tiki.faults.off("ipn");
+    world
+        .tiki
+        .change(&payment.tiki_id, |order| order.cancelled = true);
+    world.later(&payment).await;
+    assert_eq!(world.ipn_state(&payment).await, "reversing");
+    world
+        .until("all is back", async || {
+            world.core.given_back(&payment.id) == 100_000
+        })
+        .await;
+    let refused = world.refund(&payment, "R2", 1).await;
+    assert_eq!(
+        (refused.status, refused.code()),
+        (500, Some(10)),
+        "{}",
+        refused.text
+    );
+    let checked = world.check(&payment).await;
+    assert_eq!(checked["refunds"][1]["origin"], "reversal");
+    assert_eq!(checked["refunds"][1]["request_id"], json!(null));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reversal_that_the_core_rejects_is_disputed_with_an_alarm() {
+    let world = World::start().await;
+    world.tiki.faults.next("look_up", [code(3)]);
+    world.core.faults.standing("refund", Fault::Lost);
+    world.core.faults.standing("find_refund", answer(500, ""));
+    let payment = told_wrongly(&world, code(3)).await;
+    world
+        .until("asked", async || {
+            !world.core.refunds(&payment.id).is_empty() || {
+                // Nothing is posted before the core was asked.
+                world.core.faults.off("find_refund");
+                world.later(&payment).await;
+                false
+            }
+        })
+        .await;
+    let item = world.item(&payment).await;
+    world.core.set_refund(
+        item["refunds"][0]["refund_id"].as_str().unwrap(),
+        "rejected",
+    );
+    world.later(&payment).await;
+    assert_eq!(world.ipn_state(&payment).await, "disputed");
+    let alarm = world
+        .sandbox
+        .logs()
+        .iter()
+        .any(|line| line.event["alarm"] == "system_refund_rejected");
+    assert!(alarm, "an alarm");
+}

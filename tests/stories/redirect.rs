@@ -1,0 +1,227 @@
+//! `GET /pay/{token}` and `GET /pay/{token}/return`.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use e2e::{Payment, World};
+use sandbox::Response;
+use serde_json::json;
+
+async fn browse(url: &str) -> Response {
+    let browser = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build();
+    Response::read(browser.unwrap().get(url).send().await.unwrap())
+        .await
+        .unwrap()
+}
+
+fn location(response: &Response) -> &str {
+    assert_eq!(response.status, 302, "{}", response.text);
+    response.headers["location"].to_str().unwrap()
+}
+
+fn assert_guarded(response: &Response) {
+    let header = |name: &str| response.headers[name].to_str().unwrap().to_owned();
+    assert_eq!(header("cache-control"), "no-store");
+    assert_eq!(header("referrer-policy"), "no-referrer");
+    assert!(header("content-security-policy").contains("default-src 'none'"));
+    assert!(response.headers.contains_key("x-request-id"));
+}
+
+/// Opens a webview and creates a payment in it.
+async fn in_a_webview(world: &World) -> (Payment, String) {
+    let customer = json!({ "identify_code": "c", "identify_phone": "0912345678" });
+    let opened = world.core.open_webview(&customer).await.unwrap();
+    let data = &opened.json["data"];
+    let tiki_id = world.tiki.order(100_000);
+    let created = world
+        .tiki
+        .create(&tiki_id, data["request_id"].as_str())
+        .await
+        .unwrap();
+    let payment = Payment {
+        tiki_id,
+        id: created.json["data"]["transaction_id"]
+            .as_str()
+            .unwrap()
+            .to_owned(),
+        url: created.json["data"]["payment_url"]
+            .as_str()
+            .unwrap()
+            .to_owned(),
+        amount: 100_000,
+    };
+    (
+        payment,
+        data["url_checkout_result"].as_str().unwrap().to_owned(),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_is_brought_to_the_payment_screen_and_back_to_tiki() {
+    let world = World::start().await;
+    let (payment, result_url) = in_a_webview(&world).await;
+    let to_screen = browse(&payment.url).await;
+    assert_guarded(&to_screen);
+    let screen_url = location(&to_screen);
+    assert!(screen_url.starts_with(&format!(
+        "{}/pay?transaction_id={}&amount=100000&",
+        world.sandbox.core_url, payment.id
+    )));
+
+    let screen = browse(screen_url).await;
+    assert_eq!(screen.status, 200);
+    assert!(screen.text.contains("100.000\u{a0}₫") && screen.text.contains(r#"<html lang="vi">"#));
+    assert!(!screen.text.contains("<script"));
+
+    // What the customer could change in the address, the screen refuses.
+    let cheaper = browse(&screen_url.replace("amount=100000", "amount=1000")).await;
+    assert_eq!(cheaper.status, 400);
+
+    let back = browse(&format!("{}/return", payment.url)).await;
+    assert_guarded(&back);
+    assert_eq!(location(&back), result_url, "byte for byte");
+
+    world.report_paid(&payment).await;
+    assert_eq!(
+        location(&browse(&payment.url).await),
+        result_url,
+        "nothing is left to pay"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_customers_decision_reaches_us_and_tiki() {
+    let world = World::start().await;
+    for (action, status) in [("pay", "SUCCESS"), ("cancel", "FAILURE")] {
+        let (payment, result_url) = in_a_webview(&world).await;
+        let screen_url = location(&browse(&payment.url).await).to_owned();
+        let query = screen_url.split_once('?').unwrap().1;
+        let form = [("query", query), ("action", action)];
+        let pressed = world
+            .core
+            .caller
+            .http
+            .post(format!("{}/pay", world.sandbox.core_url))
+            .form(&form);
+        let pressed = pressed.send().await.unwrap();
+        assert_eq!(pressed.status(), 303);
+        let back = pressed.headers()["location"].to_str().unwrap().to_owned();
+        assert_eq!(location(&browse(&back).await), result_url);
+        assert_eq!(world.check(&payment).await["status"], status);
+        world
+            .until("Tiki is told", async || {
+                world.tiki.known(&payment.tiki_id).unwrap().status == status
+            })
+            .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_known_webview_the_way_back_is_the_shop() {
+    let world = World::start().await;
+    let shop = format!("{}/apps/vn.tiki.vip", world.sandbox.tiki_url);
+    let payment = world.create(100_000).await;
+    assert_eq!(
+        location(&browse(&format!("{}/return", payment.url)).await),
+        shop
+    );
+    let tiki_id = world.tiki.order(100_000);
+    let created = world
+        .tiki
+        .create(&tiki_id, Some("a-webview-of-yesterday"))
+        .await
+        .unwrap();
+    let url = created.json["data"]["payment_url"].as_str().unwrap();
+    assert_eq!(location(&browse(&format!("{url}/return")).await), shop);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_sent_where_no_customer_of_ours_is_sent() {
+    let world = World::start().await;
+    let shop = format!("{}/apps/vn.tiki.vip", world.sandbox.tiki_url);
+    let tiki_id = world.tiki.order(100_000);
+    let created = world
+        .tiki
+        .create(&tiki_id, Some("webview-1"))
+        .await
+        .unwrap();
+    let url = created.json["data"]["payment_url"].as_str().unwrap();
+    for (result_url, followed) in [
+        ("https://evil.example/", false),
+        ("https://tiki.vn.evil.example/", false),
+        ("https://tiki.vn@evil.example/", false),
+        ("http://tiki.vn/", false),
+        ("javascript:alert(1)", false),
+        (
+            "https://tiki.vn//apps/vn.tiki.vip/callback/index?a=%20b",
+            true,
+        ),
+        ("https://beta.tala.xyz/apps/x", true),
+    ] {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let session = world.dynamodb.put_item().table_name("SessionsTable");
+        let session = session.item("request_id", text("webview-1"));
+        let session = session.item("url_checkout_result", text(result_url));
+        let far = AttributeValue::N("99999999999".to_owned());
+        session.item("expires_at", far).send().await.unwrap();
+        let found = browse(&format!("{url}/return")).await;
+        assert_eq!(location(&found), if followed { result_url } else { &shop });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_leads_nowhere_shows_a_page_with_the_way_back() {
+    let world = World::start().await;
+    let payment = world.create(100_000).await;
+    let mut tampered = payment.url.clone();
+    tampered.replace_range(tampered.len() - 20..=tampered.len() - 20, "_");
+    let base = format!("{}/pay", world.sandbox.url);
+    for url in [
+        tampered,
+        format!("{base}/x"),
+        format!("{base}/{}", "A".repeat(54)),
+        format!("{base}/%00%ff/return"),
+    ] {
+        let page = browse(&url).await;
+        assert_eq!(page.status, 404, "{url}");
+        assert_page(&world, &page, "không hợp lệ");
+    }
+
+    // Its time is over, and nobody has paid.
+    let past = AttributeValue::N("1".to_owned());
+    let key = AttributeValue::S(payment.id.clone());
+    let update = world
+        .dynamodb
+        .update_item()
+        .table_name("TransactionsTable")
+        .key("transaction_id", key);
+    let update = update
+        .update_expression("SET expires_at = :past")
+        .expression_attribute_values(":past", past);
+    update.send().await.unwrap();
+    let page = browse(&payment.url).await;
+    assert_eq!(page.status, 410);
+    assert_page(&world, &page, "đã hết hạn");
+    // The customer who comes back from the payment screen late still gets to Tiki.
+    assert_eq!(browse(&format!("{}/return", payment.url)).await.status, 302);
+}
+
+fn assert_page(world: &World, page: &Response, words: &str) {
+    assert_guarded(page);
+    assert!(
+        page.headers["content-type"]
+            .to_str()
+            .unwrap()
+            .starts_with("text/html")
+    );
+    assert!(page.text.contains(r#"<html lang="vi">"#) && page.text.contains(r#"lang="en""#));
+    assert!(page.text.contains(words), "{}", page.text);
+    assert!(page.text.contains(&format!(
+        r#"href="{}/apps/vn.tiki.vip""#,
+        world.sandbox.tiki_url
+    )));
+    assert!(
+        !page.text.contains("<script") && !page.text.contains("src="),
+        "self-contained"
+    );
+}

@@ -1,0 +1,171 @@
+//! Nothing secret or personal in any log.
+
+use e2e::World;
+use sandbox::Fault;
+use serde_json::json;
+
+const PHONE: &str = "0987654321";
+const NAME: &str = "Trần Thị Bí Mật";
+const CUSTOMER: &str = "KHACH-HANG-RIENG-TU";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_log_holds_a_secret_a_name_a_phone_or_a_query() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let log = folder.path().join("log");
+    let world = World::with(|options| {
+        options.log = Some(log.clone());
+        options
+            .parameters
+            .push(("LogLevel".to_owned(), "debug".to_owned()));
+    });
+    let world = world.await;
+    let customer =
+        json!({ "identify_code": CUSTOMER, "identify_phone": PHONE, "identify_fullname": NAME });
+    let opened = world.core.open_webview(&customer).await.unwrap();
+    let data = opened.json["data"].clone();
+    let tiki_id = world.tiki.order(100_000);
+    let order = json!({
+        "tiki_transaction_id": tiki_id, "transaction_amount": 100_000, "identify_code": CUSTOMER,
+        "request_id": data["request_id"], "description": NAME, "order_code": "DON-HANG-RIENG",
+    });
+    let created = world
+        .tiki
+        .caller
+        .post("/tikivip/v1/transactions", &order)
+        .await
+        .unwrap();
+    let payment = e2e::Payment {
+        tiki_id,
+        id: created.json["data"]["transaction_id"]
+            .as_str()
+            .unwrap()
+            .to_owned(),
+        url: created.json["data"]["payment_url"]
+            .as_str()
+            .unwrap()
+            .to_owned(),
+        amount: 100_000,
+    };
+    let browser = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    let to_screen = browser.get(&payment.url).send().await.unwrap();
+    let screen = to_screen.headers()["location"].to_str().unwrap().to_owned();
+    browser
+        .get(format!("{}/return", payment.url))
+        .send()
+        .await
+        .unwrap();
+
+    // The stories that go well, and those that do not.
+    world.tiki.faults.next(
+        "ipn",
+        [
+            Fault::Down,
+            Fault::Answer {
+                status: 401,
+                body: NAME.to_owned(),
+            },
+        ],
+    );
+    world.core.faults.next("refund", [Fault::Lost]);
+    let report =
+        json!({ "status": "SUCCESS", "amount": 100_000, "rail_reference": "THAM-CHIEU-RIENG" });
+    world.core.report(&payment.id, &report).await.unwrap();
+    world
+        .until("told", async || {
+            world.item(&payment).await["ipn"]["failures"] == 1
+        })
+        .await;
+    world.later(&payment).await;
+    world.tiki.faults.next("webview", [Fault::Down]);
+    world.core.open_webview(&customer).await.unwrap();
+    let refund = json!({
+        "tiki_transaction_id": payment.tiki_id, "transaction_id": payment.id, "transaction_amount": 1,
+        "reason": NAME, "request_id": "R1",
+    });
+    world
+        .tiki
+        .caller
+        .post("/tikivip/v1/refunds", &refund)
+        .await
+        .unwrap();
+    world.later(&payment).await;
+    let wrong = world.caller_with(&world.tiki.caller, "client", "a wrong secret");
+    wrong
+        .post("/tikivip/v1/transactions", &order)
+        .await
+        .unwrap();
+    let mut malformed = order.clone();
+    malformed["transaction_amount"] = json!(NAME);
+    world
+        .tiki
+        .caller
+        .post("/tikivip/v1/transactions", &malformed)
+        .await
+        .unwrap();
+    world
+        .tiki
+        .caller
+        .get(&format!(
+            "/tikivip/v1/transactions?tiki_transaction_id={}",
+            payment.tiki_id
+        ))
+        .await
+        .unwrap();
+
+    let logged = std::fs::read_to_string(&log).unwrap();
+    assert!(logged.lines().count() > 10, "there are logs to look at");
+    for line in logged.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).expect("each line is JSON");
+        assert!(line["function"].is_string());
+    }
+    let query = |url: &str| {
+        url.split_once('?')
+            .map(|(_, query)| query.to_owned())
+            .unwrap()
+    };
+    let token = payment.url.rsplit('/').next().unwrap().to_owned();
+    let text = |name: &str| data[name].as_str().unwrap().to_owned();
+    let c = &world.options.credentials;
+    for secret in [
+        c.client_secret.clone(),
+        c.core_secret.clone(),
+        "sandbox-link-key".to_owned(),
+        PHONE.to_owned(),
+        PHONE.trim_start_matches('0').to_owned(),
+        NAME.to_owned(),
+        CUSTOMER.to_owned(),
+        "DON-HANG-RIENG".to_owned(),
+        "THAM-CHIEU-RIENG".to_owned(),
+        query(&text("url_open")),
+        query(&text("url_checkout_result")),
+        query(&screen),
+        token,
+    ] {
+        assert!(!logged.contains(&secret), "the logs hold {secret}");
+    }
+    for ipn in world.tiki.known(&payment.tiki_id).unwrap().ipns {
+        assert!(!logged.contains(&ipn.signature));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_line_of_a_request_has_the_id_that_was_answered() {
+    let world = World::start().await;
+    let payment = world.confirmed(100_000).await;
+    world.core.faults.next("refund", [Fault::Down]);
+    let answer = world.refund(&payment, "R1", 1).await;
+    let id = answer.headers["x-request-id"].to_str().unwrap();
+    let logs = world.sandbox.logs();
+    let of_it: Vec<_> = logs
+        .iter()
+        .filter(|line| line.function == "refund-transaction")
+        .collect();
+    assert!(of_it.len() >= 2, "the core's silence, and the answer");
+    for line in of_it {
+        assert_eq!(line.event["spans"][0]["request_id"], id, "{}", line.event);
+        assert_eq!(line.event["spans"][0]["transaction_id"], json!(payment.id));
+    }
+}

@@ -1,0 +1,237 @@
+//! The signature check, on every signed route (protocol §2).
+
+use e2e::World;
+use sandbox::{Caller, Response};
+use serde_json::json;
+
+/// Every signed route, with who calls it and a body that it would take or refuse by a code of its own.
+fn routes(world: &World) -> Vec<(Caller, &'static str, &'static str, Vec<u8>)> {
+    let (tiki, core) = (&world.tiki.caller, &world.core.caller);
+    let id = "9d2f8378-8d6c-5b98-8c46-c1852c4d18ed";
+    let create = json!({ "tiki_transaction_id": "T-1", "transaction_amount": 1000 });
+    let check = json!({ "tiki_transaction_id": "T-1" });
+    let refund = json!({
+        "tiki_transaction_id": "T-1", "transaction_id": id, "transaction_amount": 1,
+        "reason": "r", "request_id": "q",
+    });
+    let webview = json!({ "identify_code": "c", "identify_phone": "0912345678" });
+    let result = json!({ "status": "SUCCESS", "amount": 1000 });
+    let bytes = |json: serde_json::Value| json.to_string().into_bytes();
+    vec![
+        (
+            tiki.clone(),
+            "POST",
+            "/tikivip/v1/transactions",
+            bytes(create),
+        ),
+        (
+            tiki.clone(),
+            "POST",
+            "/tikivip/v1/transactions/query",
+            bytes(check),
+        ),
+        (
+            tiki.clone(),
+            "GET",
+            "/tikivip/v1/transactions?tiki_transaction_id=T-1",
+            Vec::new(),
+        ),
+        (tiki.clone(), "POST", "/tikivip/v1/refunds", bytes(refund)),
+        (core.clone(), "POST", "/partner/v1/webview", bytes(webview)),
+        (
+            core.clone(),
+            "POST",
+            "/partner/v1/payments/9d2f8378-8d6c-5b98-8c46-c1852c4d18ed/result",
+            bytes(result),
+        ),
+    ]
+}
+
+fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    i64::try_from(since.as_millis()).unwrap()
+}
+
+async fn send(
+    caller: &Caller,
+    method: &str,
+    path: &str,
+    body: &[u8],
+    headers: &[(&str, String)],
+) -> Response {
+    let request = match method {
+        "GET" => caller.http.get(caller.url(path)),
+        _ => caller.http.post(caller.url(path)).body(body.to_vec()),
+    };
+    let request = headers
+        .iter()
+        .fold(request, |r, (name, value)| r.header(*name, value));
+    Response::read(request.send().await.unwrap()).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_refuses_every_bad_signature() {
+    let world = World::start().await;
+    for (caller, method, path, body) in routes(&world) {
+        let signed: Vec<u8> = if method == "GET" {
+            path.into()
+        } else {
+            body.clone()
+        };
+        let now = now_ms();
+        let good = caller.sign(now, &signed).to_vec();
+        let with = |index: usize, value: &str| {
+            let mut headers = good.clone();
+            headers[index].1 = value.to_owned();
+            headers
+        };
+        let without = |index: usize| {
+            let mut headers = good.clone();
+            headers.remove(index);
+            headers
+        };
+        let doubled = |index: usize| {
+            let mut headers = good.clone();
+            headers.push(good[index].clone());
+            headers
+        };
+        let at = |at: i64| caller.sign(at, &signed).to_vec();
+        let another = world.caller_with(&caller, caller.keys.client_id(), "another secret");
+        let stranger = world.caller_with(&caller, "stranger", "another secret");
+        let mut other_body = signed.clone();
+        other_body.push(b' ');
+        let cases = [
+            ("no headers", vec![], 97),
+            ("no timestamp", without(0), 97),
+            ("no client id", without(1), 97),
+            ("no signature", without(2), 97),
+            ("two timestamps", doubled(0), 97),
+            ("two signatures", doubled(2), 97),
+            ("timestamp of no number", with(0, "soon"), 97),
+            (
+                "timestamp that overflows",
+                with(0, "99999999999999999999"),
+                97,
+            ),
+            (
+                "timestamp of another message",
+                with(0, &(now - 1).to_string()),
+                97,
+            ),
+            ("unknown client id", with(1, "stranger"), 97),
+            ("short signature", with(2, "abc"), 97),
+            ("signature of no hex", with(2, &"x".repeat(64)), 97),
+            ("wrong signature", with(2, &"0".repeat(64)), 97),
+            ("another secret", another.sign(now, &signed).to_vec(), 97),
+            ("stranger", stranger.sign(now, &signed).to_vec(), 97),
+            (
+                "signature of another body",
+                caller.sign(now, &other_body).to_vec(),
+                97,
+            ),
+            ("too old", at(now - 301_000), 98),
+            ("too far ahead", at(now + 90_000), 98),
+            (
+                "too old and wrong",
+                another.sign(now - 400_000, &signed).to_vec(),
+                97,
+            ),
+        ];
+        for (name, headers, code) in cases {
+            let answer = send(&caller, method, path, &body, &headers).await;
+            let found = (answer.status, answer.code());
+            assert_eq!(
+                found,
+                (401, Some(code)),
+                "{method} {path}, {name}: {}",
+                answer.text
+            );
+        }
+        for (name, headers) in [
+            ("now", good.clone()),
+            ("old", at(now - 290_000)),
+            ("ahead", at(now + 30_000)),
+        ] {
+            let answer = send(&caller, method, path, &body, &headers).await;
+            assert_ne!(
+                answer.status, 401,
+                "{method} {path}, {name}: {}",
+                answer.text
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_previous_secret_is_accepted_during_a_rotation_and_not_after() {
+    let world = World::start().await;
+    let secret = world.sandbox.plan.secrets["TikiSecret"].clone();
+    let old = world.tiki.caller.clone();
+    let new = world.caller_with(&old, old.keys.client_id(), "the next secret");
+    let id = world.tiki.order(100_000);
+    let body = json!({ "tiki_transaction_id": id, "transaction_amount": 100_000 });
+    let path = "/tikivip/v1/transactions";
+    assert_eq!(old.post(path, &body).await.unwrap().status, 200);
+    assert_eq!(new.post(path, &body).await.unwrap().status, 401);
+
+    world.sandbox.secrets.put(&secret, "the next secret");
+    // The function has the old secret cached; the new one makes it look again, at most every few seconds.
+    world
+        .until("the new secret is accepted", async || {
+            new.post(path, &body).await.unwrap().status == 200
+        })
+        .await;
+    assert_eq!(
+        old.post(path, &body).await.unwrap().status,
+        200,
+        "both, during the rotation"
+    );
+    let told = world
+        .sandbox
+        .logs()
+        .iter()
+        .any(|line| line.event["previous_secret"] == true);
+    assert!(told, "the use of the previous secret is told");
+
+    world.sandbox.secrets.forget_previous(&secret);
+    world.sandbox.restart("create-transaction").await;
+    assert_eq!(old.post(path, &body).await.unwrap().status, 401, "over");
+    assert_eq!(new.post(path, &body).await.unwrap().status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_signed_for_one_route_is_refused_on_every_other() {
+    let world = World::start().await;
+    let all = routes(&world);
+    let posts = || all.iter().filter(|(_, method, ..)| *method == "POST");
+    for (sender, _, from, body) in posts() {
+        for (receiver, _, to, _) in posts() {
+            // Of the same conversation: between the others the secret differs.
+            if from == to || sender.headers != receiver.headers {
+                continue;
+            }
+            let answer = sender.post_bytes(to, body.clone()).await.unwrap();
+            let refused = [(400, Some(1)), (500, Some(1))];
+            assert!(
+                refused.contains(&(answer.status, answer.code())),
+                "{from} at {to}: {}",
+                answer.text
+            );
+        }
+    }
+    // What we send Tiki ourselves, sent back to us.
+    let ipn = json!({
+        "reference_transaction_id": "T-1", "transaction_amount": 1000,
+        "transaction_id": "9d2f8378-8d6c-5b98-8c46-c1852c4d18ed", "status": "SUCCESS",
+    });
+    for path in [
+        "/tikivip/v1/transactions",
+        "/tikivip/v1/transactions/query",
+        "/tikivip/v1/refunds",
+    ] {
+        let answer = world.tiki.caller.post(path, &ipn).await.unwrap();
+        assert_eq!(answer.code(), Some(1), "{path}: {}", answer.text);
+    }
+}

@@ -1,0 +1,136 @@
+//! `POST /partner/v1/webview` (protocol §6).
+
+use e2e::World;
+use sandbox::Fault;
+use serde_json::{Value, json};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webview_is_opened_and_tikis_answer_handed_on() {
+    let world = World::start().await;
+    for phone in [
+        json!("0912345678"),
+        json!("+84912345678"),
+        json!(912_345_678),
+    ] {
+        let customer = json!({ "identify_code": "KH-1", "identify_phone": phone, "identify_fullname": "Nguyễn Văn An" });
+        let opened = world.core.open_webview(&customer).await.unwrap();
+        assert_eq!(
+            (opened.status, opened.code()),
+            (200, Some(0)),
+            "{}",
+            opened.text
+        );
+        let data = &opened.json["data"];
+        for field in ["url_open", "url_checkout_result", "request_id"] {
+            assert!(data[field].is_string(), "{}", opened.text);
+        }
+    }
+    let without_name = json!({ "identify_code": "KH-1", "identify_phone": "0912345678" });
+    assert_eq!(
+        world.core.open_webview(&without_name).await.unwrap().code(),
+        Some(0)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_malformed_field_is_named() {
+    let world = World::start().await;
+    let good = json!({ "identify_code": "KH-1", "identify_phone": "0912345678" });
+    let cases: Vec<(&str, Value)> = vec![
+        ("identify_code", json!(null)),
+        ("identify_code", json!("")),
+        ("identify_code", json!(7)),
+        ("identify_code", json!("x".repeat(129))),
+        ("identify_phone", json!(null)),
+        ("identify_phone", json!("")),
+        ("identify_phone", json!("12")),
+        ("identify_phone", json!("phone")),
+        ("identify_phone", json!(-912_345_678)),
+        ("identify_phone", json!(1.5)),
+        ("identify_phone", json!([])),
+        ("identify_fullname", json!(7)),
+        ("identify_fullname", json!("x".repeat(256))),
+        ("transaction_amount", json!(1)),
+        ("status", json!("SUCCESS")),
+    ];
+    for (field, value) in cases {
+        let mut message = good.clone();
+        message[field] = value;
+        let answer = world.core.open_webview(&message).await.unwrap();
+        assert_eq!(
+            (answer.status, answer.code()),
+            (400, Some(1)),
+            "{message}: {}",
+            answer.text
+        );
+        assert!(
+            answer.json["message"].as_str().unwrap().contains(field),
+            "{}",
+            answer.text
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tikis_no_is_handed_on_and_its_silence_is_a_system_error() {
+    let world = World::start().await;
+    let customer = json!({ "identify_code": "KH-1", "identify_phone": "0912345678" });
+    let answer = |status, body: &str| Fault::Answer {
+        status,
+        body: body.to_owned(),
+    };
+    for (fault, status, code) in [
+        (
+            answer(200, r#"{"code":1,"message":"invalid request"}"#),
+            400,
+            1,
+        ),
+        (
+            answer(200, r#"{"code":2,"message":"system error"}"#),
+            502,
+            2,
+        ),
+        (answer(200, r#"{"code":0,"message":"success"}"#), 502, 2),
+        (answer(200, r#"{"code":0,"data":{"url_open":"x"}}"#), 502, 2),
+        (answer(200, "<html>"), 502, 2),
+        (answer(500, ""), 502, 2),
+        (answer(302, ""), 502, 2),
+        (Fault::Down, 502, 2),
+        (Fault::Lost, 502, 2),
+    ] {
+        world.tiki.faults.next("webview", [fault.clone()]);
+        let found = world.core.open_webview(&customer).await.unwrap();
+        assert_eq!(
+            (found.status, found.code()),
+            (status, Some(code)),
+            "{fault:?}: {}",
+            found.text
+        );
+    }
+    // Refused once, signed again with the reloaded secret.
+    world.tiki.faults.next("webview", [answer(401, "")]);
+    assert_eq!(
+        world.core.open_webview(&customer).await.unwrap().code(),
+        Some(0)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_goes_to_tiki_by_the_setting() {
+    // Tiki as played here takes a number; a string is its invalid request, handed on.
+    for (setting, code) in [
+        ("national_number", 0),
+        ("international_number", 0),
+        ("string", 1),
+    ] {
+        let world = World::with(|options| {
+            options
+                .parameters
+                .push(("TikiPhoneFormat".to_owned(), setting.to_owned()));
+        });
+        let world = world.await;
+        let customer = json!({ "identify_code": "KH-1", "identify_phone": "0912345678" });
+        let answer = world.core.open_webview(&customer).await.unwrap();
+        assert_eq!(answer.code(), Some(code), "{setting}: {}", answer.text);
+    }
+}
