@@ -192,12 +192,15 @@ impl World {
         if sets.is_empty() {
             return;
         }
+        // A write like any other: a worker that is at it meets a conflict, and decides anew.
+        sets.push("version = version + :one".to_owned());
         self.dynamodb
             .update_item()
             .table_name("TransactionsTable")
             .key("transaction_id", AttributeValue::S(payment.id.clone()))
             .update_expression(format!("SET {}", sets.join(", ")))
             .expression_attribute_values(":long_ago", AttributeValue::N("1".to_owned()))
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
             .send()
             .await
             .unwrap();
@@ -233,6 +236,18 @@ impl World {
             let last: Vec<_> = logs.iter().rev().take(10).collect();
             panic!("waited in vain: {what}\n{last:#?}");
         }
+    }
+
+    /// Waits until a function has told a person to act.
+    pub async fn until_alarm(&self, alarm: &str) {
+        let told = || {
+            self.sandbox
+                .logs()
+                .iter()
+                .any(|line| line.event["alarm"] == alarm)
+        };
+        self.until(&format!("the alarm {alarm}"), async || told())
+            .await;
     }
 
     /// A caller with other keys than it should have.

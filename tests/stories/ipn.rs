@@ -82,12 +82,7 @@ async fn a_refused_signature_is_answered_with_a_reloaded_secret_at_once() {
             world.item(&payment).await["ipn"]["failures"] == 1
         })
         .await;
-    let alarm = world
-        .sandbox
-        .logs()
-        .iter()
-        .any(|line| line.event["alarm"] == "ipn_unauthorized");
-    assert!(alarm, "an alarm");
+    world.until_alarm("ipn_unauthorized").await;
     world.later(&payment).await;
     assert_eq!(world.ipn_state(&payment).await, "confirmed");
 }
@@ -240,12 +235,7 @@ async fn a_payment_that_tiki_never_hears_of_is_exhausted_with_an_alarm_and_no_mo
         world.later(&payment).await;
     }
     assert_eq!(world.ipn_state(&payment).await, "exhausted");
-    let alarm = world
-        .sandbox
-        .logs()
-        .iter()
-        .any(|line| line.event["alarm"] == "ipn_exhausted");
-    assert!(alarm, "an alarm");
+    world.until_alarm("ipn_exhausted").await;
     world.later(&payment).await;
     assert_eq!(
         world.tiki.known(&payment.tiki_id).unwrap().ipns.len(),
@@ -284,12 +274,7 @@ async fn a_failure_that_tiki_does_not_take_is_closed_and_never_looked_up() {
         world.later(&payment).await;
     }
     assert_eq!(world.ipn_state(&payment).await, "closed");
-    let alarm = world
-        .sandbox
-        .logs()
-        .iter()
-        .any(|line| line.event["alarm"] == "failure_not_reported");
-    assert!(alarm, "an alarm");
+    world.until_alarm("failure_not_reported").await;
     let looked_up = world.sandbox.journal.since(std::time::Duration::ZERO);
     assert!(
         !looked_up
@@ -351,10 +336,5 @@ async fn a_reversal_that_the_core_rejects_is_disputed_with_an_alarm() {
     );
     world.later(&payment).await;
     assert_eq!(world.ipn_state(&payment).await, "disputed");
-    let alarm = world
-        .sandbox
-        .logs()
-        .iter()
-        .any(|line| line.event["alarm"] == "system_refund_rejected");
-    assert!(alarm, "an alarm");
+    world.until_alarm("system_refund_rejected").await;
 }

@@ -189,15 +189,10 @@ impl No {
 }
 
 impl Inbound {
-    /// A header that is there once. One that is there twice is as good as none: two readers could see two.
+    /// A header, if it is text. Of one that was sent twice API Gateway hands on the last.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        let mut values = self.headers.get_all(name).iter();
-        let first = values.next()?;
-        match values.next() {
-            Some(_) => None,
-            None => first.to_str().ok(),
-        }
+        self.headers.get(name)?.to_str().ok()
     }
 
     /// A parameter of the path.
