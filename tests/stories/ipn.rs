@@ -236,6 +236,11 @@ async fn a_payment_that_tiki_never_hears_of_is_exhausted_with_an_alarm_and_no_mo
     }
     assert_eq!(world.ipn_state(&payment).await, "exhausted");
     world.until_alarm("ipn_exhausted").await;
+    assert_eq!(
+        world.item(&payment).await["attention"],
+        "ipn_exhausted",
+        "and it stays to be found"
+    );
     world.later(&payment).await;
     assert_eq!(
         world.tiki.known(&payment.tiki_id).unwrap().ipns.len(),

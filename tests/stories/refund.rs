@@ -141,6 +141,8 @@ async fn every_malformed_field_is_named() {
         ("request_id", json!(""), 1),
         ("request_id", json!("x".repeat(129)), 1),
         ("request_amount", json!(999), 1),
+        ("request_amount", json!(0), 1),
+        ("request_amount", json!("x"), 1),
         ("reference_transaction_id", json!("x"), 1),
         ("order_code", json!("x"), 1),
     ];

@@ -44,6 +44,8 @@ async fn every_malformed_field_is_named() {
         ("identify_phone", json!(null)),
         ("identify_phone", json!("")),
         ("identify_phone", json!("12")),
+        ("identify_phone", json!("+6591234567")),
+        ("identify_phone", json!("00912345678")),
         ("identify_phone", json!("phone")),
         ("identify_phone", json!(-912_345_678)),
         ("identify_phone", json!(1.5)),

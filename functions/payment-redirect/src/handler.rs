@@ -6,7 +6,7 @@ mod page;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{Clock, Status, Transaction, TransactionId};
+use domain::{Clock, Status, Timestamp, Transaction, TransactionId};
 use http::StatusCode;
 use outbound::BaseUrl;
 use runtime::api::{Handler, Inbound, No, Reply, about};
@@ -37,9 +37,8 @@ pub struct PaymentRedirect {
 impl Handler for PaymentRedirect {
     async fn handle(&self, request: &Inbound) -> Result<Reply, No> {
         let token = request.path_parameter("token");
-        let keys = self.link_keys.keys().await?;
         let now = self.clock.now();
-        let link = match PaymentLink::verify(&keys, token, now.unix_ms()) {
+        let link = match self.verify(token, now).await? {
             Ok(link) => link,
             Err(LinkRefusal::Expired) => return Ok(self.page(StatusCode::GONE, page::EXPIRED)),
             Err(LinkRefusal::Invalid) => {
@@ -66,6 +65,21 @@ impl Handler for PaymentRedirect {
 }
 
 impl PaymentRedirect {
+    async fn verify(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Result<PaymentLink, LinkRefusal>, No> {
+        let keys = self.link_keys.keys().await?;
+        let link = PaymentLink::verify(&keys, token, now.unix_ms());
+        if link != Err(LinkRefusal::Invalid) {
+            return Ok(link);
+        }
+        // A rotation explains it, if create-transaction has the new key and we have not.
+        let keys = self.link_keys.reload().await?;
+        Ok(PaymentLink::verify(&keys, token, now.unix_ms()))
+    }
+
     /// The payment screen, with a query that only we can have made: signed like a GET (design §6), with the
     /// signature's own parts at its end since a redirect carries no headers.
     async fn payment_screen(

@@ -10,6 +10,9 @@ use outbox::Worker;
 use rail::{FoundRefund, PaymentRail};
 use store::{DueIndex, StoreError, Transactions};
 
+/// While a core is slow, a transaction with many refunds leaves some to the next sweep.
+const BEGUN_WITHIN: Duration = Duration::from_secs(10);
+
 /// The worker of the index `rail_due`.
 pub struct RailWorker {
     /// The core.
@@ -26,15 +29,20 @@ impl Worker for RailWorker {
         DueIndex::Rail
     }
 
-    /// A question and a posting of 10 s each, both sent twice at worst.
+    /// As long as new obligations of one transaction are begun, and then the longest of one: a question and
+    /// a posting of 10 s each, both sent twice at worst.
     fn longest(&self) -> Duration {
-        Duration::from_secs(45)
+        BEGUN_WITHIN + Duration::from_secs(45)
     }
 
     async fn meet(&self, found: Transaction) -> anyhow::Result<()> {
+        let began = self.clock.now();
         let mut transaction = self.conclude_expiry(found).await?;
-        let due: Vec<RefundId> = transaction.due_refunds(self.clock.now()).collect();
+        let due: Vec<RefundId> = transaction.due_refunds(began).collect();
         for id in due {
+            if self.clock.now().since(began) > BEGUN_WITHIN {
+                break;
+            }
             transaction = self.settle(transaction, id).await?;
         }
         Ok(())

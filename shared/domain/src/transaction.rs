@@ -6,8 +6,8 @@ use std::ops::Deref;
 use crate::change::{Change, Wakes};
 use crate::refund::{MAX_REFUNDS, MAX_TIKI_REFUNDS};
 use crate::{
-    BankingMethod, ClientId, DisputeGround, Label, RailReference, Reason, RefundId, RequestId,
-    ReversalGround, TikiTransactionId, Timestamp, TransactionId, Vnd,
+    Alarm, BankingMethod, ClientId, DisputeGround, Label, RailReference, Reason, RefundId,
+    RequestId, ReversalGround, TikiTransactionId, Timestamp, TransactionId, Vnd,
 };
 
 /// A transaction that holds by its rules. Reading is free; only a command changes it, into a [`Change`].
@@ -403,6 +403,27 @@ impl Snapshot {
             .into_iter()
             .chain(refunds.map(|due| due.due_at))
             .min()
+    }
+
+    /// What a person must act on, and since when: it stays so until somebody has.
+    #[must_use]
+    pub fn attention(&self) -> Option<(Alarm, Timestamp)> {
+        match self.ipn {
+            Ipn::Disputed { at, ground } => return Some((Alarm::Disputed(ground), at)),
+            Ipn::Exhausted { at } => return Some((Alarm::IpnExhausted, at)),
+            Ipn::None
+            | Ipn::Queued { .. }
+            | Ipn::Retrying { .. }
+            | Ipn::Confirmed { .. }
+            | Ipn::Closed { .. }
+            | Ipn::Reversing { .. } => {}
+        }
+        let kept = |refund: &Refund| match (&refund.origin, &refund.state) {
+            (Origin::LatePayment, RefundState::Rejected { at, .. }) => Some(*at),
+            _ => None,
+        };
+        let since = self.refunds.iter().find_map(kept)?;
+        Some((Alarm::SystemRefundRejected, since))
     }
 
     /// The rules that hold of every transaction, whatever happened to it.

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{RailPayment, RailRefund, Refund, RefundId, Transaction, TransactionId};
+use domain::{PaidDetails, RailPayment, RailRefund, Refund, RefundId, Transaction, TransactionId};
 use outbound::{Answer, CallError, SignedClient};
 use serde::Serialize;
 use wire::Fields;
 
-use crate::report::{paid_details, reason};
+use crate::report::reason;
 use crate::{FoundRefund, PaymentRail};
 
 /// How long the core may take while Tiki waits (design §7).
@@ -117,7 +117,7 @@ fn payment_answer(answer: &Answer, id: TransactionId) -> RailPayment {
         Some(match fields.text::<String>("status").ok()?.as_str() {
             "paid" => RailPayment::Paid {
                 amount: fields.amount("amount").ok()?,
-                details: paid_details(&fields).ok()?,
+                details: paid_details(&fields),
             },
             "failed" => RailPayment::Failed {
                 reason: reason(&fields).ok().flatten(),
@@ -128,6 +128,18 @@ fn payment_answer(answer: &Answer, id: TransactionId) -> RailPayment {
         })
     };
     read().unwrap_or(RailPayment::Unknown)
+}
+
+/// The details of a payment that was made: one that cannot be read is left out, for the money was taken.
+fn paid_details(fields: &Fields) -> PaidDetails {
+    PaidDetails {
+        paid_at: fields.optional_time("paid_at").ok().flatten(),
+        banking_method: fields
+            .optional_text("partner_banking_method")
+            .ok()
+            .flatten(),
+        rail_reference: fields.optional_text("rail_reference").ok().flatten(),
+    }
 }
 
 fn readable(answer: &Answer) -> Option<Fields> {

@@ -58,7 +58,8 @@ pub fn read(verified: Verified<'_>, id: TransactionId) -> Result<PaymentReport, 
     Ok(PaymentReport { amount, result })
 }
 
-pub(crate) fn paid_details(fields: &Fields) -> Result<PaidDetails, Invalid> {
+/// The details of a report: each as it must be, since the core can still mend it.
+fn paid_details(fields: &Fields) -> Result<PaidDetails, Invalid> {
     Ok(PaidDetails {
         paid_at: fields.optional_time("paid_at")?,
         banking_method: fields.optional_text("partner_banking_method")?,

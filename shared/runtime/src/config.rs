@@ -267,7 +267,8 @@ impl AllowedHosts {
         let Ok(url) = Url::parse(text) else {
             return false;
         };
-        if !url.username().is_empty() || url.password().is_some() {
+        let web = matches!(url.scheme(), "http" | "https");
+        if !web || !url.username().is_empty() || url.password().is_some() {
             return false;
         }
         let origin = url.origin().ascii_serialization();
@@ -296,7 +297,8 @@ impl FromStr for AllowedHosts {
                 format!("https://{entry}")
             };
             let url = Url::parse(&url).map_err(|_| BadHosts)?;
-            let bare = url.path() == "/" && url.query().is_none() && url.has_host();
+            let web = matches!(url.scheme(), "http" | "https") && url.has_host();
+            let bare = web && url.path() == "/" && url.query().is_none();
             match (bare, entry.contains("://")) {
                 (true, true) => Ok(url.origin().ascii_serialization()),
                 (true, false) => Ok(url.host_str().unwrap_or_default().to_owned()),
@@ -430,7 +432,7 @@ mod tests {
         ] {
             assert!(!hosts.allow(bad), "{bad}");
         }
-        for bad in ["a b", "https://x/y", "http://"] {
+        for bad in ["a b", "https://x/y", "http://", "myapp://done/"] {
             assert_eq!(bad.parse::<AllowedHosts>(), Err(BadHosts), "{bad}");
         }
     }

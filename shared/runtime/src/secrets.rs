@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
+use aws_config::timeout::TimeoutConfig;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::{BoxError, SdkError};
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
@@ -30,7 +31,7 @@ pub struct SecretKeys {
 #[derive(Clone)]
 struct Cached {
     keys: Keyring,
-    read_at: Timestamp,
+    asked_at: Timestamp,
 }
 
 impl SecretKeys {
@@ -38,7 +39,7 @@ impl SecretKeys {
     #[must_use]
     pub fn new(sdk: &SdkConfig, clock: Arc<dyn Clock>, secret_id: &str, client_id: &str) -> Self {
         Self {
-            client: Client::new(sdk),
+            client: connect(sdk),
             clock,
             secret_id: secret_id.to_owned(),
             client_id: client_id.into(),
@@ -47,40 +48,42 @@ impl SecretKeys {
     }
 
     /// What is cached, unless it is older than `oldest`. A source that is down is no reason to stop while
-    /// there is a secret that worked.
+    /// there is a secret that worked, and is not asked again at once.
     async fn no_older_than(&self, oldest: Duration) -> Result<Keyring, KeyError> {
         let mut cached = self.cached.lock().await;
         let now = self.clock.now();
         if let Some(known) = &*cached
-            && now.since(known.read_at) < oldest
+            && now.since(known.asked_at) < oldest
         {
             return Ok(known.keys.clone());
         }
-        match (self.read().await, &*cached) {
-            (Ok(keys), _) => {
-                let read_at = now;
-                *cached = Some(Cached {
-                    keys: keys.clone(),
-                    read_at,
-                });
-                Ok(keys)
-            }
+        let keys = match (self.read().await, cached.take()) {
+            (Ok(keys), _) => keys,
             (Err(error), Some(known)) => {
                 let error = outbound::causes(&error);
                 tracing::warn!(
                     error,
                     "the secret cannot be read again; the known one is used"
                 );
-                Ok(known.keys.clone())
+                known.keys
             }
-            (Err(error), None) => Err(error),
-        }
+            (Err(error), None) => return Err(error),
+        };
+        *cached = Some(Cached {
+            keys: keys.clone(),
+            asked_at: now,
+        });
+        Ok(keys)
     }
 
     async fn read(&self) -> Result<Keyring, KeyError> {
         let current = self.version("AWSCURRENT").await?;
         let current = current.ok_or_else(|| self.error("it has no AWSCURRENT version"))?;
-        let previous = self.version("AWSPREVIOUS").await?;
+        // A previous secret that cannot be read, or is no secret, must not take the current one down.
+        let previous = self.version("AWSPREVIOUS").await.unwrap_or_else(|error| {
+            tracing::warn!(error = outbound::causes(&error), "no previous secret");
+            None
+        });
         Ok(Keyring::new(Arc::clone(&self.client_id), current).accepting(previous))
     }
 
@@ -109,6 +112,17 @@ impl SecretKeys {
             source: source.into(),
         }
     }
+}
+
+/// Shorter than any request's patience: a source that does not answer is a source that is down.
+fn connect(sdk: &SdkConfig) -> Client {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(1))
+        .operation_attempt_timeout(Duration::from_secs(2))
+        .operation_timeout(Duration::from_secs(4))
+        .build();
+    let config = aws_sdk_secretsmanager::config::Builder::from(sdk).timeout_config(timeouts);
+    Client::from_conf(config.build())
 }
 
 #[async_trait]

@@ -13,7 +13,7 @@ pub enum StoreError {
     Unreadable {
         /// The item's key, if it has one.
         transaction_id: String,
-        /// What is wrong; names attributes, never their values.
+        /// What is wrong; it names attributes; of a damaged one it may quote the value.
         reason: String,
     },
     /// The item was there and is there no more.

@@ -121,6 +121,11 @@ struct Derived {
     day_shard: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     final_at: Option<i64>,
+    /// What a person must act on; the index `attention` has these alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attention: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attention_since: Option<i64>,
     /// Only in the write that newly queues an IPN; the stream's filter goes by it.
     #[serde(skip_serializing_if = "Option::is_none")]
     wakes_ipn: Option<&'static str>,
@@ -307,6 +312,7 @@ impl Derived {
         let ipn_due_at = t.ipn_due_at().map(Timestamp::unix_ms);
         let rail_due_at = t.rail_due_at().map(Timestamp::unix_ms);
         let final_at = t.final_at();
+        let attention = t.attention();
         Self {
             status: t.status().as_str(),
             ipn_shard: ipn_due_at.map(|_| shard.clone()),
@@ -315,6 +321,8 @@ impl Derived {
             rail_due_at,
             day_shard: final_at.map(|at| format!("{}#{shard}", at.vietnamese_day())),
             final_at: final_at.map(Timestamp::unix_ms),
+            attention: attention.map(|(alarm, _)| alarm.as_str()),
+            attention_since: attention.map(|(_, since)| since.unix_ms()),
             wakes_ipn: wakes.ipn.then_some("now"),
             wakes_rail: wakes.rail.then_some("now"),
         }

@@ -147,20 +147,15 @@ impl Transactions {
         let id = change.transaction().id;
         let item = record::write(change.transaction(), change.wakes(), stamp)?;
         let condition = Condition::VersionIs(change.expected_version());
-        match self.table.put(item, condition).await? {
-            Put::Stored => {}
-            Put::Refused(found) => {
-                let found = stored(found, id)?;
-                // Our own write, whose answer was lost: the SDK tried again and met it.
-                if found.write_id != stamp.to_string() {
-                    return Ok(Committed::Conflict(found.transaction));
-                }
+        let put = self.table.put(item, condition).await;
+        if let Put::Refused(found) = put.inspect_err(|_| tell(&change))? {
+            let found = stored(found, id)?;
+            // Unless it is our own write, whose answer was lost: the SDK tried again and met it.
+            if found.write_id != stamp.to_string() {
+                return Ok(Committed::Conflict(found.transaction));
             }
         }
-        // Told here, and only here: when the change has happened.
-        if let Some(alarm) = change.alarm() {
-            tracing::error!(alarm = alarm.as_str(), transaction_id = %id, "a person must act");
-        }
+        tell(&change);
         Ok(Committed::Done(change.into_transaction()))
     }
 
@@ -170,6 +165,15 @@ impl Transactions {
         let random = self.stamps.next().as_u64_pair().1;
         let ms = random.checked_rem(longest_ms).unwrap_or(0);
         self.clock.sleep(Duration::from_millis(ms)).await;
+    }
+}
+
+/// Tells a person, once the change has happened, or may have: a write without an answer can have committed.
+/// The state itself stays to be found in the index `attention`.
+fn tell(change: &Change) {
+    if let Some(alarm) = change.alarm() {
+        let transaction_id = change.transaction().id;
+        tracing::error!(alarm = alarm.as_str(), %transaction_id, "a person must act");
     }
 }
 

@@ -86,7 +86,8 @@ fn found(body: &[u8], transaction: &Transaction) -> Option<LookUpAnswer> {
     let fields = flat.optional_object("data").ok()?.unwrap_or(flat);
     let names = |field: &'static str, id: &str| {
         let named = fields.optional_text::<String>(field).ok()?;
-        let same = named.is_none_or(|named| named.eq_ignore_ascii_case(id));
+        // An empty one names nothing.
+        let same = named.is_none_or(|named| named.is_empty() || named.eq_ignore_ascii_case(id));
         same.then_some(())
     };
     names("tiki_transaction_id", transaction.tiki_id.as_str())?;

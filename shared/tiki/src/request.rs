@@ -149,9 +149,11 @@ pub fn refund(verified: Verified<'_>) -> Result<RefundRequest, Invalid> {
     let fields = message(verified, REFUND)?;
     let amount = fields.amount("transaction_amount")?;
     // Tiki's diagram has it and its table has not: two amounts are one too many to guess (protocol §5).
-    if let Some(other) = fields.optional_amount("request_amount")?
-        && other != amount
-    {
+    let agrees = match fields.optional_amount("request_amount") {
+        Ok(other) => other.is_none_or(|other| other == amount),
+        Err(_) => false,
+    };
+    if !agrees {
         tracing::error!(alarm = "request_amount_differs", "a person must act");
         return Err(Invalid::field(
             "request_amount",
@@ -176,13 +178,15 @@ pub fn webview(verified: Verified<'_>) -> Result<WebviewRequest, Invalid> {
     let fields = message(verified, WEBVIEW)?;
     let phone = match fields.optional_text::<PhoneNumber>("identify_phone") {
         Ok(phone) => phone,
-        Err(not_a_text) => match fields.optional_integer("identify_phone") {
-            Ok(number) => number
-                .map(|number| number.to_string().parse())
-                .transpose()
-                .map_err(|problem| Invalid::field("identify_phone", problem))?,
-            Err(_) => return Err(not_a_text),
-        },
+        // A text is read as a text or refused; only what is a number is read as one.
+        Err(refused) if fields.optional_text::<String>("identify_phone").is_ok() => {
+            return Err(refused);
+        }
+        Err(_) => fields
+            .optional_integer("identify_phone")?
+            .map(|number| number.to_string().parse())
+            .transpose()
+            .map_err(|problem| Invalid::field("identify_phone", problem))?,
     };
     Ok(WebviewRequest {
         identify_code: fields.text("identify_code")?,

@@ -1,0 +1,387 @@
+//! The transactions over a table with DynamoDB's conditional semantics, in memory: what a lost answer, a
+//! crowd and a damaged item come to. The real DynamoDB's wire protocol is met in the end-to-end stories.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::{
+    AmountLimits, Clock, Created, Decision, Order, PaidDetails, PaymentReport, PaymentResult,
+    RailRefund, RefundCommand, Reservation, ReversalGround, Timestamp, Transaction, TransactionId,
+    Vnd,
+};
+use proptest::prelude::*;
+use serde_dynamo::AttributeValue;
+use store::{
+    Condition, Creation, DueIndex, Item, Put, RandomStamps, StoreError, Table, TableError,
+    Transactions, Updated,
+};
+
+/// What a table does to the next write.
+#[derive(Clone, Copy, PartialEq)]
+enum Trouble {
+    None,
+    /// As the SDK after a lost answer: the write has committed, and is tried again.
+    TriedTwice,
+    /// Somebody else writes first, each time.
+    Crowd,
+}
+
+struct Memory {
+    items: Mutex<HashMap<String, Item>>,
+    trouble: Mutex<Trouble>,
+    puts: AtomicU64,
+}
+
+impl Memory {
+    fn with(trouble: Trouble) -> Arc<Self> {
+        Arc::new(Self {
+            items: Mutex::default(),
+            trouble: Mutex::new(trouble),
+            puts: AtomicU64::new(0),
+        })
+    }
+
+    fn only(&self) -> Item {
+        self.items.lock().unwrap().values().next().unwrap().clone()
+    }
+
+    fn put_once(&self, item: &Item, condition: Condition) -> Put {
+        self.puts.fetch_add(1, Ordering::Relaxed);
+        let mut items = self.items.lock().unwrap();
+        let key = text(item, "transaction_id");
+        let found = items.get(&key);
+        let holds = match condition {
+            Condition::Absent => found.is_none(),
+            Condition::VersionIs(version) => {
+                found.is_some_and(|found| number(found, "version") == version)
+            }
+        };
+        if holds {
+            items.insert(key, item.clone());
+            Put::Stored
+        } else {
+            Put::Refused(found.cloned())
+        }
+    }
+}
+
+#[async_trait]
+impl Table for Memory {
+    async fn get(&self, id: TransactionId) -> Result<Option<Item>, TableError> {
+        Ok(self.items.lock().unwrap().get(&id.to_string()).cloned())
+    }
+
+    async fn put(&self, item: Item, condition: Condition) -> Result<Put, TableError> {
+        let trouble = *self.trouble.lock().unwrap();
+        if trouble == Trouble::Crowd && condition != Condition::Absent {
+            // Another writer, whose write has its own stamp.
+            let mut items = self.items.lock().unwrap();
+            let other = items.get_mut(&text(&item, "transaction_id")).unwrap();
+            let version = number(other, "version") + 1;
+            set(other, "version", AttributeValue::N(version.to_string()));
+            set(other, "write_id", AttributeValue::S("another".to_owned()));
+        }
+        if trouble == Trouble::TriedTwice {
+            self.put_once(&item, condition);
+        }
+        Ok(self.put_once(&item, condition))
+    }
+
+    async fn due(
+        &self,
+        _: DueIndex,
+        _: u8,
+        _: Timestamp,
+        _: u16,
+    ) -> Result<Vec<TransactionId>, TableError> {
+        Ok(Vec::new())
+    }
+}
+
+fn text(item: &Item, name: &str) -> String {
+    match item.get(name) {
+        Some(AttributeValue::S(text)) => text.clone(),
+        other => panic!("{name} is {other:?}"),
+    }
+}
+
+fn number(item: &Item, name: &str) -> u64 {
+    match item.get(name) {
+        Some(AttributeValue::N(number)) => number.parse().unwrap(),
+        other => panic!("{name} is {other:?}"),
+    }
+}
+
+fn set(item: &mut Item, name: &str, value: AttributeValue) {
+    let mut attributes: HashMap<String, AttributeValue> = std::mem::take(item).into();
+    attributes.insert(name.to_owned(), value);
+    *item = attributes.into();
+}
+
+struct Still;
+
+#[async_trait]
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_ms(1_800_000_000_000).unwrap()
+    }
+
+    async fn sleep(&self, _: Duration) {}
+}
+
+fn transactions(table: &Arc<Memory>) -> Transactions {
+    Transactions::new(
+        Arc::<Memory>::clone(table),
+        Arc::new(RandomStamps),
+        Arc::new(Still),
+    )
+}
+
+fn created(amount: u64) -> Created {
+    let order = Order {
+        amount: Vnd::new(amount).unwrap(),
+        webview_request_id: "webview".parse().ok(),
+        identify_code: "customer".parse().ok(),
+        order_code: None,
+        description: "Đơn hàng".parse().ok(),
+        expires_in_s: 900,
+    };
+    let limits = AmountLimits {
+        min: Vnd::ZERO,
+        max: Vnd::MAX,
+    };
+    let (client, id) = ("client".parse().unwrap(), "T-1".parse().unwrap());
+    Transaction::create(&client, &id, order, limits, Duration::ZERO, Still.now()).unwrap()
+}
+
+fn paid() -> PaymentReport {
+    let details = PaidDetails {
+        paid_at: None,
+        banking_method: "CARD".parse().ok(),
+        rail_reference: "FT1".parse().ok(),
+    };
+    PaymentReport {
+        amount: None,
+        result: PaymentResult::Paid(details),
+    }
+}
+
+async fn create(transactions: &Transactions) -> Transaction {
+    match transactions.create(created(100_000)).await.unwrap() {
+        Creation::New(transaction) | Creation::Existing(transaction) => transaction,
+    }
+}
+
+async fn pay(transactions: &Transactions, found: Transaction) -> Result<Updated, StoreError> {
+    let report = paid();
+    let now = Still.now();
+    transactions
+        .update(found, |t| Ok(t.report_payment(&report, now).unwrap()))
+        .await
+}
+
+#[tokio::test]
+async fn a_creation_finds_what_is_there_already() {
+    let table = Memory::with(Trouble::None);
+    let transactions = transactions(&table);
+    let first = transactions.create(created(100_000)).await.unwrap();
+    let second = transactions.create(created(200_000)).await.unwrap();
+    match (first, second) {
+        (Creation::New(first), Creation::Existing(second)) => assert_eq!(first, second),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_the_sdk_tried_twice_is_ours() {
+    let table = Memory::with(Trouble::TriedTwice);
+    let transactions = transactions(&table);
+    let creation = transactions.create(created(100_000)).await.unwrap();
+    let Creation::New(transaction) = creation else {
+        panic!("our own write was taken for another's");
+    };
+    let updated = pay(&transactions, transaction).await.unwrap();
+    assert!(updated.written);
+    assert_eq!(updated.transaction.version, 2);
+}
+
+#[tokio::test]
+async fn a_stale_read_is_decided_anew() {
+    let table = Memory::with(Trouble::None);
+    let transactions = transactions(&table);
+    let stale = create(&transactions).await;
+    assert!(pay(&transactions, stale.clone()).await.unwrap().written);
+    let again = pay(&transactions, stale).await.unwrap();
+    assert!(!again.written, "it is a repeat of what is there");
+    assert_eq!(again.transaction.version, 2);
+}
+
+#[tokio::test]
+async fn a_crowd_is_given_up_to_after_a_bounded_number_of_rounds() {
+    let table = Memory::with(Trouble::None);
+    let transactions = transactions(&table);
+    let transaction = create(&transactions).await;
+    *table.trouble.lock().unwrap() = Trouble::Crowd;
+    let before = table.puts.load(Ordering::Relaxed);
+    let refused = pay(&transactions, transaction).await;
+    assert!(
+        matches!(refused, Err(StoreError::Contended(_))),
+        "{refused:?}"
+    );
+    assert_eq!(table.puts.load(Ordering::Relaxed) - before, 64);
+}
+
+#[tokio::test]
+async fn every_state_is_read_back_as_it_was_written() {
+    let table = Memory::with(Trouble::None);
+    let transactions = transactions(&table);
+    let mut transaction = create(&transactions).await;
+    let now = Still.now();
+    let later = now.after(Duration::from_hours(1));
+    let mut id = None;
+    for step in 0..7 {
+        let updated: Result<_, StoreError> = transactions
+            .update(transaction.clone(), |t| {
+                Ok(match step {
+                    0 => t.lease_expiry_check(later),
+                    1 => t.report_payment(&paid(), now).unwrap(),
+                    2 => t.lease_ipn(later).map(|(_, change)| change),
+                    3 => {
+                        let command = RefundCommand {
+                            request_id: "R1".parse().unwrap(),
+                            amount: Vnd::new(40_000).unwrap(),
+                            reason: "Khách huỷ".parse().unwrap(),
+                        };
+                        match t.reserve_refund(&command, now).unwrap() {
+                            Reservation::Reserve(refund, change) => {
+                                id = Some(refund);
+                                Some(change)
+                            }
+                            Reservation::Known(_) => None,
+                        }
+                    }
+                    4 => t.settle_refund(id.unwrap(), &RailRefund::Unknown, now),
+                    5 => {
+                        let reason = "no such account".parse().ok();
+                        t.settle_refund(id.unwrap(), &RailRefund::Rejected { reason }, now)
+                    }
+                    _ => {
+                        let lease = domain::IpnLease {
+                            attempt: 1,
+                            failures: 0,
+                            status: t.status(),
+                        };
+                        t.record_ipn(
+                            lease,
+                            Decision::Reverse(ReversalGround::NotFoundAtTiki),
+                            now,
+                        )
+                    }
+                })
+            })
+            .await;
+        let updated = updated.unwrap();
+        assert!(updated.written, "step {step}");
+        let read = transactions.load(transaction.id).await.unwrap().unwrap();
+        assert_eq!(read, updated.transaction, "step {step}");
+        let item = table.only();
+        assert_eq!(item.contains_key("ipn_due_at"), read.ipn_due_at().is_some());
+        assert_eq!(
+            item.contains_key("rail_due_at"),
+            read.rail_due_at().is_some()
+        );
+        assert_eq!(item.contains_key("day_shard"), read.final_at().is_some());
+        assert_eq!(
+            item.contains_key("wakes_ipn"),
+            step == 1,
+            "only what is newly queued wakes"
+        );
+        assert_eq!(
+            item.contains_key("wakes_rail"),
+            step == 6,
+            "only what is newly reserved wakes"
+        );
+        transaction = read;
+    }
+}
+
+#[tokio::test]
+async fn an_item_of_another_schema_or_damaged_is_an_error_that_names_it() {
+    let table = Memory::with(Trouble::None);
+    let transactions = transactions(&table);
+    let transaction = create(&transactions).await;
+    let good = table.only();
+    for (name, value, word) in [
+        ("schema", AttributeValue::N("2".to_owned()), "schema 2"),
+        ("schema", AttributeValue::Null(true), "no schema"),
+        ("client_id", AttributeValue::S(String::new()), "client_id"),
+        (
+            "amount_vnd",
+            AttributeValue::N("0".to_owned()),
+            "the amount is zero",
+        ),
+        (
+            "created_at",
+            AttributeValue::N("-1".to_owned()),
+            "created_at",
+        ),
+        ("ipn", AttributeValue::S("confirmed".to_owned()), ""),
+        ("expiry_check", AttributeValue::Null(true), ""),
+    ] {
+        let mut item = good.clone();
+        set(&mut item, name, value);
+        match store::read(item) {
+            Err(StoreError::Unreadable {
+                transaction_id,
+                reason,
+            }) => {
+                assert_eq!(transaction_id, transaction.id.to_string());
+                assert!(reason.contains(word), "{name}: {reason}");
+            }
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+}
+
+fn any_attribute() -> impl Strategy<Value = AttributeValue> {
+    let leaf = prop_oneof![
+        any::<String>().prop_map(AttributeValue::S),
+        any::<i64>().prop_map(|n| AttributeValue::N(n.to_string())),
+        any::<String>().prop_map(AttributeValue::N),
+        any::<bool>().prop_map(AttributeValue::Bool),
+        any::<bool>().prop_map(AttributeValue::Null),
+    ];
+    leaf.prop_recursive(3, 12, 4, |inner| {
+        let name = prop::sample::select(vec!["state", "due_at", "attempts", "at", "ground", "x"]);
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(AttributeValue::L),
+            prop::collection::hash_map(name.prop_map(str::to_owned), inner, 0..4)
+                .prop_map(AttributeValue::M),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_item_panics(changes in prop::collection::vec((0usize..30, any_attribute()), 1..6)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let table = Memory::with(Trouble::None);
+        let transaction = runtime.block_on(create(&transactions(&table)));
+        let mut item = table.only();
+        let names: Vec<String> = item.keys().cloned().collect();
+        for (index, value) in changes {
+            if let Some(name) = names.get(index) {
+                set(&mut item, name, value);
+            }
+        }
+        if let Ok(read) = store::read(item) {
+            prop_assert!(read.refunded_amount() <= read.paid_amount());
+        }
+        drop(transaction);
+    }
+}
