@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context, bail};
 use serde_json::Value;
+use tokio::process::Command;
 
 /// The workspace that the sandbox was built from.
 pub(crate) fn workspace() -> &'static Path {
@@ -14,8 +15,8 @@ pub(crate) fn workspace() -> &'static Path {
 }
 
 /// Builds the workspace's binaries and says where each is. Built already, it takes a moment. All are built
-/// in one call, so that cargo settles on one set of features for what they share.
-pub fn binaries(release: bool) -> anyhow::Result<BTreeMap<String, PathBuf>> {
+/// in one call, so that cargo settles on one set of features for what they share. Dropped, it stops building.
+pub async fn binaries(release: bool) -> anyhow::Result<BTreeMap<String, PathBuf>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command
@@ -28,13 +29,14 @@ pub fn binaries(release: bool) -> anyhow::Result<BTreeMap<String, PathBuf>> {
         .current_dir(workspace())
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
-        .stdout(Stdio::piped());
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
     if release {
         command.arg("--release");
     } else {
         command.arg("--quiet");
     }
-    let output = command.output().context("cannot run cargo")?;
+    let output = command.output().await.context("cannot run cargo")?;
     if !output.status.success() {
         bail!("the functions do not build");
     }

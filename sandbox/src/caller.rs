@@ -101,8 +101,11 @@ impl Caller {
 }
 
 /// An HTTP client as a backend has it: it follows no redirect.
-pub(crate) fn http() -> anyhow::Result<reqwest::Client> {
-    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+pub fn http() -> anyhow::Result<reqwest::Client> {
+    // On this machine, whatever proxy its environment names.
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none());
     client.build().context("no HTTP client")
 }
 

@@ -12,10 +12,11 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use domain::{Timestamp, Vnd};
 use outbound::HeaderNames;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use signing::{Keyring, SignatureHeaders, Window};
 
+use crate::books::Books;
 use crate::caller::{Caller, Response, now_ms};
 use crate::faults::{Faults, words};
 use crate::journal::Journal;
@@ -28,23 +29,24 @@ const REPORT_AGAIN: Duration = Duration::from_millis(200);
 /// The partner's core.
 #[derive(Clone)]
 pub struct Core {
-    books: Arc<Mutex<Books>>,
+    books: Books<Ledger>,
     /// Faults of `refund`, `find_refund` and `payment`.
     pub faults: Faults,
     /// Calls the functions, signed as the core.
     pub caller: Caller,
+    keys: Arc<Mutex<Keyring>>,
     journal: Journal,
 }
 
 /// What the core has on its books.
-#[derive(Clone, Debug, Default)]
-struct Books {
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Ledger {
     payments: HashMap<String, Payment>,
     refunds: HashMap<String, Refund>,
 }
 
 /// A payment at the core.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payment {
     /// In VND.
     pub amount: u64,
@@ -53,7 +55,7 @@ pub struct Payment {
 }
 
 /// A refund at the core.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refund {
     /// Of which transaction.
     pub transaction_id: String,
@@ -66,9 +68,10 @@ pub struct Refund {
 }
 
 impl Core {
-    pub(crate) fn new(caller: Caller, journal: Journal) -> Self {
+    pub(crate) fn new(caller: Caller, journal: Journal, books: Books<Ledger>) -> Self {
         Self {
-            books: Arc::default(),
+            books,
+            keys: Arc::new(Mutex::new(caller.keys.clone())),
             faults: Faults::default(),
             caller,
             journal,
@@ -86,16 +89,17 @@ impl Core {
             amount,
             status: status.to_owned(),
         };
-        self.lock()
-            .payments
-            .insert(transaction_id.to_owned(), payment);
+        self.books
+            .write(|books| books.payments.insert(transaction_id.to_owned(), payment));
     }
 
     /// Sets what the core says of a refund that it knows.
     pub fn set_refund(&self, refund_id: &str, status: &str) {
-        if let Some(refund) = self.lock().refunds.get_mut(refund_id) {
-            status.clone_into(&mut refund.status);
-        }
+        self.books.write(|books| {
+            if let Some(refund) = books.refunds.get_mut(refund_id) {
+                status.clone_into(&mut refund.status);
+            }
+        });
     }
 
     /// What has gone back for a transaction, in VND.
@@ -111,12 +115,13 @@ impl Core {
     /// The refunds of a transaction.
     #[must_use]
     pub fn refunds(&self, transaction_id: &str) -> Vec<Refund> {
-        let books = self.lock();
-        let of_it = books
-            .refunds
-            .values()
-            .filter(|r| r.transaction_id == transaction_id);
-        of_it.cloned().collect()
+        self.books.read(|books| {
+            let of_it = books.refunds.values();
+            of_it
+                .filter(|refund| refund.transaction_id == transaction_id)
+                .cloned()
+                .collect()
+        })
     }
 
     /// Reports a result once.
@@ -128,6 +133,11 @@ impl Core {
     /// The app's backend opens Tiki VIP for a customer; it shares the core's credentials.
     pub async fn open_webview(&self, body: &Value) -> anyhow::Result<Response> {
         self.caller.post("/partner/v1/webview", body).await
+    }
+
+    /// The core takes up other keys, for its own checks of signatures.
+    pub fn expect_keys(&self, keys: Keyring) {
+        *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = keys;
     }
 
     pub(crate) fn router(&self) -> Router {
@@ -144,20 +154,20 @@ impl Core {
             .with_state(self.clone())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Books> {
-        self.books.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn verified(&self, headers: &HeaderMap, message: &[u8]) -> bool {
-        verified(&self.caller.keys, HeaderNames::PARTNER, headers, message)
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        verified(&keys, HeaderNames::PARTNER, headers, message)
     }
 
     /// Reports a result until it is taken.
     async fn report_until_taken(&self, transaction_id: &str, body: &Value) -> bool {
         for _ in 0..REPORTS {
             let answer = self.report(transaction_id, body).await;
-            if answer.is_ok_and(|answer| answer.status == 200) {
-                return true;
+            match answer {
+                Ok(answer) if answer.code() == Some(0) => return true,
+                // A refusal of the report itself will not change.
+                Ok(answer) if answer.status == 200 => return false,
+                _ => {}
             }
             tokio::time::sleep(REPORT_AGAIN).await;
         }
@@ -209,24 +219,23 @@ fn given_back(
             json!({ "message": "Idempotency-Key" }),
         );
     }
-    let mut books = core.lock();
-    let refund = books
-        .refunds
-        .entry(id.to_owned())
-        .or_insert_with(|| Refund {
-            transaction_id: message["transaction_id"]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned(),
-            amount,
-            status: "succeeded".to_owned(),
-            posted: 0,
-        });
-    refund.posted += 1;
-    (
-        StatusCode::OK,
-        json!({ "refund_id": id, "status": refund.status }),
-    )
+    let status = core.books.write(|books| {
+        let refund = books
+            .refunds
+            .entry(id.to_owned())
+            .or_insert_with(|| Refund {
+                transaction_id: message["transaction_id"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned(),
+                amount,
+                status: "succeeded".to_owned(),
+                posted: 0,
+            });
+        refund.posted += 1;
+        refund.status.clone()
+    });
+    (StatusCode::OK, json!({ "refund_id": id, "status": status }))
 }
 
 async fn find_refund(
@@ -240,7 +249,7 @@ async fn find_refund(
         if !core.verified(&headers, format!("/refunds/{id}").as_bytes()) {
             return StatusCode::UNAUTHORIZED.into_response();
         }
-        match core.lock().refunds.get(&id) {
+        match core.books.read(|books| books.refunds.get(&id).cloned()) {
             Some(refund) => {
                 said = json!({ "refund_id": id, "status": refund.status });
                 Json(said.clone()).into_response()
@@ -264,12 +273,16 @@ async fn payment(
         if !core.verified(&headers, format!("/payments/{id}").as_bytes()) {
             return StatusCode::UNAUTHORIZED.into_response();
         }
-        match core.lock().payments.get(&id) {
+        match core.books.read(|books| books.payments.get(&id).cloned()) {
             Some(payment) => {
                 said = json!({
                     "transaction_id": id,
                     "status": payment.status,
                     "amount": payment.amount,
+                    "paid_at": payment.status.eq("paid").then_some("2026-11-23T10:00:00+07:00"),
+                    "partner_banking_method": payment.status.eq("paid").then_some("ACCOUNT"),
+                    "rail_reference": payment.status.eq("paid").then(|| reference(&id)),
+                    "reason": payment.status.eq("failed").then_some("cancelled by the customer"),
                 });
                 Json(said.clone()).into_response()
             }
@@ -340,6 +353,11 @@ async fn screen(State(core): State<Core>, OriginalUri(uri): OriginalUri) -> Axum
     page(StatusCode::OK, html)
 }
 
+/// The core's own reference of a payment.
+fn reference(transaction_id: &str) -> String {
+    format!("FT-{}", transaction_id.get(..8).unwrap_or_default())
+}
+
 /// What the customer pressed.
 #[derive(Deserialize)]
 struct Decision {
@@ -356,21 +374,36 @@ async fn decide(State(core): State<Core>, Form(decision): Form<Decision>) -> Axu
         let html = include_str!("pages/refused.html");
         return page(StatusCode::BAD_REQUEST, html.to_owned());
     };
-    let id = &asked.transaction_id;
-    let report = if decision.action == "pay" {
-        core.take_money(id, asked.amount);
+    let id = asked.transaction_id.clone();
+    if now_ms() > asked.expires_at.unix_ms() {
+        open.done("too late to pay");
+        return page(
+            StatusCode::GONE,
+            include_str!("pages/refused.html").to_owned(),
+        );
+    }
+    let known = core
+        .books
+        .read(|books| books.payments.get(&id).map(|p| p.status.clone()));
+    let pays = decision.action == "pay";
+    if known.is_none() {
+        core.set_payment(&id, asked.amount, if pays { "paid" } else { "failed" });
+    }
+    // What was decided first stands: a customer who goes back and presses the other button changes nothing.
+    let report = if known.map_or(pays, |status| status == "paid") {
         json!({
             "transaction_id": id,
             "status": "SUCCESS",
             "amount": asked.amount,
             "partner_banking_method": "ACCOUNT",
-            "rail_reference": format!("FT-{}", id.get(..8).unwrap_or_default()),
+            "rail_reference": reference(&id),
         })
     } else {
-        core.set_payment(id, asked.amount, "failed");
         json!({ "transaction_id": id, "status": "FAILURE", "reason": "cancelled by the customer" })
     };
-    let taken = core.report_until_taken(id, &report).await;
+    // In a task of its own: a customer who closes the window does not stop the report.
+    let reporting = tokio::spawn(async move { core.report_until_taken(&id, &report).await });
+    let taken = reporting.await.unwrap_or(false);
     open.done(if taken {
         "reported, back to Tiki"
     } else {

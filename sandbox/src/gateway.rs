@@ -1,12 +1,14 @@
 //! API Gateway: a REST API with proxy integration, as the template declares it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use base64::Engine;
@@ -21,6 +23,8 @@ use crate::template::{Plan, Route};
 
 /// What API Gateway takes at most.
 const LARGEST_BODY: usize = 10 * 1024 * 1024;
+/// The request line and all headers together, the same.
+const LARGEST_HEAD: usize = 10_240;
 
 /// The API.
 pub(crate) struct Gateway {
@@ -29,6 +33,7 @@ pub(crate) struct Gateway {
     pub(crate) journal: Journal,
     /// Told after each call: the stream may have something new.
     pub(crate) written: Arc<Notify>,
+    pub(crate) throttle: Throttle,
     /// The host and port that it is reached at.
     pub(crate) host: String,
 }
@@ -36,6 +41,17 @@ pub(crate) struct Gateway {
 impl Gateway {
     pub(crate) fn router(self) -> Router {
         Router::new().fallback(serve).with_state(Arc::new(self))
+    }
+
+    /// The answer to a body that is too large, or that broke off.
+    fn bad_body(&self, error: &axum::Error) -> Response {
+        let mut causes = std::iter::successors(error.source(), |&error| error.source());
+        if causes.any(<dyn Error>::is::<http_body_util::LengthLimitError>) {
+            let kinds = ["REQUEST_TOO_LARGE", "DEFAULT_4XX"];
+            self.own_answer(&kinds, StatusCode::PAYLOAD_TOO_LARGE)
+        } else {
+            self.own_answer(&["DEFAULT_4XX"], StatusCode::BAD_REQUEST)
+        }
     }
 
     /// One of API Gateway's own answers, as the template words it.
@@ -56,6 +72,40 @@ impl Gateway {
     }
 }
 
+fn head_size(parts: &Parts) -> usize {
+    let headers = parts
+        .headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len());
+    parts.uri.to_string().len() + headers.sum::<usize>()
+}
+
+/// A token bucket, as API Gateway's throttling is.
+pub(crate) struct Throttle {
+    rate: f64,
+    burst: f64,
+    bucket: Mutex<(f64, Instant)>,
+}
+
+impl Throttle {
+    pub(crate) fn new(rate: f64, burst: f64) -> Self {
+        Self {
+            rate,
+            burst,
+            bucket: Mutex::new((burst, Instant::now())),
+        }
+    }
+
+    fn admit(&self) -> bool {
+        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        let (left, then) = *bucket;
+        let left = (left + then.elapsed().as_secs_f64() * self.rate).min(self.burst);
+        let admitted = left >= 1.0;
+        *bucket = (if admitted { left - 1.0 } else { left }, Instant::now());
+        admitted
+    }
+}
+
 async fn serve(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
     // In a task of its own: a caller that hangs up does not stop the function.
     let work = tokio::spawn({
@@ -68,14 +118,20 @@ async fn serve(State(gateway): State<Arc<Gateway>>, request: Request) -> Respons
 
 async fn answer(gateway: &Gateway, request: Request) -> Response {
     let (parts, body) = request.into_parts();
+    if head_size(&parts) > LARGEST_HEAD {
+        return gateway.own_answer(&["DEFAULT_4XX"], StatusCode::BAD_REQUEST);
+    }
     let path = parts.uri.path().to_owned();
     let Some((route, parameters)) = find(&gateway.plan.routes, parts.method.as_str(), &path) else {
         let kinds = ["MISSING_AUTHENTICATION_TOKEN", "DEFAULT_4XX"];
         return gateway.own_answer(&kinds, StatusCode::FORBIDDEN);
     };
-    let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
-        let kinds = ["REQUEST_TOO_LARGE", "DEFAULT_4XX"];
-        return gateway.own_answer(&kinds, StatusCode::PAYLOAD_TOO_LARGE);
+    if !gateway.throttle.admit() {
+        return gateway.own_answer(&["THROTTLED", "DEFAULT_4XX"], StatusCode::TOO_MANY_REQUESTS);
+    }
+    let body = match to_bytes(body, LARGEST_BODY).await {
+        Ok(body) => body,
+        Err(error) => return gateway.bad_body(&error),
     };
     let what = format!("{} {}", route.method, route.path);
     let open = gateway.journal.open(caller(&path), &route.function, what);

@@ -25,6 +25,7 @@
     reason = "what is indexed is JSON, which answers null and does not panic"
 )]
 
+mod books;
 mod build;
 mod caller;
 pub mod core;
@@ -44,13 +45,13 @@ pub mod tiki;
 mod walk;
 
 pub use build::binaries;
-pub use caller::{Caller, Response};
+pub use caller::{Caller, Response, http};
 pub use dynamodb::EmbeddedDynamoDb;
 pub use faults::Fault;
 pub use journal::{Entry, Journal};
 pub use lambda::LogLine;
 pub use options::{Credentials, Options};
 pub use secrets::SecretsManager;
-pub use start::Sandbox;
+pub use start::{Sandbox, sdk};
 pub use template::Plan;
 pub use walk::walk;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
+use outbound::BaseUrl;
 
 /// Tiki VIP's payment partner on one machine: builds the functions, runs them, plays everything around them.
 #[derive(Clone, Debug, Parser)]
@@ -24,11 +25,11 @@ pub struct Options {
 
     /// Talk to this Tiki instead of playing it
     #[arg(long, value_name = "URL")]
-    pub tiki_url: Option<String>,
+    pub tiki_url: Option<BaseUrl>,
 
     /// Talk to this core instead of playing it
     #[arg(long, value_name = "URL")]
-    pub core_url: Option<String>,
+    pub core_url: Option<BaseUrl>,
 
     /// Use this DynamoDB instead of the embedded one
     #[arg(long, value_name = "URL")]

@@ -18,10 +18,11 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use crate::books::Books;
 use crate::caller::{Caller, http};
 use crate::core::Core;
 use crate::dynamodb::{self, EmbeddedDynamoDb};
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, Throttle};
 use crate::journal::Journal;
 use crate::lambda::{Function, Launch, LogLine, Logs};
 use crate::options::Options;
@@ -73,20 +74,21 @@ struct Listeners {
 impl Sandbox {
     /// Builds the functions and starts everything.
     pub async fn start(options: Options) -> anyhow::Result<Self> {
-        let release = options.release;
-        let built = tokio::task::spawn_blocking(move || build::binaries(release));
-        let binaries = built.await??;
+        if let Some(stale) = &options.ready_file {
+            let _ = std::fs::remove_file(stale);
+        }
+        let binaries = build::binaries(options.release).await?;
 
         let listeners = listen(options.listen).await?;
         let url = address(&listeners.api)?;
         let tiki_url = options
             .tiki_url
-            .clone()
-            .map_or_else(|| address(&listeners.tiki), Ok)?;
+            .as_ref()
+            .map_or_else(|| address(&listeners.tiki), |url| Ok(url.to_string()))?;
         let core_url = options
             .core_url
-            .clone()
-            .map_or_else(|| address(&listeners.core), Ok)?;
+            .as_ref()
+            .map_or_else(|| address(&listeners.core), |url| Ok(url.to_string()))?;
         let secrets_url = address(&listeners.secrets)?;
 
         let yaml = std::fs::read_to_string(build::workspace().join("template.yaml"))?;
@@ -211,21 +213,25 @@ impl Sandbox {
             functions: self.functions.clone(),
             journal: self.journal.clone(),
             written: Arc::clone(&self.written),
+            throttle: Throttle::new(self.plan.throttle.0, self.plan.throttle.1),
             host: listeners.api.local_addr()?.to_string(),
         };
         self.spawn(listeners.api, gateway.router());
         self.spawn(listeners.secrets, self.secrets.router());
         if options.tiki_url.is_none() {
+            let books = Books::open(options.data_dir.as_ref(), "tiki.json")?;
             let tiki = Tiki::new(
                 self.as_tiki(options)?,
                 self.journal.clone(),
                 self.tiki_url.clone(),
+                books,
             );
             self.spawn(listeners.tiki, tiki.router());
             self.tiki = Some(tiki);
         }
         if options.core_url.is_none() {
-            let core = Core::new(self.as_core(options)?, self.journal.clone());
+            let books = Books::open(options.data_dir.as_ref(), "core.json")?;
+            let core = Core::new(self.as_core(options)?, self.journal.clone(), books);
             self.spawn(listeners.core, core.router());
             self.core = Some(core);
         }
@@ -465,12 +471,16 @@ fn aws_environment(dynamodb: &str, secrets: &str) -> Vec<(String, String)> {
         .to_vec()
 }
 
-fn sdk(dynamodb: &str) -> SdkConfig {
+/// How a DynamoDB on this machine is called.
+#[must_use]
+pub fn sdk(dynamodb: &str) -> SdkConfig {
     let credentials = AwsCredentials::new("sandbox", "sandbox", None, None, "sandbox");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("ap-southeast-1"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
+        // On this machine, without a proxy.
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
         .endpoint_url(dynamodb)
         .build()
 }

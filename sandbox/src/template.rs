@@ -18,6 +18,8 @@ pub struct Plan {
     pub gateway_responses: BTreeMap<String, (Option<u16>, String)>,
     /// The API's stage.
     pub stage: String,
+    /// Requests a second that the API takes, and at once.
+    pub throttle: (f64, f64),
     /// Tables: name → properties.
     pub tables: BTreeMap<String, Value>,
     /// Stream mappings.
@@ -177,6 +179,7 @@ impl Stack {
             routes: Vec::new(),
             gateway_responses: BTreeMap::new(),
             stage: String::new(),
+            throttle: (10_000.0, 5_000.0),
             tables: BTreeMap::new(),
             streams: Vec::new(),
             schedules: Vec::new(),
@@ -352,6 +355,17 @@ impl Stack {
 fn api(plan: &mut Plan, properties: &Value) -> anyhow::Result<()> {
     let stage = properties["StageName"].as_str();
     stage.context("no StageName")?.clone_into(&mut plan.stage);
+    if let Some(settings) = properties["MethodSettings"].get(0) {
+        let rate = number(&settings["ThrottlingRateLimit"]);
+        let burst = number(&settings["ThrottlingBurstLimit"]);
+        let limits = rate
+            .zip(burst)
+            .context("MethodSettings without a rate and a burst")?;
+        plan.throttle = (
+            f64::from(u32::try_from(limits.0)?),
+            f64::from(u32::try_from(limits.1)?),
+        );
+    }
     let responses = properties["GatewayResponses"].as_object();
     for (kind, response) in responses.into_iter().flatten() {
         let status = response["StatusCode"]

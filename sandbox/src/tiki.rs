@@ -10,10 +10,12 @@ use axum::response::{Html, IntoResponse, Response as AxumResponse};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use outbound::HeaderNames;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use signing::{Keyring, SignatureHeaders, Window};
+use signing::{GetSigning, Keyring, SignatureHeaders, Window};
 use uuid::Uuid;
 
+use crate::books::Books;
 use crate::caller::{Caller, Response, now_ms};
 use crate::faults::{Faults, words};
 use crate::journal::Journal;
@@ -21,18 +23,20 @@ use crate::journal::Journal;
 /// Tiki: what it knows of orders, and its side of the conversation.
 #[derive(Clone)]
 pub struct Tiki {
-    orders: Arc<Mutex<HashMap<String, Order>>>,
+    orders: Books<HashMap<String, Order>>,
     /// Faults of `webview`, `ipn` and `look_up`.
     pub faults: Faults,
     /// Calls the partner's APIs, signed as Tiki.
     pub caller: Caller,
     keys: Arc<Mutex<Keyring>>,
+    opened: Arc<Mutex<Vec<Value>>>,
+    get_signing: Arc<Mutex<GetSigning>>,
     journal: Journal,
     url: String,
 }
 
 /// An order at Tiki.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
     /// What is to be paid, in VND.
     pub amount: u64,
@@ -45,7 +49,7 @@ pub struct Order {
 }
 
 /// An IPN that arrived.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ipn {
     /// The signature's timestamp.
     pub timestamp: String,
@@ -56,12 +60,19 @@ pub struct Ipn {
 }
 
 impl Tiki {
-    pub(crate) fn new(caller: Caller, journal: Journal, url: String) -> Self {
+    pub(crate) fn new(
+        caller: Caller,
+        journal: Journal,
+        url: String,
+        orders: Books<HashMap<String, Order>>,
+    ) -> Self {
         Self {
-            orders: Arc::default(),
+            orders,
             faults: Faults::default(),
             keys: Arc::new(Mutex::new(caller.keys.clone())),
             caller,
+            opened: Arc::default(),
+            get_signing: Arc::default(),
             journal,
             url,
         }
@@ -84,7 +95,8 @@ impl Tiki {
             cancelled: false,
             ipns: Vec::new(),
         };
-        self.lock().insert(id.to_owned(), order);
+        self.orders
+            .write(|orders| orders.insert(id.to_owned(), order));
     }
 
     /// Tiki's backend creates the payment of an order at the partner.
@@ -126,19 +138,34 @@ impl Tiki {
     /// What Tiki knows of an order.
     #[must_use]
     pub fn known(&self, id: &str) -> Option<Order> {
-        self.lock().get(id).cloned()
+        self.orders.read(|orders| orders.get(id).cloned())
     }
 
     /// Changes what Tiki knows.
     pub fn change(&self, id: &str, change: impl FnOnce(&mut Order)) {
-        if let Some(order) = self.lock().get_mut(id) {
-            change(order);
-        }
+        self.orders.write(|orders| orders.get_mut(id).map(change));
     }
 
     /// Forgets an order: it is not found any more.
     pub fn forget(&self, id: &str) {
-        self.lock().remove(id);
+        self.orders.write(|orders| orders.remove(id));
+    }
+
+    /// The bodies of the webview requests that were rightly signed.
+    #[must_use]
+    pub fn webviews(&self) -> Vec<Value> {
+        self.opened
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Tiki expects GETs to be signed in this way; nothing else is changed on the wire.
+    pub fn expect_get_signing(&self, get_signing: GetSigning) {
+        *self
+            .get_signing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = get_signing;
     }
 
     /// Tiki takes up other keys, for its own checks of signatures.
@@ -158,10 +185,6 @@ impl Tiki {
             )
             .fallback(shop)
             .with_state(self.clone())
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Order>> {
-        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn verified(&self, headers: &HeaderMap, message: &[u8]) -> bool {
@@ -213,6 +236,8 @@ fn opened(tiki: &Tiki, headers: &HeaderMap, body: &[u8]) -> (StatusCode, Value) 
         return (StatusCode::UNAUTHORIZED, refusal(1, "signature"));
     }
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let mut opened = tiki.opened.lock().unwrap_or_else(PoisonError::into_inner);
+    opened.push(body.clone());
     if !body["identify_code"].is_string() || !body["identify_phone"].is_number() {
         return (StatusCode::OK, refusal(1, "invalid request"));
     }
@@ -275,22 +300,24 @@ fn told(tiki: &Tiki, message: &Value) -> Value {
     let id = message["reference_transaction_id"]
         .as_str()
         .unwrap_or_default();
-    let mut orders = tiki.lock();
-    let Some(order) = orders.get_mut(id) else {
-        return refusal(3, "transaction not found");
-    };
-    if order.cancelled {
-        return refusal(6, "transaction cancelled");
+    let told = tiki.orders.write(|orders| {
+        let order = orders.get_mut(id).ok_or((3, "transaction not found"))?;
+        if order.cancelled {
+            return Err((6, "transaction cancelled"));
+        }
+        if message["transaction_amount"].as_u64() != Some(order.amount) {
+            return Err((5, "invalid amount"));
+        }
+        match message["status"].as_str() {
+            Some(status @ ("SUCCESS" | "FAILURE")) => status.clone_into(&mut order.status),
+            _ => return Err((1, "invalid request")),
+        }
+        Ok(json!({ "transaction_id": message["transaction_id"] }))
+    });
+    match told {
+        Ok(data) => json!({ "code": 0, "message": "success", "data": data }),
+        Err((code, message)) => refusal(code, message),
     }
-    if message["transaction_amount"].as_u64() != Some(order.amount) {
-        return refusal(5, "invalid amount");
-    }
-    match message["status"].as_str() {
-        Some(status @ ("SUCCESS" | "FAILURE")) => status.clone_into(&mut order.status),
-        _ => return refusal(1, "invalid request"),
-    }
-    let data = json!({ "transaction_id": message["transaction_id"] });
-    json!({ "code": 0, "message": "success", "data": data })
 }
 
 async fn look_up(

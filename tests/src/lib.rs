@@ -18,9 +18,7 @@ mod proxy;
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_dynamodb::types::AttributeValue;
 use sandbox::core::Core;
 use sandbox::tiki::Tiki;
@@ -76,7 +74,7 @@ impl World {
         Self {
             tiki: sandbox.tiki.clone().expect("Tiki is played"),
             core: sandbox.core.clone().expect("the core is played"),
-            dynamodb: dynamodb(&sandbox.dynamodb_url),
+            dynamodb: Client::new(&sandbox::sdk(&sandbox.dynamodb_url)),
             sandbox,
             options,
         }
@@ -260,17 +258,13 @@ impl World {
     }
 }
 
-/// A client of a DynamoDB on this machine.
-#[must_use]
-pub fn dynamodb(url: &str) -> Client {
-    let credentials = Credentials::new("test", "test", None, None, "test");
-    let config = aws_sdk_dynamodb::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("ap-southeast-1"))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .endpoint_url(url)
-        .build();
-    Client::from_conf(config)
+/// Ends processes as a machine that fails does.
+pub fn kill(pids: &[u32]) {
+    for pid in pids {
+        let pid = rustix::process::Pid::from_raw(i32::try_from(*pid).unwrap()).unwrap();
+        // One that is gone already is what was wanted.
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+    }
 }
 
 fn plain(value: &AttributeValue) -> Value {

@@ -1,6 +1,7 @@
 //! A line to DynamoDB that counts what passes, and can break after the far side has done its work.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -27,6 +28,7 @@ struct Line {
     http: reqwest::Client,
     counts: Arc<Mutex<HashMap<String, usize>>>,
     breaks: Arc<Mutex<HashSet<String>>>,
+    fails: Arc<AtomicBool>,
 }
 
 impl Proxy {
@@ -36,9 +38,10 @@ impl Proxy {
         let dynamodb = EmbeddedDynamoDb::start(&folder.path().join("dynamodb.sqlite")).unwrap();
         let line = Line {
             far: dynamodb.url().to_owned(),
-            http: reqwest::Client::new(),
+            http: sandbox::http().unwrap(),
             counts: Arc::default(),
             breaks: Arc::default(),
+            fails: Arc::default(),
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -59,6 +62,11 @@ impl Proxy {
             .lock()
             .unwrap()
             .insert(operation.to_owned());
+    }
+
+    /// From now on every call of the functions fails, or none does.
+    pub fn fail(&self, fails: bool) {
+        self.line.fails.store(fails, Ordering::Release);
     }
 
     /// Whether a call whose answer was to be lost has been made.
@@ -91,6 +99,9 @@ async fn pass(State(line): State<Line>, headers: HeaderMap, body: Bytes) -> Resp
         .entry(operation.clone())
         .or_default() += 1;
 
+    if line.fails.load(Ordering::Acquire) {
+        return status(StatusCode::INTERNAL_SERVER_ERROR);
+    }
     let mut request = line.http.post(&line.far).body(body);
     for (name, value) in &headers {
         if name != "host" && name != "content-length" {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use e2e::{Payment, Proxy, World};
+use e2e::{Payment, Proxy, World, kill};
 use sandbox::Fault;
 use serde_json::json;
 
@@ -21,10 +21,7 @@ fn trips(proxy: &Proxy) -> (usize, usize) {
 async fn an_operation_makes_as_few_round_trips_as_it_can() {
     let proxy = Proxy::start().await;
     let world = behind(&proxy).await;
-    let browser = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .unwrap();
+    let browser = sandbox::http().unwrap();
 
     let customer = json!({ "identify_code": "c", "identify_phone": "0912345678" });
     let opened = world.core.open_webview(&customer).await.unwrap();
@@ -211,14 +208,6 @@ async fn a_worker_whose_writes_lose_their_answers_tells_tiki_once() {
     assert_eq!(world.tiki.known(&payment.tiki_id).unwrap().ipns.len(), 2);
 }
 
-fn kill(pids: &[u32]) {
-    for pid in pids {
-        let _ = std::process::Command::new("kill")
-            .args(["-9", &pid.to_string()])
-            .status();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ipn_sender_killed_while_it_sends_forgets_nothing() {
     let world = World::start().await;
@@ -342,9 +331,7 @@ async fn with_a_data_directory_everything_survives_a_restart() {
 
     let after = World::with(|options| options.data_dir = Some(dir)).await;
     assert_eq!(after.check(&payment).await["status"], "SUCCESS");
-    // Tiki, played anew, knows the order again; what is owed is still owed, and what was told is not retold.
-    after.tiki.adopt(&payment.tiki_id, 100_000);
-    after.tiki.adopt(&confirmed.tiki_id, 50_000);
+    // What is owed is still owed, and what was told is not told again.
     after.later(&payment).await;
     assert_eq!(after.ipn_state(&payment).await, "confirmed");
     assert_eq!(ipns, 1);
@@ -361,4 +348,83 @@ async fn with_a_data_directory_everything_survives_a_restart() {
         !streamed.iter().any(|entry| entry.from == "stream"),
         "the stream goes on where it was"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rail_worker_killed_while_the_core_is_asked_forgets_nothing() {
+    let world = World::start().await;
+    let payment = world.create(100_000).await;
+    world.report_failed(&payment).await;
+    world
+        .until("Tiki is told", async || {
+            world.ipn_state(&payment).await == "confirmed"
+        })
+        .await;
+    world
+        .core
+        .faults
+        .next("refund", [Fault::Late { ms: 60_000 }]);
+    // Paid after all: the stream has rail-worker give it back.
+    world.report_paid(&payment).await;
+    world
+        .until("the core was asked", async || {
+            !world.core.refunds(&payment.id).is_empty()
+        })
+        .await;
+    kill(&world.sandbox.pids("rail-worker"));
+    world.later(&payment).await;
+    world
+        .until("it is settled", async || {
+            world.check(&payment).await["refunded_amount"] == 100_000
+        })
+        .await;
+    let refunds = world.core.refunds(&payment.id);
+    assert_eq!((refunds.len(), refunds[0].posted), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_function_that_was_killed_is_not_noticed_by_anybody() {
+    let world = World::start().await;
+    let payment = world.confirmed(100_000).await;
+    for _ in 0..20 {
+        kill(&world.sandbox.pids("check-transaction"));
+        assert_eq!(world.check(&payment).await["status"], "SUCCESS");
+        kill(&world.sandbox.pids("create-transaction"));
+        world.create(100_000).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_dynamodb_fails_every_route_says_system_error_and_nothing_is_lost() {
+    let proxy = Proxy::start().await;
+    let world = behind(&proxy).await;
+    let payment = world.confirmed(100_000).await;
+    proxy.fail(true);
+    let customer = json!({ "identify_code": "c", "identify_phone": "0912345678" });
+    let unborn = world.tiki.order(100_000);
+    for (name, answer) in [
+        ("create", world.tiki.create(&unborn, None).await.unwrap()),
+        ("check", world.tiki.check(&payment.tiki_id).await.unwrap()),
+        ("refund", world.refund(&payment, "R1", 1).await),
+        ("result", world.report_paid(&payment).await),
+        ("webview", world.core.open_webview(&customer).await.unwrap()),
+    ] {
+        assert_eq!(
+            (answer.status, answer.code()),
+            (500, Some(2)),
+            "{name}: {}",
+            answer.text
+        );
+        assert!(
+            !answer.text.contains("Dynamo"),
+            "nothing of ours is told: {}",
+            answer.text
+        );
+    }
+    proxy.fail(false);
+    assert_eq!(
+        world.tiki.create(&unborn, None).await.unwrap().code(),
+        Some(0)
+    );
+    assert_eq!(world.refund(&payment, "R1", 1).await.code(), Some(0));
 }

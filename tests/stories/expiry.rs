@@ -85,7 +85,10 @@ async fn an_unreachable_core_leaves_a_payment_pending() {
     world.core.take_money(&payment.id, 100_000);
     world.core.faults.off("payment");
     world.later(&payment).await;
-    assert_eq!(world.check(&payment).await["status"], "SUCCESS");
+    let checked = world.check(&payment).await;
+    assert_eq!(checked["status"], "SUCCESS");
+    assert_eq!(checked["paid_at"], "2026-11-23T10:00:00+07:00");
+    assert_eq!(checked["partner_banking_method"], "ACCOUNT");
     world
         .until("Tiki is told", async || {
             world.ipn_state(&payment).await == "confirmed"

@@ -1,6 +1,6 @@
 //! What API Gateway and Lambda do around the functions.
 
-use e2e::World;
+use e2e::{World, kill};
 use futures::future::join_all;
 use sandbox::{Fault, Response};
 use serde_json::json;
@@ -46,10 +46,25 @@ async fn a_method_or_path_that_does_not_exist_is_answered_in_our_envelope() {
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_at_once_get_instances_of_their_own_up_to_the_bound() {
     let world = World::with(|options| options.instances = 3).await;
-    let payments = join_all((0..20).map(|_| world.create(100_000))).await;
-    assert_eq!(payments.len(), 20);
-    let instances = world.sandbox.pids("create-transaction").len();
-    assert!((1..=3).contains(&instances), "{instances}");
+    let payment = world.confirmed(1_000_000).await;
+    // Each holds its instance until all three are there; two more have to wait.
+    world
+        .core
+        .faults
+        .next("refund", vec![Fault::Late { ms: 1_500 }; 5]);
+    let ids: Vec<String> = (0..5).map(|i| format!("R{i}")).collect();
+    let refunds = join_all(ids.iter().map(|id| world.refund(&payment, id, 1)));
+    let watch = async {
+        world
+            .until("three are at work", async || {
+                world.core.refunds(&payment.id).len() == 3
+            })
+            .await;
+        assert_eq!(world.sandbox.pids("refund-transaction").len(), 3);
+    };
+    let (answers, ()) = tokio::join!(refunds, watch);
+    assert!(answers.iter().all(|answer| answer.code() == Some(0)));
+    assert_eq!(world.sandbox.pids("refund-transaction").len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,11 +82,7 @@ async fn a_function_that_dies_is_a_502_and_is_started_anew() {
             !world.core.refunds(&payment.id).is_empty()
         })
         .await;
-    for pid in world.sandbox.pids("refund-transaction") {
-        let _ = std::process::Command::new("kill")
-            .args(["-9", &pid.to_string()])
-            .status();
-    }
+    kill(&world.sandbox.pids("refund-transaction"));
     let answer = asked.await.unwrap();
     assert_eq!(
         (answer.status, answer.code()),
@@ -116,4 +127,75 @@ async fn a_function_that_is_set_up_wrongly_names_everything_that_is_wrong() {
                 && said.contains("EXPIRY_GRACE_S must be a number of seconds")
         })
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_requests_than_the_api_takes_are_answered_429() {
+    let world = World::with(|options| {
+        options
+            .parameters
+            .push(("ThrottleRate".to_owned(), "1".to_owned()));
+        options
+            .parameters
+            .push(("ThrottleBurst".to_owned(), "5".to_owned()));
+    });
+    let world = world.await;
+    let answers = join_all((0..20).map(|_| world.tiki.check("T-1"))).await;
+    let (taken, refused): (Vec<_>, Vec<_>) = answers
+        .into_iter()
+        .map(Result::unwrap)
+        .partition(|answer| answer.status == 200);
+    assert!(
+        taken.len() >= 5 && refused.len() >= 10,
+        "{} taken",
+        taken.len()
+    );
+    for answer in refused {
+        assert_eq!(
+            (answer.status, answer.code()),
+            (429, Some(2)),
+            "{}",
+            answer.text
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_api_gateway_would_not_take_does_not_reach_a_function() {
+    let world = World::start().await;
+    let http = &world.tiki.caller.http;
+    let url = |path: String| format!("{}{path}", world.sandbox.url);
+    let long = http
+        .get(url(format!("/pay/{}", "%C4%91".repeat(5_000))))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(long.status(), 400);
+    let query = format!(
+        "/tikivip/v1/transactions?tiki_transaction_id={}",
+        "!".repeat(30_000)
+    );
+    assert_eq!(http.get(url(query)).send().await.unwrap().status(), 400);
+    let huge = vec![b' '; 11 * 1024 * 1024];
+    let huge = http
+        .post(url("/tikivip/v1/transactions".to_owned()))
+        .body(huge)
+        .send()
+        .await;
+    // Refused before it was sent to its end, or after.
+    assert!(huge.is_err() || huge.unwrap().status() == 413);
+    for value in ["\u{e9}", "a\tb", "\u{7f}x"] {
+        let Ok(value) = reqwest::header::HeaderValue::from_bytes(value.as_bytes()) else {
+            continue;
+        };
+        let request = http
+            .post(url("/tikivip/v1/transactions".to_owned()))
+            .body("{}");
+        let answer = request
+            .header("X-Tikivip-Signature", value)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 401);
+    }
 }

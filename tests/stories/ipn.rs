@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use e2e::{Payment, World};
 use sandbox::Fault;
 use serde_json::json;
+use signing::{ClientSecret, Keyring};
 
 fn answer(status: u16, body: &str) -> Fault {
     Fault::Answer {
@@ -66,10 +67,33 @@ async fn what_is_no_clear_answer_is_tried_again_and_heard_the_next_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_signature_is_answered_with_a_reloaded_secret_at_once() {
     let world = World::start().await;
-    world.tiki.faults.next("ipn", [answer(401, "")]);
-    let payment = world.confirmed(100_000).await;
-    let ipns = world.tiki.known(&payment.tiki_id).unwrap().ipns;
-    assert_eq!(ipns.len(), 2, "once with each");
+    // The sender has the old secret; Tiki has taken up the new one, and refuses the old.
+    world.confirmed(100_000).await;
+    let old = &world.tiki.caller.keys;
+    let new = Keyring::new(old.client_id(), ClientSecret::new("the next secret"));
+    world.tiki.expect_keys(new.clone());
+    let payment = world.paid(100_000).await;
+    world
+        .until("refused", async || {
+            world.item(&payment).await["ipn"]["failures"] == 1
+        })
+        .await;
+    let secret = &world.sandbox.plan.secrets["TikiSecret"];
+    world.sandbox.secrets.put(secret, "the next secret");
+    world
+        .until(
+            "heard with the new secret, which is looked for at most every few seconds",
+            async || {
+                world.later(&payment).await;
+                world.ipn_state(&payment).await == "confirmed"
+            },
+        )
+        .await;
+    world.tiki.expect_keys(old.clone());
+    world
+        .sandbox
+        .secrets
+        .put(secret, &world.options.credentials.client_secret);
 
     // Refused twice, it waits for the schedule, and a person is told.
     world
@@ -342,4 +366,28 @@ async fn a_reversal_that_the_core_rejects_is_disputed_with_an_alarm() {
     world.later(&payment).await;
     assert_eq!(world.ipn_state(&payment).await, "disputed");
     world.until_alarm("system_refund_rejected").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_up_is_signed_by_the_setting() {
+    for setting in ["relative_path", "full_path", "empty_body", "empty_object"] {
+        let world = World::with(|options| {
+            options
+                .parameters
+                .push(("TikiGetSigning".to_owned(), setting.to_owned()));
+        });
+        let world = world.await;
+        world.tiki.expect_get_signing(setting.parse().unwrap());
+        // Tiki has failed the order, and says so only to a look-up that is signed as it expects.
+        let payment = world.create(100_000).await;
+        world
+            .tiki
+            .change(&payment.tiki_id, |order| order.cancelled = true);
+        world.report_paid(&payment).await;
+        world
+            .until("decided", async || {
+                world.ipn_state(&payment).await == "reversing"
+            })
+            .await;
+    }
 }

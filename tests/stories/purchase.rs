@@ -20,7 +20,7 @@ async fn a_purchase_goes_through_from_the_webview_to_a_partial_refund() {
         "ipn-sender → Tiki",
         "Tiki → refund-transaction",
         "Tiki → check-transaction",
-        "100.000\u{a0}₫ paid and confirmed",
+        "100.000 ₫ paid and confirmed",
     ] {
         assert!(said.contains(step), "no {step} in\n{said}");
     }

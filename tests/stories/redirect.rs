@@ -4,11 +4,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use e2e::{Payment, World};
 use sandbox::Response;
 use serde_json::json;
+use signing::{ClientSecret, Keyring, PaymentLink};
 
 async fn browse(url: &str) -> Response {
-    let browser = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .build();
+    let browser = sandbox::http();
     Response::read(browser.unwrap().get(url).send().await.unwrap())
         .await
         .unwrap()
@@ -70,7 +69,7 @@ async fn a_customer_is_brought_to_the_payment_screen_and_back_to_tiki() {
 
     let screen = browse(screen_url).await;
     assert_eq!(screen.status, 200);
-    assert!(screen.text.contains("100.000\u{a0}₫") && screen.text.contains(r#"<html lang="vi">"#));
+    assert!(screen.text.contains("100.000 ₫") && screen.text.contains(r#"<html lang="vi">"#));
     assert!(!screen.text.contains("<script"));
 
     // What the customer could change in the address, the screen refuses.
@@ -224,4 +223,100 @@ fn assert_page(world: &World, page: &Response, words: &str) {
         !page.text.contains("<script") && !page.text.contains("src="),
         "self-contained"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_good_for_its_transaction_until_it_expires() {
+    let world = World::start().await;
+    let payment = world.create(100_000).await;
+    let keys = Keyring::new("payment-link", ClientSecret::new("sandbox-link-key"));
+    let id: domain::TransactionId = payment.id.parse().unwrap();
+    let url = |transaction_id: [u8; 16], expires_at_ms: u64| {
+        let link = PaymentLink {
+            transaction_id,
+            expires_at_ms,
+        };
+        format!("{}/pay/{}", world.sandbox.url, link.token(&keys))
+    };
+    let far = 4_102_444_800_000;
+    assert_eq!(browse(&url(id.to_bytes(), far)).await.status, 302);
+    let over = browse(&url(id.to_bytes(), 1)).await;
+    assert_eq!(over.status, 410);
+    assert_page(&world, &over, "đã hết hạn");
+    let nobody = browse(&url([7; 16], far)).await;
+    assert_eq!(nobody.status, 404);
+    assert_page(&world, &nobody, "không hợp lệ");
+    world.report_failed(&payment).await;
+    let shop = format!("{}/apps/vn.tiki.vip", world.sandbox.tiki_url);
+    assert_eq!(
+        location(&browse(&payment.url).await),
+        shop,
+        "failed is final too"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotated_link_key_breaks_no_link() {
+    let world = World::start().await;
+    let before = world.create(100_000).await;
+    assert_eq!(browse(&before.url).await.status, 302);
+    let secret = &world.sandbox.plan.secrets["LinkSecret"];
+    world.sandbox.secrets.put(secret, "the next link key");
+    world.sandbox.restart("create-transaction").await;
+    let after = world.create(100_000).await;
+    // payment-redirect still has the old key, and looks again, at most every few seconds.
+    world
+        .until("the new link works", async || {
+            browse(&after.url).await.status == 302
+        })
+        .await;
+    assert_eq!(browse(&before.url).await.status, 302);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webview_of_the_day_before_is_forgotten() {
+    let world = World::start().await;
+    let (payment, result_url) = in_a_webview(&world).await;
+    let url = format!("{}/return", payment.url);
+    assert_eq!(location(&browse(&url).await), result_url);
+    let sessions = world
+        .dynamodb
+        .scan()
+        .table_name("SessionsTable")
+        .send()
+        .await
+        .unwrap();
+    let key = sessions.items()[0]["request_id"].clone();
+    let update = world
+        .dynamodb
+        .update_item()
+        .table_name("SessionsTable")
+        .key("request_id", key);
+    let update = update.update_expression("SET expires_at = :past");
+    let past = AttributeValue::N("1".to_owned());
+    update
+        .expression_attribute_values(":past", past)
+        .send()
+        .await
+        .unwrap();
+    let shop = format!("{}/apps/vn.tiki.vip", world.sandbox.tiki_url);
+    assert_eq!(location(&browse(&url).await), shop);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_customer_pressed_first_stands() {
+    let world = World::start().await;
+    let payment = world.create(100_000).await;
+    let screen_url = location(&browse(&payment.url).await).to_owned();
+    let query = screen_url.split_once('?').unwrap().1;
+    for action in ["pay", "cancel"] {
+        let form = [("query", query), ("action", action)];
+        let press = world
+            .core
+            .caller
+            .http
+            .post(format!("{}/pay", world.sandbox.core_url));
+        assert_eq!(press.form(&form).send().await.unwrap().status(), 303);
+    }
+    assert_eq!(world.check(&payment).await["status"], "SUCCESS");
 }

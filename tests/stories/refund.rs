@@ -111,6 +111,17 @@ async fn every_refusal_has_its_code_and_tikis_status() {
     ] {
         assert_eq!(found(&answer), (500, Some(code)), "{name}: {}", answer.text);
     }
+    let other_reason = json!({
+        "tiki_transaction_id": paid.tiki_id, "transaction_id": paid.id, "transaction_amount": 90_000,
+        "reason": "another", "request_id": "R1",
+    });
+    let answer = world
+        .tiki
+        .caller
+        .post("/tikivip/v1/refunds", &other_reason)
+        .await
+        .unwrap();
+    assert_eq!(found(&answer), (500, Some(11)), "{}", answer.text);
     assert_eq!(world.core.given_back(&paid.id), 90_000);
     assert_eq!(world.core.given_back(&failed.id), 0);
 }
@@ -343,8 +354,11 @@ async fn a_refund_that_the_core_rejects_gives_its_amount_back_and_one_it_works_o
         "it holds its amount"
     );
 
+    let shown = async || world.check(&payment).await["refunds"][0]["status"].clone();
+    assert_eq!(shown().await, "PENDING");
     world.core.set_refund(refund_id, "rejected");
     world.later(&payment).await;
+    assert_eq!(shown().await, "FAILURE");
     let rejected = world.refund(&payment, "R1", 100_000).await;
     assert_eq!(found(&rejected), (500, Some(9)), "{}", rejected.text);
     assert_eq!(rejected.json["data"]["status"], "FAILURE");

@@ -90,6 +90,24 @@ async fn every_refusal_has_its_code() {
         ),
         (
             "amount",
+            json!({ "status": "SUCCESS", "amount": 1e300 }),
+            200,
+            5,
+        ),
+        (
+            "reason",
+            json!({ "status": "FAILURE", "reason": 7 }),
+            400,
+            1,
+        ),
+        (
+            "partner_banking_method",
+            json!({ "status": "SUCCESS", "amount": 100_000, "partner_banking_method": 7 }),
+            400,
+            1,
+        ),
+        (
+            "amount",
             json!({ "status": "SUCCESS", "amount": 0 }),
             200,
             5,

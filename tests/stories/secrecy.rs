@@ -46,10 +46,7 @@ async fn no_log_holds_a_secret_a_name_a_phone_or_a_query() {
             .to_owned(),
         amount: 100_000,
     };
-    let browser = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .unwrap();
+    let browser = sandbox::http().unwrap();
     let to_screen = browser.get(&payment.url).send().await.unwrap();
     let screen = to_screen.headers()["location"].to_str().unwrap().to_owned();
     browser
@@ -115,6 +112,40 @@ async fn no_log_holds_a_secret_a_name_a_phone_or_a_query() {
         .await
         .unwrap();
 
+    // A reversal, an expiry, a late payment.
+    let cancelled = world.tiki.order(100_000);
+    let mut reversed = order.clone();
+    reversed["tiki_transaction_id"] = json!(cancelled);
+    let created = world
+        .tiki
+        .caller
+        .post("/tikivip/v1/transactions", &reversed)
+        .await
+        .unwrap();
+    let id = created.json["data"]["transaction_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let expiring = e2e::Payment {
+        tiki_id: cancelled.clone(),
+        id,
+        url: String::new(),
+        amount: 100_000,
+    };
+    world.later(&expiring).await;
+    world.core.report(&expiring.id, &report).await.unwrap();
+    world.later(&expiring).await;
+    world
+        .tiki
+        .change(&payment.tiki_id, |order| order.cancelled = true);
+
+    let last = world.tiki.check(&payment.tiki_id).await.unwrap();
+    let last = last.headers["x-request-id"].to_str().unwrap().to_owned();
+    world
+        .until("the last request is logged", async || {
+            std::fs::read_to_string(&log).unwrap().contains(&last)
+        })
+        .await;
     let logged = std::fs::read_to_string(&log).unwrap();
     assert!(logged.lines().count() > 10, "there are logs to look at");
     for line in logged.lines() {
@@ -158,12 +189,15 @@ async fn every_line_of_a_request_has_the_id_that_was_answered() {
     world.core.faults.next("refund", [Fault::Down]);
     let answer = world.refund(&payment, "R1", 1).await;
     let id = answer.headers["x-request-id"].to_str().unwrap();
-    let logs = world.sandbox.logs();
-    let of_it: Vec<_> = logs
-        .iter()
-        .filter(|line| line.function == "refund-transaction")
-        .collect();
-    assert!(of_it.len() >= 2, "the core's silence, and the answer");
+    let of_it = || {
+        let logs = world.sandbox.logs().into_iter();
+        logs.filter(|line| line.function == "refund-transaction")
+            .collect::<Vec<_>>()
+    };
+    world
+        .until("silence and answer are logged", async || of_it().len() >= 2)
+        .await;
+    let of_it = of_it();
     for line in of_it {
         assert_eq!(line.event["spans"][0]["request_id"], id, "{}", line.event);
         assert_eq!(line.event["spans"][0]["transaction_id"], json!(payment.id));

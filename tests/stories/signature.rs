@@ -181,12 +181,16 @@ async fn the_previous_secret_is_accepted_during_a_rotation_and_not_after() {
         200,
         "both, during the rotation"
     );
-    let told = world
-        .sandbox
-        .logs()
-        .iter()
-        .any(|line| line.event["previous_secret"] == true);
-    assert!(told, "the use of the previous secret is told");
+    let told = || {
+        world
+            .sandbox
+            .logs()
+            .iter()
+            .any(|line| line.event["previous_secret"] == true)
+    };
+    world
+        .until("the use of the previous secret is told", async || told())
+        .await;
 
     world.sandbox.secrets.forget_previous(&secret);
     world.sandbox.restart("create-transaction").await;
@@ -226,5 +230,78 @@ async fn a_body_signed_for_one_route_is_refused_on_every_other() {
     ] {
         let answer = world.tiki.caller.post(path, &ipn).await.unwrap();
         assert_eq!(answer.code(), Some(1), "{path}: {}", answer.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_signed_route_takes_the_previous_secret() {
+    let world = World::start().await;
+    // Rotated before any function has started.
+    for name in ["TikiSecret", "CoreSecret"] {
+        world
+            .sandbox
+            .secrets
+            .put(&world.sandbox.plan.secrets[name], "the next secret");
+    }
+    for (old, method, path, body) in routes(&world) {
+        let new = world.caller_with(&old, old.keys.client_id(), "the next secret");
+        let stranger = world.caller_with(&old, old.keys.client_id(), "no secret");
+        let signed: Vec<u8> = if method == "GET" {
+            path.into()
+        } else {
+            body.clone()
+        };
+        for (caller, taken) in [(&old, true), (&new, true), (&stranger, false)] {
+            let headers = caller.sign(now_ms(), &signed).to_vec();
+            let answer = send(caller, method, path, &body, &headers).await;
+            assert_eq!(
+                answer.status != 401,
+                taken,
+                "{method} {path}: {}",
+                answer.text
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_refuses_what_is_no_message_and_what_is_too_large() {
+    let world = World::start().await;
+    for (caller, method, path, good) in routes(&world) {
+        if method == "GET" {
+            continue;
+        }
+        let refunds = path.ends_with("/refunds");
+        let (malformed, large) = if refunds { (500, 500) } else { (400, 413) };
+        let bodies: [&[u8]; 7] = [
+            b"",
+            b"{",
+            b"[]",
+            b"null",
+            b"\"x\"",
+            b"{\"a\":1}}",
+            b"\xff\xfe",
+        ];
+        for body in bodies {
+            let answer = caller.post_bytes(path, body.to_vec()).await.unwrap();
+            assert_eq!(
+                (answer.status, answer.code()),
+                (malformed, Some(1)),
+                "{path}: {}",
+                answer.text
+            );
+        }
+        let mut filled = good.clone();
+        filled.resize(65_536, b' ');
+        let answer = caller.post_bytes(path, filled.clone()).await.unwrap();
+        assert_ne!(answer.status, 413, "{path}: 64 KiB are read");
+        filled.push(b' ');
+        let answer = caller.post_bytes(path, filled).await.unwrap();
+        assert_eq!(
+            (answer.status, answer.code()),
+            (large, Some(1)),
+            "{path}: {}",
+            answer.text
+        );
     }
 }

@@ -119,11 +119,11 @@ async fn tikis_no_is_handed_on_and_its_silence_is_a_system_error() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_phone_goes_to_tiki_by_the_setting() {
-    // Tiki as played here takes a number; a string is its invalid request, handed on.
-    for (setting, code) in [
-        ("national_number", 0),
-        ("international_number", 0),
-        ("string", 1),
+    for (setting, phone) in [
+        ("national_number", json!(912_345_678)),
+        ("international_number", json!(84_912_345_678_u64)),
+        // Tiki as played here takes no text; its no is handed on.
+        ("string", json!("0912345678")),
     ] {
         let world = World::with(|options| {
             options
@@ -131,8 +131,19 @@ async fn a_phone_goes_to_tiki_by_the_setting() {
                 .push(("TikiPhoneFormat".to_owned(), setting.to_owned()));
         });
         let world = world.await;
-        let customer = json!({ "identify_code": "KH-1", "identify_phone": "0912345678" });
+        let customer = json!({
+            "identify_code": "KH-1", "identify_phone": "0912345678", "identify_fullname": "Nguyễn Văn An",
+        });
         let answer = world.core.open_webview(&customer).await.unwrap();
-        assert_eq!(answer.code(), Some(code), "{setting}: {}", answer.text);
+        assert_eq!(
+            answer.code(),
+            Some(i64::from(phone.is_string())),
+            "{setting}: {}",
+            answer.text
+        );
+        let sent = json!({
+            "identify_code": "KH-1", "identify_phone": phone, "identify_fullname": "Nguyễn Văn An",
+        });
+        assert_eq!(world.tiki.webviews(), [sent]);
     }
 }

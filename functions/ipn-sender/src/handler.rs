@@ -25,9 +25,9 @@ impl Worker for IpnSender {
         DueIndex::Ipn
     }
 
-    /// An IPN and a look-up of 15 s each, both sent twice at worst.
+    /// An IPN and a look-up of 15 s each, and the writes around them.
     fn longest(&self) -> Duration {
-        Duration::from_secs(65)
+        Duration::from_secs(40)
     }
 
     /// Takes the IPN up, sends it, and records what came of it: two writes, whatever happens between them.

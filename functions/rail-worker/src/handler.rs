@@ -30,9 +30,9 @@ impl Worker for RailWorker {
     }
 
     /// As long as new obligations of one transaction are begun, and then the longest of one: a question and
-    /// a posting of 10 s each, both sent twice at worst.
+    /// a posting of 10 s each, and the writes around them.
     fn longest(&self) -> Duration {
-        BEGUN_WITHIN + Duration::from_secs(45)
+        BEGUN_WITHIN + Duration::from_secs(30)
     }
 
     async fn meet(&self, found: Transaction) -> anyhow::Result<()> {

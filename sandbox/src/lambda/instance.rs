@@ -41,6 +41,8 @@ struct RuntimeApi {
     events: tokio::sync::Mutex<mpsc::Receiver<Event>>,
     pending: Mutex<Option<Pending>>,
     alive: AtomicBool,
+    /// Whether the process has taken the event that it was given last.
+    taken: AtomicBool,
     /// Why it died, once it has.
     ended: Mutex<String>,
     gone: Notify,
@@ -66,6 +68,7 @@ impl Instance {
             events: tokio::sync::Mutex::new(received),
             pending: Mutex::default(),
             alive: AtomicBool::new(true),
+            taken: AtomicBool::new(false),
             ended: Mutex::default(),
             gone: Notify::new(),
             arn: format!(
@@ -127,6 +130,7 @@ impl Instance {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()
             + timeout;
+        self.api.taken.store(false, Ordering::Release);
         *lock(&self.api.pending) = Some(Pending {
             id: id.clone(),
             result,
@@ -169,7 +173,12 @@ impl Drop for Instance {
 
 impl RuntimeApi {
     fn death(&self) -> InvokeError {
-        InvokeError::Died(lock(&self.ended).clone())
+        let why = lock(&self.ended).clone();
+        if self.taken.load(Ordering::Acquire) {
+            InvokeError::Died(why)
+        } else {
+            InvokeError::NotTaken(why)
+        }
     }
 
     /// The result of the event that is being worked on, if it is this one.
@@ -226,6 +235,7 @@ async fn next(State(api): State<Arc<RuntimeApi>>) -> Response {
     let Some(event) = api.events.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };
+    api.taken.store(true, Ordering::Release);
     let mut headers = HeaderMap::new();
     let values = [
         ("lambda-runtime-aws-request-id", event.id),

@@ -30,7 +30,8 @@ const KEPT: usize = 100_000;
 
 impl Logs {
     pub(crate) fn new(file: Option<&Path>) -> anyhow::Result<Self> {
-        let file = file.map(|path| File::create(path).with_context(|| path.display().to_string()));
+        let open = |path: &Path| File::options().create(true).append(true).open(path);
+        let file = file.map(|path| open(path).with_context(|| path.display().to_string()));
         Ok(Self {
             file: file.transpose()?.map(|file| Arc::new(Mutex::new(file))),
             kept: Arc::default(),
@@ -69,8 +70,8 @@ impl Logs {
             let mut json = line.event.clone();
             json["function"] = json!(function);
             let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-            // A full disk must not stop the functions.
-            let _ = writeln!(file, "{json}");
+            // In one piece: whoever follows the file finds whole lines. A full disk must not stop the functions.
+            let _ = file.write_all(format!("{json}\n").as_bytes());
         }
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() < KEPT {

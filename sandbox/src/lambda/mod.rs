@@ -41,8 +41,10 @@ pub(crate) struct Function {
 /// Why an invocation has no result.
 #[derive(Debug)]
 pub(crate) enum InvokeError {
-    /// The process died, or could not be started.
+    /// The process died in the middle, or could not be started.
     Died(String),
+    /// The process died before it took the event.
+    NotTaken(String),
     /// It took longer than the template allows, and was killed.
     TimedOut,
     /// The function reported an error.
@@ -52,7 +54,7 @@ pub(crate) enum InvokeError {
 impl std::fmt::Display for InvokeError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Died(why) => write!(f, "died: {why}"),
+            Self::Died(why) | Self::NotTaken(why) => write!(f, "died: {why}"),
             Self::TimedOut => f.write_str("timed out"),
             Self::Function(error) => write!(f, "failed: {error}"),
         }
@@ -79,16 +81,26 @@ impl Function {
     pub(crate) async fn invoke(&self, event: Bytes) -> Result<Bytes, InvokeError> {
         let place = self.places.acquire().await;
         let _place = place.map_err(|_| InvokeError::Died("the sandbox stops".to_owned()))?;
-        let instance = match self.take_idle() {
-            Some(instance) => instance,
-            None => Arc::new(Instance::start(&self.plan, &self.launch, &self.logs).await?),
-        };
+        // An idle instance may have died without our knowing yet; an event that it never took goes to another.
+        while let Some(instance) = self.take_idle() {
+            match self.give(instance, event.clone()).await {
+                Err(InvokeError::NotTaken(_)) => {}
+                result => return result,
+            }
+        }
+        let fresh = Instance::start(&self.plan, &self.launch, &self.logs).await?;
+        self.give(Arc::new(fresh), event).await
+    }
+
+    async fn give(&self, instance: Arc<Instance>, event: Bytes) -> Result<Bytes, InvokeError> {
         let busy = Busy::new(self, Arc::clone(&instance));
         let result = instance.invoke(event, self.timeout()).await;
         drop(busy);
         match &result {
             Ok(_) | Err(InvokeError::Function(_)) => lock(&self.idle).push(instance),
-            Err(InvokeError::Died(_) | InvokeError::TimedOut) => instance.kill().await,
+            Err(InvokeError::Died(_) | InvokeError::NotTaken(_) | InvokeError::TimedOut) => {
+                instance.kill().await;
+            }
         }
         result
     }

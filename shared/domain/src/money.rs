@@ -60,7 +60,7 @@ impl Vnd {
         Self::new(sum).ok()
     }
 
-    /// As a Vietnamese customer reads it: `100.000 ₫`, with a space that does not break.
+    /// As a Vietnamese customer reads it: `100.000 ₫`.
     #[must_use]
     pub fn grouped(self) -> String {
         let digits = self.0.to_string();
@@ -71,7 +71,7 @@ impl Vnd {
             }
             text.push(digit);
         }
-        text + "\u{a0}₫"
+        text + " ₫"
     }
 }
 
@@ -232,7 +232,7 @@ mod tests {
             (100_000, "100.000"),
             (1_234_567, "1.234.567"),
         ] {
-            assert_eq!(Vnd(vnd).grouped(), format!("{text}\u{a0}₫"));
+            assert_eq!(Vnd(vnd).grouped(), format!("{text} ₫"));
         }
     }
 

@@ -49,13 +49,13 @@ const REFUND: [Duration; 6] = [
 /// Questions to the core about an expired payment; the last one repeats.
 const EXPIRY: [Duration; 4] = [seconds(30), minutes(1), minutes(5), minutes(15)];
 
-/// How long an IPN that was taken up is left alone: an IPN and a look-up of 15 s each, twice if a
-/// signature is refused, and the writes around them.
-pub const IPN_LEASE: Duration = seconds(90);
+/// How long an IPN that was taken up is left alone: an IPN and a look-up of 15 s each, and the writes around
+/// them. So long, too, waits what a sender that died has left.
+pub const IPN_LEASE: Duration = seconds(40);
 
 /// How long an obligation to the core that was taken up is left alone: a question and a posting of 10 s
 /// each, and the writes around them. Also how long a request may take to ask the core itself.
-pub const RAIL_LEASE: Duration = seconds(45);
+pub const RAIL_LEASE: Duration = seconds(30);
 
 /// When the next try of an IPN is due, or `None` if the budget is used up.
 pub(crate) fn next_ipn(id: TransactionId, failures: u32, now: Timestamp) -> Option<Timestamp> {

@@ -146,20 +146,23 @@ impl SignedClient {
         self.call(outgoing, signed.as_bytes(), timeout).await
     }
 
-    /// Sends; when the signature is refused, loads the secret once and sends once more (protocol §3).
+    /// Sends; when the signature is refused, loads the secret once and sends once more (protocol §3), within
+    /// the same time.
     async fn call(
         &self,
         outgoing: Outgoing,
         signed: &[u8],
         timeout: Duration,
     ) -> Result<Answer, CallError> {
+        let began = self.clock.now();
         let keys = self.keys.keys().await?;
         let answer = self.send(&keys, outgoing.clone(), signed, timeout).await?;
         if !matches!(answer.status, 401 | 403) {
             return Ok(answer);
         }
         let keys = self.keys.reload().await?;
-        Ok(self.send(&keys, outgoing, signed, timeout).await?)
+        let left = timeout.saturating_sub(self.clock.now().since(began));
+        Ok(self.send(&keys, outgoing, signed, left).await?)
     }
 
     async fn send(
