@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Bytes;
 use axum::extract::{OriginalUri, Query, State};
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Response as AxumResponse};
 use axum::routing::{get, post};
@@ -329,10 +330,12 @@ async fn look_up(
     let open = tiki.journal.open("ipn-sender", "Tiki", "GET transaction");
     let mut said = Value::Null;
     let response = tiki.faults.around("look_up", async || {
-        let signed = uri
-            .path_and_query()
-            .map(axum::http::uri::PathAndQuery::as_str)
-            .unwrap_or_default();
+        let path = uri.path_and_query().map(PathAndQuery::as_str);
+        let signing = *tiki
+            .get_signing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let signed = signing.message("", path.unwrap_or_default());
         let (status, body) = if tiki.verified(&headers, signed.as_bytes()) {
             (StatusCode::OK, found(&tiki, &query))
         } else {

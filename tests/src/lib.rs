@@ -1,8 +1,8 @@
 //! What the stories stand on: a sandbox of their own each, and the hands to act in it.
 //!
 //! Everything here is real but the other two sides: the function binaries that would be deployed, HTTP, and
-//! a DynamoDB that speaks the wire protocol. Nothing is shared between tests, and no test waits for time:
-//! [`World::time_passes`] makes what is due later due now, in the table.
+//! a DynamoDB that speaks the wire protocol. Nothing is shared between tests, and no test waits for a
+//! schedule: [`World::time_passes`] makes what is due later due now, in the table.
 
 #![expect(
     clippy::unwrap_used,

@@ -114,6 +114,11 @@ impl Instance {
         self.api.alive.load(Ordering::Acquire)
     }
 
+    /// Whether it may be given an event: it lives, and no signal that is on its way will end it at once.
+    pub(super) fn is_fit(&self) -> bool {
+        self.is_alive() && !self.pid.is_some_and(is_doomed)
+    }
+
     pub(super) fn pid(&self) -> Option<u32> {
         self.pid
     }
@@ -270,6 +275,22 @@ async fn error(
 async fn init_error(State(api): State<Arc<RuntimeApi>>, body: Bytes) -> StatusCode {
     *lock(&api.ended) = String::from_utf8_lossy(&body).into_owned();
     StatusCode::ACCEPTED
+}
+
+/// Whether a process is dead, or about to be, though its parent has not been told yet.
+fn is_doomed(pid: u32) -> bool {
+    const SIGKILL: u64 = 1 << 8;
+    let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else {
+        // Reaped already; or a system without such files, which tells nothing.
+        return std::path::Path::new("/proc/self/status").exists();
+    };
+    let pending = |name: &str| {
+        let mask = status.lines().find_map(|line| line.strip_prefix(name));
+        let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        mask.is_some_and(|mask| mask & SIGKILL != 0)
+    };
+    // A process that ends gives its memory back first.
+    pending("SigPnd:") || pending("ShdPnd:") || !status.contains("VmRSS:")
 }
 
 /// What Lambda itself tells every function.

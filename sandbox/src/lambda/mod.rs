@@ -128,7 +128,7 @@ impl Function {
     fn take_idle(&self) -> Option<Arc<Instance>> {
         let mut idle = lock(&self.idle);
         while let Some(instance) = idle.pop() {
-            if instance.is_alive() {
+            if instance.is_fit() {
                 return Some(instance);
             }
         }
