@@ -7,8 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_dynamodb::config::{Credentials as AwsCredentials, SharedCredentialsProvider};
 use axum::Router;
 use outbound::HeaderNames;
 use serde_json::json;
@@ -27,6 +25,7 @@ use crate::journal::Journal;
 use crate::lambda::{Function, Launch, LogLine, Logs};
 use crate::options::Options;
 use crate::secrets::SecretsManager;
+use crate::settings::{aws_environment, parameters, sdk, secrets};
 use crate::stream::{Positions, Pump};
 use crate::template::Plan;
 use crate::tiki::Tiki;
@@ -200,10 +199,8 @@ impl Sandbox {
     /// Peak memory of each function's largest process, in KiB, where the operating system tells.
     #[must_use]
     pub fn peak_memory_kib(&self) -> BTreeMap<String, u64> {
-        let peaks = self.functions.values().filter_map(|function| {
-            let peaks = function.pids().into_iter().filter_map(peak_kib);
-            Some((function.name().to_owned(), peaks.max()?))
-        });
+        let peaks = self.functions.values();
+        let peaks = peaks.filter_map(|f| Some((f.name().to_owned(), f.peak_memory_kib()?)));
         peaks.collect()
     }
 
@@ -345,60 +342,6 @@ fn caller(url: &str, headers: HeaderNames, id: &str, secret: &str) -> anyhow::Re
     })
 }
 
-/// The template's parameters, as an operator would give them at deployment.
-fn parameters(
-    options: &Options,
-    url: &str,
-    tiki: &str,
-    core: &str,
-) -> anyhow::Result<BTreeMap<String, String>> {
-    let origin = url::Url::parse(tiki)
-        .context("--tiki-url")?
-        .origin()
-        .ascii_serialization();
-    let apps = if options.tiki_url.is_some() {
-        // Somebody else's Tiki has an API; its shop is the environment's.
-        String::new()
-    } else {
-        format!("{tiki}/apps")
-    };
-    let given = [
-        ("TikiEnvironment", "sandbox".to_owned()),
-        ("TikiClientId", options.credentials.client_id.clone()),
-        ("TikiApiUrl", tiki.to_owned()),
-        ("TikiAppsUrl", apps),
-        ("CoreClientId", options.credentials.core_client_id.clone()),
-        ("RailUrl", core.to_owned()),
-        (
-            "PaymentScreenUrl",
-            format!("{}/pay", core.trim_end_matches('/')),
-        ),
-        ("PublicBaseUrl", url.to_owned()),
-        ("RedirectHosts", origin),
-        (
-            "ExpiryGraceSeconds",
-            options.expiry_grace.as_secs_f64().to_string(),
-        ),
-    ];
-    let given = given
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value));
-    Ok(given.chain(options.parameters.iter().cloned()).collect())
-}
-
-fn secrets(plan: &Plan, options: &Options) -> SecretsManager {
-    let secrets = SecretsManager::default();
-    for (name, arn) in &plan.secrets {
-        match name.as_str() {
-            "TikiSecret" => secrets.put(arn, &options.credentials.client_secret),
-            "CoreSecret" => secrets.put(arn, &options.credentials.core_secret),
-            // Links outlive a restart with --data-dir, so their key does too.
-            _ => secrets.put(arn, "sandbox-link-key"),
-        }
-    }
-    secrets
-}
-
 /// A folder that is gone with the sandbox; in memory where the machine has such a place.
 fn scratch() -> anyhow::Result<TempDir> {
     let memory = Path::new("/dev/shm");
@@ -454,41 +397,4 @@ fn functions(
         functions.insert(name.clone(), Arc::new(function));
     }
     Ok(functions)
-}
-
-/// What a function finds on AWS by itself: where the services are, and credentials.
-fn aws_environment(dynamodb: &str, secrets: &str) -> Vec<(String, String)> {
-    let environment = [
-        ("AWS_REGION", "ap-southeast-1"),
-        ("AWS_ACCESS_KEY_ID", "sandbox"),
-        ("AWS_SECRET_ACCESS_KEY", "sandbox"),
-        ("AWS_EC2_METADATA_DISABLED", "true"),
-        ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb),
-        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", secrets),
-    ];
-    environment
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .to_vec()
-}
-
-/// How a DynamoDB on this machine is called.
-#[must_use]
-pub fn sdk(dynamodb: &str) -> SdkConfig {
-    let credentials = AwsCredentials::new("sandbox", "sandbox", None, None, "sandbox");
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("ap-southeast-1"))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        // On this machine, without a proxy.
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .endpoint_url(dynamodb)
-        .build()
-}
-
-fn peak_kib(pid: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().trim_end_matches("kB").trim().parse().ok()
 }

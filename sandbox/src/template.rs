@@ -1,11 +1,15 @@
 //! CloudFormation, as far as our template goes: parameters, conditions and references are resolved, and
 //! what the functions serve is read from the result. So the sandbox cannot drift from what is deployed.
 
+mod stack;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
+
+use self::stack::{Stack, number, secret_arn, text};
 
 /// What the template declares.
 #[derive(Clone, Debug)]
@@ -80,15 +84,11 @@ pub struct SchedulePlan {
     pub retries: u64,
 }
 
-const REGION: &str = "ap-southeast-1";
-const ACCOUNT: &str = "000000000000";
-
 impl Plan {
     /// Reads a template with these parameters.
     pub fn read(yaml: &str, parameters: &BTreeMap<String, String>) -> anyhow::Result<Self> {
         let template: yaml_serde::Value = yaml_serde::from_str(yaml).context("not YAML")?;
-        let stack = Stack::new(untagged(template)?, parameters)?;
-        stack.plan()
+        Stack::new(template, parameters)?.plan()
     }
 
     /// The stream filter's patterns are met by a record.
@@ -107,72 +107,7 @@ impl Plan {
     }
 }
 
-/// YAML's short forms (`!Ref x`) become the long ones (`{"Ref": "x"}`).
-fn untagged(value: yaml_serde::Value) -> anyhow::Result<Value> {
-    use yaml_serde::Value as Yaml;
-    Ok(match value {
-        Yaml::Tagged(tagged) => {
-            let tag = tagged.tag.to_string();
-            let name = match tag.trim_start_matches('!') {
-                "Ref" => "Ref".to_owned(),
-                "Condition" => "Condition".to_owned(),
-                name => format!("Fn::{name}"),
-            };
-            let mut value = untagged(tagged.value)?;
-            if name == "Fn::GetAtt"
-                && let Some((resource, attribute)) = value.as_str().and_then(|s| s.split_once('.'))
-            {
-                value = json!([resource, attribute]);
-            }
-            Value::Object(Map::from_iter([(name, value)]))
-        }
-        Yaml::Sequence(items) => {
-            Value::Array(items.into_iter().map(untagged).collect::<Result<_, _>>()?)
-        }
-        Yaml::Mapping(entries) => {
-            let entries = entries.into_iter().map(|(name, value)| {
-                let name = name.as_str().context("a name that is no text")?.to_owned();
-                Ok((name, untagged(value)?))
-            });
-            Value::Object(entries.collect::<anyhow::Result<_>>()?)
-        }
-        plain => serde_json::to_value(plain)?,
-    })
-}
-
-struct Stack {
-    template: Value,
-    parameters: BTreeMap<String, Value>,
-}
-
 impl Stack {
-    fn new(template: Value, given: &BTreeMap<String, String>) -> anyhow::Result<Self> {
-        let mut parameters = BTreeMap::new();
-        let declared = template["Parameters"]
-            .as_object()
-            .cloned()
-            .unwrap_or_default();
-        for name in given.keys() {
-            if !declared.contains_key(name) {
-                bail!("the template has no parameter {name}");
-            }
-        }
-        for (name, declaration) in declared {
-            let value = match given.get(&name) {
-                Some(value) => json!(value),
-                None => declaration
-                    .get("Default")
-                    .cloned()
-                    .with_context(|| format!("parameter {name} of the template has no value"))?,
-            };
-            parameters.insert(name, value);
-        }
-        Ok(Self {
-            template,
-            parameters,
-        })
-    }
-
     fn plan(&self) -> anyhow::Result<Plan> {
         let mut plan = Plan {
             functions: BTreeMap::new(),
@@ -245,111 +180,6 @@ impl Stack {
         plan.functions.insert(binary, function);
         Ok(())
     }
-
-    /// The value with every intrinsic function carried out.
-    fn resolve(&self, value: &Value) -> anyhow::Result<Value> {
-        match value {
-            Value::Object(object) => {
-                if let (1, Some((name, argument))) = (object.len(), object.iter().next())
-                    && (name == "Ref" || name.starts_with("Fn::"))
-                {
-                    return self.intrinsic(name, argument);
-                }
-                let entries = object
-                    .iter()
-                    .map(|(k, v)| Ok((k.clone(), self.resolve(v)?)));
-                Ok(Value::Object(entries.collect::<anyhow::Result<_>>()?))
-            }
-            Value::Array(items) => {
-                let items = items.iter().map(|item| self.resolve(item));
-                Ok(Value::Array(items.collect::<anyhow::Result<_>>()?))
-            }
-            plain => Ok(plain.clone()),
-        }
-    }
-
-    fn intrinsic(&self, name: &str, argument: &Value) -> anyhow::Result<Value> {
-        if name == "Fn::If" {
-            let condition = argument[0].as_str().context("Fn::If without a condition")?;
-            let chosen = if self.condition(condition)? {
-                &argument[1]
-            } else {
-                &argument[2]
-            };
-            return self.resolve(chosen);
-        }
-        let argument = self.resolve(argument)?;
-        let part = |i: usize| {
-            argument[i]
-                .as_str()
-                .with_context(|| format!("{name} {argument}"))
-        };
-        match name {
-            "Ref" => self.reference(argument.as_str().context("Ref of no name")?),
-            "Fn::GetAtt" => Ok(json!(format!("arn:aws:sandbox:{}:{}", part(0)?, part(1)?))),
-            "Fn::FindInMap" => {
-                let found = &self.template["Mappings"][part(0)?][part(1)?][part(2)?];
-                Ok(found.clone())
-            }
-            "Fn::Sub" => self.substitute(argument.as_str().context("Fn::Sub of no text")?),
-            _ => bail!("the sandbox does not know {name}"),
-        }
-    }
-
-    fn reference(&self, name: &str) -> anyhow::Result<Value> {
-        if let Some(value) = self.parameters.get(name) {
-            return Ok(value.clone());
-        }
-        Ok(match name {
-            "AWS::Region" => json!(REGION),
-            "AWS::AccountId" => json!(ACCOUNT),
-            "AWS::Partition" => json!("aws"),
-            "AWS::URLSuffix" => json!("amazonaws.com"),
-            "AWS::NoValue" => Value::Null,
-            _ => match self.template["Resources"][name]["Type"].as_str() {
-                Some("AWS::SecretsManager::Secret") => json!(secret_arn(name)),
-                Some(_) => json!(name),
-                None => bail!("the template has no {name}"),
-            },
-        })
-    }
-
-    fn substitute(&self, text: &str) -> anyhow::Result<Value> {
-        let mut out = String::new();
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once("${") {
-            let (name, tail) = after.split_once('}').context("Fn::Sub without an end")?;
-            out.push_str(before);
-            let value = match name.split_once('.') {
-                Some((resource, attribute)) => {
-                    json!(format!("arn:aws:sandbox:{resource}:{attribute}"))
-                }
-                None => self.reference(name)?,
-            };
-            out.push_str(&self::text(&value));
-            rest = tail;
-        }
-        out.push_str(rest);
-        Ok(json!(out))
-    }
-
-    fn condition(&self, name: &str) -> anyhow::Result<bool> {
-        self.holds(&self.template["Conditions"][name])
-            .with_context(|| format!("condition {name}"))
-    }
-
-    fn holds(&self, condition: &Value) -> anyhow::Result<bool> {
-        if let Some(equal) = condition["Fn::Equals"].as_array() {
-            let [left, right] = equal.as_slice() else {
-                bail!("Fn::Equals of other than two");
-            };
-            return Ok(text(&self.resolve(left)?) == text(&self.resolve(right)?));
-        }
-        if let Some(inner) = condition["Fn::Not"].as_array() {
-            return Ok(!self.holds(inner.first().context("Fn::Not of nothing")?)?);
-        }
-        bail!("the sandbox does not know {condition}")
-    }
 }
 
 fn api(plan: &mut Plan, properties: &Value) -> anyhow::Result<()> {
@@ -415,25 +245,10 @@ fn event_source(plan: &mut Plan, binary: &str, event: &Value) -> anyhow::Result<
     Ok(())
 }
 
-fn secret_arn(name: &str) -> String {
-    format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}")
-}
-
-fn text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Null => String::new(),
-        other => other.to_string(),
-    }
-}
-
-fn number(value: &Value) -> Option<u64> {
-    value.as_u64().or_else(|| value.as_str()?.parse().ok())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn a_filter_is_met_only_by_its_mark() {

@@ -55,6 +55,26 @@ pub struct Payment {
     pub amount: u64,
 }
 
+impl Payment {
+    /// The payment that a create request was answered with.
+    #[must_use]
+    pub fn created(tiki_id: &str, amount: u64, answer: &Response) -> Self {
+        assert_eq!(
+            (answer.status, answer.code()),
+            (200, Some(0)),
+            "{}",
+            answer.text
+        );
+        let data = &answer.json["data"];
+        Self {
+            tiki_id: tiki_id.to_owned(),
+            id: data["transaction_id"].as_str().unwrap().to_owned(),
+            url: data["payment_url"].as_str().unwrap().to_owned(),
+            amount,
+        }
+    }
+}
+
 impl World {
     /// A sandbox whose schedule does not fire by itself.
     pub async fn start() -> Self {
@@ -84,19 +104,7 @@ impl World {
     pub async fn create(&self, amount: u64) -> Payment {
         let tiki_id = self.tiki.order(amount);
         let created = self.tiki.create(&tiki_id, None).await.unwrap();
-        assert_eq!(
-            (created.status, created.code()),
-            (200, Some(0)),
-            "{}",
-            created.text
-        );
-        let data = &created.json["data"];
-        Payment {
-            tiki_id,
-            id: data["transaction_id"].as_str().unwrap().to_owned(),
-            url: data["payment_url"].as_str().unwrap().to_owned(),
-            amount,
-        }
+        Payment::created(&tiki_id, amount, &created)
     }
 
     /// A payment that the core has reported as paid.

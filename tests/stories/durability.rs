@@ -32,13 +32,7 @@ async fn an_operation_makes_as_few_round_trips_as_it_can() {
         .create(&tiki_id, opened.json["data"]["request_id"].as_str())
         .await
         .unwrap();
-    let data = &created.json["data"];
-    let payment = Payment {
-        tiki_id,
-        id: data["transaction_id"].as_str().unwrap().to_owned(),
-        url: data["payment_url"].as_str().unwrap().to_owned(),
-        amount: 100_000,
-    };
+    let payment = Payment::created(&tiki_id, 100_000, &created);
     assert_eq!(trips(&proxy), (0, 1), "create");
     world
         .tiki
@@ -135,15 +129,7 @@ async fn a_write_that_committed_though_its_answer_was_lost_is_recognised_as_ours
         "{}",
         created.text
     );
-    let payment = Payment {
-        tiki_id,
-        id: created.json["data"]["transaction_id"]
-            .as_str()
-            .unwrap()
-            .to_owned(),
-        url: String::new(),
-        amount: 100_000,
-    };
+    let payment = Payment::created(&tiki_id, 100_000, &created);
 
     proxy.lose_next("PutItem");
     let reported = world.report_paid(&payment).await;
@@ -231,7 +217,7 @@ async fn an_ipn_sender_killed_while_it_sends_forgets_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refund_killed_while_the_core_is_asked_is_made_once() {
+async fn a_function_that_dies_in_the_middle_is_a_502_and_its_refund_is_made_once() {
     let world = World::start().await;
     let payment = world.confirmed(100_000).await;
     world

@@ -1,6 +1,6 @@
 //! What API Gateway and Lambda do around the functions.
 
-use e2e::{World, kill};
+use e2e::World;
 use futures::future::join_all;
 use sandbox::{Fault, Response};
 use serde_json::json;
@@ -65,32 +65,6 @@ async fn requests_at_once_get_instances_of_their_own_up_to_the_bound() {
     let (answers, ()) = tokio::join!(refunds, watch);
     assert!(answers.iter().all(|answer| answer.code() == Some(0)));
     assert_eq!(world.sandbox.pids("refund-transaction").len(), 3);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_function_that_dies_is_a_502_and_is_started_anew() {
-    let world = World::start().await;
-    let payment = world.confirmed(100_000).await;
-    world
-        .core
-        .faults
-        .next("refund", [Fault::Late { ms: 60_000 }]);
-    let (tiki, p) = (world.tiki.clone(), payment.clone());
-    let asked = tokio::spawn(async move { tiki.refund(&p.tiki_id, &p.id, "R1", 1).await.unwrap() });
-    world
-        .until("it is at work", async || {
-            !world.core.refunds(&payment.id).is_empty()
-        })
-        .await;
-    kill(&world.sandbox.pids("refund-transaction"));
-    let answer = asked.await.unwrap();
-    assert_eq!(
-        (answer.status, answer.code()),
-        (502, Some(2)),
-        "{}",
-        answer.text
-    );
-    assert_eq!(world.refund(&payment, "R2", 1).await.code(), Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -37,18 +37,7 @@ async fn in_a_webview(world: &World) -> (Payment, String) {
         .create(&tiki_id, data["request_id"].as_str())
         .await
         .unwrap();
-    let payment = Payment {
-        tiki_id,
-        id: created.json["data"]["transaction_id"]
-            .as_str()
-            .unwrap()
-            .to_owned(),
-        url: created.json["data"]["payment_url"]
-            .as_str()
-            .unwrap()
-            .to_owned(),
-        amount: 100_000,
-    };
+    let payment = Payment::created(&tiki_id, 100_000, &created);
     (
         payment,
         data["url_checkout_result"].as_str().unwrap().to_owned(),

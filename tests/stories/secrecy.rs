@@ -34,18 +34,7 @@ async fn no_log_holds_a_secret_a_name_a_phone_or_a_query() {
         .post("/tikivip/v1/transactions", &order)
         .await
         .unwrap();
-    let payment = e2e::Payment {
-        tiki_id,
-        id: created.json["data"]["transaction_id"]
-            .as_str()
-            .unwrap()
-            .to_owned(),
-        url: created.json["data"]["payment_url"]
-            .as_str()
-            .unwrap()
-            .to_owned(),
-        amount: 100_000,
-    };
+    let payment = e2e::Payment::created(&tiki_id, 100_000, &created);
     let browser = sandbox::http().unwrap();
     let to_screen = browser.get(&payment.url).send().await.unwrap();
     let screen = to_screen.headers()["location"].to_str().unwrap().to_owned();

@@ -114,6 +114,11 @@ impl Function {
             .collect()
     }
 
+    /// Peak memory of the largest process, in KiB, where the operating system tells.
+    pub(crate) fn peak_memory_kib(&self) -> Option<u64> {
+        self.pids().into_iter().filter_map(peak_kib).max()
+    }
+
     /// Ends every instance, so that the next event meets a cold start.
     pub(crate) async fn stop(&self) {
         let all: Vec<_> = lock(&self.idle)
@@ -161,4 +166,12 @@ impl Drop for Busy<'_> {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn peak_kib(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches("kB").trim().parse().ok()
 }

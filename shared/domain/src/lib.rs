@@ -24,6 +24,7 @@ mod payment;
 mod refund;
 mod refusal;
 mod schedule;
+mod snapshot;
 mod time;
 mod transaction;
 

@@ -1,0 +1,201 @@
+//! A template with its parameters: what references, conditions and intrinsic functions come to.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, bail};
+use serde_json::{Map, Value, json};
+
+const REGION: &str = "ap-southeast-1";
+const ACCOUNT: &str = "000000000000";
+
+pub(super) struct Stack {
+    pub(super) template: Value,
+    parameters: BTreeMap<String, Value>,
+}
+
+impl Stack {
+    pub(super) fn new(
+        template: yaml_serde::Value,
+        given: &BTreeMap<String, String>,
+    ) -> anyhow::Result<Self> {
+        let template = untagged(template)?;
+        let mut parameters = BTreeMap::new();
+        let declared = template["Parameters"]
+            .as_object()
+            .cloned()
+            .unwrap_or_default();
+        for name in given.keys() {
+            if !declared.contains_key(name) {
+                bail!("the template has no parameter {name}");
+            }
+        }
+        for (name, declaration) in declared {
+            let value = match given.get(&name) {
+                Some(value) => json!(value),
+                None => declaration
+                    .get("Default")
+                    .cloned()
+                    .with_context(|| format!("parameter {name} of the template has no value"))?,
+            };
+            parameters.insert(name, value);
+        }
+        Ok(Self {
+            template,
+            parameters,
+        })
+    }
+
+    /// The value with every intrinsic function carried out.
+    pub(super) fn resolve(&self, value: &Value) -> anyhow::Result<Value> {
+        match value {
+            Value::Object(object) => {
+                if let (1, Some((name, argument))) = (object.len(), object.iter().next())
+                    && (name == "Ref" || name.starts_with("Fn::"))
+                {
+                    return self.intrinsic(name, argument);
+                }
+                let entries = object
+                    .iter()
+                    .map(|(k, v)| Ok((k.clone(), self.resolve(v)?)));
+                Ok(Value::Object(entries.collect::<anyhow::Result<_>>()?))
+            }
+            Value::Array(items) => {
+                let items = items.iter().map(|item| self.resolve(item));
+                Ok(Value::Array(items.collect::<anyhow::Result<_>>()?))
+            }
+            plain => Ok(plain.clone()),
+        }
+    }
+
+    fn intrinsic(&self, name: &str, argument: &Value) -> anyhow::Result<Value> {
+        if name == "Fn::If" {
+            let condition = argument[0].as_str().context("Fn::If without a condition")?;
+            let chosen = if self.condition(condition)? {
+                &argument[1]
+            } else {
+                &argument[2]
+            };
+            return self.resolve(chosen);
+        }
+        let argument = self.resolve(argument)?;
+        let part = |i: usize| {
+            argument[i]
+                .as_str()
+                .with_context(|| format!("{name} {argument}"))
+        };
+        match name {
+            "Ref" => self.reference(argument.as_str().context("Ref of no name")?),
+            "Fn::GetAtt" => Ok(json!(format!("arn:aws:sandbox:{}:{}", part(0)?, part(1)?))),
+            "Fn::FindInMap" => {
+                let found = &self.template["Mappings"][part(0)?][part(1)?][part(2)?];
+                Ok(found.clone())
+            }
+            "Fn::Sub" => self.substitute(argument.as_str().context("Fn::Sub of no text")?),
+            _ => bail!("the sandbox does not know {name}"),
+        }
+    }
+
+    fn reference(&self, name: &str) -> anyhow::Result<Value> {
+        if let Some(value) = self.parameters.get(name) {
+            return Ok(value.clone());
+        }
+        Ok(match name {
+            "AWS::Region" => json!(REGION),
+            "AWS::AccountId" => json!(ACCOUNT),
+            "AWS::Partition" => json!("aws"),
+            "AWS::URLSuffix" => json!("amazonaws.com"),
+            "AWS::NoValue" => Value::Null,
+            _ => match self.template["Resources"][name]["Type"].as_str() {
+                Some("AWS::SecretsManager::Secret") => json!(secret_arn(name)),
+                Some(_) => json!(name),
+                None => bail!("the template has no {name}"),
+            },
+        })
+    }
+
+    fn substitute(&self, template: &str) -> anyhow::Result<Value> {
+        let mut out = String::new();
+        let mut rest = template;
+        while let Some((before, after)) = rest.split_once("${") {
+            let (name, tail) = after.split_once('}').context("Fn::Sub without an end")?;
+            out.push_str(before);
+            let value = match name.split_once('.') {
+                Some((resource, attribute)) => {
+                    json!(format!("arn:aws:sandbox:{resource}:{attribute}"))
+                }
+                None => self.reference(name)?,
+            };
+            out.push_str(&text(&value));
+            rest = tail;
+        }
+        out.push_str(rest);
+        Ok(json!(out))
+    }
+
+    fn condition(&self, name: &str) -> anyhow::Result<bool> {
+        self.holds(&self.template["Conditions"][name])
+            .with_context(|| format!("condition {name}"))
+    }
+
+    fn holds(&self, condition: &Value) -> anyhow::Result<bool> {
+        if let Some(equal) = condition["Fn::Equals"].as_array() {
+            let [left, right] = equal.as_slice() else {
+                bail!("Fn::Equals of other than two");
+            };
+            return Ok(text(&self.resolve(left)?) == text(&self.resolve(right)?));
+        }
+        if let Some(inner) = condition["Fn::Not"].as_array() {
+            return Ok(!self.holds(inner.first().context("Fn::Not of nothing")?)?);
+        }
+        bail!("the sandbox does not know {condition}")
+    }
+}
+
+/// YAML's short forms (`!Ref x`) become the long ones (`{"Ref": "x"}`).
+fn untagged(value: yaml_serde::Value) -> anyhow::Result<Value> {
+    use yaml_serde::Value as Yaml;
+    Ok(match value {
+        Yaml::Tagged(tagged) => {
+            let tag = tagged.tag.to_string();
+            let name = match tag.trim_start_matches('!') {
+                "Ref" => "Ref".to_owned(),
+                "Condition" => "Condition".to_owned(),
+                name => format!("Fn::{name}"),
+            };
+            let mut value = untagged(tagged.value)?;
+            if name == "Fn::GetAtt"
+                && let Some((resource, attribute)) = value.as_str().and_then(|s| s.split_once('.'))
+            {
+                value = json!([resource, attribute]);
+            }
+            Value::Object(Map::from_iter([(name, value)]))
+        }
+        Yaml::Sequence(items) => {
+            Value::Array(items.into_iter().map(untagged).collect::<Result<_, _>>()?)
+        }
+        Yaml::Mapping(entries) => {
+            let entries = entries.into_iter().map(|(name, value)| {
+                let name = name.as_str().context("a name that is no text")?.to_owned();
+                Ok((name, untagged(value)?))
+            });
+            Value::Object(entries.collect::<anyhow::Result<_>>()?)
+        }
+        plain => serde_json::to_value(plain)?,
+    })
+}
+
+pub(super) fn secret_arn(name: &str) -> String {
+    format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}")
+}
+
+pub(super) fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
+pub(super) fn number(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
+}

@@ -1,0 +1,185 @@
+//! What follows from a transaction's data: its status and balance, what it owes, and the rules that hold of
+//! every one.
+
+use std::collections::BTreeSet;
+
+use crate::refund::{MAX_REFUNDS, MAX_TIKI_REFUNDS};
+use crate::{
+    Alarm, Balance, Inconsistent, Ipn, Origin, Payment, PaymentState, Refund, RefundId,
+    RefundState, RequestId, Snapshot, Status, Timestamp, Vnd,
+};
+
+impl Snapshot {
+    /// The status to Tiki.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match self.payment {
+            PaymentState::Pending { .. } => Status::Pending,
+            PaymentState::Paid(_) => Status::Success,
+            PaymentState::Failed(_) => Status::Failure,
+        }
+    }
+
+    /// When the status became final.
+    #[must_use]
+    pub fn final_at(&self) -> Option<Timestamp> {
+        match &self.payment {
+            PaymentState::Pending { .. } => None,
+            PaymentState::Paid(payment) => Some(payment.recorded_at),
+            PaymentState::Failed(failure) => Some(failure.recorded_at),
+        }
+    }
+
+    /// The payment, in time or late.
+    #[must_use]
+    pub fn money_taken(&self) -> Option<&Payment> {
+        match &self.payment {
+            PaymentState::Pending { .. } => None,
+            PaymentState::Paid(payment) => Some(payment),
+            PaymentState::Failed(failure) => failure.late_payment.as_ref(),
+        }
+    }
+
+    /// What the core holds of the customer's money, before refunds.
+    #[must_use]
+    pub fn paid_amount(&self) -> Vnd {
+        self.money_taken().map_or(Vnd::ZERO, |_| self.order.amount)
+    }
+
+    /// What has gone back for certain.
+    #[must_use]
+    pub fn refunded_amount(&self) -> Vnd {
+        let back = |refund: &&Refund| matches!(refund.state, RefundState::Succeeded { .. });
+        Vnd::checked_sum(self.refunds.iter().filter(back).map(|r| r.amount)).unwrap_or(Vnd::MAX)
+    }
+
+    /// What may still be given back: paid, less all that is back or on its way. One balance for Tiki's
+    /// refunds, reversals and late payments, so no interleaving returns more than was paid.
+    #[must_use]
+    pub fn remaining_amount(&self) -> Vnd {
+        self.held_amount()
+            .and_then(|held| self.paid_amount().checked_sub(held))
+            .unwrap_or(Vnd::ZERO)
+    }
+
+    fn held_amount(&self) -> Option<Vnd> {
+        let held = |refund: &&Refund| refund.holds();
+        Vnd::checked_sum(self.refunds.iter().filter(held).map(|r| r.amount))
+    }
+
+    /// The balance now.
+    #[must_use]
+    pub fn balance(&self) -> Balance {
+        Balance {
+            refunded: self.refunded_amount(),
+            remaining: self.remaining_amount(),
+        }
+    }
+
+    /// The refund of this id.
+    #[must_use]
+    pub fn refund_by_id(&self, id: RefundId) -> Option<&Refund> {
+        self.refunds.iter().find(|refund| refund.id == id)
+    }
+
+    /// The refund that Tiki asked for under this `request_id`.
+    #[must_use]
+    pub fn refund_by_request(&self, request_id: &RequestId) -> Option<&Refund> {
+        self.refunds
+            .iter()
+            .find(|refund| refund.origin.request_id() == Some(request_id))
+    }
+
+    /// When ipn-sender is next to look at it, if at all.
+    #[must_use]
+    pub fn ipn_due_at(&self) -> Option<Timestamp> {
+        match self.ipn {
+            Ipn::Queued { due_at } | Ipn::Retrying { due_at, .. } => Some(due_at),
+            Ipn::None
+            | Ipn::Confirmed { .. }
+            | Ipn::Closed { .. }
+            | Ipn::Reversing { .. }
+            | Ipn::Disputed { .. }
+            | Ipn::Exhausted { .. } => None,
+        }
+    }
+
+    /// When rail-worker is next to look at it, if at all.
+    #[must_use]
+    pub fn rail_due_at(&self) -> Option<Timestamp> {
+        let expiry = match &self.payment {
+            PaymentState::Pending { expiry_check } => Some(expiry_check.due_at),
+            PaymentState::Paid(_) | PaymentState::Failed(_) => None,
+        };
+        let refunds = self.refunds.iter().filter_map(Refund::due);
+        expiry
+            .into_iter()
+            .chain(refunds.map(|due| due.due_at))
+            .min()
+    }
+
+    /// What a person must act on, and since when: it stays so until somebody has.
+    #[must_use]
+    pub fn attention(&self) -> Option<(Alarm, Timestamp)> {
+        match self.ipn {
+            Ipn::Disputed { at, ground } => return Some((Alarm::Disputed(ground), at)),
+            Ipn::Exhausted { at } => return Some((Alarm::IpnExhausted, at)),
+            Ipn::None
+            | Ipn::Queued { .. }
+            | Ipn::Retrying { .. }
+            | Ipn::Confirmed { .. }
+            | Ipn::Closed { .. }
+            | Ipn::Reversing { .. } => {}
+        }
+        let kept = |refund: &Refund| match (&refund.origin, &refund.state) {
+            (Origin::LatePayment, RefundState::Rejected { at, .. }) => Some(*at),
+            _ => None,
+        };
+        let since = self.refunds.iter().find_map(kept)?;
+        Some((Alarm::SystemRefundRejected, since))
+    }
+
+    /// The rules that hold of every transaction, whatever happened to it.
+    pub(crate) fn check(&self) -> Result<(), Inconsistent> {
+        let rule = |holds: bool, text| {
+            if holds {
+                Ok(())
+            } else {
+                Err(Inconsistent(text))
+            }
+        };
+        let paid = matches!(self.payment, PaymentState::Paid(_));
+        let failed = matches!(self.payment, PaymentState::Failed(_));
+
+        rule(self.order.amount > Vnd::ZERO, "the amount is zero")?;
+        rule(
+            self.held_amount()
+                .is_some_and(|held| held <= self.paid_amount()),
+            "more is refunded than was paid",
+        )?;
+        rule(
+            self.refunds.iter().all(|refund| refund.amount > Vnd::ZERO),
+            "a refund of nothing",
+        )?;
+        let ids: BTreeSet<_> = self.refunds.iter().map(|refund| refund.id).collect();
+        rule(ids.len() == self.refunds.len(), "two refunds of one id")?;
+        let tiki = self.refunds.iter().filter_map(|r| r.origin.request_id());
+        let requests: BTreeSet<_> = tiki.clone().collect();
+        let tiki = tiki.count();
+        rule(requests.len() == tiki, "two refunds of one request id")?;
+        rule(
+            tiki <= MAX_TIKI_REFUNDS && self.refunds.len() <= MAX_REFUNDS,
+            "too many refunds",
+        )?;
+        match self.ipn {
+            Ipn::None => rule(!paid && !failed, "a result that nobody reports"),
+            Ipn::Queued { .. } | Ipn::Retrying { .. } | Ipn::Confirmed { .. } => {
+                rule(paid || failed, "a report without a result")
+            }
+            Ipn::Closed { .. } => rule(failed, "a payment whose report was dropped"),
+            Ipn::Reversing { .. } | Ipn::Disputed { .. } | Ipn::Exhausted { .. } => {
+                rule(paid, "a reversal or dispute without a payment")
+            }
+        }
+    }
+}
