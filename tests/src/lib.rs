@@ -177,6 +177,12 @@ impl World {
 
     /// Makes everything that a payment owes later due now: leases, tries, questions.
     pub async fn time_passes(&self, payment: &Payment) {
+        // Somebody else may write in between: then again, on what is there now.
+        while !self.make_due(payment).await {}
+    }
+
+    /// Whether it could be written.
+    async fn make_due(&self, payment: &Payment) -> bool {
         let item = self.item(payment).await;
         let mut sets = Vec::new();
         for index in ["ipn_due_at", "rail_due_at"] {
@@ -196,20 +202,32 @@ impl World {
             }
         }
         if sets.is_empty() {
-            return;
+            return true;
         }
         // A write like any other: a worker that is at it meets a conflict, and decides anew.
-        sets.push("version = version + :one".to_owned());
-        self.dynamodb
+        sets.push("version = :next".to_owned());
+        let version = item["version"].as_u64().unwrap();
+        let number = |n: u64| AttributeValue::N(n.to_string());
+        let written = self
+            .dynamodb
             .update_item()
             .table_name("TransactionsTable")
             .key("transaction_id", AttributeValue::S(payment.id.clone()))
             .update_expression(format!("SET {}", sets.join(", ")))
-            .expression_attribute_values(":long_ago", AttributeValue::N("1".to_owned()))
-            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+            .condition_expression("version = :version")
+            .expression_attribute_values(":long_ago", number(1))
+            .expression_attribute_values(":version", number(version))
+            .expression_attribute_values(":next", number(version + 1))
             .send()
-            .await
-            .unwrap();
+            .await;
+        match written {
+            Ok(_) => true,
+            Err(error) => {
+                let error = error.into_service_error();
+                assert!(error.is_conditional_check_failed_exception(), "{error:?}");
+                false
+            }
+        }
     }
 
     /// The schedule calls a worker.
