@@ -367,8 +367,11 @@ fn found(tiki: &Tiki, query: &HashMap<String, String>) -> Value {
 }
 
 /// The shop, its result screen included. Tiki's own URLs have a slash too many, which routes would not take.
-async fn shop(uri: Uri) -> AxumResponse {
+async fn shop(State(tiki): State<Tiki>, uri: Uri) -> AxumResponse {
     if uri.path().contains("/apps/") {
+        tiki.journal
+            .open("customer", "Tiki", "GET result screen")
+            .done("200, shown");
         Html(include_str!("pages/shop.html")).into_response()
     } else {
         StatusCode::NOT_FOUND.into_response()

@@ -190,7 +190,7 @@ impl Walk<'_> {
         ensure!(back == REFUND, "the core gave {back} back");
         let (paid, refunded) = (money(AMOUNT), money(REFUND));
         (self.say)(&format!(
-            "\n  ✔ {paid} paid and confirmed at Tiki, {refunded} of it refunded.  Transaction {transaction_id}"
+            "\n  ✔ {paid} paid and confirmed at Tiki, {refunded} of it refunded.\n    Transaction {transaction_id}"
         ));
         Ok(())
     }
@@ -219,9 +219,14 @@ impl Walk<'_> {
             let at = entry.began.as_millis();
             let took = entry.took.as_secs_f64() * 1000.0;
             let parties = format!("{} → {}", entry.from, entry.to);
+            let what = entry
+                .what
+                .replace("/tikivip/v1", "…")
+                .replace("/partner/v1", "…");
+            let what = short(&what.replace("{transaction_id}", "{id}"), 28);
+            let outcome = short(&entry.outcome, 26);
             (self.say)(&format!(
-                "  {at:>7} ms  {parties:<29}  {:<49}  {:<40} {took:>7.1} ms",
-                entry.what, entry.outcome
+                "  {at:>6} ms  {parties:<27}  {what:<28}  {outcome:<26} {took:>7.1} ms"
             ));
         }
     }
@@ -236,4 +241,13 @@ fn header(response: &reqwest::Response, name: &str) -> anyhow::Result<String> {
     let value = response.headers().get(name);
     let value = value.with_context(|| format!("{} without a {name}", response.status()))?;
     Ok(value.to_str()?.to_owned())
+}
+
+/// A text that fits its column.
+fn short(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(width.saturating_sub(1)).collect();
+    kept + "…"
 }
