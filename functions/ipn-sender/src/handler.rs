@@ -37,8 +37,8 @@ impl Worker for IpnSender {
         };
         let decision = self.tell(&transaction, lease).await;
         self.transactions
-            .update(transaction, |transaction| {
-                Ok::<_, StoreError>(transaction.record_ipn(lease, decision, self.clock.now()))
+            .apply(transaction, |transaction| {
+                transaction.record_ipn(lease, decision, self.clock.now())
             })
             .await?;
         Ok(())
@@ -54,11 +54,11 @@ impl IpnSender {
         let mut lease = None;
         let updated = self
             .transactions
-            .update(found, |transaction| {
+            .apply(found, |transaction| {
                 let taken = transaction.lease_ipn(self.clock.now());
                 let (taken, change) = taken.unzip();
                 lease = taken;
-                Ok::<_, StoreError>(change)
+                change
             })
             .await?;
         Ok(lease

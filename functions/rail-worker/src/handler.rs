@@ -52,38 +52,32 @@ impl Worker for RailWorker {
 impl RailWorker {
     /// Asks the core about a payment whose time is over, if it is due; only a clear "not paid" fails it.
     async fn conclude_expiry(&self, found: Transaction) -> Result<Transaction, StoreError> {
-        let lease = |transaction: &Transaction| {
-            Ok::<_, StoreError>(transaction.lease_expiry_check(self.clock.now()))
-        };
-        let leased = self.transactions.update(found, lease).await?;
+        let lease = |transaction: &Transaction| transaction.lease_expiry_check(self.clock.now());
+        let leased = self.transactions.apply(found, lease).await?;
         if !leased.written {
             return Ok(leased.transaction);
         }
         let answer = self.rail.payment(leased.transaction.id).await;
-        let conclude = |transaction: &Transaction| {
-            Ok::<_, StoreError>(transaction.conclude_expiry(&answer, self.clock.now()))
-        };
+        let conclude =
+            |transaction: &Transaction| transaction.conclude_expiry(&answer, self.clock.now());
         let concluded = self
             .transactions
-            .update(leased.transaction, conclude)
+            .apply(leased.transaction, conclude)
             .await?;
         Ok(concluded.transaction)
     }
 
     /// Settles a refund, if it is still due.
     async fn settle(&self, found: Transaction, id: RefundId) -> Result<Transaction, StoreError> {
-        let lease = |transaction: &Transaction| {
-            Ok::<_, StoreError>(transaction.lease_refund(id, self.clock.now()))
-        };
-        let leased = self.transactions.update(found, lease).await?;
+        let lease = |transaction: &Transaction| transaction.lease_refund(id, self.clock.now());
+        let leased = self.transactions.apply(found, lease).await?;
         if !leased.written {
             return Ok(leased.transaction);
         }
         let answer = self.ask(&leased.transaction, id).await;
-        let settle = |transaction: &Transaction| {
-            Ok::<_, StoreError>(transaction.settle_refund(id, &answer, self.clock.now()))
-        };
-        let settled = self.transactions.update(leased.transaction, settle).await?;
+        let settle =
+            |transaction: &Transaction| transaction.settle_refund(id, &answer, self.clock.now());
+        let settled = self.transactions.apply(leased.transaction, settle).await?;
         Ok(settled.transaction)
     }
 

@@ -9,14 +9,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    ClientId, Clock, Refund, RefundCommand, RefundId, RefundState, Refusal, Reservation,
-    Transaction,
+    ClientId, Clock, RefundCommand, RefundId, RefundState, Refusal, Reservation, Transaction,
 };
 use http::StatusCode;
 use rail::PaymentRail;
 use runtime::api::{Handler, Inbound, No, Reply, about};
 use runtime::verifier::Verifier;
-use store::{StoreError, Transactions};
+use store::Transactions;
 use tiki::{Code, reply, request};
 
 /// How often and how long a repeat looks whether the first request, which is just asking the core, is done.
@@ -100,12 +99,11 @@ impl RefundTransaction {
             return Ok(transaction);
         };
         let answer = self.rail.refund(&transaction, refund).await;
-        let settle = |transaction: &Transaction| {
-            Ok::<_, StoreError>(transaction.settle_refund(id, &answer, self.clock.now()))
-        };
+        let settle =
+            |transaction: &Transaction| transaction.settle_refund(id, &answer, self.clock.now());
         Ok(self
             .transactions
-            .update(transaction, settle)
+            .apply(transaction, settle)
             .await?
             .transaction)
     }
@@ -135,14 +133,10 @@ fn answer(transaction: &Transaction, id: RefundId) -> Result<Reply, No> {
             reason: reason.clone(),
         }),
     };
-    Ok(settled(transaction, refund, refusal.as_ref()))
-}
-
-fn settled(transaction: &Transaction, refund: &Refund, refusal: Option<&Refusal>) -> Reply {
-    let code = refusal.map_or(Code::Success, Code::from);
-    let message = refusal.map_or_else(|| "success".to_owned(), ToString::to_string);
-    Reply::Json {
+    let code = refusal.as_ref().map_or(Code::Success, Code::from);
+    let message = refusal.map_or_else(|| "success".to_owned(), |refusal| refusal.to_string());
+    Ok(Reply::Json {
         code,
         body: reply::refunded(code, &message, transaction, refund),
-    }
+    })
 }

@@ -16,7 +16,7 @@ use domain::{Clock, Timestamp, Transaction};
 use futures::{StreamExt, stream};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
-use store::{DueIndex, Transactions};
+use store::{DueIndex, StoreError, Transactions};
 use tracing::Instrument;
 
 pub use event::{BatchResponse, Event, ItemFailure, StreamRecord};
@@ -86,7 +86,7 @@ impl<W: Worker> Outbox<W> {
                 Ok(found) => found,
                 Err(error) => {
                     // Delivering it again would not make it readable, and would hold up all that follow.
-                    tracing::error!(alarm = "unreadable_item", error = %error, "a person must act");
+                    not_read(error);
                     return None;
                 }
             };
@@ -112,5 +112,17 @@ impl<W: Worker> Outbox<W> {
             result
         };
         work.instrument(span).await
+    }
+}
+
+/// Tells that a transaction could not be read. One that is damaged needs a person; one that was only not
+/// there to be read stays due, and is read at the next sweep.
+fn not_read(error: StoreError) {
+    let damaged = matches!(error, StoreError::Unreadable { .. });
+    let error = format!("{:#}", anyhow::Error::from(error));
+    if damaged {
+        tracing::error!(alarm = "unreadable_item", error, "a person must act");
+    } else {
+        tracing::error!(error, "not read; it stays due");
     }
 }

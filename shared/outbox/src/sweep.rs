@@ -63,11 +63,8 @@ impl<W: Worker> Outbox<W> {
             Ok(Some(found)) => drop(self.meet(found).await),
             // The index lags behind a deletion.
             Ok(None) => {}
-            Err(error) => {
-                let error = format!("{:#}", anyhow::Error::from(error));
-                let alarm = "unreadable_item";
-                tracing::error!(alarm, transaction_id = %id, error, "it stays due");
-            }
+            Err(error) => tracing::info_span!("obligation", transaction_id = %id)
+                .in_scope(|| crate::not_read(error)),
         }
         true
     }

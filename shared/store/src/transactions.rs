@@ -131,6 +131,16 @@ impl Transactions {
         Err(StoreError::Contended(transaction.id).into())
     }
 
+    /// [`Transactions::update`] by a decision that says no to nobody.
+    pub async fn apply(
+        &self,
+        found: Transaction,
+        mut decide: impl FnMut(&Transaction) -> Option<Change>,
+    ) -> Result<Updated, StoreError> {
+        self.update(found, |transaction| Ok(decide(transaction)))
+            .await
+    }
+
     /// At most `limit` transactions of one shard of an index that are due, the oldest first.
     pub async fn due(
         &self,
