@@ -140,8 +140,9 @@ pub fn about(transaction_id: domain::TransactionId) {
     tracing::Span::current().record("transaction_id", tracing::field::display(transaction_id));
 }
 
-/// Has the handler answer, and puts its answer or its no into a response.
-async fn answer(handler: &dyn Handler, request: &Inbound) -> Response<Body> {
+/// Has the handler answer, and puts its answer or its no into a response: the whole of the boundary but for
+/// Lambda's own events, so that a simulation can stand in for Lambda here.
+pub async fn answer(handler: &dyn Handler, request: &Inbound) -> Response<Body> {
     let result = if request.body.len() > LARGEST_BODY {
         Err(No::TooLarge)
     } else {

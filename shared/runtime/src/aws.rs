@@ -9,7 +9,7 @@ use signing::{GetSigning, KeyProvider, Window};
 use store::{DynamoSessions, DynamoTable, RandomStamps, Transactions};
 
 use crate::config::{Identity, TableName};
-use crate::secrets::SecretKeys;
+use crate::secrets::{SecretKeys, SecretsManager};
 use crate::verifier::Verifier;
 use crate::{SystemClock, telemetry};
 
@@ -60,7 +60,8 @@ impl World {
     }
 
     async fn secret(&self, secret_id: &str, client_id: &str) -> Arc<dyn KeyProvider> {
-        let keys = SecretKeys::new(&self.sdk, Arc::clone(&self.clock), secret_id, client_id);
+        let source = Arc::new(SecretsManager::new(&self.sdk, secret_id));
+        let keys = SecretKeys::new(source, Arc::clone(&self.clock), secret_id, client_id);
         if let Err(error) = keys.keys().await {
             tracing::error!(error = outbound::causes(&error), "a secret cannot be read");
         }

@@ -1,4 +1,7 @@
-//! Secrets from AWS Secrets Manager: cached, both versions, with a forced reload (protocol §2, rotation).
+//! Secrets: cached, both versions, with a forced reload (protocol §2, rotation).
+//!
+//! [`SecretKeys`] is the cache; [`SecretSource`] is the seam below it, and [`SecretsManager`] what is there
+//! in AWS.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,9 +22,34 @@ const KEPT: Duration = Duration::from_mins(5);
 /// A forced reload goes to the source at most this often: anybody can send bad signatures.
 const RELOAD_AT_MOST_EVERY: Duration = Duration::from_secs(5);
 
+/// Which version of a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// `AWSCURRENT`.
+    Current,
+    /// `AWSPREVIOUS`: what was current before the last rotation.
+    Previous,
+}
+
+impl Stage {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Current => "AWSCURRENT",
+            Self::Previous => "AWSPREVIOUS",
+        }
+    }
+}
+
+/// Where one secret is kept.
+#[async_trait]
+pub trait SecretSource: Send + Sync {
+    /// The text of this version of the secret, or `None` if there is no such version.
+    async fn version(&self, stage: Stage) -> Result<Option<String>, BoxError>;
+}
+
 /// One secret, as a keyring. Its value is JSON: `{"secret": "…"}`.
 pub struct SecretKeys {
-    client: Client,
+    source: Arc<dyn SecretSource>,
     clock: Arc<dyn Clock>,
     secret_id: String,
     client_id: Arc<str>,
@@ -37,9 +65,14 @@ struct Cached {
 impl SecretKeys {
     /// The secret of this name or ARN, for the conversation of this client id. Nothing is read yet.
     #[must_use]
-    pub fn new(sdk: &SdkConfig, clock: Arc<dyn Clock>, secret_id: &str, client_id: &str) -> Self {
+    pub fn new(
+        source: Arc<dyn SecretSource>,
+        clock: Arc<dyn Clock>,
+        secret_id: &str,
+        client_id: &str,
+    ) -> Self {
         Self {
-            client: connect(sdk),
+            source,
             clock,
             secret_id: secret_id.to_owned(),
             client_id: client_id.into(),
@@ -77,33 +110,27 @@ impl SecretKeys {
     }
 
     async fn read(&self) -> Result<Keyring, KeyError> {
-        let current = self.version("AWSCURRENT").await?;
+        let current = self.version(Stage::Current).await?;
         let current = current.ok_or_else(|| self.error("it has no AWSCURRENT version"))?;
         // A previous secret that cannot be read, or is no secret, must not take the current one down.
-        let previous = self.version("AWSPREVIOUS").await.unwrap_or_else(|error| {
+        let previous = self.version(Stage::Previous).await.unwrap_or_else(|error| {
             tracing::warn!(error = outbound::causes(&error), "no previous secret");
             None
         });
         Ok(Keyring::new(Arc::clone(&self.client_id), current).accepting(previous))
     }
 
-    async fn version(&self, stage: &str) -> Result<Option<ClientSecret>, KeyError> {
-        let request = self.client.get_secret_value();
-        let request = request.secret_id(&self.secret_id).version_stage(stage);
-        let value = match request.send().await {
-            Ok(value) => value.secret_string,
-            Err(SdkError::ServiceError(error)) => match error.into_err() {
-                GetSecretValueError::ResourceNotFoundException(_) => return Ok(None),
-                other => return Err(self.error(other)),
-            },
-            Err(error) => return Err(self.error(error)),
+    async fn version(&self, stage: Stage) -> Result<Option<ClientSecret>, KeyError> {
+        let value = self.source.version(stage).await;
+        let Some(json) = value.map_err(|error| self.error(error))? else {
+            return Ok(None);
         };
-        let secret = value
-            .and_then(|json| Fields::read(json.as_bytes()).ok())
-            .and_then(|fields| fields.text::<String>("secret").ok())
-            .filter(|secret| !secret.is_empty());
-        let secret = secret.ok_or_else(|| self.error(r#"its value is not {"secret":"…"}"#))?;
-        Ok(Some(ClientSecret::new(secret)))
+        let fields = Fields::read(json.as_bytes()).ok();
+        let secret = fields.and_then(|fields| fields.text::<String>("secret").ok());
+        match secret.filter(|secret| !secret.is_empty()) {
+            Some(secret) => Ok(Some(ClientSecret::new(secret))),
+            None => Err(self.error(r#"its value is not {"secret":"…"}"#)),
+        }
     }
 
     fn error(&self, source: impl Into<BoxError>) -> KeyError {
@@ -114,17 +141,6 @@ impl SecretKeys {
     }
 }
 
-/// Shorter than any request's patience: a source that does not answer is a source that is down.
-fn connect(sdk: &SdkConfig) -> Client {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(1))
-        .operation_attempt_timeout(Duration::from_secs(2))
-        .operation_timeout(Duration::from_secs(4))
-        .build();
-    let config = aws_sdk_secretsmanager::config::Builder::from(sdk).timeout_config(timeouts);
-    Client::from_conf(config.build())
-}
-
 #[async_trait]
 impl KeyProvider for SecretKeys {
     async fn keys(&self) -> Result<Keyring, KeyError> {
@@ -133,5 +149,49 @@ impl KeyProvider for SecretKeys {
 
     async fn reload(&self) -> Result<Keyring, KeyError> {
         self.no_older_than(RELOAD_AT_MOST_EVERY).await
+    }
+}
+
+/// A secret in AWS Secrets Manager.
+#[derive(Clone, Debug)]
+pub struct SecretsManager {
+    client: Client,
+    secret_id: String,
+}
+
+impl SecretsManager {
+    /// The secret of this name or ARN. A source that does not answer is a source that is down, sooner than
+    /// any request's patience ends.
+    #[must_use]
+    pub fn new(sdk: &SdkConfig, secret_id: &str) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(1))
+            .operation_attempt_timeout(Duration::from_secs(2))
+            .operation_timeout(Duration::from_secs(4))
+            .build();
+        let config = aws_sdk_secretsmanager::config::Builder::from(sdk).timeout_config(timeouts);
+        Self {
+            client: Client::from_conf(config.build()),
+            secret_id: secret_id.to_owned(),
+        }
+    }
+}
+
+#[async_trait]
+impl SecretSource for SecretsManager {
+    async fn version(&self, stage: Stage) -> Result<Option<String>, BoxError> {
+        let request = self.client.get_secret_value();
+        let request = request
+            .secret_id(&self.secret_id)
+            .version_stage(stage.label());
+        match request.send().await {
+            // Of a binary secret the text is empty, which is no secret.
+            Ok(value) => Ok(Some(value.secret_string.unwrap_or_default())),
+            Err(SdkError::ServiceError(error)) => match error.into_err() {
+                GetSecretValueError::ResourceNotFoundException(_) => Ok(None),
+                other => Err(other.into()),
+            },
+            Err(error) => Err(error.into()),
+        }
     }
 }

@@ -1,0 +1,403 @@
+//! One payment's life, as the world outside our code plans and lives it: the customer, Tiki's buying and
+//! refunding, the core's reporting.
+
+use domain::{TikiTransactionId, TransactionId};
+use serde_json::json;
+
+use crate::calls::{Call, Intent};
+use crate::choices::Lane;
+use crate::core::Paying;
+use crate::fault::Fault;
+use crate::fleet::Answered;
+use crate::tiki::{Order, Words};
+use crate::wiring::{MAX_AMOUNT, MIN_AMOUNT, client_id};
+use crate::world::{DAY, HOUR, MINUTE, SECOND, World};
+
+/// A payment: the plan, and what has come of it outside our code.
+pub(crate) struct Life {
+    pub(crate) tiki_id: TikiTransactionId,
+    pub(crate) id: TransactionId,
+    pub(crate) amount: u64,
+    pub(crate) order: Order,
+    pub(crate) words: Words,
+    pub(crate) paying: Paying,
+    /// The core has told us, in so many words, that it was not paid.
+    pub(crate) core_said_no: bool,
+    pub(crate) refunds: Vec<RefundPlan>,
+    customer: Customer,
+    session: bool,
+    body: String,
+}
+
+/// A refund that Tiki asks for.
+#[derive(Clone, Debug)]
+pub(crate) struct RefundPlan {
+    pub(crate) request_id: String,
+    pub(crate) amount: u64,
+    pub(crate) body: String,
+}
+
+/// What the customer does at the payment screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Customer {
+    /// Pays after so many milliseconds; in time, or not.
+    Pays(i64),
+    /// Cancels after so many milliseconds.
+    Cancels(i64),
+    /// Goes away.
+    Leaves,
+}
+
+impl World {
+    /// A new payment comes into the world, and its life takes its course.
+    pub(crate) fn begin_a_life(&mut self) {
+        let payment = self.lives.len();
+        let lane = Lane::of(payment);
+        // The tamest life is none; so a failing run can be made smaller by a whole payment.
+        let lives = self.choices.below(lane, 2048) > 0;
+        let life = self.plan(payment, lane);
+        self.by_id.insert(life.id, payment);
+        self.lives.push(life);
+        if !lives {
+            return;
+        }
+        if self.lives[payment].session {
+            let body = json!({"identify_code": format!("SIM-{payment}"), "identify_phone": "0912345678"});
+            self.say_once(payment, Intent::Webview, body.to_string());
+        }
+        self.after(SECOND, move |world| world.tiki_creates(payment, 0));
+        self.plan_refunds(payment, lane);
+        for _ in 0..self.choices.below(lane, 4) {
+            let at = self.some_time(lane);
+            let get = self.choices.happens(lane, 5000);
+            self.after(at, move |world| world.tiki_checks(payment, get));
+        }
+    }
+
+    fn plan(&mut self, payment: usize, lane: Lane) -> Life {
+        let choices = &mut self.choices;
+        let tiki_id: TikiTransactionId = format!("SIM-{payment}").parse().expect("an id");
+        let amount = match choices.below(lane, 40) {
+            0 => MIN_AMOUNT,
+            1 => MAX_AMOUNT,
+            // Outside the limits: refused.
+            2 => MIN_AMOUNT - 1,
+            _ => MIN_AMOUNT + choices.below(lane, 1_000_000),
+        };
+        let customer = match choices.below(lane, 20) {
+            0..=12 => Customer::Pays(choices.span(lane, 2 * SECOND, 4 * MINUTE)),
+            // Around the moment of expiry, and the moment when the core is asked about it.
+            13 | 14 => Customer::Pays(choices.span(lane, 4 * MINUTE, 9 * MINUTE)),
+            15 => Customer::Pays(choices.span(lane, 5 * MINUTE, 2 * HOUR)),
+            16 | 17 => Customer::Cancels(choices.span(lane, 2 * SECOND, 7 * MINUTE)),
+            _ => Customer::Leaves,
+        };
+        let order = match choices.below(lane, 40) {
+            0..=28 => Order::Waiting,
+            29 => Order::Broken,
+            30 | 31 => Order::Cancelled,
+            32 | 33 => Order::Missing,
+            34 | 35 => Order::Failure,
+            36 => Order::OfAnother,
+            37 => Order::OtherAmount,
+            38 => Order::Invalid,
+            _ => Order::Success,
+        };
+        let session = choices.happens(lane, 1000);
+        let mut body = json!({
+            "tiki_transaction_id": tiki_id.as_str(), "transaction_amount": amount, "expires_in": 300,
+        });
+        if session {
+            body["request_id"] = json!(format!("W-{payment}"));
+        }
+        Life {
+            id: TransactionId::derive(&client_id(), &tiki_id),
+            tiki_id,
+            amount,
+            order,
+            words: Words::default(),
+            paying: Paying::Not,
+            core_said_no: false,
+            refunds: Vec::new(),
+            customer,
+            session,
+            body: body.to_string(),
+        }
+    }
+
+    /// Refunds in part, in full and of too much, before and after the payment is final, alone and in crowds.
+    fn plan_refunds(&mut self, payment: usize, lane: Lane) {
+        let count = self.choices.index(lane, 6).saturating_sub(1);
+        let crowd = self.choices.happens(lane, 3000);
+        let together = self.some_time(lane);
+        for number in 0..count {
+            let amount = self.lives[payment].amount;
+            let amount = match self.choices.below(lane, 8) {
+                0..=2 => amount / 3 + 1,
+                3 => amount / 2,
+                4 => amount,
+                5 => amount + 1,
+                6 => 1,
+                _ => 1 + self.choices.below(lane, amount),
+            };
+            let at = if crowd {
+                together + self.choices.span(lane, 0, 100)
+            } else {
+                self.some_time(lane)
+            };
+            let life = &mut self.lives[payment];
+            let request_id = format!("R-{payment}-{number}");
+            let body = json!({
+                "tiki_transaction_id": life.tiki_id.as_str(), "transaction_id": life.id.to_string(),
+                "transaction_amount": amount, "reason": "simulated", "request_id": request_id,
+            });
+            life.refunds.push(RefundPlan {
+                request_id,
+                amount,
+                body: body.to_string(),
+            });
+            self.after(at, move |world| world.tiki_refunds(payment, number, 0));
+            if self.choices.happens(lane, 800) {
+                let at = at + self.choices.span(lane, 0, DAY);
+                self.after(at, move |world| world.tiki_reuses(payment, number));
+            }
+        }
+    }
+
+    /// Some time after the beginning of a life: mostly soon, sometimes days later.
+    fn some_time(&mut self, lane: Lane) -> i64 {
+        let most = self.choices.one_of(lane, &[2 * MINUTE, 10 * MINUTE, HOUR, 2 * DAY]);
+        self.choices.span(lane, 2 * SECOND, most)
+    }
+
+    fn tiki_creates(&mut self, payment: usize, tried: u32) {
+        let life = &self.lives[payment];
+        let body = life.body.clone();
+        self.say(payment, Intent::Create, body, move |world, answer| {
+            match answer.as_ref().and_then(Answered::code) {
+                Some(0) if tried == 0 || world.lives[payment].paying == Paying::Not => {
+                    let answer = answer.expect("an answer with a code");
+                    let url = answer.json()["data"]["payment_url"].as_str().map(str::to_owned);
+                    let url = url.expect("a created transaction has its link");
+                    world.customer_goes(payment, url);
+                }
+                Some(0 | 1 | 3..=11) => {}
+                _ => world.again(payment, tried, move |world, tried| {
+                    world.tiki_creates(payment, tried);
+                }),
+            }
+        });
+        if tried == 0 && self.choices.happens(Lane::of(payment), 300) {
+            // The same id with other content, which must be refused.
+            let mut other: serde_json::Value =
+                serde_json::from_str(&self.lives[payment].body).expect("our own JSON");
+            other["description"] = json!("another order");
+            let later = self.choices.span(Lane::of(payment), MINUTE, DAY);
+            self.after(later, move |world| {
+                world.say_once(payment, Intent::Create, other.to_string());
+            });
+        }
+    }
+
+    fn customer_goes(&mut self, payment: usize, url: String) {
+        let lane = Lane::of(payment);
+        let token = url.rsplit('/').next().unwrap_or_default().to_owned();
+        if self.choices.happens(lane, 2000) {
+            self.say_once(payment, Intent::Redirect(token.clone()), String::new());
+            let back = self.some_time(lane);
+            self.after(back, move |world| {
+                world.say_once(payment, Intent::Return(token), String::new());
+            });
+        }
+        let at_it = self.choices.happens(lane, 5000);
+        let (Customer::Pays(decides) | Customer::Cancels(decides)) = self.lives[payment].customer
+        else {
+            return;
+        };
+        if at_it {
+            self.after(decides / 2, move |world| {
+                if world.lives[payment].paying == Paying::Not {
+                    world.lives[payment].paying = Paying::AtIt;
+                }
+            });
+        }
+        self.after(decides, move |world| world.customer_decides(payment));
+    }
+
+    fn customer_decides(&mut self, payment: usize) {
+        let lane = Lane::of(payment);
+        if !matches!(self.lives[payment].paying, Paying::Not | Paying::AtIt) {
+            return;
+        }
+        let named = !self.choices.happens(lane, 2000);
+        let (paying, word) = match self.lives[payment].customer {
+            Customer::Pays(_) => {
+                let reference = named.then(|| format!("D-{payment}"));
+                (Paying::Paid { reference }, "pays")
+            }
+            Customer::Cancels(_) | Customer::Leaves => (Paying::Failed, "cancels"),
+        };
+        self.tell(lane, "customer", || word.to_owned());
+        self.lives[payment].paying = paying;
+        // A few cores never report, so that only the question at expiry finds the payment; but one that has
+        // said "not paid" owes the report of what came after (docs/core.md).
+        if self.choices.happens(lane, 400) && self.will_be_asked(payment) {
+            return;
+        }
+        let after = self.choices.span(lane, 10, 3 * MINUTE);
+        self.after(after, move |world| world.core_reports(payment, 0));
+        if self.choices.happens(lane, 1000) {
+            let after = after + self.choices.span(lane, 0, DAY);
+            self.after(after, move |world| world.core_misreports(payment));
+        }
+    }
+
+    /// Whether the question at expiry still comes, so that the core may leave its report out.
+    fn will_be_asked(&self, payment: usize) -> bool {
+        let stored = self.rows.find(self.lives[payment].id);
+        stored.is_none_or(|t| t.status() == domain::Status::Pending)
+            && !self.lives[payment].core_said_no
+    }
+
+    fn core_reports(&mut self, payment: usize, tried: u32) {
+        let life = &self.lives[payment];
+        let (kind, body) = match &life.paying {
+            Paying::Paid { reference } => {
+                let kind = if reference.is_some() { "paid" } else { "paid, no reference" };
+                let body = json!({
+                    "status": "SUCCESS", "amount": life.amount, "rail_reference": reference,
+                    "transaction_id": life.id.to_string(), "partner_banking_method": "ATM",
+                });
+                (kind, body)
+            }
+            Paying::Failed => ("declined", json!({"status": "FAILURE", "reason": "simulated"})),
+            Paying::Not | Paying::AtIt => return,
+        };
+        self.say(payment, Intent::Result(kind), body.to_string(), move |world, answer| {
+            match answer.as_ref().and_then(Answered::code) {
+                Some(0 | 1 | 3..=11) => {}
+                _ => world.again(payment, tried, move |world, tried| {
+                    world.core_reports(payment, tried);
+                }),
+            }
+        });
+    }
+
+    /// The core reports something that cannot be: it must be refused, or change nothing.
+    fn core_misreports(&mut self, payment: usize) {
+        let lane = Lane::of(payment);
+        let amount = self.lives[payment].amount;
+        let paid = matches!(self.lives[payment].paying, Paying::Paid { .. });
+        let (kind, body) = match self.choices.below(lane, 3) {
+            0 => {
+                let body = json!({"status": "SUCCESS", "amount": amount + 1, "rail_reference": "D"});
+                ("paid another amount", body)
+            }
+            // A second debit, of which the core is told by our refusal; it must not be the first we hear.
+            1 if paid => {
+                let body = json!({"status": "SUCCESS", "amount": amount, "rail_reference": "second"});
+                if !self.knows_the_payment(payment) {
+                    return;
+                }
+                ("paid a second time", body)
+            }
+            _ if paid && self.knows_the_payment(payment) => {
+                ("declined", json!({"status": "FAILURE", "reason": "simulated"}))
+            }
+            _ => return,
+        };
+        self.say_once(payment, Intent::Result(kind), body.to_string());
+    }
+
+    fn knows_the_payment(&self, payment: usize) -> bool {
+        let stored = self.rows.find(self.lives[payment].id);
+        stored.is_some_and(|t| t.money_taken().is_some())
+    }
+
+    fn tiki_refunds(&mut self, payment: usize, number: usize, tried: u32) {
+        let body = self.lives[payment].refunds[number].body.clone();
+        self.audit_asks(payment, number);
+        self.say(payment, Intent::Refund(number), body, move |world, answer| {
+            match answer.as_ref().and_then(Answered::code) {
+                Some(0 | 1 | 3..=11) => {}
+                _ => world.again(payment, tried, move |world, tried| {
+                    world.tiki_refunds(payment, number, tried);
+                }),
+            }
+        });
+    }
+
+    /// A request id once more, with another amount: it must be refused if the first was taken.
+    fn tiki_reuses(&mut self, payment: usize, number: usize) {
+        let plan = &self.lives[payment].refunds[number];
+        let taken = self.rows.find(self.lives[payment].id).is_some_and(|t| {
+            t.refunds
+                .iter()
+                .any(|r| r.origin.request_id().is_some_and(|id| id.as_str() == plan.request_id))
+        });
+        if !taken {
+            return;
+        }
+        let mut body: serde_json::Value = serde_json::from_str(&plan.body).expect("our own JSON");
+        body["transaction_amount"] = json!(plan.amount + 7);
+        self.say_once(payment, Intent::Refund(usize::MAX), body.to_string());
+    }
+
+    fn tiki_checks(&mut self, payment: usize, get: bool) {
+        if get {
+            return self.say_once(payment, Intent::CheckByGet, String::new());
+        }
+        let body = json!({"tiki_transaction_id": self.lives[payment].tiki_id.as_str()});
+        self.say_once(payment, Intent::CheckByPost, body.to_string());
+    }
+
+    fn say(
+        &mut self,
+        payment: usize,
+        intent: Intent,
+        body: String,
+        done: impl FnOnce(&mut Self, Option<Answered>) + Send + 'static,
+    ) {
+        let call = Call {
+            payment,
+            intent,
+            body,
+        };
+        self.call(call, done);
+    }
+
+    fn say_once(&mut self, payment: usize, intent: Intent, body: String) {
+        self.say(payment, intent, body, |_, _| {});
+    }
+
+    /// A caller without a clear answer repeats, at growing distance and for as long as it takes.
+    fn again(
+        &mut self,
+        payment: usize,
+        tried: u32,
+        repeat: impl FnOnce(&mut Self, u32) + Send + 'static,
+    ) {
+        let lane = Lane::of(payment);
+        let base = [2 * SECOND, 10 * SECOND, MINUTE, 10 * MINUTE, HOUR];
+        let base = base[usize::try_from(tried).unwrap_or(0).min(base.len() - 1)];
+        let wait = base + self.choices.span(lane, 0, base / 2);
+        self.after(wait, move |world| repeat(world, tried + 1));
+    }
+
+    /// What happens to the world at large, from time to time.
+    pub(crate) fn weather(&mut self) {
+        let lane = Lane::WORLD;
+        let lengths = [5 * MINUTE, HOUR, 10 * HOUR, 2 * DAY];
+        if self.strikes(lane, Fault::TikiDown) {
+            let most = self.choices.one_of(lane, &lengths);
+            self.tiki.down_until = self.now() + self.choices.span(lane, MINUTE, most);
+        }
+        if self.strikes(lane, Fault::CoreDown) {
+            let most = self.choices.one_of(lane, &lengths);
+            self.core.down_until = self.now() + self.choices.span(lane, MINUTE, most);
+        }
+        if self.strikes(lane, Fault::SecretRotated) {
+            self.rotate_a_secret();
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What a person sees: counts as tables, and the life of a payment that went wrong.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use crate::audit::{Invariant, Violation};
+use crate::cells;
+use crate::coverage::Coverage;
+use crate::fault::Fault;
+use crate::history::History;
+use crate::run::Outcome;
+
+/// What many runs came to.
+#[derive(Default)]
+pub struct Total {
+    /// Runs.
+    pub seeds: u64,
+    /// Payments that lived.
+    pub payments: usize,
+    /// Events.
+    pub steps: u64,
+    /// Things that the auditor checked.
+    pub checks: u64,
+    /// How often each fault happened.
+    pub faults: BTreeMap<Fault, u64>,
+    /// Which cells were reached.
+    pub coverage: Coverage,
+    /// The seeds in which something did not hold.
+    pub failed: Vec<(u64, Violation)>,
+}
+
+impl Total {
+    /// Adds a run.
+    pub fn add(&mut self, seed: u64, outcome: Outcome) {
+        self.seeds += 1;
+        self.payments += outcome.payments;
+        self.steps += outcome.steps;
+        self.checks += outcome.checks;
+        self.coverage.add(&outcome.coverage);
+        for (fault, count) in outcome.faults {
+            *self.faults.entry(fault).or_default() += count;
+        }
+        self.failed.extend(outcome.violation.map(|violation| (seed, violation)));
+    }
+
+    /// Adds what other runs came to.
+    pub fn merge(&mut self, other: Self) {
+        self.seeds += other.seeds;
+        self.payments += other.payments;
+        self.steps += other.steps;
+        self.checks += other.checks;
+        self.coverage.add(&other.coverage);
+        for (fault, count) in other.faults {
+            *self.faults.entry(fault).or_default() += count;
+        }
+        self.failed.extend(other.failed);
+    }
+
+    /// Faults that never happened, and cells that were never reached.
+    #[must_use]
+    pub fn missing(&self) -> Vec<String> {
+        let faults = Fault::ALL.iter().filter(|f| self.faults.get(f).is_none_or(|n| *n == 0));
+        let faults = faults.map(|fault| format!("fault: {}", fault.as_str()));
+        let cells = cells::required().into_iter().filter(|cell| self.coverage.of(cell) == 0);
+        let cells = cells.map(|(table, row, column)| format!("{table}: {row} × {column}"));
+        faults.chain(cells).collect()
+    }
+
+    /// Everything, as tables.
+    #[must_use]
+    pub fn tables(&self) -> String {
+        let mut text = String::new();
+        let mut line = |line: String| {
+            text += &line;
+            text.push('\n');
+        };
+        line("Faults".to_owned());
+        for (fault, count) in &self.faults {
+            line(format!("  {:<44} {:>12}", fault.as_str(), thousands(*count)));
+        }
+        let mut heading = None;
+        for ((table, row, column), count) in self.coverage.cells() {
+            if heading != Some((table, row)) {
+                heading = Some((table, row));
+                line(format!("\n{table}: {row}"));
+            }
+            line(format!("  {column:<44} {:>12}", thousands(count)));
+        }
+        line("\nWhat held".to_owned());
+        for invariant in Invariant::ALL {
+            let broken = self.failed.iter().filter(|(_, v)| v.invariant == *invariant).count();
+            let mark = if broken == 0 { "✔".to_owned() } else { format!("✗ {broken} seeds") };
+            line(format!("  {mark} {:<26} {}", invariant.name(), invariant.sentence()));
+        }
+        text
+    }
+
+    /// One line.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        format!(
+            "{} seeds, {} payments, {} steps, {} checks",
+            thousands(self.seeds),
+            thousands(self.payments as u64),
+            thousands(self.steps),
+            thousands(self.checks),
+        )
+    }
+}
+
+/// The life of the payment that went wrong, as a table.
+#[must_use]
+pub fn life(violation: &Violation, history: &History) -> String {
+    let mut text = String::new();
+    for line in history.of(violation.payment) {
+        let _ = writeln!(text, "  {:>15}  {:<19} {}", time(line.at), line.who, short(&line.what));
+    }
+    let (invariant, payment) = (violation.invariant, violation.payment);
+    let _ = writeln!(text, "\n  ✗ {}, payment {payment}: {}", invariant.name(), violation.text);
+    let _ = writeln!(text, "    {}", invariant.sentence());
+    text
+}
+
+/// `1d 02:03:04.005` since the world began.
+fn time(ms: i64) -> String {
+    let (s, ms) = (ms.div_euclid(1000), ms.rem_euclid(1000));
+    let (m, s) = (s.div_euclid(60), s.rem_euclid(60));
+    let (h, m) = (m.div_euclid(60), m.rem_euclid(60));
+    let (d, h) = (h.div_euclid(24), h.rem_euclid(24));
+    let days = if d > 0 { format!("{d}d ") } else { String::new() };
+    format!("{days}{h:02}:{m:02}:{s:02}.{ms:03}")
+}
+
+fn short(text: &str) -> String {
+    const MOST: usize = 240;
+    match text.char_indices().nth(MOST) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
+/// `1.234.567`, as in Vietnam.
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push('.');
+        }
+        text.push(digit);
+    }
+    text
+}

@@ -1,0 +1,121 @@
+//! Makes a failing run smaller: the same choices with payments left out, with ends cut off, with blocks
+//! removed or made tame, as long as the same thing still does not hold.
+
+use crate::audit::Invariant;
+use crate::choices::Script;
+use crate::history::History;
+use crate::run::{Source, run};
+
+/// A run that fails, made as small as we could.
+pub struct Shrunk {
+    /// Its choices.
+    pub script: Script,
+    /// How many smaller runs were tried.
+    pub tried: u32,
+}
+
+/// Makes a script smaller that breaks this invariant within so many steps, with at most so many tries.
+#[must_use]
+pub fn shrink(script: Script, steps: u64, broken: Invariant, most: u32) -> Shrunk {
+    let mut shrinker = Shrinker {
+        best: script,
+        steps,
+        broken,
+        tried: 0,
+        most,
+    };
+    // A whole lane at a time, the later the better: payments that have nothing to do with it.
+    for lane in (1..shrinker.best.len()).rev() {
+        shrinker.attempt(|script| script[lane].clear());
+    }
+    loop {
+        let before = shrinker.tried_well();
+        for lane in (0..shrinker.best.len()).rev() {
+            shrinker.smaller_lane(lane);
+        }
+        if shrinker.tried_well() == before || shrinker.tried >= most {
+            break;
+        }
+    }
+    let Shrinker { best, tried, .. } = shrinker;
+    Shrunk {
+        script: best,
+        tried,
+    }
+}
+
+struct Shrinker {
+    best: Script,
+    steps: u64,
+    broken: Invariant,
+    tried: u32,
+    most: u32,
+}
+
+impl Shrinker {
+    /// How big the best script is: fewer choices are better, and then tamer ones.
+    fn tried_well(&self) -> (usize, u64) {
+        size(&self.best)
+    }
+
+    fn smaller_lane(&mut self, lane: usize) {
+        let mut block = self.best[lane].len().next_power_of_two();
+        while block > 0 {
+            let mut from = self.best[lane].len().saturating_sub(block);
+            loop {
+                self.smaller_block(lane, from, block);
+                if from == 0 || self.tried >= self.most {
+                    break;
+                }
+                from = from.saturating_sub(block);
+            }
+            block /= 2;
+        }
+    }
+
+    fn smaller_block(&mut self, lane: usize, from: usize, block: usize) {
+        let within = |lane: &Vec<u64>| from..(from + block).min(lane.len());
+        if within(&self.best[lane]).is_empty() {
+            return;
+        }
+        let removed = self.attempt(|script| {
+            let within = within(&script[lane]);
+            script[lane].drain(within);
+        });
+        if removed || self.best[lane][within(&self.best[lane])].iter().all(|c| *c == 0) {
+            return;
+        }
+        let tamed = self.attempt(|script| {
+            let within = within(&script[lane]);
+            script[lane][within].fill(0);
+        });
+        if !tamed && block == 1 {
+            self.attempt(|script| script[lane][from] /= 2);
+        }
+    }
+
+    /// Keeps a change if the run still fails, and is smaller.
+    fn attempt(&mut self, change: impl FnOnce(&mut Script)) -> bool {
+        if self.tried >= self.most {
+            return false;
+        }
+        let mut script = self.best.clone();
+        change(&mut script);
+        if size(&script) >= size(&self.best) {
+            return false;
+        }
+        self.tried += 1;
+        let outcome = run(Source::Script(script.clone()), self.steps, History::default());
+        let fails = outcome.violation.is_some_and(|v| v.invariant == self.broken);
+        if fails {
+            self.best = script;
+        }
+        fails
+    }
+}
+
+fn size(script: &Script) -> (usize, u64) {
+    let choices = script.iter().map(Vec::len).sum();
+    let sum = script.iter().flatten().fold(0, |sum: u64, c| sum.saturating_add(*c));
+    (choices, sum)
+}

@@ -1,0 +1,230 @@
+//! The simulated world: one virtual time, one queue of events, and everything that is not our code.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::{Arc, Mutex, Weak};
+
+use domain::TransactionId;
+use futures::channel::oneshot;
+
+use crate::audit::Audit;
+use crate::choices::{Choices, Lane};
+use crate::core::Core;
+use crate::coverage::Coverage;
+use crate::fault::{Fault, Faults};
+use crate::fleet::Fleet;
+use crate::history::History;
+use crate::life::Life;
+use crate::secrets::Secrets;
+use crate::streams::Streams;
+use crate::table::Rows;
+use crate::tiki::Tiki;
+
+/// A second, in the world's milliseconds.
+pub(crate) const SECOND: i64 = 1000;
+/// A minute.
+pub(crate) const MINUTE: i64 = 60 * SECOND;
+/// An hour.
+pub(crate) const HOUR: i64 = 60 * MINUTE;
+/// A day.
+pub(crate) const DAY: i64 = 24 * HOUR;
+
+/// 2026-11-23T00:00:00+07:00, when each world begins.
+const BEGINNING: i64 = 1_795_366_800_000;
+
+/// Something that happens at its time.
+pub(crate) type Event = Box<dyn FnOnce(&mut World) + Send>;
+
+/// Everything outside our code.
+pub(crate) struct World {
+    me: Weak<Mutex<World>>,
+    now: i64,
+    serial: u64,
+    queue: BinaryHeap<Reverse<Entry>>,
+    pub(crate) choices: Choices,
+    pub(crate) faults: Faults,
+    pub(crate) fleet: Fleet,
+    pub(crate) rows: Rows,
+    pub(crate) streams: Streams,
+    pub(crate) secrets: Secrets,
+    pub(crate) sessions: HashMap<String, store::WebviewSession>,
+    pub(crate) tiki: Tiki,
+    pub(crate) core: Core,
+    pub(crate) lives: Vec<Life>,
+    pub(crate) by_id: HashMap<TransactionId, usize>,
+    pub(crate) audit: Audit,
+    pub(crate) coverage: Coverage,
+    pub(crate) history: History,
+}
+
+struct Entry {
+    at: i64,
+    serial: u64,
+    event: Event,
+}
+
+impl World {
+    /// A world in which nothing has happened yet.
+    pub(crate) fn new(mut choices: Choices, history: History) -> Arc<Mutex<Self>> {
+        let faults = Faults::draw(&mut choices);
+        Arc::new_cyclic(|me| {
+            Mutex::new(Self {
+                me: Weak::clone(me),
+                now: BEGINNING,
+                serial: 0,
+                queue: BinaryHeap::new(),
+                choices,
+                faults,
+                fleet: Fleet::default(),
+                rows: Rows::default(),
+                streams: Streams::default(),
+                secrets: Secrets::new(),
+                sessions: HashMap::new(),
+                tiki: Tiki::default(),
+                core: Core::default(),
+                lives: Vec::new(),
+                by_id: HashMap::new(),
+                audit: Audit::default(),
+                coverage: Coverage::default(),
+                history,
+            })
+        })
+    }
+
+    /// The world, for something within it that our code will hold.
+    pub(crate) fn shared(&self) -> Arc<Mutex<Self>> {
+        self.me.upgrade().expect("the world outlives what is in it")
+    }
+
+    /// The true time, in Unix milliseconds.
+    pub(crate) fn now(&self) -> i64 {
+        self.now
+    }
+
+    /// Has something happen after this many milliseconds.
+    pub(crate) fn after(&mut self, ms: i64, event: impl FnOnce(&mut Self) + Send + 'static) {
+        self.serial += 1;
+        self.queue.push(Reverse(Entry {
+            at: self.now + ms.max(0),
+            serial: self.serial,
+            event: Box::new(event),
+        }));
+    }
+
+    /// The next event, whose time it becomes.
+    pub(crate) fn next(&mut self) -> Option<Event> {
+        let Reverse(entry) = self.queue.pop()?;
+        self.now = entry.at;
+        Some(entry.event)
+    }
+
+    /// Whether this fault strikes now.
+    pub(crate) fn strikes(&mut self, lane: Lane, fault: Fault) -> bool {
+        self.faults.strikes(&mut self.choices, lane, fault)
+    }
+
+    /// A number that no other place of this run gets.
+    pub(crate) fn unique(&mut self) -> u64 {
+        self.serial += 1;
+        self.serial
+    }
+
+    /// Writes a line of a payment's history, if anybody wants to read it.
+    pub(crate) fn tell(&mut self, lane: Lane, who: &str, what: impl FnOnce() -> String) {
+        self.history.write(self.now - BEGINNING, lane, who, what);
+    }
+
+    /// Begins something that a function waits for, unless the function dies just before.
+    pub(crate) fn ask<T: Send + 'static>(
+        &mut self,
+        who: usize,
+        lane: Lane,
+        point: &'static str,
+        begin: impl FnOnce(&mut Self, Waiting<T>),
+    ) -> oneshot::Receiver<T> {
+        let (sender, receiver) = oneshot::channel();
+        if !self.crashes(who, lane, point, Fault::CrashBefore) {
+            let waiting = Waiting {
+                who,
+                lane,
+                point,
+                sender,
+            };
+            begin(self, waiting);
+        }
+        receiver
+    }
+
+    fn crashes(&mut self, who: usize, lane: Lane, point: &'static str, fault: Fault) -> bool {
+        // A sweep asks sixteen shards, and would hardly ever live through a storm.
+        let spared = point == "due" && !self.choices.happens(lane, 600);
+        let crashes = !spared && self.strikes(lane, fault);
+        if crashes {
+            let function = self.fleet.function(who);
+            self.coverage
+                .count("crash points", function.name(), (point, fault));
+            self.tell(lane, function.name(), || {
+                format!("✗ {} ({point})", fault.as_str())
+            });
+            self.fleet.kill(who);
+        }
+        crashes
+    }
+}
+
+/// A function that waits for an answer.
+pub(crate) struct Waiting<T> {
+    pub(crate) who: usize,
+    pub(crate) lane: Lane,
+    point: &'static str,
+    sender: oneshot::Sender<T>,
+}
+
+impl<T: Send + 'static> Waiting<T> {
+    /// Whether nobody waits any more.
+    pub(crate) fn gone(&self) -> bool {
+        self.sender.is_canceled()
+    }
+
+    /// Hands the answer over, unless the function dies before it has seen it.
+    pub(crate) fn answer(self, world: &mut World, answer: T) {
+        if self.gone() || world.crashes(self.who, self.lane, self.point, Fault::CrashAfter) {
+            return;
+        }
+        let spared = self.point == "due";
+        let frozen = if !spared && world.strikes(self.lane, Fault::Frozen) {
+            world.choices.span(self.lane, SECOND, 90 * SECOND)
+        } else {
+            0
+        };
+        world.after(frozen, move |_| drop(self.sender.send(answer)));
+    }
+}
+
+/// What a seam gives back: the answer, or nothing ever again to a function that is dead.
+pub(crate) async fn answered<T>(receiver: oneshot::Receiver<T>) -> T {
+    match receiver.await {
+        Ok(answer) => answer,
+        Err(oneshot::Canceled) => futures::future::pending().await,
+    }
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.serial == other.serial
+    }
+}
+
+impl Eq for Entry {}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at, self.serial).cmp(&(other.at, other.serial))
+    }
+}
