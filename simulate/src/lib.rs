@@ -33,6 +33,7 @@ mod fault;
 mod fleet;
 mod history;
 mod life;
+pub mod model;
 mod net;
 mod report;
 mod run;

@@ -23,6 +23,8 @@ pub(crate) struct Life {
     pub(crate) paying: Paying,
     /// The core has told us, in so many words, that it was not paid.
     pub(crate) core_said_no: bool,
+    /// The customer has once been declined, or has cancelled.
+    pub(crate) declined: bool,
     pub(crate) refunds: Vec<RefundPlan>,
     customer: Customer,
     session: bool,
@@ -118,6 +120,7 @@ impl World {
             words: Words::default(),
             paying: Paying::Not,
             core_said_no: false,
+            declined: false,
             refunds: Vec::new(),
             customer,
             session,
@@ -209,6 +212,10 @@ impl World {
                 world.say_once(payment, Intent::Return(token), String::new());
             });
         }
+        if self.choices.happens(lane, 500) {
+            let early = self.choices.span(lane, SECOND, 2 * MINUTE);
+            self.after(early, move |world| world.core_misreports(payment));
+        }
         let at_it = self.choices.happens(lane, 5000);
         let (Customer::Pays(decides) | Customer::Cancels(decides)) = self.lives[payment].customer
         else {
@@ -238,6 +245,14 @@ impl World {
             Customer::Cancels(_) | Customer::Leaves => (Paying::Failed, "cancels"),
         };
         self.tell(lane, "customer", || word.to_owned());
+        if paying == Paying::Failed {
+            self.lives[payment].declined = true;
+            // Some cores let a customer try again whom they have reported as declined.
+            if self.choices.happens(lane, 2000) {
+                let after = self.choices.span(lane, SECOND, HOUR);
+                self.after(after, move |world| world.customer_pays_after_all(payment));
+            }
+        }
         self.lives[payment].paying = paying;
         // A few cores never report, so that only the question at expiry finds the payment; but one that has
         // said "not paid" owes the report of what came after (docs/core.md).
@@ -250,6 +265,15 @@ impl World {
             let after = after + self.choices.span(lane, 0, DAY);
             self.after(after, move |world| world.core_misreports(payment));
         }
+    }
+
+    fn customer_pays_after_all(&mut self, payment: usize) {
+        let lane = Lane::of(payment);
+        self.tell(lane, "customer", || "pays after all".to_owned());
+        let reference = Some(format!("D-{payment}"));
+        self.lives[payment].paying = Paying::Paid { reference };
+        let after = self.choices.span(lane, 10, 3 * MINUTE);
+        self.after(after, move |world| world.core_reports(payment, 0));
     }
 
     /// Whether the question at expiry still comes, so that the core may leave its report out.

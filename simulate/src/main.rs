@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::Parser;
+use simulate::model::{scenarios, walk};
 use simulate::{History, Source, Total, life, run, shrink};
 
 /// Lives through payments with everything going wrong, and checks at every step that no money is.
@@ -32,13 +33,19 @@ struct Options {
     /// Smaller runs to try, to make the shortest history of a failing seed.
     #[arg(long, default_value_t = 2_000)]
     shrink: u32,
-    /// Show all counts, also of many seeds.
+    /// Show all counts.
     #[arg(long)]
     tables: bool,
+    /// Walk through every interleaving of the small configurations instead.
+    #[arg(long)]
+    model: bool,
 }
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    if options.model {
+        return model();
+    }
     let total = live(&options);
     if options.tables {
         println!("{}", total.tables());
@@ -61,6 +68,25 @@ fn main() -> ExitCode {
     }
     println!("  ({} smaller runs were tried)", shrunk.tried);
     ExitCode::FAILURE
+}
+
+/// Visits every state of every small configuration.
+fn model() -> ExitCode {
+    println!("{:>12} {:>12} {:>10}  configuration", "states", "steps", "endings");
+    for scenario in scenarios() {
+        let walk = walk(&scenario);
+        let (states, steps, endings) = (walk.states, walk.steps, walk.endings);
+        println!("{states:>12} {steps:>12} {endings:>10}  {}", scenario.name);
+        if let Some((text, path)) = walk.violation {
+            println!("\n  ✗ {text}\n");
+            for step in path {
+                println!("    {step}");
+            }
+            return ExitCode::FAILURE;
+        }
+    }
+    println!("Nothing was found that does not hold.");
+    ExitCode::SUCCESS
 }
 
 /// Lives through all seeds, several at once, and says how far it is.

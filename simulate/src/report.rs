@@ -86,6 +86,10 @@ impl Total {
             }
             line(format!("  {column:<44} {:>12}", thousands(count)));
         }
+        line("\nNever happened".to_owned());
+        for missing in self.missing() {
+            line(format!("  {missing}"));
+        }
         line("\nWhat held".to_owned());
         for invariant in Invariant::ALL {
             let broken = self.failed.iter().filter(|(_, v)| v.invariant == *invariant).count();

@@ -190,7 +190,8 @@ fn put(world: &mut World, waiting: Waiting<PutAnswer>, write: Write, tried: u32)
             world.tell(lane, "DynamoDB", || "the answer is lost".to_owned());
             return again(world, waiting, write, tried, TRY);
         }
-        if put == Put::Stored || matches!(put, Put::Refused(_)) {
+        // What it decided on stays what it has seen, unless somebody else was faster.
+        if matches!(put, Put::Refused(_)) {
             let found = world.rows.rows.get(&write.id);
             world.fleet.saw(waiting.who, found.map(|row| &row.transaction));
         }

@@ -95,7 +95,7 @@ impl World {
             PaymentState::Paid(_) => paid,
             PaymentState::Failed(failure) => {
                 let no = match failure.cause {
-                    FailureCause::Declined { .. } => life.paying == Paying::Failed,
+                    FailureCause::Declined { .. } => life.declined,
                     FailureCause::Expired => life.core_said_no,
                 };
                 no && (paid || failure.late_payment.is_none())
@@ -248,7 +248,7 @@ impl World {
                     && self.audit.asked(payment, number)
             }),
             Origin::Reversal => words.failure || words.not_found || words.cancelled,
-            Origin::LatePayment => life.core_said_no || life.paying == Paying::Failed,
+            Origin::LatePayment => life.core_said_no || life.declined,
         }
     }
 }

@@ -1,0 +1,293 @@
+//! Edges that the tables do not show: names that others rely on, times that must not be early, limits.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::time::Duration;
+
+use domain::{
+    Alarm, AmountLimits, Balance, Decision, DisputeGround, Due, Failure, FailureCause, Ipn, Order,
+    Origin, PaidDetails, Payment, PaymentReport, PaymentResult, PaymentState, RailPayment,
+    RailRefund, Reason, Refund, RefundCommand, RefundId, RefundState, Reservation, ReversalGround,
+    Snapshot, TikiTransactionId, Timestamp, Transaction, TransactionId, Vnd,
+};
+
+const ID: &str = "9d2f8378-8d6c-5b98-8c46-c1852c4d18ed";
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_unix_ms(1_800_000_000_000 + seconds * 1000).unwrap()
+}
+
+fn pending() -> Transaction {
+    let amount = Vnd::new(100_000).unwrap();
+    let order = Order {
+        amount,
+        webview_request_id: None,
+        identify_code: None,
+        order_code: None,
+        description: None,
+        expires_in_s: 900,
+    };
+    let limits = AmountLimits {
+        min: amount,
+        max: amount,
+    };
+    let (client, tiki_id) = ("client".parse().unwrap(), "T-1".parse().unwrap());
+    let grace = Duration::from_mins(1);
+    let created = Transaction::create(&client, &tiki_id, order, limits, grace, at(0));
+    created.unwrap().transaction().clone()
+}
+
+fn paid() -> Transaction {
+    let report = PaymentReport {
+        amount: None,
+        result: PaymentResult::Paid(PaidDetails::default()),
+    };
+    let change = pending().report_payment(&report, at(10)).unwrap().unwrap();
+    change.into_transaction()
+}
+
+fn rejected(number: u64, origin: Origin) -> Refund {
+    let balance = Balance {
+        refunded: Vnd::ZERO,
+        remaining: Vnd::ZERO,
+    };
+    Refund {
+        id: RefundId::from_number(number),
+        origin,
+        amount: Vnd::new(1).unwrap(),
+        reason: Reason::truncated("x").unwrap(),
+        created_at: at(1),
+        state: RefundState::Rejected {
+            at: at(2),
+            reason: None,
+            balance,
+        },
+    }
+}
+
+/// A test's own refund ids.
+trait FromNumber {
+    fn from_number(number: u64) -> Self;
+}
+
+impl FromNumber for RefundId {
+    fn from_number(number: u64) -> Self {
+        format!("00000000-0000-5000-8000-{number:012}")
+            .parse()
+            .unwrap()
+    }
+}
+
+#[test]
+fn names_that_items_logs_and_the_core_rely_on_stay_as_they_are() {
+    let grounds = ReversalGround::ALL.map(ReversalGround::as_str);
+    assert_eq!(
+        grounds,
+        ["failed_at_tiki", "not_found_at_tiki", "cancelled_at_tiki"]
+    );
+    let payments = [
+        RailPayment::Paid {
+            amount: Vnd::ZERO,
+            details: PaidDetails::default(),
+        },
+        RailPayment::Failed { reason: None },
+        RailPayment::NotPaid,
+        RailPayment::Pending,
+        RailPayment::Unknown,
+    ];
+    let payments = payments.map(|answer| answer.as_str());
+    assert_eq!(
+        payments,
+        ["paid", "failed", "not_paid", "pending", "unknown"]
+    );
+    let refunds = [
+        RailRefund::Succeeded,
+        RailRefund::Rejected { reason: None },
+        RailRefund::Pending,
+        RailRefund::Unknown,
+    ];
+    let refunds = refunds.map(|answer| answer.as_str());
+    assert_eq!(refunds, ["succeeded", "rejected", "pending", "unknown"]);
+    let request_id = "A".parse().unwrap();
+    let origins = [
+        Origin::Tiki { request_id },
+        Origin::Reversal,
+        Origin::LatePayment,
+    ];
+    let origins = origins.map(|origin| origin.as_str());
+    assert_eq!(origins, ["tiki", "reversal", "late_payment"]);
+}
+
+#[test]
+fn ids_and_times_are_written_as_they_were_read() {
+    let tiki_id: TikiTransactionId = "221115TIKIVIP-1".parse().unwrap();
+    assert_eq!(tiki_id.to_string(), "221115TIKIVIP-1");
+    let id: TransactionId = ID.parse().unwrap();
+    assert_eq!(id.to_string(), ID);
+    assert_eq!(format!("{id:?}"), format!("TransactionId({ID})"));
+    assert_eq!(ID.parse::<RefundId>().unwrap().to_string(), ID);
+    assert_eq!(Timestamp::from_unix_ms(1_234).unwrap().unix_ms(), 1_234);
+    assert_eq!(at(0).to_string(), at(0).to_rfc3339());
+}
+
+#[test]
+fn ids_spread_over_all_shards_and_stay_where_they_are() {
+    // 0xed is 237: another shard would lose what was written there.
+    assert_eq!(ID.parse::<TransactionId>().unwrap().shard(16), 13);
+    let shards = (0..=255).map(|last| {
+        let mut bytes = [7; 16];
+        bytes[15] = last;
+        TransactionId::from_bytes(bytes).shard(16)
+    });
+    let different: std::collections::BTreeSet<u8> = shards.collect();
+    assert_eq!(different, (0..16).collect());
+}
+
+#[test]
+fn nothing_is_taken_up_before_it_is_due() {
+    let early = |t: Timestamp| Timestamp::from_unix_ms(t.unix_ms() - 1).unwrap();
+    let paid = paid();
+    let due = paid.ipn_due_at().unwrap();
+    assert!(paid.lease_ipn(early(due)).is_none());
+    assert!(paid.lease_ipn(due).is_some());
+
+    let pending = pending();
+    let due = pending.rail_due_at().unwrap();
+    assert!(pending.lease_expiry_check(early(due)).is_none());
+    assert!(pending.lease_expiry_check(due).is_some());
+}
+
+#[test]
+fn who_got_no_clear_answer_asks_again_later_and_not_at_once() {
+    let leased = pending()
+        .lease_expiry_check(at(960))
+        .unwrap()
+        .into_transaction();
+    for answer in [RailPayment::Unknown, RailPayment::Pending] {
+        let asked = leased
+            .conclude_expiry(&answer, at(961))
+            .unwrap()
+            .into_transaction();
+        let wait = asked.rail_due_at().unwrap().since(at(961));
+        assert!((24..=36).contains(&wait.as_secs()), "{answer:?}: {wait:?}");
+    }
+
+    let command = RefundCommand {
+        request_id: "A".parse().unwrap(),
+        amount: Vnd::new(1).unwrap(),
+        reason: "x".parse().unwrap(),
+    };
+    let Ok(Reservation::Reserve(id, change)) = paid().reserve_refund(&command, at(20)) else {
+        unreachable!("a paid transaction can be refunded")
+    };
+    let reserved = change.into_transaction();
+    for answer in [RailRefund::Unknown, RailRefund::Pending] {
+        let unknown = reserved
+            .settle_refund(id, &answer, at(21))
+            .unwrap()
+            .into_transaction();
+        let wait = unknown.rail_due_at().unwrap().since(at(21));
+        assert!((4..=6).contains(&wait.as_secs()), "{answer:?}: {wait:?}");
+    }
+}
+
+#[test]
+fn a_status_is_final_from_the_moment_we_learned_of_it() {
+    assert_eq!(pending().final_at(), None);
+    assert_eq!(paid().final_at(), Some(at(10)));
+}
+
+#[test]
+fn what_a_person_must_act_on_is_told_until_somebody_has() {
+    assert_eq!(paid().attention(), None);
+    let (lease, change) = paid().lease_ipn(at(20)).unwrap();
+    let leased = change.into_transaction();
+    let ground = DisputeGround::NotOfThisPartner;
+    let disputed = leased
+        .record_ipn(lease, Decision::Dispute(ground), at(21))
+        .unwrap();
+    let disputed = disputed.into_transaction();
+    assert_eq!(
+        disputed.attention(),
+        Some((Alarm::Disputed(ground), at(21)))
+    );
+
+    let mut exhausted = (*paid()).clone();
+    exhausted.ipn = Ipn::Exhausted { at: at(30) };
+    assert_eq!(exhausted.attention(), Some((Alarm::IpnExhausted, at(30))));
+
+    let mut kept = late();
+    kept.refunds.push(rejected(1, Origin::LatePayment));
+    assert_eq!(kept.attention(), Some((Alarm::SystemRefundRejected, at(2))));
+    // Tiki's own refund that the core refuses is Tiki's to act on.
+    let mut refused = (*paid()).clone();
+    refused.refunds.push(rejected(
+        1,
+        Origin::Tiki {
+            request_id: "A".parse().unwrap(),
+        },
+    ));
+    assert_eq!(refused.attention(), None);
+}
+
+fn late() -> Snapshot {
+    let payment = Payment {
+        recorded_at: at(30),
+        paid_at: at(30),
+        banking_method: None,
+        rail_reference: None,
+    };
+    let mut late = (*paid()).clone();
+    late.payment = PaymentState::Failed(Failure {
+        recorded_at: at(10),
+        cause: FailureCause::Expired,
+        late_payment: Some(payment),
+    });
+    late
+}
+
+#[test]
+fn a_transaction_of_nothing_is_none() {
+    let mut nothing = (*pending()).clone();
+    nothing.order.amount = Vnd::ZERO;
+    assert!(Transaction::restore(nothing).is_err());
+}
+
+#[test]
+fn there_is_room_for_a_hundred_of_tikis_refunds_and_as_many_of_ours_and_two() {
+    let with = |tikis: u64, ours: u64| {
+        let mut full = (*paid()).clone();
+        let request = |n: u64| format!("R{n}").parse().unwrap();
+        let tikis = (0..tikis).map(|n| {
+            rejected(
+                n,
+                Origin::Tiki {
+                    request_id: request(n),
+                },
+            )
+        });
+        let ours = (0..ours).map(|n| rejected(1_000 + n, Origin::Reversal));
+        full.refunds.extend(tikis.chain(ours));
+        Transaction::restore(full)
+    };
+    assert!(with(100, 102).is_ok());
+    assert!(with(101, 0).is_err());
+    assert!(with(100, 103).is_err());
+    assert!(with(0, 203).is_err());
+}
+
+#[test]
+fn an_attempt_counts_itself() {
+    let leased = pending()
+        .lease_expiry_check(at(960))
+        .unwrap()
+        .into_transaction();
+    let PaymentState::Pending { expiry_check } = &leased.payment else {
+        unreachable!("only a question was begun")
+    };
+    let expected = Due {
+        due_at: at(960).after(domain::RAIL_LEASE),
+        attempts: 1,
+    };
+    assert_eq!(*expiry_check, expected);
+}
