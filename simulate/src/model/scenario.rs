@@ -54,11 +54,11 @@ pub fn scenarios() -> Vec<Scenario> {
             ]),
         },
         Scenario {
-            name: "a refund, a reversal by either of two senders, and two workers",
+            name: "a refund, a reversal by either of two senders, and a worker",
             start: state(&paid, true, vec![
                 (Doing::Reserve(refund("A", 60)), 1),
                 (Doing::LeaseIpn, 2),
-                (Doing::Work, 2),
+                (Doing::Work, 1),
             ]),
         },
         Scenario {
@@ -66,17 +66,15 @@ pub fn scenarios() -> Vec<Scenario> {
             start: state(&failed, true, vec![
                 (Doing::Report(report_paid()), 2),
                 (Doing::Reserve(refund("A", 60)), 1),
-                (Doing::LeaseIpn, 1),
                 (Doing::Work, 2),
             ]),
         },
         Scenario {
-            name: "paid in the moment of expiry: report, question, refund, IPN and a worker",
+            name: "paid in the moment of expiry: a report, two questions, a refund and a worker",
             start: state(&pending, true, vec![
                 (Doing::Report(report_paid()), 1),
                 (Doing::LeaseExpiry, 2),
                 (Doing::Reserve(refund("A", 60)), 1),
-                (Doing::LeaseIpn, 1),
                 (Doing::Work, 1),
             ]),
         },
