@@ -135,9 +135,12 @@ impl Audit {
     fn shows(&mut self, payment: usize, status: &str, where_: &str) {
         let book = self.book(payment);
         let before = book.shown.get_or_insert_with(|| status.to_owned()).clone();
-        self.must(before == status, Invariant::ToldWhatIsShown, payment, || {
-            format!("{where_} shows {status}, and {before} was shown before")
-        });
+        self.must(
+            before == status,
+            Invariant::ToldWhatIsShown,
+            payment,
+            || format!("{where_} shows {status}, and {before} was shown before"),
+        );
     }
 }
 
@@ -145,11 +148,13 @@ impl World {
     /// A panic within our code is a violation, too.
     pub(crate) fn audit_panic(&mut self, payment: usize, text: String) {
         let all = Invariant::AcknowledgedIsKept;
-        self.audit.must(false, all, payment, || format!("a panic: {text}"));
+        self.audit
+            .must(false, all, payment, || format!("a panic: {text}"));
     }
 
     /// The core was asked for a refund under a key that it knows, with another body.
     pub(crate) fn audit_posted_otherwise(&mut self, payment: usize, text: String) {
-        self.audit.must(false, Invariant::OnePostingPerRefund, payment, || text);
+        self.audit
+            .must(false, Invariant::OnePostingPerRefund, payment, || text);
     }
 }

@@ -95,7 +95,9 @@ impl World {
         let lane = Lane::of(call.payment);
         let inbound = self.sign(&call);
         self.forge(&call, &inbound);
-        self.tell(lane, call.intent.caller(), || format!("asks: {:?} {}", call.intent, call.body));
+        self.tell(lane, call.intent.caller(), || {
+            format!("asks: {:?} {}", call.intent, call.body)
+        });
         if self.strikes(lane, Fault::CallTwice) {
             let later = self.choices.span(lane, 0, 4 * MINUTE);
             self.deliver_later(later, &call, &inbound);
@@ -135,19 +137,28 @@ impl World {
     ) {
         let lane = Lane::of(call.payment);
         let began = self.now();
-        self.invoke(call.intent.function(), lane, Input::Http(inbound), move |world, who, output| {
-            let answer = match output {
-                Output::Http(answer) => Some(answer),
-                Output::Batch(_) | Output::Error | Output::Died => None,
-            };
-            if let Some(answer) = &answer {
-                world.tell(lane, call.intent.function().name(), || {
-                    format!("answers {} {}", answer.status, String::from_utf8_lossy(&answer.body))
-                });
-                world.audit_answered(who, &call, began, answer);
-            }
-            done(world, answer);
-        });
+        self.invoke(
+            call.intent.function(),
+            lane,
+            Input::Http(inbound),
+            move |world, who, output| {
+                let answer = match output {
+                    Output::Http(answer) => Some(answer),
+                    Output::Batch(_) | Output::Error | Output::Died => None,
+                };
+                if let Some(answer) = &answer {
+                    world.tell(lane, call.intent.function().name(), || {
+                        format!(
+                            "answers {} {}",
+                            answer.status,
+                            String::from_utf8_lossy(&answer.body)
+                        )
+                    });
+                    world.audit_answered(who, &call, began, answer);
+                }
+                done(world, answer);
+            },
+        );
     }
 
     fn sign(&self, call: &Call) -> Inbound {
@@ -165,11 +176,15 @@ impl World {
         match intent {
             Intent::Redirect(token) | Intent::Return(token) => {
                 inbound.method = Method::GET;
-                inbound.path_parameters.insert("token".to_owned(), token.clone());
+                inbound
+                    .path_parameters
+                    .insert("token".to_owned(), token.clone());
             }
             Intent::Result(_) => {
                 let id = self.lives[call.payment].id.to_string();
-                inbound.path_parameters.insert("transaction_id".to_owned(), id);
+                inbound
+                    .path_parameters
+                    .insert("transaction_id".to_owned(), id);
             }
             Intent::CheckByGet => {
                 inbound.method = Method::GET;
@@ -180,11 +195,17 @@ impl World {
         }
         if let Some((secret, names)) = intent.secret() {
             let message = if *intent == Intent::CheckByGet {
-                format!("/transactions?tiki_transaction_id={}", self.lives[call.payment].tiki_id)
+                format!(
+                    "/transactions?tiki_transaction_id={}",
+                    self.lives[call.payment].tiki_id
+                )
             } else {
                 call.body.clone()
             };
-            let signed = self.secrets.theirs(secret).sign(self.now(), message.as_bytes());
+            let signed = self
+                .secrets
+                .theirs(secret)
+                .sign(self.now(), message.as_bytes());
             put(&mut inbound.headers, names.timestamp, &signed.timestamp);
             put(&mut inbound.headers, names.client_id, &signed.client_id);
             put(&mut inbound.headers, names.signature, &signed.signature);
@@ -207,7 +228,11 @@ impl World {
             0 => put(&mut forged.headers, names.signature, &"0".repeat(64)),
             1 => drop(forged.headers.remove(names.signature)),
             2 => put(&mut forged.headers, names.client_id, "another"),
-            3 => put(&mut forged.headers, names.timestamp, &self.now().to_string()),
+            3 => put(
+                &mut forged.headers,
+                names.timestamp,
+                &self.now().to_string(),
+            ),
             // Rightly signed, for another endpoint.
             _ => match call.intent {
                 Intent::Create => function = Function::Refund,
@@ -222,11 +247,16 @@ impl World {
         }
         let call = call.clone();
         self.after(10, move |world| {
-            world.invoke(function, lane, Input::Http(forged), move |world, _, output| {
-                if let Output::Http(answer) = output {
-                    world.audit_forged(&call, &answer);
-                }
-            });
+            world.invoke(
+                function,
+                lane,
+                Input::Http(forged),
+                move |world, _, output| {
+                    if let Output::Http(answer) = output {
+                        world.audit_forged(&call, &answer);
+                    }
+                },
+            );
         });
     }
 }
@@ -245,5 +275,8 @@ impl Answered {
 
 fn put(headers: &mut HeaderMap, name: &'static str, value: &str) {
     let name = HeaderName::from_bytes(name.as_bytes()).expect("a header's name");
-    headers.insert(name, HeaderValue::from_str(value).expect("a header's value"));
+    headers.insert(
+        name,
+        HeaderValue::from_str(value).expect("a header's value"),
+    );
 }

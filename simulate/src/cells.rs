@@ -13,14 +13,29 @@ pub fn required() -> Vec<Cell> {
     for row in ["SUCCESS", "FAILURE"] {
         for answer in ipn_answers() {
             for often in ["earlier", "third failure or later"] {
-                add("IPN (protocol §3)", row, format!("{}, {often}", ipn_cell(answer)));
+                add(
+                    "IPN (protocol §3)",
+                    row,
+                    format!("{}, {often}", ipn_cell(answer)),
+                );
             }
         }
     }
     for (answer, same) in look_up_answers() {
-        add("look-up (protocol §4)", "paid", look_up_cell(answer, same).to_owned());
+        add(
+            "look-up (protocol §4)",
+            "paid",
+            look_up_cell(answer, same).to_owned(),
+        );
     }
-    let words = ["paid", "paid another amount", "failed", "not paid", "pending", "unknown"];
+    let words = [
+        "paid",
+        "paid another amount",
+        "failed",
+        "not paid",
+        "pending",
+        "unknown",
+    ];
     for word in words {
         add("expired payment", "pending", word.to_owned());
     }
@@ -38,7 +53,11 @@ pub fn required() -> Vec<Cell> {
             }
         }
         for word in ["succeeded", "rejected"] {
-            add("refund at the core", origin, format!("settled meanwhile, {word}"));
+            add(
+                "refund at the core",
+                origin,
+                format!("settled meanwhile, {word}"),
+            );
         }
     }
     for (row, states) in REPORTS {
@@ -106,11 +125,55 @@ type Rows = &'static [(&'static str, &'static [&'static str])];
 
 /// In which states the core reports what.
 const REPORTS: Rows = &[
-    ("paid", &["pending", "paid", "declined", "expired", "paid late", "reversing", "disputed"]),
-    ("paid, no reference", &["pending", "paid", "expired", "paid late"]),
-    ("paid a second time", &["paid", "paid late", "refunded in part", "reversing", "disputed"]),
-    ("paid another amount", &["pending", "paid", "declined", "expired", "paid late", "reversing"]),
-    ("declined", &["pending", "paid", "declined", "expired", "paid late", "reversing", "disputed"]),
+    (
+        "paid",
+        &[
+            "pending",
+            "paid",
+            "declined",
+            "expired",
+            "paid late",
+            "reversing",
+            "disputed",
+        ],
+    ),
+    (
+        "paid, no reference",
+        &["pending", "paid", "expired", "paid late"],
+    ),
+    (
+        "paid a second time",
+        &[
+            "paid",
+            "paid late",
+            "refunded in part",
+            "reversing",
+            "disputed",
+        ],
+    ),
+    (
+        "paid another amount",
+        &[
+            "pending",
+            "paid",
+            "declined",
+            "expired",
+            "paid late",
+            "reversing",
+        ],
+    ),
+    (
+        "declined",
+        &[
+            "pending",
+            "paid",
+            "declined",
+            "expired",
+            "paid late",
+            "reversing",
+            "disputed",
+        ],
+    ),
 ];
 
 /// In which states a refund is asked for, and what it can come to.
@@ -135,7 +198,10 @@ const REFUNDS: Rows = &[
 const ANSWERS: Rows = &[
     ("create-transaction", &["0", "2", "5", "8", "97", "98"]),
     ("check-transaction", &["0", "2", "3", "97", "98"]),
-    ("refund-transaction", &["0", "2", "3", "6", "7", "9", "10", "11", "12", "97", "98"]),
+    (
+        "refund-transaction",
+        &["0", "2", "3", "6", "7", "9", "10", "11", "12", "97", "98"],
+    ),
     ("payment-result", &["0", "2", "5", "8", "97", "98"]),
     ("open-webview", &["0", "1", "2", "97", "98"]),
 ];
@@ -144,10 +210,19 @@ const ANSWERS: Rows = &[
 const CRASHES: Rows = &[
     ("create-transaction", &["read secret", "put"]),
     ("check-transaction", &["read secret", "get"]),
-    ("refund-transaction", &["read secret", "get", "put", "call the core", "sleep"]),
+    (
+        "refund-transaction",
+        &["read secret", "get", "put", "call the core", "sleep"],
+    ),
     ("payment-result", &["read secret", "get", "put", "sleep"]),
     ("payment-redirect", &["read secret", "get", "get session"]),
     ("open-webview", &["read secret", "call Tiki", "put session"]),
-    ("ipn-sender", &["due", "get", "put", "read secret", "call Tiki", "sleep"]),
-    ("rail-worker", &["due", "get", "put", "read secret", "call the core", "sleep"]),
+    (
+        "ipn-sender",
+        &["due", "get", "put", "read secret", "call Tiki", "sleep"],
+    ),
+    (
+        "rail-worker",
+        &["due", "get", "put", "read secret", "call the core", "sleep"],
+    ),
 ];

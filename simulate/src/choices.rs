@@ -78,7 +78,9 @@ impl Choices {
         let choice = match &self.script {
             None => state.random.u64(..bound),
             Some(script) => {
-                let written = script.get(lane.0).and_then(|lane| lane.get(state.made.len()));
+                let written = script
+                    .get(lane.0)
+                    .and_then(|lane| lane.get(state.made.len()));
                 written.map_or(0, |choice| choice % bound)
             }
         };

@@ -59,7 +59,9 @@ impl Core {
     /// What has gone back of a payment, in VND.
     pub(crate) fn returned(&self, payment: usize) -> u64 {
         let of = self.postings.values().filter(|p| p.payment == payment);
-        of.filter(|posting| posting.pays).map(|posting| posting.amount).sum()
+        of.filter(|posting| posting.pays)
+            .map(|posting| posting.amount)
+            .sum()
     }
 
     /// The posting of this refund.
@@ -109,9 +111,15 @@ impl World {
         let refund_id = body["refund_id"].as_str().expect("a refund id").to_owned();
         let payment = self.core_payment_of(request).expect("a payment of ours");
         let lane = Lane::of(payment);
-        let key = request.headers.iter().find(|(name, _)| *name == "Idempotency-Key");
+        let key = request
+            .headers
+            .iter()
+            .find(|(name, _)| *name == "Idempotency-Key");
         // Without a key each post is a posting of its own.
-        let key = key.map_or_else(|| format!("no key {}", self.unique()), |(_, key)| key.clone());
+        let key = key.map_or_else(
+            || format!("no key {}", self.unique()),
+            |(_, key)| key.clone(),
+        );
 
         if let Some(known) = self.core.postings.get(&key) {
             if known.body != request.body {
@@ -134,7 +142,11 @@ impl World {
                 body: request.body.clone(),
             };
             self.tell(lane, "core", || {
-                let what = if posting.pays { "gives back" } else { "refuses to give back" };
+                let what = if posting.pays {
+                    "gives back"
+                } else {
+                    "refuses to give back"
+                };
                 format!("{what} {} VND, refund {refund_id}", posting.amount)
             });
             self.core.postings.insert(key.clone(), posting);
@@ -144,7 +156,11 @@ impl World {
     }
 
     fn core_finds_refund(&mut self, id: &str) -> Answer {
-        let lane = self.core.payment_of.get(id).map_or(Lane::WORLD, |k| Lane::of(*k));
+        let lane = self
+            .core
+            .payment_of
+            .get(id)
+            .map_or(Lane::WORLD, |k| Lane::of(*k));
         if self.core.postings.contains_key(id) {
             return self.core_says(id, lane);
         }
@@ -162,8 +178,13 @@ impl World {
             _ => "rejected",
         };
         let refund_id = posting.refund_id.clone();
-        self.tell(lane, "core", || format!("says “{status}” of refund {refund_id}"));
-        answer(200, &json!({"refund_id": refund_id, "status": status, "reason": "simulated"}))
+        self.tell(lane, "core", || {
+            format!("says “{status}” of refund {refund_id}")
+        });
+        answer(
+            200,
+            &json!({"refund_id": refund_id, "status": status, "reason": "simulated"}),
+        )
     }
 
     fn core_finds_payment(&mut self, id: &str) -> Answer {
@@ -250,7 +271,8 @@ impl World {
         };
         let _ = who;
         let column = (refund_state(&refund.state), meaning);
-        self.coverage.count("refund at the core", refund.origin.as_str(), column);
+        self.coverage
+            .count("refund at the core", refund.origin.as_str(), column);
     }
 
     /// Whether a call carries a signature that the other side accepts now.
@@ -264,7 +286,10 @@ impl World {
         let mut headers = HeaderMap::new();
         for (name, value) in &request.headers {
             let value = value.parse().expect("a header of ours is text");
-            headers.insert(http::HeaderName::from_bytes(name.as_bytes()).expect("a name"), value);
+            headers.insert(
+                http::HeaderName::from_bytes(name.as_bytes()).expect("a name"),
+                value,
+            );
         }
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let claimed = SignatureHeaders {
@@ -278,7 +303,8 @@ impl World {
             Method::Get => relative.as_bytes(),
         };
         let keys = self.secrets.accepted(secret);
-        keys.verify(&claimed, body, self.now(), Window::default()).is_ok()
+        keys.verify(&claimed, body, self.now(), Window::default())
+            .is_ok()
     }
 }
 

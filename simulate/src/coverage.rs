@@ -32,7 +32,11 @@ impl Column for (&str, &str) {
 
 impl Column for (&str, Fault) {
     fn text(&self) -> String {
-        let when = if self.1 == Fault::CrashBefore { "before" } else { "after" };
+        let when = if self.1 == Fault::CrashBefore {
+            "before"
+        } else {
+            "after"
+        };
         format!("{when} {}", self.0)
     }
 }

@@ -196,7 +196,9 @@ impl World {
             let instance = &world.fleet.instances[who];
             if instance.running && instance.invocations == invocation {
                 world.faults.note(Fault::TimedOut);
-                world.tell(lane, function.name(), || "✗ ended by its time-out".to_owned());
+                world.tell(lane, function.name(), || {
+                    "✗ ended by its time-out".to_owned()
+                });
                 world.fleet.kill(who);
             }
         });
@@ -207,7 +209,11 @@ impl World {
         let who = self.fleet.instances.len();
         let offset = if self.strikes(lane, Fault::ClockWrong) {
             let off = self.choices.span(lane, 0, 12 * MINUTE);
-            if off > 6 * MINUTE { 6 * MINUTE - off } else { off }
+            if off > 6 * MINUTE {
+                6 * MINUTE - off
+            } else {
+                off
+            }
         } else {
             0
         };

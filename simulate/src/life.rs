@@ -64,7 +64,8 @@ impl World {
             return;
         }
         if self.lives[payment].session {
-            let body = json!({"identify_code": format!("SIM-{payment}"), "identify_phone": "0912345678"});
+            let body =
+                json!({"identify_code": format!("SIM-{payment}"), "identify_phone": "0912345678"});
             self.say_once(payment, Intent::Webview, body.to_string());
         }
         self.after(SECOND, move |world| world.tiki_creates(payment, 0));
@@ -169,18 +170,25 @@ impl World {
 
     /// Some time after the beginning of a life: mostly soon, sometimes days later.
     fn some_time(&mut self, lane: Lane) -> i64 {
-        let most = self.choices.one_of(lane, &[2 * MINUTE, 10 * MINUTE, HOUR, 2 * DAY]);
+        let most = self
+            .choices
+            .one_of(lane, &[2 * MINUTE, 10 * MINUTE, HOUR, 2 * DAY]);
         self.choices.span(lane, 2 * SECOND, most)
     }
 
     fn tiki_creates(&mut self, payment: usize, tried: u32) {
         let life = &self.lives[payment];
         let body = life.body.clone();
-        self.say(payment, Intent::Create, body, move |world, answer| {
-            match answer.as_ref().and_then(Answered::code) {
+        self.say(
+            payment,
+            Intent::Create,
+            body,
+            move |world, answer| match answer.as_ref().and_then(Answered::code) {
                 Some(0) if tried == 0 || world.lives[payment].paying == Paying::Not => {
                     let answer = answer.expect("an answer with a code");
-                    let url = answer.json()["data"]["payment_url"].as_str().map(str::to_owned);
+                    let url = answer.json()["data"]["payment_url"]
+                        .as_str()
+                        .map(str::to_owned);
                     let url = url.expect("a created transaction has its link");
                     world.customer_goes(payment, url);
                 }
@@ -188,8 +196,8 @@ impl World {
                 _ => world.again(payment, tried, move |world, tried| {
                     world.tiki_creates(payment, tried);
                 }),
-            }
-        });
+            },
+        );
         if tried == 0 && self.choices.happens(Lane::of(payment), 300) {
             // The same id with other content, which must be refused.
             let mut other: serde_json::Value =
@@ -287,24 +295,34 @@ impl World {
         let life = &self.lives[payment];
         let (kind, body) = match &life.paying {
             Paying::Paid { reference } => {
-                let kind = if reference.is_some() { "paid" } else { "paid, no reference" };
+                let kind = if reference.is_some() {
+                    "paid"
+                } else {
+                    "paid, no reference"
+                };
                 let body = json!({
                     "status": "SUCCESS", "amount": life.amount, "rail_reference": reference,
                     "transaction_id": life.id.to_string(), "partner_banking_method": "ATM",
                 });
                 (kind, body)
             }
-            Paying::Failed => ("declined", json!({"status": "FAILURE", "reason": "simulated"})),
+            Paying::Failed => (
+                "declined",
+                json!({"status": "FAILURE", "reason": "simulated"}),
+            ),
             Paying::Not | Paying::AtIt => return,
         };
-        self.say(payment, Intent::Result(kind), body.to_string(), move |world, answer| {
-            match answer.as_ref().and_then(Answered::code) {
+        self.say(
+            payment,
+            Intent::Result(kind),
+            body.to_string(),
+            move |world, answer| match answer.as_ref().and_then(Answered::code) {
                 Some(0 | 1 | 3..=11) => {}
                 _ => world.again(payment, tried, move |world, tried| {
                     world.core_reports(payment, tried);
                 }),
-            }
-        });
+            },
+        );
     }
 
     /// The core reports something that cannot be: it must be refused, or change nothing.
@@ -314,20 +332,23 @@ impl World {
         let paid = matches!(self.lives[payment].paying, Paying::Paid { .. });
         let (kind, body) = match self.choices.below(lane, 3) {
             0 => {
-                let body = json!({"status": "SUCCESS", "amount": amount + 1, "rail_reference": "D"});
+                let body =
+                    json!({"status": "SUCCESS", "amount": amount + 1, "rail_reference": "D"});
                 ("paid another amount", body)
             }
             // A second debit, of which the core is told by our refusal; it must not be the first we hear.
             1 if paid => {
-                let body = json!({"status": "SUCCESS", "amount": amount, "rail_reference": "second"});
+                let body =
+                    json!({"status": "SUCCESS", "amount": amount, "rail_reference": "second"});
                 if !self.knows_the_payment(payment) {
                     return;
                 }
                 ("paid a second time", body)
             }
-            _ if paid && self.knows_the_payment(payment) => {
-                ("declined", json!({"status": "FAILURE", "reason": "simulated"}))
-            }
+            _ if paid && self.knows_the_payment(payment) => (
+                "declined",
+                json!({"status": "FAILURE", "reason": "simulated"}),
+            ),
             _ => return,
         };
         self.say_once(payment, Intent::Result(kind), body.to_string());
@@ -341,23 +362,28 @@ impl World {
     fn tiki_refunds(&mut self, payment: usize, number: usize, tried: u32) {
         let body = self.lives[payment].refunds[number].body.clone();
         self.audit_asks(payment, number);
-        self.say(payment, Intent::Refund(number), body, move |world, answer| {
-            match answer.as_ref().and_then(Answered::code) {
+        self.say(
+            payment,
+            Intent::Refund(number),
+            body,
+            move |world, answer| match answer.as_ref().and_then(Answered::code) {
                 Some(0 | 1 | 3..=11) => {}
                 _ => world.again(payment, tried, move |world, tried| {
                     world.tiki_refunds(payment, number, tried);
                 }),
-            }
-        });
+            },
+        );
     }
 
     /// A request id once more, with another amount: it must be refused if the first was taken.
     fn tiki_reuses(&mut self, payment: usize, number: usize) {
         let plan = &self.lives[payment].refunds[number];
         let taken = self.rows.find(self.lives[payment].id).is_some_and(|t| {
-            t.refunds
-                .iter()
-                .any(|r| r.origin.request_id().is_some_and(|id| id.as_str() == plan.request_id))
+            t.refunds.iter().any(|r| {
+                r.origin
+                    .request_id()
+                    .is_some_and(|id| id.as_str() == plan.request_id)
+            })
         });
         if !taken {
             return;

@@ -1,6 +1,9 @@
 //! Runs the simulation: one seed, or many.
 
-#![expect(clippy::print_stdout, reason = "what it says is for a person at a terminal")]
+#![expect(
+    clippy::print_stdout,
+    reason = "what it says is for a person at a terminal"
+)]
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -57,12 +60,26 @@ fn main() -> ExitCode {
     };
     println!("\n{} of {} seeds fail.", total.failed.len(), total.seeds);
     for (seed, violation) in total.failed.iter().take(10) {
-        println!("  seed {seed}: {}: {}", violation.invariant.name(), violation.text);
+        println!(
+            "  seed {seed}: {}: {}",
+            violation.invariant.name(),
+            violation.text
+        );
     }
-    println!("\nSeed {seed}, made smaller; again with --seed {seed} --steps {}\n", options.steps);
+    println!(
+        "\nSeed {seed}, made smaller; again with --seed {seed} --steps {}\n",
+        options.steps
+    );
     let whole = run(Source::Seed(*seed), options.steps, History::default());
-    let shrunk = shrink(whole.script, options.steps, violation.invariant, options.shrink);
-    let smallest = run(Source::Script(shrunk.script), options.steps, History::kept());
+    let shrunk = shrink(whole.script, options.steps, options.shrink, |outcome| {
+        let found = outcome.violation.as_ref();
+        found.is_some_and(|found| found.invariant == violation.invariant)
+    });
+    let smallest = run(
+        Source::Script(shrunk.script),
+        options.steps,
+        History::kept(),
+    );
     if let Some(violation) = &smallest.violation {
         println!("{}", life(violation, &smallest.history));
     }
@@ -72,7 +89,10 @@ fn main() -> ExitCode {
 
 /// Visits every state of every small configuration.
 fn model() -> ExitCode {
-    println!("{:>12} {:>12} {:>10}  configuration", "states", "steps", "endings");
+    println!(
+        "{:>12} {:>12} {:>10}  configuration",
+        "states", "steps", "endings"
+    );
     for scenario in scenarios() {
         let walk = walk(&scenario);
         let (states, steps, endings) = (walk.states, walk.steps, walk.endings);

@@ -277,7 +277,9 @@ impl State {
         let t = &state.row;
         let (returned, ours) = (state.returned(), t.refunded_amount().get());
         if returned != ours {
-            return Err(format!("the core gave back {returned}, our books say {ours}"));
+            return Err(format!(
+                "the core gave back {returned}, our books say {ours}"
+            ));
         }
         let reversing = matches!(t.ipn, Ipn::Reversing { .. });
         if reversing && t.remaining_amount().get() > 0 {
@@ -325,18 +327,31 @@ fn fingerprint(state: &State) -> u64 {
     let mut actors: Vec<u64> = state
         .actors
         .iter()
-        .map(|actor| hash_of(|h| {
-            hash(&actor.held, version - actor.held.version, h);
-            format!("{:?}", actor.doing).hash(h);
-        }))
+        .map(|actor| {
+            hash_of(|h| {
+                hash(&actor.held, version - actor.held.version, h);
+                format!("{:?}", actor.doing).hash(h);
+            })
+        })
         .collect();
     actors.sort_unstable();
     hash_of(|h| {
         hash(&state.row, 0, h);
-        (actors, &state.core, state.paid, state.said_not_paid, state.denied).hash(h);
+        (
+            actors,
+            &state.core,
+            state.paid,
+            state.said_not_paid,
+            state.denied,
+        )
+            .hash(h);
         (&state.left, state.deaths).hash(h);
         if let Some(change) = &state.adrift {
-            hash(change.transaction(), version - change.expected_version() + 1, h);
+            hash(
+                change.transaction(),
+                version - change.expected_version() + 1,
+                h,
+            );
         }
     })
 }

@@ -127,7 +127,9 @@ impl Call {
     fn arrive(&self, world: &mut World, after: i64) {
         let (peer, lane, request) = (self.peer, self.lane, Arc::clone(&self.request));
         world.after(after, move |world| {
-            world.tell(lane, peer.name(), || "hears of it late, or again".to_owned());
+            world.tell(lane, peer.name(), || {
+                "hears of it late, or again".to_owned()
+            });
             drop(world.receive(peer, &request));
         });
     }

@@ -40,7 +40,8 @@ impl Total {
         for (fault, count) in outcome.faults {
             *self.faults.entry(fault).or_default() += count;
         }
-        self.failed.extend(outcome.violation.map(|violation| (seed, violation)));
+        self.failed
+            .extend(outcome.violation.map(|violation| (seed, violation)));
     }
 
     /// Adds what other runs came to.
@@ -59,9 +60,13 @@ impl Total {
     /// Faults that never happened, and cells that were never reached.
     #[must_use]
     pub fn missing(&self) -> Vec<String> {
-        let faults = Fault::ALL.iter().filter(|f| self.faults.get(f).is_none_or(|n| *n == 0));
+        let faults = Fault::ALL
+            .iter()
+            .filter(|f| self.faults.get(f).is_none_or(|n| *n == 0));
         let faults = faults.map(|fault| format!("fault: {}", fault.as_str()));
-        let cells = cells::required().into_iter().filter(|cell| self.coverage.of(cell) == 0);
+        let cells = cells::required()
+            .into_iter()
+            .filter(|cell| self.coverage.of(cell) == 0);
         let cells = cells.map(|(table, row, column)| format!("{table}: {row} × {column}"));
         faults.chain(cells).collect()
     }
@@ -76,7 +81,11 @@ impl Total {
         };
         line("Faults".to_owned());
         for (fault, count) in &self.faults {
-            line(format!("  {:<44} {:>12}", fault.as_str(), thousands(*count)));
+            line(format!(
+                "  {:<44} {:>12}",
+                fault.as_str(),
+                thousands(*count)
+            ));
         }
         let mut heading = None;
         for ((table, row, column), count) in self.coverage.cells() {
@@ -92,9 +101,21 @@ impl Total {
         }
         line("\nWhat held".to_owned());
         for invariant in Invariant::ALL {
-            let broken = self.failed.iter().filter(|(_, v)| v.invariant == *invariant).count();
-            let mark = if broken == 0 { "✔".to_owned() } else { format!("✗ {broken} seeds") };
-            line(format!("  {mark} {:<26} {}", invariant.name(), invariant.sentence()));
+            let broken = self
+                .failed
+                .iter()
+                .filter(|(_, v)| v.invariant == *invariant)
+                .count();
+            let mark = if broken == 0 {
+                "✔".to_owned()
+            } else {
+                format!("✗ {broken} seeds")
+            };
+            line(format!(
+                "  {mark} {:<26} {}",
+                invariant.name(),
+                invariant.sentence()
+            ));
         }
         text
     }
@@ -117,10 +138,21 @@ impl Total {
 pub fn life(violation: &Violation, history: &History) -> String {
     let mut text = String::new();
     for line in history.of(violation.payment) {
-        let _ = writeln!(text, "  {:>15}  {:<19} {}", time(line.at), line.who, short(&line.what));
+        let _ = writeln!(
+            text,
+            "  {:>15}  {:<19} {}",
+            time(line.at),
+            line.who,
+            short(&line.what)
+        );
     }
     let (invariant, payment) = (violation.invariant, violation.payment);
-    let _ = writeln!(text, "\n  ✗ {}, payment {payment}: {}", invariant.name(), violation.text);
+    let _ = writeln!(
+        text,
+        "\n  ✗ {}, payment {payment}: {}",
+        invariant.name(),
+        violation.text
+    );
     let _ = writeln!(text, "    {}", invariant.sentence());
     text
 }
@@ -131,7 +163,11 @@ fn time(ms: i64) -> String {
     let (m, s) = (s.div_euclid(60), s.rem_euclid(60));
     let (h, m) = (m.div_euclid(60), m.rem_euclid(60));
     let (d, h) = (h.div_euclid(24), h.rem_euclid(24));
-    let days = if d > 0 { format!("{d}d ") } else { String::new() };
+    let days = if d > 0 {
+        format!("{d}d ")
+    } else {
+        String::new()
+    };
     format!("{days}{h:02}:{m:02}:{s:02}.{ms:03}")
 }
 

@@ -141,7 +141,11 @@ impl SecretSource for SimSecret {
                     };
                     let value = version
                         .map(|version| format!(r#"{{"secret":"{}"}}"#, secret.value(version)));
-                    let answer = if fails { Err("simulated".into()) } else { Ok(value) };
+                    let answer = if fails {
+                        Err("simulated".into())
+                    } else {
+                        Ok(value)
+                    };
                     waiting.answer(world, answer);
                 });
             })

@@ -1,10 +1,9 @@
 //! Makes a failing run smaller: the same choices with payments left out, with ends cut off, with blocks
 //! removed or made tame, as long as the same thing still does not hold.
 
-use crate::audit::Invariant;
 use crate::choices::Script;
 use crate::history::History;
-use crate::run::{Source, run};
+use crate::run::{Outcome, Source, run};
 
 /// A run that fails, made as small as we could.
 pub struct Shrunk {
@@ -14,13 +13,13 @@ pub struct Shrunk {
     pub tried: u32,
 }
 
-/// Makes a script smaller that breaks this invariant within so many steps, with at most so many tries.
+/// Makes a script smaller whose run of so many steps fails in this way, with at most so many tries.
 #[must_use]
-pub fn shrink(script: Script, steps: u64, broken: Invariant, most: u32) -> Shrunk {
+pub fn shrink(script: Script, steps: u64, most: u32, fails: impl Fn(&Outcome) -> bool) -> Shrunk {
     let mut shrinker = Shrinker {
         best: script,
         steps,
-        broken,
+        fails,
         tried: 0,
         most,
     };
@@ -29,11 +28,11 @@ pub fn shrink(script: Script, steps: u64, broken: Invariant, most: u32) -> Shrun
         shrinker.attempt(|script| script[lane].clear());
     }
     loop {
-        let before = shrinker.tried_well();
+        let before = size(&shrinker.best);
         for lane in (0..shrinker.best.len()).rev() {
             shrinker.smaller_lane(lane);
         }
-        if shrinker.tried_well() == before || shrinker.tried >= most {
+        if size(&shrinker.best) == before || shrinker.tried >= most {
             break;
         }
     }
@@ -44,20 +43,15 @@ pub fn shrink(script: Script, steps: u64, broken: Invariant, most: u32) -> Shrun
     }
 }
 
-struct Shrinker {
+struct Shrinker<F> {
     best: Script,
     steps: u64,
-    broken: Invariant,
+    fails: F,
     tried: u32,
     most: u32,
 }
 
-impl Shrinker {
-    /// How big the best script is: fewer choices are better, and then tamer ones.
-    fn tried_well(&self) -> (usize, u64) {
-        size(&self.best)
-    }
-
+impl<F: Fn(&Outcome) -> bool> Shrinker<F> {
     fn smaller_lane(&mut self, lane: usize) {
         let mut block = self.best[lane].len().next_power_of_two();
         while block > 0 {
@@ -82,7 +76,11 @@ impl Shrinker {
             let within = within(&script[lane]);
             script[lane].drain(within);
         });
-        if removed || self.best[lane][within(&self.best[lane])].iter().all(|c| *c == 0) {
+        if removed
+            || self.best[lane][within(&self.best[lane])]
+                .iter()
+                .all(|c| *c == 0)
+        {
             return;
         }
         let tamed = self.attempt(|script| {
@@ -105,8 +103,12 @@ impl Shrinker {
             return false;
         }
         self.tried += 1;
-        let outcome = run(Source::Script(script.clone()), self.steps, History::default());
-        let fails = outcome.violation.is_some_and(|v| v.invariant == self.broken);
+        let outcome = run(
+            Source::Script(script.clone()),
+            self.steps,
+            History::default(),
+        );
+        let fails = (self.fails)(&outcome);
         if fails {
             self.best = script;
         }
@@ -114,8 +116,12 @@ impl Shrinker {
     }
 }
 
+/// Fewer choices are better, and then tamer ones.
 fn size(script: &Script) -> (usize, u64) {
     let choices = script.iter().map(Vec::len).sum();
-    let sum = script.iter().flatten().fold(0, |sum: u64, c| sum.saturating_add(*c));
+    let sum = script
+        .iter()
+        .flatten()
+        .fold(0, |sum: u64, c| sum.saturating_add(*c));
     (choices, sum)
 }

@@ -61,13 +61,15 @@ impl World {
             let shard = usize::from(id.shard(SHARDS));
             let number = self.unique().to_string();
             let since = self.now();
-            self.streams.shards[worker][shard].records.push_back(Record {
-                number,
-                lane,
-                image: Arc::clone(item),
-                retried: 0,
-                since,
-            });
+            self.streams.shards[worker][shard]
+                .records
+                .push_back(Record {
+                    number,
+                    lane,
+                    image: Arc::clone(item),
+                    retried: 0,
+                    since,
+                });
             let late = if self.strikes(lane, Fault::StreamLate) {
                 self.choices.span(lane, SECOND, 20 * MINUTE)
             } else {
@@ -108,7 +110,11 @@ impl World {
         let done = match output {
             Output::Batch(failed) => {
                 let failed = |record: &Record| failed.contains(&record.number);
-                of.records.iter().take(batch).position(failed).unwrap_or(batch)
+                of.records
+                    .iter()
+                    .take(batch)
+                    .position(failed)
+                    .unwrap_or(batch)
             }
             Output::Http(_) | Output::Error | Output::Died => 0,
         };
@@ -133,9 +139,14 @@ impl World {
         done: impl FnOnce(&mut World, Output) + Send + 'static,
     ) {
         let function = WORKERS[worker].1;
-        self.invoke(function, lane, Input::Event(event), move |world, _, output| {
-            done(world, output);
-        });
+        self.invoke(
+            function,
+            lane,
+            Input::Event(event),
+            move |world, _, output| {
+                done(world, output);
+            },
+        );
     }
 
     /// Plans the next sweep that can find something. One that finds nothing changes nothing, and is left out.
@@ -184,8 +195,8 @@ impl World {
 }
 
 fn records(batch: &[Record]) -> Value {
-    let records = batch.iter().map(|record| {
-        json!({"dynamodb": {"SequenceNumber": record.number, "NewImage": &*record.image}})
-    });
+    let records = batch.iter().map(
+        |record| json!({"dynamodb": {"SequenceNumber": record.number, "NewImage": &*record.image}}),
+    );
     json!({"Records": records.collect::<Vec<_>>()})
 }

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use domain::{Timestamp, Transaction, TransactionId};
 use serde_dynamo::AttributeValue;
-use store::{Condition, DueIndex, Item, Put, SHARDS, SessionStore, Table, TableError, WebviewSession};
+use store::{
+    Condition, DueIndex, Item, Put, SHARDS, SessionStore, Table, TableError, WebviewSession,
+};
 
 use crate::choices::Lane;
 use crate::fault::Fault;
@@ -88,7 +90,11 @@ impl Table for SimTable {
                 let fails = world.strikes(Lane::WORLD, Fault::ReadFails);
                 world.after(5, move |world| {
                     let found = world.rows.due(index, shard, until, limit);
-                    let answer = if fails { Err(failed("Query")) } else { Ok(found) };
+                    let answer = if fails {
+                        Err(failed("Query"))
+                    } else {
+                        Ok(found)
+                    };
                     waiting.answer(world, answer);
                 });
             })
@@ -109,7 +115,9 @@ impl SessionStore for SimTable {
                     if lost {
                         return waiting.answer(world, Err(failed("PutItem")));
                     }
-                    world.sessions.insert(session.request_id.to_string(), session);
+                    world
+                        .sessions
+                        .insert(session.request_id.to_string(), session);
                     waiting.answer(world, Ok(()));
                 });
             })
@@ -159,9 +167,15 @@ fn get(world: &mut World, waiting: Waiting<GetAnswer>, id: TransactionId, tried:
     }
     world.after(5, move |world| {
         let found = world.rows.rows.get(&id);
-        world.fleet.saw(waiting.who, found.map(|row| &row.transaction));
+        world
+            .fleet
+            .saw(waiting.who, found.map(|row| &row.transaction));
         let item = found.map(|row| Item::clone(&row.item));
-        let answer = if fails { Err(failed("GetItem")) } else { Ok(item) };
+        let answer = if fails {
+            Err(failed("GetItem"))
+        } else {
+            Ok(item)
+        };
         waiting.answer(world, answer);
     });
 }
@@ -193,7 +207,9 @@ fn put(world: &mut World, waiting: Waiting<PutAnswer>, write: Write, tried: u32)
         // What it decided on stays what it has seen, unless somebody else was faster.
         if matches!(put, Put::Refused(_)) {
             let found = world.rows.rows.get(&write.id);
-            world.fleet.saw(waiting.who, found.map(|row| &row.transaction));
+            world
+                .fleet
+                .saw(waiting.who, found.map(|row| &row.transaction));
         }
         world.after(5, move |world| waiting.answer(world, Ok(put)));
     });

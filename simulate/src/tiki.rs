@@ -89,7 +89,12 @@ impl World {
                 self.tiki_is_told(payment, &body)
             }
         };
-        self.tell(lane, "Tiki", || format!("answers {} {said}", path.split('?').next().unwrap_or_default()));
+        self.tell(lane, "Tiki", || {
+            format!(
+                "answers {} {said}",
+                path.split('?').next().unwrap_or_default()
+            )
+        });
         answer(200, &said)
     }
 
@@ -226,9 +231,14 @@ impl World {
             return;
         };
         let meaning = tiki::answer::ipn(heard.status, &heard.body, transaction);
-        let often = if failures >= 2 { "third failure or later" } else { "earlier" };
+        let often = if failures >= 2 {
+            "third failure or later"
+        } else {
+            "earlier"
+        };
         let row = transaction.status().as_str();
-        self.coverage.count("IPN (protocol §3)", row, (ipn_cell(meaning), often));
+        self.coverage
+            .count("IPN (protocol §3)", row, (ipn_cell(meaning), often));
     }
 }
 

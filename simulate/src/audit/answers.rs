@@ -10,7 +10,9 @@ use crate::world::World;
 impl Audit {
     /// Whether Tiki has really asked for a refund.
     pub(super) fn asked(&self, payment: usize, number: usize) -> bool {
-        self.books.get(&payment).is_some_and(|book| book.asked.contains(&number))
+        self.books
+            .get(&payment)
+            .is_some_and(|book| book.asked.contains(&number))
     }
 }
 
@@ -33,7 +35,9 @@ impl World {
         self.cells_of_answer(who, call, code);
         match &call.intent {
             Intent::Create => self.audit_created(payment, code, answer),
-            Intent::CheckByPost | Intent::CheckByGet => self.audit_checked(payment, code, began, answer),
+            Intent::CheckByPost | Intent::CheckByGet => {
+                self.audit_checked(payment, code, began, answer)
+            }
             Intent::Refund(number) => self.audit_refunded(payment, *number, began, answer),
             Intent::Result(kind) => self.audit_reported(payment, kind, code, answer),
             Intent::Redirect(_) | Intent::Return(_) => {
@@ -41,9 +45,10 @@ impl World {
                 let known = ["https://tiki.vn/", "https://core.simulated/pay?"];
                 let allowed = answer.location.is_none()
                     || known.iter().any(|known| location.starts_with(known));
-                self.audit.must(allowed, I::RefusedMeansNothing, payment, || {
-                    format!("a customer was sent to {location}")
-                });
+                self.audit
+                    .must(allowed, I::RefusedMeansNothing, payment, || {
+                        format!("a customer was sent to {location}")
+                    });
             }
             Intent::Webview => {}
         }
@@ -63,18 +68,13 @@ impl World {
         self.audit.must(stored, I::AcknowledgedIsKept, payment, || {
             "it was said to be created, and is not there".to_owned()
         });
-        self.audit.must(before == said, I::OneOutcomePerRequest, payment, || {
-            format!("created as {before}, and then as {said}")
-        });
+        self.audit
+            .must(before == said, I::OneOutcomePerRequest, payment, || {
+                format!("created as {before}, and then as {said}")
+            });
     }
 
-    fn audit_checked(
-        &mut self,
-        payment: usize,
-        code: Option<i64>,
-        began: i64,
-        answer: &Answered,
-    ) {
+    fn audit_checked(&mut self, payment: usize, code: Option<i64>, began: i64, answer: &Answered) {
         let created = self.audit.book(payment).created.as_ref();
         let lost = code == Some(3) && created.is_some_and(|(told_at, _)| *told_at < began);
         self.audit.must(!lost, I::AcknowledgedIsKept, payment, || {
@@ -102,9 +102,11 @@ impl World {
         let code = said["code"].as_i64();
         let back = code == Some(0);
         if number == usize::MAX {
-            return self.audit.must(!back, I::OneOutcomePerRequest, payment, || {
-                "a request id was taken with another amount".to_owned()
-            });
+            return self
+                .audit
+                .must(!back, I::OneOutcomePerRequest, payment, || {
+                    "a request id was taken with another amount".to_owned()
+                });
         }
         let settled = back || (code == Some(9) && status == Some("FAILURE"));
         let now = self.now();
@@ -138,9 +140,10 @@ impl World {
             Some(97 | 98) => answer.status == 401,
             _ => answer.status == 500,
         };
-        self.audit.must(status_fits, I::OneOutcomePerRequest, payment, || {
-            format!("code {code:?} with HTTP {}", answer.status)
-        });
+        self.audit
+            .must(status_fits, I::OneOutcomePerRequest, payment, || {
+                format!("code {code:?} with HTTP {}", answer.status)
+            });
     }
 
     fn audit_reported(
@@ -185,10 +188,11 @@ impl World {
     /// A call that was not signed for its purpose was answered.
     pub(crate) fn audit_forged(&mut self, call: &Call, answer: &Answered) {
         let refused = answer.status >= 400 && answer.code() != Some(0);
-        self.audit.must(refused, I::RefusedMeansNothing, call.payment, || {
-            let body = String::from_utf8_lossy(&answer.body);
-            format!("{:?}, forged: {} {body}", call.intent, answer.status)
-        });
+        self.audit
+            .must(refused, I::RefusedMeansNothing, call.payment, || {
+                let body = String::from_utf8_lossy(&answer.body);
+                format!("{:?}, forged: {} {body}", call.intent, answer.status)
+            });
     }
 
     /// Counts the cell of the tables of our own answers.

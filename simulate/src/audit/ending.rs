@@ -15,9 +15,10 @@ impl World {
                 Some(transaction) => self.audit_end_of(payment, &transaction),
                 None => {
                     let paid = matches!(self.lives[payment].paying, Paying::Paid { .. });
-                    self.audit.must(!paid, I::EveryPaymentAccounted, payment, || {
-                        "it was paid, and is in no book".to_owned()
-                    });
+                    self.audit
+                        .must(!paid, I::EveryPaymentAccounted, payment, || {
+                            "it was paid, and is in no book".to_owned()
+                        });
                 }
             }
         }
@@ -56,7 +57,10 @@ impl World {
         });
         audit.must(agree, I::BooksAgree, payment, || {
             let ours = t.refunded_amount();
-            format!("paid {paid}, returned {returned}; our books: {:?}, {ours}", t.payment)
+            format!(
+                "paid {paid}, returned {returned}; our books: {:?}, {ours}",
+                t.payment
+            )
         });
     }
 }

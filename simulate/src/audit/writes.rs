@@ -29,7 +29,9 @@ impl World {
         let after = match store::read(item.clone()) {
             Ok(after) => after,
             Err(error) => {
-                return self.audit.must(false, I::AcknowledgedIsKept, payment, || error.to_string());
+                return self
+                    .audit
+                    .must(false, I::AcknowledgedIsKept, payment, || error.to_string());
             }
         };
         for refund in &after.refunds {
@@ -57,14 +59,19 @@ impl World {
 
     fn audit_change(&mut self, payment: usize, before: &Transaction, after: &Transaction) {
         let audit = &mut self.audit;
-        audit.must(after.version == before.version + 1, I::AcknowledgedIsKept, payment, || {
-            format!("version {} follows {}", after.version, before.version)
-        });
+        audit.must(
+            after.version == before.version + 1,
+            I::AcknowledgedIsKept,
+            payment,
+            || format!("version {} follows {}", after.version, before.version),
+        );
         let same = before.order == after.order
             && before.tiki_id == after.tiki_id
             && before.created_at == after.created_at
             && before.expires_at == after.expires_at;
-        audit.must(same, I::AcknowledgedIsKept, payment, || "the order has changed".to_owned());
+        audit.must(same, I::AcknowledgedIsKept, payment, || {
+            "the order has changed".to_owned()
+        });
         if before.status() != Status::Pending {
             let stays = before.status() == after.status() && before.final_at() == after.final_at();
             audit.must(stays, I::FinalStatusStays, payment, || {
@@ -151,17 +158,21 @@ impl World {
             PaymentState::Pending { expiry_check } => Some(expiry_check.due_at.unix_ms()),
             PaymentState::Paid(_) | PaymentState::Failed(_) => None,
         };
-        let owed = after.refunds.iter().filter_map(|refund| match refund.state {
-            RefundState::Reserved(due) | RefundState::Unknown(due) => Some(due.due_at.unix_ms()),
-            RefundState::Succeeded { .. } | RefundState::Rejected { .. } => None,
-        });
+        let owed = after
+            .refunds
+            .iter()
+            .filter_map(|refund| match refund.state {
+                RefundState::Reserved(due) | RefundState::Unknown(due) => {
+                    Some(due.due_at.unix_ms())
+                }
+                RefundState::Succeeded { .. } | RefundState::Rejected { .. } => None,
+            });
         let rail_at = owed.chain(asked_at).min();
         let kept = after.refunds.iter().any(|refund| {
             refund.origin == Origin::LatePayment
                 && matches!(refund.state, RefundState::Rejected { .. })
         });
-        let person =
-            matches!(after.ipn, Ipn::Disputed { .. } | Ipn::Exhausted { .. }) || kept;
+        let person = matches!(after.ipn, Ipn::Disputed { .. } | Ipn::Exhausted { .. }) || kept;
         let is_final = after.status() != Status::Pending;
 
         let audit = &mut self.audit;
@@ -179,7 +190,9 @@ impl World {
             format!("attention is {:?}", text(item, "attention"))
         });
         let day = text(item, "day_shard").is_some();
-        audit.must(day == is_final, I::OwedIsFindable, payment, || "no day".to_owned());
+        audit.must(day == is_final, I::OwedIsFindable, payment, || {
+            "no day".to_owned()
+        });
     }
 
     /// What is newly owed must wake its worker, so that nobody waits for a sweep.
@@ -200,16 +213,21 @@ impl World {
         let marks = [("wakes_ipn", newly), ("wakes_rail", reserved)];
         for (mark, wakes) in marks {
             let marked = text(item, mark).as_deref() == Some("now");
-            self.audit.must(marked == wakes, I::OwedIsFindable, payment, || {
-                format!("{mark} is {marked} and should be {wakes}")
-            });
+            self.audit
+                .must(marked == wakes, I::OwedIsFindable, payment, || {
+                    format!("{mark} is {marked} and should be {wakes}")
+                });
         }
     }
 
     /// The core has taken a posting on: money has moved, or will.
     pub(crate) fn audit_posted(&mut self, payment: usize, key: &str) {
         let posting = self.core.postings[key].clone();
-        let twice = self.core.postings.values().filter(|p| p.refund_id == posting.refund_id);
+        let twice = self
+            .core
+            .postings
+            .values()
+            .filter(|p| p.refund_id == posting.refund_id);
         let once = twice.count() == 1 && key == posting.refund_id;
         let returned = self.core.returned(payment);
         let life = &self.lives[payment];

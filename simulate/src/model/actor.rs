@@ -69,16 +69,26 @@ impl Actor {
         match &self.doing {
             Doing::Work => {
                 let due = self.held.due_refunds(Timestamp::MAX);
-                due.map(|id| ("due", Ok(self.with(world, Doing::LeaseRefund(id))))).collect()
+                due.map(|id| ("due", Ok(self.with(world, Doing::LeaseRefund(id)))))
+                    .collect()
             }
             Doing::Find(id) => match world.core.get(id) {
                 None => vec![
                     ("never seen", Ok(self.with(world, Doing::Post(*id)))),
-                    ("no answer", Ok(self.with(world, Doing::Settle(*id, RailRefund::Unknown)))),
+                    (
+                        "no answer",
+                        Ok(self.with(world, Doing::Settle(*id, RailRefund::Unknown))),
+                    ),
                 ],
                 Some(pays) => vec![
-                    ("found", Ok(self.with(world, Doing::Settle(*id, word(*pays))))),
-                    ("no answer", Ok(self.with(world, Doing::Settle(*id, RailRefund::Unknown)))),
+                    (
+                        "found",
+                        Ok(self.with(world, Doing::Settle(*id, word(*pays)))),
+                    ),
+                    (
+                        "no answer",
+                        Ok(self.with(world, Doing::Settle(*id, RailRefund::Unknown))),
+                    ),
                 ],
             },
             Doing::Post(id) => self.post(world, *id),
@@ -112,7 +122,11 @@ impl Actor {
             return next;
         };
         let written = next.commit(change);
-        let doing = if written { then } else { Some(self.doing.clone()) };
+        let doing = if written {
+            then
+        } else {
+            Some(self.doing.clone())
+        };
         let held = Arc::clone(&next.row);
         next.actors.extend(doing.map(|doing| Self { held, doing }));
         next
@@ -125,22 +139,22 @@ impl Actor {
                 Ok(Reservation::Reserve(id, change)) => Some((change, Some(Doing::Post(id)))),
                 Ok(Reservation::Known(_)) | Err(_) => None,
             },
-            Doing::LeaseRefund(id) => {
-                t.lease_refund(*id, NOW).map(|change| (change, Some(Doing::Find(*id))))
-            }
-            Doing::Settle(id, answer) => {
-                t.settle_refund(*id, answer, NOW).map(|change| (change, None))
-            }
-            Doing::LeaseExpiry => {
-                t.lease_expiry_check(NOW).map(|change| (change, Some(Doing::AskPayment)))
-            }
+            Doing::LeaseRefund(id) => t
+                .lease_refund(*id, NOW)
+                .map(|change| (change, Some(Doing::Find(*id)))),
+            Doing::Settle(id, answer) => t
+                .settle_refund(*id, answer, NOW)
+                .map(|change| (change, None)),
+            Doing::LeaseExpiry => t
+                .lease_expiry_check(NOW)
+                .map(|change| (change, Some(Doing::AskPayment))),
             Doing::Conclude(answer) => t.conclude_expiry(answer, NOW).map(|change| (change, None)),
-            Doing::LeaseIpn => {
-                t.lease_ipn(NOW).map(|(lease, change)| (change, Some(Doing::Send(lease))))
-            }
-            Doing::Record(lease, decision) => {
-                t.record_ipn(*lease, *decision, NOW).map(|change| (change, None))
-            }
+            Doing::LeaseIpn => t
+                .lease_ipn(NOW)
+                .map(|(lease, change)| (change, Some(Doing::Send(lease)))),
+            Doing::Record(lease, decision) => t
+                .record_ipn(*lease, *decision, NOW)
+                .map(|change| (change, None)),
             Doing::Report(report) => {
                 let change = t.report_payment(report, NOW).ok().flatten();
                 change.map(|change| (change, None))

@@ -16,6 +16,8 @@ use crate::wiring::client_id;
 pub struct Scenario {
     /// What it is.
     pub name: &'static str,
+    /// Whether it takes seconds, and not minutes.
+    pub quick: bool,
     pub(super) start: State,
 }
 
@@ -29,62 +31,98 @@ const DEATHS: u8 = 2;
 #[must_use]
 pub fn scenarios() -> Vec<Scenario> {
     let pending = pending();
-    let paid = write(&pending, pending.report_payment(&report_paid(), NOW).ok().flatten());
+    let paid = write(
+        &pending,
+        pending.report_payment(&report_paid(), NOW).ok().flatten(),
+    );
     let declined = PaymentReport {
         amount: None,
         result: PaymentResult::Declined { reason: None },
     };
-    let failed = write(&pending, pending.report_payment(&declined, NOW).ok().flatten());
+    let failed = write(
+        &pending,
+        pending.report_payment(&declined, NOW).ok().flatten(),
+    );
     vec![
         Scenario {
             name: "two refunds of more than there is, one repeated, and two workers",
-            start: state(&paid, true, vec![
-                (Doing::Reserve(refund("A", 60)), 2),
-                (Doing::Reserve(refund("B", 50)), 1),
-                (Doing::Work, 2),
-            ]),
+            quick: true,
+            start: state(
+                &paid,
+                true,
+                vec![
+                    (Doing::Reserve(refund("A", 60)), 2),
+                    (Doing::Reserve(refund("B", 50)), 1),
+                    (Doing::Work, 2),
+                ],
+            ),
         },
         Scenario {
             name: "two refunds, a reversal, and a worker",
-            start: state(&paid, true, vec![
-                (Doing::Reserve(refund("A", 60)), 1),
-                (Doing::Reserve(refund("B", 40)), 1),
-                (Doing::LeaseIpn, 1),
-                (Doing::Work, 1),
-            ]),
+            quick: false,
+            start: state(
+                &paid,
+                true,
+                vec![
+                    (Doing::Reserve(refund("A", 60)), 1),
+                    (Doing::Reserve(refund("B", 40)), 1),
+                    (Doing::LeaseIpn, 1),
+                    (Doing::Work, 1),
+                ],
+            ),
         },
         Scenario {
             name: "a refund, a reversal by either of two senders, and a worker",
-            start: state(&paid, true, vec![
-                (Doing::Reserve(refund("A", 60)), 1),
-                (Doing::LeaseIpn, 2),
-                (Doing::Work, 1),
-            ]),
+            quick: false,
+            start: state(
+                &paid,
+                true,
+                vec![
+                    (Doing::Reserve(refund("A", 60)), 1),
+                    (Doing::LeaseIpn, 2),
+                    (Doing::Work, 1),
+                ],
+            ),
         },
         Scenario {
             name: "a late payment, reported twice, a refund, and two workers",
-            start: state(&failed, true, vec![
-                (Doing::Report(report_paid()), 2),
-                (Doing::Reserve(refund("A", 60)), 1),
-                (Doing::Work, 2),
-            ]),
+            quick: true,
+            start: state(
+                &failed,
+                true,
+                vec![
+                    (Doing::Report(report_paid()), 2),
+                    (Doing::Reserve(refund("A", 60)), 1),
+                    (Doing::Work, 2),
+                ],
+            ),
         },
         Scenario {
             name: "paid in the moment of expiry: a report, two questions, a refund and a worker",
-            start: state(&pending, true, vec![
-                (Doing::Report(report_paid()), 1),
-                (Doing::LeaseExpiry, 2),
-                (Doing::Reserve(refund("A", 60)), 1),
-                (Doing::Work, 1),
-            ]),
+            quick: true,
+            start: state(
+                &pending,
+                true,
+                vec![
+                    (Doing::Report(report_paid()), 1),
+                    (Doing::LeaseExpiry, 2),
+                    (Doing::Reserve(refund("A", 60)), 1),
+                    (Doing::Work, 1),
+                ],
+            ),
         },
         Scenario {
             name: "never paid: two questions at expiry, and an IPN of failure",
-            start: state(&pending, false, vec![
-                (Doing::LeaseExpiry, 2),
-                (Doing::LeaseIpn, 2),
-                (Doing::Reserve(refund("A", 60)), 1),
-            ]),
+            quick: true,
+            start: state(
+                &pending,
+                false,
+                vec![
+                    (Doing::LeaseExpiry, 2),
+                    (Doing::LeaseIpn, 2),
+                    (Doing::Reserve(refund("A", 60)), 1),
+                ],
+            ),
         },
     ]
 }

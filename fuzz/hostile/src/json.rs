@@ -1,0 +1,386 @@
+//! JSON taken apart without production's reader: to change a message where the data says, and to say a second
+//! time what it holds.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::data::Data;
+
+/// A value that stands where no value belongs; nothing that we say may repeat it.
+pub(crate) const CANARY: &str = "canary-7f3a";
+
+/// The names of all fields in both conversations, and some that are in neither.
+pub(crate) const NAMES: &[&str] = &[
+    "tiki_transaction_id",
+    "transaction_amount",
+    "transaction_id",
+    "request_id",
+    "identify_code",
+    "order_code",
+    "description",
+    "expires_in",
+    "reason",
+    "request_amount",
+    "reference_transaction_id",
+    "status",
+    "partner_banking_method",
+    "identify_phone",
+    "identify_fullname",
+    "partner_transaction_id",
+    "amount",
+    "code",
+    "message",
+    "data",
+    "url_open",
+    "url_checkout_result",
+    "refund_id",
+    "paid_at",
+    "rail_reference",
+    "new_field",
+    "Status",
+    "",
+];
+
+/// Values of every kind, at the ends of what is allowed and past them.
+const VALUES: &[&str] = &[
+    "null",
+    "true",
+    "0",
+    "-0",
+    "-1",
+    "1",
+    "0.5",
+    "1e5",
+    "100000.00",
+    "299",
+    "300",
+    "300.5",
+    "300.0",
+    "86400",
+    "86401",
+    "9007199254740992",
+    "9007199254740993",
+    "1e999999999999",
+    "100000",
+    r#""100000""#,
+    r#""+5""#,
+    r#""0.5""#,
+    r#""0""#,
+    r#""""#,
+    r#"" ""#,
+    r#""SUCCESS""#,
+    r#""FAILURE""#,
+    r#""PENDING""#,
+    r#""succeeded""#,
+    r#""rejected""#,
+    r#""pending""#,
+    r#""paid""#,
+    r#""failed""#,
+    r#""not_paid""#,
+    r#""e90c9d32-8e35-5cc9-ac59-b64be1bbab26""#,
+    r#""E90C9D328E355CC9AC59B64BE1BBAB26""#,
+    r#""221115TIKIVIP-235784371-1668488254""#,
+    r#""0912345678""#,
+    "912345678",
+    "912345678.5",
+    r#""2026-11-23T10:00:00+07:00""#,
+    r#""1969-12-31T23:59:59Z""#,
+    r#""\ud83d\ude00""#,
+    r#""\ud800""#,
+    r#""canary-7f3a""#,
+    r#""canary-7f3a !""#,
+    r#"["canary-7f3a"]"#,
+    r#"{"canary-7f3a":"canary-7f3a"}"#,
+    "canary-7f3a",
+    "{}",
+    "[]",
+    r#"{"transaction_id":"e90c9d32-8e35-5cc9-ac59-b64be1bbab26"}"#,
+];
+
+/// A JSON object's fields in their order, also those that are there twice; each value is its own text.
+#[derive(Clone, Debug)]
+pub(crate) struct Object(Vec<(String, Box<RawValue>)>);
+
+impl Object {
+    /// Takes an object apart.
+    pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+
+    /// The text of a field that is there once and is not null.
+    fn raw(&self, name: &str) -> Option<&str> {
+        let mut named = self.0.iter().filter(|(other, _)| other == name);
+        let (_, raw) = named.next()?;
+        (named.next().is_none() && raw.get() != "null").then(|| raw.get())
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.raw(name).is_some()
+    }
+
+    /// Whether the field's name is there at all, be it of a null.
+    pub(crate) fn names(&self, name: &str) -> bool {
+        self.0.iter().any(|(other, _)| other == name)
+    }
+
+    pub(crate) fn says_a_name_twice(&self) -> bool {
+        self.0.iter().enumerate().any(|(i, (name, _))| {
+            self.0
+                .iter()
+                .skip(i.saturating_add(1))
+                .any(|(n, _)| n == name)
+        })
+    }
+
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        serde_json::from_str(self.raw(name)?).ok()
+    }
+
+    pub(crate) fn object(&self, name: &str) -> Option<Self> {
+        Self::of(self.raw(name)?.as_bytes())
+    }
+
+    /// A whole number, written as one or as a string of one.
+    pub(crate) fn whole(&self, name: &str) -> Option<i128> {
+        match self.text(name) {
+            Some(text) => whole(&text),
+            None => whole(self.raw(name)?),
+        }
+    }
+
+    /// The object without a field.
+    pub(crate) fn without(&self, name: &str) -> Vec<u8> {
+        let others = self.0.iter().filter(|(other, _)| other != name);
+        text(others.map(|(name, raw)| (name.as_str(), raw.get())))
+    }
+
+    /// The object with one more field at its end.
+    pub(crate) fn with(&self, name: &str, value: &str) -> Vec<u8> {
+        let fields = self.0.iter().map(|(name, raw)| (name.as_str(), raw.get()));
+        text(fields.chain([(name, value)]))
+    }
+}
+
+/// What a number's text comes to, if that is whole: found by moving the point, digit by digit.
+fn whole(text: &str) -> Option<i128> {
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse().ok()?),
+        None => (text, 0_i64),
+    };
+    let (negative, mantissa) = match mantissa.strip_prefix('-') {
+        Some(mantissa) => (true, mantissa),
+        None => (false, mantissa.strip_prefix('+').unwrap_or(mantissa)),
+    };
+    let (before, after) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{before}{after}");
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let point = i64::try_from(before.len()).ok()?.saturating_add(exponent);
+    let point = usize::try_from(point.max(0)).ok()?;
+    let significant = digits.trim_end_matches('0');
+    if significant.len() > point {
+        return None;
+    }
+    let significant = significant.trim_start_matches('0');
+    if significant.is_empty() {
+        return Some(0);
+    }
+    let zeros = point.checked_sub(digits.trim_end_matches('0').len())?;
+    let scale = 10_i128.checked_pow(u32::try_from(zeros).ok()?)?;
+    let size = significant.parse::<i128>().ok()?.checked_mul(scale)?;
+    Some(if negative {
+        size.saturating_neg()
+    } else {
+        size
+    })
+}
+
+/// A message with one field gone, said twice, or made another value, each in turn; and with one more.
+pub(crate) fn variants(message: &str) -> Vec<Vec<u8>> {
+    let Some(object) = Object::of(message.as_bytes()) else {
+        return Vec::new();
+    };
+    // The lengths of ids, labels and reasons, and one more, in letters of one byte and of two.
+    let lengths = [64, 65, 128, 129, 255, 256].into_iter();
+    let texts = lengths.flat_map(|length| ["a", "đ"].map(|a| format!(r#""{}""#, a.repeat(length))));
+    let values: Vec<String> = VALUES
+        .iter()
+        .map(|value| (*value).into())
+        .chain(texts)
+        .collect();
+    let one_field = object.0.iter().flat_map(|(name, _)| {
+        let without = object.without(name);
+        let rest = Object::of(&without);
+        let other = |value: &String| Some(rest.as_ref()?.with(name, value));
+        let mut variants: Vec<_> = values.iter().filter_map(other).collect();
+        variants.extend([object.with(name, "null"), without]);
+        variants
+    });
+    let one_more = NAMES.iter().map(|name| object.with(name, "null"));
+    one_field.chain(one_more).collect()
+}
+
+/// Bytes of a plan: what [`changed`] takes off the data, so that the message begins at a fixed place.
+pub(crate) const PLAN: usize = 13;
+
+/// Changes a JSON object in at most three places: a field dropped, said twice, renamed, made another value, or
+/// added; here or one object further in. What is no object stays as it is.
+pub(crate) fn changed(body: &[u8], plan: [u8; PLAN]) -> Vec<u8> {
+    let mut data = Data::new(&plan);
+    let Some(Object(fields)) = Object::of(body) else {
+        return body.to_vec();
+    };
+    let times = data.below(4);
+    if times == 0 {
+        return body.to_vec();
+    }
+    let mut fields: Vec<(String, String)> = fields
+        .into_iter()
+        .map(|(name, raw)| (name, raw.get().to_owned()))
+        .collect();
+    for _ in 0..times {
+        change(&mut fields, &mut data);
+    }
+    text(
+        fields
+            .iter()
+            .map(|(name, raw)| (name.as_str(), raw.as_str())),
+    )
+}
+
+fn change(fields: &mut Vec<(String, String)>, data: &mut Data<'_>) {
+    let kind = data.below(7);
+    let at = data.below(fields.len());
+    let name = data.pick("status", NAMES);
+    let value = data.pick("null", VALUES);
+    let new = (name.to_owned(), value.to_owned());
+    match (kind, fields.get_mut(at)) {
+        (0, Some(_)) => drop(fields.remove(at)),
+        (1, Some((name, _))) => {
+            let twice = (name.clone(), value.to_owned());
+            fields.push(twice);
+        }
+        (2, Some((_, old))) => value.clone_into(old),
+        (3, Some((old, _))) => name.clone_into(old),
+        (4, Some((_, old))) => *old = swapped(old),
+        // One object further in.
+        (5, Some((_, inner))) => {
+            if let Some(object) = Object::of(inner.as_bytes()) {
+                let changed = object.with(name, value);
+                *inner = String::from_utf8_lossy(&changed).into_owned();
+            }
+        }
+        (_, _) => fields.push(new),
+    }
+}
+
+/// The same letters in the other case.
+fn swapped(text: &str) -> String {
+    let swap = |c: char| match c {
+        c if c.is_ascii_lowercase() => c.to_ascii_uppercase(),
+        c => c.to_ascii_lowercase(),
+    };
+    // An escape in the other case would be none.
+    if text.contains('\\') || !text.starts_with('"') {
+        return text.to_owned();
+    }
+    text.chars().map(swap).collect()
+}
+
+fn text<'f>(fields: impl Iterator<Item = (&'f str, &'f str)>) -> Vec<u8> {
+    let name = |name| serde_json::to_string(name).unwrap_or_default();
+    let fields: Vec<_> = fields
+        .map(|(field, raw)| format!("{}:{raw}", name(field)))
+        .collect();
+    format!("{{{}}}", fields.join(",")).into_bytes()
+}
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Object;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Object(fields))
+            }
+        }
+
+        deserializer.deserialize_map(InOrder)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_whole_wherever_its_point_stands() {
+        for (text, number) in [
+            ("100000", Some(100_000)),
+            ("100000.000", Some(100_000)),
+            ("0.1e6", Some(100_000)),
+            ("1000000e-1", Some(100_000)),
+            ("1E+5", Some(100_000)),
+            ("-1", Some(-1)),
+            ("+0", Some(0)),
+            ("0e-99", Some(0)),
+            ("0.00e1", Some(0)),
+            ("100000.00000000001", None),
+            ("0.5", None),
+            ("1e-1", None),
+            ("1e99999999999999999999", None),
+            ("1e999", None),
+            ("", None),
+            ("x", None),
+            ("0x10", None),
+        ] {
+            assert_eq!(whole(text), number, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_plan_of_zeros_changes_nothing_and_another_what_it_says() {
+        let body = br#"{"status":"paid","data":{"amount":1}}"#;
+        assert_eq!(changed(body, [0; PLAN]), body);
+        let plan = |kind, at, name, value| {
+            let mut plan = [0; PLAN];
+            for (to, from) in plan.iter_mut().zip([1, kind, at, name, value]) {
+                *to = from;
+            }
+            String::from_utf8(changed(body, plan)).unwrap()
+        };
+        assert_eq!(plan(0, 0, 0, 0), r#"{"data":{"amount":1}}"#);
+        assert_eq!(
+            plan(1, 0, 0, 2),
+            r#"{"status":"paid","data":{"amount":1},"status":true}"#
+        );
+        assert_eq!(plan(2, 0, 0, 1), r#"{"status":null,"data":{"amount":1}}"#);
+        assert_eq!(
+            plan(3, 0, 1, 0),
+            r#"{"tiki_transaction_id":"paid","data":{"amount":1}}"#
+        );
+        assert_eq!(plan(4, 0, 0, 0), r#"{"status":"PAID","data":{"amount":1}}"#);
+        assert_eq!(
+            plan(5, 1, 0, 0),
+            r#"{"status":"paid","data":{"amount":1,"status":null}}"#
+        );
+        assert_eq!(
+            plan(6, 0, 1, 1),
+            r#"{"status":"paid","data":{"amount":1},"tiki_transaction_id":null}"#
+        );
+        assert_eq!(changed(b"no object", [1; PLAN]), b"no object");
+    }
+}
