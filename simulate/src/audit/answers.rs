@@ -88,12 +88,35 @@ impl World {
         if status != "PENDING" {
             self.audit.shows(payment, status, "a look-up");
         }
+        self.audit_shows_refunds(payment, began, &said);
         let back = said["refunded_amount"].as_u64().unwrap_or(u64::MAX);
         let returned = self.core.returned(payment);
         let same = said["amount"] == self.lives[payment].amount && back <= returned;
         self.audit.must(same, I::ToldWhatIsShown, payment, || {
             format!("a look-up shows {said}, and {returned} VND went back")
         });
+    }
+
+    /// A refund that Tiki was told of is in every look-up that was begun after that.
+    fn audit_shows_refunds(&mut self, payment: usize, began: i64, said: &Value) {
+        let outcomes = self.audit.book(payment).outcomes.iter();
+        let told: Vec<(usize, Value)> = outcomes
+            .filter(|(_, (told_at, _))| *told_at < began)
+            .filter_map(|(number, (_, body))| {
+                let body: Value = serde_json::from_slice(body).ok()?;
+                Some((*number, body["data"].clone()))
+            })
+            .collect();
+        for (number, told) in told {
+            let plan = &self.lives[payment].refunds[number];
+            let shown = said["refunds"].as_array().into_iter().flatten();
+            let kept = shown
+                .filter(|refund| refund["request_id"] == plan.request_id)
+                .any(|refund| refund["status"] == told["status"]);
+            self.audit.must(kept, I::AcknowledgedIsKept, payment, || {
+                format!("{told} was told, and a look-up shows {said}")
+            });
+        }
     }
 
     fn audit_refunded(&mut self, payment: usize, number: usize, began: i64, answer: &Answered) {
