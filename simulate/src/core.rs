@@ -194,10 +194,11 @@ impl World {
         };
         let lane = Lane::of(payment);
         let vague = self.strikes(lane, Fault::CoreVague);
+        let other_amount = vague && self.choices.happens(lane, 4000);
         let life = &mut self.lives[payment];
         let amount = life.amount;
         let (status, amount) = match &life.paying {
-            Paying::Paid { .. } if vague => ("paid", amount + 1),
+            Paying::Paid { .. } if other_amount => ("paid", amount + 1),
             _ if vague => ("pending", amount),
             Paying::Not => ("not_paid", amount),
             Paying::AtIt => ("pending", amount),
@@ -224,7 +225,7 @@ impl World {
     }
 
     /// Counts the cell of the tables of refunds and of expiry that an answer of the core leads to.
-    pub(crate) fn cells_of_core(&mut self, who: usize, request: &Outgoing, heard: &Answer) {
+    pub(crate) fn cells_of_core(&mut self, request: &Outgoing, heard: &Answer) {
         let path = request.url.strip_prefix(CORE_URL).unwrap_or_default();
         let Some(payment) = self.core_payment_of(request) else {
             return;
@@ -269,7 +270,6 @@ impl World {
             (_, Some("pending")) => "pending",
             _ => "unknown",
         };
-        let _ = who;
         let column = (refund_state(&refund.state), meaning);
         self.coverage
             .count("refund at the core", refund.origin.as_str(), column);

@@ -117,7 +117,7 @@ impl Call {
                 return no_answer(world, reply, timeout - way, || NoAnswer::TimedOut);
             }
             world.after(way, move |world| {
-                world.heard(reply.who, self.peer, &self.request, &answer);
+                world.heard(self.peer, &self.request, &answer);
                 reply.answer(world, Ok(answer));
             });
         });
@@ -140,7 +140,7 @@ impl Call {
             self.arrive(world, 20);
         }
         world.after(60, move |world| {
-            world.heard(reply.who, self.peer, &self.request, &answer);
+            world.heard(self.peer, &self.request, &answer);
             reply.answer(world, Ok(answer));
         });
     }
@@ -181,10 +181,10 @@ impl World {
     }
 
     /// A function has an answer in its hands: which cell of which table is it about to use?
-    fn heard(&mut self, who: usize, peer: Peer, request: &Outgoing, answer: &Answer) {
+    fn heard(&mut self, peer: Peer, request: &Outgoing, answer: &Answer) {
         match peer {
             Peer::Tiki => self.cells_of_tiki(request, answer),
-            Peer::Core => self.cells_of_core(who, request, answer),
+            Peer::Core => self.cells_of_core(request, answer),
         }
     }
 

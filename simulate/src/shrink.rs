@@ -27,10 +27,16 @@ pub fn shrink(script: Script, steps: u64, most: u32, fails: impl Fn(&Outcome) ->
     for lane in (1..shrinker.best.len()).rev() {
         shrinker.attempt(|script| script[lane].clear());
     }
+    // Then everywhere, from large pieces to small ones, as long as it helps.
     loop {
         let before = size(&shrinker.best);
-        for lane in (0..shrinker.best.len()).rev() {
-            shrinker.smaller_lane(lane);
+        let longest = shrinker.best.iter().map(Vec::len).max().unwrap_or(0);
+        let mut block = longest.next_power_of_two();
+        while block > 0 {
+            for lane in 0..shrinker.best.len() {
+                shrinker.smaller_lane(lane, block);
+            }
+            block /= 2;
         }
         if size(&shrinker.best) == before || shrinker.tried >= most {
             break;
@@ -52,18 +58,10 @@ struct Shrinker<F> {
 }
 
 impl<F: Fn(&Outcome) -> bool> Shrinker<F> {
-    fn smaller_lane(&mut self, lane: usize) {
-        let mut block = self.best[lane].len().next_power_of_two();
-        while block > 0 {
-            let mut from = self.best[lane].len().saturating_sub(block);
-            loop {
-                self.smaller_block(lane, from, block);
-                if from == 0 || self.tried >= self.most {
-                    break;
-                }
-                from = from.saturating_sub(block);
-            }
-            block /= 2;
+    fn smaller_lane(&mut self, lane: usize, block: usize) {
+        let pieces = self.best[lane].len().div_ceil(block);
+        for piece in (0..pieces).rev() {
+            self.smaller_block(lane, piece * block, block);
         }
     }
 

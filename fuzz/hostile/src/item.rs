@@ -232,7 +232,11 @@ fn is_in_its_indexes(item: &Item, t: &Transaction) {
     assert_eq!(text("attention"), attention);
 }
 
-/// Every state as it is, with one thing damaged, and with a part of another; and the samples' items.
+/// Was taken, and the next command made of it what nobody could read any more.
+const TWO_REFUNDS_OF_ONE_ID: &[u8] = include_bytes!("../mended/item-two-refunds-of-one-id");
+
+/// Every state as it is, with one thing damaged, and with a part of another; the samples' items; and what
+/// was found once.
 pub(crate) fn seeds(samples: &[Sample]) -> Vec<Vec<u8>> {
     let images = samples.iter().flat_map(|sample| sample.event.images());
     let images = images.map(|json| [&[2][..], json.as_bytes()].concat());
@@ -255,7 +259,8 @@ pub(crate) fn seeds(samples: &[Sample]) -> Vec<Vec<u8>> {
         });
         [vec![0, state]].into_iter().chain(kinds)
     };
-    images.chain(states.flat_map(one)).collect()
+    let mended = [TWO_REFUNDS_OF_ONE_ID.to_vec()];
+    images.chain(states.flat_map(one)).chain(mended).collect()
 }
 
 #[cfg(test)]

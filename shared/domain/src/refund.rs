@@ -5,7 +5,7 @@ use crate::change::Wakes;
 use crate::{
     Alarm, Balance, Change, DisputeGround, Due, FailureCause, Ipn, Origin, PaymentState,
     RAIL_LEASE, Reason, Refund, RefundId, RefundState, Refusal, RequestId, ReversalGround,
-    Snapshot, Timestamp, Transaction, Vnd, schedule,
+    Snapshot, Timestamp, Transaction, TransactionId, Vnd, schedule,
 };
 
 /// The most refunds that Tiki may ask of one transaction; they all live in its one item.
@@ -96,12 +96,13 @@ impl Transaction {
             return Err(Refusal::ExceedsRemaining { remaining });
         }
 
-        let id = RefundId::derive(self.id, &format!("tiki\n{}", command.request_id));
+        let origin = Origin::Tiki {
+            request_id: command.request_id.clone(),
+        };
+        let id = origin.refund_id(self.id, 0);
         let refund = Refund {
             id,
-            origin: Origin::Tiki {
-                request_id: command.request_id.clone(),
-            },
+            origin,
             amount: command.amount,
             reason: command.reason.clone(),
             created_at: now,
@@ -175,6 +176,22 @@ impl Transaction {
     }
 }
 
+impl Origin {
+    /// The id of a refund of this origin, which follows from its cause: Tiki's request, or how many of ours
+    /// there were before it. So the same cause can never become two refunds, nor two causes one.
+    pub(crate) fn refund_id(&self, transaction: TransactionId, earlier: usize) -> RefundId {
+        let origin = self.as_str();
+        match self {
+            Self::Tiki { request_id } => {
+                RefundId::derive(transaction, &format!("{origin}\n{request_id}"))
+            }
+            Self::Reversal | Self::LatePayment => {
+                RefundId::derive(transaction, &format!("{origin}\n{earlier}"))
+            }
+        }
+    }
+}
+
 impl Snapshot {
     fn set_refund(&mut self, id: RefundId, state: RefundState) {
         if let Some(refund) = self.refunds.iter_mut().find(|refund| refund.id == id) {
@@ -233,7 +250,7 @@ impl Snapshot {
         };
         let earlier = self.refunds.iter().filter(|r| r.origin == origin).count();
         self.refunds.push(Refund {
-            id: RefundId::derive(self.id, &format!("{}\n{earlier}", origin.as_str())),
+            id: origin.refund_id(self.id, earlier),
             origin,
             amount,
             reason,

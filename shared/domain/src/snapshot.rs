@@ -139,6 +139,29 @@ impl Snapshot {
         Some((Alarm::SystemRefundRejected, since))
     }
 
+    /// Whether each refund is one that this payment can have come to, under the id of its cause.
+    fn refunds_follow_from_causes(&self) -> bool {
+        let (mut reversals, mut late_payments) = (0_usize, 0_usize);
+        self.refunds.iter().all(|refund| {
+            let (possible, earlier) = match (&refund.origin, &self.payment) {
+                (Origin::Tiki { .. }, PaymentState::Paid(_)) => (true, 0),
+                (Origin::Reversal, PaymentState::Paid(_)) => {
+                    reversals = reversals.saturating_add(1);
+                    (true, reversals.saturating_sub(1))
+                }
+                (Origin::LatePayment, PaymentState::Failed(failure)) => {
+                    late_payments = late_payments.saturating_add(1);
+                    let possible = failure.late_payment.is_some();
+                    (possible, late_payments.saturating_sub(1))
+                }
+                (Origin::Tiki { .. } | Origin::Reversal, PaymentState::Failed(_))
+                | (Origin::LatePayment, PaymentState::Paid(_))
+                | (_, PaymentState::Pending { .. }) => (false, 0),
+            };
+            possible && refund.id == refund.origin.refund_id(self.id, earlier)
+        })
+    }
+
     /// The rules that hold of every transaction, whatever happened to it.
     pub(crate) fn check(&self) -> Result<(), Inconsistent> {
         let rule = |holds: bool, text| {
@@ -161,8 +184,10 @@ impl Snapshot {
             self.refunds.iter().all(|refund| refund.amount > Vnd::ZERO),
             "a refund of nothing",
         )?;
-        let ids: BTreeSet<_> = self.refunds.iter().map(|refund| refund.id).collect();
-        rule(ids.len() == self.refunds.len(), "two refunds of one id")?;
+        rule(
+            self.refunds_follow_from_causes(),
+            "a refund without a cause",
+        )?;
         let tiki = self.refunds.iter().filter_map(|r| r.origin.request_id());
         let requests: BTreeSet<_> = tiki.clone().collect();
         let tiki = tiki.count();

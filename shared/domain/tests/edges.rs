@@ -1,6 +1,10 @@
 //! Edges that the tables do not show: names that others rely on, times that must not be early, limits.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
 
 use std::time::Duration;
 
@@ -10,6 +14,7 @@ use domain::{
     RailRefund, Reason, Refund, RefundCommand, RefundId, RefundState, Reservation, ReversalGround,
     Snapshot, TikiTransactionId, Timestamp, Transaction, TransactionId, Vnd,
 };
+use uuid::Uuid;
 
 const ID: &str = "9d2f8378-8d6c-5b98-8c46-c1852c4d18ed";
 
@@ -46,13 +51,24 @@ fn paid() -> Transaction {
     change.into_transaction()
 }
 
-fn rejected(number: u64, origin: Origin) -> Refund {
+/// So many of Tiki's refunds and so many of ours, all refused, with the ids that they must have: the namespace
+/// is the transaction, and the name the cause.
+fn refused(mut snapshot: Snapshot, tikis: usize, ours: usize, origin: &Origin) -> Snapshot {
+    let tikis = (0..tikis).map(|n| {
+        let request_id = format!("R{n}").parse().unwrap();
+        (format!("tiki\nR{n}"), Origin::Tiki { request_id })
+    });
+    let ours = (0..ours).map(|n| (format!("{}\n{n}", origin.as_str()), origin.clone()));
+    let namespace = Uuid::parse_str(&snapshot.id.to_string()).unwrap();
     let balance = Balance {
         refunded: Vnd::ZERO,
         remaining: Vnd::ZERO,
     };
-    Refund {
-        id: RefundId::from_number(number),
+    let refunds = tikis.chain(ours).map(|(cause, origin)| Refund {
+        id: Uuid::new_v5(&namespace, cause.as_bytes())
+            .to_string()
+            .parse()
+            .unwrap(),
         origin,
         amount: Vnd::new(1).unwrap(),
         reason: Reason::truncated("x").unwrap(),
@@ -62,20 +78,9 @@ fn rejected(number: u64, origin: Origin) -> Refund {
             reason: None,
             balance,
         },
-    }
-}
-
-/// A test's own refund ids.
-trait FromNumber {
-    fn from_number(number: u64) -> Self;
-}
-
-impl FromNumber for RefundId {
-    fn from_number(number: u64) -> Self {
-        format!("00000000-0000-5000-8000-{number:012}")
-            .parse()
-            .unwrap()
-    }
+    });
+    snapshot.refunds = refunds.collect();
+    snapshot
 }
 
 #[test]
@@ -216,18 +221,11 @@ fn what_a_person_must_act_on_is_told_until_somebody_has() {
     exhausted.ipn = Ipn::Exhausted { at: at(30) };
     assert_eq!(exhausted.attention(), Some((Alarm::IpnExhausted, at(30))));
 
-    let mut kept = late();
-    kept.refunds.push(rejected(1, Origin::LatePayment));
+    let kept = refused(late(), 0, 1, &Origin::LatePayment);
     assert_eq!(kept.attention(), Some((Alarm::SystemRefundRejected, at(2))));
     // Tiki's own refund that the core refuses is Tiki's to act on.
-    let mut refused = (*paid()).clone();
-    refused.refunds.push(rejected(
-        1,
-        Origin::Tiki {
-            request_id: "A".parse().unwrap(),
-        },
-    ));
-    assert_eq!(refused.attention(), None);
+    let tikis = refused((*paid()).clone(), 1, 0, &Origin::Reversal);
+    assert_eq!(tikis.attention(), None);
 }
 
 fn late() -> Snapshot {
@@ -255,20 +253,8 @@ fn a_transaction_of_nothing_is_none() {
 
 #[test]
 fn there_is_room_for_a_hundred_of_tikis_refunds_and_as_many_of_ours_and_two() {
-    let with = |tikis: u64, ours: u64| {
-        let mut full = (*paid()).clone();
-        let request = |n: u64| format!("R{n}").parse().unwrap();
-        let tikis = (0..tikis).map(|n| {
-            rejected(
-                n,
-                Origin::Tiki {
-                    request_id: request(n),
-                },
-            )
-        });
-        let ours = (0..ours).map(|n| rejected(1_000 + n, Origin::Reversal));
-        full.refunds.extend(tikis.chain(ours));
-        Transaction::restore(full)
+    let with = |tikis, ours| {
+        Transaction::restore(refused((*paid()).clone(), tikis, ours, &Origin::Reversal))
     };
     assert!(with(100, 102).is_ok());
     assert!(with(101, 0).is_err());
@@ -290,4 +276,39 @@ fn an_attempt_counts_itself() {
         attempts: 1,
     };
     assert_eq!(*expiry_check, expected);
+}
+
+/// Found by fuzzing the stored item: such a one was taken, and the next command's own refund got the id
+/// that was there already, so that nobody could read the transaction any more.
+#[test]
+fn a_refund_that_its_payment_cannot_have_come_to_is_damage() {
+    let request_id = || "R0".parse().unwrap();
+    let restored = |snapshot: &Snapshot| Transaction::restore(snapshot.clone()).is_ok();
+    let mut late = late();
+    late.ipn = Ipn::Closed { at: at(40) };
+    let kept = refused(late, 0, 1, &Origin::LatePayment);
+    let reversed = refused((*paid()).clone(), 1, 2, &Origin::Reversal);
+    assert!(restored(&kept) && restored(&reversed));
+
+    let with = |snapshot: &Snapshot, change: &dyn Fn(&mut Snapshot)| {
+        let mut changed = snapshot.clone();
+        change(&mut changed);
+        restored(&changed)
+    };
+    assert!(!with(&kept, &|s| s.refunds[0].origin = Origin::Reversal));
+    assert!(!with(&kept, &|s| s.refunds[0].origin = Origin::Tiki {
+        request_id: request_id()
+    }));
+    assert!(!with(&kept, &|s| {
+        if let PaymentState::Failed(failure) = &mut s.payment {
+            failure.late_payment = None;
+        }
+    }));
+    assert!(!with(&reversed, &|s| s.refunds[1].origin = Origin::LatePayment));
+    assert!(
+        !with(&reversed, &|s| s.refunds.swap(1, 2)),
+        "the second cannot be before the first"
+    );
+    assert!(!with(&reversed, &|s| s.refunds[0].id = ID.parse().unwrap()));
+    assert!(!with(&reversed, &|s| s.refunds[2].id = s.refunds[1].id));
 }

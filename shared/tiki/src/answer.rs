@@ -68,8 +68,11 @@ pub fn look_up(status: u16, body: &[u8], transaction: &Transaction) -> LookUpAns
         401 | 403 => return LookUpAnswer::Unauthorized,
         _ => return LookUpAnswer::Unclear,
     }
+    if names_another(body, transaction) {
+        return LookUpAnswer::Unclear;
+    }
     match code(body) {
-        Some(0) => found(body, transaction).unwrap_or(LookUpAnswer::Unclear),
+        Some(0) => found(body).unwrap_or(LookUpAnswer::Unclear),
         Some(1) => LookUpAnswer::InvalidRequest,
         Some(2) => LookUpAnswer::SystemError,
         Some(3) => LookUpAnswer::NotFound,
@@ -79,19 +82,36 @@ pub fn look_up(status: u16, body: &[u8], transaction: &Transaction) -> LookUpAns
     }
 }
 
-/// `None` where the answer does not say it in so many words, or speaks of another transaction: money moves
-/// on it.
-fn found(body: &[u8], transaction: &Transaction) -> Option<LookUpAnswer> {
+/// Whether an answer, in either shape or in both, has an id that is not our transaction's: money moves on
+/// it. An empty one names nothing. Tiki's ids are told apart by case, ours are not.
+fn names_another(body: &[u8], transaction: &Transaction) -> bool {
+    let Ok(flat) = Fields::read(body) else {
+        return false;
+    };
+    let nested = flat.optional_object("data").ok().flatten();
+    let id = transaction.id.to_string();
+    let another = |fields: &Fields, field, same: &dyn Fn(&str) -> bool| {
+        let named = fields.optional_text::<String>(field);
+        named.map_or(true, |named| {
+            named.is_some_and(|named| !named.is_empty() && !same(&named))
+        })
+    };
+    [Some(&flat), nested.as_ref()]
+        .into_iter()
+        .flatten()
+        .any(|fields| {
+            another(fields, "tiki_transaction_id", &|named| {
+                named == transaction.tiki_id.as_str()
+            }) || another(fields, "partner_transaction_id", &|named| {
+                named.eq_ignore_ascii_case(&id)
+            })
+        })
+}
+
+/// `None` where the answer does not say it in so many words.
+fn found(body: &[u8]) -> Option<LookUpAnswer> {
     let flat = Fields::read(body).ok()?;
     let fields = flat.optional_object("data").ok()?.unwrap_or(flat);
-    let names = |field: &'static str, id: &str| {
-        let named = fields.optional_text::<String>(field).ok()?;
-        // An empty one names nothing.
-        let same = named.is_none_or(|named| named.is_empty() || named.eq_ignore_ascii_case(id));
-        same.then_some(())
-    };
-    names("tiki_transaction_id", transaction.tiki_id.as_str())?;
-    names("partner_transaction_id", &transaction.id.to_string())?;
     let status = match fields.text::<String>("status").ok()?.as_str() {
         "PENDING" => Status::Pending,
         "SUCCESS" => Status::Success,
@@ -121,9 +141,11 @@ pub fn webview(status: u16, body: &[u8]) -> WebviewReading {
 
 fn opened(body: &[u8]) -> Option<Webview> {
     let data = Fields::read(body).ok()?.optional_object("data").ok()??;
+    // An empty text opens nothing, and leads nowhere.
+    let url = |field: &'static str| data.text(field).ok().filter(|url: &String| !url.is_empty());
     Some(Webview {
-        url_open: data.text("url_open").ok()?,
-        url_checkout_result: data.text("url_checkout_result").ok()?,
+        url_open: url("url_open")?,
+        url_checkout_result: url("url_checkout_result")?,
         request_id: data.text("request_id").ok()?,
     })
 }

@@ -172,6 +172,46 @@ fn every_answer_to_a_look_up_has_its_meaning() {
         ),
         (
             200,
+            r#"{"code":0,"tiki_transaction_id":"t-1","status":"FAILURE"}"#,
+            LookUpAnswer::Unclear,
+        ),
+        (
+            200,
+            r#"{"code":0,"tiki_transaction_id":"T-2","data":{"status":"FAILURE"}}"#,
+            LookUpAnswer::Unclear,
+        ),
+        (
+            200,
+            r#"{"code":0,"data":{"tiki_transaction_id":"T-2","status":"FAILURE"}}"#,
+            LookUpAnswer::Unclear,
+        ),
+        (
+            200,
+            r#"{"code":0,"tiki_transaction_id":7,"status":"FAILURE"}"#,
+            LookUpAnswer::Unclear,
+        ),
+        (
+            200,
+            r#"{"code":3,"tiki_transaction_id":"T-2"}"#,
+            LookUpAnswer::Unclear,
+        ),
+        (
+            200,
+            r#"{"code":6,"data":{"partner_transaction_id":"x"}}"#,
+            LookUpAnswer::Unclear,
+        ),
+        (
+            200,
+            r#"{"code":3,"tiki_transaction_id":"T-1"}"#,
+            LookUpAnswer::NotFound,
+        ),
+        (
+            200,
+            r#"{"code":3,"tiki_transaction_id":"","data":[]}"#,
+            LookUpAnswer::NotFound,
+        ),
+        (
+            200,
             r#"{"code":0,"data":7,"status":"FAILURE"}"#,
             LookUpAnswer::Unclear,
         ),
@@ -193,6 +233,22 @@ fn every_answer_to_a_look_up_has_its_meaning() {
             "{status} {body}"
         );
     }
+}
+
+#[test]
+fn a_webview_is_open_only_with_both_of_its_ways() {
+    let body = |open: &str, result: &str| {
+        let data =
+            format!(r#""url_open":"{open}","url_checkout_result":"{result}","request_id":"W""#);
+        format!(r#"{{"code":0,"data":{{{data}}}}}"#)
+    };
+    let opened = |open, result| {
+        let reading = answer::webview(200, body(open, result).as_bytes());
+        matches!(reading, WebviewReading::Opened(_))
+    };
+    assert!(opened("https://tiki.vn/apps", "https://tiki.vn//apps"));
+    assert!(!opened("", "https://tiki.vn//apps"));
+    assert!(!opened("https://tiki.vn/apps", ""));
 }
 
 #[test]
