@@ -146,7 +146,7 @@ impl Audit {
 
 impl World {
     /// A panic within our code is a violation, too.
-    pub(crate) fn audit_panic(&mut self, payment: usize, text: String) {
+    pub(crate) fn audit_panic(&mut self, payment: usize, text: &str) {
         let all = Invariant::AcknowledgedIsKept;
         self.audit
             .must(false, all, payment, || format!("a panic: {text}"));

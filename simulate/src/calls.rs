@@ -110,8 +110,8 @@ impl World {
             return self.after(PATIENCE, move |world| done(world, None));
         }
         if self.strikes(lane, Fault::CallLate) {
-            let late = self.choices.span(lane, PATIENCE, 6 * MINUTE);
-            self.deliver_later(late, &call, &inbound);
+            let delay = self.choices.span(lane, PATIENCE, 6 * MINUTE);
+            self.deliver_later(delay, &call, &inbound);
             return self.after(PATIENCE, move |world| done(world, None));
         }
         self.after(20, move |world| {

@@ -14,7 +14,7 @@ pub type Cell = (&'static str, &'static str, String);
 pub struct Coverage(BTreeMap<(&'static str, &'static str), BTreeMap<String, u64>>);
 
 /// What names a column.
-pub(crate) trait Column {
+pub(crate) trait Column: Copy {
     fn text(&self) -> String;
 }
 

@@ -1,5 +1,7 @@
 //! What happened, for a person to read: kept only when somebody will.
 
+use std::fmt::Write as _;
+
 use domain::{Ipn, RefundState, Timestamp, Transaction};
 
 use crate::choices::Lane;
@@ -78,7 +80,7 @@ pub(crate) fn in_words(t: &Transaction, now: i64) -> String {
         };
         let (origin, id) = (refund.origin.as_str(), refund.id.to_string());
         let id = id.split('-').next().unwrap_or_default();
-        words += &format!(" · {origin} {id} {} VND {state}", refund.amount);
+        let _ = write!(words, " · {origin} {id} {} VND {state}", refund.amount);
     }
     words
 }

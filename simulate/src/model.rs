@@ -6,10 +6,10 @@
 //! after all. Time is left out: every lease may have run out at any moment, which is worse than any clock.
 
 mod actor;
+mod fingerprint;
 mod scenario;
 
 use std::collections::{BTreeMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use domain::{
@@ -17,6 +17,7 @@ use domain::{
 };
 
 use self::actor::{Actor, Doing};
+use self::fingerprint::fingerprint;
 pub use self::scenario::{Scenario, scenarios};
 
 /// What a walk through a scenario came to.
@@ -151,7 +152,7 @@ impl State {
         if let Some(change) = &self.adrift {
             let mut next = self.clone();
             next.adrift = None;
-            let _ = next.commit(Change::clone(change));
+            let _ = next.commit(change);
             steps.push((Step::WritesLate, next.holds()));
         }
         for i in 0..self.actors.len() {
@@ -185,11 +186,11 @@ impl State {
     }
 
     /// Writes a change if the version is still the one that was read; then every time is due at once.
-    fn commit(&mut self, change: Change) -> bool {
+    fn commit(&mut self, change: &Change) -> bool {
         if change.expected_version() != self.row.version {
             return false;
         }
-        self.row = Arc::new(due_at_once(change.into_transaction()));
+        self.row = Arc::new(due_at_once(change.transaction()));
         true
     }
 
@@ -252,27 +253,27 @@ impl State {
                 let pays = *self.core.entry(*id).or_insert(true);
                 let answer = actor::word(pays);
                 let change = self.row.settle_refund(*id, &answer, actor::NOW);
-                self.commit(change.ok_or("a due refund that cannot be settled")?);
+                self.commit(&change.ok_or("a due refund that cannot be settled")?);
             } else if self.row.rail_due_at().is_some() {
                 let answer = actor::payment(self.paid, &self.row);
                 let change = self.row.conclude_expiry(&answer, actor::NOW);
                 self.said_not_paid |= !self.paid;
-                self.commit(change.ok_or("an expiry that cannot be concluded")?);
+                self.commit(&change.ok_or("an expiry that cannot be concluded")?);
             } else if self.row.ipn_due_at().is_some() {
                 let taken = self.row.lease_ipn(Timestamp::MAX);
                 let (lease, change) = taken.ok_or("a due IPN that cannot be taken up")?;
-                self.commit(change);
+                self.commit(&change);
                 let decision = domain::Decision::Confirm;
                 let change = self.row.record_ipn(lease, decision, actor::NOW);
-                self.commit(change.ok_or("a lease that is not ours")?);
+                self.commit(&change.ok_or("a lease that is not ours")?);
             } else {
-                return self.is_settled();
+                return self.settled();
             }
         }
         Err("it never comes to an end".to_owned())
     }
 
-    fn is_settled(self) -> Result<(), String> {
+    fn settled(self) -> Result<(), String> {
         let state = self.holds()?;
         let t = &state.row;
         let (returned, ours) = (state.returned(), t.refunded_amount().get());
@@ -300,8 +301,8 @@ impl State {
 }
 
 /// Leaves time out: whatever is due, is due now.
-fn due_at_once(t: Transaction) -> Transaction {
-    let mut snapshot = (*t).clone();
+fn due_at_once(t: &Transaction) -> Transaction {
+    let mut snapshot = (**t).clone();
     let now = |due: &mut domain::Due| {
         due.due_at = actor::NOW;
         due.attempts = due.attempts.min(1);
@@ -318,84 +319,4 @@ fn due_at_once(t: Transaction) -> Transaction {
         *due_at = actor::NOW;
     }
     Transaction::restore(snapshot).expect("only times have changed")
-}
-
-/// Tells states apart: versions only by how far they lie behind the stored one, those under way in no order.
-/// Of a few million states two have the same 64 bits with a chance below one in a million.
-fn fingerprint(state: &State) -> u64 {
-    let version = state.row.version;
-    let mut actors: Vec<u64> = state
-        .actors
-        .iter()
-        .map(|actor| {
-            hash_of(|h| {
-                hash(&actor.held, version - actor.held.version, h);
-                format!("{:?}", actor.doing).hash(h);
-            })
-        })
-        .collect();
-    actors.sort_unstable();
-    hash_of(|h| {
-        hash(&state.row, 0, h);
-        (
-            actors,
-            &state.core,
-            state.paid,
-            state.said_not_paid,
-            state.denied,
-        )
-            .hash(h);
-        (&state.left, state.deaths).hash(h);
-        if let Some(change) = &state.adrift {
-            hash(
-                change.transaction(),
-                version - change.expected_version() + 1,
-                h,
-            );
-        }
-    })
-}
-
-fn hash_of(write: impl FnOnce(&mut DefaultHasher)) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    write(&mut hasher);
-    hasher.finish()
-}
-
-/// Everything of a transaction that can differ within one scenario.
-fn hash(t: &Transaction, behind: u64, h: &mut DefaultHasher) {
-    behind.hash(h);
-    match &t.payment {
-        PaymentState::Pending { .. } => 0.hash(h),
-        PaymentState::Paid(_) => 1.hash(h),
-        PaymentState::Failed(failure) => {
-            let expired = failure.cause == FailureCause::Expired;
-            (2, expired, failure.late_payment.is_some()).hash(h);
-        }
-    }
-    match t.ipn {
-        Ipn::None => 0.hash(h),
-        Ipn::Queued { .. } => 1.hash(h),
-        Ipn::Retrying {
-            attempt, failures, ..
-        } => (2, attempt, failures).hash(h),
-        Ipn::Confirmed { .. } => 3.hash(h),
-        Ipn::Closed { .. } => 4.hash(h),
-        Ipn::Reversing { ground, .. } => (5, ground.as_str()).hash(h),
-        Ipn::Disputed { ground, .. } => (6, ground.as_str()).hash(h),
-        Ipn::Exhausted { .. } => 7.hash(h),
-    }
-    for refund in &t.refunds {
-        (refund.id, refund.amount.get()).hash(h);
-        match &refund.state {
-            RefundState::Reserved(due) => (0, due.attempts).hash(h),
-            RefundState::Unknown(due) => (1, due.attempts).hash(h),
-            RefundState::Succeeded { balance, .. } => {
-                (2, balance.refunded.get(), balance.remaining.get()).hash(h);
-            }
-            RefundState::Rejected { balance, .. } => {
-                (3, balance.refunded.get(), balance.remaining.get()).hash(h);
-            }
-        }
-    }
 }

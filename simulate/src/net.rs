@@ -9,6 +9,7 @@ use outbound::{Answer, NoAnswer, Outgoing, Transport};
 
 use crate::choices::Lane;
 use crate::fault::Fault;
+use crate::tiki;
 use crate::world::{HOUR, MINUTE, SECOND, Waiting, World, answered};
 
 /// Whom our functions call.
@@ -90,8 +91,8 @@ impl Call {
             return no_answer(world, reply, timeout, || NoAnswer::TimedOut);
         }
         if world.strikes(lane, Fault::OutLate) {
-            let late = timeout + world.choices.span(lane, SECOND, 8 * MINUTE);
-            self.arrive(world, late);
+            let delay = timeout + world.choices.span(lane, SECOND, 8 * MINUTE);
+            self.arrive(world, delay);
             return no_answer(world, reply, timeout, || NoAnswer::TimedOut);
         }
         if world.strikes(lane, Fault::OutTwice) {
@@ -190,7 +191,7 @@ impl World {
 
     fn lane_of_call(&self, peer: Peer, request: &Outgoing) -> Lane {
         let payment = match peer {
-            Peer::Tiki => self.tiki_payment_of(request),
+            Peer::Tiki => tiki::asked_about(request),
             Peer::Core => self.core_payment_of(request),
         };
         payment.map_or(Lane::WORLD, Lane::of)

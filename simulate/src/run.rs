@@ -50,6 +50,10 @@ pub struct Outcome {
 }
 
 /// Lives a world through: faults for so many steps, and then peace.
+///
+/// # Panics
+///
+/// If the simulator itself is wrong; what is wrong in our code is a violation.
 #[must_use]
 pub fn run(source: Source, steps: u64, history: History) -> Outcome {
     let choices = match source {
@@ -196,7 +200,7 @@ impl Run {
                 let text = text.or_else(|| panic.downcast_ref::<&str>().map(|t| (*t).to_owned()));
                 self.world.clear_poison();
                 let mut world = self.world.lock().unwrap();
-                world.audit_panic(0, text.unwrap_or_default());
+                world.audit_panic(0, &text.unwrap_or_default());
                 Output::Died
             }
         };

@@ -70,12 +70,12 @@ impl World {
                     retried: 0,
                     since,
                 });
-            let late = if self.strikes(lane, Fault::StreamLate) {
+            let delay = if self.strikes(lane, Fault::StreamLate) {
                 self.choices.span(lane, SECOND, 20 * MINUTE)
             } else {
                 150
             };
-            self.after(late, move |world| world.pump(worker, shard));
+            self.after(delay, move |world| world.pump(worker, shard));
         }
     }
 
@@ -174,15 +174,15 @@ impl World {
     fn tick(&mut self, worker: usize) {
         let lane = Lane::WORLD;
         if !self.strikes(lane, Fault::SweepSkipped) {
-            let late = if self.strikes(lane, Fault::SweepLate) {
+            let delay = if self.strikes(lane, Fault::SweepLate) {
                 self.choices.span(lane, SECOND, 50 * SECOND)
             } else {
                 0
             };
-            self.after(late, move |world| world.sweep(worker));
+            self.after(delay, move |world| world.sweep(worker));
             if self.strikes(lane, Fault::SweepTwice) {
                 let apart = self.choices.span(lane, 0, 5 * SECOND);
-                self.after(late + apart, move |world| world.sweep(worker));
+                self.after(delay + apart, move |world| world.sweep(worker));
             }
         }
         self.plan_sweeps();

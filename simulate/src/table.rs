@@ -191,10 +191,10 @@ fn put(world: &mut World, waiting: Waiting<PutAnswer>, write: Write, tried: u32)
         return again(world, waiting, write, tried, TRY);
     }
     if world.strikes(lane, Fault::WriteLate) {
-        let late = world.choices.span(lane, TRY, 3 * MINUTE);
-        world.tell(lane, "DynamoDB", || format!("a write hangs for {late} ms"));
+        let delay = world.choices.span(lane, TRY, 3 * MINUTE);
+        world.tell(lane, "DynamoDB", || format!("a write hangs for {delay} ms"));
         let (item, condition, id) = (Arc::clone(&write.item), write.condition, write.id);
-        world.after(late, move |world| drop(world.write(id, item, condition)));
+        world.after(delay, move |world| drop(world.write(id, item, condition)));
         return again(world, waiting, write, tried, TRY);
     }
     let lost = world.strikes(lane, Fault::WriteAnswerLost);

@@ -42,6 +42,10 @@ pub(crate) enum Order {
 }
 
 /// What Tiki has said of a transaction: the grounds on which we may act (protocol §3, §4).
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is said or not, whatever else was"
+)]
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Words {
     /// It has accepted an IPN, or a look-up found it paid with its amount.
@@ -61,23 +65,11 @@ pub(crate) struct Words {
 }
 
 impl World {
-    /// The payment that a call to Tiki is about.
-    pub(crate) fn tiki_payment_of(&self, request: &Outgoing) -> Option<usize> {
-        if let Some((_, id)) = request.url.split_once("?tiki_transaction_id=") {
-            return payment_of(id);
-        }
-        let body: Value = serde_json::from_slice(&request.body).ok()?;
-        match body["reference_transaction_id"].as_str() {
-            Some(id) => payment_of(id),
-            None => payment_of(body["identify_code"].as_str()?),
-        }
-    }
-
     pub(crate) fn tiki_receives(&mut self, request: &Outgoing) -> Answer {
         if !self.signed(request, HeaderNames::TIKI, Secret::Tiki, TIKI_URL) {
             return answer(401, &json!({"message": "signature refused"}));
         }
-        let payment = self.tiki_payment_of(request).expect("a payment of ours");
+        let payment = asked_about(request).expect("a payment of ours");
         let lane = Lane::of(payment);
         let path = request.url.strip_prefix(TIKI_URL).unwrap_or_default();
         let said = match request.method {
@@ -215,7 +207,7 @@ impl World {
 
     /// Counts the cell of the tables of protocol §3 and §4 that an answer of Tiki's leads to.
     pub(crate) fn cells_of_tiki(&mut self, request: &Outgoing, heard: &Answer) {
-        let Some(payment) = self.tiki_payment_of(request) else {
+        let Some(payment) = asked_about(request) else {
             return;
         };
         let Some(transaction) = self.rows.find(self.lives[payment].id) else {
@@ -275,6 +267,18 @@ pub(crate) fn look_up_cell(answer: LookUpAnswer, same_amount: bool) -> &'static 
         LookUpAnswer::Cancelled => "code 6",
         LookUpAnswer::Unauthorized => "unauthorized",
         LookUpAnswer::Unclear => "unclear",
+    }
+}
+
+/// The payment that a call to Tiki is about.
+pub(crate) fn asked_about(request: &Outgoing) -> Option<usize> {
+    if let Some((_, id)) = request.url.split_once("?tiki_transaction_id=") {
+        return payment_of(id);
+    }
+    let body: Value = serde_json::from_slice(&request.body).ok()?;
+    match body["reference_transaction_id"].as_str() {
+        Some(id) => payment_of(id),
+        None => payment_of(body["identify_code"].as_str()?),
     }
 }
 

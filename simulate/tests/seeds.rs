@@ -1,7 +1,5 @@
 //! The fixed seeds, and what the simulator itself must be for them to prove anything.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
-
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -87,7 +85,7 @@ fn a_run_is_made_as_small_as_what_one_looks_for() {
         "unknown, succeeded".to_owned(),
     );
     let reaches = |outcome: &Outcome| outcome.coverage.of(&cell) > 0;
-    let number = (1..).find(|number| reaches(&seed(*number))).unwrap();
+    let number = (1..100).find(|number| reaches(&seed(*number))).unwrap();
     let whole = seed(number);
     let before: usize = whole.script.iter().map(Vec::len).sum();
 

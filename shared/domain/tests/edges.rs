@@ -1,10 +1,6 @@
 //! Edges that the tables do not show: names that others rely on, times that must not be early, limits.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test may panic"
-)]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::time::Duration;
 

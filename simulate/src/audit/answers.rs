@@ -36,7 +36,7 @@ impl World {
         match &call.intent {
             Intent::Create => self.audit_created(payment, code, answer),
             Intent::CheckByPost | Intent::CheckByGet => {
-                self.audit_checked(payment, code, began, answer)
+                self.audit_checked(payment, code, began, answer);
             }
             Intent::Refund(number) => self.audit_refunded(payment, *number, began, answer),
             Intent::Result(kind) => self.audit_reported(payment, kind, code, answer),

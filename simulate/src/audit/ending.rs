@@ -11,15 +11,14 @@ impl World {
     pub(crate) fn audit_ending(&mut self) {
         for payment in 0..self.lives.len() {
             let stored = self.rows.find(self.lives[payment].id).cloned();
-            match stored {
-                Some(transaction) => self.audit_end_of(payment, &transaction),
-                None => {
-                    let paid = matches!(self.lives[payment].paying, Paying::Paid { .. });
-                    self.audit
-                        .must(!paid, I::EveryPaymentAccounted, payment, || {
-                            "it was paid, and is in no book".to_owned()
-                        });
-                }
+            if let Some(transaction) = stored {
+                self.audit_end_of(payment, &transaction);
+            } else {
+                let paid = matches!(self.lives[payment].paying, Paying::Paid { .. });
+                self.audit
+                    .must(!paid, I::EveryPaymentAccounted, payment, || {
+                        "it was paid, and is in no book".to_owned()
+                    });
             }
         }
     }

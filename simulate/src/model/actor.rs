@@ -121,7 +121,7 @@ impl Actor {
         let Some((change, then)) = self.decide(&self.held) else {
             return next;
         };
-        let written = next.commit(change);
+        let written = next.commit(&change);
         let doing = if written {
             then
         } else {

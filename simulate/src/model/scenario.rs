@@ -29,6 +29,7 @@ const DEATHS: u8 = 2;
 
 /// All of them. The numbers say how many of each may ever begin; so many may be under way at once.
 #[must_use]
+#[expect(clippy::too_many_lines, reason = "a row for each configuration")]
 pub fn scenarios() -> Vec<Scenario> {
     let pending = pending();
     let paid = write(
@@ -130,7 +131,7 @@ pub fn scenarios() -> Vec<Scenario> {
 fn state(row: &Transaction, paid: bool, to_come: Vec<(Doing, u8)>) -> State {
     let (to_come, left): (Vec<Doing>, Vec<u8>) = to_come.into_iter().unzip();
     State {
-        row: Arc::new(due_at_once(row.clone())),
+        row: Arc::new(due_at_once(row)),
         core: BTreeMap::new(),
         paid,
         said_not_paid: false,

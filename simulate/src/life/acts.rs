@@ -1,0 +1,270 @@
+//! What the customer, Tiki and the core do in a payment's life, each in its time.
+
+use domain::Status;
+use serde_json::json;
+
+use super::Customer;
+use crate::calls::{Call, Intent};
+use crate::choices::Lane;
+use crate::core::Paying;
+use crate::fleet::Answered;
+use crate::world::{DAY, HOUR, MINUTE, SECOND, World};
+
+impl World {
+    pub(super) fn tiki_creates(&mut self, payment: usize, tried: u32) {
+        let life = &self.lives[payment];
+        let body = life.body.clone();
+        self.say(
+            payment,
+            Intent::Create,
+            body,
+            move |world, answer| match answer.as_ref().and_then(Answered::code) {
+                Some(0) if tried == 0 || world.lives[payment].paying == Paying::Not => {
+                    let answer = answer.expect("an answer with a code");
+                    let url = answer.json()["data"]["payment_url"]
+                        .as_str()
+                        .map(str::to_owned);
+                    let url = url.expect("a created transaction has its link");
+                    world.customer_goes(payment, &url);
+                }
+                Some(0 | 1 | 3..=11) => {}
+                _ => world.again(payment, tried, move |world, tried| {
+                    world.tiki_creates(payment, tried);
+                }),
+            },
+        );
+        if tried == 0 && self.choices.happens(Lane::of(payment), 300) {
+            // The same id with other content, which must be refused.
+            let mut other: serde_json::Value =
+                serde_json::from_str(&self.lives[payment].body).expect("our own JSON");
+            other["description"] = json!("another order");
+            let later = self.choices.span(Lane::of(payment), MINUTE, DAY);
+            self.after(later, move |world| {
+                world.say_once(payment, Intent::Create, other.to_string());
+            });
+        }
+    }
+
+    fn customer_goes(&mut self, payment: usize, url: &str) {
+        let lane = Lane::of(payment);
+        let token = url.rsplit('/').next().unwrap_or_default().to_owned();
+        if self.choices.happens(lane, 2000) {
+            self.say_once(payment, Intent::Redirect(token.clone()), String::new());
+            let back = self.some_time(lane);
+            self.after(back, move |world| {
+                world.say_once(payment, Intent::Return(token), String::new());
+            });
+        }
+        if self.choices.happens(lane, 500) {
+            let early = self.choices.span(lane, SECOND, 2 * MINUTE);
+            self.after(early, move |world| world.core_misreports(payment));
+        }
+        let at_it = self.choices.happens(lane, 5000);
+        let (Customer::Pays(decides) | Customer::Cancels(decides)) = self.lives[payment].customer
+        else {
+            return;
+        };
+        if at_it {
+            self.after(decides / 2, move |world| {
+                if world.lives[payment].paying == Paying::Not {
+                    world.lives[payment].paying = Paying::AtIt;
+                }
+            });
+        }
+        self.after(decides, move |world| world.customer_decides(payment));
+    }
+
+    fn customer_decides(&mut self, payment: usize) {
+        let lane = Lane::of(payment);
+        if !matches!(self.lives[payment].paying, Paying::Not | Paying::AtIt) {
+            return;
+        }
+        let named = !self.choices.happens(lane, 2000);
+        let (paying, word) = match self.lives[payment].customer {
+            Customer::Pays(_) => {
+                let reference = named.then(|| format!("D-{payment}"));
+                (Paying::Paid { reference }, "pays")
+            }
+            Customer::Cancels(_) | Customer::Leaves => (Paying::Failed, "cancels"),
+        };
+        self.tell(lane, "customer", || word.to_owned());
+        if paying == Paying::Failed {
+            self.lives[payment].declined = true;
+            // Some cores let a customer try again whom they have reported as declined.
+            if self.choices.happens(lane, 2000) {
+                let after = self.choices.span(lane, SECOND, HOUR);
+                self.after(after, move |world| world.customer_pays_after_all(payment));
+            }
+        }
+        self.lives[payment].paying = paying;
+        // A few cores never report, so that only the question at expiry finds the payment; but one that has
+        // said "not paid" owes the report of what came after (docs/core.md).
+        if self.choices.happens(lane, 400) && self.will_be_asked(payment) {
+            return;
+        }
+        let after = self.choices.span(lane, 10, 3 * MINUTE);
+        self.after(after, move |world| world.core_reports(payment, 0));
+        if self.choices.happens(lane, 1000) {
+            let after = after + self.choices.span(lane, 0, DAY);
+            self.after(after, move |world| world.core_misreports(payment));
+        }
+    }
+
+    fn customer_pays_after_all(&mut self, payment: usize) {
+        let lane = Lane::of(payment);
+        self.tell(lane, "customer", || "pays after all".to_owned());
+        let reference = Some(format!("D-{payment}"));
+        self.lives[payment].paying = Paying::Paid { reference };
+        let after = self.choices.span(lane, 10, 3 * MINUTE);
+        self.after(after, move |world| world.core_reports(payment, 0));
+    }
+
+    /// Whether the question at expiry still comes, so that the core may leave its report out.
+    fn will_be_asked(&self, payment: usize) -> bool {
+        let stored = self.rows.find(self.lives[payment].id);
+        stored.is_none_or(|t| t.status() == Status::Pending) && !self.lives[payment].core_said_no
+    }
+
+    fn core_reports(&mut self, payment: usize, tried: u32) {
+        let life = &self.lives[payment];
+        let (kind, body) = match &life.paying {
+            Paying::Paid { reference } => {
+                let kind = if reference.is_some() {
+                    "paid"
+                } else {
+                    "paid, no reference"
+                };
+                let body = json!({
+                    "status": "SUCCESS", "amount": life.amount, "rail_reference": reference,
+                    "transaction_id": life.id.to_string(), "partner_banking_method": "ATM",
+                });
+                (kind, body)
+            }
+            Paying::Failed => (
+                "declined",
+                json!({"status": "FAILURE", "reason": "simulated"}),
+            ),
+            Paying::Not | Paying::AtIt => return,
+        };
+        self.say(
+            payment,
+            Intent::Result(kind),
+            body.to_string(),
+            move |world, answer| match answer.as_ref().and_then(Answered::code) {
+                Some(0 | 1 | 3..=11) => {}
+                _ => world.again(payment, tried, move |world, tried| {
+                    world.core_reports(payment, tried);
+                }),
+            },
+        );
+    }
+
+    /// The core reports something that cannot be: it must be refused, or change nothing.
+    fn core_misreports(&mut self, payment: usize) {
+        let lane = Lane::of(payment);
+        let amount = self.lives[payment].amount;
+        let paid = matches!(self.lives[payment].paying, Paying::Paid { .. });
+        let (kind, body) = match self.choices.below(lane, 3) {
+            0 => {
+                let body =
+                    json!({"status": "SUCCESS", "amount": amount + 1, "rail_reference": "D"});
+                ("paid another amount", body)
+            }
+            // A second debit, of which the core is told by our refusal; it must not be the first we hear.
+            1 if paid => {
+                let body =
+                    json!({"status": "SUCCESS", "amount": amount, "rail_reference": "second"});
+                if !self.knows_the_payment(payment) {
+                    return;
+                }
+                ("paid a second time", body)
+            }
+            _ if paid && self.knows_the_payment(payment) => (
+                "declined",
+                json!({"status": "FAILURE", "reason": "simulated"}),
+            ),
+            _ => return,
+        };
+        self.say_once(payment, Intent::Result(kind), body.to_string());
+    }
+
+    fn knows_the_payment(&self, payment: usize) -> bool {
+        let stored = self.rows.find(self.lives[payment].id);
+        stored.is_some_and(|t| t.money_taken().is_some())
+    }
+
+    pub(super) fn tiki_refunds(&mut self, payment: usize, number: usize, tried: u32) {
+        let body = self.lives[payment].refunds[number].body.clone();
+        self.audit_asks(payment, number);
+        self.say(
+            payment,
+            Intent::Refund(number),
+            body,
+            move |world, answer| match answer.as_ref().and_then(Answered::code) {
+                Some(0 | 1 | 3..=11) => {}
+                _ => world.again(payment, tried, move |world, tried| {
+                    world.tiki_refunds(payment, number, tried);
+                }),
+            },
+        );
+    }
+
+    /// A request id once more, with another amount: it must be refused if the first was taken.
+    pub(super) fn tiki_reuses(&mut self, payment: usize, number: usize) {
+        let plan = &self.lives[payment].refunds[number];
+        let taken = self.rows.find(self.lives[payment].id).is_some_and(|t| {
+            t.refunds.iter().any(|r| {
+                r.origin
+                    .request_id()
+                    .is_some_and(|id| id.as_str() == plan.request_id)
+            })
+        });
+        if !taken {
+            return;
+        }
+        let mut body: serde_json::Value = serde_json::from_str(&plan.body).expect("our own JSON");
+        body["transaction_amount"] = json!(plan.amount + 7);
+        self.say_once(payment, Intent::Refund(usize::MAX), body.to_string());
+    }
+
+    pub(super) fn tiki_checks(&mut self, payment: usize, get: bool) {
+        if get {
+            return self.say_once(payment, Intent::CheckByGet, String::new());
+        }
+        let body = json!({"tiki_transaction_id": self.lives[payment].tiki_id.as_str()});
+        self.say_once(payment, Intent::CheckByPost, body.to_string());
+    }
+
+    fn say(
+        &mut self,
+        payment: usize,
+        intent: Intent,
+        body: String,
+        done: impl FnOnce(&mut Self, Option<Answered>) + Send + 'static,
+    ) {
+        let call = Call {
+            payment,
+            intent,
+            body,
+        };
+        self.call(call, done);
+    }
+
+    pub(super) fn say_once(&mut self, payment: usize, intent: Intent, body: String) {
+        self.say(payment, intent, body, |_, _| {});
+    }
+
+    /// A caller without a clear answer repeats, at growing distance and for as long as it takes.
+    fn again(
+        &mut self,
+        payment: usize,
+        tried: u32,
+        repeat: impl FnOnce(&mut Self, u32) + Send + 'static,
+    ) {
+        let lane = Lane::of(payment);
+        let base = [2 * SECOND, 10 * SECOND, MINUTE, 10 * MINUTE, HOUR];
+        let base = base[usize::try_from(tried).unwrap_or(0).min(base.len() - 1)];
+        let wait = base + self.choices.span(lane, 0, base / 2);
+        self.after(wait, move |world| repeat(world, tried + 1));
+    }
+}
