@@ -105,6 +105,20 @@ fn comes_to(name: &str, expected: &[&str]) {
     }
 }
 
+/// libFuzzer's package is built by nobody but who fuzzes, so nothing else would notice.
+#[test]
+fn each_target_has_its_side_in_libfuzzers_package() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let package = std::fs::read_to_string(format!("{folder}/Cargo.toml")).unwrap();
+    for Target { name, .. } in TARGETS {
+        let path = format!("fuzz_targets/{name}.rs");
+        assert!(package.contains(&format!("path = \"{path}\"")), "{path}");
+        let target = std::fs::read_to_string(format!("{folder}/{path}")).unwrap();
+        assert!(target.contains(&format!("hostile::{name}(data);")), "{path}");
+    }
+    assert_eq!(package.matches("[[bin]]").count(), TARGETS.len());
+}
+
 #[test]
 fn signed_calls_are_accepted_as_well_as_refused() {
     comes_to(
