@@ -13,8 +13,8 @@ use crate::fleet::{Invocation, Output};
 use crate::history::History;
 use crate::world::{DAY, HOUR, MINUTE, SECOND, World};
 
-/// After this long without faults everything must have been settled: the whole schedule of an IPN with its
-/// longest jitter is 53 hours.
+/// So long after the last fault, and after the last payment has begun, everything must have been settled:
+/// refunds are asked for up to two days later, and the whole schedule of an IPN takes at most 53 hours.
 const SETTLED_WITHIN: i64 = 6 * DAY;
 
 /// So many steps are there for each payment while anything can go wrong; most lives are over by then.
@@ -115,12 +115,9 @@ impl Run {
             arrivals(&mut world, gap, payments.max(1));
             weather(&mut world, gap);
         }
-        let mut peace_at = None;
         loop {
             if self.steps == steps {
-                let mut world = self.world.lock().unwrap();
-                make_peace(&mut world);
-                peace_at = Some(world.now());
+                make_peace(&mut self.world.lock().unwrap());
             }
             if !self.step() {
                 break;
@@ -129,7 +126,7 @@ impl Run {
             if world.audit.violation().is_some() {
                 return;
             }
-            if peace_at.is_some_and(|peace_at| world.now() - peace_at > SETTLED_WITHIN) {
+            if world.quiet_for() > SETTLED_WITHIN {
                 break;
             }
             drop(world);
@@ -224,6 +221,7 @@ impl Run {
 fn arrivals(world: &mut World, gap: i64, payments: usize) {
     if world.lives.len() < payments {
         world.begin_a_life();
+        world.stirs();
         let next = world.choices.span(Lane::WORLD, gap / 10, gap * 2);
         world.after(next, move |world| arrivals(world, gap, payments));
     }
@@ -244,4 +242,5 @@ fn make_peace(world: &mut World) {
     world.fleet.mend_clocks();
     world.secrets.settle();
     world.plan_sweeps();
+    world.stirs();
 }

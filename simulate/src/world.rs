@@ -39,6 +39,8 @@ pub(crate) type Event = Box<dyn FnOnce(&mut World) + Send>;
 pub(crate) struct World {
     me: Weak<Mutex<World>>,
     now: i64,
+    /// When something was last put into the world that it has to settle.
+    stirred_at: i64,
     serial: u64,
     queue: BinaryHeap<Reverse<Entry>>,
     pub(crate) choices: Choices,
@@ -71,6 +73,7 @@ impl World {
             Mutex::new(Self {
                 me: Weak::clone(me),
                 now: BEGINNING,
+                stirred_at: BEGINNING,
                 serial: 0,
                 queue: BinaryHeap::new(),
                 choices,
@@ -99,6 +102,20 @@ impl World {
     /// The true time, in Unix milliseconds.
     pub(crate) fn now(&self) -> i64 {
         self.now
+    }
+
+    /// Something was put into the world that it has to settle.
+    pub(crate) fn stirs(&mut self) {
+        self.stirred_at = self.now;
+    }
+
+    /// How long the world has been left to itself; not at all while anything can go wrong.
+    pub(crate) fn quiet_for(&self) -> i64 {
+        if self.faults.on() {
+            0
+        } else {
+            self.now - self.stirred_at
+        }
     }
 
     /// Has something happen after this many milliseconds.

@@ -114,7 +114,10 @@ fn each_target_has_its_side_in_libfuzzers_package() {
         let path = format!("fuzz_targets/{name}.rs");
         assert!(package.contains(&format!("path = \"{path}\"")), "{path}");
         let target = std::fs::read_to_string(format!("{folder}/{path}")).unwrap();
-        assert!(target.contains(&format!("hostile::{name}(data);")), "{path}");
+        assert!(
+            target.contains(&format!("hostile::{name}(data);")),
+            "{path}"
+        );
     }
     assert_eq!(package.matches("[[bin]]").count(), TARGETS.len());
 }
