@@ -43,9 +43,9 @@ invariants! {
     ReservedBeforeAsked = "reserved-before-asked",
         "The core never hears of a refund whose amount is not already held in our books.";
     OneOutcomePerRequest = "one-outcome-per-request",
-        "A request of Tiki's has one outcome: once told, it is told again in the same bytes, for ever.";
+        "A request of Tiki's that was carried out or refused by the core has one outcome: once told, it is told again in the same bytes, for ever; and no request is taken twice, or with other content.";
     FinalStatusStays = "final-status-stays",
-        "A payment that is a success or a failure stays one, with the day on which it became so.";
+        "A payment that is a success or a failure stays one, with the day on which it became so; and what was settled with Tiki stays settled.";
     AcknowledgedIsKept = "acknowledged-is-kept",
         "What we have said yes to is in the books, and nothing that was in the books vanishes from them.";
     OnlyOnGrounds = "only-on-grounds",
@@ -57,7 +57,7 @@ invariants! {
     OwedIsFindable = "owed-is-findable",
         "Whatever is owed to anybody stands in the index that its worker reads, and whatever needs a person in the one that people read.";
     RefusedMeansNothing = "refused-means-nothing",
-        "A call that is not signed for its purpose gets nothing.";
+        "A call that is not signed, or is signed for another purpose, is refused as one.";
     NothingOwedForever = "nothing-owed-for-ever",
         "Some days after the last fault nothing is owed any more: no report, no question, no refund.";
     EveryPaymentAccounted = "every-payment-accounted",
@@ -88,8 +88,10 @@ pub(crate) struct Audit {
 /// What was said about one payment.
 #[derive(Default)]
 struct Book {
-    /// The first final status that anybody was shown.
-    shown: Option<String>,
+    /// The first final status that anybody was shown, and when.
+    shown: Option<(i64, String)>,
+    /// The first reference of a debit that was acknowledged.
+    reference: Option<String>,
     /// The answer to its creation, and when it was given.
     created: Option<(i64, Value)>,
     /// The answers that settled requests, and when they were given.
@@ -132,9 +134,12 @@ impl Audit {
     }
 
     /// A final status is shown: it must be the one that was shown before.
-    fn shows(&mut self, payment: usize, status: &str, where_: &str) {
+    fn shows(&mut self, payment: usize, status: &str, now: i64, where_: &str) {
         let book = self.book(payment);
-        let before = book.shown.get_or_insert_with(|| status.to_owned()).clone();
+        let (_, before) = book
+            .shown
+            .get_or_insert_with(|| (now, status.to_owned()))
+            .clone();
         self.must(
             before == status,
             Invariant::ToldWhatIsShown,

@@ -88,6 +88,8 @@ struct Instance {
     invocations: u64,
     running: bool,
     saw: &'static str,
+    /// The call whose signature was refused just now.
+    refused: Option<String>,
 }
 
 /// A function at work, and what is to happen when it is done.
@@ -146,6 +148,14 @@ impl Fleet {
     /// In which state a function has last seen a transaction.
     pub(crate) fn last_saw(&self, who: usize) -> &'static str {
         self.instances[who].saw
+    }
+
+    /// Whether this is the first time that the signature of this call is refused.
+    pub(crate) fn refused_first(&mut self, who: usize, url: &str) -> bool {
+        let before = self.instances[who].refused.take();
+        let first = before.as_deref() != Some(url);
+        self.instances[who].refused = first.then(|| url.to_owned());
+        first
     }
 
     /// All clocks are right again.
@@ -231,6 +241,7 @@ impl World {
             invocations: 0,
             running: false,
             saw: "none",
+            refused: None,
         });
         who
     }

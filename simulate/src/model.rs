@@ -96,8 +96,8 @@ fn retrace(
 #[derive(Clone, Debug)]
 pub struct State {
     row: Arc<Transaction>,
-    /// What the core decided of each refund that was posted: whether it pays.
-    core: BTreeMap<RefundId, bool>,
+    /// What the core decided of each refund that was posted: whether it pays, and how much was asked for.
+    core: BTreeMap<RefundId, (bool, u64)>,
     /// Whether the customer has paid.
     paid: bool,
     /// Whether the core has said that nobody paid.
@@ -180,6 +180,7 @@ impl State {
         match doing {
             Doing::LeaseIpn => self.row.ipn_due_at().is_some(),
             Doing::LeaseExpiry => matches!(self.row.payment, PaymentState::Pending { .. }),
+            Doing::Report(_) => self.paid,
             Doing::Work => self.row.due_refunds(Timestamp::MAX).next().is_some(),
             _ => true,
         }
@@ -195,14 +196,17 @@ impl State {
     }
 
     /// The core takes a refund on, once for each id; it may pay or refuse.
-    fn post(&self, id: RefundId) -> Vec<(bool, Result<Self, String>)> {
-        if let Some(known) = self.core.get(&id) {
-            return vec![(*known, Ok(self.clone()))];
+    fn post(&self, id: RefundId, amount: u64) -> Vec<(bool, Result<Self, String>)> {
+        if let Some((pays, posted)) = self.core.get(&id) {
+            let same = *posted == amount;
+            let other = || format!("refund {id} was posted again with another amount");
+            return vec![(*pays, same.then(|| self.clone()).ok_or_else(other))];
         }
         let outcomes = [true, false].into_iter().map(|pays| {
             let mut next = self.clone();
-            next.core.insert(id, pays);
-            let held = self.row.refund_by_id(id).is_some_and(domain::Refund::holds);
+            next.core.insert(id, (pays, amount));
+            let held = self.row.refund_by_id(id);
+            let held = held.is_some_and(|refund| refund.holds() && refund.amount.get() == amount);
             let next = if held {
                 next.holds()
             } else {
@@ -225,8 +229,8 @@ impl State {
         for refund in &t.refunds {
             let core = self.core.get(&refund.id);
             let so = match refund.state {
-                RefundState::Succeeded { .. } => core == Some(&true),
-                RefundState::Rejected { .. } => core == Some(&false),
+                RefundState::Succeeded { .. } => core == Some(&(true, refund.amount.get())),
+                RefundState::Rejected { .. } => core.is_some_and(|(pays, _)| !pays),
                 RefundState::Reserved(_) | RefundState::Unknown(_) => true,
             };
             if !so {
@@ -250,7 +254,11 @@ impl State {
         for _ in 0..100 {
             let due: Vec<RefundId> = self.row.due_refunds(Timestamp::MAX).collect();
             if let Some(id) = due.first() {
-                let pays = *self.core.entry(*id).or_insert(true);
+                let amount = self
+                    .row
+                    .refund_by_id(*id)
+                    .map_or(0, |refund| refund.amount.get());
+                let (pays, _) = *self.core.entry(*id).or_insert((true, amount));
                 let answer = actor::word(pays);
                 let change = self.row.settle_refund(*id, &answer, actor::NOW);
                 self.commit(&change.ok_or("a due refund that cannot be settled")?);
@@ -294,9 +302,8 @@ impl State {
     }
 
     fn returned(&self) -> u64 {
-        let of = self.core.iter().filter(|(_, pays)| **pays);
-        let amounts = of.filter_map(|(id, _)| self.row.refund_by_id(*id));
-        amounts.map(|refund| refund.amount.get()).sum()
+        let paid = self.core.values().filter(|(pays, _)| *pays);
+        paid.map(|(_, amount)| amount).sum()
     }
 }
 
@@ -307,7 +314,7 @@ fn due_at_once(t: &Transaction) -> Transaction {
         due.due_at = actor::NOW;
         due.attempts = due.attempts.min(1);
     };
-    if let PaymentState::Pending { expiry_check } = &mut snapshot.payment {
+    if let PaymentState::Pending { expiry_check, .. } = &mut snapshot.payment {
         now(expiry_check);
     }
     for refund in &mut snapshot.refunds {

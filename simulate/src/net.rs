@@ -118,8 +118,9 @@ impl Call {
                 return no_answer(world, reply, timeout - way, || NoAnswer::TimedOut);
             }
             world.after(way, move |world| {
-                world.heard(self.peer, &self.request, &answer);
-                reply.answer(world, Ok(answer));
+                reply.answer_and(world, Ok(answer.clone()), move |world, who| {
+                    world.heard(who, self.peer, &self.request, &answer);
+                });
             });
         });
     }
@@ -141,8 +142,9 @@ impl Call {
             self.arrive(world, 20);
         }
         world.after(60, move |world| {
-            world.heard(self.peer, &self.request, &answer);
-            reply.answer(world, Ok(answer));
+            reply.answer_and(world, Ok(answer.clone()), move |world, who| {
+                world.heard(who, self.peer, &self.request, &answer);
+            });
         });
     }
 }
@@ -182,7 +184,11 @@ impl World {
     }
 
     /// A function has an answer in its hands: which cell of which table is it about to use?
-    fn heard(&mut self, peer: Peer, request: &Outgoing, answer: &Answer) {
+    /// A signature that is refused once leads nowhere yet: the client signs and sends once more.
+    fn heard(&mut self, who: usize, peer: Peer, request: &Outgoing, answer: &Answer) {
+        if matches!(answer.status, 401 | 403) && self.fleet.refused_first(who, &request.url) {
+            return;
+        }
         match peer {
             Peer::Tiki => self.cells_of_tiki(request, answer),
             Peer::Core => self.cells_of_core(request, answer),

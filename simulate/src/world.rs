@@ -205,6 +205,16 @@ impl<T: Send + 'static> Waiting<T> {
 
     /// Hands the answer over, unless the function dies before it has seen it.
     pub(crate) fn answer(self, world: &mut World, answer: T) {
+        self.answer_and(world, answer, |_, _| {});
+    }
+
+    /// Hands the answer over; then, if it was taken, `heard` knows who has it.
+    pub(crate) fn answer_and(
+        self,
+        world: &mut World,
+        answer: T,
+        heard: impl FnOnce(&mut World, usize) + Send + 'static,
+    ) {
         if self.gone() || world.crashes(self.who, self.lane, self.point, Fault::CrashAfter) {
             return;
         }
@@ -214,7 +224,11 @@ impl<T: Send + 'static> Waiting<T> {
         } else {
             0
         };
-        world.after(frozen, move |_| drop(self.sender.send(answer)));
+        world.after(frozen, move |world| {
+            if self.sender.send(answer).is_ok() {
+                heard(world, self.who);
+            }
+        });
     }
 }
 

@@ -130,7 +130,10 @@ fn no_interleaving_of_a_small_configuration_breaks_anything() {
 
 /// Seeds that have failed once, with what they found.
 const ONCE_FAILED: &[(u64, &str)] = &[
-    (5961, "the simulator gave the last payments less time to settle than their schedule takes"),
+    (
+        5961,
+        "the simulator gave the last payments less time to settle than their schedule takes",
+    ),
     (8764, "the same, for a payment and not for a failure"),
 ];
 
@@ -138,6 +141,9 @@ const ONCE_FAILED: &[(u64, &str)] = &[
 fn seeds_that_failed_once_do_not_fail_again() {
     for (number, found) in ONCE_FAILED {
         let violation = seed(*number).violation;
-        assert!(violation.is_none(), "seed {number} ({found}): {violation:?}");
+        assert!(
+            violation.is_none(),
+            "seed {number} ({found}): {violation:?}"
+        );
     }
 }

@@ -60,6 +60,7 @@ impl Transaction {
                     due_at: expires_at.after(expiry_grace),
                     attempts: 0,
                 },
+                other_amount_since: None,
             },
             refunds: Vec::new(),
             ipn: Ipn::None,

@@ -100,12 +100,12 @@ impl Transaction {
                 Ok(Some(self.decline(reason.as_ref(), now)))
             }
             (PaymentState::Paid(known), PaymentResult::Paid(details)) => {
-                same_payment(known, details)
+                self.paid_again(known, details, now)
             }
             (PaymentState::Paid(_), PaymentResult::Declined { .. }) => Err(Refusal::ResultDiffers),
             (PaymentState::Failed(failure), PaymentResult::Paid(details)) => {
                 match &failure.late_payment {
-                    Some(known) => same_payment(known, details),
+                    Some(known) => self.paid_again(known, details, now),
                     None => Ok(Some(self.give_back(details, now))),
                 }
             }
@@ -117,13 +117,19 @@ impl Transaction {
     #[must_use]
     pub fn lease_expiry_check(&self, now: Timestamp) -> Option<Change> {
         match &self.payment {
-            PaymentState::Pending { expiry_check } if expiry_check.due_at <= now => {
+            PaymentState::Pending {
+                expiry_check,
+                other_amount_since,
+            } if expiry_check.due_at <= now => {
                 let next = Due {
                     due_at: now.after(RAIL_LEASE),
                     attempts: expiry_check.attempts.saturating_add(1),
                 };
                 Some(self.change(now, |after, _| {
-                    after.payment = PaymentState::Pending { expiry_check: next };
+                    after.payment = PaymentState::Pending {
+                        expiry_check: next,
+                        other_amount_since: *other_amount_since,
+                    };
                 }))
             }
             PaymentState::Pending { .. } | PaymentState::Paid(_) | PaymentState::Failed(_) => None,
@@ -133,7 +139,11 @@ impl Transaction {
     /// Takes the core's answer about an expired payment. Only a clear "not paid" fails it.
     #[must_use]
     pub fn conclude_expiry(&self, answer: &RailPayment, now: Timestamp) -> Option<Change> {
-        let PaymentState::Pending { expiry_check } = &self.payment else {
+        let PaymentState::Pending {
+            expiry_check: check,
+            other_amount_since: since,
+        } = self.payment
+        else {
             return None;
         };
         Some(match answer {
@@ -141,19 +151,26 @@ impl Transaction {
                 self.pay(details, now)
             }
             RailPayment::Paid { .. } => self
-                .ask_again(*expiry_check, now)
+                .ask_again(check, since.or(Some(now)), now)
                 .with_alarm(Some(Alarm::PaidAmountDiffers)),
             RailPayment::Failed { reason } => self.decline(reason.as_ref(), now),
             RailPayment::NotPaid => self.fail(FailureCause::Expired, now),
-            RailPayment::Pending | RailPayment::Unknown => self.ask_again(*expiry_check, now),
+            RailPayment::Pending | RailPayment::Unknown => self.ask_again(check, since, now),
         })
     }
 
-    fn ask_again(&self, check: Due, now: Timestamp) -> Change {
+    /// What the core once said of another amount stays on the desk, whatever vague it says later.
+    fn ask_again(
+        &self,
+        check: Due,
+        other_amount_since: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Change {
         let due_at = schedule::next_expiry(self.id, check.attempts, now);
         self.change(now, |after, _| {
             after.payment = PaymentState::Pending {
                 expiry_check: Due { due_at, ..check },
+                other_amount_since,
             };
         })
     }
@@ -181,6 +198,26 @@ impl Transaction {
         })
     }
 
+    /// The same payment reported again, or a second one? Two references are two debits of one customer, which
+    /// the core must hear of. So the first reference that comes is kept, also if the first report had none.
+    fn paid_again(
+        &self,
+        known: &Payment,
+        reported: &PaidDetails,
+        now: Timestamp,
+    ) -> Result<Option<Change>, Refusal> {
+        match (&known.rail_reference, &reported.rail_reference) {
+            (_, None) => Ok(None),
+            (Some(known), Some(reported)) if known == reported => Ok(None),
+            (Some(_), Some(_)) => Err(Refusal::ResultDiffers),
+            (None, Some(reference)) => Ok(Some(self.change(now, |after, _| {
+                if let Some(payment) = after.money_taken_mut() {
+                    payment.rail_reference = Some(reference.clone());
+                }
+            }))),
+        }
+    }
+
     /// The money of a failed transaction came after all: Tiki knows it as failed, so it goes back.
     fn give_back(&self, details: &PaidDetails, now: Timestamp) -> Change {
         self.change(now, |after, wakes| {
@@ -192,12 +229,13 @@ impl Transaction {
     }
 }
 
-/// The same payment reported again, or a second one? Two references are two debits of one customer, which
-/// the core must hear of.
-fn same_payment(known: &Payment, reported: &PaidDetails) -> Result<Option<Change>, Refusal> {
-    match (&known.rail_reference, &reported.rail_reference) {
-        (Some(known), Some(reported)) if known != reported => Err(Refusal::ResultDiffers),
-        _ => Ok(None),
+impl Snapshot {
+    fn money_taken_mut(&mut self) -> Option<&mut Payment> {
+        match &mut self.payment {
+            PaymentState::Pending { .. } => None,
+            PaymentState::Paid(payment) => Some(payment),
+            PaymentState::Failed(failure) => failure.late_payment.as_mut(),
+        }
     }
 }
 

@@ -108,7 +108,7 @@ impl Snapshot {
     #[must_use]
     pub fn rail_due_at(&self) -> Option<Timestamp> {
         let expiry = match &self.payment {
-            PaymentState::Pending { expiry_check } => Some(expiry_check.due_at),
+            PaymentState::Pending { expiry_check, .. } => Some(expiry_check.due_at),
             PaymentState::Paid(_) | PaymentState::Failed(_) => None,
         };
         let refunds = self.refunds.iter().filter_map(Refund::due);
@@ -130,6 +130,13 @@ impl Snapshot {
             | Ipn::Confirmed { .. }
             | Ipn::Closed { .. }
             | Ipn::Reversing { .. } => {}
+        }
+        if let PaymentState::Pending {
+            other_amount_since: Some(since),
+            ..
+        } = self.payment
+        {
+            return Some((Alarm::PaidAmountDiffers, since));
         }
         let kept = |refund: &Refund| match (&refund.origin, &refund.state) {
             (Origin::LatePayment, RefundState::Rejected { at, .. }) => Some(*at),

@@ -72,6 +72,8 @@ pub enum PaymentState {
     Pending {
         /// When to ask the core.
         expiry_check: Due,
+        /// Since when the core says that another amount was paid than was asked for: a person must act.
+        other_amount_since: Option<Timestamp>,
     },
     /// Paid. Final.
     Paid(Payment),

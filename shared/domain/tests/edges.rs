@@ -7,8 +7,8 @@ use std::time::Duration;
 use domain::{
     Alarm, AmountLimits, Balance, Decision, DisputeGround, Due, Failure, FailureCause, Ipn, Order,
     Origin, PaidDetails, Payment, PaymentReport, PaymentResult, PaymentState, RailPayment,
-    RailRefund, Reason, Refund, RefundCommand, RefundId, RefundState, Reservation, ReversalGround,
-    Snapshot, TikiTransactionId, Timestamp, Transaction, TransactionId, Vnd,
+    RailRefund, Reason, Refund, RefundCommand, RefundId, RefundState, Refusal, Reservation,
+    ReversalGround, Snapshot, TikiTransactionId, Timestamp, Transaction, TransactionId, Vnd, Wakes,
 };
 use uuid::Uuid;
 
@@ -241,6 +241,88 @@ fn late() -> Snapshot {
 }
 
 #[test]
+fn another_amount_at_the_core_stays_on_a_desk_until_it_is_clear() {
+    let leased = pending()
+        .lease_expiry_check(at(960))
+        .unwrap()
+        .into_transaction();
+    let said = |t: &Transaction, answer: &RailPayment, now| {
+        t.conclude_expiry(answer, now).unwrap().into_transaction()
+    };
+    let paid = |amount| RailPayment::Paid {
+        amount: Vnd::new(amount).unwrap(),
+        details: PaidDetails::default(),
+    };
+    let desk = Some((Alarm::PaidAmountDiffers, at(961)));
+    let differs = said(&leased, &paid(99_999), at(961));
+    assert_eq!(differs.attention(), desk);
+    let leased = differs
+        .lease_expiry_check(at(3_000))
+        .unwrap()
+        .into_transaction();
+    assert_eq!(leased.attention(), desk);
+    for answer in [paid(99_998), RailPayment::Pending, RailPayment::Unknown] {
+        assert_eq!(
+            said(&leased, &answer, at(3_001)).attention(),
+            desk,
+            "{answer:?}"
+        );
+    }
+    for answer in [
+        paid(100_000),
+        RailPayment::NotPaid,
+        RailPayment::Failed { reason: None },
+    ] {
+        assert_eq!(
+            said(&leased, &answer, at(3_001)).attention(),
+            None,
+            "{answer:?}"
+        );
+    }
+}
+
+/// Found by reading the simulation: with none known, any number of debits passed for the same one.
+#[test]
+fn the_first_reference_that_comes_is_the_one_that_counts() {
+    let report = |reference: Option<&str>| PaymentReport {
+        amount: None,
+        result: PaymentResult::Paid(PaidDetails {
+            rail_reference: reference.map(|r| r.parse().unwrap()),
+            ..PaidDetails::default()
+        }),
+    };
+    let late = Transaction::restore(Snapshot {
+        ipn: Ipn::Closed { at: at(40) },
+        ..late()
+    });
+    for unnamed in [paid(), late.unwrap()] {
+        assert_eq!(unnamed.report_payment(&report(None), at(50)), Ok(None));
+        let change = unnamed
+            .report_payment(&report(Some("D1")), at(50))
+            .unwrap()
+            .unwrap();
+        assert_eq!((change.wakes(), change.alarm()), (Wakes::default(), None));
+        let named = change.into_transaction();
+        assert_eq!(named.payment.clone(), {
+            let mut expected = unnamed.payment.clone();
+            match &mut expected {
+                PaymentState::Paid(p) => p.rail_reference = "D1".parse().ok(),
+                PaymentState::Failed(f) => {
+                    f.late_payment.as_mut().unwrap().rail_reference = "D1".parse().ok();
+                }
+                PaymentState::Pending { .. } => unreachable!("it is paid"),
+            }
+            expected
+        });
+        for again in [None, Some("D1")] {
+            assert_eq!(named.report_payment(&report(again), at(60)), Ok(None));
+        }
+        let second = named.report_payment(&report(Some("D2")), at(60));
+        assert_eq!(second, Err(Refusal::ResultDiffers));
+    }
+}
+
+#[test]
 fn a_transaction_of_nothing_is_none() {
     let mut nothing = (*pending()).clone();
     nothing.order.amount = Vnd::ZERO;
@@ -264,7 +346,7 @@ fn an_attempt_counts_itself() {
         .lease_expiry_check(at(960))
         .unwrap()
         .into_transaction();
-    let PaymentState::Pending { expiry_check } = &leased.payment else {
+    let PaymentState::Pending { expiry_check, .. } = &leased.payment else {
         unreachable!("only a question was begun")
     };
     let expected = Due {

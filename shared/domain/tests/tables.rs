@@ -165,6 +165,14 @@ fn states() -> Vec<(&'static str, Transaction)> {
     let paid = report(paid_report(AMOUNT, Some("R1")));
     let declined = report(declined_report());
     let asked = commit(&pending, pending.lease_expiry_check(at(960)).unwrap());
+    let other_amount = RailPayment::Paid {
+        amount: vnd(AMOUNT - 1),
+        details: PaidDetails::default(),
+    };
+    let other_amount = commit(
+        &asked,
+        asked.conclude_expiry(&other_amount, at(961)).unwrap(),
+    );
     let expired = asked.conclude_expiry(&RailPayment::NotPaid, at(961));
     let expired = commit(&asked, expired.unwrap());
     let late = declined.report_payment(&paid_report(AMOUNT, Some("R1")), at(20));
@@ -180,7 +188,9 @@ fn states() -> Vec<(&'static str, Transaction)> {
     let reversal = reversing.refunds[0].id;
     vec![
         ("pending", pending.clone()),
+        ("pending, another amount at the core", other_amount),
         ("paid", paid.clone()),
+        ("paid, no reference", report(paid_report(AMOUNT, None))),
         ("paid, being told", leased),
         ("paid, confirmed", confirmed),
         ("refund reserved", reserved),
@@ -208,6 +218,11 @@ fn states() -> Vec<(&'static str, Transaction)> {
         ("expired", expired),
         ("paid late", late),
     ]
+}
+
+fn paid_state() -> Transaction {
+    let found = states().into_iter().find(|(name, _)| *name == "paid");
+    found.unwrap().1
 }
 
 /// A transaction in few words, to read a table by.
@@ -524,7 +539,7 @@ fn every_look_up_is_decided_by_protocol_4() {
 
 #[test]
 fn a_reversal_gives_back_what_remains_and_no_more() {
-    let confirmed = &states()[1].1;
+    let confirmed = &paid_state();
     let (id, reserved) = reserve(confirmed, "A", 40_000);
     let reversing = decided(&reserved, Decision::Reverse(ReversalGround::FailedAtTiki));
     assert_eq!(reversing.refunds[1].amount, vnd(60_000));
@@ -539,7 +554,7 @@ fn a_reversal_gives_back_what_remains_and_no_more() {
 
 #[test]
 fn the_hundredth_refund_is_the_last() {
-    let mut transaction = states()[1].1.clone();
+    let mut transaction = paid_state();
     for i in 0..100 {
         let (id, reserved) = reserve(&transaction, &format!("R{i}"), 1);
         transaction = settle(&reserved, id, &RailRefund::Succeeded);
@@ -565,13 +580,13 @@ fn payments_are_bound_by_the_limits_and_refunds_are_not() {
     assert!(create(1_000).is_ok());
     assert!(create(500_000_000).is_ok());
     assert!(create(500_000_001).is_err());
-    let (_, refunded) = reserve(&states()[1].1, "A", 1);
+    let (_, refunded) = reserve(&paid_state(), "A", 1);
     assert_eq!(refunded.refunds[0].amount, vnd(1));
 }
 
 #[test]
 fn a_lease_keeps_others_away_until_it_runs_out() {
-    let paid = &states()[1].1;
+    let paid = &paid_state();
     let now = paid.updated_at;
     let (_, change) = paid.lease_ipn(now).unwrap();
     let leased = commit(paid, change);
@@ -629,7 +644,7 @@ fn only_a_repeat_with_the_same_content_is_a_repeat() {
         );
     }
     let mut same_reason = refund_command("A", 1);
-    let (_, reserved) = reserve(&states()[1].1, "A", 1);
+    let (_, reserved) = reserve(&paid_state(), "A", 1);
     same_reason.reason = "another".parse().unwrap();
     let refused = reserved.reserve_refund(&same_reason, at(99));
     assert_eq!(refused, Err(Refusal::RequestIdReused));
@@ -660,7 +675,7 @@ fn what_no_command_can_have_made_is_not_taken() {
     for (name, transaction) in states() {
         Transaction::restore((*transaction).clone()).expect(name);
     }
-    let (_, reserved) = reserve(&states()[1].1, "A", 40_000);
+    let (_, reserved) = reserve(&paid_state(), "A", 40_000);
     let damaged = |damage: &dyn Fn(&mut domain::Snapshot)| {
         let mut snapshot = (*reserved).clone();
         damage(&mut snapshot);

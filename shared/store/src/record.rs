@@ -97,6 +97,9 @@ struct Record {
     description: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expiry_check: Option<DueRecord>,
+    /// Since when the core says that another amount was paid; only while it is pending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    other_amount_since: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     payment: Option<PaymentRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -142,9 +145,15 @@ impl Record {
         let t = transaction;
         let text = |text: &Option<_>| text.as_ref().map(ToString::to_string);
         let (expiry_check, payment, failure) = match &t.payment {
-            PaymentState::Pending { expiry_check } => (Some(expiry_check.into()), None, None),
+            PaymentState::Pending { expiry_check, .. } => (Some(expiry_check.into()), None, None),
             PaymentState::Paid(payment) => (None, Some(payment.into()), None),
             PaymentState::Failed(failure) => (None, None, Some(failure.into())),
+        };
+        let other_amount_since = match t.payment {
+            PaymentState::Pending {
+                other_amount_since, ..
+            } => other_amount_since.map(Timestamp::unix_ms),
+            PaymentState::Paid(_) | PaymentState::Failed(_) => None,
         };
         Self {
             transaction_id: t.id.to_string(),
@@ -163,6 +172,7 @@ impl Record {
             order_code: text(&t.order.order_code),
             description: t.order.description.as_ref().map(ToString::to_string),
             expiry_check,
+            other_amount_since,
             payment,
             failure,
             refunds: t.refunds.iter().map(RefundRecord::from).collect(),
@@ -175,6 +185,10 @@ impl Record {
         let payment = match (self.expiry_check, self.payment, self.failure) {
             (Some(check), None, None) => PaymentState::Pending {
                 expiry_check: check.read("expiry_check")?,
+                other_amount_since: self
+                    .other_amount_since
+                    .map(|at| time(at, "other_amount_since"))
+                    .transpose()?,
             },
             (None, Some(payment), None) => PaymentState::Paid(payment.read()?),
             (None, None, Some(failure)) => PaymentState::Failed(failure.read()?),

@@ -39,7 +39,7 @@ impl World {
                 self.audit_checked(payment, code, began, answer);
             }
             Intent::Refund(number) => self.audit_refunded(payment, *number, began, answer),
-            Intent::Result(kind) => self.audit_reported(payment, kind, code, answer),
+            Intent::Result(kind) => self.audit_reported(payment, kind, &call.body, code, answer),
             Intent::Redirect(_) | Intent::Return(_) => {
                 let location = answer.location.as_deref().unwrap_or_default();
                 let known = ["https://tiki.vn/", "https://core.simulated/pay?"];
@@ -85,8 +85,15 @@ impl World {
         }
         let said = answer.json();
         let status = said["status"].as_str().unwrap_or_default();
-        if status != "PENDING" {
-            self.audit.shows(payment, status, "a look-up");
+        if status == "PENDING" {
+            let shown = self.audit.book(payment).shown.clone();
+            let behind = shown.is_some_and(|(shown_at, _)| shown_at < began);
+            self.audit.must(!behind, I::ToldWhatIsShown, payment, || {
+                "a look-up shows PENDING, and a final status was shown before".to_owned()
+            });
+        } else {
+            let now = self.now();
+            self.audit.shows(payment, status, now, "a look-up");
         }
         self.audit_shows_refunds(payment, began, &said);
         let back = said["refunded_amount"].as_u64().unwrap_or(u64::MAX);
@@ -173,6 +180,7 @@ impl World {
         &mut self,
         payment: usize,
         kind: &'static str,
+        body: &str,
         code: Option<i64>,
         answer: &Answered,
     ) {
@@ -190,7 +198,24 @@ impl World {
         });
         let said = answer.json();
         let status = said["data"]["status"].as_str().unwrap_or_default();
-        self.audit.shows(payment, status, "the answer to the core");
+        let now = self.now();
+        self.audit
+            .shows(payment, status, now, "the answer to the core");
+        self.audit_references(payment, body);
+    }
+
+    /// Of all debits of one customer only one is acknowledged: of a second the core hears by our no.
+    fn audit_references(&mut self, payment: usize, body: &str) {
+        let body: Value = serde_json::from_str(body).unwrap_or_default();
+        let Some(reference) = body["rail_reference"].as_str() else {
+            return;
+        };
+        let first = &mut self.audit.book(payment).reference;
+        let first = first.get_or_insert_with(|| reference.to_owned()).clone();
+        self.audit
+            .must(first == reference, I::AcknowledgedIsKept, payment, || {
+                format!("debit {reference} was acknowledged, and {first} before it")
+            });
     }
 
     /// Tiki has taken an IPN in.
@@ -205,12 +230,13 @@ impl World {
         self.audit.must(same, I::ToldWhatIsShown, payment, || {
             format!("Tiki was told {ipn}, and our books say {stored:?}")
         });
-        self.audit.shows(payment, status, "an IPN");
+        let now = self.now();
+        self.audit.shows(payment, status, now, "an IPN");
     }
 
     /// A call that was not signed for its purpose was answered.
     pub(crate) fn audit_forged(&mut self, call: &Call, answer: &Answered) {
-        let refused = answer.status >= 400 && answer.code() != Some(0);
+        let refused = answer.status >= 400 && matches!(answer.code(), Some(1 | 2 | 97 | 98));
         self.audit
             .must(refused, I::RefusedMeansNothing, call.payment, || {
                 let body = String::from_utf8_lossy(&answer.body);

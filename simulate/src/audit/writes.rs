@@ -78,6 +78,22 @@ impl World {
                 format!("{:?} became {:?}", before.payment, after.payment)
             });
         }
+        let settled = match before.ipn {
+            Ipn::Confirmed { .. }
+            | Ipn::Closed { .. }
+            | Ipn::Disputed { .. }
+            | Ipn::Exhausted { .. } => after.ipn == before.ipn,
+            Ipn::Reversing { .. } => {
+                let ground = DisputeGround::ReversalRejected;
+                let refused =
+                    |ipn: &Ipn| matches!(ipn, Ipn::Disputed { ground: g, .. } if *g == ground);
+                after.ipn == before.ipn || refused(&after.ipn)
+            }
+            Ipn::None | Ipn::Queued { .. } | Ipn::Retrying { .. } => true,
+        };
+        audit.must(settled, I::FinalStatusStays, payment, || {
+            format!("IPN {:?} became {:?}", before.ipn, after.ipn)
+        });
         for old in &before.refunds {
             let new = after.refund_by_id(old.id);
             let kept = new.is_some_and(|new| {
@@ -155,7 +171,7 @@ impl World {
             _ => None,
         };
         let asked_at = match &after.payment {
-            PaymentState::Pending { expiry_check } => Some(expiry_check.due_at.unix_ms()),
+            PaymentState::Pending { expiry_check, .. } => Some(expiry_check.due_at.unix_ms()),
             PaymentState::Paid(_) | PaymentState::Failed(_) => None,
         };
         let owed = after
@@ -172,7 +188,10 @@ impl World {
             refund.origin == Origin::LatePayment
                 && matches!(refund.state, RefundState::Rejected { .. })
         });
-        let person = matches!(after.ipn, Ipn::Disputed { .. } | Ipn::Exhausted { .. }) || kept;
+        let differs = matches!(&after.payment, PaymentState::Pending { other_amount_since, .. }
+            if other_amount_since.is_some());
+        let person =
+            matches!(after.ipn, Ipn::Disputed { .. } | Ipn::Exhausted { .. }) || kept || differs;
         let is_final = after.status() != Status::Pending;
 
         let audit = &mut self.audit;
@@ -238,7 +257,8 @@ impl World {
         let stored = self.rows.find(life.id);
         let id: Option<RefundId> = posting.refund_id.parse().ok();
         let refund = stored.zip(id).and_then(|(t, id)| t.refund_by_id(id));
-        let reserved = refund.is_some_and(|refund| refund.amount.get() == posting.amount);
+        let reserved =
+            refund.is_some_and(|refund| refund.holds() && refund.amount.get() == posting.amount);
         let grounds = refund.is_some_and(|refund| self.has_grounds(payment, refund));
 
         let audit = &mut self.audit;

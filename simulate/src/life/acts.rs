@@ -170,15 +170,11 @@ impl World {
                     json!({"status": "SUCCESS", "amount": amount + 1, "rail_reference": "D"});
                 ("paid another amount", body)
             }
-            // A second debit, of which the core is told by our refusal; it must not be the first we hear.
-            1 if paid => {
-                let body =
-                    json!({"status": "SUCCESS", "amount": amount, "rail_reference": "second"});
-                if !self.knows_the_payment(payment) {
-                    return;
-                }
-                ("paid a second time", body)
-            }
+            // A second debit, of which the core is told by our refusal.
+            1 if paid => (
+                "paid a second time",
+                json!({"status": "SUCCESS", "amount": amount, "rail_reference": "second"}),
+            ),
             _ if paid && self.knows_the_payment(payment) => (
                 "declined",
                 json!({"status": "FAILURE", "reason": "simulated"}),

@@ -54,6 +54,8 @@ pub(super) enum Doing {
     Record(IpnLease, Decision),
     /// payment-result takes the core's report.
     Report(PaymentReport),
+    /// The customer pays.
+    Pay,
 }
 
 type Next = Vec<(&'static str, Result<State, String>)>;
@@ -80,7 +82,7 @@ impl Actor {
                         Ok(self.with(world, Doing::Settle(*id, RailRefund::Unknown))),
                     ),
                 ],
-                Some(pays) => vec![
+                Some((pays, _)) => vec![
                     (
                         "found",
                         Ok(self.with(world, Doing::Settle(*id, word(*pays)))),
@@ -93,6 +95,11 @@ impl Actor {
             },
             Doing::Post(id) => self.post(world, *id),
             Doing::AskPayment => self.ask_payment(world),
+            Doing::Pay => {
+                let mut next = world.clone();
+                next.paid = true;
+                vec![("paid", Ok(next))]
+            }
             Doing::Send(lease) => self.send(world, *lease),
             Doing::LookUp(lease) => self.look_up(world, *lease),
             Doing::Reserve(_)
@@ -159,7 +166,8 @@ impl Actor {
                 let change = t.report_payment(report, NOW).ok().flatten();
                 change.map(|change| (change, None))
             }
-            Doing::Work
+            Doing::Pay
+            | Doing::Work
             | Doing::Find(_)
             | Doing::Post(_)
             | Doing::AskPayment
@@ -174,7 +182,9 @@ impl Actor {
             "never arrives",
             Ok(self.with(world, settle(RailRefund::Unknown))),
         )];
-        for (pays, after) in world.post(id) {
+        let refund = self.held.refund_by_id(id);
+        let amount = refund.map_or(0, |refund| refund.amount.get());
+        for (pays, after) in world.post(id, amount) {
             let and = |answer| after.clone().map(|after| self.with(&after, settle(answer)));
             next.push(("done, answer lost", and(RailRefund::Unknown)));
             next.push((if pays { "pays" } else { "refuses" }, and(word(pays))));

@@ -103,8 +103,9 @@ pub fn scenarios() -> Vec<Scenario> {
             quick: true,
             start: state(
                 &pending,
-                true,
+                false,
                 vec![
+                    (Doing::Pay, 1),
                     (Doing::Report(report_paid()), 1),
                     (Doing::LeaseExpiry, 2),
                     (Doing::Reserve(refund("A", 60)), 1),
