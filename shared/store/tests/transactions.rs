@@ -11,8 +11,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{
     AmountLimits, Clock, Created, Decision, Order, PaidDetails, PaymentReport, PaymentResult,
-    RailRefund, RefundCommand, Reservation, ReversalGround, Timestamp, Transaction, TransactionId,
-    Vnd,
+    RailPayment, RailRefund, RefundCommand, Reservation, ReversalGround, Timestamp, Transaction,
+    TransactionId, Vnd,
 };
 use proptest::prelude::*;
 use serde_dynamo::AttributeValue;
@@ -244,14 +244,19 @@ async fn every_state_is_read_back_as_it_was_written() {
     let now = Still.now();
     let later = now.after(Duration::from_hours(1));
     let mut id = None;
-    for step in 0..7 {
+    let other_amount = RailPayment::Paid {
+        amount: Vnd::new(1).unwrap(),
+        details: PaidDetails::default(),
+    };
+    for step in 0..8 {
         let updated: Result<_, StoreError> = transactions
             .update(transaction.clone(), |t| {
                 Ok(match step {
                     0 => t.lease_expiry_check(later),
-                    1 => t.report_payment(&paid(), now).unwrap(),
-                    2 => t.lease_ipn(later).map(|(_, change)| change),
-                    3 => {
+                    1 => t.conclude_expiry(&other_amount, now),
+                    2 => t.report_payment(&paid(), now).unwrap(),
+                    3 => t.lease_ipn(later).map(|(_, change)| change),
+                    4 => {
                         let command = RefundCommand {
                             request_id: "R1".parse().unwrap(),
                             amount: Vnd::new(40_000).unwrap(),
@@ -265,8 +270,8 @@ async fn every_state_is_read_back_as_it_was_written() {
                             Reservation::Known(_) => None,
                         }
                     }
-                    4 => t.settle_refund(id.unwrap(), &RailRefund::Unknown, now),
-                    5 => {
+                    5 => t.settle_refund(id.unwrap(), &RailRefund::Unknown, now),
+                    6 => {
                         let reason = "no such account".parse().ok();
                         t.settle_refund(id.unwrap(), &RailRefund::Rejected { reason }, now)
                     }
