@@ -303,12 +303,12 @@ async fn every_state_is_read_back_as_it_was_written() {
         assert_eq!(item.contains_key("day_shard"), read.final_at().is_some());
         assert_eq!(
             item.contains_key("wakes_ipn"),
-            step == 1,
+            step == 2,
             "only what is newly queued wakes"
         );
         assert_eq!(
             item.contains_key("wakes_rail"),
-            step == 6,
+            step == 7,
             "only what is newly reserved wakes"
         );
         transaction = read;
