@@ -73,19 +73,6 @@ pub fn scenarios() -> Vec<Scenario> {
             ),
         },
         Scenario {
-            name: "a refund, a reversal by either of two senders, and a worker",
-            quick: false,
-            start: state(
-                &paid,
-                true,
-                vec![
-                    (Doing::Reserve(refund("A", 60)), 1),
-                    (Doing::LeaseIpn, 2),
-                    (Doing::Work, 1),
-                ],
-            ),
-        },
-        Scenario {
             name: "a late payment, reported twice, a refund, and two workers",
             quick: true,
             start: state(
