@@ -166,10 +166,10 @@ fn who_got_no_clear_answer_asks_again_later_and_not_at_once() {
         .into_transaction();
     for answer in [RailPayment::Unknown, RailPayment::Pending] {
         let asked = leased
-            .conclude_expiry(&answer, at(961))
+            .conclude_expiry(&answer, at(985))
             .unwrap()
             .into_transaction();
-        let wait = asked.rail_due_at().unwrap().since(at(961));
+        let wait = asked.rail_due_at().unwrap().since(at(985));
         assert!((24..=36).contains(&wait.as_secs()), "{answer:?}: {wait:?}");
     }
 

@@ -237,6 +237,7 @@ async fn a_crowd_is_given_up_to_after_a_bounded_number_of_rounds() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a step for each state")]
 async fn every_state_is_read_back_as_it_was_written() {
     let table = Memory::with(Trouble::None);
     let transactions = transactions(&table);
