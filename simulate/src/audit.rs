@@ -56,6 +56,8 @@ invariants! {
         "Our books say paid, failed, refunded, confirmed or disputed only where the other side has said so in clear words.";
     OwedIsFindable = "owed-is-findable",
         "Whatever is owed to anybody stands in the index that its worker reads, and whatever needs a person in the one that people read.";
+    TrailIsComplete = "trail-is-complete",
+        "The audit trail of a payment only grows, in order, and tells of every change of what is paid, reported or refunded.";
     RefusedMeansNothing = "refused-means-nothing",
         "A call that is not signed, or is signed for another purpose, is refused as one.";
     NothingOwedForever = "nothing-owed-for-ever",

@@ -13,7 +13,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use domain::{
-    Change, FailureCause, Ipn, PaymentState, RefundId, RefundState, Timestamp, Transaction,
+    Change, FailureCause, Ipn, PaymentState, RefundId, RefundState, ReversalGround, Timestamp,
+    Transaction,
 };
 
 use self::actor::{Actor, Doing};
@@ -237,7 +238,8 @@ impl State {
                 return Err(format!("{refund:?}, and the core says {core:?}"));
             }
         }
-        if matches!(t.ipn, Ipn::Reversing { .. }) && !self.denied {
+        let by_person = ReversalGround::ByOperator;
+        if matches!(t.ipn, Ipn::Reversing { ground, .. } if ground != by_person) && !self.denied {
             return Err("reversed without grounds".to_owned());
         }
         let expired = matches!(&t.payment, PaymentState::Failed(failure)
@@ -271,8 +273,8 @@ impl State {
                 let taken = self.row.lease_ipn(Timestamp::MAX);
                 let (lease, change) = taken.ok_or("a due IPN that cannot be taken up")?;
                 self.commit(&change);
-                let decision = domain::Decision::Confirm;
-                let change = self.row.record_ipn(lease, decision, actor::NOW);
+                let told = actor::told(domain::Decision::Confirm);
+                let change = self.row.record_ipn(lease, told, actor::NOW);
                 self.commit(&change.ok_or("a lease that is not ours")?);
             } else {
                 return self.settled();

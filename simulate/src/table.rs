@@ -5,10 +5,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use domain::{Timestamp, Transaction, TransactionId};
+use domain::{Alarm, Timestamp, Transaction, TransactionId};
 use serde_dynamo::AttributeValue;
 use store::{
-    Condition, DueIndex, Item, Put, SHARDS, SessionStore, Table, TableError, WebviewSession,
+    Condition, DueIndex, Indexed, Item, Put, SHARDS, SessionStore, Table, TableError,
+    WebviewSession,
 };
 
 use crate::choices::Lane;
@@ -83,7 +84,7 @@ impl Table for SimTable {
         shard: u8,
         until: Timestamp,
         limit: u16,
-    ) -> Result<Vec<TransactionId>, TableError> {
+    ) -> Result<Vec<Indexed>, TableError> {
         let receiver = {
             let mut world = self.world.lock().unwrap();
             world.ask(self.who, Lane::WORLD, "due", |world, waiting| {
@@ -96,6 +97,19 @@ impl Table for SimTable {
                         Ok(found)
                     };
                     waiting.answer(world, answer);
+                });
+            })
+        };
+        answered(receiver).await
+    }
+
+    async fn attention(&self, alarm: Alarm, limit: u16) -> Result<Vec<Indexed>, TableError> {
+        let receiver = {
+            let mut world = self.world.lock().unwrap();
+            world.ask(self.who, Lane::WORLD, "attention", |world, waiting| {
+                world.after(5, move |world| {
+                    let found = world.rows.attention(alarm, limit);
+                    waiting.answer(world, Ok(found));
                 });
             })
         };
@@ -289,7 +303,7 @@ impl Rows {
         shown.map(|(_, due_at, _)| *due_at).min()
     }
 
-    fn due(&self, index: DueIndex, shard: u8, until: Timestamp, limit: u16) -> Vec<TransactionId> {
+    fn due(&self, index: DueIndex, shard: u8, until: Timestamp, limit: u16) -> Vec<Indexed> {
         assert!(shard < SHARDS, "there is no such shard");
         let shard = format!("{shard:02}");
         let from = (shard.clone(), i64::MIN, TransactionId::from_bytes([0; 16]));
@@ -297,9 +311,25 @@ impl Rows {
         shown
             .take_while(|(of, due_at, _)| *of == shard && *due_at <= until.unix_ms())
             .take(limit.into())
-            .map(|(_, _, id)| *id)
+            .map(|(_, due_at, id)| indexed(*id, *due_at))
             .collect()
     }
+
+    fn attention(&self, alarm: Alarm, limit: u16) -> Vec<Indexed> {
+        let marked = self.rows.iter().filter_map(|(id, row)| {
+            let (marked, since) = row.transaction.attention()?;
+            (marked == alarm).then(|| indexed(*id, since.unix_ms()))
+        });
+        let mut marked: Vec<_> = marked.collect();
+        marked.sort_by_key(|entry| (entry.at, entry.id.to_bytes()));
+        marked.truncate(limit.into());
+        marked
+    }
+}
+
+fn indexed(id: TransactionId, at: i64) -> Indexed {
+    let at = Timestamp::from_unix_ms(at).unwrap();
+    Indexed { id, at }
 }
 
 impl Index {

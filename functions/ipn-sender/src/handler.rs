@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{Clock, Decision, IpnLease, Transaction, after_ipn, after_look_up};
+use domain::{Clock, Decision, IpnLease, Told, Transaction, after_ipn, after_look_up};
 use outbox::Worker;
 use store::{DueIndex, StoreError, Transactions};
 use tiki::TikiClient;
@@ -35,10 +35,10 @@ impl Worker for IpnSender {
         let Some((lease, transaction)) = self.take_up(found).await? else {
             return Ok(());
         };
-        let decision = self.tell(&transaction, lease).await;
+        let told = self.tell(&transaction, lease).await;
         self.transactions
             .apply(transaction, |transaction| {
-                transaction.record_ipn(lease, decision, self.clock.now())
+                transaction.record_ipn(lease, told, self.clock.now())
             })
             .await?;
         Ok(())
@@ -67,14 +67,19 @@ impl IpnSender {
     }
 
     /// Sends the IPN and, where the table says so, asks Tiki what it knows.
-    async fn tell(&self, transaction: &Transaction, lease: IpnLease) -> Decision {
+    async fn tell(&self, transaction: &Transaction, lease: IpnLease) -> Told {
         let answer = self.tiki.send_ipn(transaction).await;
-        match after_ipn(lease.status, answer, lease.failures) {
+        let (known, decision) = match after_ipn(lease.status, answer, lease.failures) {
             Decision::LookUp => {
                 let known = self.tiki.look_up(transaction).await;
-                after_look_up(transaction.order.amount, known)
+                (Some(known), after_look_up(transaction.order.amount, known))
             }
-            decided => decided,
+            decided => (None, decided),
+        };
+        Told {
+            answer,
+            known,
+            decision,
         }
     }
 }

@@ -17,7 +17,7 @@ use self::states::{REAL, written};
 use crate::Marks;
 use crate::data::Data;
 use crate::samples::Sample;
-use crate::world::{now, paid_report};
+use crate::world::{now, paid_report, told};
 
 /// What follows from the rest of an item: the keys of its indexes, and its marks for the stream.
 const DERIVED: &[&str] = &[
@@ -141,7 +141,7 @@ fn changes(transaction: &Transaction) -> Vec<(&'static str, domain::Change)> {
             failures,
             status,
         };
-        let decide = |decision| t.record_ipn(lease, decision, now());
+        let decide = |decision| t.record_ipn(lease, told(decision), now());
         changes.extend([
             ("confirmed", decide(Decision::Confirm)),
             ("closed", decide(Decision::Close)),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    AmountLimits, Clock, Order, PaidDetails, PaymentReport, PaymentResult, Timestamp, Transaction,
-    Vnd,
+    AmountLimits, Clock, Decision, IpnAnswer, Order, PaidDetails, PaymentReport, PaymentResult,
+    Timestamp, Told, Transaction, Vnd,
 };
 use signing::{ClientSecret, KeyError, KeyProvider, Keyring};
 
@@ -104,6 +104,15 @@ pub(crate) fn paid_report() -> PaymentReport {
     PaymentReport {
         amount: Vnd::new(AMOUNT).ok(),
         result: PaymentResult::Paid(details),
+    }
+}
+
+/// A decision, by whatever answer.
+pub(crate) fn told(decision: Decision) -> Told {
+    Told {
+        answer: IpnAnswer::Unclear,
+        known: None,
+        decision,
     }
 }
 

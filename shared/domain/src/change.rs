@@ -1,6 +1,6 @@
 //! What a command gives back: a change to be written in one piece.
 
-use crate::{DisputeGround, Origin, Transaction};
+use crate::{DisputeGround, Event, Origin, Snapshot, Timestamp, Transaction, trail};
 
 /// A decided change. It has happened only once the store has written it, on condition of the version that
 /// was read; then [`Change::alarm`] is worth telling.
@@ -10,7 +10,33 @@ pub struct Change {
     expected_version: u64,
     after: Transaction,
     wakes: Wakes,
+    events: Vec<Event>,
     alarm: Option<Alarm>,
+}
+
+/// A change while it is being made: the state, who is to be woken, and what is told of it.
+pub(crate) struct Edit {
+    pub(crate) after: Snapshot,
+    pub(crate) wakes: Wakes,
+    pub(crate) now: Timestamp,
+    events: Vec<Event>,
+}
+
+impl Edit {
+    pub(crate) fn new(before: &Snapshot, now: Timestamp) -> Self {
+        Self {
+            after: before.clone(),
+            wakes: Wakes::default(),
+            now,
+            events: Vec::new(),
+        }
+    }
+
+    /// Notes what happens, in the audit trail and for whoever counts.
+    pub(crate) fn note(&mut self, event: Event) {
+        trail::note(&mut self.after.trail, event.clone(), self.now);
+        self.events.push(event);
+    }
 }
 
 /// Which workers the change has newly given something to do, at once. The stream's filter goes by it, so
@@ -56,11 +82,15 @@ impl Alarm {
 }
 
 impl Change {
-    pub(crate) fn new(expected_version: u64, after: Transaction, wakes: Wakes) -> Self {
+    /// The next version of a transaction, from what was made of it.
+    pub(crate) fn of(expected_version: u64, mut edit: Edit) -> Self {
+        edit.after.version = expected_version.saturating_add(1);
+        edit.after.updated_at = edit.now;
         Self {
             expected_version,
-            after,
-            wakes,
+            after: Transaction::new(edit.after),
+            wakes: edit.wakes,
+            events: edit.events,
             alarm: None,
         }
     }
@@ -92,6 +122,12 @@ impl Change {
     #[must_use]
     pub fn wakes(&self) -> Wakes {
         self.wakes
+    }
+
+    /// What happens by it, in order.
+    #[must_use]
+    pub fn events(&self) -> &[Event] {
+        &self.events
     }
 
     /// What a person must be told once it is written.

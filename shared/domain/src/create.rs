@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    ClientId, Due, Ipn, Order, PaymentState, Refusal, Snapshot, TikiTransactionId, Timestamp,
-    Transaction, TransactionId, Vnd,
+    ClientId, Due, Entry, Event, Ipn, Order, PaymentState, Refusal, Snapshot, TikiTransactionId,
+    Timestamp, Transaction, TransactionId, Vnd,
 };
 
 /// The smallest and largest payment that the partner takes. Refunds are not bound by it.
@@ -64,6 +64,12 @@ impl Transaction {
             },
             refunds: Vec::new(),
             ipn: Ipn::None,
+            trail: vec![Entry {
+                at: now,
+                last_at: now,
+                times: 1,
+                event: Event::Created,
+            }],
             version: 1,
         })))
     }

@@ -2,7 +2,7 @@
 
 use crate::change::Alarm;
 use crate::schedule::{self, IPN_LEASE, LOOK_UP_FROM_FAILURE};
-use crate::{Change, Ipn, PaymentState, Status, Timestamp, Transaction, Vnd};
+use crate::{Change, Event, Ipn, PaymentState, Status, Timestamp, Told, Transaction, Vnd};
 
 /// What came of an IPN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ pub enum Decision {
     Dispute(DisputeGround),
 }
 
-/// Why a payment is reversed: the only grounds there are (protocol §4).
+/// Why a payment is reversed: the only grounds there are (protocol §4, and a person's word).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReversalGround {
     /// The look-up says `FAILURE`.
@@ -83,14 +83,17 @@ pub enum ReversalGround {
     NotFoundAtTiki,
     /// The look-up says code 6.
     CancelledAtTiki,
+    /// A person has decided a dispute.
+    ByOperator,
 }
 
 impl ReversalGround {
     /// Every ground.
-    pub const ALL: [Self; 3] = [
+    pub const ALL: [Self; 4] = [
         Self::FailedAtTiki,
         Self::NotFoundAtTiki,
         Self::CancelledAtTiki,
+        Self::ByOperator,
     ];
 
     /// The ground's name in the item, in logs and at the core.
@@ -100,6 +103,7 @@ impl ReversalGround {
             Self::FailedAtTiki => "failed_at_tiki",
             Self::NotFoundAtTiki => "not_found_at_tiki",
             Self::CancelledAtTiki => "cancelled_at_tiki",
+            Self::ByOperator => "by_operator",
         }
     }
 }
@@ -225,8 +229,8 @@ impl Transaction {
             failures,
             status: self.status(),
         };
-        let change = self.change(now, |after, _| {
-            after.ipn = Ipn::Retrying {
+        let change = self.change(now, |edit| {
+            edit.after.ipn = Ipn::Retrying {
                 attempt: lease.attempt,
                 failures,
                 due_at: now.after(IPN_LEASE),
@@ -235,17 +239,13 @@ impl Transaction {
         Some((lease, change))
     }
 
-    /// Records a decision, if the lease is still ours: whoever took it up after us finds the truth itself.
+    /// Records what came of telling Tiki, if the lease is still ours: whoever took it up after us finds the
+    /// truth itself.
     #[must_use]
-    pub fn record_ipn(
-        &self,
-        lease: IpnLease,
-        decision: Decision,
-        now: Timestamp,
-    ) -> Option<Change> {
+    pub fn record_ipn(&self, lease: IpnLease, told: Told, now: Timestamp) -> Option<Change> {
         match self.ipn {
             Ipn::Retrying { attempt, .. } if attempt == lease.attempt => {
-                Some(self.decided(lease, decision, now))
+                Some(self.decided(lease, told, now))
             }
             Ipn::Retrying { .. }
             | Ipn::None
@@ -258,20 +258,26 @@ impl Transaction {
         }
     }
 
-    fn decided(&self, lease: IpnLease, decision: Decision, now: Timestamp) -> Change {
-        let to = |ipn: Ipn| self.change(now, |after, _| after.ipn = ipn);
-        match (&self.payment, decision) {
+    fn decided(&self, lease: IpnLease, told: Told, now: Timestamp) -> Change {
+        let attempt = lease.attempt;
+        let event = Event::Told { attempt, told };
+        let to = |ipn: Ipn| {
+            self.change(now, |edit| {
+                edit.after.ipn = ipn;
+                edit.note(event.clone());
+            })
+        };
+        match (&self.payment, told.decision) {
             (_, Decision::Confirm) => to(Ipn::Confirmed { at: now }),
-            (_, Decision::Retry | Decision::LookUp) => self.try_again(lease, None, now),
+            (_, Decision::Retry | Decision::LookUp) => self.try_again(lease, event, None, now),
             (_, Decision::RetryUnauthorized) => {
-                self.try_again(lease, Some(Alarm::IpnUnauthorized), now)
+                self.try_again(lease, event, Some(Alarm::IpnUnauthorized), now)
             }
-            (PaymentState::Paid(_), Decision::Reverse(ground)) => {
-                self.change(now, |after, wakes| {
-                    after.ipn = Ipn::Reversing { at: now, ground };
-                    after.reserve_reversal(ground, wakes, now);
-                })
-            }
+            (PaymentState::Paid(_), Decision::Reverse(ground)) => self.change(now, |edit| {
+                edit.after.ipn = Ipn::Reversing { at: now, ground };
+                edit.note(event.clone());
+                edit.reserve_reversal(ground);
+            }),
             (PaymentState::Paid(_), Decision::Dispute(ground)) => {
                 to(Ipn::Disputed { at: now, ground }).with_alarm(Some(Alarm::Disputed(ground)))
             }
@@ -280,11 +286,17 @@ impl Transaction {
             // was taken is not dropped. Whatever said it, the next try finds out anew.
             (PaymentState::Paid(_), Decision::Close)
             | (PaymentState::Failed(_), Decision::Reverse(_) | Decision::Dispute(_))
-            | (PaymentState::Pending { .. }, _) => self.try_again(lease, None, now),
+            | (PaymentState::Pending { .. }, _) => self.try_again(lease, event, None, now),
         }
     }
 
-    fn try_again(&self, lease: IpnLease, alarm: Option<Alarm>, now: Timestamp) -> Change {
+    fn try_again(
+        &self,
+        lease: IpnLease,
+        event: Event,
+        alarm: Option<Alarm>,
+        now: Timestamp,
+    ) -> Change {
         let failures = lease.failures.saturating_add(1);
         let (ipn, alarm) = match schedule::next_ipn(self.id, failures, now) {
             Some(due_at) => {
@@ -301,7 +313,10 @@ impl Transaction {
             }
             None => (Ipn::Exhausted { at: now }, Some(Alarm::IpnExhausted)),
         };
-        self.change(now, |after, _| after.ipn = ipn)
-            .with_alarm(alarm)
+        self.change(now, |edit| {
+            edit.after.ipn = ipn;
+            edit.note(event);
+        })
+        .with_alarm(alarm)
     }
 }

@@ -11,6 +11,8 @@
 //! | `payment` | results from the core, late payments, expiry |
 //! | `refund` | reservations, outcomes, reversals; one balance for all |
 //! | `ipn` | the decision tables of protocol §3 and §4 |
+//! | `operator` | what a person may do |
+//! | `trail` | the audit trail |
 
 // Money is counted here: no sum may wrap, in no build.
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
@@ -20,12 +22,14 @@ mod create;
 mod ids;
 mod ipn;
 mod money;
+mod operator;
 mod payment;
 mod refund;
 mod refusal;
 mod schedule;
 mod snapshot;
 mod time;
+mod trail;
 mod transaction;
 
 pub use change::{Alarm, Change, Wakes};
@@ -39,11 +43,15 @@ pub use ipn::{
     after_ipn, after_look_up,
 };
 pub use money::{BadAmount, Vnd};
+pub use operator::{OperatorRefusal, Verdict};
 pub use payment::{PaidDetails, PaymentReport, PaymentResult, RailPayment};
 pub use refund::{MAX_TIKI_REFUNDS, RailRefund, RefundCommand, Reservation};
 pub use refusal::Refusal;
 pub use schedule::{IPN_BUDGET, IPN_LEASE, LOOK_UP_FROM_FAILURE, RAIL_LEASE};
 pub use time::{BadTimestamp, Clock, Timestamp};
+pub use trail::{
+    Entry, Event, MAX_OPERATOR_ACTS, OperatorName, OperatorWord, Party, PaymentWord, Told,
+};
 pub use transaction::{
     Balance, Due, Failure, FailureCause, Inconsistent, Ipn, Order, Origin, Payment, PaymentState,
     Refund, RefundState, Snapshot, Status, Transaction,

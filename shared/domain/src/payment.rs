@@ -1,9 +1,10 @@
 //! What the core says of a payment: results, late payments, expiry (design §4, §7).
 
-use crate::change::Wakes;
+use crate::change::Edit;
 use crate::{
-    Alarm, BankingMethod, Change, Due, Failure, FailureCause, Ipn, Payment, PaymentState,
-    RAIL_LEASE, RailReference, Reason, Refusal, Snapshot, Timestamp, Transaction, Vnd, schedule,
+    Alarm, BankingMethod, Change, Due, Event, Failure, FailureCause, Ipn, Payment, PaymentState,
+    PaymentWord, RAIL_LEASE, RailReference, Reason, Refusal, Snapshot, Timestamp, Transaction, Vnd,
+    schedule,
 };
 
 /// A result that the core reports.
@@ -125,8 +126,8 @@ impl Transaction {
                     due_at: now.after(RAIL_LEASE),
                     attempts: expiry_check.attempts.saturating_add(1),
                 };
-                Some(self.change(now, |after, _| {
-                    after.payment = PaymentState::Pending {
+                Some(self.change(now, |edit| {
+                    edit.after.payment = PaymentState::Pending {
                         expiry_check: next,
                         other_amount_since: *other_amount_since,
                     };
@@ -151,11 +152,12 @@ impl Transaction {
                 self.pay(details, now)
             }
             RailPayment::Paid { .. } => self
-                .ask_again(check, since.or(Some(now)), now)
+                .ask_again(check, since.or(Some(now)), PaymentWord::OtherAmount, now)
                 .with_alarm(Some(Alarm::PaidAmountDiffers)),
             RailPayment::Failed { reason } => self.decline(reason.as_ref(), now),
             RailPayment::NotPaid => self.fail(FailureCause::Expired, now),
-            RailPayment::Pending | RailPayment::Unknown => self.ask_again(check, since, now),
+            RailPayment::Pending => self.ask_again(check, since, PaymentWord::Pending, now),
+            RailPayment::Unknown => self.ask_again(check, since, PaymentWord::Unknown, now),
         })
     }
 
@@ -164,21 +166,24 @@ impl Transaction {
         &self,
         check: Due,
         other_amount_since: Option<Timestamp>,
+        word: PaymentWord,
         now: Timestamp,
     ) -> Change {
         let due_at = schedule::next_expiry(self.id, check.attempts, now);
-        self.change(now, |after, _| {
-            after.payment = PaymentState::Pending {
+        self.change(now, |edit| {
+            edit.after.payment = PaymentState::Pending {
                 expiry_check: Due { due_at, ..check },
                 other_amount_since,
             };
+            edit.note(Event::CoreAsked(word));
         })
     }
 
     fn pay(&self, details: &PaidDetails, now: Timestamp) -> Change {
-        self.change(now, |after, wakes| {
-            after.payment = PaymentState::Paid(payment(details, now));
-            queue_ipn(after, wakes, now);
+        self.change(now, |edit| {
+            edit.after.payment = PaymentState::Paid(payment(details, now));
+            edit.note(Event::Paid);
+            edit.queue_ipn();
         })
     }
 
@@ -188,13 +193,18 @@ impl Transaction {
     }
 
     fn fail(&self, cause: FailureCause, now: Timestamp) -> Change {
-        self.change(now, |after, wakes| {
-            after.payment = PaymentState::Failed(Failure {
+        let event = match cause {
+            FailureCause::Declined { .. } => Event::Declined,
+            FailureCause::Expired => Event::Expired,
+        };
+        self.change(now, |edit| {
+            edit.after.payment = PaymentState::Failed(Failure {
                 recorded_at: now,
                 cause,
                 late_payment: None,
             });
-            queue_ipn(after, wakes, now);
+            edit.note(event);
+            edit.queue_ipn();
         })
     }
 
@@ -210,21 +220,23 @@ impl Transaction {
             (_, None) => Ok(None),
             (Some(known), Some(reported)) if known == reported => Ok(None),
             (Some(_), Some(_)) => Err(Refusal::ResultDiffers),
-            (None, Some(reference)) => Ok(Some(self.change(now, |after, _| {
-                if let Some(payment) = after.money_taken_mut() {
+            (None, Some(reference)) => Ok(Some(self.change(now, |edit| {
+                if let Some(payment) = edit.after.money_taken_mut() {
                     payment.rail_reference = Some(reference.clone());
                 }
+                edit.note(Event::ReferenceLearned);
             }))),
         }
     }
 
     /// The money of a failed transaction came after all: Tiki knows it as failed, so it goes back.
     fn give_back(&self, details: &PaidDetails, now: Timestamp) -> Change {
-        self.change(now, |after, wakes| {
-            if let PaymentState::Failed(failure) = &mut after.payment {
+        self.change(now, |edit| {
+            if let PaymentState::Failed(failure) = &mut edit.after.payment {
                 failure.late_payment = Some(payment(details, now));
             }
-            after.reserve_late_payment(wakes, now);
+            edit.note(Event::PaidLate);
+            edit.reserve_late_payment();
         })
     }
 }
@@ -248,7 +260,9 @@ fn payment(details: &PaidDetails, now: Timestamp) -> Payment {
     }
 }
 
-fn queue_ipn(after: &mut Snapshot, wakes: &mut Wakes, now: Timestamp) {
-    after.ipn = Ipn::Queued { due_at: now };
-    wakes.ipn = true;
+impl Edit {
+    fn queue_ipn(&mut self) {
+        self.after.ipn = Ipn::Queued { due_at: self.now };
+        self.wakes.ipn = true;
+    }
 }

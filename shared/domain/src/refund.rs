@@ -1,9 +1,10 @@
 //! Refunds: reserved, asked of the core, settled. Tiki's refunds, reversals and late payments draw on one
 //! balance (design §4).
 
-use crate::change::Wakes;
+use crate::change::Edit;
+use crate::trail::MAX_OPERATOR_ACTS;
 use crate::{
-    Alarm, Balance, Change, DisputeGround, Due, FailureCause, Ipn, Origin, PaymentState,
+    Alarm, Balance, Change, DisputeGround, Due, Event, FailureCause, Ipn, Origin, PaymentState,
     RAIL_LEASE, Reason, Refund, RefundId, RefundState, Refusal, RequestId, ReversalGround,
     Snapshot, Timestamp, Transaction, TransactionId, Vnd, schedule,
 };
@@ -11,8 +12,9 @@ use crate::{
 /// The most refunds that Tiki may ask of one transaction; they all live in its one item.
 pub const MAX_TIKI_REFUNDS: usize = 100;
 
-/// Beside Tiki's: a late payment's, and a reversal for each of Tiki's that gave its amount back.
-pub(crate) const MAX_REFUNDS: usize = 2 * MAX_TIKI_REFUNDS + 2;
+/// Beside Tiki's: a late payment's, a reversal for each of Tiki's that gave its amount back, and one for each
+/// time that a person says so.
+pub(crate) const MAX_REFUNDS: usize = 2 * MAX_TIKI_REFUNDS + 2 + MAX_OPERATOR_ACTS;
 
 /// Tiki's refund request (protocol §5).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,7 +114,7 @@ impl Transaction {
                 attempts: 1,
             }),
         };
-        let change = self.change(now, |after, _| after.refunds.push(refund));
+        let change = self.change(now, |edit| edit.reserve(refund));
         Ok(Reservation::Reserve(id, change))
     }
 
@@ -138,7 +140,7 @@ impl Transaction {
             RefundState::Unknown(_) => RefundState::Unknown(next),
             RefundState::Succeeded { .. } | RefundState::Rejected { .. } => return None,
         };
-        Some(self.change(now, |after, _| after.set_refund(id, state)))
+        Some(self.change(now, |edit| edit.after.set_refund(id, state)))
     }
 
     /// Takes the core's answer about a refund. A settled refund stays as it is, whatever is said later.
@@ -149,28 +151,39 @@ impl Transaction {
         answer: &RailRefund,
         now: Timestamp,
     ) -> Option<Change> {
-        let refund = self.refund_by_id(id)?;
+        let place = self.refunds.iter().position(|refund| refund.id == id)?;
+        let refund = self.refunds.get(place)?;
         let due = refund.due()?;
         let ours = refund.origin.is_ours();
         Some(match answer {
-            RailRefund::Succeeded => self.change(now, |after, _| {
-                after.settle(id, |balance| RefundState::Succeeded { at: now, balance });
+            RailRefund::Succeeded => self.change(now, |edit| {
+                let settled = |balance| RefundState::Succeeded { at: now, balance };
+                edit.after.settle(id, settled);
+                edit.note(Event::RefundSucceeded { refund: place });
             }),
             RailRefund::Rejected { reason } => {
-                let change = self.change(now, |after, wakes| {
-                    after.settle(id, |balance| RefundState::Rejected {
+                let change = self.change(now, |edit| {
+                    edit.after.settle(id, |balance| RefundState::Rejected {
                         at: now,
                         reason: reason.clone(),
                         balance,
                     });
-                    after.after_rejection(ours, wakes, now);
+                    edit.note(Event::RefundRejected { refund: place });
+                    edit.after_rejection(ours);
                 });
                 change.with_alarm(ours.then_some(Alarm::SystemRefundRejected))
             }
             RailRefund::Pending | RailRefund::Unknown => {
                 let due_at = schedule::next_refund(self.id, due.attempts, now);
                 let state = RefundState::Unknown(Due { due_at, ..due });
-                self.change(now, |after, _| after.set_refund(id, state))
+                let pending = *answer == RailRefund::Pending;
+                self.change(now, |edit| {
+                    edit.after.set_refund(id, state);
+                    edit.note(Event::RefundAsked {
+                        refund: place,
+                        pending,
+                    });
+                })
             }
         })
     }
@@ -205,61 +218,63 @@ impl Snapshot {
         // The balance changes with the state that notes it.
         self.set_refund(id, settled(self.balance()));
     }
+}
+
+impl Edit {
+    fn reserve(&mut self, refund: Refund) {
+        let place = self.after.refunds.len();
+        self.after.refunds.push(refund);
+        self.note(Event::RefundReserved { refund: place });
+    }
 
     /// A rejected refund has given its amount back. If the payment is being reversed, that amount is the
     /// customer's too; but a core that refuses the reversal itself needs a person, not another try.
-    fn after_rejection(&mut self, ours: bool, wakes: &mut Wakes, now: Timestamp) {
-        let Ipn::Reversing { ground, .. } = self.ipn else {
+    fn after_rejection(&mut self, ours: bool) {
+        let Ipn::Reversing { ground, .. } = self.after.ipn else {
             return;
         };
         if ours {
             let ground = DisputeGround::ReversalRejected;
-            self.ipn = Ipn::Disputed { at: now, ground };
+            self.after.ipn = Ipn::Disputed {
+                at: self.now,
+                ground,
+            };
         } else {
-            self.reserve_reversal(ground, wakes, now);
+            self.reserve_reversal(ground);
         }
     }
 
     /// Reserves what remains, to go back to the customer because Tiki does not have the order.
-    pub(crate) fn reserve_reversal(
-        &mut self,
-        ground: ReversalGround,
-        wakes: &mut Wakes,
-        now: Timestamp,
-    ) {
-        self.reserve_ours(Origin::Reversal, ground.as_str(), wakes, now);
+    pub(crate) fn reserve_reversal(&mut self, ground: ReversalGround) {
+        self.reserve_ours(Origin::Reversal, ground.as_str());
     }
 
     /// Reserves the late payment of a failed transaction, to go back in full.
-    pub(crate) fn reserve_late_payment(&mut self, wakes: &mut Wakes, now: Timestamp) {
-        self.reserve_ours(
-            Origin::LatePayment,
-            "paid after the transaction had failed",
-            wakes,
-            now,
-        );
+    pub(crate) fn reserve_late_payment(&mut self) {
+        self.reserve_ours(Origin::LatePayment, "paid after the transaction had failed");
     }
 
-    fn reserve_ours(&mut self, origin: Origin, reason: &str, wakes: &mut Wakes, now: Timestamp) {
-        let amount = self.remaining_amount();
+    fn reserve_ours(&mut self, origin: Origin, reason: &str) {
+        let amount = self.after.remaining_amount();
         if amount == Vnd::ZERO {
             return;
         }
         let Some(reason) = Reason::truncated(reason) else {
             return;
         };
-        let earlier = self.refunds.iter().filter(|r| r.origin == origin).count();
-        self.refunds.push(Refund {
-            id: origin.refund_id(self.id, earlier),
+        let same = self.after.refunds.iter().filter(|r| r.origin == origin);
+        let earlier = same.count();
+        self.reserve(Refund {
+            id: origin.refund_id(self.after.id, earlier),
             origin,
             amount,
             reason,
-            created_at: now,
+            created_at: self.now,
             state: RefundState::Reserved(Due {
-                due_at: now,
+                due_at: self.now,
                 attempts: 0,
             }),
         });
-        wakes.rail = true;
+        self.wakes.rail = true;
     }
 }

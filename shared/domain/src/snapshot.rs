@@ -138,12 +138,20 @@ impl Snapshot {
         {
             return Some((Alarm::PaidAmountDiffers, since));
         }
-        let kept = |refund: &Refund| match (&refund.origin, &refund.state) {
+        if !self.keeps_late_payment() {
+            return None;
+        }
+        let rejected = |refund: &Refund| match (&refund.origin, &refund.state) {
             (Origin::LatePayment, RefundState::Rejected { at, .. }) => Some(*at),
             _ => None,
         };
-        let since = self.refunds.iter().find_map(kept)?;
+        let since = self.refunds.iter().rev().find_map(rejected)?;
         Some((Alarm::SystemRefundRejected, since))
+    }
+
+    /// Whether the money of a failed payment is still with us and not on its way back.
+    fn keeps_late_payment(&self) -> bool {
+        matches!(self.payment, PaymentState::Failed(_)) && self.remaining_amount() > Vnd::ZERO
     }
 
     /// Whether each refund is one that this payment can have come to, under the id of its cause.
@@ -194,6 +202,11 @@ impl Snapshot {
         rule(
             self.refunds_follow_from_causes(),
             "a refund without a cause",
+        )?;
+        let told = self.trail.iter().filter_map(|entry| entry.event.refund());
+        rule(
+            told.max().is_none_or(|place| place < self.refunds.len()),
+            "a trail of refunds that are not there",
         )?;
         let tiki = self.refunds.iter().filter_map(|r| r.origin.request_id());
         let requests: BTreeSet<_> = tiki.clone().collect();

@@ -2,10 +2,10 @@
 
 use std::ops::Deref;
 
-use crate::change::{Change, Wakes};
+use crate::change::{Change, Edit};
 use crate::{
-    BankingMethod, ClientId, DisputeGround, Label, RailReference, Reason, RefundId, RequestId,
-    ReversalGround, TikiTransactionId, Timestamp, TransactionId, Vnd,
+    BankingMethod, ClientId, DisputeGround, Entry, Label, RailReference, Reason, RefundId,
+    RequestId, ReversalGround, TikiTransactionId, Timestamp, TransactionId, Vnd,
 };
 
 /// A transaction that holds by its rules. Reading is free; only a command changes it, into a [`Change`].
@@ -35,6 +35,8 @@ pub struct Snapshot {
     pub refunds: Vec<Refund>,
     /// What Tiki knows of the result.
     pub ipn: Ipn,
+    /// What happened, when and on whose word.
+    pub trail: Vec<Entry>,
     /// Counts the writes; the condition of the next one.
     pub version: u64,
 }
@@ -281,18 +283,11 @@ impl Transaction {
         Self(snapshot)
     }
 
-    /// The one way to a changed transaction: everything in `edit` is written together, or not at all.
-    pub(crate) fn change(
-        &self,
-        now: Timestamp,
-        edit: impl FnOnce(&mut Snapshot, &mut Wakes),
-    ) -> Change {
-        let mut after = self.0.clone();
-        let mut wakes = Wakes::default();
-        edit(&mut after, &mut wakes);
-        after.version = after.version.saturating_add(1);
-        after.updated_at = now;
-        Change::new(self.version, Self(after), wakes)
+    /// The one way to a changed transaction: everything that is made is written together, or not at all.
+    pub(crate) fn change(&self, now: Timestamp, make: impl FnOnce(&mut Edit)) -> Change {
+        let mut edit = Edit::new(&self.0, now);
+        make(&mut edit);
+        Change::of(self.version, edit)
     }
 }
 

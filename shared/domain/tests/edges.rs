@@ -5,10 +5,11 @@
 use std::time::Duration;
 
 use domain::{
-    Alarm, AmountLimits, Balance, Decision, DisputeGround, Due, Failure, FailureCause, Ipn, Order,
-    Origin, PaidDetails, Payment, PaymentReport, PaymentResult, PaymentState, RailPayment,
-    RailRefund, Reason, Refund, RefundCommand, RefundId, RefundState, Refusal, Reservation,
-    ReversalGround, Snapshot, TikiTransactionId, Timestamp, Transaction, TransactionId, Vnd, Wakes,
+    Alarm, AmountLimits, Balance, Decision, DisputeGround, Due, Failure, FailureCause, Ipn,
+    IpnAnswer, MAX_OPERATOR_ACTS, Order, Origin, PaidDetails, Payment, PaymentReport,
+    PaymentResult, PaymentState, RailPayment, RailRefund, Reason, Refund, RefundCommand, RefundId,
+    RefundState, Refusal, Reservation, ReversalGround, Snapshot, TikiTransactionId, Timestamp,
+    Told, Transaction, TransactionId, Vnd, Wakes,
 };
 use uuid::Uuid;
 
@@ -16,6 +17,14 @@ const ID: &str = "9d2f8378-8d6c-5b98-8c46-c1852c4d18ed";
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_unix_ms(1_800_000_000_000 + seconds * 1000).unwrap()
+}
+
+fn told(decision: Decision) -> Told {
+    Told {
+        answer: IpnAnswer::Unclear,
+        known: None,
+        decision,
+    }
 }
 
 fn pending() -> Transaction {
@@ -84,7 +93,12 @@ fn names_that_items_logs_and_the_core_rely_on_stay_as_they_are() {
     let grounds = ReversalGround::ALL.map(ReversalGround::as_str);
     assert_eq!(
         grounds,
-        ["failed_at_tiki", "not_found_at_tiki", "cancelled_at_tiki"]
+        [
+            "failed_at_tiki",
+            "not_found_at_tiki",
+            "cancelled_at_tiki",
+            "by_operator"
+        ]
     );
     let payments = [
         RailPayment::Paid {
@@ -205,7 +219,7 @@ fn what_a_person_must_act_on_is_told_until_somebody_has() {
     let leased = change.into_transaction();
     let ground = DisputeGround::NotOfThisPartner;
     let disputed = leased
-        .record_ipn(lease, Decision::Dispute(ground), at(21))
+        .record_ipn(lease, told(Decision::Dispute(ground)), at(21))
         .unwrap();
     let disputed = disputed.into_transaction();
     assert_eq!(
@@ -330,14 +344,16 @@ fn a_transaction_of_nothing_is_none() {
 }
 
 #[test]
-fn there_is_room_for_a_hundred_of_tikis_refunds_and_as_many_of_ours_and_two() {
+fn there_is_room_for_a_hundred_of_tikis_refunds_and_for_each_of_ours_that_can_follow() {
     let with = |tikis, ours| {
         Transaction::restore(refused((*paid()).clone(), tikis, ours, &Origin::Reversal))
     };
-    assert!(with(100, 102).is_ok());
+    // A reversal for each that is refused, a late payment's, the first, and one for each act of a person.
+    let ours = 100 + 2 + MAX_OPERATOR_ACTS;
+    assert!(with(100, ours).is_ok());
     assert!(with(101, 0).is_err());
-    assert!(with(100, 103).is_err());
-    assert!(with(0, 203).is_err());
+    assert!(with(100, ours + 1).is_err());
+    assert!(with(0, 100 + ours + 1).is_err());
 }
 
 #[test]

@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use domain::{
     AmountLimits, Change, ClientId, Decision, DisputeGround, Ipn, IpnAnswer, IpnLease, IpnRefusal,
-    LookUpAnswer, Order, PaidDetails, PaymentReport, PaymentResult, RailPayment, RailRefund,
-    RefundCommand, RefundId, Refusal, Reservation, ReversalGround, Status, TikiTransactionId,
-    Timestamp, Transaction, Vnd, after_ipn, after_look_up,
+    LookUpAnswer, OperatorRefusal, OperatorWord, Order, PaidDetails, PaymentReport, PaymentResult,
+    RailPayment, RailRefund, RefundCommand, RefundId, Refusal, Reservation, ReversalGround, Status,
+    TikiTransactionId, Timestamp, Told, Transaction, Verdict, Vnd, after_ipn, after_look_up,
 };
 use proptest::prelude::*;
 
@@ -96,13 +96,53 @@ fn refund_command(request_id: &str, amount: u64) -> RefundCommand {
     }
 }
 
+/// A decision, by whatever answer.
+fn told(decision: Decision) -> Told {
+    Told {
+        answer: IpnAnswer::Unclear,
+        known: None,
+        decision,
+    }
+}
+
+fn person() -> OperatorWord {
+    OperatorWord {
+        by: "lan".parse().unwrap(),
+        reason: "Tiki said so by phone".parse().unwrap(),
+    }
+}
+
 /// Carries a change out, as the store would, and checks what must hold of every change.
 fn commit(before: &Transaction, change: Change) -> Transaction {
     assert_eq!(change.expected_version(), before.version);
+    assert_told(before, &change);
     let after = change.into_transaction();
     assert_eq!(after.version, before.version + 1);
     assert_lawful(before, &after);
     after
+}
+
+/// The trail keeps what it told, and tells what happens now.
+fn assert_told(before: &Transaction, change: &Change) {
+    let (old, new) = (&before.trail, &change.transaction().trail);
+    let happened = |trail: &[domain::Entry]| trail.iter().map(|e| e.times as usize).sum::<usize>();
+    assert_eq!(happened(new), happened(old) + change.events().len());
+    for (old, new) in old.iter().zip(new) {
+        assert_eq!(old.at, new.at);
+        assert_eq!(
+            old.event.as_str(),
+            new.event.as_str(),
+            "nothing is rewritten"
+        );
+    }
+    let taken_up = matches!(change.transaction().ipn, Ipn::Retrying { .. });
+    let leased = before.refunds.len() == change.transaction().refunds.len()
+        && before.status() == change.transaction().status()
+        && before.balance() == change.transaction().balance();
+    assert!(
+        !change.events().is_empty() || taken_up || leased,
+        "{change:?}"
+    );
 }
 
 fn assert_lawful(before: &Transaction, after: &Transaction) {
@@ -143,7 +183,7 @@ fn settle(transaction: &Transaction, id: RefundId, answer: &RailRefund) -> Trans
 fn decided(transaction: &Transaction, decision: Decision) -> Transaction {
     let (lease, change) = transaction.lease_ipn(later(transaction)).unwrap();
     let leased = commit(transaction, change);
-    let change = leased.record_ipn(lease, decision, leased.updated_at);
+    let change = leased.record_ipn(lease, told(decision), leased.updated_at);
     commit(&leased, change.unwrap())
 }
 
@@ -216,7 +256,11 @@ fn states() -> Vec<(&'static str, Transaction)> {
         ("declined, closed", decided(&declined, Decision::Close)),
         ("declined, given up", exhausted(declined)),
         ("expired", expired),
-        ("paid late", late),
+        ("paid late", late.clone()),
+        (
+            "paid late, and kept",
+            settle(&late, late.refunds[0].id, &rejected),
+        ),
     ]
 }
 
@@ -268,6 +312,13 @@ fn answered(before: &Transaction, result: Result<Option<Change>, Refusal>) -> St
     }
 }
 
+fn by_person(before: &Transaction, result: Result<Change, OperatorRefusal>) -> String {
+    match result {
+        Ok(change) => outcome(before, Some(change)),
+        Err(refusal) => format!("refused: {refusal}"),
+    }
+}
+
 fn refunded(before: &Transaction, command: &RefundCommand) -> String {
     match before.reserve_refund(command, later(before)) {
         Ok(Reservation::Known(id)) => {
@@ -301,7 +352,8 @@ fn table() -> String {
             details: PaidDetails::default(),
         };
         let report = |report: &PaymentReport| answered(&t, t.report_payment(report, now));
-        let record = |attempt, decision| outcome(&t, t.record_ipn(lease(attempt), decision, now));
+        let record =
+            |attempt, decision| outcome(&t, t.record_ipn(lease(attempt), told(decision), now));
         let rows = [
             ("core: paid", report(&paid_report(AMOUNT, Some("R1")))),
             (
@@ -372,6 +424,18 @@ fn table() -> String {
                 record(1, Decision::Dispute(DisputeGround::AmountDiffers)),
             ),
             ("ipn: confirm, lease lost", record(0, Decision::Confirm)),
+            (
+                "person: send again",
+                by_person(&t, t.resend_ipn(&person(), now)),
+            ),
+            (
+                "person: confirmed",
+                by_person(&t, t.resolve(Verdict::Confirmed, &person(), now)),
+            ),
+            (
+                "person: reverse",
+                by_person(&t, t.resolve(Verdict::Reverse, &person(), now)),
+            ),
             (
                 "ipn: reverse, lease lost",
                 record(2, Decision::Reverse(ReversalGround::FailedAtTiki)),
@@ -703,6 +767,8 @@ enum Act {
     Expiry(RailPayment),
     LeaseIpn,
     Record(u32, Decision),
+    Resend,
+    Resolve(Verdict),
 }
 
 fn acts() -> impl Strategy<Value = Act> {
@@ -736,6 +802,8 @@ fn acts() -> impl Strategy<Value = Act> {
         Just(Act::LeaseRefunds),
         payment.prop_map(Act::Expiry),
         Just(Act::LeaseIpn),
+        Just(Act::Resend),
+        prop::sample::select(&Verdict::ALL[..]).prop_map(Act::Resolve),
         (0u32..4, decision).prop_map(|(attempt, decision)| Act::Record(attempt, decision)),
     ]
 }
@@ -756,6 +824,8 @@ fn carry_out(t: &Transaction, act: &Act, now: Timestamp) -> Option<Change> {
             t.lease_refund(due, now)
         }
         Act::Expiry(answer) => t.conclude_expiry(answer, now),
+        Act::Resend => t.resend_ipn(&person(), now).ok(),
+        Act::Resolve(verdict) => t.resolve(*verdict, &person(), now).ok(),
         Act::LeaseIpn => t.lease_ipn(now).map(|(_, change)| change),
         Act::Record(attempt, decision) => {
             let lease = IpnLease {
@@ -763,7 +833,7 @@ fn carry_out(t: &Transaction, act: &Act, now: Timestamp) -> Option<Change> {
                 failures: 0,
                 status: t.status(),
             };
-            t.record_ipn(lease, *decision, now)
+            t.record_ipn(lease, told(*decision), now)
         }
     }
 }

@@ -38,7 +38,8 @@ impl<W: Worker> Outbox<W> {
                 .transactions
                 .due(self.worker.index(), shard, until, limit)
                 .await?;
-            let new: Vec<TransactionId> = due.into_iter().filter(|id| seen.insert(*id)).collect();
+            let new = due.into_iter().map(|entry| entry.id);
+            let new: Vec<TransactionId> = new.filter(|id| seen.insert(*id)).collect();
             if new.is_empty() {
                 return Ok(seen.len());
             }

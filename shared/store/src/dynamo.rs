@@ -11,10 +11,10 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{BoxError, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
-use domain::{Timestamp, TransactionId};
+use domain::{Alarm, Timestamp, TransactionId};
 use serde_dynamo::Item;
 
-use crate::table::{Condition, DueIndex, Put, Table, TableError};
+use crate::table::{Condition, DueIndex, Indexed, Put, Table, TableError};
 
 /// A client for one function, made once in INIT. Short attempts and a few retries: a write whose answer was
 /// lost is recognised by its stamp, so trying again is always right.
@@ -98,22 +98,43 @@ impl Table for DynamoTable {
         shard: u8,
         until: Timestamp,
         limit: u16,
-    ) -> Result<Vec<TransactionId>, TableError> {
+    ) -> Result<Vec<Indexed>, TableError> {
+        let names = [index.name(), index.shard_attribute(), index.due_attribute()];
+        self.oldest(names, shard_key(shard), until, limit).await
+    }
+
+    async fn attention(&self, alarm: Alarm, limit: u16) -> Result<Vec<Indexed>, TableError> {
+        let names = ["attention", "attention", "attention_since"];
+        let partition = alarm.as_str().to_owned();
+        self.oldest(names, partition, Timestamp::MAX, limit).await
+    }
+}
+
+impl DynamoTable {
+    /// The first entries of one partition of an index: its name, its partition key and its sort key.
+    async fn oldest(
+        &self,
+        [index, partition_key, sort_key]: [&str; 3],
+        partition: String,
+        until: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<Indexed>, TableError> {
         let answer = self
             .client
             .query()
             .table_name(&self.name)
-            .index_name(index.name())
-            .key_condition_expression("#shard = :shard AND #due <= :until")
-            .expression_attribute_names("#shard", index.shard_attribute())
-            .expression_attribute_names("#due", index.due_attribute())
-            .expression_attribute_values(":shard", AttributeValue::S(shard_key(shard)))
+            .index_name(index)
+            .key_condition_expression("#partition = :partition AND #at <= :until")
+            .expression_attribute_names("#partition", partition_key)
+            .expression_attribute_names("#at", sort_key)
+            .expression_attribute_values(":partition", AttributeValue::S(partition))
             .expression_attribute_values(":until", AttributeValue::N(until.unix_ms().to_string()))
             .limit(limit.into())
             .send()
             .await
             .map_err(|error| failed("Query", error))?;
-        answer.items().iter().map(key).collect()
+        let entries = answer.items().iter();
+        entries.map(|item| indexed(item, sort_key)).collect()
     }
 }
 
@@ -122,10 +143,16 @@ pub(crate) fn shard_key(shard: u8) -> String {
     format!("{shard:02}")
 }
 
-fn key(item: &HashMap<String, AttributeValue>) -> Result<TransactionId, TableError> {
-    let id = item.get("transaction_id").and_then(|v| v.as_s().ok());
-    id.and_then(|id| id.parse().ok())
-        .ok_or_else(|| failed("Query", "an item without a transaction_id"))
+fn indexed(item: &HashMap<String, AttributeValue>, sort_key: &str) -> Result<Indexed, TableError> {
+    let entry = || {
+        let id = item.get("transaction_id")?.as_s().ok()?;
+        let at = item.get(sort_key)?.as_n().ok()?;
+        Some(Indexed {
+            id: id.parse().ok()?,
+            at: Timestamp::from_unix_ms(at.parse().ok()?).ok()?,
+        })
+    };
+    entry().ok_or_else(|| failed("Query", "an entry without a transaction_id and a time"))
 }
 
 pub(crate) fn failed(operation: &'static str, error: impl Into<BoxError>) -> TableError {

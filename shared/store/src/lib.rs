@@ -19,5 +19,5 @@ pub use error::StoreError;
 pub use record::{SCHEMA, read};
 pub use serde_dynamo::Item;
 pub use sessions::{DynamoSessions, SessionStore, WebviewSession};
-pub use table::{Condition, DueIndex, Put, SHARDS, Table, TableError};
+pub use table::{Condition, DueIndex, Indexed, Put, SHARDS, Table, TableError};
 pub use transactions::{Creation, RandomStamps, Stamps, Transactions, Updated};

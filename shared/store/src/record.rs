@@ -1,6 +1,7 @@
 //! A transaction as an item: what is kept, and what is derived for the indexes and the stream.
 
 mod parts;
+mod trail;
 
 use domain::{Order, PaymentState, Snapshot, Timestamp, Transaction, Wakes};
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use self::parts::{
     DueRecord, FailureRecord, IpnRecord, PaymentRecord, RefundRecord, amount, optional, parsed,
     time,
 };
+use self::trail::EntryRecord;
 use crate::dynamo::shard_key;
 use crate::{SHARDS, StoreError};
 
@@ -107,6 +109,8 @@ struct Record {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     refunds: Vec<RefundRecord>,
     ipn: IpnRecord,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    trail: Vec<EntryRecord>,
     #[serde(flatten, skip_deserializing)]
     derived: Derived,
 }
@@ -177,6 +181,7 @@ impl Record {
             failure,
             refunds: t.refunds.iter().map(RefundRecord::from).collect(),
             ipn: (&t.ipn).into(),
+            trail: t.trail.iter().map(EntryRecord::from).collect(),
             derived: Derived::of(t, wakes),
         }
     }
@@ -195,6 +200,7 @@ impl Record {
             _ => return Err("not one of expiry_check, payment and failure".to_owned()),
         };
         let refunds = self.refunds.into_iter().map(RefundRecord::read);
+        let trail = self.trail.into_iter().map(EntryRecord::read);
         Ok(Snapshot {
             id: parsed(&self.transaction_id, "transaction_id")?,
             tiki_id: parsed(&self.tiki_transaction_id, "tiki_transaction_id")?,
@@ -213,6 +219,7 @@ impl Record {
             payment,
             refunds: refunds.collect::<Result<_, _>>()?,
             ipn: self.ipn.read()?,
+            trail: trail.collect::<Result<_, _>>()?,
             version: self.version,
         })
     }

@@ -1,7 +1,7 @@
 //! The seam to DynamoDB: what the transactions need of a table, and no more.
 
 use async_trait::async_trait;
-use domain::{Timestamp, TransactionId};
+use domain::{Alarm, Timestamp, TransactionId};
 use serde_dynamo::Item;
 
 /// Each sparse index is spread over this many partitions by a hash of the id (design §5).
@@ -63,6 +63,15 @@ impl DueIndex {
     }
 }
 
+/// What an index says of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Indexed {
+    /// Which.
+    pub id: TransactionId,
+    /// The time that the index is ordered by: when it is due, or since when it needs a person.
+    pub at: Timestamp,
+}
+
 /// The table of transactions.
 #[async_trait]
 pub trait Table: Send + Sync {
@@ -72,7 +81,7 @@ pub trait Table: Send + Sync {
     /// Writes the item if the condition holds.
     async fn put(&self, item: Item, condition: Condition) -> Result<Put, TableError>;
 
-    /// At most `limit` keys of one shard that are due until `until`, the oldest first. An index lags behind:
+    /// At most `limit` entries of one shard that are due until `until`, the oldest first. An index lags behind:
     /// what it names must be loaded and looked at again.
     async fn due(
         &self,
@@ -80,7 +89,10 @@ pub trait Table: Send + Sync {
         shard: u8,
         until: Timestamp,
         limit: u16,
-    ) -> Result<Vec<TransactionId>, TableError>;
+    ) -> Result<Vec<Indexed>, TableError>;
+
+    /// At most `limit` entries of those that need a person for this reason, the oldest first.
+    async fn attention(&self, alarm: Alarm, limit: u16) -> Result<Vec<Indexed>, TableError>;
 }
 
 /// DynamoDB did not do what it was asked.

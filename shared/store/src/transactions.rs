@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Change, Clock, Created, Timestamp, Transaction, TransactionId, Wakes};
+use domain::{Alarm, Change, Clock, Created, Timestamp, Transaction, TransactionId, Wakes};
 use uuid::Uuid;
 
 use crate::record::{self, Stamped};
-use crate::table::{Condition, DueIndex, Put, Table};
+use crate::table::{Condition, DueIndex, Indexed, Put, Table};
 use crate::{Item, StoreError};
 
 /// How often a decision is made anew because others were faster, before the caller is told to repeat. With
@@ -148,8 +148,13 @@ impl Transactions {
         shard: u8,
         until: Timestamp,
         limit: u16,
-    ) -> Result<Vec<TransactionId>, StoreError> {
+    ) -> Result<Vec<Indexed>, StoreError> {
         Ok(self.table.due(index, shard, until, limit).await?)
+    }
+
+    /// At most `limit` transactions that need a person for this reason, the oldest first.
+    pub async fn attention(&self, alarm: Alarm, limit: u16) -> Result<Vec<Indexed>, StoreError> {
+        Ok(self.table.attention(alarm, limit).await?)
     }
 
     async fn commit(&self, change: Change) -> Result<Committed, StoreError> {

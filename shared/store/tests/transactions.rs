@@ -10,14 +10,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    AmountLimits, Clock, Created, Decision, Order, PaidDetails, PaymentReport, PaymentResult,
-    RailPayment, RailRefund, RefundCommand, Reservation, ReversalGround, Timestamp, Transaction,
+    Alarm, AmountLimits, Clock, Created, Decision, DisputeGround, IpnAnswer, IpnLease, IpnRefusal,
+    LookUpAnswer, OperatorWord, Order, PaidDetails, PaymentReport, PaymentResult, RailPayment,
+    RailRefund, RefundCommand, Reservation, ReversalGround, Status, Timestamp, Told, Transaction,
     TransactionId, Vnd,
 };
 use proptest::prelude::*;
 use serde_dynamo::AttributeValue;
 use store::{
-    Condition, Creation, DueIndex, Item, Put, RandomStamps, StoreError, Table, TableError,
+    Condition, Creation, DueIndex, Indexed, Item, Put, RandomStamps, StoreError, Table, TableError,
     Transactions, Updated,
 };
 
@@ -98,7 +99,11 @@ impl Table for Memory {
         _: u8,
         _: Timestamp,
         _: u16,
-    ) -> Result<Vec<TransactionId>, TableError> {
+    ) -> Result<Vec<Indexed>, TableError> {
+        Ok(Vec::new())
+    }
+
+    async fn attention(&self, _: Alarm, _: u16) -> Result<Vec<Indexed>, TableError> {
         Ok(Vec::new())
     }
 }
@@ -282,11 +287,12 @@ async fn every_state_is_read_back_as_it_was_written() {
                             failures: 0,
                             status: t.status(),
                         };
-                        t.record_ipn(
-                            lease,
-                            Decision::Reverse(ReversalGround::NotFoundAtTiki),
-                            now,
-                        )
+                        let told = Told {
+                            answer: IpnAnswer::Refused(IpnRefusal::NotFound),
+                            known: Some(LookUpAnswer::NotFound),
+                            decision: Decision::Reverse(ReversalGround::NotFoundAtTiki),
+                        };
+                        t.record_ipn(lease, told, now)
                     }
                 })
             })
@@ -314,6 +320,116 @@ async fn every_state_is_read_back_as_it_was_written() {
         );
         transaction = read;
     }
+}
+
+/// What DynamoDB counts: names and texts in UTF-8, a number by its digits, and a little for each part.
+fn size(value: &AttributeValue) -> usize {
+    match value {
+        AttributeValue::S(text) => text.len(),
+        AttributeValue::N(digits) => digits.len().div_ceil(2) + 1,
+        AttributeValue::L(list) => 3 + list.iter().map(|value| 1 + size(value)).sum::<usize>(),
+        AttributeValue::M(map) => {
+            let entries = map.iter();
+            3 + entries
+                .map(|(name, value)| 1 + name.len() + size(value))
+                .sum::<usize>()
+        }
+        _ => 1,
+    }
+}
+
+/// The most that can ever happen to one transaction, in the longest words: within DynamoDB's 400 KB.
+#[tokio::test]
+async fn the_longest_life_fits_into_one_item() {
+    let table = Memory::with(Trouble::None);
+    let transactions = transactions(&table);
+    let mut t = create(&transactions).await;
+    let now = Still.now();
+    let long = || Some("ệ".repeat(255).parse().unwrap());
+    let refused = RailRefund::Rejected { reason: long() };
+    let apply = async |t: Transaction,
+                       mut decide: Box<dyn FnMut(&Transaction) -> domain::Change>| {
+        let updated = transactions.apply(t, |t| Some(decide(t))).await.unwrap();
+        updated.transaction
+    };
+    t = apply(
+        t,
+        Box::new(move |t| t.report_payment(&paid(), now).unwrap().unwrap()),
+    )
+    .await;
+    let dispute = Decision::Dispute(DisputeGround::AmountDiffers);
+    let tried = |t: &Transaction, decision| {
+        let (lease, _) = t.lease_ipn(Timestamp::MAX).unwrap();
+        let lease = IpnLease {
+            attempt: lease.attempt - 1,
+            ..lease
+        };
+        let known = Some(LookUpAnswer::Found(Status::Success, Vnd::new(1 << 50).ok()));
+        let answer = IpnAnswer::Refused(IpnRefusal::NotOfThisPartner);
+        (
+            lease,
+            Told {
+                answer,
+                known,
+                decision,
+            },
+        )
+    };
+    for refund in 0..domain::MAX_TIKI_REFUNDS {
+        let refused = refused.clone();
+        t = apply(
+            t,
+            Box::new(move |t| {
+                let command = RefundCommand {
+                    request_id: format!("{refund:0>128}").parse().unwrap(),
+                    amount: Vnd::new(40_000).unwrap(),
+                    reason: long().unwrap(),
+                };
+                match t.reserve_refund(&command, now).unwrap() {
+                    Reservation::Reserve(_, change) => change,
+                    Reservation::Known(_) => panic!("it is new"),
+                }
+            }),
+        )
+        .await;
+        let id = t.refunds.last().unwrap().id;
+        t = apply(
+            t,
+            Box::new(move |t| t.settle_refund(id, &RailRefund::Unknown, now).unwrap()),
+        )
+        .await;
+        t = apply(
+            t,
+            Box::new(move |t| t.settle_refund(id, &refused, now).unwrap()),
+        )
+        .await;
+    }
+    let word = OperatorWord {
+        by: "ệ".repeat(64).parse().unwrap(),
+        reason: long().unwrap(),
+    };
+    for act in 0..domain::MAX_OPERATOR_ACTS {
+        for failure in 0..domain::IPN_BUDGET {
+            t = apply(t, Box::new(|t| t.lease_ipn(Timestamp::MAX).unwrap().1)).await;
+            let last = failure + 1 == domain::IPN_BUDGET && act % 2 == 0;
+            let (lease, told) = tried(&t, if last { dispute } else { Decision::Retry });
+            t = apply(
+                t,
+                Box::new(move |t| t.record_ipn(lease, told, now).unwrap()),
+            )
+            .await;
+        }
+        let word = word.clone();
+        t = apply(t, Box::new(move |t| t.resend_ipn(&word, now).unwrap())).await;
+    }
+    let item = AttributeValue::M(table.only().into());
+    let bytes = size(&item);
+    assert!(
+        t.trail.len() > 500 && bytes < 400 * 1024,
+        "{} entries, {bytes} bytes",
+        t.trail.len()
+    );
+    assert_eq!(transactions.load(t.id).await.unwrap(), Some(t));
 }
 
 #[tokio::test]

@@ -94,6 +94,10 @@ impl World {
         audit.must(settled, I::FinalStatusStays, payment, || {
             format!("IPN {:?} became {:?}", before.ipn, after.ipn)
         });
+        let told = tells(before, after);
+        audit.must(told, I::TrailIsComplete, payment, || {
+            format!("{:?} became {:?}", before.trail, after.trail)
+        });
         for old in &before.refunds {
             let new = after.refund_by_id(old.id);
             let kept = new.is_some_and(|new| {
@@ -132,6 +136,8 @@ impl World {
                 ReversalGround::FailedAtTiki => words.failure,
                 ReversalGround::NotFoundAtTiki => words.not_found,
                 ReversalGround::CancelledAtTiki => words.cancelled,
+                // No person acts in the simulation.
+                ReversalGround::ByOperator => false,
             },
             Ipn::Disputed { ground, .. } => match ground {
                 DisputeGround::AmountDiffers => words.other_amount,
@@ -293,4 +299,26 @@ impl World {
 
 fn rejected_reversal(refund: &Refund) -> bool {
     refund.origin == Origin::Reversal && matches!(refund.state, RefundState::Rejected { .. })
+}
+
+/// Whether the trail keeps what it told, in order, and tells of whatever has changed but for who is at it.
+fn tells(before: &Transaction, after: &Transaction) -> bool {
+    let keeps = before.trail.len() <= after.trail.len()
+        && before.trail.iter().zip(&after.trail).all(|(old, new)| {
+            let same = old.at == new.at && old.event == new.event && old.times == new.times;
+            let again = old.at == new.at
+                && old.event.as_str() == new.event.as_str()
+                && new.times == old.times + 1;
+            same || again
+        });
+    let happened = |t: &Transaction| t.trail.iter().map(|entry| entry.times).sum::<u32>();
+    let new = happened(after) - happened(before).min(happened(after));
+    let kind = |ipn: &Ipn| std::mem::discriminant(ipn);
+    let taken_up = matches!(after.ipn, Ipn::Retrying { .. });
+    let changed = before.status() != after.status()
+        || before.refunds.len() != after.refunds.len()
+        || before.refunded_amount() != after.refunded_amount()
+        || before.attention() != after.attention()
+        || (kind(&before.ipn) != kind(&after.ipn) && !taken_up);
+    keeps && (new > 0 || !changed)
 }

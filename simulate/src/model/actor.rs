@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use domain::{
-    Change, Decision, IpnAnswer, IpnLease, IpnRefusal, LookUpAnswer, PaidDetails, PaymentReport,
-    RailPayment, RailRefund, RefundCommand, RefundId, Reservation, Status, Timestamp, Transaction,
-    after_ipn, after_look_up,
+    Change, Decision, IpnAnswer, IpnLease, IpnRefusal, LookUpAnswer, OperatorWord, PaidDetails,
+    PaymentReport, RailPayment, RailRefund, RefundCommand, RefundId, Reservation, Status,
+    Timestamp, Told, Transaction, Verdict, after_ipn, after_look_up,
 };
 
 use super::State;
@@ -51,9 +51,13 @@ pub(super) enum Doing {
     /// ipn-sender asks Tiki what it knows.
     LookUp(IpnLease),
     /// ipn-sender records what came of it.
-    Record(IpnLease, Decision),
+    Record(IpnLease, Told),
     /// payment-result takes the core's report.
     Report(PaymentReport),
+    /// A person has the result reported again.
+    Resend,
+    /// A person decides what is disputed.
+    Resolve(Verdict),
     /// The customer pays.
     Pay,
 }
@@ -109,6 +113,8 @@ impl Actor {
             | Doing::Conclude(_)
             | Doing::LeaseIpn
             | Doing::Record(..)
+            | Doing::Resend
+            | Doing::Resolve(_)
             | Doing::Report(_) => vec![("written or not", Ok(self.write(world)))],
         }
     }
@@ -159,12 +165,17 @@ impl Actor {
             Doing::LeaseIpn => t
                 .lease_ipn(NOW)
                 .map(|(lease, change)| (change, Some(Doing::Send(lease)))),
-            Doing::Record(lease, decision) => t
-                .record_ipn(*lease, *decision, NOW)
+            Doing::Record(lease, told) => t
+                .record_ipn(*lease, *told, NOW)
                 .map(|change| (change, None)),
             Doing::Report(report) => {
                 let change = t.report_payment(report, NOW).ok().flatten();
                 change.map(|change| (change, None))
+            }
+            Doing::Resend => t.resend_ipn(&word_of_person(), NOW).ok().map(|c| (c, None)),
+            Doing::Resolve(verdict) => {
+                let change = t.resolve(*verdict, &word_of_person(), NOW);
+                change.ok().map(|change| (change, None))
             }
             Doing::Pay
             | Doing::Work
@@ -212,7 +223,7 @@ impl Actor {
         let next = answers.into_iter().map(|(label, answer)| {
             let doing = match after_ipn(lease.status, answer, lease.failures) {
                 Decision::LookUp => Doing::LookUp(lease),
-                decision => Doing::Record(lease, decision),
+                decision => Doing::Record(lease, told(decision)),
             };
             (label, Ok(self.with(world, doing)))
         });
@@ -231,9 +242,28 @@ impl Actor {
             let decision = after_look_up(amount, answer);
             let mut world = world.clone();
             world.denied |= label == "code 3";
-            (label, Ok(self.with(&world, Doing::Record(lease, decision))))
+            (
+                label,
+                Ok(self.with(&world, Doing::Record(lease, told(decision)))),
+            )
         });
         next.collect()
+    }
+}
+
+fn word_of_person() -> OperatorWord {
+    OperatorWord {
+        by: "lan".parse().expect("a name"),
+        reason: "Tiki said so".parse().expect("a reason"),
+    }
+}
+
+/// A decision; by which answer Tiki came to it makes no difference to what follows.
+pub(super) fn told(decision: Decision) -> Told {
+    Told {
+        answer: IpnAnswer::Unclear,
+        known: None,
+        decision,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use domain::{FailureCause, Ipn, PaymentState, RefundState, Transaction};
+use domain::{Event, FailureCause, Ipn, Party, PaymentState, RefundState, Transaction};
 
 use super::State;
 
@@ -71,6 +71,16 @@ fn hash(t: &Transaction, behind: u64, h: &mut DefaultHasher) {
         Ipn::Disputed { ground, .. } => (6, ground.as_str()).hash(h),
         Ipn::Exhausted { .. } => 7.hash(h),
     }
+    // Of what happened before, no command looks at more than this.
+    let attempts = t.trail.iter().filter_map(|entry| match entry.event {
+        Event::Told { attempt, .. } => Some(attempt),
+        _ => None,
+    });
+    let acts = t
+        .trail
+        .iter()
+        .filter(|e| e.event.word_of() == Party::Operator);
+    (attempts.max(), acts.count()).hash(h);
     for refund in &t.refunds {
         (refund.id, refund.amount.get()).hash(h);
         match &refund.state {

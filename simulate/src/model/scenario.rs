@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{
-    AmountLimits, Order, PaidDetails, PaymentReport, PaymentResult, RefundCommand, Transaction, Vnd,
+    AmountLimits, Order, PaidDetails, PaymentReport, PaymentResult, RefundCommand, Transaction,
+    Verdict, Vnd,
 };
 
 use super::actor::{Doing, NOW};
@@ -95,6 +96,21 @@ pub fn scenarios() -> Vec<Scenario> {
                     (Doing::Pay, 1),
                     (Doing::Report(report_paid()), 1),
                     (Doing::LeaseExpiry, 2),
+                    (Doing::Reserve(refund("A", 60)), 1),
+                    (Doing::Work, 1),
+                ],
+            ),
+        },
+        Scenario {
+            name: "a dispute, a person who sends again and one who reverses, a refund and a worker",
+            quick: true,
+            start: state(
+                &paid,
+                true,
+                vec![
+                    (Doing::LeaseIpn, 2),
+                    (Doing::Resend, 1),
+                    (Doing::Resolve(Verdict::Reverse), 1),
                     (Doing::Reserve(refund("A", 60)), 1),
                     (Doing::Work, 1),
                 ],

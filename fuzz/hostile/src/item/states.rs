@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    Change, Decision, DisputeGround, IpnLease, PaymentReport, PaymentResult, RailPayment,
+    Alarm, Change, Decision, DisputeGround, IpnLease, PaymentReport, PaymentResult, RailPayment,
     RailRefund, RefundCommand, RefundId, Reservation, ReversalGround, Timestamp, Transaction,
     TransactionId, Vnd,
 };
 use futures::executor::block_on;
-use store::{Condition, Creation, DueIndex, Item, Put, Stamps, Table, TableError, Transactions};
+use store::{
+    Condition, Creation, DueIndex, Indexed, Item, Put, Stamps, Table, TableError, Transactions,
+};
 use uuid::Uuid;
 
-use crate::world::{Still, created, now, paid_report};
+use crate::world::{Still, created, now, paid_report, told};
 
 /// One item in each state.
 pub(super) static REAL: LazyLock<Vec<Item>> = LazyLock::new(|| {
@@ -69,7 +71,11 @@ impl Table for Shelf {
         _: u8,
         _: Timestamp,
         _: u16,
-    ) -> Result<Vec<TransactionId>, TableError> {
+    ) -> Result<Vec<Indexed>, TableError> {
+        Ok(Vec::new())
+    }
+
+    async fn attention(&self, _: Alarm, _: u16) -> Result<Vec<Indexed>, TableError> {
         Ok(Vec::new())
     }
 }
@@ -113,7 +119,7 @@ impl History {
         let asked = self.then(&pending, pending.lease_expiry_check(late()));
         let paid = self.reported(&asked, &paid_report());
         let (lease, sending) = self.ipn_taken_up(&paid);
-        let decide = |decision| sending.record_ipn(lease, decision, now());
+        let decide = |decision| sending.record_ipn(lease, told(decision), now());
 
         self.then(
             &sending,
@@ -132,7 +138,7 @@ impl History {
         // Tiki does not have the order, and one refund was asked for already.
         let (_, asked_for) = self.refund(&sending, "R-1", 40_000);
         let ground = Decision::Reverse(ReversalGround::NotFoundAtTiki);
-        let reversing = asked_for.record_ipn(lease, ground, now());
+        let reversing = asked_for.record_ipn(lease, told(ground), now());
         let reversing = self.then(&asked_for, reversing);
         let reversal = reversing.refunds.last().expect("a reversal").id;
         self.settled(&reversing, reversal, &RailRefund::Succeeded);
@@ -145,7 +151,10 @@ impl History {
         let expired = pending.conclude_expiry(&RailPayment::NotPaid, late());
         let expired = self.then(&pending, expired);
         let (lease, sending) = self.ipn_taken_up(&expired);
-        self.then(&sending, sending.record_ipn(lease, Decision::Close, late()));
+        self.then(
+            &sending,
+            sending.record_ipn(lease, told(Decision::Close), late()),
+        );
 
         let declined = PaymentReport {
             amount: None,
@@ -174,7 +183,7 @@ impl History {
     fn exhausted(&mut self, mut transaction: Transaction) {
         while let Some((lease, change)) = transaction.lease_ipn(Timestamp::MAX) {
             let sending = self.then(&transaction, Some(change));
-            let failed = sending.record_ipn(lease, Decision::Retry, now());
+            let failed = sending.record_ipn(lease, told(Decision::Retry), now());
             transaction = self.then(&sending, failed);
         }
     }

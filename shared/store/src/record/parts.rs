@@ -322,20 +322,36 @@ impl IpnRecord {
             Self::Closed { at: ms } => Ipn::Closed { at: at(ms)? },
             Self::Reversing { at: ms, ground } => Ipn::Reversing {
                 at: at(ms)?,
-                ground: named(&ReversalGround::ALL, ReversalGround::as_str, &ground)?,
+                ground: named(
+                    &ReversalGround::ALL,
+                    ReversalGround::as_str,
+                    &ground,
+                    "ipn.ground",
+                )?,
             },
             Self::Disputed { at: ms, ground } => Ipn::Disputed {
                 at: at(ms)?,
-                ground: named(&DisputeGround::ALL, DisputeGround::as_str, &ground)?,
+                ground: named(
+                    &DisputeGround::ALL,
+                    DisputeGround::as_str,
+                    &ground,
+                    "ipn.ground",
+                )?,
             },
             Self::Exhausted { at: ms } => Ipn::Exhausted { at: at(ms)? },
         })
     }
 }
 
-fn named<T: Copy>(all: &[T], name: fn(T) -> &'static str, text: &str) -> Result<T, String> {
-    let found = all.iter().copied().find(|&ground| name(ground) == text);
-    found.ok_or_else(|| "ipn.ground is not known".to_owned())
+/// The one of `all` that has this name.
+pub(super) fn named<T: Copy>(
+    all: &[T],
+    name: fn(T) -> &'static str,
+    text: &str,
+    field: &str,
+) -> Result<T, String> {
+    let found = all.iter().copied().find(|&one| name(one) == text);
+    found.ok_or_else(|| format!("{field} is not known"))
 }
 
 pub(super) fn parsed<T: std::str::FromStr>(text: &str, name: &str) -> Result<T, String> {

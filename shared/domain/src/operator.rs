@@ -1,0 +1,129 @@
+//! What a person may do: report a result again, and decide what the two sides could not. Money moves by the
+//! rules that everything else goes by; a person only gives the word.
+
+use crate::trail::{self, MAX_OPERATOR_ACTS};
+use crate::{
+    Change, Event, Ipn, OperatorWord, PaymentState, ReversalGround, Timestamp, Transaction,
+};
+
+/// What a person decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Tiki has the order: the payment stands.
+    Confirmed,
+    /// What remains goes back to the customer.
+    Reverse,
+}
+
+impl Verdict {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Confirmed, Self::Reverse];
+
+    /// The verdict's name in the item and on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Confirmed => "confirmed",
+            Self::Reverse => "reverse",
+        }
+    }
+}
+
+/// Why a person's word is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OperatorRefusal {
+    /// The payment is pending.
+    #[error("there is no result to report yet")]
+    NoResult,
+    /// Tiki has it.
+    #[error("Tiki has confirmed it: there is nothing to report")]
+    Confirmed,
+    /// The money goes back.
+    #[error("it is being reversed: there is nothing to report")]
+    Reversing,
+    /// Nothing waits for a person's decision.
+    #[error("nothing of it waits for a decision")]
+    NothingToDecide,
+    /// The money of a failed payment can only go back.
+    #[error("Tiki knows it as failed: the money can only go back")]
+    OnlyReversible,
+    /// The trail has an end.
+    #[error("persons have acted {MAX_OPERATOR_ACTS} times on it already")]
+    TooManyActs,
+}
+
+impl Transaction {
+    /// Has the result reported at once: anew with the whole budget where it was given up or disputed
+    /// (protocol §3), earlier than due where it is still being tried.
+    pub fn resend_ipn(
+        &self,
+        word: &OperatorWord,
+        now: Timestamp,
+    ) -> Result<Change, OperatorRefusal> {
+        self.may_act()?;
+        let (attempt, failures) = match self.ipn {
+            Ipn::None => return Err(OperatorRefusal::NoResult),
+            Ipn::Confirmed { .. } => return Err(OperatorRefusal::Confirmed),
+            Ipn::Reversing { .. } => return Err(OperatorRefusal::Reversing),
+            Ipn::Queued { .. } => (0, 0),
+            Ipn::Retrying {
+                attempt, failures, ..
+            } => (attempt, failures),
+            // Goes on counting: nobody who still holds an earlier lease may record under a later one.
+            Ipn::Closed { .. } | Ipn::Disputed { .. } | Ipn::Exhausted { .. } => {
+                (trail::last_attempt(&self.trail), 0)
+            }
+        };
+        Ok(self.change(now, |edit| {
+            edit.after.ipn = Ipn::Retrying {
+                attempt,
+                failures,
+                due_at: now,
+            };
+            edit.wakes.ipn = true;
+            edit.note(Event::Resent(word.clone()));
+        }))
+    }
+
+    /// Takes a person's decision on what is disputed or was given up, or on a late payment that the core
+    /// would not give back.
+    pub fn resolve(
+        &self,
+        verdict: Verdict,
+        word: &OperatorWord,
+        now: Timestamp,
+    ) -> Result<Change, OperatorRefusal> {
+        self.may_act()?;
+        if self.attention().is_none() {
+            return Err(OperatorRefusal::NothingToDecide);
+        }
+        let resolved = Event::Resolved(verdict, word.clone());
+        match (&self.payment, verdict) {
+            (PaymentState::Paid(_), Verdict::Confirmed) => Ok(self.change(now, |edit| {
+                edit.after.ipn = Ipn::Confirmed { at: now };
+                edit.note(resolved);
+            })),
+            (PaymentState::Paid(_), Verdict::Reverse) => Ok(self.change(now, |edit| {
+                let ground = ReversalGround::ByOperator;
+                edit.after.ipn = Ipn::Reversing { at: now, ground };
+                edit.note(resolved);
+                edit.reserve_reversal(ground);
+            })),
+            (PaymentState::Failed(_), Verdict::Reverse) => Ok(self.change(now, |edit| {
+                edit.note(resolved);
+                edit.reserve_late_payment();
+            })),
+            (PaymentState::Failed(_), Verdict::Confirmed) => Err(OperatorRefusal::OnlyReversible),
+            // Of the amount that was really paid, the core must say the last word.
+            (PaymentState::Pending { .. }, _) => Err(OperatorRefusal::NothingToDecide),
+        }
+    }
+
+    fn may_act(&self) -> Result<(), OperatorRefusal> {
+        if trail::operator_acts(&self.trail) < MAX_OPERATOR_ACTS {
+            Ok(())
+        } else {
+            Err(OperatorRefusal::TooManyActs)
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! The audit trail: what happened to a transaction, when, and on whose word.
+//!
+//! It is written in the same write as the change that it tells of, so it can neither miss one nor tell of
+//! one that did not happen. It is bounded: what may happen without end (a question to the core without a
+//! clear answer) is one entry that counts, and what a person may do is limited in number.
+
+use crate::{
+    Decision, IpnAnswer, IpnRefusal, LookUpAnswer, Reason, Status, Text, Timestamp, Verdict,
+};
+
+/// The name of a person who acts.
+pub type OperatorName = Text<64>;
+
+/// How often persons may act on one transaction: the trail has an end.
+pub const MAX_OPERATOR_ACTS: usize = 20;
+
+/// Something that happened to a transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Tiki created it.
+    Created,
+    /// The core said that it is paid.
+    Paid,
+    /// The core said that it was declined or cancelled.
+    Declined,
+    /// Its time was over, and the core said that it was not paid.
+    Expired,
+    /// The core said that it was paid after it had failed.
+    PaidLate,
+    /// The core gave its reference later than its result.
+    ReferenceLearned,
+    /// The core was asked about the expired payment and did not settle it. Counted.
+    CoreAsked(PaymentWord),
+    /// Tiki was told of the result.
+    Told {
+        /// Which taking-up of the IPN it was; one that is missing was taken up, and its sender died.
+        attempt: u32,
+        /// What came of it.
+        told: Told,
+    },
+    /// An amount was reserved to go back.
+    RefundReserved {
+        /// Its place among the refunds.
+        refund: usize,
+    },
+    /// The core was asked about the refund and did not settle it. Counted.
+    RefundAsked {
+        /// Its place among the refunds.
+        refund: usize,
+        /// Whether the core is at it, as it says; otherwise it gave no clear answer.
+        pending: bool,
+    },
+    /// The core said that the money is back.
+    RefundSucceeded {
+        /// Its place among the refunds.
+        refund: usize,
+    },
+    /// The core refused it, for good.
+    RefundRejected {
+        /// Its place among the refunds.
+        refund: usize,
+    },
+    /// A person had the result reported again.
+    Resent(OperatorWord),
+    /// A person decided what the two sides could not.
+    Resolved(Verdict, OperatorWord),
+}
+
+/// What came of telling Tiki, once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Tiki's answer to the IPN.
+    pub answer: IpnAnswer,
+    /// What Tiki knew of the transaction, if it was asked then.
+    pub known: Option<LookUpAnswer>,
+    /// What followed.
+    pub decision: Decision,
+}
+
+/// What the core said of an expired payment that did not settle it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PaymentWord {
+    /// The customer is at it.
+    Pending,
+    /// No clear answer.
+    Unknown,
+    /// Another amount was paid.
+    OtherAmount,
+}
+
+/// Who acts, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperatorWord {
+    /// Who.
+    pub by: OperatorName,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// An entry of the trail. Entries stand in the order in which their events first happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// When it happened, first.
+    pub at: Timestamp,
+    /// When it happened last.
+    pub last_at: Timestamp,
+    /// How often it happened.
+    pub times: u32,
+    /// What; of what is counted, as it was the last time.
+    pub event: Event,
+}
+
+/// On whose word something happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Party {
+    /// Tiki's.
+    Tiki,
+    /// The partner's core's.
+    Core,
+    /// Our own, following from what was said before.
+    Ours,
+    /// A person's.
+    Operator,
+}
+
+impl Event {
+    /// The event's name in the item and in logs.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Paid => "paid",
+            Self::Declined => "declined",
+            Self::Expired => "expired",
+            Self::PaidLate => "paid_late",
+            Self::ReferenceLearned => "reference_learned",
+            Self::CoreAsked(_) => "core_asked",
+            Self::Told { .. } => "told",
+            Self::RefundReserved { .. } => "refund_reserved",
+            Self::RefundAsked { .. } => "refund_asked",
+            Self::RefundSucceeded { .. } => "refund_succeeded",
+            Self::RefundRejected { .. } => "refund_rejected",
+            Self::Resent(_) => "resent",
+            Self::Resolved(..) => "resolved",
+        }
+    }
+
+    /// On whose word it happened. Who wants a refund, its origin says.
+    #[must_use]
+    pub fn word_of(&self) -> Party {
+        match self {
+            Self::Created | Self::Told { .. } => Party::Tiki,
+            Self::Paid
+            | Self::Declined
+            | Self::Expired
+            | Self::PaidLate
+            | Self::ReferenceLearned
+            | Self::CoreAsked(_)
+            | Self::RefundAsked { .. }
+            | Self::RefundSucceeded { .. }
+            | Self::RefundRejected { .. } => Party::Core,
+            Self::RefundReserved { .. } => Party::Ours,
+            Self::Resent(_) | Self::Resolved(..) => Party::Operator,
+        }
+    }
+
+    /// Its place among the refunds, if it is about one.
+    #[must_use]
+    pub fn refund(&self) -> Option<usize> {
+        match self {
+            Self::RefundReserved { refund }
+            | Self::RefundAsked { refund, .. }
+            | Self::RefundSucceeded { refund }
+            | Self::RefundRejected { refund } => Some(*refund),
+            Self::Created
+            | Self::Paid
+            | Self::Declined
+            | Self::Expired
+            | Self::PaidLate
+            | Self::ReferenceLearned
+            | Self::CoreAsked(_)
+            | Self::Told { .. }
+            | Self::Resent(_)
+            | Self::Resolved(..) => None,
+        }
+    }
+
+    /// Whether it is the same thing happening again: what has no end of its own is counted.
+    fn repeats(&self, earlier: &Self) -> bool {
+        match (self, earlier) {
+            (Self::CoreAsked(_), Self::CoreAsked(_)) => true,
+            (Self::RefundAsked { refund, .. }, Self::RefundAsked { refund: same, .. }) => {
+                refund == same
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Notes an event at the end of a trail, or counts it where it stands already.
+pub(crate) fn note(trail: &mut Vec<Entry>, event: Event, now: Timestamp) {
+    let earlier = trail.iter_mut().rev();
+    match earlier
+        .into_iter()
+        .find(|entry| event.repeats(&entry.event))
+    {
+        Some(entry) => {
+            entry.times = entry.times.saturating_add(1);
+            entry.last_at = now;
+            entry.event = event;
+        }
+        None => trail.push(Entry {
+            at: now,
+            last_at: now,
+            times: 1,
+            event,
+        }),
+    }
+}
+
+/// The last taking-up of the IPN of which anybody knows what came.
+pub(crate) fn last_attempt(trail: &[Entry]) -> u32 {
+    let attempts = trail.iter().filter_map(|entry| match entry.event {
+        Event::Told { attempt, .. } => Some(attempt),
+        _ => None,
+    });
+    attempts.max().unwrap_or(0)
+}
+
+/// How often persons have acted.
+pub(crate) fn operator_acts(trail: &[Entry]) -> usize {
+    let by_person = |entry: &&Entry| entry.event.word_of() == Party::Operator;
+    trail.iter().filter(by_person).count()
+}
+
+impl IpnAnswer {
+    /// Every answer.
+    pub const ALL: [Self; 9] = [
+        Self::Accepted,
+        Self::Refused(IpnRefusal::InvalidRequest),
+        Self::Refused(IpnRefusal::NotFound),
+        Self::Refused(IpnRefusal::NotOfThisPartner),
+        Self::Refused(IpnRefusal::InvalidAmount),
+        Self::Refused(IpnRefusal::Cancelled),
+        Self::SystemError,
+        Self::Unauthorized,
+        Self::Unclear,
+    ];
+
+    /// The answer's name in the item and in logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Refused(IpnRefusal::InvalidRequest) => "invalid_request",
+            Self::Refused(IpnRefusal::NotFound) => "not_found",
+            Self::Refused(IpnRefusal::NotOfThisPartner) => "not_of_this_partner",
+            Self::Refused(IpnRefusal::InvalidAmount) => "invalid_amount",
+            Self::Refused(IpnRefusal::Cancelled) => "cancelled",
+            Self::SystemError => "system_error",
+            Self::Unauthorized => "unauthorized",
+            Self::Unclear => "unclear",
+        }
+    }
+}
+
+impl LookUpAnswer {
+    /// Every answer, but for the amounts.
+    pub const ALL: [Self; 10] = [
+        Self::Found(Status::Pending, None),
+        Self::Found(Status::Success, None),
+        Self::Found(Status::Failure, None),
+        Self::InvalidRequest,
+        Self::SystemError,
+        Self::NotFound,
+        Self::NotOfThisPartner,
+        Self::Cancelled,
+        Self::Unauthorized,
+        Self::Unclear,
+    ];
+
+    /// The answer's name in the item and in logs, without the amount.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Found(Status::Pending, _) => "pending",
+            Self::Found(Status::Success, _) => "success",
+            Self::Found(Status::Failure, _) => "failure",
+            Self::InvalidRequest => "invalid_request",
+            Self::SystemError => "system_error",
+            Self::NotFound => "not_found",
+            Self::NotOfThisPartner => "not_of_this_partner",
+            Self::Cancelled => "cancelled",
+            Self::Unauthorized => "unauthorized",
+            Self::Unclear => "unclear",
+        }
+    }
+}
+
+impl Decision {
+    /// The decision's name in the item and in logs, without its ground.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Confirm => "confirmed",
+            Self::Close => "closed",
+            Self::LookUp | Self::Retry => "again",
+            Self::RetryUnauthorized => "again_unauthorized",
+            Self::Reverse(_) => "reversed",
+            Self::Dispute(_) => "disputed",
+        }
+    }
+
+    /// The ground of a reversal or a dispute.
+    #[must_use]
+    pub fn ground(self) -> Option<&'static str> {
+        match self {
+            Self::Reverse(ground) => Some(ground.as_str()),
+            Self::Dispute(ground) => Some(ground.as_str()),
+            Self::Confirm | Self::Close | Self::LookUp | Self::Retry | Self::RetryUnauthorized => {
+                None
+            }
+        }
+    }
+}
+
+impl PaymentWord {
+    /// Every word.
+    pub const ALL: [Self; 3] = [Self::Pending, Self::Unknown, Self::OtherAmount];
+
+    /// The word's name in the item and in logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Unknown => "unknown",
+            Self::OtherAmount => "other_amount",
+        }
+    }
+}

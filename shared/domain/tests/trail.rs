@@ -1,0 +1,236 @@
+//! The audit trail: complete, in order, bounded; and what a person's word does.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
+use std::time::Duration;
+
+use domain::{
+    AmountLimits, Decision, DisputeGround, Event, Ipn, IpnAnswer, LookUpAnswer, MAX_OPERATOR_ACTS,
+    OperatorRefusal, OperatorWord, Order, PaidDetails, Party, PaymentReport, PaymentResult,
+    PaymentWord, RailPayment, RailRefund, RefundCommand, Reservation, Status, Timestamp, Told,
+    Transaction, Verdict, Vnd,
+};
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_unix_ms(1_800_000_000_000 + seconds * 1000).unwrap()
+}
+
+fn pending() -> Transaction {
+    let amount = Vnd::new(100_000).unwrap();
+    let order = Order {
+        amount,
+        webview_request_id: None,
+        identify_code: None,
+        order_code: None,
+        description: None,
+        expires_in_s: 900,
+    };
+    let limits = AmountLimits {
+        min: amount,
+        max: amount,
+    };
+    let (client, tiki_id) = ("client".parse().unwrap(), "T-1".parse().unwrap());
+    let grace = Duration::from_mins(1);
+    let created = Transaction::create(&client, &tiki_id, order, limits, grace, at(0));
+    created.unwrap().transaction().clone()
+}
+
+fn paid() -> Transaction {
+    let report = PaymentReport {
+        amount: None,
+        result: PaymentResult::Paid(PaidDetails::default()),
+    };
+    let change = pending().report_payment(&report, at(10)).unwrap();
+    change.unwrap().into_transaction()
+}
+
+fn person() -> OperatorWord {
+    OperatorWord {
+        by: "lan".parse().unwrap(),
+        reason: "Tiki said so by phone".parse().unwrap(),
+    }
+}
+
+fn tried(t: &Transaction, decision: Decision) -> Transaction {
+    let (lease, change) = t.lease_ipn(Timestamp::MAX).unwrap();
+    let told = Told {
+        answer: IpnAnswer::SystemError,
+        known: Some(LookUpAnswer::Found(Status::Pending, None)),
+        decision,
+    };
+    let change = change
+        .into_transaction()
+        .record_ipn(lease, told, at(20))
+        .unwrap();
+    change.into_transaction()
+}
+
+fn names(t: &Transaction) -> Vec<&'static str> {
+    t.trail.iter().map(|entry| entry.event.as_str()).collect()
+}
+
+#[test]
+fn a_payments_life_is_told_in_order_and_on_whose_word() {
+    let told = tried(&tried(&paid(), Decision::Retry), Decision::Confirm);
+    let command = RefundCommand {
+        request_id: "R1".parse().unwrap(),
+        amount: Vnd::new(40_000).unwrap(),
+        reason: "changed mind".parse().unwrap(),
+    };
+    let Ok(Reservation::Reserve(id, change)) = told.reserve_refund(&command, at(30)) else {
+        panic!("not reserved")
+    };
+    let reserved = change.into_transaction();
+    let settled = reserved.settle_refund(id, &RailRefund::Succeeded, at(31));
+    let t = settled.unwrap().into_transaction();
+    let expected = [
+        "created",
+        "paid",
+        "told",
+        "told",
+        "refund_reserved",
+        "refund_succeeded",
+    ];
+    assert_eq!(names(&t), expected);
+    let words: Vec<_> = t.trail.iter().map(|entry| entry.event.word_of()).collect();
+    let expected = [
+        Party::Tiki,
+        Party::Core,
+        Party::Tiki,
+        Party::Tiki,
+        Party::Ours,
+        Party::Core,
+    ];
+    assert_eq!(words, expected);
+    let attempts = t.trail.iter().filter_map(|entry| match entry.event {
+        Event::Told { attempt, told } => Some((attempt, told.decision)),
+        _ => None,
+    });
+    let attempts: Vec<_> = attempts.collect();
+    assert_eq!(attempts, [(1, Decision::Retry), (2, Decision::Confirm)]);
+}
+
+#[test]
+fn what_has_no_end_of_its_own_is_one_entry_that_counts() {
+    let mut t = pending();
+    for second in 0..1000 {
+        let answer = match second % 2 {
+            0 => RailPayment::Unknown,
+            _ => RailPayment::Pending,
+        };
+        let asked = t.conclude_expiry(&answer, at(1000 + second)).unwrap();
+        t = asked.into_transaction();
+    }
+    assert_eq!(names(&t), ["created", "core_asked"]);
+    let asked = t.trail.last().unwrap();
+    assert_eq!(
+        (asked.at, asked.last_at, asked.times),
+        (at(1000), at(1999), 1000)
+    );
+    assert_eq!(asked.event, Event::CoreAsked(PaymentWord::Pending));
+}
+
+#[test]
+fn questions_about_two_refunds_are_counted_apart() {
+    let mut t = paid();
+    let mut ids = Vec::new();
+    for request in ["A", "B"] {
+        let command = RefundCommand {
+            request_id: request.parse().unwrap(),
+            amount: Vnd::new(10_000).unwrap(),
+            reason: "changed mind".parse().unwrap(),
+        };
+        let Ok(Reservation::Reserve(id, change)) = t.reserve_refund(&command, at(30)) else {
+            panic!("not reserved")
+        };
+        ids.push(id);
+        t = change.into_transaction();
+    }
+    for second in 0..10 {
+        for id in &ids {
+            let asked = t.settle_refund(*id, &RailRefund::Unknown, at(40 + second));
+            t = asked.unwrap().into_transaction();
+        }
+    }
+    let asked: Vec<_> = t
+        .trail
+        .iter()
+        .filter(|entry| matches!(entry.event, Event::RefundAsked { .. }))
+        .map(|entry| (entry.event.refund(), entry.times))
+        .collect();
+    assert_eq!(asked, [(Some(0), 10), (Some(1), 10)]);
+}
+
+#[test]
+fn a_person_who_sends_again_gives_it_the_whole_budget_and_is_in_the_trail() {
+    let mut t = paid();
+    while t.ipn_due_at().is_some() {
+        t = tried(&t, Decision::Retry);
+    }
+    assert!(matches!(t.ipn, Ipn::Exhausted { .. }));
+    let again = t.resend_ipn(&person(), at(50)).unwrap();
+    assert!(again.wakes().ipn);
+    t = again.into_transaction();
+    assert_eq!(t.trail.last().unwrap().event, Event::Resent(person()));
+    // Who held a lease before it was given up can record nothing under the new ones.
+    let (lease, _) = t.lease_ipn(at(50)).unwrap();
+    assert_eq!((lease.attempt, lease.failures), (11, 0));
+    let mut tries = 0;
+    while t.ipn_due_at().is_some() {
+        t = tried(&t, Decision::Retry);
+        tries += 1;
+    }
+    assert_eq!(tries, domain::IPN_BUDGET);
+}
+
+#[test]
+fn a_person_who_cannot_wait_sends_at_once_and_uses_up_nothing() {
+    let t = tried(&tried(&paid(), Decision::Retry), Decision::Retry);
+    let Ipn::Retrying { attempt, .. } = t.ipn else {
+        panic!("it is tried again")
+    };
+    let sooner = t.resend_ipn(&person(), at(21)).unwrap().into_transaction();
+    let expected = Ipn::Retrying {
+        attempt,
+        failures: 2,
+        due_at: at(21),
+    };
+    assert_eq!(sooner.ipn, expected);
+}
+
+#[test]
+fn a_dispute_is_settled_by_a_persons_word_and_money_moves_by_the_one_balance() {
+    let disputed = tried(&paid(), Decision::Dispute(DisputeGround::AmountDiffers));
+    let stands = disputed.resolve(Verdict::Confirmed, &person(), at(60));
+    let stands = stands.unwrap().into_transaction();
+    assert_eq!(stands.ipn, Ipn::Confirmed { at: at(60) });
+    assert_eq!(stands.attention(), None);
+
+    let back = disputed.resolve(Verdict::Reverse, &person(), at(60));
+    let back = back.unwrap();
+    assert!(back.wakes().rail);
+    let back = back.into_transaction();
+    assert_eq!(names(&back)[2..], ["told", "resolved", "refund_reserved"]);
+    assert_eq!(back.remaining_amount(), Vnd::ZERO);
+    // The core refuses: it comes back to the desk, and may be said again.
+    let refused = RailRefund::Rejected { reason: None };
+    let refused = back.settle_refund(back.refunds[0].id, &refused, at(61));
+    let refused = refused.unwrap().into_transaction();
+    assert!(refused.attention().is_some());
+    let once_more = refused.resolve(Verdict::Reverse, &person(), at(62));
+    let once_more = once_more.unwrap().into_transaction();
+    assert_ne!(once_more.refunds[0].id, once_more.refunds[1].id);
+    assert_eq!(once_more.attention(), None);
+}
+
+#[test]
+fn persons_may_act_so_often_and_no_more() {
+    let mut t = tried(&paid(), Decision::Dispute(DisputeGround::AmountDiffers));
+    for _ in 0..MAX_OPERATOR_ACTS {
+        t = t.resend_ipn(&person(), at(70)).unwrap().into_transaction();
+    }
+    let refused = t.resend_ipn(&person(), at(70));
+    assert_eq!(refused, Err(OperatorRefusal::TooManyActs));
+    let refused = t.resolve(Verdict::Reverse, &person(), at(70));
+    assert_eq!(refused, Err(OperatorRefusal::TooManyActs));
+}

@@ -1,0 +1,226 @@
+//! The audit trail within an item.
+
+use domain::{
+    Decision, DisputeGround, Entry, Event, IpnAnswer, LookUpAnswer, OperatorWord, PaymentWord,
+    ReversalGround, Told, Verdict, Vnd,
+};
+use serde::{Deserialize, Serialize};
+
+use super::parts::{amount, named, parsed, time};
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct EntryRecord {
+    at: i64,
+    /// Only of what has happened more than once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    times: Option<u32>,
+    #[serde(flatten)]
+    event: EventRecord,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+enum EventRecord {
+    Created,
+    Paid,
+    Declined,
+    Expired,
+    PaidLate,
+    ReferenceLearned,
+    CoreAsked {
+        word: String,
+    },
+    Told {
+        attempt: u32,
+        answer: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        known: Option<String>,
+        /// The amount at Tiki, if it gave one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        known_vnd: Option<u64>,
+        then: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ground: Option<String>,
+    },
+    RefundReserved {
+        refund: usize,
+    },
+    RefundAsked {
+        refund: usize,
+        pending: bool,
+    },
+    RefundSucceeded {
+        refund: usize,
+    },
+    RefundRejected {
+        refund: usize,
+    },
+    Resent {
+        by: String,
+        reason: String,
+    },
+    Resolved {
+        verdict: String,
+        by: String,
+        reason: String,
+    },
+}
+
+impl From<&Entry> for EntryRecord {
+    fn from(entry: &Entry) -> Self {
+        let repeated = entry.times > 1;
+        Self {
+            at: entry.at.unix_ms(),
+            last_at: repeated.then(|| entry.last_at.unix_ms()),
+            times: repeated.then_some(entry.times),
+            event: (&entry.event).into(),
+        }
+    }
+}
+
+impl EntryRecord {
+    pub(super) fn read(self) -> Result<Entry, String> {
+        let at = time(self.at, "trail.at")?;
+        Ok(Entry {
+            at,
+            last_at: match self.last_at {
+                Some(last_at) => time(last_at, "trail.last_at")?,
+                None => at,
+            },
+            times: self.times.unwrap_or(1),
+            event: self.event.read()?,
+        })
+    }
+}
+
+impl From<&Event> for EventRecord {
+    fn from(event: &Event) -> Self {
+        match event {
+            Event::Created => Self::Created,
+            Event::Paid => Self::Paid,
+            Event::Declined => Self::Declined,
+            Event::Expired => Self::Expired,
+            Event::PaidLate => Self::PaidLate,
+            Event::ReferenceLearned => Self::ReferenceLearned,
+            Event::CoreAsked(word) => Self::CoreAsked {
+                word: word.as_str().to_owned(),
+            },
+            Event::Told { attempt, told } => Self::told(*attempt, told),
+            Event::RefundReserved { refund } => Self::RefundReserved { refund: *refund },
+            Event::RefundAsked { refund, pending } => Self::RefundAsked {
+                refund: *refund,
+                pending: *pending,
+            },
+            Event::RefundSucceeded { refund } => Self::RefundSucceeded { refund: *refund },
+            Event::RefundRejected { refund } => Self::RefundRejected { refund: *refund },
+            Event::Resent(word) => Self::Resent {
+                by: word.by.to_string(),
+                reason: word.reason.to_string(),
+            },
+            Event::Resolved(verdict, word) => Self::Resolved {
+                verdict: verdict.as_str().to_owned(),
+                by: word.by.to_string(),
+                reason: word.reason.to_string(),
+            },
+        }
+    }
+}
+
+impl EventRecord {
+    fn told(attempt: u32, told: &Told) -> Self {
+        let known_vnd = match told.known {
+            Some(LookUpAnswer::Found(_, amount)) => amount.map(Vnd::get),
+            _ => None,
+        };
+        Self::Told {
+            attempt,
+            answer: told.answer.as_str().to_owned(),
+            known: told.known.map(|known| known.as_str().to_owned()),
+            known_vnd,
+            then: told.decision.as_str().to_owned(),
+            ground: told.decision.ground().map(str::to_owned),
+        }
+    }
+
+    fn read(self) -> Result<Event, String> {
+        Ok(match self {
+            Self::Created => Event::Created,
+            Self::Paid => Event::Paid,
+            Self::Declined => Event::Declined,
+            Self::Expired => Event::Expired,
+            Self::PaidLate => Event::PaidLate,
+            Self::ReferenceLearned => Event::ReferenceLearned,
+            Self::CoreAsked { word } => {
+                let all = &PaymentWord::ALL;
+                Event::CoreAsked(named(all, PaymentWord::as_str, &word, "trail.word")?)
+            }
+            Self::Told {
+                attempt,
+                answer,
+                known,
+                known_vnd,
+                then,
+                ground,
+            } => Event::Told {
+                attempt,
+                told: Told {
+                    answer: named(&IpnAnswer::ALL, IpnAnswer::as_str, &answer, "trail.answer")?,
+                    known: known.map(|known| look_up(&known, known_vnd)).transpose()?,
+                    decision: decision(&then, ground.as_deref())?,
+                },
+            },
+            Self::RefundReserved { refund } => Event::RefundReserved { refund },
+            Self::RefundAsked { refund, pending } => Event::RefundAsked { refund, pending },
+            Self::RefundSucceeded { refund } => Event::RefundSucceeded { refund },
+            Self::RefundRejected { refund } => Event::RefundRejected { refund },
+            Self::Resent { by, reason } => Event::Resent(word(&by, &reason)?),
+            Self::Resolved {
+                verdict,
+                by,
+                reason,
+            } => Event::Resolved(
+                named(&Verdict::ALL, Verdict::as_str, &verdict, "trail.verdict")?,
+                word(&by, &reason)?,
+            ),
+        })
+    }
+}
+
+fn look_up(known: &str, known_vnd: Option<u64>) -> Result<LookUpAnswer, String> {
+    let all = &LookUpAnswer::ALL;
+    let answer = named(all, LookUpAnswer::as_str, known, "trail.known")?;
+    Ok(match answer {
+        LookUpAnswer::Found(status, _) => {
+            LookUpAnswer::Found(status, known_vnd.map(amount).transpose()?)
+        }
+        other => other,
+    })
+}
+
+fn decision(then: &str, ground: Option<&str>) -> Result<Decision, String> {
+    const FIELD: &str = "trail.ground";
+    Ok(match (then, ground) {
+        ("confirmed", None) => Decision::Confirm,
+        ("closed", None) => Decision::Close,
+        ("again", None) => Decision::Retry,
+        ("again_unauthorized", None) => Decision::RetryUnauthorized,
+        ("reversed", Some(ground)) => {
+            let all = &ReversalGround::ALL;
+            Decision::Reverse(named(all, ReversalGround::as_str, ground, FIELD)?)
+        }
+        ("disputed", Some(ground)) => {
+            let all = &DisputeGround::ALL;
+            Decision::Dispute(named(all, DisputeGround::as_str, ground, FIELD)?)
+        }
+        _ => return Err("trail.then is not known".to_owned()),
+    })
+}
+
+fn word(by: &str, reason: &str) -> Result<OperatorWord, String> {
+    Ok(OperatorWord {
+        by: parsed(by, "trail.by")?,
+        reason: parsed(reason, "trail.reason")?,
+    })
+}
