@@ -121,7 +121,7 @@ impl Faults {
 }
 
 /// A response whose body never comes: the server closes the connection.
-fn broken() -> Response {
+pub(crate) fn broken() -> Response {
     let breaks = stream::once(async { Err::<Bytes, _>(std::io::Error::other("the line broke")) });
     Response::new(Body::from_stream(breaks))
 }

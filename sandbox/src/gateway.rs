@@ -33,7 +33,8 @@ pub(crate) struct Gateway {
     pub(crate) journal: Journal,
     /// Told after each call: the stream may have something new.
     pub(crate) written: Arc<Notify>,
-    pub(crate) throttle: Throttle,
+    /// The token bucket of each route, in the plan's order.
+    pub(crate) throttles: Vec<Throttle>,
     /// The host and port that it is reached at.
     pub(crate) host: String,
 }
@@ -122,11 +123,12 @@ async fn answer(gateway: &Gateway, request: Request) -> Response {
         return gateway.own_answer(&["DEFAULT_4XX"], StatusCode::BAD_REQUEST);
     }
     let path = parts.uri.path().to_owned();
-    let Some((route, parameters)) = find(&gateway.plan.routes, parts.method.as_str(), &path) else {
+    let found = find(&gateway.plan.routes, parts.method.as_str(), &path);
+    let Some((place, route, parameters)) = found else {
         let kinds = ["MISSING_AUTHENTICATION_TOKEN", "DEFAULT_4XX"];
         return gateway.own_answer(&kinds, StatusCode::FORBIDDEN);
     };
-    if !gateway.throttle.admit() {
+    if !gateway.throttles.get(place).is_none_or(Throttle::admit) {
         return gateway.own_answer(&["THROTTLED", "DEFAULT_4XX"], StatusCode::TOO_MANY_REQUESTS);
     }
     let body = match to_bytes(body, LARGEST_BODY).await {
@@ -179,11 +181,12 @@ fn find<'p>(
     routes: &'p [Route],
     method: &str,
     path: &str,
-) -> Option<(&'p Route, BTreeMap<String, String>)> {
+) -> Option<(usize, &'p Route, BTreeMap<String, String>)> {
     routes
         .iter()
-        .filter(|route| route.method == method)
-        .find_map(|route| {
+        .enumerate()
+        .filter(|(_, route)| route.method == method)
+        .find_map(|(place, route)| {
             let (wanted, found): (Vec<_>, Vec<_>) =
                 (route.path.split('/').collect(), path.split('/').collect());
             let mut parameters = BTreeMap::new();
@@ -200,7 +203,7 @@ fn find<'p>(
                         None => *wanted == found,
                     }
                 });
-            fits.then_some((route, parameters))
+            fits.then_some((place, route, parameters))
         })
 }
 

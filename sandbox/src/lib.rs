@@ -12,6 +12,7 @@
 //! | `lambda` | Lambda: instances, one event at a time each |
 //! | `gateway` | API Gateway |
 //! | `dynamodb`, `secrets` | DynamoDB and Secrets Manager |
+//! | `aws` | the door to both: each function may do what its role allows |
 //! | `stream`, `schedule` | the event sources of the workers |
 //! | `tiki`, `core` | the other two sides, with faults to switch on |
 //! | `walk` | one payment, shown step by step |
@@ -25,6 +26,7 @@
     reason = "what is indexed is JSON, which answers null and does not panic"
 )]
 
+mod aws;
 mod books;
 mod build;
 mod caller;
@@ -45,6 +47,7 @@ mod template;
 pub mod tiki;
 mod walk;
 
+pub use aws::{AwsCall, Grant, Usage};
 pub use build::binaries;
 pub use caller::{Caller, Response, http};
 pub use dynamodb::EmbeddedDynamoDb;
@@ -55,5 +58,5 @@ pub use options::{Credentials, Options};
 pub use secrets::SecretsManager;
 pub use settings::sdk;
 pub use start::Sandbox;
-pub use template::Plan;
+pub use template::{FunctionPlan, Plan};
 pub use walk::walk;

@@ -51,6 +51,10 @@ pub struct Options {
     #[arg(long, value_name = "PATH")]
     pub ready_file: Option<PathBuf>,
 
+    /// Write what the operator's command `tikivip --settings FILE` needs here
+    #[arg(long, value_name = "PATH")]
+    pub operator_file: Option<PathBuf>,
+
     /// Write what the functions log here, one JSON object a line
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,

@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use crate::aws::{AwsCall, Door, Usage};
 use crate::books::Books;
 use crate::caller::{Caller, http};
 use crate::core::Core;
@@ -56,6 +57,7 @@ pub struct Sandbox {
     functions: BTreeMap<String, Arc<Function>>,
     logs: Logs,
     tasks: Vec<JoinHandle<()>>,
+    door: Door,
     /// Told after each call of the API: the stream may have something new.
     written: Arc<Notify>,
     _dynamodb: Option<EmbeddedDynamoDb>,
@@ -68,6 +70,8 @@ struct Listeners {
     tiki: TcpListener,
     core: TcpListener,
     secrets: TcpListener,
+    /// Where functions find DynamoDB.
+    door: TcpListener,
 }
 
 impl Sandbox {
@@ -101,7 +105,8 @@ impl Sandbox {
 
         let journal = Journal::new();
         let logs = Logs::new(options.log.as_deref())?;
-        let environment = aws_environment(&dynamodb_url, &secrets_url);
+        let door = Door::new(&plan, &dynamodb_url, http()?);
+        let environment = aws_environment(&address(&listeners.door)?, &secrets_url);
         let functions = functions(&plan, &binaries, &environment, &logs, options.instances)?;
 
         let mut sandbox = Self {
@@ -119,12 +124,16 @@ impl Sandbox {
             core_url,
             dynamodb_url,
             secrets_url,
+            door,
             _dynamodb: dynamodb,
             _scratch: scratch,
         };
         sandbox.serve(listeners, &options)?;
         sandbox.bring_work(&options, &aws_sdk_dynamodbstreams::Client::new(&sdk))?;
         sandbox.answers().await?;
+        if let Some(file) = &options.operator_file {
+            sandbox.write_operator_settings(file)?;
+        }
         if let Some(file) = &options.ready_file {
             sandbox.write_ready(file)?;
         }
@@ -196,6 +205,20 @@ impl Sandbox {
         self.logs.lines()
     }
 
+    /// What the functions have called of AWS, and what it used.
+    #[must_use]
+    pub fn aws_calls(&self) -> BTreeMap<AwsCall, Usage> {
+        self.door.seen()
+    }
+
+    /// What the operator's command is to be told to work with this sandbox.
+    #[must_use]
+    pub fn operator_settings(&self) -> BTreeMap<String, String> {
+        let mut settings = self.plan.operator_settings.clone();
+        settings.extend(aws_environment(&self.dynamodb_url, &self.secrets_url));
+        settings
+    }
+
     /// Peak memory of each function's largest process, in KiB, where the operating system tells.
     #[must_use]
     pub fn peak_memory_kib(&self) -> BTreeMap<String, u64> {
@@ -210,11 +233,18 @@ impl Sandbox {
             functions: self.functions.clone(),
             journal: self.journal.clone(),
             written: Arc::clone(&self.written),
-            throttle: Throttle::new(self.plan.throttle.0, self.plan.throttle.1),
+            throttles: {
+                let limits = self.plan.routes.iter().map(|route| route.throttle);
+                limits
+                    .map(|(rate, burst)| Throttle::new(rate, burst))
+                    .collect()
+            },
             host: listeners.api.local_addr()?.to_string(),
         };
         self.spawn(listeners.api, gateway.router());
-        self.spawn(listeners.secrets, self.secrets.router());
+        let secrets = self.door.before(self.secrets.router());
+        self.spawn(listeners.secrets, secrets);
+        self.spawn(listeners.door, self.door.dynamodb());
         if options.tiki_url.is_none() {
             let books = Books::open(options.data_dir.as_ref(), "tiki.json")?;
             let tiki = Tiki::new(
@@ -306,6 +336,11 @@ impl Sandbox {
         std::fs::write(&fresh, ready.to_string())?;
         std::fs::rename(fresh, file).with_context(|| file.display().to_string())
     }
+
+    fn write_operator_settings(&self, file: &Path) -> anyhow::Result<()> {
+        let settings = serde_json::to_string_pretty(&self.operator_settings())?;
+        std::fs::write(file, settings).with_context(|| file.display().to_string())
+    }
 }
 
 impl Drop for Sandbox {
@@ -325,6 +360,7 @@ async fn listen(api: SocketAddr) -> anyhow::Result<Listeners> {
         tiki: free().await?,
         core: free().await?,
         secrets: free().await?,
+        door: free().await?,
     })
 }
 
@@ -391,7 +427,13 @@ fn functions(
         let launch = Launch {
             shim: shim.clone(),
             binary: binary(name)?,
-            environment: environment.iter().cloned().chain(own).collect(),
+            // Credentials of its own: the door knows it by them.
+            environment: environment
+                .iter()
+                .cloned()
+                .chain([("AWS_ACCESS_KEY_ID".to_owned(), name.clone())])
+                .chain(own)
+                .collect(),
         };
         let function = Function::new(function.clone(), launch, logs.clone(), instances);
         functions.insert(name.clone(), Arc::new(function));

@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use serde_json::Value;
 
 use self::stack::{Stack, number, secret_arn, text};
+use crate::aws::Grant;
 
 /// What the template declares.
 #[derive(Clone, Debug)]
@@ -22,8 +23,6 @@ pub struct Plan {
     pub gateway_responses: BTreeMap<String, (Option<u16>, String)>,
     /// The API's stage.
     pub stage: String,
-    /// Requests a second that the API takes, and at once.
-    pub throttle: (f64, f64),
     /// Tables: name → properties.
     pub tables: BTreeMap<String, Value>,
     /// Stream mappings.
@@ -32,6 +31,8 @@ pub struct Plan {
     pub schedules: Vec<SchedulePlan>,
     /// ARNs of the secrets: logical name → ARN.
     pub secrets: BTreeMap<String, String>,
+    /// What the operator's command is to be told: variable → value.
+    pub operator_settings: BTreeMap<String, String>,
 }
 
 /// A function.
@@ -45,6 +46,8 @@ pub struct FunctionPlan {
     pub timeout: Duration,
     /// MiB.
     pub memory: u64,
+    /// What its role allows.
+    pub grants: Vec<Grant>,
 }
 
 /// A route of the API.
@@ -56,6 +59,8 @@ pub struct Route {
     pub path: String,
     /// The binary that serves it.
     pub function: String,
+    /// Requests a second that it takes, and at once.
+    pub throttle: (f64, f64),
 }
 
 /// A function that a table's stream invokes.
@@ -114,15 +119,16 @@ impl Stack {
             routes: Vec::new(),
             gateway_responses: BTreeMap::new(),
             stage: String::new(),
-            throttle: (10_000.0, 5_000.0),
             tables: BTreeMap::new(),
             streams: Vec::new(),
             schedules: Vec::new(),
             secrets: BTreeMap::new(),
+            operator_settings: self.operator_settings()?,
         };
         let resources = self.template["Resources"]
             .as_object()
             .context("no Resources")?;
+        let mut method_settings = Value::Null;
         for (name, resource) in resources {
             let properties = self
                 .resolve(&resource["Properties"])
@@ -131,7 +137,10 @@ impl Stack {
                 Some("AWS::Serverless::Function") => {
                     self.function(&mut plan, resource, &properties)
                 }
-                Some("AWS::Serverless::Api") => api(&mut plan, &properties),
+                Some("AWS::Serverless::Api") => {
+                    method_settings.clone_from(&properties["MethodSettings"]);
+                    api(&mut plan, &properties)
+                }
                 Some("AWS::DynamoDB::Table") => {
                     plan.tables.insert(name.clone(), properties);
                     Ok(())
@@ -144,7 +153,41 @@ impl Stack {
             }
             .with_context(|| format!("resource {name} of the template"))?;
         }
+        for route in &mut plan.routes {
+            route.throttle = throttle(&method_settings, route)?;
+        }
         Ok(plan)
+    }
+
+    /// The template's output for the operator's command.
+    fn operator_settings(&self) -> anyhow::Result<BTreeMap<String, String>> {
+        let output = &self.template["Outputs"]["OperatorSettings"]["Value"];
+        if output.is_null() {
+            return Ok(BTreeMap::new());
+        }
+        let json = text(&self.resolve(output)?);
+        serde_json::from_str(&json).context("output OperatorSettings")
+    }
+
+    /// What the role of a function allows.
+    fn grants(&self, own: &Value) -> anyhow::Result<Vec<Grant>> {
+        let role = text(&own["Role"]);
+        let Some(role) = role.split(':').nth(3) else {
+            return Ok(Vec::new());
+        };
+        let policies = self.resolve(&self.template["Resources"][role]["Properties"]["Policies"])?;
+        let mut grants = Vec::new();
+        for policy in list(&policies) {
+            for statement in list(&policy["PolicyDocument"]["Statement"]) {
+                for action in list(&statement["Action"]) {
+                    grants.extend(list(&statement["Resource"]).map(|resource| Grant {
+                        action: text(action),
+                        resource: text(resource),
+                    }));
+                }
+            }
+        }
+        Ok(grants)
     }
 
     fn function(&self, plan: &mut Plan, resource: &Value, own: &Value) -> anyhow::Result<()> {
@@ -176,6 +219,7 @@ impl Stack {
             environment,
             timeout: Duration::from_secs(setting("Timeout").unwrap_or(3)),
             memory: setting("MemorySize").unwrap_or(128),
+            grants: self.grants(own)?,
         };
         plan.functions.insert(binary, function);
         Ok(())
@@ -185,17 +229,6 @@ impl Stack {
 fn api(plan: &mut Plan, properties: &Value) -> anyhow::Result<()> {
     let stage = properties["StageName"].as_str();
     stage.context("no StageName")?.clone_into(&mut plan.stage);
-    if let Some(settings) = properties["MethodSettings"].get(0) {
-        let rate = number(&settings["ThrottlingRateLimit"]);
-        let burst = number(&settings["ThrottlingBurstLimit"]);
-        let limits = rate
-            .zip(burst)
-            .context("MethodSettings without a rate and a burst")?;
-        plan.throttle = (
-            f64::from(u32::try_from(limits.0)?),
-            f64::from(u32::try_from(limits.1)?),
-        );
-    }
     let responses = properties["GatewayResponses"].as_object();
     for (kind, response) in responses.into_iter().flatten() {
         let status = response["StatusCode"]
@@ -207,6 +240,37 @@ fn api(plan: &mut Plan, properties: &Value) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The limits of a route: its own, or those of every route.
+fn throttle(settings: &Value, route: &Route) -> anyhow::Result<(f64, f64)> {
+    let path = format!("/{}", route.path.replace('/', "~1"));
+    let own = |setting: &&Value| {
+        setting["ResourcePath"] == path.as_str() && setting["HttpMethod"] == route.method.as_str()
+    };
+    let all = |setting: &&Value| setting["ResourcePath"] == "/*";
+    let found = list(settings)
+        .find(own)
+        .or_else(|| list(settings).find(all));
+    let limits = found.and_then(|setting| {
+        let rate = number(&setting["ThrottlingRateLimit"])?;
+        Some((rate, number(&setting["ThrottlingBurstLimit"])?))
+    });
+    let (rate, burst) = limits.with_context(|| format!("no throttling of {}", route.path))?;
+    Ok((
+        f64::from(u32::try_from(rate)?),
+        f64::from(u32::try_from(burst)?),
+    ))
+}
+
+/// The members of a list, or the one thing that stands in its place, as IAM takes it.
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    let (many, one) = match value {
+        Value::Array(items) => (Some(items), None),
+        Value::Null => (None, None),
+        one => (None, Some(one)),
+    };
+    many.into_iter().flatten().chain(one)
+}
+
 fn event_source(plan: &mut Plan, binary: &str, event: &Value) -> anyhow::Result<()> {
     let properties = &event["Properties"];
     let function = binary.to_owned();
@@ -215,6 +279,7 @@ fn event_source(plan: &mut Plan, binary: &str, event: &Value) -> anyhow::Result<
             method: text(&properties["Method"]).to_uppercase(),
             path: text(&properties["Path"]),
             function,
+            throttle: (0.0, 0.0),
         }),
         Some("DynamoDB") => {
             let stream = text(&properties["Stream"]);

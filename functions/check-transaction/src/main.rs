@@ -4,12 +4,12 @@ use check_transaction::CheckTransaction;
 use outbound::HeaderNames;
 use runtime::api;
 use runtime::aws::World;
-use runtime::config::{Env, Identity, TableName, get_signing, signature_window};
+use runtime::config::{Identity, TableName, get_signing, signature_window};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let world = World::start().await;
-    let (tiki, window, get_signing, table) = Env::of_process().load(|env| {
+    let world = World::start(env!("CARGO_PKG_NAME")).await;
+    let (tiki, window, get_signing, table) = world.env.load(|env| {
         let tiki = Identity::tiki(env);
         let window = signature_window(env);
         let get_signing = get_signing(env);

@@ -6,14 +6,12 @@ use create_transaction::CreateTransaction;
 use outbound::HeaderNames;
 use runtime::api;
 use runtime::aws::World;
-use runtime::config::{
-    Env, Identity, Links, TableName, amount_limits, expiry_grace, signature_window,
-};
+use runtime::config::{Identity, Links, TableName, amount_limits, expiry_grace, signature_window};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let world = World::start().await;
-    let (tiki, window, table, limits, expiry_grace, links) = Env::of_process().load(|env| {
+    let world = World::start(env!("CARGO_PKG_NAME")).await;
+    let (tiki, window, table, limits, expiry_grace, links) = world.env.load(|env| {
         let tiki = Identity::tiki(env);
         let window = signature_window(env);
         let table = TableName::transactions(env);

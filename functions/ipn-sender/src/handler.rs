@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{Clock, Decision, IpnLease, Told, Transaction, after_ipn, after_look_up};
+use domain::{Alarm, Clock, Decision, IpnLease, Told, Transaction, after_ipn, after_look_up};
 use outbox::Worker;
 use store::{DueIndex, StoreError, Transactions};
 use tiki::TikiClient;
+
+/// So many of each kind are counted: who has more, has a problem and not a number.
+const COUNTED: u16 = 100;
 
 /// The worker of the index `ipn_due`.
 pub struct IpnSender {
@@ -28,6 +31,21 @@ impl Worker for IpnSender {
     /// An IPN and a look-up of 15 s each, and the writes around them.
     fn longest(&self) -> Duration {
         Duration::from_secs(40)
+    }
+
+    /// Counts what waits for a person, so that an alarm can stay until somebody has acted.
+    async fn after_sweep(&self) {
+        let mut waiting = 0;
+        for alarm in Alarm::ON_THE_DESK {
+            match self.transactions.attention(alarm, COUNTED).await {
+                Ok(found) => waiting += found.len(),
+                Err(error) => {
+                    let error = format!("{:#}", anyhow::Error::from(error));
+                    return tracing::warn!(error, "what waits for a person cannot be counted");
+                }
+            }
+        }
+        metrics::ON_THE_DESK.record(&[], i64::try_from(waiting).unwrap_or(i64::MAX));
     }
 
     /// Takes the IPN up, sends it, and records what came of it: two writes, whatever happens between them.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use ipn_sender::IpnSender;
 use outbox::Outbox;
 use runtime::aws::World;
-use runtime::config::{Env, Identity, TableName, get_signing, tiki_api};
+use runtime::config::{Identity, TableName, get_signing, tiki_api};
 use tiki::{PhoneFormat, TikiClient};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let world = World::start().await;
-    let (tiki, api, get_signing, table) = Env::of_process().load(|env| {
+    let world = World::start(env!("CARGO_PKG_NAME")).await;
+    let (tiki, api, get_signing, table) = world.env.load(|env| {
         let tiki = Identity::tiki(env);
         let api = tiki_api(env);
         let get_signing = get_signing(env);

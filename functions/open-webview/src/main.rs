@@ -6,14 +6,14 @@ use open_webview::OpenWebview;
 use outbound::HeaderNames;
 use runtime::api;
 use runtime::aws::World;
-use runtime::config::{Env, Identity, TableName, phone_format, signature_window, tiki_api};
+use runtime::config::{Identity, TableName, phone_format, signature_window, tiki_api};
 use signing::GetSigning;
 use tiki::TikiClient;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let world = World::start().await;
-    let (core, window, tiki, api, phone_format, table) = Env::of_process().load(|env| {
+    let world = World::start(env!("CARGO_PKG_NAME")).await;
+    let (core, window, tiki, api, phone_format, table) = world.env.load(|env| {
         let core = Identity::core(env);
         let window = signature_window(env);
         let tiki = Identity::tiki(env);

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use payment_redirect::PaymentRedirect;
 use runtime::api;
 use runtime::aws::World;
-use runtime::config::{Env, Identity, Links, Redirects, TableName};
+use runtime::config::{Identity, Links, Redirects, TableName};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let world = World::start().await;
-    let (core, links, redirects, transactions, sessions) = Env::of_process().load(|env| {
+    let world = World::start(env!("CARGO_PKG_NAME")).await;
+    let (core, links, redirects, transactions, sessions) = world.env.load(|env| {
         let core = Identity::core(env);
         let links = Links::read(env);
         let redirects = Redirects::read(env);

@@ -6,12 +6,12 @@ use outbound::HeaderNames;
 use payment_result::PaymentResult;
 use runtime::api;
 use runtime::aws::World;
-use runtime::config::{Env, Identity, TableName, signature_window};
+use runtime::config::{Identity, TableName, signature_window};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let world = World::start().await;
-    let (core, window, table) = Env::of_process().load(|env| {
+    let world = World::start(env!("CARGO_PKG_NAME")).await;
+    let (core, window, table) = world.env.load(|env| {
         let core = Identity::core(env);
         let window = signature_window(env);
         let table = TableName::transactions(env);

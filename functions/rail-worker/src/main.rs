@@ -6,12 +6,12 @@ use outbox::Outbox;
 use rail::{HttpRail, TIMEOUT_IN_WORKER};
 use rail_worker::RailWorker;
 use runtime::aws::World;
-use runtime::config::{Env, Identity, TableName, rail_url};
+use runtime::config::{Identity, TableName, rail_url};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let world = World::start().await;
-    let (core, rail_url, table) = Env::of_process().load(|env| {
+    let world = World::start(env!("CARGO_PKG_NAME")).await;
+    let (core, rail_url, table) = world.env.load(|env| {
         let core = Identity::core(env);
         let rail_url = rail_url(env);
         let table = TableName::transactions(env);

@@ -7,12 +7,12 @@ use rail::{HttpRail, TIMEOUT_IN_REQUEST};
 use refund_transaction::RefundTransaction;
 use runtime::api;
 use runtime::aws::World;
-use runtime::config::{Env, Identity, TableName, rail_url, signature_window};
+use runtime::config::{Identity, TableName, rail_url, signature_window};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let world = World::start().await;
-    let (tiki, window, table, core, rail_url) = Env::of_process().load(|env| {
+    let world = World::start(env!("CARGO_PKG_NAME")).await;
+    let (tiki, window, table, core, rail_url) = world.env.load(|env| {
         let tiki = Identity::tiki(env);
         let window = signature_window(env);
         let table = TableName::transactions(env);

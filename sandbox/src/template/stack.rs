@@ -90,6 +90,17 @@ impl Stack {
                 let found = &self.template["Mappings"][part(0)?][part(1)?][part(2)?];
                 Ok(found.clone())
             }
+            "Fn::Join" => {
+                let parts = argument[1].as_array().context("Fn::Join of no list")?;
+                let parts: Vec<String> = parts.iter().map(text).collect();
+                Ok(json!(parts.join(part(0)?)))
+            }
+            "Fn::Split" => Ok(part(1)?.split(part(0)?).collect()),
+            "Fn::Select" => {
+                let index = number(&argument[0]).and_then(|i| usize::try_from(i).ok());
+                let index = index.context("Fn::Select without an index")?;
+                Ok(argument[1][index].clone())
+            }
             "Fn::Sub" => self.substitute(argument.as_str().context("Fn::Sub of no text")?),
             _ => bail!("the sandbox does not know {name}"),
         }
@@ -146,6 +157,19 @@ impl Stack {
         }
         if let Some(inner) = condition["Fn::Not"].as_array() {
             return Ok(!self.holds(inner.first().context("Fn::Not of nothing")?)?);
+        }
+        let each = |all: &Value| -> anyhow::Result<Vec<bool>> {
+            let all = all.as_array().into_iter().flatten();
+            all.map(|condition| self.holds(condition)).collect()
+        };
+        if !condition["Fn::And"].is_null() {
+            return Ok(each(&condition["Fn::And"])?.into_iter().all(|holds| holds));
+        }
+        if !condition["Fn::Or"].is_null() {
+            return Ok(each(&condition["Fn::Or"])?.into_iter().any(|holds| holds));
+        }
+        if let Some(name) = condition["Condition"].as_str() {
+            return self.condition(name);
         }
         bail!("the sandbox does not know {condition}")
     }

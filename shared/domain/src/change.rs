@@ -67,6 +67,17 @@ pub enum Alarm {
 }
 
 impl Alarm {
+    /// Those that stay with a transaction until somebody has acted: the index `attention` goes by them.
+    pub const ON_THE_DESK: [Self; 7] = [
+        Self::IpnExhausted,
+        Self::Disputed(DisputeGround::AmountDiffers),
+        Self::Disputed(DisputeGround::InvalidRequest),
+        Self::Disputed(DisputeGround::NotOfThisPartner),
+        Self::Disputed(DisputeGround::ReversalRejected),
+        Self::SystemRefundRejected,
+        Self::PaidAmountDiffers,
+    ];
+
     /// The alarm's name in logs and metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {

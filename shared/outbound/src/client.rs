@@ -11,9 +11,11 @@ use url::Url;
 
 use crate::transport::{Answer, Method, NoAnswer, Outgoing, Transport};
 
-/// The names of the three headers of a conversation.
+/// A conversation, and the names of its three headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeaderNames {
+    /// With whom, in logs and metrics: `tiki` or `core`.
+    pub conversation: &'static str,
     /// Unix milliseconds.
     pub timestamp: &'static str,
     /// The client id.
@@ -25,6 +27,7 @@ pub struct HeaderNames {
 impl HeaderNames {
     /// Between Tiki and us (protocol §2).
     pub const TIKI: Self = Self {
+        conversation: "tiki",
         timestamp: "X-Tikivip-Timestamp",
         client_id: "X-Tikivip-Client-Id",
         signature: "X-Tikivip-Signature",
@@ -32,6 +35,7 @@ impl HeaderNames {
 
     /// Between the partner's systems and us (design §7).
     pub const PARTNER: Self = Self {
+        conversation: "core",
         timestamp: "X-Partner-Timestamp",
         client_id: "X-Partner-Client-Id",
         signature: "X-Partner-Signature",
@@ -172,13 +176,24 @@ impl SignedClient {
         signed: &[u8],
         timeout: Duration,
     ) -> Result<Answer, NoAnswer> {
-        let signature = keys.sign(self.clock.now().unix_ms(), signed);
+        let began = self.clock.now();
+        let signature = keys.sign(began.unix_ms(), signed);
         outgoing.headers.extend([
             (self.headers.timestamp, signature.timestamp),
             (self.headers.client_id, signature.client_id),
             (self.headers.signature, signature.signature),
         ]);
-        self.transport.send(outgoing, timeout).await
+        let answer = self.transport.send(outgoing, timeout).await;
+        let outcome = match &answer {
+            Ok(answer) if (200..=299).contains(&answer.status) => "answered",
+            Ok(_) => "error",
+            Err(_) => "none",
+        };
+        let to = self.headers.conversation;
+        metrics::CALLS.count(&[to, outcome]);
+        let took = self.clock.now().since(began);
+        metrics::CALL_DURATION.record_duration(&[to], took);
+        answer
     }
 }
 

@@ -33,6 +33,9 @@ pub trait Worker: Send + Sync {
     /// The longest that meeting one transaction's obligations takes; none is begun with less time left.
     fn longest(&self) -> Duration;
 
+    /// What else there is to do once a minute; a sweep does not fail by it.
+    async fn after_sweep(&self) {}
+
     /// Meets what this transaction owes now, if it still does. The transaction may be out of date: the
     /// conditional writes find out.
     async fn meet(&self, found: Transaction) -> anyhow::Result<()>;
@@ -71,7 +74,9 @@ impl<W: Worker> Outbox<W> {
         match Event::read(event)? {
             Event::Stream(records) => Ok(self.records(records).await),
             Event::Sweep => {
-                self.sweep(deadline).await?;
+                let swept = self.sweep(deadline).await;
+                self.worker.after_sweep().await;
+                swept?;
                 Ok(BatchResponse::default())
             }
         }
@@ -107,6 +112,7 @@ impl<W: Worker> Outbox<W> {
         let work = async {
             let result = self.worker.meet(found).await;
             if let Err(error) = &result {
+                metrics::FAILURES.count(&[]);
                 tracing::error!(error = format!("{error:#}"), "failed; it stays due");
             }
             result
@@ -121,6 +127,7 @@ fn not_read(error: StoreError) {
     let damaged = matches!(error, StoreError::Unreadable { .. });
     let error = format!("{:#}", anyhow::Error::from(error));
     if damaged {
+        metrics::NEEDS_A_PERSON.count(&["unreadable_item"]);
         tracing::error!(alarm = "unreadable_item", error, "a person must act");
     } else {
         tracing::error!(error, "not read; it stays due");

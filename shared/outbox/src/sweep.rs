@@ -1,10 +1,11 @@
 //! The sweep: everything that is due, the oldest first, all shards at once.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use domain::{Timestamp, TransactionId};
 use futures::{StreamExt, stream};
-use store::{SHARDS, StoreError};
+use store::{DueIndex, SHARDS, StoreError};
 
 use crate::{Outbox, Worker};
 
@@ -13,6 +14,14 @@ const PAGE: u16 = 50;
 /// Transactions of one shard that are worked on at once.
 const AT_ONCE_IN_SHARD: usize = 4;
 
+/// What a sweep of one shard came to.
+struct Swept {
+    /// Transactions that were looked at.
+    met: usize,
+    /// How late the oldest of them was.
+    lateness: Duration,
+}
+
 impl<W: Worker> Outbox<W> {
     /// Goes through each shard once, as far as the time allows. What is left is due at the next sweep, and
     /// then comes first.
@@ -20,16 +29,25 @@ impl<W: Worker> Outbox<W> {
         let shards = stream::iter(0..SHARDS).map(|shard| self.sweep_shard(shard, deadline));
         // All are let finish, also beside one that cannot be read: work that is cut off is done again.
         let results: Vec<_> = shards.buffer_unordered(SHARDS.into()).collect().await;
-        let met: usize = results.iter().flatten().sum();
+        let latest = results.iter().flatten().map(|swept| swept.lateness).max();
+        let queue = match self.worker.index() {
+            DueIndex::Ipn => "ipn",
+            DueIndex::Rail => "rail",
+        };
+        if let Some(lateness) = latest {
+            metrics::OBLIGATION_LATENESS.record_duration(&[queue], lateness);
+        }
+        let met: usize = results.iter().flatten().map(|swept| swept.met).sum();
         if met > 0 {
             tracing::info!(obligations = met, "swept");
         }
         results.into_iter().try_for_each(|result| result.map(drop))
     }
 
-    async fn sweep_shard(&self, shard: u8, deadline: Timestamp) -> Result<usize, StoreError> {
+    async fn sweep_shard(&self, shard: u8, deadline: Timestamp) -> Result<Swept, StoreError> {
         let until = self.clock.now();
         let mut seen = HashSet::new();
+        let mut lateness = Duration::ZERO;
         loop {
             // A page longer than what was seen holds something new, or there is nothing new: what was met is
             // no longer due, and what could not be met comes again.
@@ -38,10 +56,14 @@ impl<W: Worker> Outbox<W> {
                 .transactions
                 .due(self.worker.index(), shard, until, limit)
                 .await?;
+            if let Some(oldest) = due.first() {
+                lateness = lateness.max(until.since(oldest.at));
+            }
             let new = due.into_iter().map(|entry| entry.id);
             let new: Vec<TransactionId> = new.filter(|id| seen.insert(*id)).collect();
             if new.is_empty() {
-                return Ok(seen.len());
+                let met = seen.len();
+                return Ok(Swept { met, lateness });
             }
             let work = new.into_iter().map(|id| self.meet_by_id(id, deadline));
             let done: Vec<bool> = stream::iter(work)
@@ -49,7 +71,8 @@ impl<W: Worker> Outbox<W> {
                 .collect()
                 .await;
             if done.contains(&false) {
-                return Ok(seen.len());
+                let met = seen.len();
+                return Ok(Swept { met, lateness });
             }
         }
     }

@@ -157,6 +157,9 @@ pub async fn answer(handler: &dyn Handler, request: &Inbound) -> Response<Body> 
             (json(status, reply::refusal(code, &message)), Some(code))
         }
     };
+    if let Some(refused) = code.filter(|code| *code != Code::Success) {
+        metrics::REFUSALS.count(&[&refused.number().to_string()]);
+    }
     let http_status = response.status().as_u16();
     tracing::info!(http_status, code = code.map(Code::number), "answered");
     response
@@ -181,6 +184,7 @@ impl No {
             Self::Invalid(invalid) => (Code::from(invalid), invalid.to_string()),
             Self::Refusal(refusal) => (Code::from(refusal), refusal.to_string()),
             Self::Failure(error) => {
+                metrics::FAILURES.count(&[]);
                 tracing::error!(error = format!("{error:#}"), "failed");
                 (Code::SystemError, "system error, safe to repeat".to_owned())
             }

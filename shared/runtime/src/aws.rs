@@ -8,7 +8,7 @@ use outbound::{BaseUrl, HeaderNames, HttpTransport, SignedClient, Transport};
 use signing::{GetSigning, KeyProvider, Window};
 use store::{DynamoSessions, DynamoTable, RandomStamps, Transactions};
 
-use crate::config::{Identity, TableName};
+use crate::config::{Env, Identity, TableName};
 use crate::secrets::{SecretKeys, SecretsManager};
 use crate::verifier::Verifier;
 use crate::{SystemClock, telemetry};
@@ -16,18 +16,38 @@ use crate::{SystemClock, telemetry};
 /// The world as a function meets it.
 pub struct World {
     sdk: SdkConfig,
+    /// The process's environment.
+    pub env: Env,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
 
 impl World {
-    /// Starts the logs and loads the AWS configuration.
-    pub async fn start() -> Self {
-        telemetry::init();
+    /// Starts the logs of this function, by the name of its binary, and loads the AWS configuration.
+    pub async fn start(function: &'static str) -> Self {
+        let env = Env::of_process();
+        telemetry::init(&env, function);
+        metrics::COLD_STARTS.count(&[]);
         Self {
             sdk: aws_config::load_from_env().await,
+            env,
             clock: Arc::new(SystemClock),
         }
+    }
+
+    /// The world as a person's command meets it: nothing is logged, and no process of Lambda's is counted.
+    pub async fn of_command() -> Self {
+        Self {
+            sdk: aws_config::load_from_env().await,
+            env: Env::of_process(),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// The AWS configuration, for calls that no client here makes.
+    #[must_use]
+    pub fn sdk(&self) -> &SdkConfig {
+        &self.sdk
     }
 
     /// The transactions.

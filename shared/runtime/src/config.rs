@@ -2,6 +2,7 @@
 //! it, at once, and does not start.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -10,11 +11,13 @@ use domain::{AmountLimits, ClientId, Vnd};
 use outbound::BaseUrl;
 use signing::{GetSigning, Window};
 use tiki::PhoneFormat;
+use tracing::level_filters::LevelFilter;
 use url::Url;
 
-/// Reads variables, and remembers what is wrong with them.
+/// Reads variables, and remembers which, and what is wrong with them.
 pub struct Env {
-    read: Source,
+    source: Source,
+    read: RefCell<BTreeSet<String>>,
     problems: RefCell<Vec<String>>,
 }
 
@@ -36,7 +39,8 @@ impl Env {
     /// An environment from any source.
     pub fn new(read: impl Fn(&str) -> Option<String> + 'static) -> Self {
         Self {
-            read: Box::new(read),
+            source: Box::new(read),
+            read: RefCell::default(),
             problems: RefCell::default(),
         }
     }
@@ -45,6 +49,9 @@ impl Env {
     pub fn load<T>(&self, read: impl FnOnce(&Self) -> Option<T>) -> Result<T, ConfigError> {
         let config = read(self);
         let problems = self.problems.take();
+        let names = self.read.borrow();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        tracing::debug!(variables = names.join(" "), "configured");
         match config {
             Some(config) if problems.is_empty() => Ok(config),
             _ => Err(ConfigError(problems)),
@@ -78,7 +85,8 @@ impl Env {
 
     /// Set to nothing is not set: a template's empty parameter.
     fn text(&self, name: &str) -> Option<String> {
-        (self.read)(name).filter(|text| !text.is_empty())
+        self.read.borrow_mut().insert(name.to_owned());
+        (self.source)(name).filter(|text| !text.is_empty())
     }
 
     fn parse<T: FromStr<Err: fmt::Display>>(&self, name: &str, text: &str) -> Option<T> {
@@ -94,6 +102,18 @@ impl Env {
     fn problem(&self, name: &str, problem: impl fmt::Display) {
         self.problems.borrow_mut().push(format!("{name} {problem}"));
     }
+}
+
+/// `LOG_LEVEL`: the least level that is logged; one that is none means `info`.
+pub fn log_level(env: &Env) -> LevelFilter {
+    let level = env.text("LOG_LEVEL").and_then(|level| level.parse().ok());
+    level.unwrap_or(LevelFilter::INFO)
+}
+
+/// `METRICS_NAMESPACE`: under which name CloudWatch keeps the metrics.
+pub fn metrics_namespace(env: &Env) -> String {
+    let namespace = env.text("METRICS_NAMESPACE");
+    namespace.unwrap_or_else(|| "TikiVip".to_owned())
 }
 
 /// Who we are in a conversation, and which secret in Secrets Manager goes with it.

@@ -60,11 +60,30 @@ impl Verifier {
             let keys = self.keys.reload().await?;
             result = keys.verify_any(&headers, readings, now_ms, self.window);
         }
+        self.measure_clock(&headers, now_ms, &result);
         let verified = result?;
         if verified.key() == KeyUsed::Previous {
+            metrics::PREVIOUS_SECRET_USES.count(&[self.headers.conversation]);
             tracing::info!(previous_secret = true, "signed with the previous secret");
         }
         Ok(verified)
+    }
+}
+
+impl Verifier {
+    /// How old a rightly signed timestamp is, also one that is refused for its age: that is when somebody asks.
+    fn measure_clock(
+        &self,
+        headers: &SignatureHeaders<'_>,
+        now_ms: i64,
+        result: &Result<Verified<'_>, SignatureRefusal>,
+    ) {
+        let genuine = matches!(result, Ok(_) | Err(SignatureRefusal::Stale));
+        let sent_ms = headers.timestamp.and_then(|text| text.parse::<i64>().ok());
+        if let (true, Some(sent_ms)) = (genuine, sent_ms) {
+            let conversation = &[self.headers.conversation];
+            metrics::CLOCK_DIFFERENCE.record(conversation, now_ms.saturating_sub(sent_ms));
+        }
     }
 }
 

@@ -17,6 +17,25 @@ pub enum GetSigning {
 }
 
 impl GetSigning {
+    /// Every setting.
+    pub const ALL: [Self; 4] = [
+        Self::RelativePath,
+        Self::FullPath,
+        Self::EmptyBody,
+        Self::EmptyObject,
+    ];
+
+    /// The setting's name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RelativePath => "relative_path",
+            Self::FullPath => "full_path",
+            Self::EmptyBody => "empty_body",
+            Self::EmptyObject => "empty_object",
+        }
+    }
+
     /// The text to sign for a URL made of the path of a base (`/miniapp/tikivip`, no slash at its end) and
     /// what follows it (`/transaction?…`).
     #[must_use]
@@ -39,12 +58,7 @@ impl FromStr for GetSigning {
     type Err = UnknownGetSigning;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "relative_path" => Ok(Self::RelativePath),
-            "full_path" => Ok(Self::FullPath),
-            "empty_body" => Ok(Self::EmptyBody),
-            "empty_object" => Ok(Self::EmptyObject),
-            _ => Err(UnknownGetSigning),
-        }
+        let named = |setting: &Self| setting.as_str() == text;
+        Self::ALL.into_iter().find(named).ok_or(UnknownGetSigning)
     }
 }

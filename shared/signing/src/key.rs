@@ -56,6 +56,23 @@ impl Keyring {
         self
     }
 
+    /// Whether a previous secret is accepted too.
+    #[must_use]
+    pub fn has_previous(&self) -> bool {
+        self.previous.is_some()
+    }
+
+    /// A keyring that signs with the previous secret, if there is one: to find out who still has it.
+    #[must_use]
+    pub fn with_previous_as_current(&self) -> Option<Self> {
+        let current = self.previous.clone()?;
+        Some(Self {
+            client_id: Arc::clone(&self.client_id),
+            current,
+            previous: None,
+        })
+    }
+
     /// The client id that goes on the wire.
     #[must_use]
     pub fn client_id(&self) -> &str {

@@ -17,12 +17,14 @@
 //! assert_eq!(verified.unwrap().body(), br#"{"id":123}"#);
 //! ```
 
+mod explain;
 mod get;
 mod key;
 mod link;
 mod message;
 mod verify;
 
+pub use explain::{Match, Reading, Steps};
 pub use get::{GetSigning, UnknownGetSigning};
 pub use key::{ClientSecret, KeyError, KeyProvider, Keyring};
 pub use link::{LinkRefusal, PaymentLink};

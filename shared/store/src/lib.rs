@@ -12,6 +12,7 @@ mod error;
 mod record;
 mod sessions;
 mod table;
+mod tell;
 mod transactions;
 
 pub use dynamo::{DynamoTable, connect};

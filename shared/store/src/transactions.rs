@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::record::{self, Stamped};
 use crate::table::{Condition, DueIndex, Indexed, Put, Table};
-use crate::{Item, StoreError};
+use crate::{Item, StoreError, tell};
 
 /// How often a decision is made anew because others were faster, before the caller is told to repeat. With
 /// as many writers at one item, each loses to all the others once and still gets its turn.
@@ -163,14 +163,14 @@ impl Transactions {
         let item = record::write(change.transaction(), change.wakes(), stamp)?;
         let condition = Condition::VersionIs(change.expected_version());
         let put = self.table.put(item, condition).await;
-        if let Put::Refused(found) = put.inspect_err(|_| tell(&change))? {
+        if let Put::Refused(found) = put.inspect_err(|_| tell::alarmed(&change))? {
             let found = stored(found, id)?;
             // Unless it is our own write, whose answer was lost: the SDK tried again and met it.
             if found.write_id != stamp.to_string() {
                 return Ok(Committed::Conflict(found.transaction));
             }
         }
-        tell(&change);
+        tell::happened(&change);
         Ok(Committed::Done(change.into_transaction()))
     }
 
@@ -180,15 +180,6 @@ impl Transactions {
         let random = self.stamps.next().as_u64_pair().1;
         let ms = random.checked_rem(longest_ms).unwrap_or(0);
         self.clock.sleep(Duration::from_millis(ms)).await;
-    }
-}
-
-/// Tells a person, once the change has happened, or may have: a write without an answer can have committed.
-/// The state itself stays to be found in the index `attention`.
-fn tell(change: &Change) {
-    if let Some(alarm) = change.alarm() {
-        let transaction_id = change.transaction().id;
-        tracing::error!(alarm = alarm.as_str(), %transaction_id, "a person must act");
     }
 }
 

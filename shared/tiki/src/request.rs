@@ -154,6 +154,7 @@ pub fn refund(verified: Verified<'_>) -> Result<RefundRequest, Invalid> {
         Err(_) => false,
     };
     if !agrees {
+        metrics::NEEDS_A_PERSON.count(&["request_amount_differs"]);
         tracing::error!(alarm = "request_amount_differs", "a person must act");
         return Err(Invalid::field(
             "request_amount",

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{
-    AmountLimits, Order, PaidDetails, PaymentReport, PaymentResult, RefundCommand, Transaction,
-    Verdict, Vnd,
+    AmountLimits, Decision, DisputeGround, Order, PaidDetails, PaymentReport, PaymentResult,
+    RefundCommand, Timestamp, Transaction, Verdict, Vnd,
 };
 
-use super::actor::{Doing, NOW};
+use super::actor::{Doing, NOW, told};
 use super::{State, due_at_once};
 use crate::wiring::client_id;
 
@@ -37,6 +37,10 @@ pub fn scenarios() -> Vec<Scenario> {
         &pending,
         pending.report_payment(&report_paid(), NOW).ok().flatten(),
     );
+    let (lease, leased) = paid.lease_ipn(Timestamp::MAX).expect("it is due");
+    let ground = Decision::Dispute(DisputeGround::AmountDiffers);
+    let leased = write(&paid, Some(leased));
+    let disputed = write(&leased, leased.record_ipn(lease, told(ground), NOW));
     let declined = PaymentReport {
         amount: None,
         result: PaymentResult::Declined { reason: None },
@@ -102,8 +106,22 @@ pub fn scenarios() -> Vec<Scenario> {
             ),
         },
         Scenario {
-            name: "a dispute, a person who sends again and one who reverses, a refund and a worker",
+            name: "a dispute, two persons who decide it, one of them twice, a refund and a worker",
             quick: true,
+            start: state(
+                &disputed,
+                true,
+                vec![
+                    (Doing::Resolve(Verdict::Reverse), 2),
+                    (Doing::Resolve(Verdict::Confirmed), 1),
+                    (Doing::Reserve(refund("A", 60)), 1),
+                    (Doing::Work, 1),
+                ],
+            ),
+        },
+        Scenario {
+            name: "an IPN, a person who sends it again and one who reverses, a refund and a worker",
+            quick: false,
             start: state(
                 &paid,
                 true,

@@ -1,0 +1,264 @@
+//! The calls of AWS: CodeDeploy and Lambda, signed with the official signer. Two more SDKs would be most of the
+//! binary, for four calls.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, bail};
+use aws_config::SdkConfig;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+use domain::Clock;
+use outbound::BaseUrl;
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response};
+use runtime::config::Env;
+use serde_json::{Value, json};
+
+use crate::{Event, Release, appspec};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// CodeDeploy answers in a fraction of it.
+const CODEDEPLOY_TIMEOUT: Duration = Duration::from_secs(4);
+/// CodeDeploy is asked again after these times: all functions' hooks ask it at once, and it throttles.
+const ASK_AGAIN: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(700)];
+/// A cold start, and the longest that a function may take.
+const INVOKE_TIMEOUT: Duration = Duration::from_secs(30);
+/// A version that Lambda does not invoke is invoked again after these times: the old one may be using all that
+/// is reserved for the function. That is harmless, since a synthetic request changes nothing.
+const INVOKE_AGAIN: [Duration; 3] = [
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(6),
+];
+
+/// What CodeDeploy is told of a new version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may have traffic.
+    Succeeded,
+    /// It may not, and the old one stays.
+    Failed,
+}
+
+impl Verdict {
+    /// CodeDeploy's word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "Succeeded",
+            Self::Failed => "Failed",
+        }
+    }
+}
+
+/// Where the services are, if not where they are in AWS; by the SDKs' variables.
+#[derive(Clone, Debug, Default)]
+pub struct Endpoints {
+    /// `AWS_ENDPOINT_URL_CODEDEPLOY`.
+    pub codedeploy: Option<BaseUrl>,
+    /// `AWS_ENDPOINT_URL_LAMBDA`.
+    pub lambda: Option<BaseUrl>,
+}
+
+impl Endpoints {
+    /// Reads both.
+    pub fn read(env: &Env) -> Option<Self> {
+        let codedeploy = env.optional("AWS_ENDPOINT_URL_CODEDEPLOY");
+        let lambda = env.optional("AWS_ENDPOINT_URL_LAMBDA");
+        Some(Self {
+            codedeploy: codedeploy?,
+            lambda: lambda?,
+        })
+    }
+}
+
+/// CodeDeploy and Lambda.
+pub struct Aws {
+    http: Client,
+    credentials: SharedCredentialsProvider,
+    region: String,
+    codedeploy: BaseUrl,
+    lambda: BaseUrl,
+    clock: Arc<dyn Clock>,
+}
+
+/// A call before it is signed.
+#[derive(Clone)]
+struct Call {
+    /// The service as signatures name it.
+    service: &'static str,
+    url: String,
+    headers: Vec<(&'static str, String)>,
+    body: Vec<u8>,
+    timeout: Duration,
+}
+
+impl Aws {
+    /// The services of the function's region, called with the function's credentials.
+    pub fn new(
+        sdk: &SdkConfig,
+        endpoints: Endpoints,
+        clock: Arc<dyn Clock>,
+    ) -> anyhow::Result<Self> {
+        let region = sdk.region().context("no region is set")?.to_string();
+        let endpoint = |given: Option<BaseUrl>, service: &str| match given {
+            Some(given) => Ok(given),
+            None => format!("https://{service}.{region}.amazonaws.com").parse(),
+        };
+        let http = Client::builder()
+            .redirect(Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT);
+        Ok(Self {
+            http: http.build()?,
+            credentials: sdk.credentials_provider().context("no credentials")?,
+            codedeploy: endpoint(endpoints.codedeploy, "codedeploy")?,
+            lambda: endpoint(endpoints.lambda, "lambda")?,
+            region,
+            clock,
+        })
+    }
+
+    /// The `AppSpec` of a deployment. CodeDeploy may give its hash instead; then that leads to it.
+    pub(crate) async fn app_spec(&self, deployment_id: &str) -> anyhow::Result<String> {
+        let asked = json!({ "deploymentId": deployment_id });
+        let deployment = self.codedeploy("GetDeployment", &asked).await?;
+        let part = |name: &str| deployment.pointer(&format!("/deploymentInfo/{name}"));
+        let revision = part("revision").context("the deployment has no revision")?;
+        if let Some(content) = appspec::content(revision) {
+            return Ok(content.to_owned());
+        }
+        let asked = json!({ "applicationName": part("applicationName"), "revision": revision });
+        let found = self.codedeploy("GetApplicationRevision", &asked).await?;
+        let content = found.get("revision").and_then(appspec::content);
+        Ok(content.context("the deployment has no AppSpec")?.to_owned())
+    }
+
+    /// Invokes a new version, and returns the payload of its answer.
+    pub(crate) async fn invoke(&self, release: &Release, event: &Value) -> anyhow::Result<Vec<u8>> {
+        let Release {
+            function, version, ..
+        } = release;
+        let path = format!("/2015-03-31/functions/{function}/invocations?Qualifier={version}");
+        let call = Call {
+            service: "lambda",
+            url: self.lambda.join(&path),
+            headers: vec![("content-type", "application/json".to_owned())],
+            body: event.to_string().into_bytes(),
+            timeout: INVOKE_TIMEOUT,
+        };
+        let response = self.send_patiently(&call, &INVOKE_AGAIN).await;
+        let response = response.context("Invoke")?;
+        if let Some(error) = header(&response, "x-amz-function-error") {
+            bail!("it does not answer but fails: {error}");
+        }
+        let payload = response.bytes().await.map_err(reqwest::Error::without_url);
+        Ok(payload.context("its answer broke off")?.to_vec())
+    }
+
+    /// Tells CodeDeploy what became of its hook.
+    pub(crate) async fn report(&self, event: &Event, verdict: Verdict) -> anyhow::Result<()> {
+        let status = json!({
+            "deploymentId": event.deployment_id,
+            "lifecycleEventHookExecutionId": event.lifecycle_event_hook_execution_id,
+            "status": verdict.as_str(),
+        });
+        let operation = "PutLifecycleEventHookExecutionStatus";
+        self.codedeploy(operation, &status).await.map(|_| ())
+    }
+
+    async fn codedeploy(&self, operation: &str, body: &Value) -> anyhow::Result<Value> {
+        let target = format!("CodeDeploy_20141006.{operation}");
+        let call = Call {
+            service: "codedeploy",
+            url: self.codedeploy.join("/"),
+            headers: vec![
+                ("content-type", "application/x-amz-json-1.1".to_owned()),
+                ("x-amz-target", target),
+            ],
+            body: body.to_string().into_bytes(),
+            timeout: CODEDEPLOY_TIMEOUT,
+        };
+        let response = self.send_patiently(&call, &ASK_AGAIN).await;
+        let response = response.with_context(|| operation.to_owned())?;
+        let answer = response
+            .bytes()
+            .await
+            .map_err(reqwest::Error::without_url)?;
+        // What has no answer to speak of is done all the same; who needs a field of it misses that.
+        Ok(serde_json::from_slice(&answer).unwrap_or_default())
+    }
+
+    /// Sends until there is an answer of success, each time signed anew; at last, why there is none.
+    async fn send_patiently(&self, call: &Call, waits: &[Duration]) -> anyhow::Result<Response> {
+        for wait in waits {
+            match self.send(call.clone()).await {
+                Ok(response) => return Ok(response),
+                Err(error) => {
+                    tracing::debug!(error = format!("{error:#}"), call.service, "again");
+                }
+            }
+            self.clock.sleep(*wait).await;
+        }
+        self.send(call.clone()).await
+    }
+
+    /// Signs and sends; an answer other than success is an error by its name, without its text.
+    async fn send(&self, call: Call) -> anyhow::Result<Response> {
+        let signature = self.signature(&call).await?;
+        let request = self.http.post(call.url).timeout(call.timeout);
+        let request = call
+            .headers
+            .into_iter()
+            .chain(signature)
+            .fold(request, |request, (name, value)| {
+                request.header(name, value)
+            });
+        let response = request.body(call.body).send().await;
+        let response = response.map_err(reqwest::Error::without_url)?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let named = header(&response, "x-amzn-errortype").map(str::to_owned);
+        let body = response.bytes().await.unwrap_or_default();
+        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let kind = named.or_else(|| Some(body.get("__type")?.as_str()?.to_owned()));
+        bail!(
+            "it answers {status} {}",
+            kind.as_deref().unwrap_or_default()
+        );
+    }
+
+    /// The headers of AWS's Signature Version 4.
+    async fn signature(&self, call: &Call) -> anyhow::Result<Vec<(&'static str, String)>> {
+        let credentials = self.credentials.provide_credentials().await?;
+        let identity = credentials.into();
+        let since_epoch = Duration::from_millis(self.clock.now().unix_ms().unsigned_abs());
+        let params = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(&self.region)
+            .name(call.service)
+            .time(SystemTime::UNIX_EPOCH + since_epoch)
+            .settings(SigningSettings::default())
+            .build()?
+            .into();
+        let headers = call
+            .headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()));
+        let body = SignableBody::Bytes(&call.body);
+        let request = SignableRequest::new("POST", call.url.as_str(), headers, body)?;
+        let (signature, _) = sign(request, &params)?.into_parts();
+        let (headers, _) = signature.into_parts();
+        let headers = headers.iter();
+        Ok(headers
+            .map(|header| (header.name(), header.value().to_owned()))
+            .collect())
+    }
+}
+
+fn header<'r>(response: &'r Response, name: &str) -> Option<&'r str> {
+    response.headers().get(name)?.to_str().ok()
+}

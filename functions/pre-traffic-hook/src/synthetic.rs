@@ -1,0 +1,490 @@
+//! One request for each function that changes nothing, and its right answer.
+
+use anyhow::{Context, ensure};
+use domain::Timestamp;
+use outbound::HeaderNames;
+use serde_json::{Map, Value, json};
+use signing::Keyring;
+
+use crate::Release;
+
+/// An id that no transaction has: neither Tiki's, whose ids look otherwise, nor ours, which are UUIDs.
+const NO_TRANSACTION: &str = "PRE-TRAFFIC-CHECK";
+
+/// Not base64 of any length, so no payment link of ours.
+const NO_TOKEN: &str = "pre-traffic-check";
+
+/// Which function it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Tiki creates a transaction.
+    CreateTransaction,
+    /// Tiki looks one up.
+    CheckTransaction,
+    /// Tiki refunds.
+    RefundTransaction,
+    /// A customer follows a payment link.
+    PaymentRedirect,
+    /// The partner's app opens Tiki VIP.
+    OpenWebview,
+    /// The core reports a payment's result.
+    PaymentResult,
+    /// Tells Tiki what became of payments.
+    IpnSender,
+    /// Asks the core what became of payments and refunds.
+    RailWorker,
+}
+
+/// Who calls us with a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// Tiki.
+    Tiki,
+    /// The partner's core and app backend.
+    Core,
+}
+
+/// What a function is invoked with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Synthetic {
+    /// A request that its caller must sign.
+    Signed(Caller, Request),
+    /// A request that anybody may make.
+    Open(Request),
+    /// A batch of the table's stream, as it is.
+    Batch(Value),
+}
+
+/// An HTTP request, as API Gateway hands it on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    method: &'static str,
+    resource: &'static str,
+    /// The one parameter of the path, if it has any.
+    parameter: Option<(&'static str, &'static str)>,
+    headers: Map<String, Value>,
+    body: Option<String>,
+}
+
+/// The right answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Right {
+    /// An answer of an API: HTTP status and code.
+    Code(u64, u64),
+    /// A page for a customer: HTTP status.
+    Page(u64),
+    /// No record of a batch is given back.
+    NothingFailed,
+}
+
+impl Kind {
+    /// Every function that has a synthetic request.
+    pub const ALL: [Self; 8] = [
+        Self::CreateTransaction,
+        Self::CheckTransaction,
+        Self::RefundTransaction,
+        Self::PaymentRedirect,
+        Self::OpenWebview,
+        Self::PaymentResult,
+        Self::IpnSender,
+        Self::RailWorker,
+    ];
+
+    /// Its logical id in the template.
+    #[must_use]
+    pub fn logical_id(self) -> &'static str {
+        match self {
+            Self::CreateTransaction => "CreateTransactionFunction",
+            Self::CheckTransaction => "CheckTransactionFunction",
+            Self::RefundTransaction => "RefundTransactionFunction",
+            Self::PaymentRedirect => "PaymentRedirectFunction",
+            Self::OpenWebview => "OpenWebviewFunction",
+            Self::PaymentResult => "PaymentResultFunction",
+            Self::IpnSender => "IpnSenderFunction",
+            Self::RailWorker => "RailWorkerFunction",
+        }
+    }
+
+    /// Which function an `AppSpec` means: by its key, else by the function's name. None if neither says, or the
+    /// name says two.
+    #[must_use]
+    pub fn of(release: &Release) -> Option<Self> {
+        let by_key = |kind: &Self| kind.logical_id() == release.key;
+        if let Some(kind) = Self::ALL.into_iter().find(by_key) {
+            return Some(kind);
+        }
+        let by_name = |kind: &Self| kind.names(&release.function);
+        let mut named = Self::ALL.into_iter().filter(by_name);
+        named.next().filter(|_| named.next().is_none())
+    }
+
+    /// Whether this is a name that CloudFormation made: `tikivip-CreateTransactionFunctio-1AB2`. It cuts the
+    /// logical id to fit, but leaves more of ours than the word that they all end in.
+    fn names(self, function: &str) -> bool {
+        let whole = self.logical_id();
+        let least = whole.trim_end_matches("Function").len();
+        function
+            .split(['-', ':'])
+            .any(|part| part.len() >= least && whole.starts_with(part))
+    }
+
+    /// What the function is invoked with.
+    #[must_use]
+    pub fn synthetic(self) -> Synthetic {
+        let id = json!({ "tiki_transaction_id": NO_TRANSACTION });
+        match self {
+            // Without an amount.
+            Self::CreateTransaction => {
+                let request = Request::post("/tikivip/v1/transactions", &id);
+                Synthetic::Signed(Caller::Tiki, request)
+            }
+            Self::CheckTransaction => {
+                let request = Request::post("/tikivip/v1/transactions/query", &id);
+                Synthetic::Signed(Caller::Tiki, request)
+            }
+            Self::RefundTransaction => {
+                let body = json!({
+                    "tiki_transaction_id": NO_TRANSACTION,
+                    "transaction_id": NO_TRANSACTION,
+                    "transaction_amount": 1,
+                    "reason": "pre-traffic check",
+                    "request_id": NO_TRANSACTION,
+                });
+                let request = Request::post("/tikivip/v1/refunds", &body);
+                Synthetic::Signed(Caller::Tiki, request)
+            }
+            Self::PaymentRedirect => {
+                let request = Request::get("/pay/{token}");
+                Synthetic::Open(request.with_parameter("token", NO_TOKEN))
+            }
+            Self::OpenWebview => {
+                let request = Request::post("/partner/v1/webview", &json!({}));
+                Synthetic::Signed(Caller::Core, request)
+            }
+            Self::PaymentResult => {
+                let resource = "/partner/v1/payments/{transaction_id}/result";
+                let request = Request::post(resource, &json!({ "status": "FAILURE" }));
+                let request = request.with_parameter("transaction_id", NO_TRANSACTION);
+                Synthetic::Signed(Caller::Core, request)
+            }
+            Self::IpnSender | Self::RailWorker => Synthetic::Batch(json!({ "Records": [] })),
+        }
+    }
+
+    fn right(self) -> Right {
+        match self {
+            // Verified, and refused for a missing field.
+            Self::CreateTransaction | Self::OpenWebview => Right::Code(400, 1),
+            // Verified, looked for and not found.
+            Self::CheckTransaction => Right::Code(200, 3),
+            // Verified, and no id of ours.
+            Self::PaymentResult => Right::Code(200, 3),
+            // The same, by the two statuses that refunds have.
+            Self::RefundTransaction => Right::Code(500, 3),
+            Self::PaymentRedirect => Right::Page(404),
+            Self::IpnSender | Self::RailWorker => Right::NothingFailed,
+        }
+    }
+
+    /// Judges the payload of a function's answer. The refusal has numbers alone, and nothing of a body.
+    pub fn judge(self, payload: &[u8]) -> anyhow::Result<()> {
+        let answer: Value = serde_json::from_slice(payload)
+            .ok()
+            .context("its answer is not JSON")?;
+        match self.right() {
+            Right::Code(status, code) => {
+                let got = (status_of(&answer), code_of(&answer));
+                ensure!(
+                    got == (Some(status), Some(code)),
+                    "it answers {}, and not HTTP {status} with code {code}",
+                    described(got)
+                );
+            }
+            Right::Page(status) => {
+                let got = status_of(&answer);
+                ensure!(
+                    got == Some(status),
+                    "it answers {}, and not HTTP {status}",
+                    described((got, code_of(&answer)))
+                );
+                ensure!(is_page(&answer), "it answers with something else than HTML");
+            }
+            Right::NothingFailed => {
+                let failures = answer.get("batchItemFailures").and_then(Value::as_array);
+                let failures = failures.context("it answers without batchItemFailures")?;
+                ensure!(failures.is_empty(), "it gives records back that it had not");
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Caller {
+    /// How its headers are called.
+    #[must_use]
+    pub fn headers(self) -> HeaderNames {
+        match self {
+            Self::Tiki => HeaderNames::TIKI,
+            Self::Core => HeaderNames::PARTNER,
+        }
+    }
+}
+
+impl Request {
+    fn get(resource: &'static str) -> Self {
+        Self {
+            method: "GET",
+            resource,
+            parameter: None,
+            headers: Map::new(),
+            body: None,
+        }
+    }
+
+    fn post(resource: &'static str, body: &Value) -> Self {
+        let mut request = Self::get(resource);
+        request.method = "POST";
+        request.body = Some(body.to_string());
+        request.with_header("Content-Type", "application/json")
+    }
+
+    fn with_parameter(mut self, name: &'static str, value: &'static str) -> Self {
+        self.parameter = Some((name, value));
+        self
+    }
+
+    fn with_header(mut self, name: &str, value: &str) -> Self {
+        self.headers.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Signed over the exact bytes of the body, as the caller signs.
+    #[must_use]
+    pub fn signed(self, caller: Caller, keys: &Keyring, now: Timestamp) -> Self {
+        let names = caller.headers();
+        let body = self.body.as_deref().unwrap_or_default();
+        let signed = keys.sign(now.unix_ms(), body.as_bytes());
+        self.with_header(names.timestamp, &signed.timestamp)
+            .with_header(names.client_id, &signed.client_id)
+            .with_header(names.signature, &signed.signature)
+    }
+
+    /// The event that API Gateway would make of it.
+    #[must_use]
+    pub fn event(&self, request_id: &str) -> Value {
+        let path = match self.parameter {
+            Some((name, value)) => self.resource.replace(&format!("{{{name}}}"), value),
+            None => self.resource.to_owned(),
+        };
+        let parameters = self.parameter.map(|(name, value)| json!({ name: value }));
+        let host = "pre-traffic-hook.invalid";
+        let mut headers = self.headers.clone();
+        headers.insert("Host".to_owned(), host.into());
+        json!({
+            "resource": self.resource,
+            "path": path,
+            "httpMethod": self.method,
+            "headers": headers,
+            "queryStringParameters": null,
+            "pathParameters": parameters,
+            "body": self.body,
+            "isBase64Encoded": false,
+            "requestContext": {
+                "accountId": "000000000000",
+                "apiId": "pre-traffic-hook",
+                "domainName": host,
+                "httpMethod": self.method,
+                "identity": { "sourceIp": "127.0.0.1" },
+                "path": format!("/live{path}"),
+                "protocol": "HTTP/1.1",
+                "requestId": request_id,
+                "resourceId": "pre-traffic-hook",
+                "resourcePath": self.resource,
+                "stage": "live",
+            },
+        })
+    }
+}
+
+fn status_of(answer: &Value) -> Option<u64> {
+    answer.get("statusCode")?.as_u64()
+}
+
+fn code_of(answer: &Value) -> Option<u64> {
+    let body: Value = serde_json::from_str(answer.get("body")?.as_str()?).ok()?;
+    body.get("code")?.as_u64()
+}
+
+fn described((status, code): (Option<u64>, Option<u64>)) -> String {
+    let number = |number: Option<u64>| number.map_or("?".to_owned(), |number| number.to_string());
+    format!("HTTP {} with code {}", number(status), number(code))
+}
+
+/// Whether an answer is HTML, by its header in either of the places that API Gateway takes one from.
+fn is_page(answer: &Value) -> bool {
+    let single = answer.get("headers").and_then(Value::as_object);
+    let multiple = answer.get("multiValueHeaders").and_then(Value::as_object);
+    let mut headers = [single, multiple].into_iter().flatten().flatten();
+    headers.any(|(name, value)| {
+        let first = value.get(0).unwrap_or(value).as_str();
+        let html = first.is_some_and(|value| value.starts_with("text/html"));
+        html && name.eq_ignore_ascii_case("content-type")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use signing::{ClientSecret, SignatureHeaders, Window};
+
+    const NOW: i64 = 1_795_000_000_000;
+
+    fn release(key: &str, function: &str) -> Release {
+        Release {
+            key: key.to_owned(),
+            function: function.to_owned(),
+            version: "7".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_function_is_known_by_its_key_or_its_name() {
+        for kind in Kind::ALL {
+            let id = kind.logical_id();
+            assert_eq!(Kind::of(&release(id, "anything")), Some(kind));
+            for function in [
+                format!("tikivip-{id}-1AB2CD3EF4GH"),
+                format!(
+                    "a-stack-of-a-long-name-{}-x1",
+                    id.get(..id.len() - 3).unwrap()
+                ),
+                format!("arn:aws:lambda:ap-southeast-1:000000000000:function:t-{id}-x"),
+                id.to_owned(),
+            ] {
+                assert_eq!(
+                    Kind::of(&release("LambdaFunction", &function)),
+                    Some(kind),
+                    "{function}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_function_that_is_none_of_ours_is_not_guessed() {
+        for function in [
+            "",
+            "tikivip-Function-x",
+            "tikivip-Payment-x",
+            "tikivip-CreateTransactionFunctionOfAnother-x",
+            "CodeDeployHook_tikivip",
+            "IpnSenderFunction-RailWorkerFunction-x",
+        ] {
+            assert_eq!(
+                Kind::of(&release("LambdaFunction", function)),
+                None,
+                "{function}"
+            );
+        }
+    }
+
+    #[test]
+    fn each_signature_holds_over_the_body_that_is_sent() {
+        let keys = Keyring::new("client", ClientSecret::new("secret"));
+        let now = Timestamp::from_unix_ms(NOW).unwrap();
+        let mut signed = 0;
+        for kind in Kind::ALL {
+            let Synthetic::Signed(caller, request) = kind.synthetic() else {
+                continue;
+            };
+            let event = request.signed(caller, &keys, now).event("d-1");
+            let names = caller.headers();
+            let header = |name: &str| event["headers"][name].as_str();
+            let headers = SignatureHeaders {
+                timestamp: header(names.timestamp),
+                client_id: header(names.client_id),
+                signature: header(names.signature),
+            };
+            let body = event["body"].as_str().unwrap();
+            let verified = keys.verify(&headers, body.as_bytes(), NOW, Window::default());
+            assert!(verified.is_ok(), "{kind:?}");
+            assert_eq!(event["requestContext"]["requestId"], "d-1");
+            signed += 1;
+        }
+        assert_eq!(signed, 5);
+    }
+
+    #[test]
+    fn a_parameter_is_in_the_path_and_beside_it() {
+        let Synthetic::Open(request) = Kind::PaymentRedirect.synthetic() else {
+            panic!("anybody may follow a link");
+        };
+        let event = request.event("d-1");
+        assert_eq!(event["path"], "/pay/pre-traffic-check");
+        assert_eq!(event["resource"], "/pay/{token}");
+        assert_eq!(event["requestContext"]["resourcePath"], "/pay/{token}");
+        assert_eq!(
+            event["pathParameters"],
+            json!({"token": "pre-traffic-check"})
+        );
+        assert_eq!(event["body"], Value::Null);
+    }
+
+    fn api(status: u64, code: u64) -> Value {
+        json!({"statusCode": status, "headers": {}, "body": json!({"code": code}).to_string()})
+    }
+
+    fn page(status: u64, content_type: &str) -> Value {
+        json!({
+            "statusCode": status,
+            "multiValueHeaders": {"Content-Type": [content_type]},
+            "body": "<!doctype html>",
+        })
+    }
+
+    fn right_answer(kind: Kind) -> Value {
+        match kind.right() {
+            Right::Code(status, code) => api(status, code),
+            Right::Page(status) => page(status, "text/html; charset=utf-8"),
+            Right::NothingFailed => json!({"batchItemFailures": []}),
+        }
+    }
+
+    #[test]
+    fn the_right_answer_passes_and_no_other() {
+        let wrong = [
+            api(200, 0),
+            api(400, 2),
+            api(401, 97),
+            api(401, 98),
+            api(500, 2),
+            api(502, 1),
+            api(200, 1),
+            page(404, "application/json"),
+            page(410, "text/html"),
+            json!({"statusCode": 404, "headers": {}, "body": ""}),
+            json!({"batchItemFailures": [{"itemIdentifier": "1"}]}),
+            json!({"errorMessage": "it broke", "errorType": "Runtime.ExitError"}),
+            json!({}),
+            json!(null),
+        ];
+        for kind in Kind::ALL {
+            let right = right_answer(kind).to_string();
+            kind.judge(right.as_bytes()).unwrap();
+            for wrong in &wrong {
+                let judged = kind.judge(wrong.to_string().as_bytes());
+                assert!(judged.is_err(), "{kind:?} {wrong}");
+            }
+            assert!(kind.judge(b"").is_err() && kind.judge(b"<html>").is_err());
+        }
+    }
+
+    #[test]
+    fn a_page_is_known_by_either_kind_of_headers() {
+        let page =
+            json!({"statusCode": 404, "headers": {"content-type": "text/html; charset=utf-8"}});
+        Kind::PaymentRedirect
+            .judge(page.to_string().as_bytes())
+            .unwrap();
+    }
+}

@@ -1,0 +1,208 @@
+//! The door to AWS: who calls, whether its role allows it, and what it uses.
+//!
+//! Each function calls with credentials of its own, so the door knows it, and lets through what the role that
+//! the template gives it allows and nothing else: a permission that is missing shows here and not first in
+//! production.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use crate::faults;
+use crate::template::Plan;
+
+/// More than any call has.
+const LARGEST_CALL: usize = 8 * 1024 * 1024;
+
+/// What a role allows: an action on a resource, both as the template has them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Grant {
+    /// `dynamodb:GetItem`.
+    pub action: String,
+    /// The ARN; it may end in `*`.
+    pub resource: String,
+}
+
+/// A call that a function made.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AwsCall {
+    /// The function's binary.
+    pub function: String,
+    /// What it did, to what.
+    pub grant: Grant,
+}
+
+/// How often something was called, and what it used.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Usage {
+    /// How often.
+    pub calls: u64,
+    /// DynamoDB's capacity units, indexes included.
+    pub units: f64,
+}
+
+/// The door.
+#[derive(Clone)]
+pub(crate) struct Door {
+    grants: Arc<BTreeMap<String, Vec<Grant>>>,
+    seen: Arc<Mutex<BTreeMap<AwsCall, Usage>>>,
+    dynamodb: String,
+    http: reqwest::Client,
+}
+
+impl Door {
+    pub(crate) fn new(plan: &Plan, dynamodb: &str, http: reqwest::Client) -> Self {
+        let grants = plan.functions.iter();
+        let grants = grants.map(|(name, function)| (name.clone(), function.grants.clone()));
+        Self {
+            grants: Arc::new(grants.collect()),
+            seen: Arc::default(),
+            dynamodb: dynamodb.to_owned(),
+            http,
+        }
+    }
+
+    /// What the functions have called.
+    pub(crate) fn seen(&self) -> BTreeMap<AwsCall, Usage> {
+        self.lock().clone()
+    }
+
+    /// DynamoDB behind the door.
+    pub(crate) fn dynamodb(&self) -> Router {
+        Router::new().fallback(pass_on).with_state(self.clone())
+    }
+
+    /// Another service behind the door.
+    pub(crate) fn before(&self, service: Router) -> Router {
+        service.layer(middleware::from_fn_with_state(self.clone(), guard))
+    }
+
+    /// The call that a function makes; `None` if it is no function that calls, but the sandbox or a person.
+    fn admit(&self, headers: &HeaderMap, body: &Value) -> Result<Option<AwsCall>, String> {
+        let caller = access_key(headers).unwrap_or_default();
+        let Some(grants) = self.grants.get(caller) else {
+            return Ok(None);
+        };
+        let grant = asked(headers, body).ok_or("a call that the door does not know")?;
+        let allows = |allowed: &Grant| {
+            let resource = &allowed.resource;
+            let fits = match resource.strip_suffix('*') {
+                Some(prefix) => grant.resource.starts_with(prefix),
+                None => *resource == grant.resource,
+            };
+            allowed.action == grant.action && fits
+        };
+        if !grants.iter().any(allows) {
+            let Grant { action, resource } = grant;
+            return Err(format!(
+                "{caller} is not authorized to perform {action} on {resource}"
+            ));
+        }
+        let function = caller.to_owned();
+        Ok(Some(AwsCall { function, grant }))
+    }
+
+    fn note(&self, call: AwsCall, units: f64) {
+        let mut seen = self.lock();
+        let usage = seen.entry(call).or_default();
+        usage.calls += 1;
+        usage.units += units;
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<AwsCall, Usage>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whose credentials signed a call.
+fn access_key(headers: &HeaderMap) -> Option<&str> {
+    let authorization = headers.get("authorization")?.to_str().ok()?;
+    let (_, credential) = authorization.split_once("Credential=")?;
+    credential.split('/').next()
+}
+
+/// What is asked, in IAM's words.
+fn asked(headers: &HeaderMap, body: &Value) -> Option<Grant> {
+    let target = headers.get("x-amz-target")?.to_str().ok()?;
+    let (service, operation) = target.split_once('.')?;
+    let text = |name: &str| body[name].as_str();
+    let (service, resource) = if service.starts_with("DynamoDB_") {
+        let table = format!("arn:aws:sandbox:{}:Arn", text("TableName")?);
+        let resource = match text("IndexName") {
+            Some(index) => format!("{table}/index/{index}"),
+            None => table,
+        };
+        ("dynamodb", resource)
+    } else {
+        (service, text("SecretId")?.to_owned())
+    };
+    Some(Grant {
+        action: format!("{service}:{operation}"),
+        resource,
+    })
+}
+
+fn denied(message: &str) -> Response {
+    let body = json!({ "__type": "AccessDeniedException", "message": message });
+    (StatusCode::BAD_REQUEST, axum::Json(body)).into_response()
+}
+
+async fn guard(State(door): State<Door>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, LARGEST_CALL).await else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let json = serde_json::from_slice(&body).unwrap_or_default();
+    match door.admit(&parts.headers, &json) {
+        Err(message) => return denied(&message),
+        Ok(Some(call)) => door.note(call, 0.0),
+        Ok(None) => {}
+    }
+    next.run(Request::from_parts(parts, Body::from(body))).await
+}
+
+/// Carries a call to DynamoDB and its answer back, and asks what it used on the way.
+async fn pass_on(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> Response {
+    let mut json: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let call = match door.admit(&headers, &json) {
+        Err(message) => return denied(&message),
+        Ok(call) => call,
+    };
+    if let Some(object) = json.as_object_mut() {
+        object.insert("ReturnConsumedCapacity".to_owned(), json!("TOTAL"));
+    }
+    let mut request = door.http.post(&door.dynamodb).body(json.to_string());
+    for name in [
+        "x-amz-target",
+        "content-type",
+        "authorization",
+        "x-amz-date",
+    ] {
+        if let Some(value) = headers.get(name) {
+            request = request.header(name, value);
+        }
+    }
+    let answer = async {
+        let answer = request.send().await?;
+        let status = answer.status();
+        Ok::<_, reqwest::Error>((status, answer.bytes().await?))
+    };
+    // A line that breaks behind the door breaks before it.
+    let Ok((status, bytes)) = answer.await else {
+        return faults::broken();
+    };
+    if let Some(call) = call {
+        let said: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        let units = said["ConsumedCapacity"]["CapacityUnits"].as_f64();
+        door.note(call, units.unwrap_or_default());
+    }
+    let content_type = [("content-type", "application/x-amz-json-1.0")];
+    (status, content_type, bytes).into_response()
+}

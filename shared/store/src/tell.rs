@@ -1,0 +1,69 @@
+//! What a written change tells: metrics of what happened, and an alarm if a person must act.
+
+use domain::{Alarm, Change, Decision, Event, IpnAnswer, Told, Transaction, Verdict};
+
+/// Tells what happened by a change that was written.
+pub(crate) fn happened(change: &Change) {
+    for event in change.events() {
+        count(event, change.transaction());
+    }
+    alarmed(change);
+}
+
+/// Tells a person, once the change has happened, or may have: a write without an answer can have committed.
+/// The state itself stays to be found in the index `attention`.
+pub(crate) fn alarmed(change: &Change) {
+    if let Some(alarm) = change.alarm() {
+        let transaction_id = change.transaction().id;
+        metrics::NEEDS_A_PERSON.count(&[Alarm::as_str(alarm)]);
+        tracing::error!(alarm = alarm.as_str(), %transaction_id, "a person must act");
+    }
+}
+
+fn count(event: &Event, t: &Transaction) {
+    match event {
+        Event::Paid | Event::Declined | Event::Expired | Event::PaidLate => {
+            metrics::PAYMENTS.count(&[event.as_str()]);
+        }
+        Event::Told { told, .. } => count_told(told, t),
+        Event::RefundSucceeded { .. } => metrics::REFUNDS.count(&["succeeded"]),
+        Event::RefundRejected { .. } => metrics::REFUNDS.count(&["rejected"]),
+        Event::RefundAsked { refund, .. } => {
+            if let Some(refund) = t.refunds.get(*refund) {
+                let age = t.updated_at.since(refund.created_at);
+                metrics::REFUND_OPEN_AGE.record_duration(&[], age);
+            }
+        }
+        Event::Resolved(Verdict::Reverse, _) => metrics::REVERSALS.count(&[]),
+        Event::Created
+        | Event::ReferenceLearned
+        | Event::CoreAsked(_)
+        | Event::RefundReserved { .. }
+        | Event::Resent(_)
+        | Event::Resolved(Verdict::Confirmed, _) => {}
+    }
+}
+
+fn count_told(told: &Told, t: &Transaction) {
+    let answer = match told.answer {
+        IpnAnswer::Refused(_) => "refused",
+        IpnAnswer::Accepted
+        | IpnAnswer::SystemError
+        | IpnAnswer::Unauthorized
+        | IpnAnswer::Unclear => told.answer.as_str(),
+    };
+    metrics::IPN_ATTEMPTS.count(&[answer]);
+    let age = t.final_at().map(|at| t.updated_at.since(at));
+    match told.decision {
+        Decision::Confirm => {
+            metrics::IPN_CONFIRMATION_AGE.record_duration(&[], age.unwrap_or_default());
+        }
+        Decision::Reverse(_) => metrics::REVERSALS.count(&[]),
+        Decision::Dispute(_) => metrics::DISPUTES.count(&[]),
+        Decision::Retry | Decision::LookUp | Decision::RetryUnauthorized => {
+            metrics::IPN_UNCONFIRMED_AGE.record_duration(&[], age.unwrap_or_default());
+        }
+        // Nobody waits for the news of a failure that Tiki does not know.
+        Decision::Close => {}
+    }
+}

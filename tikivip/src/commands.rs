@@ -1,0 +1,46 @@
+//! The commands, a room each.
+
+mod act;
+mod doctor;
+mod list;
+mod lookup;
+mod show;
+mod signatures;
+mod variants;
+
+use std::io::Write;
+
+use clap::CommandFactory;
+
+use crate::cli::{Cli, Command};
+use crate::office::Office;
+use crate::output::Outcome;
+
+/// Does what was typed.
+pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Outcome> {
+    if let Command::Completions { shell } = &cli.command {
+        let mut script = Vec::new();
+        clap_complete::generate(*shell, &mut Cli::command(), "tikivip", &mut script);
+        std::io::stdout().write_all(&script)?;
+        return Ok(Outcome::Done);
+    }
+    let office = Office::open().await;
+    let form = cli.output;
+    match &cli.command {
+        Command::Show { id } => show::show(&office, form, id).await,
+        Command::List { state, limit } => list::list(&office, form, *state, *limit).await,
+        Command::ResendIpn { id, word } => act::resend(&office, form, id, word).await,
+        Command::Lookup { id } => lookup::lookup(&office, form, id).await,
+        Command::Resolve { id, verdict, word } => {
+            act::resolve(&office, form, id, *verdict, word).await
+        }
+        Command::Sign { message } => signatures::sign(&office, form, message).await,
+        Command::Verify {
+            message,
+            headers,
+            explain,
+        } => signatures::verify(&office, form, message, headers, *explain).await,
+        Command::Doctor => doctor::doctor(&office, form).await,
+        Command::Completions { .. } => Ok(Outcome::Done),
+    }
+}

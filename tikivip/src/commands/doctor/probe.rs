@@ -1,0 +1,113 @@
+//! One signed GET, and all that its answer tells.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use domain::Timestamp;
+use outbound::{BaseUrl, HeaderNames};
+use serde_json::Value;
+use signing::{GetSigning, Keyring};
+
+use crate::office::Office;
+
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// A question that changes nothing.
+pub(super) struct Probe<'o> {
+    base: BaseUrl,
+    headers: HeaderNames,
+    relative: String,
+    http: reqwest::Client,
+    office: &'o Office,
+}
+
+/// What was answered.
+pub(super) struct Said {
+    /// None if there was no answer.
+    pub(super) status: Option<u16>,
+    /// Why there was none.
+    pub(super) error: String,
+    /// The other side's time.
+    pub(super) date: Option<Timestamp>,
+    /// Ours, when it was asked.
+    pub(super) ours: Timestamp,
+    body: Value,
+}
+
+impl Said {
+    /// Whether it is an answer of such an API, which only who is believed gets.
+    pub(super) fn is_json_answer(&self) -> bool {
+        self.status
+            .is_some_and(|status| (200..=299).contains(&status))
+            && self.code().is_some()
+    }
+
+    /// The answer's code.
+    pub(super) fn code(&self) -> Option<i64> {
+        self.body["code"].as_i64()
+    }
+}
+
+impl<'o> Probe<'o> {
+    pub(super) fn new(
+        base: BaseUrl,
+        headers: HeaderNames,
+        relative: String,
+        office: &'o Office,
+    ) -> anyhow::Result<Self> {
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(PATIENCE)
+            .build()?;
+        Ok(Self {
+            base,
+            headers,
+            relative,
+            http,
+            office,
+        })
+    }
+
+    /// Asks, signed with these keys, in this way, now or as of another time.
+    pub(super) async fn ask(
+        &self,
+        keys: &Keyring,
+        signing: GetSigning,
+        at: Option<Timestamp>,
+    ) -> Said {
+        let ours = self.office.clock().now();
+        let text = signing.message(self.base.path(), &self.relative);
+        let signed = keys.sign(at.unwrap_or(ours).unix_ms(), text.as_bytes());
+        let request = self
+            .http
+            .get(self.base.join(&self.relative))
+            .header(self.headers.timestamp, signed.timestamp)
+            .header(self.headers.client_id, signed.client_id)
+            .header(self.headers.signature, signed.signature);
+        match request.send().await {
+            Ok(response) => {
+                let date = response.headers().get("date");
+                let date = date.and_then(|date| time_of(date.to_str().ok()?));
+                Said {
+                    status: Some(response.status().as_u16()),
+                    error: String::new(),
+                    date,
+                    ours,
+                    body: response.json().await.unwrap_or_default(),
+                }
+            }
+            Err(error) => Said {
+                status: None,
+                error: outbound::causes(&error.without_url()),
+                date: None,
+                ours,
+                body: Value::Null,
+            },
+        }
+    }
+}
+
+fn time_of(date: &str) -> Option<Timestamp> {
+    let at = httpdate::parse_http_date(date).ok()?;
+    let since = at.duration_since(UNIX_EPOCH).ok()?;
+    Some(Timestamp::MIN.after(since))
+}

@@ -1,0 +1,177 @@
+//! `tikivip list`: what waits for somebody.
+
+use domain::{
+    Alarm, DisputeGround, Ipn, PaymentState, RefundState, Timestamp, Transaction, TransactionId,
+};
+use serde::Serialize;
+use store::{DueIndex, Indexed, SHARDS, Transactions};
+
+use crate::cli::{Form, State};
+use crate::office::Office;
+use crate::output::{self, Outcome};
+use crate::text;
+
+#[derive(Serialize)]
+struct Listed {
+    transaction_id: String,
+    tiki_transaction_id: String,
+    amount_vnd: u64,
+    created_at: String,
+    payment: String,
+    ipn: String,
+    attention: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct List {
+    transactions: Vec<Listed>,
+    /// Whether there may be more than are listed.
+    more: bool,
+}
+
+/// Lists the transactions of a state, the oldest first.
+pub(super) async fn list(
+    office: &Office,
+    form: Form,
+    state: State,
+    limit: u16,
+) -> anyhow::Result<Outcome> {
+    let transactions = office.transactions()?;
+    let mut entries = entries(&transactions, state, limit).await?;
+    entries.sort_by_key(|entry| (entry.at, entry.id.to_bytes()));
+    let mut seen: Vec<TransactionId> = Vec::new();
+    let mut list = List {
+        transactions: Vec::new(),
+        more: false,
+    };
+    for entry in entries {
+        if seen.contains(&entry.id) {
+            continue;
+        }
+        if list.transactions.len() >= usize::from(limit) {
+            list.more = true;
+            break;
+        }
+        seen.push(entry.id);
+        // The index lags behind; what it names is looked at again.
+        if let Some(found) = transactions.load(entry.id).await?
+            && is_in(state, &found)
+        {
+            list.transactions.push(Listed::of(&found));
+        }
+    }
+    output::print(form, &list, table);
+    Ok(Outcome::Done)
+}
+
+/// What the indexes name.
+async fn entries(
+    transactions: &Transactions,
+    state: State,
+    limit: u16,
+) -> anyhow::Result<Vec<Indexed>> {
+    let index = match state {
+        State::Desk
+        | State::Disputed
+        | State::Exhausted
+        | State::RefundRejected
+        | State::AmountDiffers => {
+            let mut all = Vec::new();
+            for alarm in alarms(state) {
+                all.extend(transactions.attention(alarm, limit).await?);
+            }
+            return Ok(all);
+        }
+        State::Unconfirmed => DueIndex::Ipn,
+        State::Unknown | State::Reversing | State::Pending => DueIndex::Rail,
+    };
+    let mut all = Vec::new();
+    for shard in 0..SHARDS {
+        all.extend(
+            transactions
+                .due(index, shard, Timestamp::MAX, u16::MAX)
+                .await?,
+        );
+    }
+    Ok(all)
+}
+
+fn alarms(state: State) -> Vec<Alarm> {
+    let wanted = |alarm: &Alarm| match alarm {
+        Alarm::Disputed(
+            DisputeGround::AmountDiffers
+            | DisputeGround::InvalidRequest
+            | DisputeGround::NotOfThisPartner
+            | DisputeGround::ReversalRejected,
+        ) => matches!(state, State::Desk | State::Disputed),
+        Alarm::IpnExhausted => matches!(state, State::Desk | State::Exhausted),
+        Alarm::SystemRefundRejected => matches!(state, State::Desk | State::RefundRejected),
+        Alarm::PaidAmountDiffers => matches!(state, State::Desk | State::AmountDiffers),
+        Alarm::FailureNotReported | Alarm::IpnUnauthorized => false,
+    };
+    Alarm::ON_THE_DESK.into_iter().filter(wanted).collect()
+}
+
+fn is_in(state: State, t: &Transaction) -> bool {
+    let open = t.refunds.iter().any(|refund| refund.due().is_some());
+    match state {
+        State::Desk
+        | State::Disputed
+        | State::Exhausted
+        | State::RefundRejected
+        | State::AmountDiffers => t
+            .attention()
+            .is_some_and(|(alarm, _)| alarms(state).contains(&alarm)),
+        State::Unknown => t
+            .refunds
+            .iter()
+            .any(|refund| matches!(refund.state, RefundState::Unknown(_))),
+        State::Reversing => matches!(t.ipn, Ipn::Reversing { .. }) && open,
+        State::Unconfirmed => t.ipn_due_at().is_some(),
+        State::Pending => matches!(t.payment, PaymentState::Pending { .. }),
+    }
+}
+
+impl Listed {
+    fn of(t: &Transaction) -> Self {
+        Self {
+            transaction_id: t.id.to_string(),
+            tiki_transaction_id: t.tiki_id.to_string(),
+            amount_vnd: t.order.amount.get(),
+            created_at: t.created_at.to_rfc3339(),
+            payment: text::payment(t),
+            ipn: text::ipn(t),
+            attention: t.attention().map(|(alarm, _)| alarm.as_str()),
+        }
+    }
+}
+
+fn table(list: &List) -> String {
+    if list.transactions.is_empty() {
+        return "  None.".to_owned();
+    }
+    let rows = list.transactions.iter().map(|t| {
+        let amount = domain::Vnd::new(t.amount_vnd).map(domain::Vnd::grouped);
+        [
+            t.created_at.trim_end_matches("+07:00").replace('T', " "),
+            t.transaction_id.clone(),
+            t.tiki_transaction_id.clone(),
+            amount.unwrap_or_default(),
+            t.payment.clone(),
+            t.attention.map_or_else(|| t.ipn.clone(), str::to_owned),
+        ]
+    });
+    let headline = [
+        "Created (GMT+7)",
+        "Ours",
+        "Tiki's",
+        "Amount",
+        "Payment",
+        "Tiki",
+    ];
+    let mut text = output::table(headline, rows);
+    if list.more {
+        text += "\n\n  There may be more: --limit shows them.";
+    }
+    text
+}

@@ -1,0 +1,140 @@
+//! `tikivip show`: a transaction's life.
+
+use domain::{Entry, Refund, Timestamp, Transaction};
+use serde::Serialize;
+
+use crate::cli::Form;
+use crate::office::Office;
+use crate::output::{self, Outcome};
+use crate::text;
+
+/// A transaction, as it is shown.
+#[derive(Serialize)]
+struct Life {
+    transaction_id: String,
+    tiki_transaction_id: String,
+    amount_vnd: u64,
+    status: &'static str,
+    payment: String,
+    ipn: String,
+    created_at: String,
+    expires_at: String,
+    refunded_vnd: u64,
+    remaining_vnd: u64,
+    /// What a person must act on.
+    attention: Option<&'static str>,
+    next_at_tiki: Option<String>,
+    next_at_core: Option<String>,
+    refunds: Vec<ShownRefund>,
+    trail: Vec<ShownEntry>,
+}
+
+#[derive(Serialize)]
+struct ShownRefund {
+    refund_id: String,
+    origin: &'static str,
+    request_id: Option<String>,
+    amount_vnd: u64,
+    state: String,
+}
+
+#[derive(Serialize)]
+struct ShownEntry {
+    at: String,
+    last_at: String,
+    times: u32,
+    event: &'static str,
+    word_of: String,
+    what: String,
+}
+
+/// Shows a transaction.
+pub(super) async fn show(office: &Office, form: Form, id: &str) -> anyhow::Result<Outcome> {
+    let (_, transaction) = office.find(id).await?;
+    print(form, &transaction);
+    Ok(Outcome::Done)
+}
+
+/// Prints a transaction's life.
+pub(super) fn print(form: Form, transaction: &Transaction) {
+    output::print(form, &Life::of(transaction), |life| life.table(transaction));
+}
+
+impl Life {
+    fn of(t: &Transaction) -> Self {
+        let time = |at: Timestamp| at.to_rfc3339();
+        Self {
+            transaction_id: t.id.to_string(),
+            tiki_transaction_id: t.tiki_id.to_string(),
+            amount_vnd: t.order.amount.get(),
+            status: t.status().as_str(),
+            payment: text::payment(t),
+            ipn: text::ipn(t),
+            created_at: time(t.created_at),
+            expires_at: time(t.expires_at),
+            refunded_vnd: t.refunded_amount().get(),
+            remaining_vnd: t.remaining_amount().get(),
+            attention: t.attention().map(|(alarm, _)| alarm.as_str()),
+            next_at_tiki: t.ipn_due_at().map(time),
+            next_at_core: t.rail_due_at().map(time),
+            refunds: t.refunds.iter().map(ShownRefund::of).collect(),
+            trail: t.trail.iter().map(|e| ShownEntry::of(t, e)).collect(),
+        }
+    }
+
+    fn table(&self, t: &Transaction) -> String {
+        let attention = match self.attention {
+            Some(alarm) => format!("\n  A person must act: {alarm}\n"),
+            None => String::new(),
+        };
+        let trail = self.trail.iter().zip(&t.trail).map(|(shown, entry)| {
+            let when = text::clock(entry.at);
+            let what = match entry.times {
+                1 => shown.what.clone(),
+                times => format!(
+                    "{} ({times} times, last at {})",
+                    shown.what,
+                    text::clock(entry.last_at)
+                ),
+            };
+            [when, shown.word_of.clone(), what]
+        });
+        format!(
+            "  {id}\n  {tiki}\n\n  Amount    {amount}, {back} of it back, {left} refundable\n  \
+             Payment   {payment}\n  Tiki      {ipn}\n{attention}\n{trail}",
+            id = self.transaction_id,
+            tiki = self.tiki_transaction_id,
+            amount = t.order.amount.grouped(),
+            back = t.refunded_amount().grouped(),
+            left = t.remaining_amount().grouped(),
+            payment = self.payment,
+            ipn = self.ipn,
+            trail = output::table(["At (GMT+7)", "On whose word", "What"], trail),
+        )
+    }
+}
+
+impl ShownRefund {
+    fn of(refund: &Refund) -> Self {
+        Self {
+            refund_id: refund.id.to_string(),
+            origin: refund.origin.as_str(),
+            request_id: refund.origin.request_id().map(ToString::to_string),
+            amount_vnd: refund.amount.get(),
+            state: text::refund(&refund.state),
+        }
+    }
+}
+
+impl ShownEntry {
+    fn of(t: &Transaction, entry: &Entry) -> Self {
+        Self {
+            at: entry.at.to_rfc3339(),
+            last_at: entry.last_at.to_rfc3339(),
+            times: entry.times,
+            event: entry.event.as_str(),
+            word_of: text::who(t, &entry.event),
+            what: text::what(t, &entry.event),
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! `tikivip sign` and `tikivip verify`: protocol §2 by hand.
+
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use outbound::HeaderNames;
+use runtime::config::{get_signing, signature_window, tiki_api};
+use serde::Serialize;
+use serde_json::Value;
+use signing::{KeyUsed, Keyring, Match, Reading, SignatureHeaders, SignatureRefusal};
+
+use super::variants;
+use crate::cli::{Conversation, Form, Headers, Message};
+use crate::office::Office;
+use crate::output::{self, Outcome};
+
+#[derive(Serialize)]
+struct SignedMessage {
+    headers: Vec<(String, String)>,
+}
+
+/// Signs a message with the current secret, now.
+pub(super) async fn sign(
+    office: &Office,
+    form: Form,
+    message: &Message,
+) -> anyhow::Result<Outcome> {
+    let keys = office.keys(message.conversation).await?;
+    let readings = readings(office, message)?;
+    let (_, text) = readings.first().context("nothing to sign")?;
+    let signed = keys.sign(office.clock().now().unix_ms(), text);
+    let names = names(message.conversation);
+    let headers = vec![
+        (names.timestamp.to_owned(), signed.timestamp),
+        (names.client_id.to_owned(), signed.client_id),
+        (names.signature.to_owned(), signed.signature),
+    ];
+    output::print(form, &SignedMessage { headers }, |signed| {
+        let lines = signed.headers.iter();
+        let lines: Vec<_> = lines.map(|(n, value)| format!("{n}: {value}")).collect();
+        lines.join("\n")
+    });
+    Ok(Outcome::Done)
+}
+
+/// What a signature is worth, and why.
+#[derive(Serialize)]
+struct Verdict {
+    accepted: bool,
+    verdict: String,
+    /// How old the timestamp is, in milliseconds.
+    age_ms: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explanation: Option<Explanation>,
+}
+
+#[derive(Serialize)]
+struct Explanation {
+    payload: String,
+    payload_bytes: Vec<String>,
+    encoded: String,
+    expected_signature: String,
+    received_signature: String,
+    causes: Vec<String>,
+}
+
+/// Checks a signature as the functions do; with `explain`, says what would have matched.
+pub(super) async fn verify(
+    office: &Office,
+    form: Form,
+    message: &Message,
+    headers: &Headers,
+    explain: bool,
+) -> anyhow::Result<Outcome> {
+    let received = Received::read(office, message, headers)?;
+    let window = office.world().env.load(signature_window)?;
+    let keys = office.keys(received.conversation).await?;
+    let now_ms = office.clock().now().unix_ms();
+    let (_, text) = received.readings.first().context("nothing to verify")?;
+    let result = keys.verify(&received.headers(), text, now_ms, window);
+    let sent_ms = received
+        .timestamp
+        .as_deref()
+        .and_then(|t| t.parse::<i64>().ok());
+    let age_ms = sent_ms.map(|sent_ms| now_ms.saturating_sub(sent_ms));
+    let verdict = Verdict {
+        accepted: result.is_ok(),
+        verdict: match &result {
+            Ok(verified) if verified.key() == KeyUsed::Previous => {
+                "accepted, signed with the previous secret".to_owned()
+            }
+            Ok(_) => "accepted".to_owned(),
+            Err(refusal) => format!("refused: {refusal}"),
+        },
+        age_ms,
+        explanation: if explain {
+            let refusal = result.as_ref().err().copied();
+            Some(explanation(office, &keys, &received, text, refusal, age_ms).await?)
+        } else {
+            None
+        },
+    };
+    output::print(form, &verdict, table);
+    Ok(if verdict.accepted {
+        Outcome::Done
+    } else {
+        Outcome::Wrong
+    })
+}
+
+/// A message with its headers, as it came.
+struct Received {
+    conversation: Conversation,
+    timestamp: Option<String>,
+    client_id: Option<String>,
+    signature: Option<String>,
+    readings: Vec<Reading>,
+}
+
+impl Received {
+    fn read(office: &Office, message: &Message, headers: &Headers) -> anyhow::Result<Self> {
+        match &headers.event {
+            Some(file) => Self::of_event(office, file),
+            None => Ok(Self {
+                conversation: message.conversation,
+                timestamp: headers.timestamp.clone(),
+                client_id: headers.client_id.clone(),
+                signature: headers.signature.clone(),
+                readings: readings(office, message)?,
+            }),
+        }
+    }
+
+    /// From an event of API Gateway, which tells the conversation by its headers.
+    fn of_event(office: &Office, file: &Path) -> anyhow::Result<Self> {
+        let event: Value = serde_json::from_slice(&read(file)?).context("the event is no JSON")?;
+        let header = |name: &str| {
+            let headers = event["headers"].as_object()?;
+            let found = headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
+            found
+                .and_then(|(_, value)| value.as_str())
+                .map(str::to_owned)
+        };
+        let partner = header(HeaderNames::PARTNER.signature).is_some();
+        let conversation = if partner {
+            Conversation::Core
+        } else {
+            Conversation::Tiki
+        };
+        let names = names(conversation);
+        let readings = if event["httpMethod"] == "GET" {
+            let query = event["queryStringParameters"].as_object();
+            let pairs = query.into_iter().flatten();
+            let pairs: Vec<String> = pairs
+                .map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default()))
+                .collect();
+            let path = event["path"].as_str().unwrap_or_default();
+            let relative = path.strip_prefix("/tikivip/v1").unwrap_or(path);
+            get_readings(
+                office,
+                &format!("{relative}?{}", pairs.join("&")),
+                "/tikivip/v1",
+            )?
+        } else if event["isBase64Encoded"] == true {
+            bail!("an event with a body in base64: give the body itself by --body");
+        } else {
+            let body = event["body"].as_str().unwrap_or_default();
+            variants::of_body(body.as_bytes())
+        };
+        Ok(Self {
+            conversation,
+            timestamp: header(names.timestamp),
+            client_id: header(names.client_id),
+            signature: header(names.signature),
+            readings,
+        })
+    }
+
+    fn headers(&self) -> SignatureHeaders<'_> {
+        SignatureHeaders {
+            timestamp: self.timestamp.as_deref(),
+            client_id: self.client_id.as_deref(),
+            signature: self.signature.as_deref(),
+        }
+    }
+}
+
+async fn explanation(
+    office: &Office,
+    keys: &Keyring,
+    received: &Received,
+    text: &[u8],
+    refusal: Option<SignatureRefusal>,
+    age_ms: Option<i64>,
+) -> anyhow::Result<Explanation> {
+    let (other, name) = match received.conversation {
+        Conversation::Tiki => (Conversation::Core, "the core"),
+        Conversation::Core => (Conversation::Tiki, "Tiki"),
+    };
+    // The other side's secret may be out of reach; then it is not tried.
+    let other = office.keys(other).await.ok();
+    let others: Vec<(&str, &Keyring)> = other.iter().map(|keys| (name, keys)).collect();
+    let found = keys.explain(&received.headers(), &received.readings, &others);
+    let steps = keys.steps(received.timestamp.as_deref().unwrap_or_default(), text);
+    Ok(Explanation {
+        payload: String::from_utf8_lossy(&steps.payload).into_owned(),
+        payload_bytes: hex_dump(&steps.payload),
+        encoded: steps.encoded,
+        expected_signature: steps.signature,
+        received_signature: received.signature.clone().unwrap_or_default(),
+        causes: causes(keys, received, refusal, &found, age_ms),
+    })
+}
+
+/// What is wrong, in words; nothing if nothing is.
+fn causes(
+    keys: &Keyring,
+    received: &Received,
+    refusal: Option<SignatureRefusal>,
+    found: &[Match],
+    age_ms: Option<i64>,
+) -> Vec<String> {
+    let mut causes = Vec::new();
+    if received
+        .client_id
+        .as_deref()
+        .is_some_and(|id| id != keys.client_id())
+    {
+        causes.push(format!(
+            "the client id is not ours, which is {}",
+            keys.client_id()
+        ));
+    }
+    if refusal == Some(SignatureRefusal::Stale) {
+        let seconds = age_ms.unwrap_or_default() / 1000;
+        causes.push(match seconds {
+            0.. => format!(
+                "the timestamp is {seconds} s old: an old message, or the sender's clock is behind"
+            ),
+            _ => format!("the timestamp is {} s ahead: a clock is wrong", -seconds),
+        });
+    }
+    match found.first() {
+        None if received.signature.is_some() => causes.push(
+            "no known mistake gives this signature: most likely another secret, or a body that was changed"
+                .to_owned(),
+        ),
+        None => {}
+        Some(best) => {
+            let deviation = [&best.secret, &best.text].into_iter().flatten().cloned();
+            let rule = best.rule.map(str::to_owned);
+            let deviations: Vec<String> = deviation.chain(rule).collect();
+            if !deviations.is_empty() {
+                causes.push(format!("it was signed with: {}", deviations.join("; ")));
+            }
+        }
+    }
+    causes
+}
+
+fn table(verdict: &Verdict) -> String {
+    let mut text = format!("  {}", verdict.verdict);
+    if let Some(age_ms) = verdict.age_ms {
+        text += &format!("\n  the timestamp is {} s old", age_ms / 1000);
+    }
+    let Some(explained) = &verdict.explanation else {
+        return text;
+    };
+    text += &format!(
+        "\n\n  What is signed: timestamp . client id . body\n\n{}\n\n  In base64url, without padding\n  {}\n\n  \
+         Expected signature  {}\n  Received            {}\n",
+        explained.payload_bytes.join("\n"),
+        explained.encoded,
+        explained.expected_signature,
+        explained.received_signature
+    );
+    for cause in &explained.causes {
+        text += &format!("\n  ✘ {cause}");
+    }
+    if explained.causes.is_empty() {
+        text += "\n  ✔ nothing is wrong with it";
+    }
+    text
+}
+
+/// Bytes as an editor for bytes shows them.
+fn hex_dump(bytes: &[u8]) -> Vec<String> {
+    let line = |(number, chunk): (usize, &[u8])| {
+        let hex: Vec<String> = chunk.iter().map(|byte| format!("{byte:02x}")).collect();
+        let shown = |byte: &u8| match byte {
+            0x20..=0x7e => char::from(*byte),
+            _ => '·',
+        };
+        let text: String = chunk.iter().map(shown).collect();
+        format!("  {:06x}  {:<47}  {text}", number * 16, hex.join(" "))
+    };
+    bytes.chunks(16).enumerate().map(line).collect()
+}
+
+/// What may be signed of a message; the first is what we sign.
+fn readings(office: &Office, message: &Message) -> anyhow::Result<Vec<Reading>> {
+    match (&message.body, &message.get) {
+        (Some(file), None) => Ok(variants::of_body(&read(file)?)),
+        (None, Some(path)) => get_readings(office, path, ""),
+        (None, None) => bail!("give --body FILE or --get PATH"),
+        (Some(_), Some(_)) => bail!("--body and --get exclude each other"),
+    }
+}
+
+/// Of a GET of Tiki's, or one to Tiki, whose base path counts if no other is given.
+fn get_readings(office: &Office, relative: &str, base: &str) -> anyhow::Result<Vec<Reading>> {
+    let (configured, api) = office.world().env.load(|env| {
+        let (signing, api) = (get_signing(env), tiki_api(env));
+        Some((signing?, api?))
+    })?;
+    let base = if base.is_empty() { api.path() } else { base };
+    Ok(variants::of_get(configured, base, relative))
+}
+
+fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+    if file.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes)?;
+        return Ok(bytes);
+    }
+    std::fs::read(file).with_context(|| file.display().to_string())
+}
+
+fn names(conversation: Conversation) -> HeaderNames {
+    match conversation {
+        Conversation::Tiki => HeaderNames::TIKI,
+        Conversation::Core => HeaderNames::PARTNER,
+    }
+}

@@ -1,0 +1,35 @@
+//! `tikivip`: what an operator types. See `tikivip --help` and `docs/operations.md`.
+
+mod cli;
+mod commands;
+mod office;
+mod output;
+mod settings;
+mod text;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::cli::Cli;
+use self::output::Outcome;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match settings::taken_up(&cli) {
+        Ok(None) => {}
+        Ok(Some(code)) => return code,
+        Err(error) => return output::failed(&error),
+    }
+    match commands::run(&cli).await {
+        Ok(outcome) => outcome.exit_code(),
+        Err(error) => match error.downcast::<Outcome>() {
+            Ok(outcome) => {
+                output::complain(&outcome.to_string());
+                outcome.exit_code()
+            }
+            Err(error) => output::failed(&error),
+        },
+    }
+}

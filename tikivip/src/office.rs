@@ -1,0 +1,82 @@
+//! What the commands work with: the same table, secrets and clients as the functions'.
+
+use std::sync::Arc;
+
+use domain::{Clock, TikiTransactionId, Transaction, TransactionId};
+use runtime::aws::World;
+use runtime::config::{Identity, TableName, get_signing, tiki_api};
+use signing::{KeyProvider, Keyring};
+use store::Transactions;
+use tiki::{PhoneFormat, TikiClient};
+
+use crate::cli::Conversation;
+use crate::output::Outcome;
+
+/// The office.
+pub(crate) struct Office {
+    world: World,
+}
+
+impl Office {
+    pub(crate) async fn open() -> Self {
+        let world = World::of_command().await;
+        Self { world }
+    }
+
+    pub(crate) fn world(&self) -> &World {
+        &self.world
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.world.clock
+    }
+
+    pub(crate) fn transactions(&self) -> anyhow::Result<Transactions> {
+        let table = self.world.env.load(TableName::transactions)?;
+        Ok(self.world.transactions(&table))
+    }
+
+    /// The transaction of either id.
+    pub(crate) async fn find(&self, id: &str) -> anyhow::Result<(Transactions, Transaction)> {
+        let transactions = self.transactions()?;
+        if let Ok(ours) = id.parse::<TransactionId>()
+            && let Some(found) = transactions.load(ours).await?
+        {
+            return Ok((transactions, found));
+        }
+        if let Ok(tikis) = id.parse::<TikiTransactionId>() {
+            let tiki = self.world.env.load(Identity::tiki)?;
+            let id = TransactionId::derive(&tiki.client_id, &tikis);
+            if let Some(found) = transactions.load(id).await? {
+                return Ok((transactions, found));
+            }
+        }
+        Err(Outcome::NotFound(id.to_owned()).into())
+    }
+
+    /// The keys of a conversation.
+    pub(crate) async fn keys(&self, conversation: Conversation) -> anyhow::Result<Keyring> {
+        Ok(self.provider(conversation).await?.keys().await?)
+    }
+
+    pub(crate) async fn provider(
+        &self,
+        conversation: Conversation,
+    ) -> anyhow::Result<Arc<dyn KeyProvider>> {
+        let identity = self.world.env.load(match conversation {
+            Conversation::Tiki => Identity::tiki,
+            Conversation::Core => Identity::core,
+        })?;
+        Ok(self.world.keys(&identity).await)
+    }
+
+    pub(crate) async fn tiki(&self) -> anyhow::Result<TikiClient> {
+        let (api, get_signing) = self.world.env.load(|env| {
+            let (api, get_signing) = (tiki_api(env), get_signing(env));
+            Some((api?, get_signing?))
+        })?;
+        let keys = self.provider(Conversation::Tiki).await?;
+        let client = self.world.tiki_client(api, get_signing, keys)?;
+        Ok(TikiClient::new(client, PhoneFormat::default()))
+    }
+}
