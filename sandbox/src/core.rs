@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use signing::Keyring;
 
 use crate::books::Books;
-use crate::caller::{Caller, Response};
+use crate::caller::{Caller, Response, now_ms};
 use crate::faults::{Faults, words};
 use crate::journal::Journal;
 use crate::tiki::verified;
@@ -158,7 +158,7 @@ impl Core {
 
     fn verified(&self, headers: &HeaderMap, message: &[u8]) -> bool {
         let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        verified(&keys, HeaderNames::PARTNER, headers, message)
+        verified(&keys, HeaderNames::PARTNER, headers, message, now_ms())
     }
 
     /// Reports a result until it is taken.

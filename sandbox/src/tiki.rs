@@ -1,12 +1,15 @@
 //! Tiki, played: the webview, the IPN and the look-up API, and its buyers.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, UNIX_EPOCH};
 
 use axum::body::Bytes;
-use axum::extract::{OriginalUri, Query, State};
+use axum::extract::{OriginalUri, Query, Request, State};
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response as AxumResponse};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -32,6 +35,8 @@ pub struct Tiki {
     keys: Arc<Mutex<Keyring>>,
     opened: Arc<Mutex<Vec<Value>>>,
     get_signing: Arc<Mutex<GetSigning>>,
+    /// How far Tiki's clock runs ahead, in milliseconds.
+    ahead_ms: Arc<AtomicI64>,
     journal: Journal,
     url: String,
 }
@@ -74,6 +79,7 @@ impl Tiki {
             caller,
             opened: Arc::default(),
             get_signing: Arc::default(),
+            ahead_ms: Arc::default(),
             journal,
             url,
         }
@@ -169,6 +175,11 @@ impl Tiki {
             .unwrap_or_else(PoisonError::into_inner) = get_signing;
     }
 
+    /// Tiki's clock runs so far ahead: in its checks of signatures, and in the dates of its answers.
+    pub fn set_clock_ahead(&self, ahead_ms: i64) {
+        self.ahead_ms.store(ahead_ms, Ordering::Relaxed);
+    }
+
     /// Tiki takes up other keys, for its own checks of signatures.
     pub fn expect_keys(&self, keys: Keyring) {
         *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = keys;
@@ -186,20 +197,34 @@ impl Tiki {
             )
             .fallback(shop)
             .with_state(self.clone())
+            .layer(middleware::from_fn_with_state(self.clone(), dated))
     }
 
     fn verified(&self, headers: &HeaderMap, message: &[u8]) -> bool {
         let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        verified(&keys, HeaderNames::TIKI, headers, message)
+        let now_ms = now_ms() + self.ahead_ms.load(Ordering::Relaxed);
+        verified(&keys, HeaderNames::TIKI, headers, message, now_ms)
     }
 }
 
-/// Whether a message is signed as it should be, now.
+/// Each answer says what time it is at Tiki.
+async fn dated(State(tiki): State<Tiki>, request: Request, next: Next) -> AxumResponse {
+    let mut response = next.run(request).await;
+    let now_ms = now_ms() + tiki.ahead_ms.load(Ordering::Relaxed);
+    let now = UNIX_EPOCH + Duration::from_millis(now_ms.unsigned_abs());
+    if let Ok(date) = httpdate::fmt_http_date(now).parse() {
+        response.headers_mut().insert("date", date);
+    }
+    response
+}
+
+/// Whether a message is signed as it should be at this time.
 pub(crate) fn verified(
     keys: &Keyring,
     names: HeaderNames,
     headers: &HeaderMap,
     message: &[u8],
+    now_ms: i64,
 ) -> bool {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let headers = SignatureHeaders {
@@ -207,7 +232,7 @@ pub(crate) fn verified(
         client_id: header(names.client_id),
         signature: header(names.signature),
     };
-    keys.verify(&headers, message, now_ms(), Window::default())
+    keys.verify(&headers, message, now_ms, Window::default())
         .is_ok()
 }
 

@@ -245,6 +245,37 @@ impl World {
         self.sweep("rail-worker").await;
     }
 
+    /// An operator types a command of `tikivip`, with the settings of this sandbox.
+    pub async fn tikivip(&self, arguments: &[&str]) -> Typed {
+        self.tikivip_set(&[], arguments).await
+    }
+
+    /// The same, with some of the settings changed; an empty one is not set.
+    pub async fn tikivip_set(&self, changed: &[(&str, &str)], arguments: &[&str]) -> Typed {
+        let mut settings = self.sandbox.operator_settings();
+        for (name, value) in changed {
+            assert!(settings.contains_key(*name), "{name} is no setting");
+            settings.insert((*name).to_owned(), (*value).to_owned());
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("settings.json");
+        std::fs::write(&file, json!(settings).to_string()).unwrap();
+        let binaries = sandbox::binaries(false).await.unwrap();
+        let output = tokio::process::Command::new(&binaries["tikivip"])
+            .env_clear()
+            .arg("--settings")
+            .arg(&file)
+            .args(arguments)
+            .output()
+            .await
+            .unwrap();
+        Typed {
+            code: output.status.code().unwrap(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
     /// Waits for a condition.
     pub async fn until(&self, what: &str, condition: impl AsyncFn() -> bool) {
         let wait = async {
@@ -281,6 +312,25 @@ impl World {
             keys: Keyring::new(id, ClientSecret::new(secret)),
             ..caller.clone()
         }
+    }
+}
+
+/// What came of a command.
+#[derive(Clone, Debug)]
+pub struct Typed {
+    /// The exit code.
+    pub code: i32,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+impl Typed {
+    /// The output, which was asked for as JSON.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
     }
 }
 

@@ -400,6 +400,10 @@ async fn every_sample_event_is_taken_by_its_function() {
     );
     let functions: BTreeSet<String> = world.sandbox.plan.functions.keys().cloned().collect();
     for function in functions {
+        // CodeDeploy alone calls it; its own tests play CodeDeploy.
+        if function == "pre-traffic-hook" {
+            continue;
+        }
         assert!(
             used.iter().any(|file| file.starts_with(&function)),
             "no sample event for {function}"

@@ -108,10 +108,10 @@ async fn more_requests_than_the_api_takes_are_answered_429() {
     let world = World::with(|options| {
         options
             .parameters
-            .push(("ThrottleRate".to_owned(), "1".to_owned()));
+            .push(("TikiThrottleRate".to_owned(), "1".to_owned()));
         options
             .parameters
-            .push(("ThrottleBurst".to_owned(), "5".to_owned()));
+            .push(("TikiThrottleBurst".to_owned(), "5".to_owned()));
     });
     let world = world.await;
     let answers = join_all((0..20).map(|_| world.tiki.check("T-1"))).await;

@@ -8,8 +8,11 @@ use signing::Keyring;
 
 use crate::Release;
 
-/// An id that no transaction has: neither Tiki's, whose ids look otherwise, nor ours, which are UUIDs.
+/// An id that no transaction of Tiki's has.
 const NO_TRANSACTION: &str = "PRE-TRAFFIC-CHECK";
+
+/// Of the form of our ids, so that it is really looked for, and none of them: ours are made by version 5.
+const NOBODYS_ID: &str = "00000000-0000-0000-0000-000000000000";
 
 /// Not base64 of any length, so no payment link of ours.
 const NO_TOKEN: &str = "pre-traffic-check";
@@ -145,7 +148,7 @@ impl Kind {
             Self::RefundTransaction => {
                 let body = json!({
                     "tiki_transaction_id": NO_TRANSACTION,
-                    "transaction_id": NO_TRANSACTION,
+                    "transaction_id": NOBODYS_ID,
                     "transaction_amount": 1,
                     "reason": "pre-traffic check",
                     "request_id": NO_TRANSACTION,
@@ -164,7 +167,7 @@ impl Kind {
             Self::PaymentResult => {
                 let resource = "/partner/v1/payments/{transaction_id}/result";
                 let request = Request::post(resource, &json!({ "status": "FAILURE" }));
-                let request = request.with_parameter("transaction_id", NO_TRANSACTION);
+                let request = request.with_parameter("transaction_id", NOBODYS_ID);
                 Synthetic::Signed(Caller::Core, request)
             }
             Self::IpnSender | Self::RailWorker => Synthetic::Batch(json!({ "Records": [] })),

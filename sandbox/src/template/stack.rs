@@ -111,6 +111,7 @@ impl Stack {
             return Ok(value.clone());
         }
         Ok(match name {
+            "AWS::StackName" => json!("sandbox"),
             "AWS::Region" => json!(REGION),
             "AWS::AccountId" => json!(ACCOUNT),
             "AWS::Partition" => json!("aws"),

@@ -60,6 +60,8 @@ pub struct SecretKeys {
 struct Cached {
     keys: Keyring,
     asked_at: Timestamp,
+    /// When the source was last asked because somebody's signature did not match.
+    forced_at: Option<Timestamp>,
 }
 
 impl SecretKeys {
@@ -80,15 +82,19 @@ impl SecretKeys {
         }
     }
 
-    /// What is cached, unless it is older than `oldest`. A source that is down is no reason to stop while
+    /// What is cached, unless it may be used no longer, or is not to be: for a signature that did not match, as
+    /// often as that is allowed. So a rotation is seen at once, also by who has just read the secret. A source that is down is no reason to stop while
     /// there is a secret that worked, and is not asked again at once.
-    async fn no_older_than(&self, oldest: Duration) -> Result<Keyring, KeyError> {
+    async fn cached(&self, forced: bool) -> Result<Keyring, KeyError> {
         let mut cached = self.cached.lock().await;
         let now = self.clock.now();
-        if let Some(known) = &*cached
-            && now.since(known.asked_at) < oldest
-        {
-            return Ok(known.keys.clone());
+        let forced_at = cached.as_ref().and_then(|known| known.forced_at);
+        if let Some(known) = &*cached {
+            let lately = |at: Timestamp| now.since(at) < RELOAD_AT_MOST_EVERY;
+            let fresh = now.since(known.asked_at) < KEPT;
+            if (!forced && fresh) || (forced && forced_at.is_some_and(lately)) {
+                return Ok(known.keys.clone());
+            }
         }
         let keys = match (self.read().await, cached.take()) {
             (Ok(keys), _) => keys,
@@ -105,6 +111,7 @@ impl SecretKeys {
         *cached = Some(Cached {
             keys: keys.clone(),
             asked_at: now,
+            forced_at: if forced { Some(now) } else { forced_at },
         });
         Ok(keys)
     }
@@ -144,11 +151,11 @@ impl SecretKeys {
 #[async_trait]
 impl KeyProvider for SecretKeys {
     async fn keys(&self) -> Result<Keyring, KeyError> {
-        self.no_older_than(KEPT).await
+        self.cached(false).await
     }
 
     async fn reload(&self) -> Result<Keyring, KeyError> {
-        self.no_older_than(RELOAD_AT_MOST_EVERY).await
+        self.cached(true).await
     }
 }
 

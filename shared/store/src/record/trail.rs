@@ -49,7 +49,7 @@ enum EventRecord {
     },
     RefundAsked {
         refund: usize,
-        pending: bool,
+        said: Said,
     },
     RefundSucceeded {
         refund: usize,
@@ -66,6 +66,14 @@ enum EventRecord {
         by: String,
         reason: String,
     },
+}
+
+/// What the core said of a refund that it did not settle.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Said {
+    Pending,
+    Unknown,
 }
 
 impl From<&Entry> for EntryRecord {
@@ -111,7 +119,11 @@ impl From<&Event> for EventRecord {
             Event::RefundReserved { refund } => Self::RefundReserved { refund: *refund },
             Event::RefundAsked { refund, pending } => Self::RefundAsked {
                 refund: *refund,
-                pending: *pending,
+                said: if *pending {
+                    Said::Pending
+                } else {
+                    Said::Unknown
+                },
             },
             Event::RefundSucceeded { refund } => Self::RefundSucceeded { refund: *refund },
             Event::RefundRejected { refund } => Self::RefundRejected { refund: *refund },
@@ -172,7 +184,10 @@ impl EventRecord {
                 },
             },
             Self::RefundReserved { refund } => Event::RefundReserved { refund },
-            Self::RefundAsked { refund, pending } => Event::RefundAsked { refund, pending },
+            Self::RefundAsked { refund, said } => Event::RefundAsked {
+                refund,
+                pending: matches!(said, Said::Pending),
+            },
             Self::RefundSucceeded { refund } => Event::RefundSucceeded { refund },
             Self::RefundRejected { refund } => Event::RefundRejected { refund },
             Self::Resent { by, reason } => Event::Resent(word(&by, &reason)?),

@@ -1,0 +1,96 @@
+//! A secret is changed while payments go on: nobody is refused, and nothing is lost.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use e2e::World;
+use sandbox::Caller;
+use serde_json::json;
+use signing::{ClientSecret, Keyring};
+use tokio::sync::RwLock;
+
+const NEXT: &str = "the secret after this one";
+
+/// Tiki's calls that go on all the time, with whatever secret Tiki has.
+#[derive(Clone)]
+struct Load {
+    caller: Arc<RwLock<Caller>>,
+    asked: Arc<AtomicUsize>,
+    refused: Arc<AtomicUsize>,
+    over: Arc<AtomicBool>,
+}
+
+impl Load {
+    async fn run(self) {
+        while !self.over.load(Ordering::Relaxed) {
+            let caller = self.caller.read().await.clone();
+            let body = json!({ "tiki_transaction_id": "T-none" });
+            let answer = caller.post("/tikivip/v1/transactions/query", &body).await;
+            let taken = answer.is_ok_and(|answer| answer.code() == Some(3));
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            if !taken {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Waits until so many more calls were answered.
+    async fn goes_on(&self, world: &World, calls: usize) {
+        let until = self.asked.load(Ordering::Relaxed) + calls;
+        world
+            .until("the load goes on", async || {
+                self.asked.load(Ordering::Relaxed) >= until
+            })
+            .await;
+        assert_eq!(
+            self.refused.load(Ordering::Relaxed),
+            0,
+            "a call was refused"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_is_rotated_under_load_and_nobody_is_refused() {
+    let world = World::start().await;
+    let c = world.options.credentials.clone();
+    let arn = world.sandbox.plan.secrets["TikiSecret"].clone();
+    let keys = |secret: &str| Keyring::new(c.client_id.as_str(), ClientSecret::new(secret));
+    let load = Load {
+        caller: Arc::new(RwLock::new(world.tiki.caller.clone())),
+        asked: Arc::default(),
+        refused: Arc::default(),
+        over: Arc::default(),
+    };
+    let tasks: Vec<_> = (0..8).map(|_| tokio::spawn(load.clone().run())).collect();
+    load.goes_on(&world, 100).await;
+    world.confirmed(100_000).await;
+
+    // 1. Tiki accepts both. 2. We sign with the new one, and accept both.
+    let both = keys(NEXT).accepting(Some(ClientSecret::new(c.client_secret.as_str())));
+    world.tiki.expect_keys(both);
+    world.sandbox.secrets.put(&arn, NEXT);
+    load.goes_on(&world, 100).await;
+    world.confirmed(100_000).await;
+
+    // 3. Tiki signs with the new one, from one call to the next.
+    load.caller.write().await.keys = keys(NEXT);
+    load.goes_on(&world, 300).await;
+
+    // 4. Nobody uses the old one any more: it goes, on both sides.
+    world.tiki.expect_keys(keys(NEXT));
+    world.sandbox.secrets.forget_previous(&arn);
+    load.goes_on(&world, 100).await;
+    // ipn-sender may still have the old one in its cache: Tiki refuses it once, and it looks again.
+    world.confirmed(100_000).await;
+    load.over.store(true, Ordering::Relaxed);
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!(load.refused.load(Ordering::Relaxed), 0);
+    let uses = world.sandbox.logs();
+    let uses = uses
+        .iter()
+        .filter(|line| line.event["PreviousSecretUses"] == 1);
+    assert!(uses.count() > 0, "the overlap was measured");
+}
