@@ -18,6 +18,9 @@ use serde_json::{Value, json};
 use crate::faults;
 use crate::template::Plan;
 
+/// Whose credentials the operator's command has.
+pub(crate) const OPERATOR: &str = "operator";
+
 /// More than any call has.
 const LARGEST_CALL: usize = 8 * 1024 * 1024;
 
@@ -61,8 +64,9 @@ impl Door {
     pub(crate) fn new(plan: &Plan, dynamodb: &str, http: reqwest::Client) -> Self {
         let grants = plan.functions.iter();
         let grants = grants.map(|(name, function)| (name.clone(), function.grants.clone()));
+        let operator = (OPERATOR.to_owned(), plan.operator_grants.clone());
         Self {
-            grants: Arc::new(grants.collect()),
+            grants: Arc::new(grants.chain([operator]).collect()),
             seen: Arc::default(),
             dynamodb: dynamodb.to_owned(),
             http,

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use crate::aws::{AwsCall, Door, Usage};
+use crate::aws::{AwsCall, Door, OPERATOR, Usage};
 use crate::books::Books;
 use crate::caller::{Caller, http};
 use crate::core::Core;
@@ -58,6 +58,7 @@ pub struct Sandbox {
     logs: Logs,
     tasks: Vec<JoinHandle<()>>,
     door: Door,
+    door_url: String,
     /// Told after each call of the API: the stream may have something new.
     written: Arc<Notify>,
     _dynamodb: Option<EmbeddedDynamoDb>,
@@ -106,7 +107,8 @@ impl Sandbox {
         let journal = Journal::new();
         let logs = Logs::new(options.log.as_deref())?;
         let door = Door::new(&plan, &dynamodb_url, http()?);
-        let environment = aws_environment(&address(&listeners.door)?, &secrets_url);
+        let door_url = address(&listeners.door)?;
+        let environment = aws_environment(&door_url, &secrets_url);
         let functions = functions(&plan, &binaries, &environment, &logs, options.instances)?;
 
         let mut sandbox = Self {
@@ -125,6 +127,7 @@ impl Sandbox {
             dynamodb_url,
             secrets_url,
             door,
+            door_url,
             _dynamodb: dynamodb,
             _scratch: scratch,
         };
@@ -215,7 +218,8 @@ impl Sandbox {
     #[must_use]
     pub fn operator_settings(&self) -> BTreeMap<String, String> {
         let mut settings = self.plan.operator_settings.clone();
-        settings.extend(aws_environment(&self.dynamodb_url, &self.secrets_url));
+        settings.extend(aws_environment(&self.door_url, &self.secrets_url));
+        settings.insert("AWS_ACCESS_KEY_ID".to_owned(), OPERATOR.to_owned());
         settings
     }
 

@@ -33,6 +33,10 @@ pub struct Plan {
     pub secrets: BTreeMap<String, String>,
     /// What the operator's command is to be told: variable → value.
     pub operator_settings: BTreeMap<String, String>,
+    /// What the operator's command may do.
+    pub operator_grants: Vec<Grant>,
+    /// Every resource by its logical name: its type, and its properties with all references carried out.
+    pub resources: BTreeMap<String, Value>,
 }
 
 /// A function.
@@ -124,6 +128,8 @@ impl Stack {
             schedules: Vec::new(),
             secrets: BTreeMap::new(),
             operator_settings: self.operator_settings()?,
+            operator_grants: Vec::new(),
+            resources: BTreeMap::new(),
         };
         let resources = self.template["Resources"]
             .as_object()
@@ -142,16 +148,23 @@ impl Stack {
                     api(&mut plan, &properties)
                 }
                 Some("AWS::DynamoDB::Table") => {
-                    plan.tables.insert(name.clone(), properties);
+                    plan.tables.insert(name.clone(), properties.clone());
                     Ok(())
                 }
                 Some("AWS::SecretsManager::Secret") => {
                     plan.secrets.insert(name.clone(), secret_arn(name));
                     Ok(())
                 }
+                Some("AWS::IAM::ManagedPolicy") => {
+                    plan.operator_grants = granted(&properties["PolicyDocument"]);
+                    Ok(())
+                }
                 _ => Ok(()),
             }
             .with_context(|| format!("resource {name} of the template"))?;
+            let mut resource = resource.clone();
+            resource["Properties"] = properties;
+            plan.resources.insert(name.clone(), resource);
         }
         for route in &mut plan.routes {
             route.throttle = throttle(&method_settings, route)?;
@@ -176,18 +189,8 @@ impl Stack {
             return Ok(Vec::new());
         };
         let policies = self.resolve(&self.template["Resources"][role]["Properties"]["Policies"])?;
-        let mut grants = Vec::new();
-        for policy in list(&policies) {
-            for statement in list(&policy["PolicyDocument"]["Statement"]) {
-                for action in list(&statement["Action"]) {
-                    grants.extend(list(&statement["Resource"]).map(|resource| Grant {
-                        action: text(action),
-                        resource: text(resource),
-                    }));
-                }
-            }
-        }
-        Ok(grants)
+        let documents = list(&policies).map(|policy| granted(&policy["PolicyDocument"]));
+        Ok(documents.flatten().collect())
     }
 
     fn function(&self, plan: &mut Plan, resource: &Value, own: &Value) -> anyhow::Result<()> {
@@ -259,6 +262,20 @@ fn throttle(settings: &Value, route: &Route) -> anyhow::Result<(f64, f64)> {
         f64::from(u32::try_from(rate)?),
         f64::from(u32::try_from(burst)?),
     ))
+}
+
+/// What a policy allows.
+fn granted(document: &Value) -> Vec<Grant> {
+    let mut grants = Vec::new();
+    for statement in list(&document["Statement"]) {
+        for action in list(&statement["Action"]) {
+            grants.extend(list(&statement["Resource"]).map(|resource| Grant {
+                action: text(action),
+                resource: text(resource),
+            }));
+        }
+    }
+    grants
 }
 
 /// The members of a list, or the one thing that stands in its place, as IAM takes it.
