@@ -15,6 +15,7 @@
 //! | `aws` | the door to both: each function may do what its role allows |
 //! | `stream`, `schedule` | the event sources of the workers |
 //! | `tiki`, `core` | the other two sides, with faults to switch on |
+//! | `costs` | what AWS would charge |
 //! | `walk` | one payment, shown step by step |
 
 #![expect(
@@ -31,6 +32,7 @@ mod books;
 mod build;
 mod caller;
 pub mod core;
+mod costs;
 mod dynamodb;
 pub mod faults;
 mod gateway;
@@ -50,6 +52,7 @@ mod walk;
 pub use aws::{AwsCall, Grant, Usage};
 pub use build::binaries;
 pub use caller::{Caller, Response, http};
+pub use costs::bill;
 pub use dynamodb::EmbeddedDynamoDb;
 pub use faults::Fault;
 pub use journal::{Entry, Journal};

@@ -29,6 +29,9 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    if options.costs {
+        return costs(options).await;
+    }
     let plays_both = options.tiki_url.is_none() && options.core_url.is_none();
     if options.once && !plays_both {
         bail!("--once walks a payment through, which needs the sandbox's own Tiki and core");
@@ -64,6 +67,19 @@ async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     // A second signal, or a process that will not die, is not waited for.
     let _ = tokio::time::timeout(Duration::from_secs(10), sandbox.stop()).await;
     Ok(code)
+}
+
+/// What a million payments cost. The schedule waits, so that only what is measured is measured.
+async fn costs(options: &Options) -> anyhow::Result<ExitCode> {
+    complain("Building the functions, and measuring …");
+    let sandbox = Sandbox::start(Options {
+        sweep_every: Duration::from_hours(24),
+        ..options.clone()
+    })
+    .await?;
+    say(&sandbox::bill(&sandbox).await?);
+    sandbox.stop().await;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn walked(sandbox: &Sandbox) -> ExitCode {

@@ -15,6 +15,10 @@ pub struct Options {
     #[arg(long)]
     pub once: bool,
 
+    /// Measure what payments use of AWS, say what a million of them cost, and exit
+    #[arg(long, conflicts_with = "once")]
+    pub costs: bool,
+
     /// Where the API listens; port 0 picks one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,

@@ -1,8 +1,9 @@
 //! Starting everything, in order, and stopping it.
 
+mod parts;
+
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +11,12 @@ use anyhow::{Context, bail};
 use axum::Router;
 use outbound::HeaderNames;
 use serde_json::json;
-use signing::{ClientSecret, GetSigning, Keyring};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use self::parts::{Listeners, address, caller, functions, listen, scratch, start_dynamodb};
 use crate::aws::{AwsCall, Door, OPERATOR, Usage};
 use crate::books::Books;
 use crate::caller::{Caller, http};
@@ -23,7 +24,7 @@ use crate::core::Core;
 use crate::dynamodb::{self, EmbeddedDynamoDb};
 use crate::gateway::{Gateway, Throttle};
 use crate::journal::Journal;
-use crate::lambda::{Function, Launch, LogLine, Logs};
+use crate::lambda::{Function, LogLine, Logs};
 use crate::options::Options;
 use crate::secrets::SecretsManager;
 use crate::settings::{aws_environment, parameters, sdk, secrets};
@@ -63,16 +64,6 @@ pub struct Sandbox {
     written: Arc<Notify>,
     _dynamodb: Option<EmbeddedDynamoDb>,
     _scratch: TempDir,
-}
-
-/// Listeners first: what is told whose address must have one.
-struct Listeners {
-    api: TcpListener,
-    tiki: TcpListener,
-    core: TcpListener,
-    secrets: TcpListener,
-    /// Where functions find DynamoDB.
-    door: TcpListener,
 }
 
 impl Sandbox {
@@ -353,94 +344,4 @@ impl Drop for Sandbox {
             task.abort();
         }
     }
-}
-
-async fn listen(api: SocketAddr) -> anyhow::Result<Listeners> {
-    let free = || TcpListener::bind("127.0.0.1:0");
-    let api = TcpListener::bind(api).await;
-    Ok(Listeners {
-        api: api
-            .context("cannot listen; is the address taken? (--listen 127.0.0.1:0 picks one)")?,
-        tiki: free().await?,
-        core: free().await?,
-        secrets: free().await?,
-        door: free().await?,
-    })
-}
-
-fn address(listener: &TcpListener) -> anyhow::Result<String> {
-    Ok(format!("http://{}", listener.local_addr()?))
-}
-
-fn caller(url: &str, headers: HeaderNames, id: &str, secret: &str) -> anyhow::Result<Caller> {
-    Ok(Caller {
-        base: url.to_owned(),
-        headers,
-        keys: Keyring::new(id, ClientSecret::new(secret)),
-        get_signing: GetSigning::default(),
-        http: http()?,
-    })
-}
-
-/// A folder that is gone with the sandbox; in memory where the machine has such a place.
-fn scratch() -> anyhow::Result<TempDir> {
-    let memory = Path::new("/dev/shm");
-    let made = if memory.is_dir() {
-        TempDir::new_in(memory)
-    } else {
-        TempDir::new()
-    };
-    made.or_else(|_| TempDir::new())
-        .context("no folder for temporary files")
-}
-
-fn start_dynamodb(
-    options: &Options,
-    scratch: &Path,
-) -> anyhow::Result<(Option<EmbeddedDynamoDb>, String)> {
-    if let Some(dir) = &options.data_dir {
-        std::fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
-    }
-    if let Some(url) = &options.dynamodb_url {
-        return Ok((None, url.clone()));
-    }
-    let dir = options.data_dir.as_deref().unwrap_or(scratch);
-    let dynamodb = EmbeddedDynamoDb::start(&dir.join("dynamodb.sqlite"))?;
-    let url = dynamodb.url().to_owned();
-    Ok((Some(dynamodb), url))
-}
-
-fn functions(
-    plan: &Plan,
-    binaries: &BTreeMap<String, PathBuf>,
-    environment: &[(String, String)],
-    logs: &Logs,
-    instances: usize,
-) -> anyhow::Result<BTreeMap<String, Arc<Function>>> {
-    let binary = |name: &str| {
-        let found = binaries.get(name).cloned();
-        found.with_context(|| format!("the workspace has no binary {name}"))
-    };
-    let shim = binary("sandbox")?;
-    let mut functions = BTreeMap::new();
-    for (name, function) in &plan.functions {
-        let own = function
-            .environment
-            .iter()
-            .map(|(k, v)| (k.clone(), v.clone()));
-        let launch = Launch {
-            shim: shim.clone(),
-            binary: binary(name)?,
-            // Credentials of its own: the door knows it by them.
-            environment: environment
-                .iter()
-                .cloned()
-                .chain([("AWS_ACCESS_KEY_ID".to_owned(), name.clone())])
-                .chain(own)
-                .collect(),
-        };
-        let function = Function::new(function.clone(), launch, logs.clone(), instances);
-        functions.insert(name.clone(), Arc::new(function));
-    }
-    Ok(functions)
 }

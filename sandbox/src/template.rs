@@ -37,6 +37,8 @@ pub struct Plan {
     pub operator_grants: Vec<Grant>,
     /// Every resource by its logical name: its type, and its properties with all references carried out.
     pub resources: BTreeMap<String, Value>,
+    /// What holds for every function.
+    pub globals: Value,
 }
 
 /// A function.
@@ -130,6 +132,7 @@ impl Stack {
             operator_settings: self.operator_settings()?,
             operator_grants: Vec::new(),
             resources: BTreeMap::new(),
+            globals: self.resolve(&self.template["Globals"]["Function"])?,
         };
         let resources = self.template["Resources"]
             .as_object()
@@ -194,9 +197,9 @@ impl Stack {
     }
 
     fn function(&self, plan: &mut Plan, resource: &Value, own: &Value) -> anyhow::Result<()> {
-        let globals = self.resolve(&self.template["Globals"]["Function"])?;
         let binary = resource["Metadata"]["BuildProperties"]["Binary"].as_str();
         let binary = binary.context("no BuildProperties.Binary")?.to_owned();
+        let globals = plan.globals.clone();
         let setting = |name: &str| own.get(name).or(globals.get(name)).and_then(number);
 
         let mut environment = BTreeMap::new();

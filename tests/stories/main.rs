@@ -26,4 +26,5 @@ mod result;
 mod rotation;
 mod secrecy;
 mod signature;
+mod template;
 mod webview;

@@ -1,0 +1,617 @@
+//! The template is what it must be; and a mistake planted in it is caught.
+//!
+//! What the functions read and call is taken from the functions at work, not from a list of ours.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use e2e::World;
+use sandbox::{Fault, Grant, Plan};
+use serde_json::Value;
+
+/// What the functions were seen to do.
+struct Seen {
+    /// Function → variables that it read.
+    read: BTreeMap<String, BTreeSet<String>>,
+    /// Function → what it called.
+    called: BTreeMap<String, BTreeSet<Grant>>,
+}
+
+type Check = fn(&Plan, &Seen) -> Result<(), String>;
+
+const CHECKS: [(&str, Check); 12] = [
+    ("routes", routes),
+    ("environment", environment),
+    ("policies", policies),
+    ("separation", separation),
+    ("wildcards", wildcards),
+    ("alarms", alarms),
+    ("metrics", metrics),
+    ("timeouts", timeouts),
+    ("tables", tables),
+    ("encryption", encryption),
+    ("workers", workers),
+    ("deployment", deployment),
+];
+
+/// A mistake, the text that it is made in, and the check that must catch it.
+const PLANTED: [(&str, &str, &str, &str); 18] = [
+    (
+        "a route is lost",
+        "Method: POST, Path: \"/tikivip/v1/refunds\"",
+        "Method: PUT, Path: \"/tikivip/v1/refunds\"",
+        "routes",
+    ),
+    (
+        "a variable is misspelt",
+        "          MIN_AMOUNT_VND: !Ref MinAmountVnd",
+        "          MIN_AMOUNT: !Ref MinAmountVnd",
+        "environment",
+    ),
+    (
+        "a variable that nobody reads is set",
+        "          EXPIRY_GRACE_S: !Ref ExpiryGraceSeconds",
+        "          EXPIRY_GRACE_S: !Ref ExpiryGraceSeconds\n          DEBUG: \"1\"",
+        "environment",
+    ),
+    (
+        "a permission is missing",
+        "Action: [dynamodb:Query], Resource: !Sub \"${TransactionsTable.Arn}/index/rail_due\"",
+        "Action: [dynamodb:Scan], Resource: !Sub \"${TransactionsTable.Arn}/index/rail_due\"",
+        "policies",
+    ),
+    (
+        "a permission too many",
+        "Action: [dynamodb:PutItem], Resource: !GetAtt TransactionsTable.Arn }",
+        "Action: [dynamodb:PutItem, dynamodb:DeleteItem], Resource: !GetAtt TransactionsTable.Arn }",
+        "policies",
+    ),
+    (
+        "open-webview may read transactions",
+        "Action: [dynamodb:PutItem], Resource: !GetAtt SessionsTable.Arn }",
+        "Action: [dynamodb:PutItem, dynamodb:GetItem], Resource: [!GetAtt SessionsTable.Arn, !GetAtt TransactionsTable.Arn] }",
+        "separation",
+    ),
+    (
+        "a permission on everything",
+        "Action: [logs:CreateLogStream, logs:PutLogEvents], Resource: !GetAtt CheckTransactionLogs.Arn }",
+        "Action: [logs:CreateLogStream, logs:PutLogEvents], Resource: \"*\" }",
+        "wildcards",
+    ),
+    (
+        "an alarm that nobody hears",
+        "See docs/operations.md#refunds-stay-open.\"",
+        "See docs/operations.md#refunds-stay-open.\"\n      ActionsEnabled: false",
+        "alarms",
+    ),
+    (
+        "an alarm that leads nowhere",
+        "docs/operations.md#core-is-down",
+        "docs/operations.md#the-core-is-down",
+        "alarms",
+    ),
+    (
+        "an alarm on a metric that nobody writes",
+        "MetricName: RefundOpenAge",
+        "MetricName: RefundAge",
+        "metrics",
+    ),
+    (
+        "an alarm on a dimension that the metric has not",
+        "Dimensions: [{ Name: Queue, Value: rail }]",
+        "Dimensions: [{ Name: Worker, Value: rail }]",
+        "metrics",
+    ),
+    (
+        "a function outlives API Gateway's patience",
+        "      Timeout: 28",
+        "      Timeout: 30",
+        "timeouts",
+    ),
+    (
+        "a table that can be deleted",
+        "      DeletionProtectionEnabled: true",
+        "      DeletionProtectionEnabled: false",
+        "tables",
+    ),
+    (
+        "no way back in time",
+        "PointInTimeRecoveryEnabled: true",
+        "PointInTimeRecoveryEnabled: false",
+        "tables",
+    ),
+    (
+        "a queue without a key",
+        "    Properties: { KmsMasterKeyId: !GetAtt Key.Arn, MessageRetentionPeriod: 1209600 }",
+        "    Properties: { MessageRetentionPeriod: 1209600 }",
+        "encryption",
+    ),
+    (
+        "a poisoned record holds up the stream",
+        "            BisectBatchOnFunctionError: true",
+        "            BisectBatchOnFunctionError: false",
+        "workers",
+    ),
+    (
+        "a worker wakes itself",
+        "{\"wakes_ipn\":{\"S\":[\"now\"]}}",
+        "{\"wakes_rail\":{\"S\":[\"now\"]}}",
+        "workers",
+    ),
+    (
+        "a new version is not asked",
+        "      Hooks: { PreTraffic: !Ref PreTrafficHookFunction }\n",
+        "",
+        "deployment",
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_template_is_what_the_functions_need_and_a_planted_mistake_is_caught() {
+    let seen = seen().await;
+    let yaml = include_str!("../../template.yaml");
+    let plan = read(yaml).unwrap();
+    for (name, check) in CHECKS {
+        check(&plan, &seen).unwrap_or_else(|problem| panic!("{name}: {problem}"));
+    }
+    for (mistake, good, bad, caught_by) in PLANTED {
+        assert!(
+            yaml.contains(good),
+            "{mistake}: the text is not there any more"
+        );
+        let caught = match read(&yaml.replace(good, bad)) {
+            Ok(plan) => {
+                let (_, check) = CHECKS.iter().find(|(name, _)| *name == caught_by).unwrap();
+                check(&plan, &seen).is_err()
+            }
+            Err(_) => true,
+        };
+        assert!(caught, "not caught: {mistake}");
+    }
+}
+
+fn read(yaml: &str) -> anyhow::Result<Plan> {
+    let given = [
+        ("TikiClientId", "client"),
+        ("CoreClientId", "core"),
+        ("RailUrl", "https://core.example/api"),
+        ("PaymentScreenUrl", "https://core.example/pay"),
+        ("AlarmEmail", "ops@example.com"),
+        ("EnableWaf", "true"),
+    ];
+    let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Plan::read(yaml, &BTreeMap::from(given))
+}
+
+/// Has every function do all that it can do.
+async fn seen() -> Seen {
+    let world = World::with(|options| {
+        let debug = ("LogLevel".to_owned(), "debug".to_owned());
+        options.parameters.push(debug);
+    });
+    let world = world.await;
+    sandbox::walk(&world.sandbox, &mut |_: &str| {})
+        .await
+        .unwrap();
+    // A report and a refund that only a sweep brings to an end.
+    world.tiki.faults.next("ipn", [Fault::Down]);
+    let payment = world.paid(100_000).await;
+    world
+        .until("it failed once", async || {
+            world.item(&payment).await["ipn"]["failures"] == 1
+        })
+        .await;
+    world.later(&payment).await;
+    world.core.faults.next("refund", [Fault::Lost]);
+    world.refund(&payment, "R1", 100_000).await;
+    world.later(&payment).await;
+    assert_eq!(world.core.given_back(&payment.id), 100_000);
+    let hook = world.sandbox.invoke("pre-traffic-hook", &Value::Null).await;
+    assert!(hook.is_err(), "it starts, and there is no deployment");
+
+    let mut read = BTreeMap::<String, BTreeSet<String>>::new();
+    for line in world.sandbox.logs() {
+        if let Some(variables) = line.event["variables"].as_str() {
+            let variables = variables.split(' ').map(str::to_owned);
+            read.entry(line.function).or_default().extend(variables);
+        }
+    }
+    let mut called = BTreeMap::<String, BTreeSet<Grant>>::new();
+    for call in world.sandbox.aws_calls().into_keys() {
+        called.entry(call.function).or_default().insert(call.grant);
+    }
+    Seen { read, called }
+}
+
+fn must(holds: bool, problem: impl Into<String>) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(problem.into()) }
+}
+
+/// The routes that the README gives to Tiki, to the core and to customers, each at its function.
+fn routes(plan: &Plan, _: &Seen) -> Result<(), String> {
+    let expected = BTreeSet::from([
+        ("POST", "/tikivip/v1/transactions", "create-transaction"),
+        (
+            "POST",
+            "/tikivip/v1/transactions/query",
+            "check-transaction",
+        ),
+        ("GET", "/tikivip/v1/transactions", "check-transaction"),
+        ("POST", "/tikivip/v1/refunds", "refund-transaction"),
+        ("GET", "/pay/{token}", "payment-redirect"),
+        ("GET", "/pay/{token}/return", "payment-redirect"),
+        ("POST", "/partner/v1/webview", "open-webview"),
+        (
+            "POST",
+            "/partner/v1/payments/{transaction_id}/result",
+            "payment-result",
+        ),
+    ]);
+    let found = plan.routes.iter();
+    let found = found.map(|r| (r.method.as_str(), r.path.as_str(), r.function.as_str()));
+    let found: BTreeSet<_> = found.collect();
+    must(found == expected, format!("{found:?}"))?;
+    let readme = include_str!("../../README.md");
+    for (method, path, _) in expected {
+        must(
+            readme.contains(&format!("`{method} {path}`")),
+            format!("the README lacks {method} {path}"),
+        )?;
+    }
+    Ok(())
+}
+
+/// Every variable that a function reads is set, and none is set that nobody reads.
+fn environment(plan: &Plan, seen: &Seen) -> Result<(), String> {
+    for (name, function) in &plan.functions {
+        let set: BTreeSet<String> = function.environment.keys().cloned().collect();
+        let mut read = seen.read.get(name).cloned().unwrap_or_default();
+        // Where the SDKs look for another endpoint than AWS's own; not set in an account.
+        read.retain(|name| !name.starts_with("AWS_"));
+        must(
+            set == read,
+            format!("{name} reads {read:?}, and {set:?} is set"),
+        )?;
+    }
+    Ok(())
+}
+
+/// Of the services that the sandbox plays.
+fn is_played(action: &str) -> bool {
+    let stream = [
+        "GetRecords",
+        "GetShardIterator",
+        "DescribeStream",
+        "ListStreams",
+    ];
+    let played = action.starts_with("dynamodb:") || action.starts_with("secretsmanager:");
+    played && !stream.iter().any(|name| action.ends_with(name))
+}
+
+/// A function may do what it does, and nothing else.
+fn policies(plan: &Plan, seen: &Seen) -> Result<(), String> {
+    for (name, function) in &plan.functions {
+        let granted = function
+            .grants
+            .iter()
+            .filter(|grant| is_played(&grant.action));
+        let granted: BTreeSet<Grant> = granted.cloned().collect();
+        let called = seen.called.get(name).cloned().unwrap_or_default();
+        must(
+            granted == called,
+            format!("{name} calls {called:?}, and may {granted:?}"),
+        )?;
+    }
+    Ok(())
+}
+
+fn may(plan: &Plan, function: &str, action: &str, resource: &str) -> bool {
+    let grants = &plan.functions[function].grants;
+    let allows = |grant: &Grant| grant.action == action && grant.resource.contains(resource);
+    grants.iter().any(allows)
+}
+
+/// Who must not be able to do what, whatever its code does.
+fn separation(plan: &Plan, _: &Seen) -> Result<(), String> {
+    for action in [
+        "dynamodb:GetItem",
+        "dynamodb:Query",
+        "dynamodb:PutItem",
+        "dynamodb:Scan",
+    ] {
+        must(
+            !may(plan, "open-webview", action, "TransactionsTable"),
+            format!("open-webview: {action}"),
+        )?;
+    }
+    for action in [
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+        "dynamodb:DeleteItem",
+    ] {
+        must(
+            !may(plan, "check-transaction", action, ""),
+            format!("check-transaction: {action}"),
+        )?;
+        must(
+            !may(plan, "payment-redirect", action, ""),
+            format!("payment-redirect: {action}"),
+        )?;
+    }
+    for function in ["create-transaction", "check-transaction", "ipn-sender"] {
+        let secret = "secretsmanager:GetSecretValue";
+        must(
+            !may(plan, function, secret, "CoreSecret"),
+            format!("{function} sees the core's secret"),
+        )?;
+    }
+    must(
+        !may(
+            plan,
+            "rail-worker",
+            "secretsmanager:GetSecretValue",
+            "TikiSecret",
+        ),
+        "rail-worker sees Tiki's secret",
+    )
+}
+
+/// A role that may do something to everything: only where AWS offers no other.
+fn wildcards(plan: &Plan, _: &Seen) -> Result<(), String> {
+    for (name, function) in &plan.functions {
+        for grant in &function.grants {
+            let tracing = grant.action.starts_with("xray:");
+            must(
+                grant.resource != "*" || tracing,
+                format!("{name}: {grant:?}"),
+            )?;
+            must(!grant.action.contains('*'), format!("{name}: {grant:?}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn of_type<'p>(plan: &'p Plan, kind: &'p str) -> impl Iterator<Item = (&'p String, &'p Value)> {
+    let resources = plan.resources.iter();
+    resources
+        .filter(move |(_, resource)| resource["Type"] == kind)
+        .map(|(name, resource)| (name, &resource["Properties"]))
+}
+
+/// Every alarm is heard, and says where to read on.
+fn alarms(plan: &Plan, _: &Seen) -> Result<(), String> {
+    let pages = include_str!("../../docs/operations.md");
+    let anchors: BTreeSet<String> = pages
+        .lines()
+        .filter_map(|line| {
+            line.trim_start_matches('#')
+                .strip_prefix(' ')
+                .filter(|_| line.starts_with('#'))
+        })
+        .map(|heading| {
+            let kept = heading.to_lowercase();
+            let kept = kept
+                .chars()
+                .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+            kept.collect::<String>().replace(' ', "-")
+        })
+        .collect();
+    must(
+        of_type(plan, "AWS::CloudWatch::Alarm").count() >= 20,
+        "alarms are missing",
+    )?;
+    for (name, alarm) in of_type(plan, "AWS::CloudWatch::Alarm") {
+        let acts = |kind: &str| {
+            alarm[kind]
+                .as_array()
+                .is_some_and(|actions| !actions.is_empty())
+        };
+        must(
+            acts("AlarmActions") && acts("OKActions"),
+            format!("{name} has no action"),
+        )?;
+        must(
+            alarm["ActionsEnabled"] != false,
+            format!("{name} is not heard"),
+        )?;
+        let text = alarm["AlarmDescription"].as_str().unwrap_or_default();
+        let anchor = text.split("docs/operations.md#").nth(1).unwrap_or_default();
+        let anchor = anchor.trim_end_matches('.');
+        must(
+            anchors.contains(anchor),
+            format!("{name} leads to #{anchor}, which is not there"),
+        )?;
+    }
+    Ok(())
+}
+
+/// Every alarm of ours is on a metric that the functions write, with the dimensions that it has.
+fn metrics(plan: &Plan, _: &Seen) -> Result<(), String> {
+    let known: BTreeMap<&str, &::metrics::Metric> = ::metrics::all()
+        .map(|metric| (metric.name, metric))
+        .collect();
+    let mut used = BTreeSet::new();
+    for (name, alarm) in of_type(plan, "AWS::CloudWatch::Alarm") {
+        let parts = alarm["Metrics"].as_array().into_iter().flatten();
+        let parts = parts.map(|part| &part["MetricStat"]["Metric"]);
+        for part in parts.chain([alarm]) {
+            let namespace = part["Namespace"].as_str().unwrap_or_default();
+            if !namespace.starts_with("TikiVip/") {
+                continue;
+            }
+            let metric = part["MetricName"].as_str().unwrap_or_default();
+            let found = known
+                .get(metric)
+                .ok_or(format!("{name}: nobody writes {metric}"))?;
+            let dimensions = part["Dimensions"].as_array().into_iter().flatten();
+            let dimensions: Vec<&str> = dimensions.filter_map(|d| d["Name"].as_str()).collect();
+            let fits = dimensions == found.dimensions || (found.total && dimensions.is_empty());
+            must(
+                fits,
+                format!("{name}: {metric} has no dimensions {dimensions:?}"),
+            )?;
+            used.insert(metric.to_owned());
+        }
+    }
+    let dashboards: String = of_type(plan, "AWS::CloudWatch::Dashboard")
+        .map(|(_, dashboard)| dashboard["DashboardBody"].to_string())
+        .collect();
+    for metric in known.keys() {
+        let shown = used.contains(*metric) || dashboards.contains(metric);
+        must(shown, format!("nobody looks at {metric}"))?;
+    }
+    Ok(())
+}
+
+/// Each waits longer than what it waits for: our client < the function < API Gateway's 29 s.
+fn timeouts(plan: &Plan, _: &Seen) -> Result<(), String> {
+    for route in &plan.routes {
+        let timeout = plan.functions[&route.function].timeout.as_secs();
+        must(
+            timeout < 29,
+            format!("{} may take {timeout} s", route.function),
+        )?;
+    }
+    let patient = |name: &str, at_least| {
+        let timeout = plan.functions[name].timeout.as_secs();
+        must(
+            timeout > at_least,
+            format!("{name} gives up after {timeout} s"),
+        )
+    };
+    // Tiki twice 15 s at most within one call of ours; the core 3 s; a worker one obligation at least.
+    patient("open-webview", 15)?;
+    patient("refund-transaction", 3)?;
+    patient("ipn-sender", 40)?;
+    patient("rail-worker", 40)
+}
+
+fn tables(plan: &Plan, _: &Seen) -> Result<(), String> {
+    for name in ["TransactionsTable", "SessionsTable"] {
+        let table = &plan.resources[name];
+        let properties = &table["Properties"];
+        must(
+            table["DeletionPolicy"] == "Retain",
+            format!("{name} goes with the stack"),
+        )?;
+        must(
+            properties["DeletionProtectionEnabled"] == true,
+            format!("{name} can be deleted"),
+        )?;
+        let recovery = &properties["PointInTimeRecoverySpecification"];
+        must(
+            recovery["PointInTimeRecoveryEnabled"] == true,
+            format!("{name}: no way back"),
+        )?;
+        must(
+            properties["BillingMode"] == "PAY_PER_REQUEST",
+            format!("{name} is provisioned"),
+        )?;
+    }
+    Ok(())
+}
+
+/// Whatever rests is under the stack's own key.
+fn encryption(plan: &Plan, _: &Seen) -> Result<(), String> {
+    let kinds = [
+        ("AWS::SQS::Queue", "/KmsMasterKeyId"),
+        ("AWS::SNS::Topic", "/KmsMasterKeyId"),
+        ("AWS::Logs::LogGroup", "/KmsKeyId"),
+        ("AWS::SecretsManager::Secret", "/KmsKeyId"),
+        ("AWS::DynamoDB::Table", "/SSESpecification/KMSMasterKeyId"),
+    ];
+    for (kind, place) in kinds {
+        must(
+            of_type(plan, kind).count() > 0,
+            format!("there is no {kind}"),
+        )?;
+        for (name, properties) in of_type(plan, kind) {
+            let key = properties.pointer(place).and_then(Value::as_str);
+            must(
+                key.is_some_and(|key| key.contains("Key")),
+                format!("{name} has no key of ours"),
+            )?;
+        }
+    }
+    for (name, group) in of_type(plan, "AWS::Logs::LogGroup") {
+        must(
+            !group["RetentionInDays"].is_null(),
+            format!("{name} is kept for ever"),
+        )?;
+    }
+    Ok(())
+}
+
+/// The stream and the schedule bring each worker its work, and nothing is dropped unseen.
+fn workers(plan: &Plan, _: &Seen) -> Result<(), String> {
+    for (function, mark) in [
+        ("IpnSenderFunction", "wakes_ipn"),
+        ("RailWorkerFunction", "wakes_rail"),
+    ] {
+        let properties = &plan.resources[function]["Properties"];
+        let reserved = !properties["ReservedConcurrentExecutions"].is_null();
+        must(reserved, format!("{function} may starve the others"))?;
+        let (stream, sweep) = (
+            &properties["Events"]["Stream"]["Properties"],
+            &properties["Events"]["Sweep"]["Properties"],
+        );
+        must(
+            stream["BisectBatchOnFunctionError"] == true,
+            format!("{function}: no bisect"),
+        )?;
+        let bounded = stream["MaximumRetryAttempts"]
+            .as_i64()
+            .is_some_and(|n| (1..=100).contains(&n));
+        must(bounded, format!("{function}: retries without end"))?;
+        must(
+            stream["MaximumRecordAgeInSeconds"].is_i64(),
+            format!("{function}: no age"),
+        )?;
+        must(
+            stream["FunctionResponseTypes"][0] == "ReportBatchItemFailures",
+            format!("{function}: whole batches"),
+        )?;
+        must(
+            !stream["DestinationConfig"]["OnFailure"].is_null(),
+            format!("{function}: no destination"),
+        )?;
+        let filter = stream["FilterCriteria"]["Filters"][0]["Pattern"].as_str();
+        must(
+            filter.is_some_and(|filter| filter.contains(mark)),
+            format!("{function}: filter {filter:?}"),
+        )?;
+        must(
+            !sweep["DeadLetterConfig"].is_null(),
+            format!("{function}: no dead letters"),
+        )?;
+        must(
+            !sweep["RetryPolicy"].is_null(),
+            format!("{function}: no retry policy"),
+        )?;
+    }
+    Ok(())
+}
+
+/// Each function is published as a version, asked before it has traffic, and watched while it gets it.
+fn deployment(plan: &Plan, _: &Seen) -> Result<(), String> {
+    let yaml_globals = &plan.globals;
+    let hook = &yaml_globals["DeploymentPreference"]["Hooks"]["PreTraffic"];
+    must(*hook == "PreTrafficHookFunction", "no hook")?;
+    must(yaml_globals["AutoPublishAlias"] == "live", "no alias")?;
+    for (name, properties) in of_type(plan, "AWS::Serverless::Function") {
+        let hook = name == "PreTrafficHookFunction";
+        let alarms = properties["DeploymentPreference"]["Alarms"].as_array();
+        must(
+            hook || alarms.is_some_and(|alarms| !alarms.is_empty()),
+            format!("{name} is not watched"),
+        )?;
+        must(
+            properties["Role"].is_string(),
+            format!("{name} has no role of its own"),
+        )?;
+        must(
+            properties["Policies"].is_null(),
+            format!("{name}: SAM would widen its role"),
+        )?;
+    }
+    Ok(())
+}
