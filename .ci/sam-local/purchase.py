@@ -31,7 +31,7 @@ def template(source, arch):
     """The template for this machine. What `sam local` may set must be declared, so the endpoints are."""
     text = Path(source).read_text()
     for old, new in [
-        (r"Architectures: \[\w+\]", f"Architectures: [{arch}]"),
+        (r"(  Architecture:\n    Type: String\n    Default: )\w+", rf"\g<1>{arch}"),
         (
             r"( +)LOG_LEVEL: !Ref LogLevel\n",
             r'\g<0>\1AWS_ENDPOINT_URL_DYNAMODB: ""\n\1AWS_ENDPOINT_URL_SECRETS_MANAGER: ""\n',
@@ -203,10 +203,10 @@ def books(work, name):
     return json.loads(Path(work, "data", f"{name}.json").read_text())
 
 
-def invoke(function, event, config):
+def invoke(function, event):
     """`sam local invoke`: a fresh container, one event."""
     began = time.monotonic()
-    command = ["sam", "local", "invoke", function, "--event", "-", *config]
+    command = ["sam", "local", "invoke", function, "--event", "-"]
     done = subprocess.run(command, input=event, capture_output=True, text=True)
     expect(done.returncode == 0, f"{function}: {done.stderr}")
     try:
@@ -215,8 +215,8 @@ def invoke(function, event, config):
         expect(False, f"{function} answered {done.stdout!r}\n{done.stderr}")
 
 
-def sweep(function, config):
-    answer, began = invoke(function, '{"action":"sweep"}', config)
+def sweep(function):
+    answer, began = invoke(function, '{"action":"sweep"}')
     expect(answer == {"batchItemFailures": []}, f"{function}: {answer}")
     return began
 
@@ -224,7 +224,7 @@ def sweep(function, config):
 # ---- The purchase --------------------------------------------------------------------------------------
 
 
-def purchase(base, work, *config):
+def purchase(base, work):
     api, at = Api(base), ready(work)
     # The sandbox's own ipn-sender hears of the payment, too, by the stream. It is not to succeed.
     fault(at["tiki_url"], "ipn", "down")
@@ -320,7 +320,7 @@ def purchase(base, work, *config):
     fault(at["tiki_url"], "ipn")
     wait_until_due(at, transaction_id, "ipn")
     sent = len(books(work, "tiki")[ORDER]["ipns"])
-    began = sweep("IpnSenderFunction", config)
+    began = sweep("IpnSenderFunction")
     order = books(work, "tiki")[ORDER]
     expect(order["status"] == "SUCCESS" and len(order["ipns"]) == sent + 1, f"Tiki has {order}")
     expect(ipn_state(at, transaction_id) == "confirmed", f"the IPN is {ipn_state(at, transaction_id)}")
@@ -350,7 +350,7 @@ STORY = [
 ]
 
 
-def events(work, *config):
+def events(work):
     at = ready(work)
     there = {file.stem for file in Path("events").glob("*.json")}
     expect(there == {name for name, *_ in STORY}, f"events/ and the story differ: {there ^ {n for n, *_ in STORY}}")
@@ -375,7 +375,7 @@ def events(work, *config):
             for id in (paid, declined):
                 wait_until_due(at, id, "ipn")
             wait_until_due(at, declined, "rail")
-        answer, began = invoke(f"{function}Function", text, config)
+        answer, began = invoke(f"{function}Function", text)
         if status is None:
             expect(answer == {"batchItemFailures": []}, f"{name}: {answer}")
             say(f"{function:<18} {name:<36} done", began)
