@@ -127,6 +127,53 @@ fn metric(line: &crate::LogLine) -> Option<String> {
 }
 
 fn table(sandbox: &Sandbox, used: &Meter, swept: &Meter, metrics: usize) -> String {
+    let payments = of_payments(used);
+    let standing = of_standing(sandbox, swept, metrics);
+    let million: f64 = payments.iter().map(|(_, _, cost)| cost).sum();
+    let month: f64 = standing.iter().map(|(_, cost)| cost).sum();
+    let payments = payments
+        .map(|(name, measured, cost)| format!("  {name:<36}{measured:>14.6}{cost:>18.2}\n"));
+    let standing = standing.map(|(name, cost)| format!("  {name:<50}{cost:>18.2}\n"));
+    format!(
+        "  {:<36}{:>14}{:>18}\n{}  {:<50}{million:>18.2}\n\n  {:<50}{:>18}\n{}  {:<50}{month:>18.2}",
+        "For each payment",
+        "measured",
+        "USD a million",
+        payments.concat(),
+        "A million payments",
+        "Each month, without any payment",
+        "USD",
+        standing.concat(),
+        "A month of standing by",
+    )
+}
+
+/// What one payment used, and what a million of them cost.
+fn of_payments(used: &Meter) -> [(&'static str, f64, f64); 6] {
+    [
+        ("API Gateway, requests", used.requests, price::API_REQUEST),
+        ("Lambda, invocations", used.invocations, price::INVOCATION),
+        (
+            "Lambda, GB-seconds (arm64)",
+            used.gb_seconds,
+            price::GB_SECOND_ARM,
+        ),
+        ("DynamoDB, write units", used.writes, price::WRITE_UNIT),
+        ("DynamoDB, read units", used.reads, price::READ_UNIT),
+        (
+            "CloudWatch, GB of logs",
+            used.log_bytes / 1e9,
+            price::LOG_GB,
+        ),
+    ]
+    .map(|(name, measured, price)| {
+        let each = measured / f64::from(PAYMENTS);
+        (name, each, each * price * MILLION)
+    })
+}
+
+/// What a month costs in which nobody pays.
+fn of_standing(sandbox: &Sandbox, swept: &Meter, metrics: usize) -> [(&'static str, f64); 6] {
     let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
     let of_type = |kind: &str| {
         let resources = sandbox.plan.resources.values();
@@ -136,77 +183,27 @@ fn table(sandbox: &Sandbox, used: &Meter, swept: &Meter, metrics: usize) -> Stri
                 .count(),
         )
     };
-    let each = |n: f64| n / f64::from(PAYMENTS);
-    let secrets = count(sandbox.plan.secrets.len());
+    let called = 2.0 * (price::INVOCATION + price::SCHEDULED_CALL);
+    let sweeps = called + swept.gb_seconds * price::GB_SECOND_ARM;
     // Each of a few warm processes looks at both versions of its two secrets every five minutes.
-    let secret_calls = of_type("AWS::Serverless::Function") * 2.0 * 2.0 * MINUTES_A_MONTH / 5.0;
-    let rows = [
-        (
-            "API Gateway, requests",
-            each(used.requests),
-            price::API_REQUEST,
-        ),
-        (
-            "Lambda, invocations",
-            each(used.invocations),
-            price::INVOCATION,
-        ),
-        (
-            "Lambda, GB-seconds (arm64)",
-            each(used.gb_seconds),
-            price::GB_SECOND_ARM,
-        ),
-        (
-            "DynamoDB, write units",
-            each(used.writes),
-            price::WRITE_UNIT,
-        ),
-        ("DynamoDB, read units", each(used.reads), price::READ_UNIT),
-        (
-            "CloudWatch, GB of logs",
-            each(used.log_bytes) / 1e9,
-            price::LOG_GB,
-        ),
-    ];
-    let standing = [
+    let looks = of_type("AWS::Serverless::Function") * 2.0 * 2.0 * MINUTES_A_MONTH / 5.0;
+    let secrets = count(sandbox.plan.secrets.len()) * price::SECRET_MONTH;
+    let alarms = of_type("AWS::CloudWatch::Alarm") * price::ALARM_MONTH;
+    [
         (
             "Sweeps, two a minute: Lambda and Scheduler",
-            MINUTES_A_MONTH
-                * (2.0 * (price::INVOCATION + price::SCHEDULED_CALL)
-                    + swept.gb_seconds * price::GB_SECOND_ARM),
+            MINUTES_A_MONTH * sweeps,
         ),
         (
             "Sweeps: DynamoDB",
             MINUTES_A_MONTH * swept.reads * price::READ_UNIT,
         ),
-        (
-            "Secrets Manager",
-            secrets * price::SECRET_MONTH + secret_calls * price::SECRET_CALL,
-        ),
+        ("Secrets Manager", secrets + looks * price::SECRET_CALL),
         ("KMS, the key", of_type("AWS::KMS::Key") * price::KEY_MONTH),
         ("CloudWatch, metrics", count(metrics) * price::METRIC_MONTH),
         (
             "CloudWatch, alarms and dashboard",
-            of_type("AWS::CloudWatch::Alarm") * price::ALARM_MONTH + price::DASHBOARD_MONTH,
+            alarms + price::DASHBOARD_MONTH,
         ),
-    ];
-    let mut text = format!(
-        "  {:<36}{:>14}{:>18}\n",
-        "For each payment", "measured", "USD a million"
-    );
-    let mut total = 0.0;
-    for (name, measured, unit) in rows {
-        let cost = measured * unit * MILLION;
-        total += cost;
-        text += &format!("  {name:<36}{measured:>14.6}{cost:>18.2}\n");
-    }
-    text += &format!("  {:<36}{:>14}{total:>18.2}\n\n", "A million payments", "");
-    text += &format!("  {:<50}{:>18}\n", "Each month, without any payment", "USD");
-    let mut total = 0.0;
-    for (name, cost) in standing {
-        total += cost;
-        text += &format!("  {name:<50}{cost:>18.2}\n");
-    }
-    text += &format!("  {:<50}{total:>18.2}", "A month of standing by");
-    text
+    ]
 }

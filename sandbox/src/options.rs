@@ -59,6 +59,10 @@ pub struct Options {
     #[arg(long, value_name = "PATH")]
     pub operator_file: Option<PathBuf>,
 
+    /// Write the functions' environment here, a NAME=VALUE a line, for `cargo lambda watch --env-file`
+    #[arg(long, value_name = "PATH")]
+    pub env_file: Option<PathBuf>,
+
     /// Write what the functions log here, one JSON object a line
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,

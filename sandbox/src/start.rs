@@ -128,6 +128,9 @@ impl Sandbox {
         if let Some(file) = &options.operator_file {
             sandbox.write_operator_settings(file)?;
         }
+        if let Some(file) = &options.env_file {
+            sandbox.write_environment(file)?;
+        }
         if let Some(file) = &options.ready_file {
             sandbox.write_ready(file)?;
         }
@@ -330,6 +333,18 @@ impl Sandbox {
         let fresh = file.with_extension("new");
         std::fs::write(&fresh, ready.to_string())?;
         std::fs::rename(fresh, file).with_context(|| file.display().to_string())
+    }
+
+    /// What all functions are told: a variable means the same to each of them.
+    fn write_environment(&self, file: &Path) -> anyhow::Result<()> {
+        let own = self.plan.functions.values();
+        let own = own.flat_map(|function| function.environment.clone());
+        let aws = aws_environment(&self.door_url, &self.secrets_url);
+        let all: BTreeMap<String, String> = own.chain(aws).collect();
+        let lines = all
+            .into_iter()
+            .map(|(name, value)| format!("{name}={value}\n"));
+        std::fs::write(file, lines.collect::<String>()).with_context(|| file.display().to_string())
     }
 
     fn write_operator_settings(&self, file: &Path) -> anyhow::Result<()> {

@@ -7,8 +7,6 @@
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::Parser;
 use simulate::model::{scenarios, walk};
@@ -109,37 +107,19 @@ fn model() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Lives through all seeds, several at once, and says how far it is.
+/// Lives through all seeds, and says how far it is.
 fn live(options: &Options) -> Total {
-    let next = AtomicU64::new(0);
-    let total = Mutex::new(Total::default());
-    std::thread::scope(|scope| {
-        for _ in 0..options.jobs.max(1) {
-            scope.spawn(|| {
-                let mut mine = Total::default();
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= options.seeds {
-                        break;
-                    }
-                    let seed = options.seed.wrapping_add(number);
-                    let outcome = run(Source::Seed(seed), options.steps, History::default());
-                    let failed = outcome.violation.is_some();
-                    mine.add(seed, outcome);
-                    if failed && options.fail_fast {
-                        next.store(options.seeds, Ordering::Relaxed);
-                    }
-                    progress(number, options.seeds);
-                }
-                if let Ok(mut total) = total.lock() {
-                    total.merge(mine);
-                }
-            });
-        }
-    });
-    let mut total = total.into_inner().unwrap_or_default();
-    total.failed.sort_by_key(|(seed, _)| *seed);
-    total
+    let first = options.seed;
+    simulate::many(
+        first,
+        options.seeds,
+        options.steps,
+        options.jobs,
+        |done, failed| {
+            progress(done, options.seeds);
+            !(failed && options.fail_fast)
+        },
+    )
 }
 
 fn progress(done: u64, of: u64) {

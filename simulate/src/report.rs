@@ -32,16 +32,15 @@ pub struct Total {
 impl Total {
     /// Adds a run.
     pub fn add(&mut self, seed: u64, outcome: Outcome) {
-        self.seeds += 1;
-        self.payments += outcome.payments;
-        self.steps += outcome.steps;
-        self.checks += outcome.checks;
-        self.coverage.add(&outcome.coverage);
-        for (fault, count) in outcome.faults {
-            *self.faults.entry(fault).or_default() += count;
-        }
-        self.failed
-            .extend(outcome.violation.map(|violation| (seed, violation)));
+        self.merge(Self {
+            seeds: 1,
+            payments: outcome.payments,
+            steps: outcome.steps,
+            checks: outcome.checks,
+            coverage: outcome.coverage,
+            faults: outcome.faults.into_iter().collect(),
+            failed: outcome.violation.map(|v| (seed, v)).into_iter().collect(),
+        });
     }
 
     /// Adds what other runs came to.

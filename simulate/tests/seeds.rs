@@ -1,10 +1,7 @@
 //! The fixed seeds, and what the simulator itself must be for them to prove anything.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use simulate::model::{scenarios, walk};
-use simulate::{History, Outcome, Source, Total, life, run, shrink};
+use simulate::{History, Outcome, Source, life, run, shrink};
 
 const STEPS: u64 = 20_000;
 /// As many as it takes to reach every cell; the whole proof is a longer run (docs/simulation.md).
@@ -16,25 +13,8 @@ fn seed(seed: u64) -> Outcome {
 
 #[test]
 fn the_fixed_seeds_break_nothing_and_reach_every_fault_and_every_cell() {
-    let next = AtomicU64::new(1);
-    let total = Mutex::new(Total::default());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                let mut mine = Total::default();
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number > SEEDS {
-                        break;
-                    }
-                    mine.add(number, seed(number));
-                }
-                total.lock().unwrap().merge(mine);
-            });
-        }
-    });
-    let total = total.into_inner().unwrap();
+    let total = simulate::many(1, SEEDS, STEPS, threads, |_, _| true);
     if let Some((number, _)) = total.failed.first() {
         let told = run(Source::Seed(*number), STEPS, History::kept());
         let violation = told.violation.unwrap();

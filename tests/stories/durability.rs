@@ -6,8 +6,21 @@ use e2e::{Payment, Proxy, World, kill};
 use sandbox::Fault;
 use serde_json::json;
 
+/// Behind a line that counts; the sweeps of the beginning are over, and no others follow.
 async fn behind(proxy: &Proxy) -> World {
-    World::with(|options| options.dynamodb_url = Some(proxy.url.clone())).await
+    let world = World::with(|options| options.dynamodb_url = Some(proxy.url.clone())).await;
+    world
+        .until("both have swept", async || {
+            let logs = world.sandbox.logs();
+            let measured = |name: &str, of: &str| {
+                let mut lines = logs.iter();
+                lines.any(|line| line.event[name].is_i64() && line.function == of)
+            };
+            measured("IpnUnconfirmedAge", "ipn-sender")
+                && measured("ObligationLateness", "rail-worker")
+        })
+        .await;
+    world
 }
 
 /// `GetItem` and `PutItem` of one operation.

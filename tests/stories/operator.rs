@@ -12,7 +12,7 @@ async fn disputed(world: &World) -> Payment {
     let payment = world.create(100_000).await;
     world.tiki.change(&payment.tiki_id, |order| {
         order.amount = 90_000;
-        order.status = "SUCCESS".to_owned();
+        "SUCCESS".clone_into(&mut order.status);
     });
     world.report_paid(&payment).await;
     world

@@ -12,7 +12,7 @@ use clap_complete::Shell;
 #[derive(Debug, Parser)]
 #[command(name = "tikivip", version)]
 pub(crate) struct Cli {
-    /// The stack's output OperatorSettings, or what `sandbox --operator-file` wrote: a JSON object of variables
+    /// The stack's output `OperatorSettings`, or what `sandbox --operator-file` wrote: a JSON object of variables
     #[arg(long, global = true, value_name = "FILE", env = "TIKIVIP_SETTINGS")]
     pub(crate) settings: Option<PathBuf>,
 
@@ -143,7 +143,7 @@ pub(crate) struct Message {
     /// The body, byte for byte; `-` reads standard input
     #[arg(long, value_name = "FILE", conflicts_with = "get")]
     pub(crate) body: Option<PathBuf>,
-    /// Path and query of a GET, from after the base URL: /transaction?tiki_transaction_id=…
+    /// Path and query of a GET, from after the base URL: `/transaction?tiki_transaction_id=…`
     #[arg(long, value_name = "PATH")]
     pub(crate) get: Option<String>,
     /// Whose conversation

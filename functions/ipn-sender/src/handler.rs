@@ -4,13 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{Alarm, Clock, Decision, IpnLease, Told, Transaction, after_ipn, after_look_up};
+use domain::{
+    Alarm, Clock, Decision, IpnLease, Timestamp, Told, Transaction, after_ipn, after_look_up,
+};
 use outbox::Worker;
-use store::{DueIndex, StoreError, Transactions};
+use store::{DueIndex, SHARDS, StoreError, Transactions};
 use tiki::TikiClient;
 
 /// So many of each kind are counted: who has more, has a problem and not a number.
 const COUNTED: u16 = 100;
+
+/// So many of each shard are looked at for their age: in an outage all are about as old.
+const LOOKED_AT: u16 = 4;
 
 /// The worker of the index `ipn_due`.
 pub struct IpnSender {
@@ -33,19 +38,18 @@ impl Worker for IpnSender {
         Duration::from_secs(40)
     }
 
-    /// Counts what waits for a person, so that an alarm can stay until somebody has acted.
+    /// Measures what lasts, so that an alarm can last as long.
     async fn after_sweep(&self) {
-        let mut waiting = 0;
-        for alarm in Alarm::ON_THE_DESK {
-            match self.transactions.attention(alarm, COUNTED).await {
-                Ok(found) => waiting += found.len(),
-                Err(error) => {
-                    let error = format!("{:#}", anyhow::Error::from(error));
-                    return tracing::warn!(error, "what waits for a person cannot be counted");
-                }
-            }
+        let measured = async {
+            metrics::ON_THE_DESK.record(&[], self.on_the_desk().await?);
+            let age = self.oldest_unconfirmed().await?;
+            metrics::IPN_UNCONFIRMED_AGE.record_duration(&[], age);
+            Ok::<_, StoreError>(())
+        };
+        if let Err(error) = measured.await {
+            let error = format!("{:#}", anyhow::Error::from(error));
+            tracing::warn!(error, "what waits cannot be measured");
         }
-        metrics::ON_THE_DESK.record(&[], i64::try_from(waiting).unwrap_or(i64::MAX));
     }
 
     /// Takes the IPN up, sends it, and records what came of it: two writes, whatever happens between them.
@@ -64,6 +68,34 @@ impl Worker for IpnSender {
 }
 
 impl IpnSender {
+    /// How many transactions wait for a person.
+    async fn on_the_desk(&self) -> Result<i64, StoreError> {
+        let mut waiting = 0;
+        for alarm in Alarm::ON_THE_DESK {
+            waiting += self.transactions.attention(alarm, COUNTED).await?.len();
+        }
+        Ok(i64::try_from(waiting).unwrap_or(i64::MAX))
+    }
+
+    /// How long Tiki has not known of the oldest result that it has not confirmed, of a few from each shard.
+    async fn oldest_unconfirmed(&self) -> Result<Duration, StoreError> {
+        let now = self.clock.now();
+        let mut oldest = Duration::ZERO;
+        for shard in 0..SHARDS {
+            let index = DueIndex::Ipn;
+            let some = self
+                .transactions
+                .due(index, shard, Timestamp::MAX, LOOKED_AT);
+            for entry in some.await? {
+                let found = self.transactions.load(entry.id).await?;
+                let unconfirmed = found.filter(|found| found.ipn_due_at().is_some());
+                let since = unconfirmed.and_then(|found| found.final_at());
+                oldest = oldest.max(since.map_or(Duration::ZERO, |since| now.since(since)));
+            }
+        }
+        Ok(oldest)
+    }
+
     /// `None` if it is not due any more, or somebody else is at it.
     async fn take_up(
         &self,

@@ -1,6 +1,6 @@
 //! The audit trail: complete, in order, bounded; and what a person's word does.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::time::Duration;
 

@@ -67,7 +67,7 @@ metrics! {
     IPN_ATTEMPTS = "IpnAttempts", Count, ["Answer"];
     /// From a payment's result to Tiki's confirmation.
     IPN_CONFIRMATION_AGE = "IpnConfirmationAge", Milliseconds, [];
-    /// From a payment's result to a try to tell Tiki that failed: how long Tiki has not known.
+    /// How long Tiki has not known of the oldest result that it has not confirmed, at each sweep.
     IPN_UNCONFIRMED_AGE = "IpnUnconfirmedAge", Milliseconds, [];
     /// Payments that are given back because Tiki does not have the order.
     REVERSALS = "Reversals", Count, [];

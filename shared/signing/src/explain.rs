@@ -164,9 +164,9 @@ mod tests {
         Keyring::new("client", ClientSecret::new(secret))
     }
 
-    fn matches(signer: &Keyring, signed: &[u8], readings: &[Reading]) -> Vec<Match> {
+    fn matches(sender: &Keyring, signed: &[u8], readings: &[Reading]) -> Vec<Match> {
         let keys = keys("now").accepting(Some(ClientSecret::new("before")));
-        let signature = signer.sign(1_000, signed);
+        let signature = sender.sign(1_000, signed);
         let headers = SignatureHeaders {
             timestamp: Some(&signature.timestamp),
             client_id: Some(&signature.client_id),

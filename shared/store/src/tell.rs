@@ -60,10 +60,7 @@ fn count_told(told: &Told, t: &Transaction) {
         }
         Decision::Reverse(_) => metrics::REVERSALS.count(&[]),
         Decision::Dispute(_) => metrics::DISPUTES.count(&[]),
-        Decision::Retry | Decision::LookUp | Decision::RetryUnauthorized => {
-            metrics::IPN_UNCONFIRMED_AGE.record_duration(&[], age.unwrap_or_default());
-        }
-        // Nobody waits for the news of a failure that Tiki does not know.
-        Decision::Close => {}
+        // How long it already takes, each sweep says; nobody waits for the news of a failure that Tiki has not.
+        Decision::Retry | Decision::LookUp | Decision::RetryUnauthorized | Decision::Close => {}
     }
 }

@@ -340,6 +340,7 @@ fn size(value: &AttributeValue) -> usize {
 
 /// The most that can ever happen to one transaction, in the longest words: within DynamoDB's 400 KB.
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a long life")]
 async fn the_longest_life_fits_into_one_item() {
     let table = Memory::with(Trouble::None);
     let transactions = transactions(&table);

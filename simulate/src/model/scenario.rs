@@ -37,10 +37,7 @@ pub fn scenarios() -> Vec<Scenario> {
         &pending,
         pending.report_payment(&report_paid(), NOW).ok().flatten(),
     );
-    let (lease, leased) = paid.lease_ipn(Timestamp::MAX).expect("it is due");
-    let ground = Decision::Dispute(DisputeGround::AmountDiffers);
-    let leased = write(&paid, Some(leased));
-    let disputed = write(&leased, leased.record_ipn(lease, told(ground), NOW));
+    let disputed = disputed(&paid);
     let declined = PaymentReport {
         amount: None,
         result: PaymentResult::Declined { reason: None },
@@ -164,6 +161,14 @@ fn state(row: &Transaction, paid: bool, to_come: Vec<(Doing, u8)>) -> State {
         left,
         deaths: DEATHS,
     }
+}
+
+/// Paid, and Tiki has another amount.
+fn disputed(paid: &Transaction) -> Transaction {
+    let (lease, taken_up) = paid.lease_ipn(Timestamp::MAX).expect("it is due");
+    let ground = Decision::Dispute(DisputeGround::AmountDiffers);
+    let taken_up = write(paid, Some(taken_up));
+    write(&taken_up, taken_up.record_ipn(lease, told(ground), NOW))
 }
 
 fn pending() -> Transaction {

@@ -1,5 +1,6 @@
 //! `tikivip doctor`: looks for what is set up wrongly, from the inside out, and says what to do about it.
 
+mod findings;
 mod probe;
 
 use std::time::Duration;
@@ -9,10 +10,10 @@ use outbound::{BaseUrl, HeaderNames, causes};
 use runtime::config::{
     Env, Identity, Links, TableName, get_signing, rail_url, signature_window, tiki_api,
 };
-use serde::Serialize;
 use signing::{GetSigning, Keyring};
 use store::SessionStore;
 
+use self::findings::{Findings, Health, table};
 use self::probe::{Probe, Said};
 use crate::cli::{Conversation, Form};
 use crate::office::Office;
@@ -23,60 +24,6 @@ const CLOCKS_MAY_DIFFER: Duration = Duration::from_secs(30);
 
 /// No transaction of anybody's.
 const NOBODYS: &str = "TIKIVIP-DOCTOR";
-
-/// What was looked at.
-#[derive(Clone, Debug, Serialize)]
-struct Finding {
-    what: &'static str,
-    state: Health,
-    text: String,
-    /// What to do.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    advice: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Health {
-    Good,
-    /// Works, and is worth a look.
-    Doubtful,
-    Wrong,
-}
-
-/// The findings, as they come.
-#[derive(Default)]
-struct Findings(Vec<Finding>);
-
-impl Findings {
-    fn good(&mut self, what: &'static str, text: impl Into<String>) {
-        self.add(what, Health::Good, text, None);
-    }
-
-    fn doubtful(&mut self, what: &'static str, text: impl Into<String>, advice: impl Into<String>) {
-        self.add(what, Health::Doubtful, text, Some(advice.into()));
-    }
-
-    fn wrong(&mut self, what: &'static str, text: impl Into<String>, advice: impl Into<String>) {
-        self.add(what, Health::Wrong, text, Some(advice.into()));
-    }
-
-    fn add(
-        &mut self,
-        what: &'static str,
-        state: Health,
-        text: impl Into<String>,
-        advice: Option<String>,
-    ) {
-        let text = text.into();
-        self.0.push(Finding {
-            what,
-            state,
-            text,
-            advice,
-        });
-    }
-}
 
 /// Looks at everything.
 pub(super) async fn doctor(office: &Office, form: Form) -> anyhow::Result<Outcome> {
@@ -92,7 +39,7 @@ pub(super) async fn doctor(office: &Office, form: Form) -> anyhow::Result<Outcom
         ask_core(office, keys, &mut findings).await?;
     }
     output::print(form, &findings.0, |findings| table(findings));
-    let wrong = |finding: &Finding| finding.state == Health::Wrong;
+    let wrong = |finding: &findings::Finding| finding.state == Health::Wrong;
     Ok(if findings.0.iter().any(wrong) {
         Outcome::Wrong
     } else {
@@ -388,20 +335,4 @@ fn clock(what: &'static str, said: &Said, findings: &mut Findings) {
             "signatures are refused from 5 minutes on: set the clock that is wrong",
         );
     }
-}
-
-fn table(findings: &[Finding]) -> String {
-    let line = |finding: &Finding| {
-        let mark = match finding.state {
-            Health::Good => '✔',
-            Health::Doubtful => '?',
-            Health::Wrong => '✘',
-        };
-        let advice = match &finding.advice {
-            Some(advice) => format!("\n    {:<24} → {advice}", ""),
-            None => String::new(),
-        };
-        format!("  {mark} {:<24} {}{advice}", finding.what, finding.text)
-    };
-    findings.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -48,7 +48,7 @@ pub(super) async fn sign(
 #[derive(Serialize)]
 struct Verdict {
     accepted: bool,
-    verdict: String,
+    says: String,
     /// How old the timestamp is, in milliseconds.
     age_ms: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,7 +86,7 @@ pub(super) async fn verify(
     let age_ms = sent_ms.map(|sent_ms| now_ms.saturating_sub(sent_ms));
     let verdict = Verdict {
         accepted: result.is_ok(),
-        verdict: match &result {
+        says: match &result {
             Ok(verified) if verified.key() == KeyUsed::Previous => {
                 "accepted, signed with the previous secret".to_owned()
             }
@@ -260,28 +260,29 @@ fn causes(
 }
 
 fn table(verdict: &Verdict) -> String {
-    let mut text = format!("  {}", verdict.verdict);
-    if let Some(age_ms) = verdict.age_ms {
-        text += &format!("\n  the timestamp is {} s old", age_ms / 1000);
-    }
+    let age = verdict.age_ms.map(|age_ms| age_ms / 1000);
+    let age = age.map_or_else(String::new, |age| {
+        format!("\n  the timestamp is {age} s old")
+    });
+    let said = format!("  {}{age}", verdict.says);
     let Some(explained) = &verdict.explanation else {
-        return text;
+        return said;
     };
-    text += &format!(
-        "\n\n  What is signed: timestamp . client id . body\n\n{}\n\n  In base64url, without padding\n  {}\n\n  \
-         Expected signature  {}\n  Received            {}\n",
+    let causes = if explained.causes.is_empty() {
+        "  ✔ nothing is wrong with it".to_owned()
+    } else {
+        let causes = explained.causes.iter();
+        let causes: Vec<_> = causes.map(|cause| format!("  ✘ {cause}")).collect();
+        causes.join("\n")
+    };
+    format!(
+        "{said}\n\n  What is signed: timestamp . client id . body\n\n{}\n\n  In base64url, without \
+         padding\n  {}\n\n  Expected signature  {}\n  Received            {}\n\n{causes}",
         explained.payload_bytes.join("\n"),
         explained.encoded,
         explained.expected_signature,
         explained.received_signature
-    );
-    for cause in &explained.causes {
-        text += &format!("\n  ✘ {cause}");
-    }
-    if explained.causes.is_empty() {
-        text += "\n  ✔ nothing is wrong with it";
-    }
-    text
+    )
 }
 
 /// Bytes as an editor for bytes shows them.

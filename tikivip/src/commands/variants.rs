@@ -1,5 +1,7 @@
 //! What a body may have been before something on the way rewrote it, and what a GET may be signed of.
 
+use std::fmt::Write;
+
 use serde_json::Value;
 use signing::{GetSigning, Reading};
 
@@ -130,10 +132,11 @@ fn escaped(text: &str) -> String {
     for c in text.chars() {
         if c.is_ascii() {
             out.push(c);
-        } else {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                out.push_str(&format!("\\u{unit:04x}"));
-            }
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            // Writing to a string cannot fail.
+            let _ = write!(out, "\\u{unit:04x}");
         }
     }
     out

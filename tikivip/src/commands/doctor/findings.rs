@@ -1,0 +1,84 @@
+//! What the doctor has found, and how it is shown.
+
+use serde::Serialize;
+
+/// What was looked at.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Finding {
+    pub(super) what: &'static str,
+    pub(super) state: Health,
+    pub(super) text: String,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) advice: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Health {
+    Good,
+    /// Works, and is worth a look.
+    Doubtful,
+    Wrong,
+}
+
+/// The findings, as they come.
+#[derive(Default)]
+pub(super) struct Findings(pub(super) Vec<Finding>);
+
+impl Findings {
+    pub(super) fn good(&mut self, what: &'static str, text: impl Into<String>) {
+        self.add(what, Health::Good, text, None);
+    }
+
+    pub(super) fn doubtful(
+        &mut self,
+        what: &'static str,
+        text: impl Into<String>,
+        advice: impl Into<String>,
+    ) {
+        self.add(what, Health::Doubtful, text, Some(advice.into()));
+    }
+
+    pub(super) fn wrong(
+        &mut self,
+        what: &'static str,
+        text: impl Into<String>,
+        advice: impl Into<String>,
+    ) {
+        self.add(what, Health::Wrong, text, Some(advice.into()));
+    }
+
+    fn add(
+        &mut self,
+        what: &'static str,
+        state: Health,
+        text: impl Into<String>,
+        advice: Option<String>,
+    ) {
+        let text = text.into();
+        self.0.push(Finding {
+            what,
+            state,
+            text,
+            advice,
+        });
+    }
+}
+
+/// The findings, each with what to do about it.
+pub(super) fn table(findings: &[Finding]) -> String {
+    let line = |finding: &Finding| {
+        let mark = match finding.state {
+            Health::Good => '✔',
+            Health::Doubtful => '?',
+            Health::Wrong => '✘',
+        };
+        let advice = match &finding.advice {
+            Some(advice) => format!("\n    {:<24} → {advice}", ""),
+            None => String::new(),
+        };
+        format!("  {mark} {:<24} {}{advice}", finding.what, finding.text)
+    };
+    findings.iter().map(line).collect::<Vec<_>>().join("\n")
+}
