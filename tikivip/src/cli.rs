@@ -122,8 +122,10 @@ pub(crate) enum State {
 pub(crate) enum Verdict {
     /// Tiki has the order: the payment stands
     Confirmed,
-    /// What remains goes back to the customer
+    /// What remains goes back to the customer, by the core
     Reverse,
+    /// What remains has gone back already, by other means than the core: nothing more goes
+    Returned,
 }
 
 /// Who acts, and why; it stays in the audit trail.

@@ -96,6 +96,7 @@ pub(crate) fn what(t: &Transaction, event: &Event) -> String {
             format!("{} asked for: {said}", amount(*refund))
         }
         Event::RefundSucceeded { refund } => format!("{} is back", amount(*refund)),
+        Event::RefundReturned { refund } => format!("{} is back by other means", amount(*refund)),
         Event::RefundRejected { refund } => {
             let state = t.refunds.get(*refund).map(|refund| &refund.state);
             let said = match state {
@@ -110,6 +111,7 @@ pub(crate) fn what(t: &Transaction, event: &Event) -> String {
             let verdict = match verdict {
                 Verdict::Confirmed => "the payment stands",
                 Verdict::Reverse => "the money goes back",
+                Verdict::Returned => "the money is back, by other means",
             };
             format!("decided that {verdict}: {}", word.reason)
         }

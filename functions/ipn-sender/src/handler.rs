@@ -14,8 +14,8 @@ use tiki::TikiClient;
 /// So many of each kind are counted: who has more, has a problem and not a number.
 const COUNTED: u16 = 100;
 
-/// So many of each shard are looked at for their age: in an outage all are about as old.
-const LOOKED_AT: u16 = 4;
+/// So many of each shard are looked at for their age. Of more, those that are next due.
+const LOOKED_AT: u16 = 16;
 
 /// The worker of the index `ipn_due`.
 pub struct IpnSender {
@@ -87,9 +87,14 @@ impl IpnSender {
                 .transactions
                 .due(index, shard, Timestamp::MAX, LOOKED_AT);
             for entry in some.await? {
-                let found = self.transactions.load(entry.id).await?;
-                let unconfirmed = found.filter(|found| found.ipn_due_at().is_some());
-                let since = unconfirmed.and_then(|found| found.final_at());
+                let since = match self.transactions.load(entry.id).await {
+                    Ok(found) => found
+                        .filter(|found| found.ipn_due_at().is_some())
+                        .and_then(|found| found.final_at()),
+                    // The sweep has told of it; it must not hide the others.
+                    Err(StoreError::Unreadable { .. }) => Some(entry.at),
+                    Err(error) => return Err(error),
+                };
                 oldest = oldest.max(since.map_or(Duration::ZERO, |since| now.since(since)));
             }
         }

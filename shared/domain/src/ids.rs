@@ -150,6 +150,15 @@ impl<const MAX: usize> Text<MAX> {
     }
 }
 
+impl<const MAX: usize> Text<MAX> {
+    /// The text's first so many characters, or `None` if that is none.
+    #[must_use]
+    pub fn first(&self, characters: usize) -> Option<Self> {
+        let text: String = self.0.chars().take(characters).collect();
+        Self::truncated(&text)
+    }
+}
+
 impl<const MAX: usize> FromStr for Text<MAX> {
     type Err = BadText;
 

@@ -1,9 +1,10 @@
 //! What a person may do: report a result again, and decide what the two sides could not. Money moves by the
 //! rules that everything else goes by; a person only gives the word.
 
-use crate::trail::{self, MAX_OPERATOR_ACTS};
+use crate::trail::{self, MAX_OPERATOR_ACTS, MAX_RESENDS};
 use crate::{
-    Change, Event, Ipn, OperatorWord, PaymentState, ReversalGround, Timestamp, Transaction,
+    Change, Event, Ipn, OperatorWord, Origin, PaymentState, Refund, ReversalGround, Timestamp,
+    Transaction,
 };
 
 /// What a person decides.
@@ -11,13 +12,15 @@ use crate::{
 pub enum Verdict {
     /// Tiki has the order: the payment stands.
     Confirmed,
-    /// What remains goes back to the customer.
+    /// What remains goes back to the customer, by the core.
     Reverse,
+    /// What remains has gone back already, by other means than the core: nothing more may go.
+    Returned,
 }
 
 impl Verdict {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Confirmed, Self::Reverse];
+    /// Every verdict.
+    pub const ALL: [Self; 3] = [Self::Confirmed, Self::Reverse, Self::Returned];
 
     /// The verdict's name in the item and on the command line.
     #[must_use]
@@ -25,6 +28,7 @@ impl Verdict {
         match self {
             Self::Confirmed => "confirmed",
             Self::Reverse => "reverse",
+            Self::Returned => "returned",
         }
     }
 }
@@ -47,6 +51,9 @@ pub enum OperatorRefusal {
     /// The money of a failed payment can only go back.
     #[error("Tiki knows it as failed: the money can only go back")]
     OnlyReversible,
+    /// Some of the money is back or on its way, because Tiki did not have the order.
+    #[error("some of its money is back or on its way: it can only be reversed")]
+    GoingBack,
     /// The trail has an end.
     #[error("persons have acted {MAX_OPERATOR_ACTS} times on it already")]
     TooManyActs,
@@ -60,7 +67,9 @@ impl Transaction {
         word: &OperatorWord,
         now: Timestamp,
     ) -> Result<Change, OperatorRefusal> {
-        self.may_act()?;
+        // Some are kept for decisions.
+        self.may_act(MAX_RESENDS)?;
+        self.keeps_all()?;
         let (attempt, failures) = match self.ipn {
             Ipn::None => return Err(OperatorRefusal::NoResult),
             Ipn::Confirmed { .. } => return Err(OperatorRefusal::Confirmed),
@@ -68,10 +77,10 @@ impl Transaction {
             Ipn::Queued { .. } => (0, 0),
             Ipn::Retrying {
                 attempt, failures, ..
-            } => (attempt, failures),
+            } => (attempt, failures.saturating_sub(1)),
             // Goes on counting: nobody who still holds an earlier lease may record under a later one.
             Ipn::Closed { .. } | Ipn::Disputed { .. } | Ipn::Exhausted { .. } => {
-                (trail::last_attempt(&self.trail), 0)
+                (trail::last_attempt(&self.trail).saturating_add(1), 0)
             }
         };
         Ok(self.change(now, |edit| {
@@ -93,15 +102,28 @@ impl Transaction {
         word: &OperatorWord,
         now: Timestamp,
     ) -> Result<Change, OperatorRefusal> {
-        self.may_act()?;
+        self.may_act(MAX_OPERATOR_ACTS)?;
         if self.attention().is_none() {
             return Err(OperatorRefusal::NothingToDecide);
         }
         let resolved = Event::Resolved(verdict, word.clone());
         match (&self.payment, verdict) {
-            (PaymentState::Paid(_), Verdict::Confirmed) => Ok(self.change(now, |edit| {
-                edit.after.ipn = Ipn::Confirmed { at: now };
+            (PaymentState::Paid(_), Verdict::Confirmed) => {
+                self.keeps_all()?;
+                Ok(self.change(now, |edit| {
+                    edit.after.ipn = Ipn::Confirmed { at: now };
+                    edit.note(resolved);
+                }))
+            }
+            (PaymentState::Paid(_), Verdict::Returned) => Ok(self.change(now, |edit| {
+                let ground = ReversalGround::ByOperator;
+                edit.after.ipn = Ipn::Reversing { at: now, ground };
                 edit.note(resolved);
+                edit.note_returned(Origin::Reversal, word);
+            })),
+            (PaymentState::Failed(_), Verdict::Returned) => Ok(self.change(now, |edit| {
+                edit.note(resolved);
+                edit.note_returned(Origin::LatePayment, word);
             })),
             (PaymentState::Paid(_), Verdict::Reverse) => Ok(self.change(now, |edit| {
                 let ground = ReversalGround::ByOperator;
@@ -119,8 +141,19 @@ impl Transaction {
         }
     }
 
-    fn may_act(&self) -> Result<(), OperatorRefusal> {
-        if trail::operator_acts(&self.trail) < MAX_OPERATOR_ACTS {
+    /// Whether none of the money goes back, or is back, because Tiki did not have the order: a payment that
+    /// stands is whole but for what Tiki itself has refunded.
+    fn keeps_all(&self) -> Result<(), OperatorRefusal> {
+        let reversal = |refund: &Refund| refund.origin == Origin::Reversal && refund.holds();
+        if self.refunds.iter().any(reversal) {
+            Err(OperatorRefusal::GoingBack)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn may_act(&self, at_most: usize) -> Result<(), OperatorRefusal> {
+        if trail::operator_acts(&self.trail) < at_most {
             Ok(())
         } else {
             Err(OperatorRefusal::TooManyActs)

@@ -4,9 +4,9 @@
 use crate::change::Edit;
 use crate::trail::MAX_OPERATOR_ACTS;
 use crate::{
-    Alarm, Balance, Change, DisputeGround, Due, Event, FailureCause, Ipn, Origin, PaymentState,
-    RAIL_LEASE, Reason, Refund, RefundId, RefundState, Refusal, RequestId, ReversalGround,
-    Snapshot, Timestamp, Transaction, TransactionId, Vnd, schedule,
+    Alarm, Balance, Change, DisputeGround, Due, Event, FailureCause, Ipn, OperatorWord, Origin,
+    PaymentState, RAIL_LEASE, Reason, Refund, RefundId, RefundState, Refusal, RequestId,
+    ReversalGround, Snapshot, Timestamp, Transaction, TransactionId, Vnd, schedule,
 };
 
 /// The most refunds that Tiki may ask of one transaction; they all live in its one item.
@@ -15,6 +15,9 @@ pub const MAX_TIKI_REFUNDS: usize = 100;
 /// Beside Tiki's: a late payment's, a reversal for each of Tiki's that gave its amount back, and one for each
 /// time that a person says so.
 pub(crate) const MAX_REFUNDS: usize = 2 * MAX_TIKI_REFUNDS + 2 + MAX_OPERATOR_ACTS;
+
+/// So many characters are kept of why the core refused: every refund that there may be has to have room.
+const REASON_KEPT: usize = 64;
 
 /// Tiki's refund request (protocol §5).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,7 +168,7 @@ impl Transaction {
                 let change = self.change(now, |edit| {
                     edit.after.settle(id, |balance| RefundState::Rejected {
                         at: now,
-                        reason: reason.clone(),
+                        reason: reason.as_ref().and_then(|r| r.first(REASON_KEPT)),
                         balance,
                     });
                     edit.note(Event::RefundRejected { refund: place });
@@ -252,6 +255,21 @@ impl Edit {
     /// Reserves the late payment of a failed transaction, to go back in full.
     pub(crate) fn reserve_late_payment(&mut self) {
         self.reserve_ours(Origin::LatePayment, "paid after the transaction had failed");
+    }
+
+    /// Notes what remains as gone back by other means than the core, on a person's word.
+    pub(crate) fn note_returned(&mut self, origin: Origin, word: &OperatorWord) {
+        let place = self.after.refunds.len();
+        self.reserve_ours(origin, word.reason.as_str());
+        let Some(id) = self.after.refunds.get(place).map(|refund| refund.id) else {
+            return;
+        };
+        let at = self.now;
+        self.after
+            .settle(id, |balance| RefundState::Succeeded { at, balance });
+        // The core has nothing to do with it.
+        self.wakes.rail = false;
+        self.note(Event::RefundReturned { refund: place });
     }
 
     fn reserve_ours(&mut self, origin: Origin, reason: &str) {

@@ -14,6 +14,9 @@ pub type OperatorName = Text<64>;
 /// How often persons may act on one transaction: the trail has an end.
 pub const MAX_OPERATOR_ACTS: usize = 20;
 
+/// How often of these a result may be reported again: the others are for decisions.
+pub const MAX_RESENDS: usize = MAX_OPERATOR_ACTS - 5;
+
 /// Something that happened to a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -52,6 +55,11 @@ pub enum Event {
     },
     /// The core said that the money is back.
     RefundSucceeded {
+        /// Its place among the refunds.
+        refund: usize,
+    },
+    /// A person said that the money is back, by other means than the core.
+    RefundReturned {
         /// Its place among the refunds.
         refund: usize,
     },
@@ -139,6 +147,7 @@ impl Event {
             Self::RefundReserved { .. } => "refund_reserved",
             Self::RefundAsked { .. } => "refund_asked",
             Self::RefundSucceeded { .. } => "refund_succeeded",
+            Self::RefundReturned { .. } => "refund_returned",
             Self::RefundRejected { .. } => "refund_rejected",
             Self::Resent(_) => "resent",
             Self::Resolved(..) => "resolved",
@@ -159,7 +168,7 @@ impl Event {
             | Self::RefundAsked { .. }
             | Self::RefundSucceeded { .. }
             | Self::RefundRejected { .. } => Party::Core,
-            Self::RefundReserved { .. } => Party::Ours,
+            Self::RefundReserved { .. } | Self::RefundReturned { .. } => Party::Ours,
             Self::Resent(_) | Self::Resolved(..) => Party::Operator,
         }
     }
@@ -171,6 +180,7 @@ impl Event {
             Self::RefundReserved { refund }
             | Self::RefundAsked { refund, .. }
             | Self::RefundSucceeded { refund }
+            | Self::RefundReturned { refund }
             | Self::RefundRejected { refund } => Some(*refund),
             Self::Created
             | Self::Paid

@@ -437,6 +437,10 @@ fn table() -> String {
                 by_person(&t, t.resolve(Verdict::Reverse, &person(), now)),
             ),
             (
+                "person: returned",
+                by_person(&t, t.resolve(Verdict::Returned, &person(), now)),
+            ),
+            (
                 "ipn: reverse, lease lost",
                 record(2, Decision::Reverse(ReversalGround::FailedAtTiki)),
             ),

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use domain::{
     AmountLimits, Decision, DisputeGround, Event, Ipn, IpnAnswer, LookUpAnswer, MAX_OPERATOR_ACTS,
-    OperatorRefusal, OperatorWord, Order, PaidDetails, Party, PaymentReport, PaymentResult,
-    PaymentWord, RailPayment, RailRefund, RefundCommand, Reservation, Status, Timestamp, Told,
-    Transaction, Verdict, Vnd,
+    MAX_RESENDS, OperatorRefusal, OperatorWord, Order, PaidDetails, Party, PaymentReport,
+    PaymentResult, PaymentWord, RailPayment, RailRefund, RefundCommand, Reservation, Status,
+    Timestamp, Told, Transaction, Verdict, Vnd,
 };
 
 fn at(seconds: i64) -> Timestamp {
@@ -174,7 +174,7 @@ fn a_person_who_sends_again_gives_it_the_whole_budget_and_is_in_the_trail() {
     assert_eq!(t.trail.last().unwrap().event, Event::Resent(person()));
     // Who held a lease before it was given up can record nothing under the new ones.
     let (lease, _) = t.lease_ipn(at(50)).unwrap();
-    assert_eq!((lease.attempt, lease.failures), (11, 0));
+    assert_eq!((lease.attempt, lease.failures), (12, 0));
     let mut tries = 0;
     while t.ipn_due_at().is_some() {
         t = tried(&t, Decision::Retry);
@@ -192,7 +192,7 @@ fn a_person_who_cannot_wait_sends_at_once_and_uses_up_nothing() {
     let sooner = t.resend_ipn(&person(), at(21)).unwrap().into_transaction();
     let expected = Ipn::Retrying {
         attempt,
-        failures: 2,
+        failures: 1,
         due_at: at(21),
     };
     assert_eq!(sooner.ipn, expected);
@@ -226,11 +226,74 @@ fn a_dispute_is_settled_by_a_persons_word_and_money_moves_by_the_one_balance() {
 #[test]
 fn persons_may_act_so_often_and_no_more() {
     let mut t = tried(&paid(), Decision::Dispute(DisputeGround::AmountDiffers));
-    for _ in 0..MAX_OPERATOR_ACTS {
+    for _ in 0..MAX_RESENDS {
         t = t.resend_ipn(&person(), at(70)).unwrap().into_transaction();
     }
     let refused = t.resend_ipn(&person(), at(70));
     assert_eq!(refused, Err(OperatorRefusal::TooManyActs));
+    // What is left is for decisions.
+    t = tried(&t, Decision::Dispute(DisputeGround::AmountDiffers));
+    let rejected = RailRefund::Rejected { reason: None };
+    for _ in MAX_RESENDS..MAX_OPERATOR_ACTS {
+        let reversed = t.resolve(Verdict::Reverse, &person(), at(70)).unwrap();
+        t = reversed.into_transaction();
+        let id = t.refunds.last().unwrap().id;
+        t = t
+            .settle_refund(id, &rejected, at(71))
+            .unwrap()
+            .into_transaction();
+    }
     let refused = t.resolve(Verdict::Reverse, &person(), at(70));
     assert_eq!(refused, Err(OperatorRefusal::TooManyActs));
+}
+
+#[test]
+fn money_that_went_back_by_hand_goes_back_no_second_time() {
+    let disputed = tried(&paid(), Decision::Dispute(DisputeGround::AmountDiffers));
+    let returned = disputed.resolve(Verdict::Returned, &person(), at(60));
+    let returned = returned.unwrap();
+    assert!(!returned.wakes().rail, "the core is not asked");
+    let returned = returned.into_transaction();
+    let all = returned.paid_amount();
+    assert_eq!(
+        (returned.refunded_amount(), returned.remaining_amount()),
+        (all, Vnd::ZERO)
+    );
+    assert_eq!((returned.rail_due_at(), returned.attention()), (None, None));
+    assert_eq!(names(&returned).last(), Some(&"refund_returned"));
+}
+
+/// A payment of which a part is on its way back to the customer cannot be said to stand.
+#[test]
+fn what_is_going_back_can_only_go_back() {
+    let command = RefundCommand {
+        request_id: "R1".parse().unwrap(),
+        amount: Vnd::new(40_000).unwrap(),
+        reason: "changed mind".parse().unwrap(),
+    };
+    let Ok(Reservation::Reserve(tikis, change)) = paid().reserve_refund(&command, at(15)) else {
+        panic!("not reserved")
+    };
+    let ground = Decision::Reverse(domain::ReversalGround::NotFoundAtTiki);
+    let reversing = tried(&change.into_transaction(), ground);
+    let ours = reversing.refunds[1].id;
+    let rejected = RailRefund::Rejected { reason: None };
+    // Tiki's is refused, so its amount is the customer's too; then the first reversal is refused.
+    let both = reversing.settle_refund(tikis, &rejected, at(30)).unwrap();
+    let both = both.into_transaction();
+    let disputed = both.settle_refund(ours, &rejected, at(31)).unwrap();
+    let disputed = disputed.into_transaction();
+    assert!(disputed.refunds[2].holds() && disputed.attention().is_some());
+
+    let refused = Err(OperatorRefusal::GoingBack);
+    assert_eq!(
+        disputed.resolve(Verdict::Confirmed, &person(), at(40)),
+        refused
+    );
+    assert_eq!(disputed.resend_ipn(&person(), at(40)), refused);
+    assert!(
+        disputed
+            .resolve(Verdict::Reverse, &person(), at(40))
+            .is_ok()
+    );
 }

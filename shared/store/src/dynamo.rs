@@ -119,7 +119,7 @@ impl DynamoTable {
         until: Timestamp,
         limit: u16,
     ) -> Result<Vec<Indexed>, TableError> {
-        let answer = self
+        let query = self
             .client
             .query()
             .table_name(&self.name)
@@ -129,12 +129,21 @@ impl DynamoTable {
             .expression_attribute_names("#at", sort_key)
             .expression_attribute_values(":partition", AttributeValue::S(partition))
             .expression_attribute_values(":until", AttributeValue::N(until.unix_ms().to_string()))
-            .limit(limit.into())
-            .send()
-            .await
-            .map_err(|error| failed("Query", error))?;
-        let entries = answer.items().iter();
-        entries.map(|item| indexed(item, sort_key)).collect()
+            .limit(limit.into());
+        let mut entries = Vec::new();
+        let mut from = None;
+        // DynamoDB gives at most a megabyte at a time.
+        loop {
+            let page = query.clone().set_exclusive_start_key(from).send().await;
+            let page = page.map_err(|error| failed("Query", error))?;
+            for item in page.items() {
+                entries.push(indexed(item, sort_key)?);
+            }
+            from = page.last_evaluated_key;
+            if from.is_none() || entries.len() >= usize::from(limit) {
+                return Ok(entries);
+            }
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a written change tells: metrics of what happened, and an alarm if a person must act.
 
-use domain::{Alarm, Change, Decision, Event, IpnAnswer, Told, Transaction, Verdict};
+use domain::{Alarm, Change, Decision, Event, IpnAnswer, Told, Transaction};
 
 /// Tells what happened by a change that was written.
 pub(crate) fn happened(change: &Change) {
@@ -34,13 +34,14 @@ fn count(event: &Event, t: &Transaction) {
                 metrics::REFUND_OPEN_AGE.record_duration(&[], age);
             }
         }
-        Event::Resolved(Verdict::Reverse, _) => metrics::REVERSALS.count(&[]),
         Event::Created
         | Event::ReferenceLearned
         | Event::CoreAsked(_)
         | Event::RefundReserved { .. }
+        // What a person does is told to that person; nobody counts where the command runs.
+        | Event::RefundReturned { .. }
         | Event::Resent(_)
-        | Event::Resolved(Verdict::Confirmed, _) => {}
+        | Event::Resolved(..) => {}
     }
 }
 

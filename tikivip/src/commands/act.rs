@@ -33,6 +33,7 @@ pub(super) async fn resolve(
     let verdict = match verdict {
         Verdict::Confirmed => domain::Verdict::Confirmed,
         Verdict::Reverse => domain::Verdict::Reverse,
+        Verdict::Returned => domain::Verdict::Returned,
     };
     let now = || office.clock().now();
     act(office, form, id, |t| t.resolve(verdict, &word, now())).await

@@ -4,7 +4,7 @@ use domain::{
     Alarm, DisputeGround, Ipn, PaymentState, RefundState, Timestamp, Transaction, TransactionId,
 };
 use serde::Serialize;
-use store::{DueIndex, Indexed, SHARDS, Transactions};
+use store::{DueIndex, Indexed, SHARDS, StoreError, Transactions};
 
 use crate::cli::{Form, State};
 use crate::office::Office;
@@ -25,6 +25,8 @@ struct Listed {
 #[derive(Serialize)]
 struct List {
     transactions: Vec<Listed>,
+    /// Items that no function can read; docs/operations.md says what to do.
+    unreadable: Vec<String>,
     /// Whether there may be more than are listed.
     more: bool,
 }
@@ -42,6 +44,7 @@ pub(super) async fn list(
     let mut seen: Vec<TransactionId> = Vec::new();
     let mut list = List {
         transactions: Vec::new(),
+        unreadable: Vec::new(),
         more: false,
     };
     for entry in entries {
@@ -54,14 +57,19 @@ pub(super) async fn list(
         }
         seen.push(entry.id);
         // The index lags behind; what it names is looked at again.
-        if let Some(found) = transactions.load(entry.id).await?
-            && is_in(state, &found)
-        {
-            list.transactions.push(Listed::of(&found));
+        match transactions.load(entry.id).await {
+            Ok(Some(found)) if is_in(state, &found) => list.transactions.push(Listed::of(&found)),
+            Ok(_) => {}
+            Err(StoreError::Unreadable { .. }) => list.unreadable.push(entry.id.to_string()),
+            Err(error) => return Err(error.into()),
         }
     }
     output::print(form, &list, table);
-    Ok(Outcome::Done)
+    Ok(if list.unreadable.is_empty() {
+        Outcome::Done
+    } else {
+        Outcome::Wrong
+    })
 }
 
 /// What the indexes name.
@@ -78,7 +86,9 @@ async fn entries(
         | State::AmountDiffers => {
             let mut all = Vec::new();
             for alarm in alarms(state) {
-                all.extend(transactions.attention(alarm, limit).await?);
+                // One more than asked for: so it shows that there are more.
+                let one_more = limit.saturating_add(1);
+                all.extend(transactions.attention(alarm, one_more).await?);
             }
             return Ok(all);
         }
@@ -147,8 +157,12 @@ impl Listed {
 }
 
 fn table(list: &List) -> String {
+    let unreadable = list.unreadable.iter();
+    let unreadable: Vec<_> = unreadable
+        .map(|id| format!("\n\n  ✘ {id} cannot be read: docs/operations.md#needs-a-person"))
+        .collect();
     if list.transactions.is_empty() {
-        return "  None.".to_owned();
+        return format!("  None.{}", unreadable.concat());
     }
     let rows = list.transactions.iter().map(|t| {
         let amount = domain::Vnd::new(t.amount_vnd).map(domain::Vnd::grouped);
@@ -169,9 +183,14 @@ fn table(list: &List) -> String {
         "Payment",
         "Tiki",
     ];
-    let mut text = output::table(headline, rows);
-    if list.more {
-        text += "\n\n  There may be more: --limit shows them.";
-    }
-    text
+    let more = if list.more {
+        "\n\n  There are more: --limit shows them."
+    } else {
+        ""
+    };
+    format!(
+        "{}{more}{}",
+        output::table(headline, rows),
+        unreadable.concat()
+    )
 }

@@ -1,6 +1,8 @@
 //! `tikivip lookup`: what Tiki knows, and what would follow from it.
 
-use domain::{Decision, LookUpAnswer, after_look_up};
+use domain::{
+    Decision, LookUpAnswer, Origin, PaymentState, Refund, Status, Transaction, after_look_up,
+};
 use serde::Serialize;
 
 use crate::cli::Form;
@@ -22,17 +24,7 @@ struct Known {
 pub(super) async fn lookup(office: &Office, form: Form, id: &str) -> anyhow::Result<Outcome> {
     let (_, t) = office.find(id).await?;
     let answer = office.tiki().await?.look_up(&t).await;
-    let decision = after_look_up(t.order.amount, answer);
-    let means = match decision {
-        Decision::Confirm => "Tiki has it as we have it".to_owned(),
-        Decision::Reverse(ground) => format!(
-            "Tiki does not have the order ({}): of a paid one the money goes back",
-            ground.as_str()
-        ),
-        Decision::Dispute(ground) => format!("a person must decide: {}", ground.as_str()),
-        Decision::RetryUnauthorized => "Tiki refuses our signature: `tikivip doctor`".to_owned(),
-        Decision::Retry | Decision::LookUp | Decision::Close => "nothing yet".to_owned(),
-    };
+    let (agrees, means) = meaning(&t, answer);
     let known = Known {
         transaction_id: t.id.to_string(),
         tiki_transaction_id: t.tiki_id.to_string(),
@@ -52,11 +44,60 @@ pub(super) async fn lookup(office: &Office, form: Form, id: &str) -> anyhow::Res
             known.means
         )
     });
-    let agrees = matches!(answer, LookUpAnswer::Found(status, _) if status == t.status())
-        && !matches!(decision, Decision::Dispute(_));
     Ok(if agrees {
         Outcome::Done
     } else {
         Outcome::Wrong
     })
+}
+
+/// Whether Tiki's word and ours agree, and what it means.
+fn meaning(t: &Transaction, answer: LookUpAnswer) -> (bool, String) {
+    let reversal = |refund: &Refund| refund.origin == Origin::Reversal && refund.holds();
+    let kept = matches!(t.payment, PaymentState::Paid(_)) && !t.refunds.iter().any(reversal);
+    let no_order = matches!(
+        answer,
+        LookUpAnswer::NotFound | LookUpAnswer::Cancelled | LookUpAnswer::Found(Status::Failure, _)
+    );
+    match (&t.payment, answer) {
+        (_, LookUpAnswer::Unauthorized) => {
+            let text = "Tiki refuses our signature: `tikivip doctor`";
+            (false, text.to_owned())
+        }
+        (PaymentState::Pending { .. }, LookUpAnswer::Found(Status::Pending, _)) => {
+            (true, "both wait for the customer".to_owned())
+        }
+        (_, LookUpAnswer::Found(Status::Success, _)) if !kept => {
+            let text = "Tiki has an order that we keep no money for: have Tiki cancel it";
+            (false, text.to_owned())
+        }
+        (PaymentState::Failed(_), _) if no_order => {
+            (true, "neither has it: no money is kept".to_owned())
+        }
+        (PaymentState::Paid(_), _) if no_order && !kept => (
+            true,
+            "Tiki does not have it, and the money goes back".to_owned(),
+        ),
+        (PaymentState::Paid(_), _) => of_paid(t, answer),
+        (PaymentState::Pending { .. } | PaymentState::Failed(_), _) => {
+            (false, "no clear answer, or another than ours".to_owned())
+        }
+    }
+}
+
+/// Of a payment whose money we keep: the table that ipn-sender goes by (protocol §4).
+fn of_paid(t: &Transaction, answer: LookUpAnswer) -> (bool, String) {
+    match after_look_up(t.order.amount, answer) {
+        Decision::Confirm => (true, "Tiki has it as we have it".to_owned()),
+        Decision::Reverse(ground) => {
+            let ground = ground.as_str();
+            let text = format!("Tiki does not have the order ({ground}): the money should go back");
+            (false, text)
+        }
+        Decision::Dispute(ground) => (false, format!("a person must decide: {}", ground.as_str())),
+        Decision::Retry | Decision::RetryUnauthorized | Decision::LookUp | Decision::Close => (
+            false,
+            "Tiki has not taken it up: it is to be told again".to_owned(),
+        ),
+    }
 }

@@ -54,6 +54,9 @@ enum EventRecord {
     RefundSucceeded {
         refund: usize,
     },
+    RefundReturned {
+        refund: usize,
+    },
     RefundRejected {
         refund: usize,
     },
@@ -126,6 +129,7 @@ impl From<&Event> for EventRecord {
                 },
             },
             Event::RefundSucceeded { refund } => Self::RefundSucceeded { refund: *refund },
+            Event::RefundReturned { refund } => Self::RefundReturned { refund: *refund },
             Event::RefundRejected { refund } => Self::RefundRejected { refund: *refund },
             Event::Resent(word) => Self::Resent {
                 by: word.by.to_string(),
@@ -189,6 +193,7 @@ impl EventRecord {
                 pending: matches!(said, Said::Pending),
             },
             Self::RefundSucceeded { refund } => Event::RefundSucceeded { refund },
+            Self::RefundReturned { refund } => Event::RefundReturned { refund },
             Self::RefundRejected { refund } => Event::RefundRejected { refund },
             Self::Resent { by, reason } => Event::Resent(word(&by, &reason)?),
             Self::Resolved {
