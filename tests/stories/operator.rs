@@ -352,6 +352,10 @@ async fn a_message_is_signed_as_the_functions_sign_and_a_sample_event_is_verifie
         env!("CARGO_MANIFEST_DIR"),
         "/../events/create-transaction.json"
     );
+    let get = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../events/check-transaction-by-get.json"
+    );
     let forever = [("SIGNATURE_MAX_AHEAD_S", "3153600000")];
     let old = [("SIGNATURE_MAX_AGE_S", "3153600000"), forever[0]];
     let verified = world
@@ -359,6 +363,8 @@ async fn a_message_is_signed_as_the_functions_sign_and_a_sample_event_is_verifie
         .await;
     assert_eq!(verified.code, 0, "{verified:?}");
     assert!(verified.out.contains("nothing is wrong with it"));
+    let verified = world.tikivip_set(&old, &["verify", "--event", get]).await;
+    assert_eq!(verified.code, 0, "{verified:?}");
     let stale = world.tikivip(&["verify", "--event", event]).await;
     assert_eq!(stale.code, 5);
 }

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use outbound::HeaderNames;
+use runtime::api::Inbound;
 use runtime::config::{get_signing, signature_window, tiki_api};
+use runtime::verifier;
 use serde::Serialize;
 use serde_json::Value;
 use signing::{KeyUsed, Keyring, Match, Reading, SignatureHeaders, SignatureRefusal};
@@ -78,7 +80,10 @@ pub(super) async fn verify(
     let keys = office.keys(received.conversation).await?;
     let now_ms = office.clock().now().unix_ms();
     let (_, text) = received.readings.first().context("nothing to verify")?;
-    let result = keys.verify(&received.headers(), text, now_ms, window);
+    // What the functions would try: of a GET, its query may have come in any order.
+    let tried = received.readings.iter().filter(|(name, _)| name.is_none());
+    let tried = tried.map(|(_, text)| text.as_slice());
+    let result = keys.verify_any(&received.headers(), tried, now_ms, window);
     let sent_ms = received
         .timestamp
         .as_deref()
@@ -150,18 +155,7 @@ impl Received {
         };
         let names = names(conversation);
         let readings = if event["httpMethod"] == "GET" {
-            let query = event["queryStringParameters"].as_object();
-            let pairs = query.into_iter().flatten();
-            let pairs: Vec<String> = pairs
-                .map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default()))
-                .collect();
-            let path = event["path"].as_str().unwrap_or_default();
-            let relative = path.strip_prefix("/tikivip/v1").unwrap_or(path);
-            get_readings(
-                office,
-                &format!("{relative}?{}", pairs.join("&")),
-                "/tikivip/v1",
-            )?
+            of_get_event(office, &event)?
         } else if event["isBase64Encoded"] == true {
             bail!("an event with a body in base64: give the body itself by --body");
         } else {
@@ -184,6 +178,28 @@ impl Received {
             signature: self.signature.as_deref(),
         }
     }
+}
+
+/// What the functions try of a GET that came to us, and then what else it may be.
+fn of_get_event(office: &Office, event: &Value) -> anyhow::Result<Vec<Reading>> {
+    const BASE: &str = "/tikivip/v1";
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let query = event["queryStringParameters"].as_object();
+    let query = query.into_iter().flatten();
+    let inbound = Inbound {
+        path: text(&event["path"]),
+        full_path: text(&event["requestContext"]["path"]),
+        query: query
+            .map(|(name, value)| (name.clone(), text(value)))
+            .collect(),
+        ..Inbound::default()
+    };
+    let configured = office.world().env.load(get_signing)?;
+    let tried = verifier::get_readings(configured, &inbound, BASE);
+    let relative = tried.first().cloned().unwrap_or_default();
+    let mut readings: Vec<Reading> = tried.into_iter().map(|t| (None, t.into_bytes())).collect();
+    readings.extend(variants::of_get(configured, BASE, &relative).split_off(1));
+    Ok(readings)
 }
 
 async fn explanation(
@@ -303,20 +319,19 @@ fn hex_dump(bytes: &[u8]) -> Vec<String> {
 fn readings(office: &Office, message: &Message) -> anyhow::Result<Vec<Reading>> {
     match (&message.body, &message.get) {
         (Some(file), None) => Ok(variants::of_body(&read(file)?)),
-        (None, Some(path)) => get_readings(office, path, ""),
+        (None, Some(path)) => get_readings(office, path),
         (None, None) => bail!("give --body FILE or --get PATH"),
         (Some(_), Some(_)) => bail!("--body and --get exclude each other"),
     }
 }
 
-/// Of a GET of Tiki's, or one to Tiki, whose base path counts if no other is given.
-fn get_readings(office: &Office, relative: &str, base: &str) -> anyhow::Result<Vec<Reading>> {
+/// Of a GET to Tiki.
+fn get_readings(office: &Office, relative: &str) -> anyhow::Result<Vec<Reading>> {
     let (configured, api) = office.world().env.load(|env| {
         let (signing, api) = (get_signing(env), tiki_api(env));
         Some((signing?, api?))
     })?;
-    let base = if base.is_empty() { api.path() } else { base };
-    Ok(variants::of_get(configured, base, relative))
+    Ok(variants::of_get(configured, api.path(), relative))
 }
 
 fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
