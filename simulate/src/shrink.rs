@@ -23,9 +23,14 @@ pub fn shrink(script: Script, steps: u64, most: u32, fails: impl Fn(&Outcome) ->
         tried: 0,
         most,
     };
-    // A whole lane at a time, the later the better: payments that have nothing to do with it.
-    for lane in (1..shrinker.best.len()).rev() {
-        shrinker.attempt(|script| script[lane].clear());
+    // A whole lane at a time, the later the better: payments that have nothing to do with it. What stayed for
+    // the sake of another may go once that has gone.
+    let mut before = (usize::MAX, u64::MAX);
+    while size(&shrinker.best) < before {
+        before = size(&shrinker.best);
+        for lane in (1..shrinker.best.len()).rev() {
+            shrinker.attempt(|script| script[lane].clear());
+        }
     }
     // Then everywhere, from large pieces to small ones, as long as it helps.
     loop {
