@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    ClientId, Due, Entry, Event, Ipn, Order, PaymentState, Refusal, Snapshot, TikiTransactionId,
-    Timestamp, Transaction, TransactionId, Vnd,
+    ClientId, Due, Event, Ipn, Order, PaymentState, Refusal, Snapshot, TikiTransactionId,
+    Timestamp, Transaction, TransactionId, Vnd, trail,
 };
 
 /// The smallest and largest payment that the partner takes. Refunds are not bound by it.
@@ -46,6 +46,8 @@ impl Transaction {
                 problem: format!("must be from {} to {} VND", limits.min, limits.max),
             });
         }
+        let mut trail = Vec::new();
+        trail::note(&mut trail, Event::Created, now);
         let expires_at = now.after(Duration::from_secs(order.expires_in_s.into()));
         Ok(Created(Self::new(Snapshot {
             id: TransactionId::derive(client_id, tiki_id),
@@ -64,12 +66,7 @@ impl Transaction {
             },
             refunds: Vec::new(),
             ipn: Ipn::None,
-            trail: vec![Entry {
-                at: now,
-                last_at: now,
-                times: 1,
-                event: Event::Created,
-            }],
+            trail,
             version: 1,
         })))
     }

@@ -1,8 +1,8 @@
 //! `tikivip list`: what waits for somebody.
 
-use domain::{
-    Alarm, DisputeGround, Ipn, PaymentState, RefundState, Timestamp, Transaction, TransactionId,
-};
+use std::collections::HashSet;
+
+use domain::{Alarm, DisputeGround, Ipn, PaymentState, RefundState, Timestamp, Transaction};
 use serde::Serialize;
 use store::{DueIndex, Indexed, SHARDS, StoreError, Transactions};
 
@@ -41,21 +41,19 @@ pub(super) async fn list(
     let transactions = office.transactions()?;
     let mut entries = entries(&transactions, state, limit).await?;
     entries.sort_by_key(|entry| (entry.at, entry.id.to_bytes()));
-    let mut seen: Vec<TransactionId> = Vec::new();
+    // One that needs a person for two reasons is listed once.
+    let mut seen = HashSet::new();
+    entries.retain(|entry| seen.insert(entry.id));
     let mut list = List {
         transactions: Vec::new(),
         unreadable: Vec::new(),
         more: false,
     };
     for entry in entries {
-        if seen.contains(&entry.id) {
-            continue;
-        }
         if list.transactions.len() >= usize::from(limit) {
             list.more = true;
             break;
         }
-        seen.push(entry.id);
         // The index lags behind; what it names is looked at again.
         match transactions.load(entry.id).await {
             Ok(Some(found)) if is_in(state, &found) => list.transactions.push(Listed::of(&found)),
