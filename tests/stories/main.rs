@@ -19,6 +19,7 @@ mod face;
 mod gateway;
 mod ipn;
 mod operator;
+mod pretraffic;
 mod purchase;
 mod redirect;
 mod refund;
