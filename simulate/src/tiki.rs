@@ -214,7 +214,12 @@ impl World {
             return;
         };
         if request.method == Method::Get {
-            let meaning = tiki::answer::look_up(heard.status, &heard.body, transaction);
+            let meaning = tiki::answer::look_up(
+                heard.status,
+                &heard.body,
+                &transaction.tiki_id,
+                Some(transaction.id),
+            );
             let same = matches!(meaning, LookUpAnswer::Found(_, Some(amount)) if amount == transaction.order.amount);
             let cell = look_up_cell(meaning, same);
             return self.coverage.count("look-up (protocol §4)", "paid", cell);

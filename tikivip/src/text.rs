@@ -106,6 +106,7 @@ pub(crate) fn what(t: &Transaction, event: &Event) -> String {
             let said = said.map_or_else(String::new, |said| format!(": {said}"));
             format!("{} refused{said}", amount(*refund))
         }
+        Event::Requeued => "not known at Tiki by reconciliation; sent again".to_owned(),
         Event::Resent(word) => format!("had it sent again: {}", word.reason),
         Event::Resolved(verdict, word) => {
             let verdict = match verdict {

@@ -28,6 +28,8 @@ const DERIVED: &[&str] = &[
     "rail_due_at",
     "day_shard",
     "final_at",
+    "refund_day_shard",
+    "refund_at",
     "attention",
     "attention_since",
     "wakes_ipn",
@@ -222,11 +224,14 @@ fn is_in_its_indexes(item: &Item, t: &Transaction) {
         let expected = due.map(|_| shard.as_str());
         assert_eq!(text(index.shard_attribute()), expected, "{}", index.name());
     }
-    let day = t
-        .final_at()
-        .map(|at| format!("{}#{shard}", at.vietnamese_day()));
-    assert_eq!(text("day_shard"), day.as_deref());
-    assert_eq!(number("final_at"), t.final_at().map(Timestamp::unix_ms));
+    for (day_attribute, at_attribute, at) in [
+        ("day_shard", "final_at", t.final_at()),
+        ("refund_day_shard", "refund_at", t.last_refund_at()),
+    ] {
+        let day = at.map(|at| format!("{}#{shard}", at.vietnamese_day()));
+        assert_eq!(text(day_attribute), day.as_deref());
+        assert_eq!(number(at_attribute), at.map(Timestamp::unix_ms));
+    }
     assert_eq!(text("status"), Some(t.status().as_str()));
     let attention = t.attention().map(|(alarm, _)| alarm.as_str());
     assert_eq!(text("attention"), attention);
@@ -286,6 +291,7 @@ mod tests {
             missing("rail_due_at");
             missing("rail_shard");
             missing("day_shard");
+            missing("refund_day_shard");
             missing("attention");
         }
     }

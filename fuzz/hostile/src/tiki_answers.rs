@@ -29,8 +29,8 @@ pub fn tiki_answers(data: &[u8]) -> Marks {
     assert_eq!(ipn, answer::ipn(status, &body, &PAID), "read twice");
     ipn_holds(&said, ipn, &PAID);
 
-    let look_up = answer::look_up(status, &body, &PAID);
-    assert_eq!(look_up, answer::look_up(status, &body, &PAID), "read twice");
+    let look_up = answer::look_up(status, &body, &PAID.tiki_id, Some(PAID.id));
+    assert_eq!(look_up, answer::look_up(status, &body, &PAID.tiki_id, Some(PAID.id)), "read twice");
     look_up_holds(&said, look_up, &PAID);
     money_holds(&said, look_up, &PAID);
 

@@ -2,6 +2,7 @@
 
 use crate::change::Alarm;
 use crate::schedule::{self, IPN_LEASE, LOOK_UP_FROM_FAILURE};
+use crate::trail::{self, MAX_REQUEUES};
 use crate::{Change, Event, Ipn, PaymentState, Status, Timestamp, Told, Transaction, Vnd};
 
 /// What came of an IPN.
@@ -256,6 +257,34 @@ impl Transaction {
             | Ipn::Disputed { .. }
             | Ipn::Exhausted { .. } => None,
         }
+    }
+
+    /// Has a result reported again that reporting was given up for, because reconciliation found that Tiki does
+    /// not know it. What then follows, follows from Tiki's answers by the tables, as the first time. `None` if it
+    /// is being reported anyway, needs no report, is a person's to decide, or was queued again often enough.
+    #[must_use]
+    pub fn requeue_ipn(&self, now: Timestamp) -> Option<Change> {
+        match self.ipn {
+            Ipn::Exhausted { .. } | Ipn::Closed { .. } => {}
+            Ipn::None
+            | Ipn::Queued { .. }
+            | Ipn::Retrying { .. }
+            | Ipn::Confirmed { .. }
+            | Ipn::Reversing { .. }
+            | Ipn::Disputed { .. } => return None,
+        }
+        if self.goes_back() || trail::requeues(&self.trail) >= MAX_REQUEUES {
+            return None;
+        }
+        Some(self.change(now, |edit| {
+            edit.after.ipn = Ipn::Retrying {
+                attempt: trail::last_attempt(&self.trail).saturating_add(1),
+                failures: 0,
+                due_at: now,
+            };
+            edit.wakes.ipn = true;
+            edit.note(Event::Requeued);
+        }))
     }
 
     fn decided(&self, lease: IpnLease, told: Told, now: Timestamp) -> Change {

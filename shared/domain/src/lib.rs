@@ -19,6 +19,7 @@
 
 mod change;
 mod create;
+mod day;
 mod ids;
 mod ipn;
 mod money;
@@ -27,6 +28,7 @@ mod payment;
 mod refund;
 mod refusal;
 mod schedule;
+mod settled;
 mod snapshot;
 mod time;
 mod trail;
@@ -34,6 +36,7 @@ mod transaction;
 
 pub use change::{Alarm, Change, Wakes};
 pub use create::{AmountLimits, Created};
+pub use day::{BadDay, Day};
 pub use ids::{
     BadId, BadText, BankingMethod, ClientId, Label, RailReference, Reason, RefundId, RequestId,
     Text, TikiTransactionId, TransactionId,
@@ -48,9 +51,10 @@ pub use payment::{PaidDetails, PaymentReport, PaymentResult, RailPayment};
 pub use refund::{MAX_TIKI_REFUNDS, RailRefund, RefundCommand, Reservation};
 pub use refusal::Refusal;
 pub use schedule::{IPN_BUDGET, IPN_LEASE, LOOK_UP_FROM_FAILURE, RAIL_LEASE};
+pub use settled::Settled;
 pub use time::{BadTimestamp, Clock, Timestamp};
 pub use trail::{
-    Entry, Event, MAX_OPERATOR_ACTS, MAX_RESENDS, OperatorName, OperatorWord, Party, PaymentWord,
+    Entry, Event, MAX_OPERATOR_ACTS, MAX_REQUEUES, MAX_RESENDS, OperatorName, OperatorWord, Party, PaymentWord,
     Told,
 };
 pub use transaction::{

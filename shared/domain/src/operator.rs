@@ -3,8 +3,7 @@
 
 use crate::trail::{self, MAX_OPERATOR_ACTS, MAX_RESENDS};
 use crate::{
-    Change, Event, Ipn, OperatorWord, Origin, PaymentState, Refund, ReversalGround, Timestamp,
-    Transaction,
+    Change, Event, Ipn, OperatorWord, Origin, PaymentState, ReversalGround, Timestamp, Transaction,
 };
 
 /// What a person decides.
@@ -144,8 +143,7 @@ impl Transaction {
     /// Whether none of the money goes back, or is back, because Tiki did not have the order: a payment that
     /// stands is whole but for what Tiki itself has refunded.
     fn keeps_all(&self) -> Result<(), OperatorRefusal> {
-        let reversal = |refund: &Refund| refund.origin == Origin::Reversal && refund.holds();
-        if self.refunds.iter().any(reversal) {
+        if self.goes_back() {
             Err(OperatorRefusal::GoingBack)
         } else {
             Ok(())

@@ -76,6 +76,20 @@ impl Snapshot {
         }
     }
 
+    /// Whether some of the money is back, or on its way, because Tiki did not have the order.
+    #[must_use]
+    pub fn goes_back(&self) -> bool {
+        let reversal = |refund: &Refund| refund.origin == Origin::Reversal && refund.holds();
+        self.refunds.iter().any(reversal)
+    }
+
+    /// When the customer's money last went back for certain: the day of a refund's row (protocol §7).
+    #[must_use]
+    pub fn last_refund_at(&self) -> Option<Timestamp> {
+        let back = self.refunds.iter().filter_map(Refund::back_at);
+        back.max()
+    }
+
     /// The refund of this id.
     #[must_use]
     pub fn refund_by_id(&self, id: RefundId) -> Option<&Refund> {

@@ -8,8 +8,10 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::offset;
 use time::{OffsetDateTime, UtcOffset};
 
+use crate::Day;
+
 /// Vietnam has no daylight saving (protocol §8).
-const VIETNAM: UtcOffset = offset!(+7);
+pub(crate) const VIETNAM: UtcOffset = offset!(+7);
 
 /// A moment: Unix time in milliseconds, within the years 1970 to 9999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,11 +74,18 @@ impl Timestamp {
         format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}+07:00")
     }
 
-    /// The Vietnamese day that the moment falls on: `2026-11-23` (protocol §8).
+    /// To the second on Vietnam's clock, without its offset: `2026-11-23 16:30:00` (protocol §7).
     #[must_use]
-    pub fn vietnamese_day(self) -> String {
-        let (year, month, day) = self.in_vietnam().to_calendar_date();
-        format!("{year:04}-{:02}-{day:02}", u8::from(month))
+    pub fn on_vietnams_clock(self) -> String {
+        let (hour, minute, second) = self.in_vietnam().to_hms();
+        let day = self.vietnamese_day();
+        format!("{day} {hour:02}:{minute:02}:{second:02}")
+    }
+
+    /// The Vietnamese day that the moment falls on (protocol §8).
+    #[must_use]
+    pub fn vietnamese_day(self) -> Day {
+        Day::from(self.in_vietnam().date())
     }
 
     fn in_vietnam(self) -> OffsetDateTime {
@@ -112,12 +121,15 @@ mod tests {
 
     #[test]
     fn days_are_vietnamese_days() {
-        assert_eq!(
-            at("2026-11-22T16:59:59.999Z").vietnamese_day(),
-            "2026-11-22"
-        );
-        assert_eq!(at("2026-11-22T17:00:00Z").vietnamese_day(), "2026-11-23");
-        assert_eq!(Timestamp::MAX.vietnamese_day(), "9999-12-31");
+        for (moment, day) in [
+            (at("2026-11-22T16:59:59.999Z"), "2026-11-22"),
+            (at("2026-11-22T17:00:00Z"), "2026-11-23"),
+            (Timestamp::MAX, "9999-12-31"),
+        ] {
+            assert_eq!(moment.vietnamese_day().to_string(), day);
+        }
+        let moment = at("2026-11-22T16:59:59.999Z").on_vietnams_clock();
+        assert_eq!(moment, "2026-11-22 23:59:59");
     }
 
     #[test]

@@ -17,6 +17,9 @@ pub const MAX_OPERATOR_ACTS: usize = 20;
 /// How often of these a result may be reported again: the others are for decisions.
 pub const MAX_RESENDS: usize = MAX_OPERATOR_ACTS - 5;
 
+/// How often reconciliation may have a result reported again.
+pub const MAX_REQUEUES: u32 = 3;
+
 /// Something that happened to a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -68,6 +71,8 @@ pub enum Event {
         /// Its place among the refunds.
         refund: usize,
     },
+    /// Reconciliation found that Tiki does not know the result, and had it reported again. Counted.
+    Requeued,
     /// A person had the result reported again.
     Resent(OperatorWord),
     /// A person decided what the two sides could not.
@@ -149,6 +154,7 @@ impl Event {
             Self::RefundSucceeded { .. } => "refund_succeeded",
             Self::RefundReturned { .. } => "refund_returned",
             Self::RefundRejected { .. } => "refund_rejected",
+            Self::Requeued => "requeued",
             Self::Resent(_) => "resent",
             Self::Resolved(..) => "resolved",
         }
@@ -168,7 +174,9 @@ impl Event {
             | Self::RefundAsked { .. }
             | Self::RefundSucceeded { .. }
             | Self::RefundRejected { .. } => Party::Core,
-            Self::RefundReserved { .. } | Self::RefundReturned { .. } => Party::Ours,
+            Self::RefundReserved { .. } | Self::RefundReturned { .. } | Self::Requeued => {
+                Party::Ours
+            }
             Self::Resent(_) | Self::Resolved(..) => Party::Operator,
         }
     }
@@ -190,6 +198,7 @@ impl Event {
             | Self::ReferenceLearned
             | Self::CoreAsked(_)
             | Self::Told { .. }
+            | Self::Requeued
             | Self::Resent(_)
             | Self::Resolved(..) => None,
         }
@@ -198,7 +207,7 @@ impl Event {
     /// Whether it is the same thing happening again: what has no end of its own is counted.
     fn repeats(&self, earlier: &Self) -> bool {
         match (self, earlier) {
-            (Self::CoreAsked(_), Self::CoreAsked(_)) => true,
+            (Self::CoreAsked(_), Self::CoreAsked(_)) | (Self::Requeued, Self::Requeued) => true,
             (Self::RefundAsked { refund, .. }, Self::RefundAsked { refund: same, .. }) => {
                 refund == same
             }
@@ -235,6 +244,12 @@ pub(crate) fn last_attempt(trail: &[Entry]) -> u32 {
         _ => None,
     });
     attempts.max().unwrap_or(0)
+}
+
+/// How often reconciliation has had the result reported again.
+pub(crate) fn requeues(trail: &[Entry]) -> u32 {
+    let requeued = trail.iter().find(|entry| entry.event == Event::Requeued);
+    requeued.map_or(0, |entry| entry.times)
 }
 
 /// How often persons have acted.

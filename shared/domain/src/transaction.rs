@@ -312,6 +312,17 @@ impl Refund {
         }
     }
 
+    /// When the money was back, if it is.
+    #[must_use]
+    pub fn back_at(&self) -> Option<Timestamp> {
+        match self.state {
+            RefundState::Succeeded { at, .. } => Some(at),
+            RefundState::Reserved(_) | RefundState::Unknown(_) | RefundState::Rejected { .. } => {
+                None
+            }
+        }
+    }
+
     /// Its status in Tiki's words.
     #[must_use]
     pub fn status(&self) -> Status {

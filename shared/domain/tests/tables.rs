@@ -425,6 +425,10 @@ fn table() -> String {
             ),
             ("ipn: confirm, lease lost", record(0, Decision::Confirm)),
             (
+                "reconciliation: send again",
+                outcome(&t, t.requeue_ipn(now)),
+            ),
+            (
                 "person: send again",
                 by_person(&t, t.resend_ipn(&person(), now)),
             ),
@@ -771,6 +775,7 @@ enum Act {
     Expiry(RailPayment),
     LeaseIpn,
     Record(u32, Decision),
+    Requeue,
     Resend,
     Resolve(Verdict),
 }
@@ -806,6 +811,7 @@ fn acts() -> impl Strategy<Value = Act> {
         Just(Act::LeaseRefunds),
         payment.prop_map(Act::Expiry),
         Just(Act::LeaseIpn),
+        Just(Act::Requeue),
         Just(Act::Resend),
         prop::sample::select(&Verdict::ALL[..]).prop_map(Act::Resolve),
         (0u32..4, decision).prop_map(|(attempt, decision)| Act::Record(attempt, decision)),
@@ -828,6 +834,7 @@ fn carry_out(t: &Transaction, act: &Act, now: Timestamp) -> Option<Change> {
             t.lease_refund(due, now)
         }
         Act::Expiry(answer) => t.conclude_expiry(answer, now),
+        Act::Requeue => t.requeue_ipn(now),
         Act::Resend => t.resend_ipn(&person(), now).ok(),
         Act::Resolve(verdict) => t.resolve(*verdict, &person(), now).ok(),
         Act::LeaseIpn => t.lease_ipn(now).map(|(_, change)| change),

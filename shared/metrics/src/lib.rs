@@ -81,6 +81,13 @@ metrics! {
     OBLIGATION_LATENESS = "ObligationLateness", Milliseconds, ["Queue"];
     /// Transactions that wait for a person, at each sweep.
     ON_THE_DESK = "OnTheDesk", Count, [];
+    /// How long the oldest day's file for Tiki has been due, at each run of reconciliation; 0 if none is.
+    RECONCILIATION_LATENESS = "ReconciliationLateness", Milliseconds, [];
+    /// What reconciliation has found that waits for a person, at each run.
+    DISCREPANCIES_FOR_A_PERSON = "DiscrepanciesForAPerson", Count, [];
+    /// What reconciliation finds, by how it stands from then on: `settled`, `resent`, `reverse`, `for_a_person`,
+    /// `undecided`.
+    FINDINGS = "Findings", Count, ["Kind"];
     /// Answers with another code than 0.
     REFUSALS = "Refusals", Count, ["Code"];
     /// Calls of ours, to `tiki` or `core`: `answered`, with an `error` status, or with `none` in time.

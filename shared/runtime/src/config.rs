@@ -185,7 +185,12 @@ pub fn rail_url(env: &Env) -> Option<BaseUrl> {
     env.required("RAIL_URL")
 }
 
-/// Names of the two tables.
+/// `ARCHIVE_BUCKET`: where copies of what is reconciled are kept.
+pub fn archive_bucket(env: &Env) -> Option<String> {
+    env.required("ARCHIVE_BUCKET")
+}
+
+/// The name of a table.
 #[derive(Clone, Debug)]
 pub struct TableName(pub String);
 
@@ -193,6 +198,11 @@ impl TableName {
     /// `TRANSACTIONS_TABLE`.
     pub fn transactions(env: &Env) -> Option<Self> {
         env.required("TRANSACTIONS_TABLE").map(Self)
+    }
+
+    /// `RECONCILIATION_TABLE`.
+    pub fn reconciliation(env: &Env) -> Option<Self> {
+        env.required("RECONCILIATION_TABLE").map(Self)
     }
 
     /// `SESSIONS_TABLE`.

@@ -128,16 +128,9 @@ impl SecretKeys {
     }
 
     async fn version(&self, stage: Stage) -> Result<Option<ClientSecret>, KeyError> {
-        let value = self.source.version(stage).await;
-        let Some(json) = value.map_err(|error| self.error(error))? else {
-            return Ok(None);
-        };
-        let fields = Fields::read(json.as_bytes()).ok();
-        let secret = fields.and_then(|fields| fields.text::<String>("secret").ok());
-        match secret.filter(|secret| !secret.is_empty()) {
-            Some(secret) => Ok(Some(ClientSecret::new(secret))),
-            None => Err(self.error(r#"its value is not {"secret":"…"}"#)),
-        }
+        let secret = secret(self.source.as_ref(), stage).await;
+        let secret = secret.map_err(|error| self.error(error))?;
+        Ok(secret.map(ClientSecret::new))
     }
 
     fn error(&self, source: impl Into<BoxError>) -> KeyError {
@@ -145,6 +138,20 @@ impl SecretKeys {
             secret_id: self.secret_id.clone(),
             source: source.into(),
         }
+    }
+}
+
+/// What is secret in a version of a secret, whose value is JSON, `{"secret": "…"}`; `None` if there is no such
+/// version.
+pub async fn secret(source: &dyn SecretSource, stage: Stage) -> Result<Option<String>, BoxError> {
+    let Some(json) = source.version(stage).await? else {
+        return Ok(None);
+    };
+    let fields = Fields::read(json.as_bytes()).ok();
+    let secret = fields.and_then(|fields| fields.text::<String>("secret").ok());
+    match secret.filter(|secret| !secret.is_empty()) {
+        Some(secret) => Ok(Some(secret)),
+        None => Err(r#"its value is not {"secret":"…"}"#.into()),
     }
 }
 

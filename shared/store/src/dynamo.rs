@@ -11,10 +11,11 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{BoxError, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
-use domain::{Alarm, Timestamp, TransactionId};
+use domain::{Alarm, Day, Timestamp, TransactionId};
 use serde_dynamo::Item;
 
-use crate::table::{Condition, DueIndex, Indexed, Put, Table, TableError};
+use crate::record::day_shard;
+use crate::table::{Condition, DayIndex, DayPage, DueIndex, Indexed, Put, Table, TableError};
 
 /// A client for one function, made once in INIT. Short attempts and a few retries: a write whose answer was
 /// lost is recognised by its stamp, so trying again is always right.
@@ -107,6 +108,34 @@ impl Table for DynamoTable {
         let names = ["attention", "attention", "attention_since"];
         let partition = alarm.as_str().to_owned();
         self.oldest(names, partition, Timestamp::MAX, limit).await
+    }
+
+    async fn on_day(
+        &self,
+        index: DayIndex,
+        day: Day,
+        shard: u8,
+        after: Option<Item>,
+        limit: u16,
+    ) -> Result<DayPage, TableError> {
+        let partition = day_shard(day, &shard_key(shard));
+        let page = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(index.name())
+            .key_condition_expression("#partition = :partition")
+            .expression_attribute_names("#partition", index.shard_attribute())
+            .expression_attribute_values(":partition", AttributeValue::S(partition))
+            .set_exclusive_start_key(after.map(HashMap::from))
+            .limit(limit.into())
+            .send()
+            .await
+            .map_err(|error| failed("Query", error))?;
+        Ok(DayPage {
+            entries: page.items.into_iter().flatten().map(Item::from).collect(),
+            next: page.last_evaluated_key.map(Item::from),
+        })
     }
 }
 

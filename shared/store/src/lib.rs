@@ -7,6 +7,7 @@
 //! [`Transactions`] maps items, stamps writes, recognises its own, and decides again when somebody else was
 //! faster. [`Table`] is the seam below it: a key, an item, a condition, and nothing that knows of payments.
 
+mod daily;
 mod dynamo;
 mod error;
 mod record;
@@ -15,10 +16,11 @@ mod table;
 mod tell;
 mod transactions;
 
+pub use daily::{RefundedOn, SettledOn};
 pub use dynamo::{DynamoTable, connect};
 pub use error::StoreError;
 pub use record::{SCHEMA, read};
 pub use serde_dynamo::Item;
 pub use sessions::{DynamoSessions, SessionStore, WebviewSession};
-pub use table::{Condition, DueIndex, Indexed, Put, SHARDS, Table, TableError};
+pub use table::{Condition, DayIndex, DayPage, DueIndex, Indexed, Put, SHARDS, Table, TableError};
 pub use transactions::{Creation, RandomStamps, Stamps, Transactions, Updated};

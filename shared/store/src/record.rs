@@ -3,7 +3,7 @@
 mod parts;
 mod trail;
 
-use domain::{Order, PaymentState, Snapshot, Timestamp, Transaction, Wakes};
+use domain::{Day, Order, PaymentState, Snapshot, Timestamp, Transaction, Wakes};
 use serde::{Deserialize, Serialize};
 use serde_dynamo::Item;
 use uuid::Uuid;
@@ -131,6 +131,11 @@ struct Derived {
     day_shard: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     final_at: Option<i64>,
+    /// The day of the refund that was last back; the index `by_refund_day` has refunded ones alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refund_day_shard: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refund_at: Option<i64>,
     /// What a person must act on; the index `attention` has these alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     attention: Option<&'static str>,
@@ -225,21 +230,30 @@ impl Record {
     }
 }
 
+/// The partition of an index by day: `2026-11-22#07`.
+pub(crate) fn day_shard(day: Day, shard: &str) -> String {
+    format!("{day}#{shard}")
+}
+
 impl Derived {
     fn of(t: &Transaction, wakes: Wakes) -> Self {
         let shard = shard_key(t.id.shard(SHARDS));
         let ipn_due_at = t.ipn_due_at().map(Timestamp::unix_ms);
         let rail_due_at = t.rail_due_at().map(Timestamp::unix_ms);
         let final_at = t.final_at();
+        let refund_at = t.last_refund_at();
         let attention = t.attention();
+        let on_day = |at: Timestamp| day_shard(at.vietnamese_day(), &shard);
         Self {
             status: t.status().as_str(),
             ipn_shard: ipn_due_at.map(|_| shard.clone()),
             ipn_due_at,
             rail_shard: rail_due_at.map(|_| shard.clone()),
             rail_due_at,
-            day_shard: final_at.map(|at| format!("{}#{shard}", at.vietnamese_day())),
+            day_shard: final_at.map(on_day),
             final_at: final_at.map(Timestamp::unix_ms),
+            refund_day_shard: refund_at.map(on_day),
+            refund_at: refund_at.map(Timestamp::unix_ms),
             attention: attention.map(|(alarm, _)| alarm.as_str()),
             attention_since: attention.map(|(_, since)| since.unix_ms()),
             wakes_ipn: wakes.ipn.then_some("now"),

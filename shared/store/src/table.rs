@@ -1,7 +1,7 @@
 //! The seam to DynamoDB: what the transactions need of a table, and no more.
 
 use async_trait::async_trait;
-use domain::{Alarm, Timestamp, TransactionId};
+use domain::{Alarm, Day, Timestamp, TransactionId};
 use serde_dynamo::Item;
 
 /// Each sparse index is spread over this many partitions by a hash of the id (design §5).
@@ -63,6 +63,53 @@ impl DueIndex {
     }
 }
 
+/// Transactions by a Vietnamese day, as a sparse index (protocol §7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DayIndex {
+    /// By the day on which the status became final; with all that reconciliation needs of them.
+    Final,
+    /// By the day on which money last went back; with their ids alone.
+    Refund,
+}
+
+impl DayIndex {
+    /// The index's name in the template.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Final => "by_day",
+            Self::Refund => "by_refund_day",
+        }
+    }
+
+    /// The attribute that is the index's partition key.
+    #[must_use]
+    pub fn shard_attribute(self) -> &'static str {
+        match self {
+            Self::Final => "day_shard",
+            Self::Refund => "refund_day_shard",
+        }
+    }
+
+    /// The attribute that is the index's sort key, Unix milliseconds.
+    #[must_use]
+    pub fn at_attribute(self) -> &'static str {
+        match self {
+            Self::Final => "final_at",
+            Self::Refund => "refund_at",
+        }
+    }
+}
+
+/// Some entries of an index by day, the oldest first, and where the next begin, if there may be more.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DayPage {
+    /// The entries, with the attributes that the index has.
+    pub entries: Vec<Item>,
+    /// What to go on after.
+    pub next: Option<Item>,
+}
+
 /// What an index says of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Indexed {
@@ -93,6 +140,16 @@ pub trait Table: Send + Sync {
 
     /// At most `limit` entries of those that need a person for this reason, the oldest first.
     async fn attention(&self, alarm: Alarm, limit: u16) -> Result<Vec<Indexed>, TableError>;
+
+    /// At most `limit` entries of one shard of a day, the oldest first, after those of the page before.
+    async fn on_day(
+        &self,
+        index: DayIndex,
+        day: Day,
+        shard: u8,
+        after: Option<Item>,
+        limit: u16,
+    ) -> Result<DayPage, TableError>;
 }
 
 /// DynamoDB did not do what it was asked.

@@ -40,6 +40,8 @@ fn count(event: &Event, t: &Transaction) {
         | Event::RefundReserved { .. }
         // What a person does is told to that person; nobody counts where the command runs.
         | Event::RefundReturned { .. }
+        // Reconciliation counts what it finds.
+        | Event::Requeued
         | Event::Resent(_)
         | Event::Resolved(..) => {}
     }

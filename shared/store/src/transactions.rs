@@ -77,6 +77,10 @@ impl Transactions {
         }
     }
 
+    pub(crate) fn table(&self) -> &dyn Table {
+        self.table.as_ref()
+    }
+
     /// The transaction of this id, as of now.
     pub async fn load(&self, id: TransactionId) -> Result<Option<Transaction>, StoreError> {
         let item = self.table.get(id).await?;

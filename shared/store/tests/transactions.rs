@@ -414,6 +414,13 @@ async fn the_longest_life_fits_into_one_item() {
         }
         t = change(&transactions, t, |t| t.resend_ipn(&word, now).unwrap()).await;
     }
+    for _ in 0..domain::MAX_REQUEUES {
+        while t.ipn_due_at().is_some() {
+            t = told(&transactions, t, Decision::Retry).await;
+        }
+        t = change(&transactions, t, |t| t.requeue_ipn(now).unwrap()).await;
+    }
+    assert_eq!(t.requeue_ipn(now), None);
     // Tiki does not have it: each refund that the core refuses becomes a reversal of its own.
     let reverse = Decision::Reverse(ReversalGround::NotFoundAtTiki);
     t = told(&transactions, t, reverse).await;

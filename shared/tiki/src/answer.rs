@@ -1,6 +1,9 @@
 //! What Tiki's answers mean (protocol §3, §4, §6). Pure: a status and some bytes in, a meaning out.
 
-use domain::{IpnAnswer, IpnRefusal, Label, LookUpAnswer, Status, Transaction};
+use domain::{
+    IpnAnswer, IpnRefusal, Label, LookUpAnswer, Status, TikiTransactionId, Transaction,
+    TransactionId,
+};
 use wire::Fields;
 
 /// A readable answer to a webview request (protocol §6).
@@ -60,15 +63,21 @@ fn echoes(body: &[u8], transaction: &Transaction) -> bool {
     echoed().is_some_and(|id| id.eq_ignore_ascii_case(&transaction.id.to_string()))
 }
 
-/// The meaning of an answer to our look-up, flat or nested in `data`.
+/// The meaning of an answer to our look-up of this id of Tiki's, flat or nested in `data`; `ours` is our id of
+/// the transaction, if we have it.
 #[must_use]
-pub fn look_up(status: u16, body: &[u8], transaction: &Transaction) -> LookUpAnswer {
+pub fn look_up(
+    status: u16,
+    body: &[u8],
+    tiki_id: &TikiTransactionId,
+    ours: Option<TransactionId>,
+) -> LookUpAnswer {
     match status {
         200..=299 => {}
         401 | 403 => return LookUpAnswer::Unauthorized,
         _ => return LookUpAnswer::Unclear,
     }
-    if names_another(body, transaction) {
+    if names_another(body, tiki_id, ours) {
         return LookUpAnswer::Unclear;
     }
     match code(body) {
@@ -84,12 +93,12 @@ pub fn look_up(status: u16, body: &[u8], transaction: &Transaction) -> LookUpAns
 
 /// Whether an answer, in either shape or in both, has an id that is not our transaction's: money moves on
 /// it. An empty one names nothing. Tiki's ids are told apart by case, ours are not.
-fn names_another(body: &[u8], transaction: &Transaction) -> bool {
+fn names_another(body: &[u8], tiki_id: &TikiTransactionId, ours: Option<TransactionId>) -> bool {
     let Ok(flat) = Fields::read(body) else {
         return false;
     };
     let nested = flat.optional_object("data").ok().flatten();
-    let id = transaction.id.to_string();
+    let id = ours.map(|id| id.to_string());
     let another = |fields: &Fields, field, same: &dyn Fn(&str) -> bool| {
         let named = fields.optional_text::<String>(field);
         named.map_or(true, |named| {
@@ -101,9 +110,9 @@ fn names_another(body: &[u8], transaction: &Transaction) -> bool {
         .flatten()
         .any(|fields| {
             another(fields, "tiki_transaction_id", &|named| {
-                named == transaction.tiki_id.as_str()
+                named == tiki_id.as_str()
             }) || another(fields, "partner_transaction_id", &|named| {
-                named.eq_ignore_ascii_case(&id)
+                id.as_ref().is_none_or(|id| named.eq_ignore_ascii_case(id))
             })
         })
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{IpnAnswer, LookUpAnswer, Text, Transaction};
+use domain::{IpnAnswer, LookUpAnswer, Text, TikiTransactionId, Transaction, TransactionId};
 use outbound::{Answer, CallError, SignedClient, causes};
 use serde::Serialize;
 
@@ -67,20 +67,24 @@ impl TikiClient {
             Ok(answer) => answer::ipn(answer.status, &answer.body, transaction),
             Err(_) => IpnAnswer::Unclear,
         };
-        log("ipn", transaction, &answer, &meaning);
+        log("ipn", Some(transaction.id), &answer, &meaning);
         meaning
     }
 
-    /// Asks Tiki what it knows of a transaction (protocol §4).
-    pub async fn look_up(&self, transaction: &Transaction) -> LookUpAnswer {
+    /// Asks Tiki what it knows of a transaction, ours or not (protocol §4).
+    pub async fn look_up(
+        &self,
+        tiki_id: &TikiTransactionId,
+        ours: Option<TransactionId>,
+    ) -> LookUpAnswer {
         // Only characters that a query takes as they are (protocol §8).
-        let relative = format!("/transaction?tiki_transaction_id={}", transaction.tiki_id);
+        let relative = format!("/transaction?tiki_transaction_id={tiki_id}");
         let answer = self.client.get(&relative, TIMEOUT).await;
         let meaning = match &answer {
-            Ok(answer) => answer::look_up(answer.status, &answer.body, transaction),
+            Ok(answer) => answer::look_up(answer.status, &answer.body, tiki_id, ours),
             Err(_) => LookUpAnswer::Unclear,
         };
-        log("look_up", transaction, &answer, &meaning);
+        log("look_up", ours, &answer, &meaning);
         meaning
     }
 
@@ -127,11 +131,11 @@ impl TikiClient {
 
 fn log(
     call: &'static str,
-    transaction: &Transaction,
+    transaction_id: Option<TransactionId>,
     answer: &Result<Answer, CallError>,
     meaning: &dyn std::fmt::Debug,
 ) {
-    let transaction_id = transaction.id.to_string();
+    let transaction_id = transaction_id.map(|id| id.to_string());
     match answer {
         Ok(answer) => tracing::info!(
             call,

@@ -228,7 +228,7 @@ fn every_answer_to_a_look_up_has_its_meaning() {
     ];
     for (status, body, meaning) in rows {
         assert_eq!(
-            answer::look_up(status, body.as_bytes(), &t),
+            answer::look_up(status, body.as_bytes(), &t.tiki_id, Some(t.id)),
             meaning,
             "{status} {body}"
         );
@@ -284,7 +284,7 @@ proptest! {
         let t = transaction();
         for body in [&body[..], json.as_bytes()] {
             prop_assert_ne!(answer::ipn(status, body, &t), IpnAnswer::Accepted);
-            let _ = answer::look_up(status, body, &t);
+            let _ = answer::look_up(status, body, &t.tiki_id, Some(t.id));
             prop_assert!(!matches!(answer::webview(status, body), WebviewReading::Opened(_)));
         }
     }

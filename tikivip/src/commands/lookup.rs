@@ -23,7 +23,7 @@ struct Known {
 /// Asks Tiki; nothing is changed by it.
 pub(super) async fn lookup(office: &Office, form: Form, id: &str) -> anyhow::Result<Outcome> {
     let (_, t) = office.find(id).await?;
-    let answer = office.tiki().await?.look_up(&t).await;
+    let answer = office.tiki().await?.look_up(&t.tiki_id, Some(t.id)).await;
     let (agrees, means) = meaning(&t, answer);
     let known = Known {
         transaction_id: t.id.to_string(),

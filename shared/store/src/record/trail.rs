@@ -60,6 +60,7 @@ enum EventRecord {
     RefundRejected {
         refund: usize,
     },
+    Requeued,
     Resent {
         by: String,
         reason: String,
@@ -131,6 +132,7 @@ impl From<&Event> for EventRecord {
             Event::RefundSucceeded { refund } => Self::RefundSucceeded { refund: *refund },
             Event::RefundReturned { refund } => Self::RefundReturned { refund: *refund },
             Event::RefundRejected { refund } => Self::RefundRejected { refund: *refund },
+            Event::Requeued => Self::Requeued,
             Event::Resent(word) => Self::Resent {
                 by: word.by.to_string(),
                 reason: word.reason.to_string(),
@@ -195,6 +197,7 @@ impl EventRecord {
             Self::RefundSucceeded { refund } => Event::RefundSucceeded { refund },
             Self::RefundReturned { refund } => Event::RefundReturned { refund },
             Self::RefundRejected { refund } => Event::RefundRejected { refund },
+            Self::Requeued => Event::Requeued,
             Self::Resent { by, reason } => Event::Resent(word(&by, &reason)?),
             Self::Resolved {
                 verdict,

@@ -1,0 +1,322 @@
+//! The file of a day: its name, its lines, its parts (protocol §7).
+
+use std::fmt;
+use std::io::{self, Write};
+use std::str::FromStr;
+
+use csv::{Terminator, Writer, WriterBuilder};
+use domain::{Day, RefundId, RequestId, Settled, Status, Timestamp, Vnd};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// The most lines that a file has, its header included.
+pub const MOST_LINES: u64 = 500_000;
+
+const COLUMNS: [&str; 6] = [
+    "tiki_transaction_id",
+    "transaction_id",
+    "transaction_amount",
+    "status",
+    "created_at",
+    "updated_at",
+];
+
+/// Only with rows for refunds.
+const REFUND_COLUMNS: [&str; 4] = ["type", "request_id", "refund_id", "refund_amount"];
+
+/// The partner's name in file names: letters and digits, so that a name is read back without doubt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartnerName(String);
+
+/// Not a partner's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be 1 to 32 letters and digits")]
+pub struct BadPartnerName;
+
+impl FromStr for PartnerName {
+    type Err = BadPartnerName;
+
+    fn from_str(text: &str) -> Result<Self, BadPartnerName> {
+        let allowed = text.bytes().all(|b| b.is_ascii_alphanumeric());
+        if allowed && (1..=32).contains(&text.len()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(BadPartnerName)
+        }
+    }
+}
+
+impl fmt::Display for PartnerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The name of a day's file: `tikivip_vnptmoney_20230414_1`.
+#[must_use]
+pub fn name(partner: &PartnerName, day: Day, counter: u32) -> String {
+    format!("tikivip_{partner}_{}_{counter}", day.digits())
+}
+
+/// The day in a file name of ours or in Tiki's answer to it, whatever follows the counter; `None` if it is
+/// no file of this partner's.
+#[must_use]
+pub fn day_in(name: &str, partner: &PartnerName) -> Option<Day> {
+    let rest = name.strip_prefix("tikivip_")?.strip_prefix(&partner.0)?;
+    let (digits, rest) = rest.strip_prefix('_')?.split_at_checked(8)?;
+    let counter = rest.strip_prefix('_')?;
+    let counted = counter.starts_with(|c: char| c.is_ascii_digit());
+    counted.then(|| Day::from_digits(digits).ok())?
+}
+
+/// A line of the file.
+#[derive(Clone, Copy, Debug)]
+pub enum Row<'r> {
+    /// A transaction.
+    Payment(&'r Settled),
+    /// Money that went back, of this transaction.
+    Refund(&'r Settled, &'r Refunded),
+}
+
+/// Money that went back on a day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refunded {
+    /// Tiki's idempotency key; none if it was not Tiki's request.
+    pub request_id: Option<RequestId>,
+    /// Ours.
+    pub refund_id: RefundId,
+    /// How much.
+    pub amount: Vnd,
+    /// When it was back.
+    pub back_at: Timestamp,
+}
+
+/// How many, and how much together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sum {
+    /// How many.
+    pub count: u64,
+    /// In VND.
+    pub amount_vnd: u64,
+}
+
+/// The sums of a file or a day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Payments that succeeded.
+    pub success: Sum,
+    /// Payments that failed.
+    pub failure: Sum,
+    /// Money that went back; only where refunds have rows.
+    pub refunds: Sum,
+}
+
+impl Sum {
+    fn add(&mut self, count: u64, amount_vnd: u64) -> io::Result<()> {
+        let sums = (
+            self.count.checked_add(count),
+            self.amount_vnd.checked_add(amount_vnd),
+        );
+        match sums {
+            (Some(count), Some(amount_vnd)) => {
+                *self = Self { count, amount_vnd };
+                Ok(())
+            }
+            _ => Err(io::Error::other("a sum that no number holds")),
+        }
+    }
+}
+
+impl Totals {
+    /// Adds the sums of another part.
+    pub fn add(&mut self, other: &Self) -> io::Result<()> {
+        for (sum, other) in [
+            (&mut self.success, other.success),
+            (&mut self.failure, other.failure),
+            (&mut self.refunds, other.refunds),
+        ] {
+            sum.add(other.count, other.amount_vnd)?;
+        }
+        Ok(())
+    }
+
+    fn add_row(&mut self, row: Row<'_>) -> io::Result<()> {
+        match row {
+            Row::Refund(_, refunded) => self.refunds.add(1, refunded.amount.get()),
+            Row::Payment(settled) => match settled.status {
+                Status::Success => self.success.add(1, settled.amount.get()),
+                Status::Failure => self.failure.add(1, settled.amount.get()),
+                Status::Pending => Err(io::Error::other("a status that is not final")),
+            },
+        }
+    }
+}
+
+/// A part that is written: one file for Tiki.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Its lines, the header included.
+    pub lines: u64,
+    /// In bytes.
+    pub bytes: u64,
+    /// The SHA-256 of its bytes, in hex.
+    pub sha256: String,
+    /// Its sums.
+    pub totals: Totals,
+}
+
+/// Writes the lines of a day, in as many parts as they need. Holds one line at a time.
+pub struct Parts<W: Write, F> {
+    refund_rows: bool,
+    most_lines: u64,
+    open: F,
+    current: Option<(Writer<Counted<W>>, Part)>,
+    done: Vec<Part>,
+}
+
+impl<W: Write, F: FnMut(usize) -> io::Result<W>> Parts<W, F> {
+    /// Opens parts, numbered from 0, as they are needed.
+    pub fn new(refund_rows: bool, open: F) -> Self {
+        Self {
+            refund_rows,
+            most_lines: MOST_LINES,
+            open,
+            current: None,
+            done: Vec::new(),
+        }
+    }
+
+    /// Parts of fewer lines, for tests.
+    #[must_use]
+    pub fn of_at_most(mut self, lines: u64) -> Self {
+        self.most_lines = lines;
+        self
+    }
+
+    /// Writes a line.
+    pub fn write(&mut self, row: Row<'_>) -> io::Result<()> {
+        let full = |(_, part): &(_, Part)| part.lines >= self.most_lines;
+        if self.current.as_ref().is_some_and(full) {
+            self.close()?;
+        }
+        let (writer, part) = self.part()?;
+        let (settled, refunded) = match row {
+            Row::Payment(settled) => (settled, None),
+            Row::Refund(settled, refunded) => (settled, Some(refunded)),
+        };
+        let record = [
+            settled.tiki_id.to_string(),
+            settled.id.to_string(),
+            settled.amount.get().to_string(),
+            settled.status.as_str().to_owned(),
+            settled.created_at.on_vietnams_clock(),
+            settled.final_at.on_vietnams_clock(),
+        ];
+        for field in &record {
+            writer.write_field(field)?;
+        }
+        part.lines = part.lines.saturating_add(1);
+        part.totals.add_row(row)?;
+        if self.refund_rows {
+            self.write_refund(refunded)?;
+        }
+        self.end_line()
+    }
+
+    /// Closes the last part; of a day without a line there is one with the header alone.
+    pub fn finish(mut self) -> io::Result<Vec<Part>> {
+        self.part()?;
+        self.close()?;
+        Ok(self.done)
+    }
+
+    fn write_refund(&mut self, refunded: Option<&Refunded>) -> io::Result<()> {
+        let (writer, _) = self.part()?;
+        let record = match refunded {
+            None => ["PAYMENT".to_owned(), String::new(), String::new(), String::new()],
+            Some(refunded) => [
+                "REFUND".to_owned(),
+                refunded.request_id.as_ref().map(ToString::to_string).unwrap_or_default(),
+                refunded.refund_id.to_string(),
+                refunded.amount.get().to_string(),
+            ],
+        };
+        for field in &record {
+            writer.write_field(field)?;
+        }
+        Ok(())
+    }
+
+    fn end_line(&mut self) -> io::Result<()> {
+        let (writer, _) = self.part()?;
+        Ok(writer.write_record(None::<&[u8]>)?)
+    }
+
+    fn part(&mut self) -> io::Result<&mut (Writer<Counted<W>>, Part)> {
+        if self.current.is_none() {
+            let inner = Counted::new((self.open)(self.done.len())?);
+            let mut writer = WriterBuilder::new()
+                .terminator(Terminator::Any(b'\n'))
+                .from_writer(inner);
+            for column in COLUMNS {
+                writer.write_field(column)?;
+            }
+            let more = REFUND_COLUMNS.iter().filter(|_| self.refund_rows);
+            for column in more {
+                writer.write_field(column)?;
+            }
+            writer.write_record(None::<&[u8]>)?;
+            let part = Part {
+                lines: 1,
+                bytes: 0,
+                sha256: String::new(),
+                totals: Totals::default(),
+            };
+            self.current = Some((writer, part));
+        }
+        let missing = || io::Error::other("no part is open");
+        self.current.as_mut().ok_or_else(missing)
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        let Some((writer, mut part)) = self.current.take() else {
+            return Ok(());
+        };
+        let mut counted = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
+        counted.inner.flush()?;
+        part.bytes = counted.bytes;
+        part.sha256 = hex::encode(counted.hash.finalize());
+        self.done.push(part);
+        Ok(())
+    }
+}
+
+/// Counts and hashes what it writes.
+struct Counted<W> {
+    inner: W,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl<W> Counted<W> {
+    fn new(inner: W) -> Self {
+        Self {
+            inner,
+            hash: Sha256::new(),
+            bytes: 0,
+        }
+    }
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let length = self.inner.write(bytes)?;
+        self.hash.update(bytes.get(..length).unwrap_or_default());
+        self.bytes = self.bytes.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
