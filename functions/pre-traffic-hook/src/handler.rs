@@ -18,7 +18,7 @@ use lambda_runtime::{LambdaEvent, service_fn};
 use runtime::config::ConfigError;
 use serde::Deserialize;
 use serde_json::Value;
-use signing::{KeyProvider, Keyring};
+use signing::{GetSigning, KeyError, KeyProvider, Keyring};
 use tracing::Instrument;
 
 pub use appspec::Release;
@@ -38,10 +38,12 @@ pub struct Event {
     pub lifecycle_event_hook_execution_id: String,
 }
 
-/// The keys of the two conversations in which somebody calls us.
+/// How the two sign that call us.
 pub struct Keys {
     /// Tiki's.
     pub tiki: Arc<dyn KeyProvider>,
+    /// What Tiki signs of a GET.
+    pub get_signing: GetSigning,
     /// The partner's.
     pub core: Arc<dyn KeyProvider>,
 }
@@ -115,7 +117,9 @@ impl PreTrafficHook {
     async fn synthetic(&self, kind: Kind, deployment_id: &str) -> anyhow::Result<Value> {
         Ok(match kind.synthetic() {
             Synthetic::Signed(caller, request) => {
-                let keys = self.current_keys(caller).await?;
+                let keys = self.keys.as_ref().map_err(Clone::clone)?;
+                let request = request.with_get_signing(keys.get_signing);
+                let keys = keys.current(caller).await?;
                 let now = self.clock.now();
                 request.signed(caller, &keys, now).event(deployment_id)
             }
@@ -123,15 +127,16 @@ impl PreTrafficHook {
             Synthetic::Batch(event) => event,
         })
     }
+}
 
+impl Keys {
     /// The keys as they are now: a warm instance may know those of minutes ago, and a deployment often follows
     /// a rotation.
-    async fn current_keys(&self, caller: Caller) -> anyhow::Result<Keyring> {
-        let keys = self.keys.as_ref().map_err(Clone::clone)?;
+    async fn current(&self, caller: Caller) -> Result<Keyring, KeyError> {
         let keys = match caller {
-            Caller::Tiki => &keys.tiki,
-            Caller::Core => &keys.core,
+            Caller::Tiki => &self.tiki,
+            Caller::Core => &self.core,
         };
-        Ok(keys.reload().await?)
+        keys.reload().await
     }
 }

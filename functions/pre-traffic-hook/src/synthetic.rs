@@ -4,7 +4,7 @@ use anyhow::{Context, ensure};
 use domain::Timestamp;
 use outbound::HeaderNames;
 use serde_json::{Map, Value, json};
-use signing::Keyring;
+use signing::{GetSigning, Keyring};
 
 use crate::Release;
 
@@ -13,6 +13,9 @@ const NO_TRANSACTION: &str = "PRE-TRAFFIC-CHECK";
 
 /// Of the form of our ids, so that it is really looked for, and none of them: ours are made by version 5.
 const NOBODYS_ID: &str = "00000000-0000-0000-0000-000000000000";
+
+/// Before there was anything to reconcile.
+const NO_DAY: &str = "2000-01-01";
 
 /// Not base64 of any length, so no payment link of ours.
 const NO_TOKEN: &str = "pre-traffic-check";
@@ -26,6 +29,8 @@ pub enum Kind {
     CheckTransaction,
     /// Tiki refunds.
     RefundTransaction,
+    /// Tiki asks for a day's reconciliation.
+    CheckReconciliation,
     /// A customer follows a payment link.
     PaymentRedirect,
     /// The partner's app opens Tiki VIP.
@@ -67,6 +72,8 @@ pub struct Request {
     parameter: Option<(&'static str, &'static str)>,
     headers: Map<String, Value>,
     body: Option<String>,
+    /// What stands for the body in the signature of a GET.
+    get_signing: GetSigning,
 }
 
 /// The right answer.
@@ -82,10 +89,11 @@ enum Right {
 
 impl Kind {
     /// Every function that has a synthetic request.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::CreateTransaction,
         Self::CheckTransaction,
         Self::RefundTransaction,
+        Self::CheckReconciliation,
         Self::PaymentRedirect,
         Self::OpenWebview,
         Self::PaymentResult,
@@ -100,6 +108,7 @@ impl Kind {
             Self::CreateTransaction => "CreateTransactionFunction",
             Self::CheckTransaction => "CheckTransactionFunction",
             Self::RefundTransaction => "RefundTransactionFunction",
+            Self::CheckReconciliation => "CheckReconciliationFunction",
             Self::PaymentRedirect => "PaymentRedirectFunction",
             Self::OpenWebview => "OpenWebviewFunction",
             Self::PaymentResult => "PaymentResultFunction",
@@ -156,6 +165,11 @@ impl Kind {
                 let request = Request::post("/tikivip/v1/refunds", &body);
                 Synthetic::Signed(Caller::Tiki, request)
             }
+            Self::CheckReconciliation => {
+                let request = Request::get("/tikivip/v1/reconciliation/{day}");
+                let request = request.with_parameter("day", NO_DAY);
+                Synthetic::Signed(Caller::Tiki, request)
+            }
             Self::PaymentRedirect => {
                 let request = Request::get("/pay/{token}");
                 Synthetic::Open(request.with_parameter("token", NO_TOKEN))
@@ -179,7 +193,7 @@ impl Kind {
             // Verified, and refused for a missing field.
             Self::CreateTransaction | Self::OpenWebview => Right::Code(400, 1),
             // Verified, looked for and not found.
-            Self::CheckTransaction => Right::Code(200, 3),
+            Self::CheckTransaction | Self::CheckReconciliation => Right::Code(200, 3),
             // Verified, and no id of ours.
             Self::PaymentResult => Right::Code(200, 3),
             // The same, by the two statuses that refunds have.
@@ -241,6 +255,7 @@ impl Request {
             parameter: None,
             headers: Map::new(),
             body: None,
+            get_signing: GetSigning::default(),
         }
     }
 
@@ -261,24 +276,41 @@ impl Request {
         self
     }
 
-    /// Signed over the exact bytes of the body, as the caller signs.
+    /// What the caller signs of a GET, if it is one.
+    #[must_use]
+    pub fn with_get_signing(mut self, get_signing: GetSigning) -> Self {
+        self.get_signing = get_signing;
+        self
+    }
+
+    /// Signed as the caller signs: over the exact bytes of the body, or what stands for them.
     #[must_use]
     pub fn signed(self, caller: Caller, keys: &Keyring, now: Timestamp) -> Self {
         let names = caller.headers();
-        let body = self.body.as_deref().unwrap_or_default();
-        let signed = keys.sign(now.unix_ms(), body.as_bytes());
+        let signed = match &self.body {
+            Some(body) => keys.sign(now.unix_ms(), body.as_bytes()),
+            // The whole path: it is taken wherever the base is thought to end (docs/decisions/0005).
+            None => {
+                let message = self.get_signing.message("", &self.path());
+                keys.sign(now.unix_ms(), message.as_bytes())
+            }
+        };
         self.with_header(names.timestamp, &signed.timestamp)
             .with_header(names.client_id, &signed.client_id)
             .with_header(names.signature, &signed.signature)
     }
 
+    fn path(&self) -> String {
+        match self.parameter {
+            Some((name, value)) => self.resource.replace(&format!("{{{name}}}"), value),
+            None => self.resource.to_owned(),
+        }
+    }
+
     /// The event that API Gateway would make of it.
     #[must_use]
     pub fn event(&self, request_id: &str) -> Value {
-        let path = match self.parameter {
-            Some((name, value)) => self.resource.replace(&format!("{{{name}}}"), value),
-            None => self.resource.to_owned(),
-        };
+        let path = self.path();
         let parameters = self.parameter.map(|(name, value)| json!({ name: value }));
         let host = "pre-traffic-hook.invalid";
         let mut headers = self.headers.clone();
@@ -338,6 +370,8 @@ fn is_page(answer: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use runtime::api::Inbound;
+    use runtime::verifier::get_readings;
     use signing::{ClientSecret, SignatureHeaders, Window};
 
     const NOW: i64 = 1_795_000_000_000;
@@ -391,30 +425,87 @@ mod tests {
         }
     }
 
+    fn keys() -> Keyring {
+        Keyring::new("client", ClientSecret::new("secret"))
+    }
+
+    /// The event of a signed request.
+    fn signed(caller: Caller, request: Request) -> Value {
+        let now = Timestamp::from_unix_ms(NOW).unwrap();
+        request.signed(caller, &keys(), now).event("d-1")
+    }
+
+    /// Whether the caller's signature of an event is one over any of these.
+    fn holds(caller: Caller, event: &Value, over: &[String]) -> bool {
+        let names = caller.headers();
+        let header = |name: &str| event["headers"][name].as_str();
+        let headers = SignatureHeaders {
+            timestamp: header(names.timestamp),
+            client_id: header(names.client_id),
+            signature: header(names.signature),
+        };
+        let any = |text: &String| {
+            let verified = keys().verify(&headers, text.as_bytes(), NOW, Window::default());
+            verified.is_ok()
+        };
+        over.iter().any(any)
+    }
+
+    /// What a function takes for the signed text of a GET.
+    fn readings(event: &Value, get_signing: GetSigning) -> Vec<String> {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let request = Inbound {
+            path: text(&event["path"]),
+            full_path: text(&event["requestContext"]["path"]),
+            ..Inbound::default()
+        };
+        get_readings(get_signing, &request, "/tikivip/v1")
+    }
+
     #[test]
     fn each_signature_holds_over_the_body_that_is_sent() {
-        let keys = Keyring::new("client", ClientSecret::new("secret"));
-        let now = Timestamp::from_unix_ms(NOW).unwrap();
-        let mut signed = 0;
+        let mut bodies = 0;
         for kind in Kind::ALL {
             let Synthetic::Signed(caller, request) = kind.synthetic() else {
                 continue;
             };
-            let event = request.signed(caller, &keys, now).event("d-1");
-            let names = caller.headers();
-            let header = |name: &str| event["headers"][name].as_str();
-            let headers = SignatureHeaders {
-                timestamp: header(names.timestamp),
-                client_id: header(names.client_id),
-                signature: header(names.signature),
+            let event = signed(caller, request);
+            let Some(body) = event["body"].as_str() else {
+                continue;
             };
-            let body = event["body"].as_str().unwrap();
-            let verified = keys.verify(&headers, body.as_bytes(), NOW, Window::default());
-            assert!(verified.is_ok(), "{kind:?}");
+            assert!(holds(caller, &event, &[body.to_owned()]), "{kind:?}");
             assert_eq!(event["requestContext"]["requestId"], "d-1");
-            signed += 1;
+            bodies += 1;
         }
-        assert_eq!(signed, 5);
+        assert_eq!(bodies, 5);
+    }
+
+    #[test]
+    fn a_get_is_signed_in_each_way_that_can_be_set() {
+        let mut gets = 0;
+        for kind in Kind::ALL {
+            let Synthetic::Signed(caller, request) = kind.synthetic() else {
+                continue;
+            };
+            if request.body.is_some() {
+                continue;
+            }
+            for set in GetSigning::ALL {
+                let event = signed(caller, request.clone().with_get_signing(set));
+                assert_eq!(event["httpMethod"], "GET");
+                assert_eq!(event["body"], Value::Null);
+                assert!(
+                    holds(caller, &event, &readings(&event, set)),
+                    "{kind:?} {set:?}"
+                );
+            }
+            // Signed over nothing it is not taken for one that is signed over its path.
+            let event = signed(caller, request.with_get_signing(GetSigning::EmptyBody));
+            let paths = readings(&event, GetSigning::RelativePath);
+            assert!(!holds(caller, &event, &paths), "{kind:?}");
+            gets += 1;
+        }
+        assert_eq!(gets, 1);
     }
 
     #[test]
@@ -431,6 +522,13 @@ mod tests {
             json!({"token": "pre-traffic-check"})
         );
         assert_eq!(event["body"], Value::Null);
+        let Synthetic::Signed(_, request) = Kind::CheckReconciliation.synthetic() else {
+            panic!("Tiki signs");
+        };
+        let event = request.event("d-1");
+        assert_eq!(event["path"], "/tikivip/v1/reconciliation/2000-01-01");
+        assert_eq!(event["resource"], "/tikivip/v1/reconciliation/{day}");
+        assert_eq!(event["pathParameters"], json!({"day": "2000-01-01"}));
     }
 
     fn api(status: u64, code: u64) -> Value {

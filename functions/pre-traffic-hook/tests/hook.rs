@@ -23,7 +23,8 @@ use pre_traffic_hook::{Aws, Endpoints, Event, Keys, Kind, PreTrafficHook};
 use runtime::config::ConfigError;
 use serde_json::{Value, json};
 use signing::{
-    ClientSecret, KeyError, KeyProvider, Keyring, SignatureHeaders, SignatureRefusal, Window,
+    ClientSecret, GetSigning, KeyError, KeyProvider, Keyring, SignatureHeaders, SignatureRefusal,
+    Window,
 };
 
 const NOW: i64 = 1_795_000_000_000;
@@ -154,6 +155,7 @@ fn hook(port: u16) -> PreTrafficHook {
     PreTrafficHook {
         keys: Ok(Keys {
             tiki: Arc::new(Fixed(tiki())),
+            get_signing: GetSigning::default(),
             core: Arc::new(Fixed(core())),
         }),
         aws: Aws::new(&sdk, endpoints, Arc::new(Still)).unwrap(),
@@ -243,7 +245,7 @@ fn api(status: u16, code: u64) -> Value {
 fn right(kind: Kind) -> Script {
     let payload = match kind {
         Kind::CreateTransaction | Kind::OpenWebview => api(400, 1),
-        Kind::CheckTransaction | Kind::PaymentResult => api(200, 3),
+        Kind::CheckTransaction | Kind::CheckReconciliation | Kind::PaymentResult => api(200, 3),
         Kind::RefundTransaction => api(500, 3),
         Kind::PaymentRedirect => {
             json!({"statusCode": 404, "headers": {"content-type": "text/html"}, "body": ""})
@@ -308,6 +310,34 @@ async fn each_function_is_called_with_the_keys_of_its_caller() {
         verified(Kind::OpenWebview, partners, tiki()).await,
         Err(SignatureRefusal::UnknownClient)
     );
+}
+
+#[tokio::test]
+async fn a_get_is_signed_as_it_is_set() {
+    let path = "/tikivip/v1/reconciliation/2000-01-01";
+    for (set, message) in [
+        (GetSigning::RelativePath, path),
+        (GetSigning::FullPath, path),
+        (GetSigning::EmptyBody, ""),
+        (GetSigning::EmptyObject, "{}"),
+    ] {
+        let seen = run(right(Kind::CheckReconciliation), |hook| {
+            hook.keys.as_mut().unwrap().get_signing = set;
+        });
+        let seen = seen.await;
+        assert_eq!(told(&seen), "Succeeded", "{set:?}");
+        let event = &invoked(&seen).unwrap().body;
+        assert_eq!(event["path"], path);
+        let names = outbound::HeaderNames::TIKI;
+        let header = |name: &str| event["headers"][name].as_str();
+        let headers = SignatureHeaders {
+            timestamp: header(names.timestamp),
+            client_id: header(names.client_id),
+            signature: header(names.signature),
+        };
+        let verified = tiki().verify(&headers, message.as_bytes(), NOW, Window::default());
+        assert!(verified.is_ok(), "{set:?}");
+    }
 }
 
 #[tokio::test]

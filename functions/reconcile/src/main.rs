@@ -1,2 +1,59 @@
-//! x
-fn main(){}
+//! Wires [`reconcile::Reconcile`] to Lambda.
+
+use std::sync::Arc;
+
+use anyhow::anyhow;
+use archive::Archive;
+use domain::Timestamp;
+use lambda_runtime::{LambdaEvent, service_fn};
+use ledger::Ledger;
+use reconcile::{Event, Reconcile, Settings, SftpServer};
+use runtime::aws::World;
+use runtime::secrets::SecretsManager;
+use serde_json::Value;
+use store::{RandomStamps, Stamps};
+use tiki::{PhoneFormat, TikiClient};
+use tracing::Instrument;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    let world = World::start(env!("CARGO_PKG_NAME")).await;
+    let settings = world.env.load(Settings::read)?;
+    let keys = world.keys(&settings.tiki).await;
+    let client = world.tiki_client(settings.tiki_api, settings.get_signing, keys)?;
+    let stamps: Arc<dyn Stamps> = Arc::new(RandomStamps);
+    let dynamodb = store::connect(world.sdk());
+    let reconcile = Reconcile {
+        transactions: world.transactions(&settings.transactions),
+        ledger: Ledger::new(dynamodb, settings.reconciliation.0, Arc::clone(&stamps)),
+        archive: Archive::new(world.sdk(), settings.bucket),
+        sftp: settings.sftp.map(|sftp| SftpServer {
+            server: sftp.server,
+            folder: sftp.folder,
+            key: Arc::new(SecretsManager::new(world.sdk(), &sftp.secret_id)),
+        }),
+        // It opens no webview, so how a phone is written is no setting of its.
+        tiki: TikiClient::new(client, PhoneFormat::default()),
+        client_id: settings.tiki.client_id,
+        partner: settings.partner,
+        refund_rows: settings.refund_rows,
+        format: settings.format,
+        clock: Arc::clone(&world.clock),
+        stamps,
+    };
+    serve(&reconcile).await
+}
+
+async fn serve(reconcile: &Reconcile) -> anyhow::Result<()> {
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
+        let deadline = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
+        let deadline = Timestamp::from_unix_ms(deadline).unwrap_or(Timestamp::MAX);
+        let span = tracing::info_span!("invocation", request_id = %event.context.request_id);
+        let work = async { reconcile.handle(Event::read(event.payload)?, deadline).await };
+        // With its causes: who calls by hand reads nothing else.
+        let outcome = work.instrument(span).await;
+        outcome.map_err(|error| lambda_runtime::Error::from(format!("{error:#}")))
+    }))
+    .await
+    .map_err(|error| anyhow!(error))
+}

@@ -1,6 +1,6 @@
 //! What is kept of files and findings. Each record has its key in the table: a subject, and an entry of it.
 
-use domain::{Day, Status, TikiTransactionId, TransactionId};
+use domain::{Day, Status, TikiTransactionId, Vnd};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +58,9 @@ pub struct Sent {
     pub run: String,
     /// When it was planned, Unix milliseconds.
     pub planned_at: i64,
+    /// When its copy was in the archive, Unix milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archived_at: Option<i64>,
     /// When it was at Tiki under its name, for certain; Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivered_at: Option<i64>,
@@ -249,6 +252,31 @@ impl Record for Finding {
 }
 
 impl Finding {
+    /// A finding that nobody has looked at yet.
+    #[must_use]
+    pub fn new(day: Day, id: String, file: &str, line: u64, found_at: i64) -> Self {
+        Self {
+            day: day.to_string(),
+            id,
+            transaction_id: None,
+            file: file.to_owned(),
+            line,
+            code: String::new(),
+            reason: String::new(),
+            in_file: Values::default(),
+            ours: Values::default(),
+            tiki: String::new(),
+            tiki_amount_vnd: None,
+            kind: Kind::Undecided,
+            ground: Ground::NoClearAnswer,
+            found_at,
+            looked_at: found_at,
+            history: Vec::new(),
+            closed: None,
+            reported: false,
+        }
+    }
+
     /// Whether somebody or something still has to do with it.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -261,9 +289,9 @@ impl Finding {
         self.ground != Ground::UnreadableLine
     }
 
-    /// Takes a look at it: how it stands is noted if that is new. What a person has closed comes up again only
-    /// if it stands otherwise than when it was closed.
-    pub fn look(&mut self, at: i64, kind: Kind, ground: Ground) {
+    /// Takes a look at it: how it stands is noted if that is new, which is then said. What a person has closed
+    /// comes up again only if it stands otherwise than when it was closed.
+    pub fn look(&mut self, at: i64, kind: Kind, ground: Ground) -> bool {
         self.looked_at = at;
         let step = Step {
             at,
@@ -277,7 +305,7 @@ impl Finding {
                 == (step.kind, step.ground, &step.ours, &step.tiki)
         });
         if same {
-            return;
+            return false;
         }
         if self.history.len() >= MOST_STEPS {
             self.history.remove(MOST_STEPS.div_euclid(2));
@@ -285,6 +313,7 @@ impl Finding {
         self.history.push(step);
         (self.kind, self.ground) = (kind, ground);
         (self.closed, self.reported) = (None, false);
+        true
     }
 }
 
@@ -328,9 +357,32 @@ impl Record for Lease {
     }
 }
 
+/// A day's report, as it was last written: the same is not written again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reported {
+    /// The day.
+    pub day: String,
+    /// The SHA-256 of the page, in hex.
+    pub html_sha256: String,
+    /// The SHA-256 of the table, in hex.
+    pub csv_sha256: String,
+}
+
+impl Record for Reported {
+    const PREFIX: &'static str = "reported";
+
+    fn subject(&self) -> String {
+        format!("day#{}", self.day)
+    }
+
+    fn entry(&self) -> String {
+        "reported".to_owned()
+    }
+}
+
 /// Our side's values of a transaction.
 #[must_use]
-pub fn ours(status: Status, amount: domain::Vnd) -> Values {
+pub fn ours(status: Status, amount: Vnd) -> Values {
     Values {
         status: Some(status.as_str().to_owned()),
         amount_vnd: Some(amount.get()),
@@ -340,12 +392,6 @@ pub fn ours(status: Status, amount: domain::Vnd) -> Values {
 /// The id of the transaction that a finding is about, if it is about one and its id is one of Tiki's.
 #[must_use]
 pub fn tiki_id(finding: &Finding) -> Option<TikiTransactionId> {
-    let about = finding.is_about_a_transaction();
-    about.then(|| finding.id.parse().ok())?
-}
-
-/// The transaction's id as text, for a finding.
-#[must_use]
-pub fn transaction_id(id: TransactionId) -> String {
-    id.to_string()
+    let id = &finding.id;
+    finding.is_about_a_transaction().then(|| id.parse().ok())?
 }

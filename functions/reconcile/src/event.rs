@@ -1,0 +1,61 @@
+//! What a run is invoked with.
+
+use anyhow::bail;
+use domain::Day;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// `{"action": "reconcile"}`: whatever is due.
+    Scheduled,
+    /// `{"day": "2026-11-22"}`: this day is to be exported, once more if it was.
+    Day(Day),
+}
+
+impl Event {
+    /// Reads an event. One that is neither is said to be so.
+    pub fn read(event: Value) -> anyhow::Result<Self> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Raw {
+            day: Option<String>,
+            action: Option<String>,
+        }
+        let raw: Raw = serde_json::from_value(event)?;
+        match (raw.day.as_deref(), raw.action.as_deref()) {
+            (Some(day), None) => match day.parse() {
+                Ok(day) => Ok(Self::Day(day)),
+                Err(error) => bail!("day {error}"),
+            },
+            (None, Some("reconcile")) => Ok(Self::Scheduled),
+            _ => bail!(r#"the event is neither {{"action":"reconcile"}} nor {{"day":"2026-11-22"}}"#),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_event_is_a_day_or_the_schedules() {
+        let read = |event| Event::read(event).map_err(|error| error.to_string());
+        assert_eq!(read(json!({"action": "reconcile"})), Ok(Event::Scheduled));
+        let day = "2026-11-22".parse().unwrap();
+        assert_eq!(read(json!({"day": "2026-11-22"})), Ok(Event::Day(day)));
+        for (bad, named) in [
+            (json!({}), "neither"),
+            (json!({"action": "sweep"}), "neither"),
+            (json!({"day": "2026-11-31"}), "day"),
+            (json!({"day": 20_261_122}), "string"),
+            (json!({"day": "2026-11-22", "action": "reconcile"}), "neither"),
+            (json!({"days": 1}), "days"),
+        ] {
+            let refused = read(bad).unwrap_err();
+            assert!(refused.contains(named), "{refused}");
+        }
+    }
+}

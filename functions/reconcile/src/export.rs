@@ -1,0 +1,199 @@
+//! A day's data, in files: written here, planned in the ledger, copied, delivered.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use domain::{Day, Settled, Timestamp};
+use ledger::{Entry, Written};
+use reconciliation::file::{self, Part, Parts, Refunded, Row, Totals};
+use reconciliation::record::{Began, Exported, Record, Sent, of_day};
+
+use crate::{DAYS_LOOKED_AFTER, DUE_AFTER, Reconcile, Run, SETTLES_AFTER};
+
+impl Reconcile {
+    /// The days whose files are due, the oldest first: from the first day that was ever reconciled.
+    pub(crate) async fn due_days(&self) -> anyhow::Result<Vec<Day>> {
+        let now = self.clock.now();
+        let first = self.first_day().await?;
+        let mut day = now.vietnamese_day().previous();
+        let mut days = Vec::new();
+        while days.len() < DAYS_LOOKED_AFTER && day >= first {
+            if now >= day.ends().after(DUE_AFTER) {
+                days.push(day);
+            }
+            if day.previous() == day {
+                break;
+            }
+            day = day.previous();
+        }
+        days.reverse();
+        Ok(days)
+    }
+
+    /// The first day that is reconciled: yesterday, when there was no run yet.
+    async fn first_day(&self) -> anyhow::Result<Day> {
+        let began = Began {
+            first_day: self.clock.now().vietnamese_day().previous().to_string(),
+        };
+        let known = self.ledger.get::<Began>(&began.subject(), &began.entry()).await?;
+        let began = match known {
+            Some(known) => known.record,
+            None => match self.ledger.put(began, None).await? {
+                Written::Stored(began) | Written::Refused(began) => began.record,
+            },
+        };
+        Ok(began.first_day.parse()?)
+    }
+
+    /// Whether a day was exported, and all of it is at Tiki.
+    pub(crate) async fn is_delivered(&self, day: Day) -> anyhow::Result<bool> {
+        let subject = of_day(day);
+        let Some(exported) = self.exported(day).await? else {
+            return Ok(false);
+        };
+        let sent = self.ledger.list::<Sent>(&subject).await?;
+        let delivered = |counter: &u32| {
+            let at = sent.iter().find(|sent| sent.record.counter == *counter);
+            at.is_some_and(|sent| sent.record.delivered_at.is_some())
+        };
+        Ok(exported.record.counters.iter().all(delivered))
+    }
+
+    pub(crate) async fn exported(&self, day: Day) -> anyhow::Result<Option<Entry<Exported>>> {
+        let found = self.ledger.get::<Exported>(&of_day(day), Exported::PREFIX).await;
+        Ok(found?)
+    }
+
+    /// Exports a day: what of its data is not at Tiki yet, goes there. The same data is sent once; data that
+    /// has changed since goes up under the next counter.
+    pub(crate) async fn export(&self, run: &mut Run, day: Day) -> anyhow::Result<()> {
+        let settled_at = day.ends().after(SETTLES_AFTER);
+        if self.clock.now() < settled_at {
+            bail!("{day} is not settled before {settled_at}");
+        }
+        let parts = self.write(run, day).await.with_context(|| format!("{day}"))?;
+        let mut totals = Totals::default();
+        let mut all = Vec::new();
+        for (place, part) in parts.iter().enumerate() {
+            totals.add(&part.totals)?;
+            let sent = self.plan(run, day, part).await?;
+            all.push(self.copy(sent, &path(run, day, place)).await?);
+        }
+        let exported = Exported {
+            day: day.to_string(),
+            totals,
+            counters: all.iter().map(|sent| sent.record.counter).collect(),
+            exported_at: self.clock.now().unix_ms(),
+            run: run.name.clone(),
+        };
+        // From here on it is offered by API, whatever becomes of the way by SFTP.
+        self.record_export(run, day, exported).await?;
+        for (place, sent) in all.into_iter().enumerate() {
+            if sent.record.delivered_at.is_none() {
+                run.touched.insert(day);
+                self.deliver(run, sent, &path(run, day, place)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn record_export(
+        &self,
+        run: &mut Run,
+        day: Day,
+        exported: Exported,
+    ) -> anyhow::Result<()> {
+        let known = self.exported(day).await?;
+        let same = |known: &Entry<Exported>| {
+            (&known.record.counters, known.record.totals) == (&exported.counters, exported.totals)
+        };
+        if known.as_ref().is_some_and(same) {
+            return Ok(());
+        }
+        run.touched.insert(day);
+        let transactions = exported.totals.success.count.saturating_add(exported.totals.failure.count);
+        let version = known.map(|known| known.version);
+        match self.ledger.put(exported, version).await? {
+            Written::Stored(_) => {
+                tracing::info!(%day, transactions, "exported");
+                Ok(())
+            }
+            Written::Refused(_) => bail!("another run has exported {day}"),
+        }
+    }
+
+    /// Writes the lines of a day into files of the run.
+    async fn write(&self, run: &Run, day: Day) -> anyhow::Result<Vec<Part>> {
+        let open = |place| Ok(BufWriter::new(File::create(path(run, day, place))?));
+        let mut parts = Parts::new(self.refund_rows, open);
+        let mut settled = self.transactions.settled_on(day);
+        while let Some(settled) = settled.next().await? {
+            parts.write(Row::Payment(&settled))?;
+        }
+        if self.refund_rows {
+            let today = self.clock.now().vietnamese_day();
+            let mut refunds = self.transactions.refunded_on(day, today);
+            while let Some(refunds) = refunds.next().await? {
+                for (transaction, refund) in refunds {
+                    let settled = Settled::of(&transaction);
+                    let settled = settled.context("a refund of a payment that is not final")?;
+                    let refunded = Refunded {
+                        request_id: refund.origin.request_id().cloned(),
+                        refund_id: refund.id,
+                        amount: refund.amount,
+                        back_at: refund.back_at().unwrap_or(Timestamp::MIN),
+                    };
+                    parts.write(Row::Refund(&settled, &refunded))?;
+                }
+            }
+        }
+        Ok(parts.finish()?)
+    }
+
+    /// The plan for a part: the one there is for these bytes, or a new one under the next counter. A counter
+    /// whose file was planned and never arrived is taken for what is to be sent now.
+    async fn plan(&self, run: &Run, day: Day, part: &Part) -> anyhow::Result<Entry<Sent>> {
+        loop {
+            let known = self.ledger.list::<Sent>(&of_day(day)).await?;
+            let same = |sent: &&Entry<Sent>| sent.record.sha256 == part.sha256;
+            if let Some(known) = known.iter().find(same) {
+                return Ok(known.clone());
+            }
+            let mut free = None;
+            for sent in known.iter().filter(|sent| sent.record.delivered_at.is_none()) {
+                // It may have arrived, and its run have died before it could say so.
+                if self.has_arrived(&sent.record).await? {
+                    self.record_delivery(sent.clone()).await?;
+                } else if free.is_none() {
+                    free = Some(sent);
+                }
+            }
+            let last = known.last().map_or(0, |last| last.record.counter);
+            let counter = free.map_or(last.saturating_add(1), |free| free.record.counter);
+            let sent = Sent {
+                day: day.to_string(),
+                counter,
+                name: file::name(&self.partner, day, counter),
+                lines: part.lines,
+                bytes: part.bytes,
+                sha256: part.sha256.clone(),
+                totals: part.totals,
+                run: run.name.clone(),
+                planned_at: self.clock.now().unix_ms(),
+                archived_at: None,
+                delivered_at: None,
+            };
+            let planned = self.ledger.put(sent, free.map(|free| free.version)).await?;
+            if let Written::Stored(planned) = planned {
+                return Ok(planned);
+            }
+            // Another run has taken the counter; what it has planned may be the same.
+        }
+    }
+}
+
+fn path(run: &Run, day: Day, place: usize) -> PathBuf {
+    run.folder.path().join(format!("{day}-{place}"))
+}

@@ -1,0 +1,306 @@
+//! Tiki's result files: each once, each line accounted for.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use domain::{Day, TransactionId};
+use futures::{StreamExt, stream};
+use ledger::{Entry, Written};
+use reconciliation::file::day_in;
+use reconciliation::judge::{Ground, Kind};
+use reconciliation::record::{Finding, Received, Record, of_day, ours};
+use reconciliation::result::{Lines, ResultLine, Unreadable, Verdict};
+use sftp::{RemoteFile, Sftp, SftpError};
+use sha2::{Digest, Sha256};
+
+use crate::{Reconcile, Run};
+
+/// A larger file is no answer to ours, which have half a million lines at most.
+const LARGEST: u64 = 256 * 1024 * 1024;
+
+/// Lines that are worked on at once: Tiki is asked about each that does not agree.
+const AT_ONCE: usize = 8;
+
+/// How often it is written down how far a file was read.
+const LINES_AT_A_TIME: usize = 400;
+
+/// What a line came to.
+enum Accounted {
+    Matched,
+    Found,
+    Unreadable,
+}
+
+impl Reconcile {
+    /// Reads every result file that is new. One that fails keeps no other from being read.
+    pub(crate) async fn import(&self, run: &mut Run) -> anyhow::Result<()> {
+        let Some(server) = &self.sftp else {
+            return Ok(());
+        };
+        let sftp = server.connect().await?;
+        let folder = server.outbound();
+        let listed = sftp.list(&folder).await;
+        for file in listed.context("Tiki's results")? {
+            if !run.has_time(self.clock.now()) {
+                break;
+            }
+            let path = format!("{folder}/{}", file.name);
+            let imported = match day_in(&file.name, &self.partner) {
+                Some(day) => self.import_file(run, &sftp, &path, day, &file).await,
+                None => self.import_stranger(run, &file).await,
+            };
+            let imported = imported.with_context(|| file.name.clone());
+            run.note("a result file could not be read", imported);
+        }
+        sftp.close().await;
+        Ok(())
+    }
+
+    async fn import_file(
+        &self,
+        run: &mut Run,
+        sftp: &Sftp,
+        path: &str,
+        day: Day,
+        file: &RemoteFile,
+    ) -> anyhow::Result<()> {
+        let known = self.ledger.list::<Received>(&of_day(day)).await?;
+        let same = |known: &&Entry<Received>| {
+            let known = &known.record;
+            (known.name.as_str(), known.bytes) == (file.name.as_str(), file.size)
+        };
+        let unchanged = |known: &Entry<Received>| {
+            known.record.done_at.is_some() && known.record.modified == file.modified
+        };
+        if file.modified.is_some() && known.iter().filter(same).any(unchanged) {
+            return Ok(());
+        }
+        let local = run.folder.path().join("received");
+        let sha256 = match fetch(sftp, path, &local).await? {
+            Fetched::Whole(sha256) => sha256,
+            Fetched::Gone => return Ok(()),
+            Fetched::TooLarge => {
+                let problem = format!("the file has more than {LARGEST} bytes");
+                return self.report_file(run, day, file, problem).await;
+            }
+        };
+        let received = match known.into_iter().find(|known| {
+            (known.record.name.as_str(), &known.record.sha256) == (file.name.as_str(), &sha256)
+        }) {
+            Some(known) if known.record.done_at.is_some() => {
+                // The same bytes, put there again: to be known by their new time.
+                let modified = file.modified;
+                let record = Received { modified, ..known.record };
+                self.ledger.put(record, Some(known.version)).await?;
+                return Ok(());
+            }
+            Some(known) => known,
+            None => {
+                let received = new(day, file, &sha256, self.clock.now().unix_ms());
+                let key = format!("{day}/received/{}", file.name);
+                let kind = "text/plain; charset=utf-8";
+                self.archive.put(&key, &local, &sha256, kind).await?;
+                match self.ledger.put(received, None).await? {
+                    Written::Stored(received) | Written::Refused(received) => received,
+                }
+            }
+        };
+        run.touched.insert(day);
+        self.account_for(run, day, received, &local).await
+    }
+
+    /// Goes on with a file where it was left, as far as the time allows. Done, it is when each of its lines is
+    /// a match, a finding, or reported as unreadable.
+    async fn account_for(
+        &self,
+        run: &mut Run,
+        day: Day,
+        mut received: Entry<Received>,
+        local: &Path,
+    ) -> anyhow::Result<()> {
+        let mut lines = Lines::new(BufReader::new(File::open(local)?), self.format.clone());
+        let name = received.record.name.clone();
+        loop {
+            let mut some = Vec::new();
+            let mut over = false;
+            while some.len() < LINES_AT_A_TIME && !over {
+                match lines.next()? {
+                    None => over = true,
+                    // What was accounted for by a run before this one.
+                    Some(read) if number(&read) <= received.record.lines => {}
+                    Some(read) => some.push(read),
+                }
+            }
+            let work = some.into_iter().map(|read| self.account_for_line(day, &name, read));
+            let mut work = stream::iter(work).buffer_unordered(AT_ONCE);
+            while let Some(accounted) = work.next().await {
+                let count = match accounted? {
+                    Accounted::Matched => &mut received.record.matched,
+                    Accounted::Found => &mut received.record.findings,
+                    Accounted::Unreadable => &mut received.record.unreadable,
+                };
+                *count = count.saturating_add(1);
+            }
+            drop(work);
+            let now = self.clock.now();
+            received.record.lines = received.record.lines.max(lines.line());
+            received.record.done_at = over.then_some(now.unix_ms());
+            let version = Some(received.version);
+            received = match self.ledger.put(received.record, version).await? {
+                Written::Stored(received) => received,
+                Written::Refused(_) => bail!("another run reads it"),
+            };
+            if over {
+                tracing::info!(file = name, lines = received.record.lines, "a result was read");
+                run.outcome.received.push(name);
+                return Ok(());
+            }
+            if !run.has_time(now) {
+                tracing::warn!(file = name, "there was no time for all of it; the next run goes on");
+                return Ok(());
+            }
+        }
+    }
+
+    async fn account_for_line(
+        &self,
+        day: Day,
+        file: &str,
+        read: reconciliation::result::Read,
+    ) -> anyhow::Result<Accounted> {
+        match read {
+            Err(unreadable) => {
+                self.report_line(day, file, unreadable).await?;
+                Ok(Accounted::Unreadable)
+            }
+            Ok(line) if self.matches(&line).await? => Ok(Accounted::Matched),
+            Ok(line) => {
+                self.find(day, file, line).await?;
+                Ok(Accounted::Found)
+            }
+        }
+    }
+
+    /// Whether Tiki says that the sides agree, and our own record says so too. Then Tiki need not be asked.
+    async fn matches(&self, line: &ResultLine) -> anyhow::Result<bool> {
+        if line.verdict != Verdict::Match {
+            return Ok(false);
+        }
+        let id = TransactionId::derive(&self.client_id, &line.tiki_id);
+        let Some(t) = self.transactions.load(id).await? else {
+            return Ok(false);
+        };
+        let ours = ours(t.status(), t.order.amount);
+        let same_status = line.values.status.is_none() || line.values.status == ours.status;
+        let same_amount =
+            line.values.amount_vnd.is_none() || line.values.amount_vnd == ours.amount_vnd;
+        Ok(t.final_at().is_some() && same_status && same_amount)
+    }
+
+    /// A file whose name is none of ours: nobody can say what day it is about.
+    async fn import_stranger(&self, run: &mut Run, file: &RemoteFile) -> anyhow::Result<()> {
+        let yesterday = self.clock.now().vietnamese_day().previous();
+        let problem = "the file's name is not tikivip_{PartnerName}_{YYYYMMDD}_{n}".to_owned();
+        self.report_file(run, yesterday, file, problem).await
+    }
+
+    async fn report_file(
+        &self,
+        run: &mut Run,
+        day: Day,
+        file: &RemoteFile,
+        problem: String,
+    ) -> anyhow::Result<()> {
+        let name: String = file.name.chars().take(200).collect();
+        let unreadable = Unreadable {
+            line: 0,
+            column: None,
+            problem,
+        };
+        // A stranger stays where it is; it is told of once, not once a day.
+        for known in [day, day.previous(), day.previous().previous()] {
+            let entry = format!("{}{name}:0", Finding::PREFIX);
+            let found = self.ledger.get::<Finding>(&of_day(known), &entry).await?;
+            if found.is_some() {
+                return Ok(());
+            }
+        }
+        run.touched.insert(day);
+        self.report_line(day, &name, unreadable).await
+    }
+
+    async fn report_line(&self, day: Day, file: &str, line: Unreadable) -> anyhow::Result<()> {
+        let now = self.clock.now().unix_ms();
+        let reason = match &line.column {
+            Some(column) => format!("{column} {}", line.problem),
+            None => line.problem,
+        };
+        let id = format!("{file}:{}", line.line);
+        let mut finding = Finding::new(day, id, file, line.line, now);
+        finding.reason = reason;
+        finding.look(now, Kind::ForAPerson, Ground::UnreadableLine);
+        // If it is there already, a run before this one has said so.
+        if let Written::Stored(_) = self.ledger.put(finding, None).await? {
+            metrics::FINDINGS.count(&[Kind::ForAPerson.as_str()]);
+        }
+        Ok(())
+    }
+}
+
+fn new(day: Day, file: &RemoteFile, sha256: &str, now: i64) -> Received {
+    Received {
+        day: day.to_string(),
+        name: file.name.clone(),
+        sha256: sha256.to_owned(),
+        bytes: file.size,
+        modified: file.modified,
+        received_at: now,
+        lines: 0,
+        matched: 0,
+        findings: 0,
+        unreadable: 0,
+        done_at: None,
+    }
+}
+
+fn number(read: &reconciliation::result::Read) -> u64 {
+    match read {
+        Ok(line) => line.line,
+        Err(unreadable) => unreadable.line,
+    }
+}
+
+enum Fetched {
+    /// With the SHA-256 of its bytes.
+    Whole(String),
+    Gone,
+    TooLarge,
+}
+
+async fn fetch(sftp: &Sftp, path: &str, to: &PathBuf) -> anyhow::Result<Fetched> {
+    let mut file = File::create(to)?;
+    match sftp.get(path, &mut file, LARGEST).await {
+        Ok(true) => {}
+        Ok(false) => return Ok(Fetched::Gone),
+        Err(SftpError::TooLarge { .. }) => return Ok(Fetched::TooLarge),
+        Err(error) => return Err(error.into()),
+    }
+    file.flush()?;
+    Ok(Fetched::Whole(sha256(to)?))
+}
+
+/// The SHA-256 of a file, in hex.
+pub(crate) fn sha256(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hash = Sha256::new();
+    let mut chunk = vec![0; 64 * 1024];
+    loop {
+        let length = file.read(&mut chunk)?;
+        match chunk.get(..length) {
+            Some(piece) if !piece.is_empty() => hash.update(piece),
+            _ => return Ok(hex::encode(hash.finalize())),
+        }
+    }
+}
