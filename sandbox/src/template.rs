@@ -25,6 +25,8 @@ pub struct Plan {
     pub stage: String,
     /// Tables: name → properties.
     pub tables: BTreeMap<String, Value>,
+    /// Buckets: name → properties.
+    pub buckets: BTreeMap<String, Value>,
     /// Stream mappings.
     pub streams: Vec<StreamPlan>,
     /// Schedules.
@@ -89,6 +91,8 @@ pub struct StreamPlan {
 pub struct SchedulePlan {
     /// The binary.
     pub function: String,
+    /// When: `rate(1 minute)`, `cron(0 6 * * ? *)`.
+    pub expression: String,
     /// The event.
     pub input: Value,
     /// How often an invocation that failed is tried again.
@@ -126,6 +130,7 @@ impl Stack {
             gateway_responses: BTreeMap::new(),
             stage: String::new(),
             tables: BTreeMap::new(),
+            buckets: BTreeMap::new(),
             streams: Vec::new(),
             schedules: Vec::new(),
             secrets: BTreeMap::new(),
@@ -152,6 +157,10 @@ impl Stack {
                 }
                 Some("AWS::DynamoDB::Table") => {
                     plan.tables.insert(name.clone(), properties.clone());
+                    Ok(())
+                }
+                Some("AWS::S3::Bucket") => {
+                    plan.buckets.insert(name.clone(), properties.clone());
                     Ok(())
                 }
                 Some("AWS::SecretsManager::Secret") => {
@@ -322,6 +331,7 @@ fn event_source(plan: &mut Plan, binary: &str, event: &Value) -> anyhow::Result<
         }
         Some("ScheduleV2") => plan.schedules.push(SchedulePlan {
             function,
+            expression: text(&properties["ScheduleExpression"]),
             input: serde_json::from_str(&text(&properties["Input"])).context("Input")?,
             retries: number(&properties["RetryPolicy"]["MaximumRetryAttempts"]).unwrap_or(185),
         }),
@@ -331,56 +341,4 @@ fn event_source(plan: &mut Plan, binary: &str, event: &Value) -> anyhow::Result<
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_filter_is_met_only_by_its_mark() {
-        let pattern = json!({"dynamodb": {"NewImage": {"wakes_ipn": {"S": ["now"]}}}});
-        let record = |image: Value| json!({"eventName": "MODIFY", "dynamodb": {"NewImage": image}});
-        assert!(Plan::matches(
-            &pattern,
-            &record(json!({"wakes_ipn": {"S": "now"}, "x": {"N": "1"}}))
-        ));
-        assert!(!Plan::matches(
-            &pattern,
-            &record(json!({"wakes_ipn": {"S": "later"}}))
-        ));
-        assert!(!Plan::matches(&pattern, &record(json!({}))));
-        assert!(!Plan::matches(&pattern, &json!({"dynamodb": {}})));
-    }
-
-    #[test]
-    fn intrinsics_are_carried_out() {
-        let yaml = r#"
-Parameters: { Name: { Default: "" }, Env: { Default: a } }
-Mappings: { Map: { a: { Url: "https://a" } } }
-Conditions: { Named: !Not [!Equals [!Ref Name, ""]] }
-Resources:
-  Table: { Type: AWS::DynamoDB::Table, Properties: {} }
-  Fn:
-    Type: AWS::Serverless::Function
-    Metadata: { BuildProperties: { Binary: fn } }
-    Properties:
-      Environment:
-        Variables:
-          URL: !If [Named, !Ref Name, !FindInMap [Map, !Ref Env, Url]]
-          TABLE: !Ref Table
-          INDEX: !Sub "${Table.Arn}/index/x"
-"#;
-        let plan = |parameters: &[(&str, &str)]| {
-            let parameters = parameters
-                .iter()
-                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
-            Plan::read(yaml, &parameters.collect())
-        };
-        let environment = &plan(&[]).unwrap().functions["fn"].environment;
-        assert_eq!(environment["URL"], "https://a");
-        assert_eq!(environment["TABLE"], "Table");
-        assert!(environment["INDEX"].ends_with("/index/x"));
-        let environment = &plan(&[("Name", "b")]).unwrap().functions["fn"].environment;
-        assert_eq!(environment["URL"], "b");
-        assert!(plan(&[("Unknown", "x")]).is_err());
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use domain::Day;
 
 /// Looks at payments, sends and decides what got stuck, and finds what is set up wrongly.
 ///
@@ -68,6 +69,25 @@ pub(crate) enum Command {
         /// What is decided
         #[arg(long = "as", value_name = "VERDICT")]
         verdict: Verdict,
+        #[command(flatten)]
+        word: Word,
+    },
+    /// What the two sides' books do not agree in, and is not settled
+    Reconciliation {
+        /// Of this day alone: 2026-11-22
+        #[arg(long, value_name = "DAY")]
+        day: Option<Day>,
+        /// At most so many, what needs a person first
+        #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u16).range(1..=1000))]
+        limit: u16,
+    },
+    /// Close a discrepancy that the two companies have settled between them; no money moves by it
+    Settle {
+        /// Tiki's id, or what the list shows for a line that cannot be read
+        id: String,
+        /// The day that it is about: 2026-11-22
+        #[arg(long, value_name = "DAY")]
+        day: Day,
         #[command(flatten)]
         word: Word,
     },

@@ -4,6 +4,7 @@ mod act;
 mod doctor;
 mod list;
 mod lookup;
+mod reconciliation;
 mod show;
 mod signatures;
 mod variants;
@@ -33,6 +34,12 @@ pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::Lookup { id } => lookup::lookup(&office, form, id).await,
         Command::Resolve { id, verdict, word } => {
             act::resolve(&office, form, id, *verdict, word).await
+        }
+        Command::Reconciliation { day, limit } => {
+            reconciliation::list(&office, form, *day, *limit).await
+        }
+        Command::Settle { id, day, word } => {
+            reconciliation::settle(&office, form, id, *day, word).await
         }
         Command::Sign { message } => signatures::sign(&office, form, message).await,
         Command::Verify {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use domain::{Clock, TikiTransactionId, Transaction, TransactionId};
+use ledger::Ledger;
 use runtime::aws::World;
 use runtime::config::{Identity, TableName, get_signing, tiki_api};
 use signing::{KeyProvider, Keyring};
-use store::Transactions;
+use store::{RandomStamps, Transactions};
 use tiki::{PhoneFormat, TikiClient};
 
 use crate::cli::Conversation;
@@ -34,6 +35,12 @@ impl Office {
     pub(crate) fn transactions(&self) -> anyhow::Result<Transactions> {
         let table = self.world.env.load(TableName::transactions)?;
         Ok(self.world.transactions(&table))
+    }
+
+    pub(crate) fn ledger(&self) -> anyhow::Result<Ledger> {
+        let table = self.world.env.load(TableName::reconciliation)?;
+        let dynamodb = store::connect(self.world.sdk());
+        Ok(Ledger::new(dynamodb, table.0, Arc::new(RandomStamps)))
     }
 
     /// The transaction of either id.

@@ -48,8 +48,14 @@ impl Handler for CheckReconciliation {
             .map_err(|error| Invalid::field("day", error))?;
 
         let subject = of_day(day);
-        let exported = self.ledger.get::<Exported>(&subject, Exported::PREFIX).await?;
-        let Some(Entry { record: exported, .. }) = exported else {
+        let exported = self
+            .ledger
+            .get::<Exported>(&subject, Exported::PREFIX)
+            .await?;
+        let Some(Entry {
+            record: exported, ..
+        }) = exported
+        else {
             return Ok(Reply::Json {
                 code: Code::NotFound,
                 body: reply::refusal(Code::NotFound, "there is no file of this day"),

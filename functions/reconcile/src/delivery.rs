@@ -32,9 +32,15 @@ impl SftpServer {
     /// Connects. The key is read each time: a run is rare, and a key that was changed is then used at once.
     pub(crate) async fn connect(&self) -> anyhow::Result<Sftp> {
         let key = secret(self.key.as_ref(), Stage::Current).await;
-        let key = key.map_err(|error| anyhow::anyhow!(error)).context("the SFTP key")?;
+        let key = key
+            .map_err(|error| anyhow::anyhow!(error))
+            .context("the SFTP key")?;
         let key = key.context("the SFTP key's secret has no AWSCURRENT version")?;
-        Ok(self.server.connect(&key).await.context("Tiki's SFTP server")?)
+        Ok(self
+            .server
+            .connect(&key)
+            .await
+            .context("Tiki's SFTP server")?)
     }
 
     fn inbound(&self) -> String {
@@ -52,17 +58,15 @@ impl SftpServer {
 
 impl Reconcile {
     /// Copies a planned file to the archive, once.
-    pub(crate) async fn copy(
-        &self,
-        sent: Entry<Sent>,
-        file: &Path,
-    ) -> anyhow::Result<Entry<Sent>> {
+    pub(crate) async fn copy(&self, sent: Entry<Sent>, file: &Path) -> anyhow::Result<Entry<Sent>> {
         if sent.record.archived_at.is_some() {
             return Ok(sent);
         }
         let key = format!("{}/sent/{}", sent.record.day, sent.record.name);
         let kind = "text/csv; charset=utf-8";
-        self.archive.put(&key, file, &sent.record.sha256, kind).await?;
+        self.archive
+            .put(&key, file, &sent.record.sha256, kind)
+            .await?;
         let archived = Sent {
             archived_at: Some(self.clock.now().unix_ms()),
             ..sent.record

@@ -30,7 +30,9 @@ impl Event {
                 Err(error) => bail!("day {error}"),
             },
             (None, Some("reconcile")) => Ok(Self::Scheduled),
-            _ => bail!(r#"the event is neither {{"action":"reconcile"}} nor {{"day":"2026-11-22"}}"#),
+            _ => {
+                bail!(r#"the event is neither {{"action":"reconcile"}} nor {{"day":"2026-11-22"}}"#)
+            }
         }
     }
 }
@@ -51,7 +53,10 @@ mod tests {
             (json!({"action": "sweep"}), "neither"),
             (json!({"day": "2026-11-31"}), "day"),
             (json!({"day": 20_261_122}), "string"),
-            (json!({"day": "2026-11-22", "action": "reconcile"}), "neither"),
+            (
+                json!({"day": "2026-11-22", "action": "reconcile"}),
+                "neither",
+            ),
             (json!({"days": 1}), "days"),
         ] {
             let refused = read(bad).unwrap_err();

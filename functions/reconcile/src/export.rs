@@ -37,7 +37,10 @@ impl Reconcile {
         let began = Began {
             first_day: self.clock.now().vietnamese_day().previous().to_string(),
         };
-        let known = self.ledger.get::<Began>(&began.subject(), &began.entry()).await?;
+        let known = self
+            .ledger
+            .get::<Began>(&began.subject(), &began.entry())
+            .await?;
         let began = match known {
             Some(known) => known.record,
             None => match self.ledger.put(began, None).await? {
@@ -62,7 +65,10 @@ impl Reconcile {
     }
 
     pub(crate) async fn exported(&self, day: Day) -> anyhow::Result<Option<Entry<Exported>>> {
-        let found = self.ledger.get::<Exported>(&of_day(day), Exported::PREFIX).await;
+        let found = self
+            .ledger
+            .get::<Exported>(&of_day(day), Exported::PREFIX)
+            .await;
         Ok(found?)
     }
 
@@ -73,7 +79,10 @@ impl Reconcile {
         if self.clock.now() < settled_at {
             bail!("{day} is not settled before {settled_at}");
         }
-        let parts = self.write(run, day).await.with_context(|| format!("{day}"))?;
+        let parts = self
+            .write(run, day)
+            .await
+            .with_context(|| format!("{day}"))?;
         let mut totals = Totals::default();
         let mut all = Vec::new();
         for (place, part) in parts.iter().enumerate() {
@@ -113,7 +122,11 @@ impl Reconcile {
             return Ok(());
         }
         run.touched.insert(day);
-        let transactions = exported.totals.success.count.saturating_add(exported.totals.failure.count);
+        let transactions = exported
+            .totals
+            .success
+            .count
+            .saturating_add(exported.totals.failure.count);
         let version = known.map(|known| known.version);
         match self.ledger.put(exported, version).await? {
             Written::Stored(_) => {
@@ -162,7 +175,10 @@ impl Reconcile {
                 return Ok(known.clone());
             }
             let mut free = None;
-            for sent in known.iter().filter(|sent| sent.record.delivered_at.is_none()) {
+            for sent in known
+                .iter()
+                .filter(|sent| sent.record.delivered_at.is_none())
+            {
                 // It may have arrived, and its run have died before it could say so.
                 if self.has_arrived(&sent.record).await? {
                     self.record_delivery(sent.clone()).await?;

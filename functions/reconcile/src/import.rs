@@ -92,7 +92,10 @@ impl Reconcile {
             Some(known) if known.record.done_at.is_some() => {
                 // The same bytes, put there again: to be known by their new time.
                 let modified = file.modified;
-                let record = Received { modified, ..known.record };
+                let record = Received {
+                    modified,
+                    ..known.record
+                };
                 self.ledger.put(record, Some(known.version)).await?;
                 return Ok(());
             }
@@ -133,7 +136,9 @@ impl Reconcile {
                     Some(read) => some.push(read),
                 }
             }
-            let work = some.into_iter().map(|read| self.account_for_line(day, &name, read));
+            let work = some
+                .into_iter()
+                .map(|read| self.account_for_line(day, &name, read));
             let mut work = stream::iter(work).buffer_unordered(AT_ONCE);
             while let Some(accounted) = work.next().await {
                 let count = match accounted? {
@@ -153,12 +158,19 @@ impl Reconcile {
                 Written::Refused(_) => bail!("another run reads it"),
             };
             if over {
-                tracing::info!(file = name, lines = received.record.lines, "a result was read");
+                tracing::info!(
+                    file = name,
+                    lines = received.record.lines,
+                    "a result was read"
+                );
                 run.outcome.received.push(name);
                 return Ok(());
             }
             if !run.has_time(now) {
-                tracing::warn!(file = name, "there was no time for all of it; the next run goes on");
+                tracing::warn!(
+                    file = name,
+                    "there was no time for all of it; the next run goes on"
+                );
                 return Ok(());
             }
         }

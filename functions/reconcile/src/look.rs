@@ -124,7 +124,10 @@ impl Reconcile {
         let id = TransactionId::derive(&self.client_id, tiki_id);
         // Ours first: what Tiki then says, it says knowing at least as much.
         let found = self.transactions.load(id).await?;
-        let known = self.tiki.look_up(tiki_id, found.as_ref().map(|t| t.id)).await;
+        let known = self
+            .tiki
+            .look_up(tiki_id, found.as_ref().map(|t| t.id))
+            .await;
         let mut judgement = judge(found.as_deref(), known);
         let mut ours_now = Values::default();
         let mut transaction_id = None;
@@ -160,7 +163,9 @@ impl Reconcile {
         let now = self.clock.now().unix_ms();
         let (mut kind, ground) = (view.judgement.kind, view.judgement.ground);
         let since = finding.history.iter().rev();
-        let since = since.take_while(|step| step.ground == Ground::NoClearAnswer).last();
+        let since = since
+            .take_while(|step| step.ground == Ground::NoClearAnswer)
+            .last();
         let waited = since.map_or(0, |step| now.saturating_sub(step.at));
         if kind == Kind::Undecided && u128::from(waited.unsigned_abs()) > PATIENCE.as_millis() {
             kind = Kind::ForAPerson;

@@ -49,7 +49,11 @@ async fn serve(reconcile: &Reconcile) -> anyhow::Result<()> {
         let deadline = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
         let deadline = Timestamp::from_unix_ms(deadline).unwrap_or(Timestamp::MAX);
         let span = tracing::info_span!("invocation", request_id = %event.context.request_id);
-        let work = async { reconcile.handle(Event::read(event.payload)?, deadline).await };
+        let work = async {
+            reconcile
+                .handle(Event::read(event.payload)?, deadline)
+                .await
+        };
         // With its causes: who calls by hand reads nothing else.
         let outcome = work.instrument(span).await;
         outcome.map_err(|error| lambda_runtime::Error::from(format!("{error:#}")))

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::Context;
 use domain::Day;
 use ledger::Entry;
-use reconciliation::record::{CLOSED, Finding, Record, Received, Reported, Sent, of_day};
+use reconciliation::record::{CLOSED, Finding, Received, Record, Reported, Sent, of_day};
 use reconciliation::report::{DayReport, FindingsTable, MOST_SHOWN};
 
 use crate::import::sha256;
@@ -29,7 +29,9 @@ impl Reconcile {
             }
         }
         for day in std::mem::take(&mut run.touched) {
-            self.publish_day(run, day).await.with_context(|| format!("{day}"))?;
+            self.publish_day(run, day)
+                .await
+                .with_context(|| format!("{day}"))?;
         }
         for closing in closings.into_iter().filter(|c| c.record.closed.is_some()) {
             let reported = Finding {
@@ -51,8 +53,13 @@ impl Reconcile {
             html_sha256: sha256(&html)?,
             csv_sha256: sha256(&csv)?,
         };
-        let known = self.ledger.get::<Reported>(&of_day(day), &reported.entry()).await?;
-        let (version, before) = known.map(|Entry { record, version }| (version, record)).unzip();
+        let known = self
+            .ledger
+            .get::<Reported>(&of_day(day), &reported.entry())
+            .await?;
+        let (version, before) = known
+            .map(|Entry { record, version }| (version, record))
+            .unzip();
         if before.as_ref() == Some(&reported) {
             return Ok(());
         }

@@ -71,7 +71,10 @@ impl Settings {
     }
 }
 
-#[expect(clippy::option_option, reason = "unset is one thing, and malformed another")]
+#[expect(
+    clippy::option_option,
+    reason = "unset is one thing, and malformed another"
+)]
 fn sftp(env: &Env) -> Option<Option<SftpSettings>> {
     let Some(host) = env.optional("SFTP_HOST")? else {
         return Some(None);

@@ -19,7 +19,10 @@ impl Reconcile {
             run: run.to_owned(),
             until: until.unix_ms(),
         };
-        let found = self.ledger.get::<Lease>(&mine.subject(), &mine.entry()).await?;
+        let found = self
+            .ledger
+            .get::<Lease>(&mine.subject(), &mine.entry())
+            .await?;
         let now = self.clock.now().unix_ms();
         if let Some(theirs) = found.as_ref().filter(|found| found.record.until > now) {
             bail!("run {} is at it", theirs.record.run);

@@ -54,8 +54,8 @@ pub use schedule::{IPN_BUDGET, IPN_LEASE, LOOK_UP_FROM_FAILURE, RAIL_LEASE};
 pub use settled::Settled;
 pub use time::{BadTimestamp, Clock, Timestamp};
 pub use trail::{
-    Entry, Event, MAX_OPERATOR_ACTS, MAX_REQUEUES, MAX_RESENDS, OperatorName, OperatorWord, Party, PaymentWord,
-    Told,
+    Entry, Event, MAX_OPERATOR_ACTS, MAX_REQUEUES, MAX_RESENDS, OperatorName, OperatorWord, Party,
+    PaymentWord, Told,
 };
 pub use transaction::{
     Balance, Due, Failure, FailureCause, Inconsistent, Ipn, Order, Origin, Payment, PaymentState,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{BoxError, SdkError};
-use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, Select};
 use reconciliation::record::Record;
 use serde::{Deserialize, Serialize};
@@ -83,7 +83,9 @@ impl Ledger {
             .send()
             .await
             .map_err(|error| failed("GetItem", error))?;
-        let found = answer.item.map(|item| read(Item::from(item)).map(Row::into_entry));
+        let found = answer
+            .item
+            .map(|item| read(Item::from(item)).map(Row::into_entry));
         found.transpose()
     }
 
@@ -106,7 +108,8 @@ impl Ledger {
             record,
         };
         let (subject, entry) = (row.subject.clone(), row.entry.clone());
-        let item: Item = serde_dynamo::to_item(&row).map_err(|error| unreadable(&subject, &entry, error))?;
+        let item: Item =
+            serde_dynamo::to_item(&row).map_err(|error| unreadable(&subject, &entry, error))?;
         let request = self
             .client
             .put_item()
@@ -164,7 +167,10 @@ impl Ledger {
             .send()
             .await
             .map_err(|error| failed("Query", error))?;
-        let next = page.last_evaluated_key.as_ref().and_then(|key| key.get("entry"));
+        let next = page
+            .last_evaluated_key
+            .as_ref()
+            .and_then(|key| key.get("entry"));
         let next = next.and_then(|entry| entry.as_s().ok()).cloned();
         let records = page.items.into_iter().flatten();
         let records = records.map(|item| read(Item::from(item)).map(Row::into_entry));
@@ -248,7 +254,10 @@ fn read<R: Record>(item: Item) -> Result<Row<R>, StoreError> {
 }
 
 fn unreadable(subject: &str, entry: &str, error: impl Into<BoxError>) -> StoreError {
-    let what = format!("{entry} of {subject} cannot be read or written: {}", error.into());
+    let what = format!(
+        "{entry} of {subject} cannot be read or written: {}",
+        error.into()
+    );
     failed("of a record", what).into()
 }
 

@@ -22,8 +22,8 @@ use russh_sftp::protocol::{OpenFlags, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 pub use self::error::SftpError;
-pub use self::pinned::{BadHostKeys, HostKeys};
 use self::pinned::Pinned;
+pub use self::pinned::{BadHostKeys, HostKeys};
 
 /// To be connected and let in.
 const TO_CONNECT: Duration = Duration::from_secs(20);
@@ -236,9 +236,8 @@ impl Sftp {
     ) -> Result<Vec<RemoteFile>, SftpError> {
         let entries = self.files.read_dir(folder).await;
         let entries = entries.map_err(|error| SftpError::server("list", error))?;
-        let files = entries.filter(|entry| {
-            !entry.file_type().is_dir() && wanted(&entry.file_name())
-        });
+        let files =
+            entries.filter(|entry| !entry.file_type().is_dir() && wanted(&entry.file_name()));
         let mut files = files
             .map(|entry| {
                 let metadata = entry.metadata();
@@ -256,7 +255,9 @@ impl Sftp {
     /// Takes leave. What was written is written, whatever comes of it.
     pub async fn close(self) {
         let _ = self.files.close().await;
-        let bye = self.connection.disconnect(Disconnect::ByApplication, "", "");
+        let bye = self
+            .connection
+            .disconnect(Disconnect::ByApplication, "", "");
         let _ = bye.await;
     }
 }

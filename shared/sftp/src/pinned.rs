@@ -20,8 +20,12 @@ impl FromStr for HostKeys {
     type Err = BadHostKeys;
 
     fn from_str(text: &str) -> Result<Self, BadHostKeys> {
-        let keys = text.split(',').map(|key| PublicKey::from_openssh(key.trim()));
-        let keys = keys.collect::<Result<Vec<_>, _>>().map_err(|_| BadHostKeys)?;
+        let keys = text
+            .split(',')
+            .map(|key| PublicKey::from_openssh(key.trim()));
+        let keys = keys
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|_| BadHostKeys)?;
         Ok(Self(keys))
     }
 }
@@ -31,8 +35,12 @@ impl HostKeys {
     pub(crate) fn algorithms(&self) -> Vec<Algorithm> {
         let algorithms = self.0.iter().flat_map(|key| match key.algorithm() {
             Algorithm::Rsa { .. } => vec![
-                Algorithm::Rsa { hash: Some(HashAlg::Sha512) },
-                Algorithm::Rsa { hash: Some(HashAlg::Sha256) },
+                Algorithm::Rsa {
+                    hash: Some(HashAlg::Sha512),
+                },
+                Algorithm::Rsa {
+                    hash: Some(HashAlg::Sha256),
+                },
             ],
             other => vec![other],
         });

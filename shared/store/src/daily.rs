@@ -80,7 +80,10 @@ impl SettledOn {
             let low = self.shards.iter_mut().filter(|shard| shard.runs_low());
             try_join_all(low.map(|shard| shard.read_on(&self.transactions, self.day))).await?;
         }
-        let first = self.shards.iter_mut().filter(|shard| !shard.read.is_empty());
+        let first = self
+            .shards
+            .iter_mut()
+            .filter(|shard| !shard.read.is_empty());
         let first = first.min_by_key(|shard| shard.read.front().map(Settled::place));
         Ok(first.and_then(|shard| shard.read.pop_front()))
     }
@@ -110,7 +113,9 @@ impl Shard {
                 Next::Nothing => return Ok(()),
             };
             let index = DayIndex::Final;
-            let page = transactions.table().on_day(index, day, self.number, after, PAGE);
+            let page = transactions
+                .table()
+                .on_day(index, day, self.number, after, PAGE);
             let page = page.await?;
             for entry in page.entries {
                 self.read.push_back(settled(entry)?);
@@ -188,15 +193,22 @@ fn settled(entry: Item) -> Result<Settled, StoreError> {
         let entry: Entry = serde_dynamo::from_item(entry).map_err(|error| error.to_string())?;
         let wrong = |what: &str| format!("{what} is none");
         Ok(Settled {
-            id: entry.transaction_id.parse().map_err(|_| wrong("transaction_id"))?,
-            tiki_id: entry.tiki_transaction_id.parse().map_err(|_| wrong("tiki_transaction_id"))?,
+            id: entry
+                .transaction_id
+                .parse()
+                .map_err(|_| wrong("transaction_id"))?,
+            tiki_id: entry
+                .tiki_transaction_id
+                .parse()
+                .map_err(|_| wrong("tiki_transaction_id"))?,
             amount: Vnd::new(entry.amount_vnd).map_err(|_| wrong("amount_vnd"))?,
             status: match entry.status.as_str() {
                 "SUCCESS" => Status::Success,
                 "FAILURE" => Status::Failure,
                 _ => return Err(wrong("status")),
             },
-            created_at: Timestamp::from_unix_ms(entry.created_at).map_err(|_| wrong("created_at"))?,
+            created_at: Timestamp::from_unix_ms(entry.created_at)
+                .map_err(|_| wrong("created_at"))?,
             final_at: Timestamp::from_unix_ms(entry.final_at).map_err(|_| wrong("final_at"))?,
         })
     };
