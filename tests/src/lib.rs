@@ -14,7 +14,9 @@
     reason = "a test may panic, and its time is real"
 )]
 
+mod cut;
 mod proxy;
+mod sshd;
 
 use std::time::Duration;
 
@@ -26,7 +28,9 @@ use sandbox::{Caller, Options, Response, Sandbox};
 use serde_json::{Value, json};
 use signing::{ClientSecret, Keyring};
 
+pub use cut::Cut;
 pub use proxy::Proxy;
+pub use sshd::{Keys, Sshd};
 
 /// A sandbox for one test, with hands to act in it.
 pub struct World {
@@ -228,6 +232,74 @@ impl World {
                 false
             }
         }
+    }
+
+    /// The payment became final at another time, Unix milliseconds.
+    pub async fn became_final_at(&self, payment: &Payment, at: i64) {
+        let day = domain::Timestamp::from_unix_ms(at)
+            .unwrap()
+            .vietnamese_day();
+        let shard = self.item(payment).await["day_shard"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let (_, shard) = shard.split_once('#').unwrap();
+        let at = AttributeValue::N(at.to_string());
+        self.dynamodb
+            .update_item()
+            .table_name("TransactionsTable")
+            .key("transaction_id", AttributeValue::S(payment.id.clone()))
+            .update_expression(
+                "SET final_at = :at, payment.recorded_at = :at, day_shard = :shard ADD version :one",
+            )
+            .expression_attribute_values(":at", at)
+            .expression_attribute_values(":shard", AttributeValue::S(format!("{day}#{shard}")))
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+            .send()
+            .await
+            .unwrap();
+    }
+
+    /// Two days pass: what happened today happened the day before yesterday.
+    pub async fn days_pass(&self) {
+        for _ in 0..2 {
+            self.sandbox.day_passes().await.unwrap();
+        }
+    }
+
+    /// The first day that is reconciled is this one.
+    pub async fn reconciles_since(&self, day: domain::Day) {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let record = [("first_day".to_owned(), text(&day.to_string()))];
+        self.dynamodb
+            .put_item()
+            .table_name("ReconciliationTable")
+            .item("subject", text("runs"))
+            .item("entry", text("began"))
+            .item("version", AttributeValue::N("1".to_owned()))
+            .item("write_id", text("a test's"))
+            .item("record", AttributeValue::M(record.into()))
+            .send()
+            .await
+            .unwrap();
+    }
+
+    /// The turn of a run of reconciliation that died, or hangs, is over.
+    pub async fn turn_runs_out(&self) {
+        let key = |text: &str| AttributeValue::S(text.to_owned());
+        self.dynamodb
+            .update_item()
+            .table_name("ReconciliationTable")
+            .key("subject", key("runs"))
+            .key("entry", key("lease"))
+            .update_expression("SET #record.#until = :zero ADD version :one")
+            .expression_attribute_names("#record", "record")
+            .expression_attribute_names("#until", "until")
+            .expression_attribute_values(":zero", AttributeValue::N("0".to_owned()))
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+            .send()
+            .await
+            .unwrap();
     }
 
     /// The schedule calls a worker.

@@ -1,6 +1,7 @@
 //! A real OpenSSH server, as an ordinary process with keys, a port and a folder of its own.
 
 use std::fs;
+use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -48,7 +49,8 @@ impl Sshd {
                 std::env::var_os("CI").is_none(),
                 "there is no OpenSSH server: apt-get install openssh-server"
             );
-            eprintln!("NOT TESTED: this machine has no OpenSSH server (openssh-server)");
+            let said = "NOT TESTED: this machine has no OpenSSH server (openssh-server)";
+            let _ = writeln!(std::io::stderr(), "{said}");
             return None;
         };
         let home = TempDir::new().unwrap();
@@ -129,14 +131,18 @@ impl Drop for Sshd {
     }
 }
 
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
 /// Starts it on a free port; should somebody else take the port first, on another.
 async fn serve(program: &str, home: &Path) -> (u16, Child) {
     // Only root needs it, for its unprivileged children.
     let _ = fs::create_dir_all("/run/sshd");
     fs::set_permissions(home, fs::Permissions::from_mode(0o755)).unwrap();
     for _ in 0..10 {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = port.local_addr().unwrap().port();
+        let port = free_port();
         let config = home.join("sshd_config");
         let folder = home.display();
         let lines = format!(
@@ -155,7 +161,10 @@ async fn serve(program: &str, home: &Path) -> (u16, Child) {
             .spawn()
             .unwrap();
         for _ in 0..500 {
-            if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
+            if tokio::net::TcpStream::connect(("127.0.0.1", port))
+                .await
+                .is_ok()
+            {
                 return (port, process);
             }
             if process.try_wait().unwrap().is_some() {
@@ -166,5 +175,8 @@ async fn serve(program: &str, home: &Path) -> (u16, Child) {
         let _ = process.kill();
         let _ = process.wait();
     }
-    panic!("sshd does not start: {}", fs::read_to_string(home.join("log")).unwrap());
+    panic!(
+        "sshd does not start: {}",
+        fs::read_to_string(home.join("log")).unwrap()
+    );
 }

@@ -12,6 +12,7 @@
 
 mod check;
 mod create;
+mod delivery;
 mod durability;
 mod events;
 mod expiry;
@@ -21,11 +22,13 @@ mod ipn;
 mod operator;
 mod pretraffic;
 mod purchase;
+mod reconciliation;
 mod redirect;
 mod refund;
 mod result;
 mod rotation;
 mod secrecy;
+mod sftp;
 mod signature;
 mod template;
 mod webview;

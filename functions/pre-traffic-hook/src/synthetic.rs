@@ -287,14 +287,10 @@ impl Request {
     #[must_use]
     pub fn signed(self, caller: Caller, keys: &Keyring, now: Timestamp) -> Self {
         let names = caller.headers();
-        let signed = match &self.body {
-            Some(body) => keys.sign(now.unix_ms(), body.as_bytes()),
-            // The whole path: it is taken wherever the base is thought to end (docs/decisions/0005).
-            None => {
-                let message = self.get_signing.message("", &self.path());
-                keys.sign(now.unix_ms(), message.as_bytes())
-            }
-        };
+        // Of a GET the whole path: it is taken wherever the base is thought to end (docs/decisions/0005).
+        let of_a_get = || self.get_signing.message("", &self.path());
+        let message = self.body.clone().unwrap_or_else(of_a_get);
+        let signed = keys.sign(now.unix_ms(), message.as_bytes());
         self.with_header(names.timestamp, &signed.timestamp)
             .with_header(names.client_id, &signed.client_id)
             .with_header(names.signature, &signed.signature)

@@ -36,11 +36,8 @@ impl SftpServer {
             .map_err(|error| anyhow::anyhow!(error))
             .context("the SFTP key")?;
         let key = key.context("the SFTP key's secret has no AWSCURRENT version")?;
-        Ok(self
-            .server
-            .connect(&key)
-            .await
-            .context("Tiki's SFTP server")?)
+        let connected = self.server.connect(&key).await;
+        connected.context("Tiki's SFTP server")
     }
 
     fn inbound(&self) -> String {

@@ -6,12 +6,15 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// What is to be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// `{"action": "reconcile"}`: whatever is due.
     Scheduled,
     /// `{"day": "2026-11-22"}`: this day is to be exported, once more if it was.
     Day(Day),
+    /// `{"results": "tikivip_vnptmoney_20261122_1"}`: this result file is to be read, once more if it was: the
+    /// format that is set may have been wrong.
+    Results(String),
 }
 
 impl Event {
@@ -22,17 +25,19 @@ impl Event {
         struct Raw {
             day: Option<String>,
             action: Option<String>,
+            results: Option<String>,
         }
         let raw: Raw = serde_json::from_value(event)?;
-        match (raw.day.as_deref(), raw.action.as_deref()) {
-            (Some(day), None) => match day.parse() {
+        match (raw.day.as_deref(), raw.action.as_deref(), raw.results) {
+            (Some(day), None, None) => match day.parse() {
                 Ok(day) => Ok(Self::Day(day)),
                 Err(error) => bail!("day {error}"),
             },
-            (None, Some("reconcile")) => Ok(Self::Scheduled),
-            _ => {
-                bail!(r#"the event is neither {{"action":"reconcile"}} nor {{"day":"2026-11-22"}}"#)
-            }
+            (None, Some("reconcile"), None) => Ok(Self::Scheduled),
+            (None, None, Some(name)) if !name.is_empty() => Ok(Self::Results(name)),
+            _ => bail!(
+                r#"the event is none of {{"action":"reconcile"}}, {{"day":"2026-11-22"}}, {{"results":"tikivip_…"}}"#
+            ),
         }
     }
 }
@@ -48,14 +53,20 @@ mod tests {
         assert_eq!(read(json!({"action": "reconcile"})), Ok(Event::Scheduled));
         let day = "2026-11-22".parse().unwrap();
         assert_eq!(read(json!({"day": "2026-11-22"})), Ok(Event::Day(day)));
+        let results = Event::Results("tikivip_x_20261122_1".to_owned());
+        assert_eq!(
+            read(json!({"results": "tikivip_x_20261122_1"})),
+            Ok(results)
+        );
         for (bad, named) in [
-            (json!({}), "neither"),
-            (json!({"action": "sweep"}), "neither"),
+            (json!({}), "none of"),
+            (json!({"action": "sweep"}), "none of"),
+            (json!({"results": ""}), "none of"),
             (json!({"day": "2026-11-31"}), "day"),
             (json!({"day": 20_261_122}), "string"),
             (
                 json!({"day": "2026-11-22", "action": "reconcile"}),
-                "neither",
+                "none of",
             ),
             (json!({"days": 1}), "days"),
         ] {

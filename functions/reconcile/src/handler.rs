@@ -37,6 +37,7 @@ use tiki::TikiClient;
 pub use self::delivery::SftpServer;
 pub use self::event::Event;
 pub use self::settings::{Settings, SftpSettings};
+use self::turn::Turn;
 
 /// A day can be exported from so long after its end on: until then somebody with a slow clock, or in the midst
 /// of a write, may still add to it.
@@ -80,6 +81,9 @@ pub struct Reconcile {
 /// What a run did, for whoever called it.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Outcome {
+    /// Another run that was at it, so that this one did nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub busy: Option<String>,
     /// Files that went to Tiki in this run.
     pub delivered: Vec<String>,
     /// Result files of which each line is now accounted for.
@@ -88,9 +92,10 @@ pub struct Outcome {
     pub reported: Vec<String>,
 }
 
-/// A run: its name, its folder, and until when it may begin something.
+/// A run: its name, when it began, its folder, and until when it may begin something.
 pub(crate) struct Run {
     name: String,
+    began: Timestamp,
     folder: TempDir,
     until: Timestamp,
     /// Days about which there is something new to report.
@@ -105,17 +110,29 @@ impl Reconcile {
     pub async fn handle(&self, event: Event, deadline: Timestamp) -> anyhow::Result<Outcome> {
         let mut run = Run {
             name: self.stamps.next().simple().to_string(),
+            began: self.clock.now(),
             folder: tempfile::tempdir()?,
             until: before(deadline, LEAVES),
             touched: BTreeSet::new(),
             outcome: Outcome::default(),
             failures: Vec::new(),
         };
-        let turn = self.take_turn(&run.name, deadline).await?;
+        let turn = match self.take_turn(&run.name, deadline).await? {
+            Turn::Ours(turn) => turn,
+            Turn::Anothers(busy) => {
+                tracing::info!(busy, "another run is at it");
+                run.outcome.busy = Some(busy);
+                return Ok(run.outcome);
+            }
+        };
         match event {
             Event::Day(day) => {
                 let exported = self.export(&mut run, day).await;
                 run.note("a day could not be exported", exported);
+            }
+            Event::Results(name) => {
+                let imported = self.import(&mut run, Some(&name)).await;
+                run.note("Tiki's results could not be read", imported);
             }
             Event::Scheduled => self.everything(&mut run).await,
         }
@@ -131,7 +148,7 @@ impl Reconcile {
     async fn everything(&self, run: &mut Run) {
         let exported = self.export_due(run).await;
         run.note("a day could not be exported", exported);
-        let imported = self.import(run).await;
+        let imported = self.import(run, None).await;
         run.note("Tiki's results could not be read", imported);
         let looked = self.look_again(run).await;
         run.note("findings could not be looked at", looked);

@@ -4,13 +4,13 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use domain::{Day, TransactionId};
 use futures::{StreamExt, stream};
 use ledger::{Entry, Written};
 use reconciliation::file::day_in;
 use reconciliation::judge::{Ground, Kind};
-use reconciliation::record::{Finding, Received, Record, of_day, ours};
+use reconciliation::record::{Closed, Finding, Received, Record, of_day, ours};
 use reconciliation::result::{Lines, ResultLine, Unreadable, Verdict};
 use sftp::{RemoteFile, Sftp, SftpError};
 use sha2::{Digest, Sha256};
@@ -34,21 +34,31 @@ enum Accounted {
 }
 
 impl Reconcile {
-    /// Reads every result file that is new. One that fails keeps no other from being read.
-    pub(crate) async fn import(&self, run: &mut Run) -> anyhow::Result<()> {
+    /// Reads every result file that is new; or the one that is named, once more if it was read. One that fails
+    /// keeps no other from being read.
+    pub(crate) async fn import(&self, run: &mut Run, named: Option<&str>) -> anyhow::Result<()> {
         let Some(server) = &self.sftp else {
             return Ok(());
         };
         let sftp = server.connect().await?;
         let folder = server.outbound();
         let listed = sftp.list(&folder).await;
-        for file in listed.context("Tiki's results")? {
+        let mut files = listed.context("Tiki's results")?;
+        if let Some(named) = named {
+            files.retain(|file| file.name == named);
+            ensure!(!files.is_empty(), "{named} is not in {folder}");
+        }
+        let again = named.is_some();
+        for file in files {
             if !run.has_time(self.clock.now()) {
                 break;
             }
             let path = format!("{folder}/{}", file.name);
             let imported = match day_in(&file.name, &self.partner) {
-                Some(day) => self.import_file(run, &sftp, &path, day, &file).await,
+                Some(day) => {
+                    self.import_file(run, &sftp, &path, (day, &file), again)
+                        .await
+                }
                 None => self.import_stranger(run, &file).await,
             };
             let imported = imported.with_context(|| file.name.clone());
@@ -63,8 +73,8 @@ impl Reconcile {
         run: &mut Run,
         sftp: &Sftp,
         path: &str,
-        day: Day,
-        file: &RemoteFile,
+        (day, file): (Day, &RemoteFile),
+        again: bool,
     ) -> anyhow::Result<()> {
         let known = self.ledger.list::<Received>(&of_day(day)).await?;
         let same = |known: &&Entry<Received>| {
@@ -74,7 +84,7 @@ impl Reconcile {
         let unchanged = |known: &Entry<Received>| {
             known.record.done_at.is_some() && known.record.modified == file.modified
         };
-        if file.modified.is_some() && known.iter().filter(same).any(unchanged) {
+        if !again && file.modified.is_some() && known.iter().filter(same).any(unchanged) {
             return Ok(());
         }
         let local = run.folder.path().join("received");
@@ -89,6 +99,7 @@ impl Reconcile {
         let received = match known.into_iter().find(|known| {
             (known.record.name.as_str(), &known.record.sha256) == (file.name.as_str(), &sha256)
         }) {
+            Some(known) if again => self.begin_again(known).await?,
             Some(known) if known.record.done_at.is_some() => {
                 // The same bytes, put there again: to be known by their new time.
                 let modified = file.modified;
@@ -112,6 +123,47 @@ impl Reconcile {
         };
         run.touched.insert(day);
         self.account_for(run, day, received, &local).await
+    }
+
+    /// Forgets how far a file was read, and what of it could not be. What was found stays, and is looked at again.
+    async fn begin_again(&self, known: Entry<Received>) -> anyhow::Result<Entry<Received>> {
+        let subject = known.record.subject();
+        let mut after = None;
+        loop {
+            let (page, next) = self.ledger.page::<Finding>(&subject, after, 200).await?;
+            let of_file = |finding: &Entry<Finding>| {
+                let finding = &finding.record;
+                finding.ground == Ground::UnreadableLine && finding.file == known.record.name
+            };
+            for Entry {
+                mut record,
+                version,
+            } in page.into_iter().filter(of_file)
+            {
+                record.closed = Some(Closed {
+                    at: self.clock.now().unix_ms(),
+                    by: "reconcile".to_owned(),
+                    reason: "the file is read again".to_owned(),
+                });
+                self.ledger.put(record, Some(version)).await?;
+            }
+            match next {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
+        let record = Received {
+            lines: 0,
+            matched: 0,
+            findings: 0,
+            unreadable: 0,
+            done_at: None,
+            ..known.record
+        };
+        match self.ledger.put(record, Some(known.version)).await? {
+            Written::Stored(known) => Ok(known),
+            Written::Refused(_) => bail!("another run reads it"),
+        }
     }
 
     /// Goes on with a file where it was left, as far as the time allows. Done, it is when each of its lines is
@@ -253,9 +305,13 @@ impl Reconcile {
         let mut finding = Finding::new(day, id, file, line.line, now);
         finding.reason = reason;
         finding.look(now, Kind::ForAPerson, Ground::UnreadableLine);
-        // If it is there already, a run before this one has said so.
-        if let Written::Stored(_) = self.ledger.put(finding, None).await? {
-            metrics::FINDINGS.count(&[Kind::ForAPerson.as_str()]);
+        match self.ledger.put(finding.clone(), None).await? {
+            Written::Stored(_) => metrics::FINDINGS.count(&[Kind::ForAPerson.as_str()]),
+            // A run before this one has said so; unless the file is read again, that stands.
+            Written::Refused(there) if there.record.closed.is_some() => {
+                self.ledger.put(finding, Some(there.version)).await?;
+            }
+            Written::Refused(_) => {}
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::bail;
-use domain::{Day, LookUpAnswer, TikiTransactionId, TransactionId};
+use domain::{Day, LookUpAnswer, TikiTransactionId, Timestamp, TransactionId};
 use futures::{StreamExt, stream};
 use ledger::{Entry, Written};
 use reconciliation::judge::{Ground, Judgement, Kind, judge};
@@ -75,12 +75,12 @@ impl Reconcile {
                 continue;
             }
             let open = self.ledger.open(kind.as_str(), LOOKED_AT).await?;
-            let until = run.until;
+            let (began, until) = (run.began, run.until);
             let work = open.into_iter().map(async |(subject, entry)| {
                 if self.clock.now() >= until {
                     return Ok(None);
                 }
-                self.look_at(&subject, &entry).await
+                self.look_at(&subject, &entry, began).await
             });
             let mut work = stream::iter(work).buffer_unordered(AT_ONCE);
             while let Some(changed) = work.next().await {
@@ -94,12 +94,17 @@ impl Reconcile {
     }
 
     /// The finding's day, if it stands otherwise than before.
-    async fn look_at(&self, subject: &str, entry: &str) -> anyhow::Result<Option<Day>> {
+    async fn look_at(
+        &self,
+        subject: &str,
+        entry: &str,
+        began: Timestamp,
+    ) -> anyhow::Result<Option<Day>> {
         let Some(known) = self.ledger.get::<Finding>(subject, entry).await? else {
             return Ok(None);
         };
-        // The index lags behind.
-        if !known.record.is_open() {
+        // The index lags behind; and what this run has found needs no second look.
+        if !known.record.is_open() || known.record.looked_at >= began.unix_ms() {
             return Ok(None);
         }
         let Entry {

@@ -1,20 +1,23 @@
 //! One run at a time. Nothing rests on it but peace: two runs at once would plan under each other's versions
 //! and rename onto each other's names, and both are refused; they would only do the same work twice.
 
-use anyhow::bail;
 use domain::Timestamp;
 use ledger::{Entry, Written};
 use reconciliation::record::{Lease, Record};
 
 use crate::Reconcile;
 
+/// Whose turn it is.
+pub(crate) enum Turn {
+    /// Ours, until it is given back.
+    Ours(Entry<Lease>),
+    /// Another run's, of this name.
+    Anothers(String),
+}
+
 impl Reconcile {
     /// Takes the turn, unless another run has it.
-    pub(crate) async fn take_turn(
-        &self,
-        run: &str,
-        until: Timestamp,
-    ) -> anyhow::Result<Entry<Lease>> {
+    pub(crate) async fn take_turn(&self, run: &str, until: Timestamp) -> anyhow::Result<Turn> {
         let mine = Lease {
             run: run.to_owned(),
             until: until.unix_ms(),
@@ -25,12 +28,12 @@ impl Reconcile {
             .await?;
         let now = self.clock.now().unix_ms();
         if let Some(theirs) = found.as_ref().filter(|found| found.record.until > now) {
-            bail!("run {} is at it", theirs.record.run);
+            return Ok(Turn::Anothers(theirs.record.run.clone()));
         }
         let before = found.map(|found| found.version);
         match self.ledger.put(mine, before).await? {
-            Written::Stored(mine) => Ok(mine),
-            Written::Refused(theirs) => bail!("run {} is at it", theirs.record.run),
+            Written::Stored(mine) => Ok(Turn::Ours(mine)),
+            Written::Refused(theirs) => Ok(Turn::Anothers(theirs.record.run)),
         }
     }
 

@@ -14,7 +14,8 @@ use crate::config::{Env, log_level, metrics_namespace};
 const OTHERS: LevelFilter = LevelFilter::WARN;
 
 /// Our crates, whose events carry ids and codes and nothing personal.
-const OURS: [&str; 17] = [
+const OURS: [&str; 19] = [
+    "check_reconciliation",
     "check_transaction",
     "create_transaction",
     "domain",
@@ -27,6 +28,7 @@ const OURS: [&str; 17] = [
     "pre_traffic_hook",
     "rail",
     "rail_worker",
+    "reconcile",
     "refund_transaction",
     "runtime",
     "signing",

@@ -1,0 +1,299 @@
+//! The day's file on its way to a real OpenSSH server, over the real binary, and what can happen to it there.
+
+use std::fs;
+
+use e2e::{Cut, Payment, Sshd, World, kill};
+use serde_json::{Value, json};
+
+use crate::reconciliation::the_day;
+
+/// A world whose Tiki has this server, reached through this port.
+async fn world(sshd: &Sshd, port: u16) -> World {
+    let folder = sshd.folder().display().to_string();
+    let host_key = sshd.host_key.clone();
+    world_with(sshd, port, &host_key, &folder).await
+}
+
+async fn world_with(sshd: &Sshd, port: u16, host_key: &str, folder: &str) -> World {
+    let world = World::with(|options| {
+        let given = [
+            ("SftpHost", "127.0.0.1"),
+            ("SftpPort", &port.to_string()),
+            ("SftpUser", &sshd.user),
+            ("SftpHostKey", host_key),
+            ("SftpFolder", folder),
+        ];
+        let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        options.parameters.extend(given);
+    })
+    .await;
+    let secret = &world.sandbox.plan.secrets["SftpSecret"];
+    world.sandbox.secrets.put(secret, &sshd.private_key);
+    world
+}
+
+/// Some payments of the day.
+async fn some_payments(world: &World) -> Vec<Payment> {
+    let mut payments = Vec::new();
+    for amount in [100_000, 200_000, 300_000] {
+        payments.push(world.confirmed(amount).await);
+    }
+    world.days_pass().await;
+    payments
+}
+
+fn event() -> Value {
+    json!({ "day": the_day().to_string() })
+}
+
+fn name(n: u32) -> String {
+    format!("tikivip_sandbox_{}_{n}", the_day().digits())
+}
+
+/// That the file is there, whole, once, and nothing else is.
+fn arrived(sshd: &Sshd, payments: &[Payment]) {
+    assert_eq!(sshd.names("INBOUND"), [name(1)]);
+    let file = fs::read_to_string(sshd.path("INBOUND").join(name(1))).unwrap();
+    assert_eq!(file.lines().count(), 1 + payments.len(), "{file}");
+    for payment in payments {
+        assert_eq!(file.matches(&payment.id).count(), 1, "{file}");
+    }
+}
+
+fn lateness(world: &World) -> i64 {
+    let logs = world.sandbox.logs();
+    let measured = logs
+        .iter()
+        .rev()
+        .filter(|line| line.function == "reconcile");
+    let mut measured = measured.filter_map(|line| line.event["ReconciliationLateness"].as_i64());
+    measured.next().expect("it was measured")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_arrives_at_an_openssh_server_once() {
+    let Some(sshd) = Sshd::start().await else {
+        return;
+    };
+    let world = world(&sshd, sshd.port).await;
+    let payments = some_payments(&world).await;
+    let outcome = world.sandbox.invoke("reconcile", &event()).await.unwrap();
+    assert_eq!(outcome["delivered"], json!([name(1)]));
+    arrived(&sshd, &payments);
+    // Once more, and by the schedule, and after Tiki has taken it.
+    world.sandbox.invoke("reconcile", &event()).await.unwrap();
+    arrived(&sshd, &payments);
+    fs::rename(
+        sshd.path("INBOUND").join(name(1)),
+        sshd.path("ARCHIVED").join(name(1)),
+    )
+    .unwrap();
+    let outcome = world.sandbox.invoke("reconcile", &event()).await.unwrap();
+    assert_eq!(outcome["delivered"], json!([]));
+    assert_eq!(sshd.names("INBOUND"), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_is_cut_anywhere_leaves_no_half_file_and_the_next_run_delivers() {
+    let Some(sshd) = Sshd::start().await else {
+        return;
+    };
+    let cut = Cut::to(sshd.port).await;
+    let world = world(&sshd, cut.port).await;
+    let payments = some_payments(&world).await;
+    // How long a whole conversation is, from one that delivers another day.
+    let before = json!({ "day": the_day().previous().to_string() });
+    world.sandbox.invoke("reconcile", &before).await.unwrap();
+    for name in sshd.names("INBOUND") {
+        fs::remove_file(sshd.path("INBOUND").join(name)).unwrap();
+    }
+    let all = cut.take_gone();
+    let mut failed = 0;
+    for stage in 0..12 {
+        cut.after(all * stage / 10);
+        failed += usize::from(world.sandbox.invoke("reconcile", &event()).await.is_err());
+        cut.mend();
+        let there = sshd.names("INBOUND");
+        if there.contains(&name(1)) {
+            let file = fs::read_to_string(sshd.path("INBOUND").join(name(1))).unwrap();
+            assert_eq!(file.lines().count(), 4, "half a file: {file}");
+        }
+    }
+    assert!(failed > 3, "{failed}");
+    world.sandbox.invoke("reconcile", &event()).await.unwrap();
+    arrived(&sshd, &payments);
+    assert_eq!(world.tikivip(&["reconciliation"]).await.code, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_killed_while_it_uploads_leaves_nothing_and_the_next_delivers() {
+    let Some(sshd) = Sshd::start().await else {
+        return;
+    };
+    let cut = Cut::to(sshd.port).await;
+    let world = world(&sshd, cut.port).await;
+    let payments = some_payments(&world).await;
+    // The server is slow: it takes the connection, and a part of the conversation, and then nothing for a while.
+    cut.hold_after(3_000);
+    let event_ = event();
+    let killed = world.sandbox.invoke("reconcile", &event_);
+    let kill_it = async {
+        world
+            .until("it talks to the server", async || cut.holds())
+            .await;
+        kill(&world.sandbox.pids("reconcile"));
+    };
+    let (killed, ()) = tokio::join!(killed, kill_it);
+    assert!(killed.is_err());
+    cut.mend();
+    let there = sshd.names("INBOUND");
+    assert!(!there.contains(&name(1)), "{there:?}");
+    // Until its time would have been over, its turn is its own; then the next one's.
+    let busy = world.sandbox.invoke("reconcile", &event_).await.unwrap();
+    assert!(busy["busy"].is_string(), "{busy}");
+    world.turn_runs_out().await;
+    world.sandbox.invoke("reconcile", &event_).await.unwrap();
+    arrived(&sshd, &payments);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_slow_is_waited_for() {
+    let Some(sshd) = Sshd::start().await else {
+        return;
+    };
+    let cut = Cut::to(sshd.port).await;
+    let world = world(&sshd, cut.port).await;
+    let payments = some_payments(&world).await;
+    cut.hold_after(3_000);
+    let mend = async {
+        world.until("it waits", async || cut.holds()).await;
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        cut.mend();
+    };
+    let event = event();
+    let (outcome, ()) = tokio::join!(world.sandbox.invoke("reconcile", &event), mend);
+    assert_eq!(outcome.unwrap()["delivered"], json!([name(1)]));
+    arrived(&sshd, &payments);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_runs_at_once_deliver_one_file() {
+    let Some(sshd) = Sshd::start().await else {
+        return;
+    };
+    let world = world(&sshd, sshd.port).await;
+    let payments = some_payments(&world).await;
+    let event = event();
+    let runs = (0..4).map(|_| world.sandbox.invoke("reconcile", &event));
+    let outcomes = futures::future::join_all(runs).await;
+    let delivered = |outcome: &&anyhow::Result<Value>| {
+        let outcome = outcome.as_ref().unwrap();
+        outcome["delivered"] == json!([name(1)])
+    };
+    assert_eq!(outcomes.iter().filter(delivered).count(), 1, "{outcomes:?}");
+    arrived(&sshd, &payments);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_that_all_think_it_is_their_turn_still_deliver_one_file() {
+    let Some(sshd) = Sshd::start().await else {
+        return;
+    };
+    let cut = Cut::to(sshd.port).await;
+    let world = world(&sshd, cut.port).await;
+    let payments = some_payments(&world).await;
+    cut.hold_after(3_000);
+    let event = event();
+    let first = world.sandbox.invoke("reconcile", &event);
+    let second = async {
+        world
+            .until("the first talks to the server", async || cut.holds())
+            .await;
+        // The first hangs for longer than its turn; others come, and then it goes on.
+        world.turn_runs_out().await;
+        cut.mend_for_new();
+        let second = world.sandbox.invoke("reconcile", &event).await;
+        cut.mend();
+        second
+    };
+    let (first, second) = tokio::join!(first, second);
+    assert_eq!(second.unwrap()["delivered"], json!([name(1)]));
+    let first = first.map(|outcome| outcome["delivered"].clone());
+    assert!(
+        first.is_err() || first.unwrap() == json!([]),
+        "it was there already"
+    );
+    arrived(&sshd, &payments);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_another_or_does_not_know_us_gets_nothing_and_the_file_is_late() {
+    let Some(sshd) = Sshd::start().await else {
+        return;
+    };
+    let (stranger, other_key) = sshd.stranger();
+    let folder = sshd.folder().display().to_string();
+    let world = world_with(&sshd, sshd.port, &other_key, &folder).await;
+    some_payments(&world).await;
+    let refused = world
+        .sandbox
+        .invoke("reconcile", &event())
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        refused.contains("another host key than is pinned: SHA256:"),
+        "{refused}"
+    );
+    assert_eq!(sshd.names("INBOUND"), Vec::<String>::new());
+    // By API it can be had all the same.
+    let path = format!("/tikivip/v1/reconciliation/{}", the_day());
+    assert_eq!(world.tiki.caller.get(&path).await.unwrap().code(), Some(0));
+
+    let world = self::world(&sshd, sshd.port).await;
+    some_payments(&world).await;
+    let secret = &world.sandbox.plan.secrets["SftpSecret"];
+    world.sandbox.secrets.put(secret, &stranger);
+    let refused = world
+        .sandbox
+        .invoke("reconcile", &event())
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(refused.contains("does not let us in"), "{refused}");
+    assert!(!refused.contains("PRIVATE KEY"), "{refused}");
+    assert_eq!(sshd.names("INBOUND"), Vec::<String>::new());
+    world.reconciles_since(the_day()).await;
+    let scheduled = json!({ "action": "reconcile" });
+    assert!(world.sandbox.invoke("reconcile", &scheduled).await.is_err());
+    // Due at six in the morning of yesterday.
+    assert!(lateness(&world) > 18 * 3_600_000);
+    // Put right, it goes by itself.
+    world.sandbox.secrets.put(secret, &sshd.private_key);
+    world.sandbox.invoke("reconcile", &scheduled).await.unwrap();
+    assert!(sshd.names("INBOUND").contains(&name(1)));
+    assert_eq!(lateness(&world), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_file_of_our_name_is_not_replaced() {
+    let Some(sshd) = Sshd::start().await else {
+        return;
+    };
+    let world = world(&sshd, sshd.port).await;
+    some_payments(&world).await;
+    fs::write(sshd.path("INBOUND").join(name(1)), "another's").unwrap();
+    let refused = world
+        .sandbox
+        .invoke("reconcile", &event())
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        refused.contains("at Tiki there is another file of this name"),
+        "{refused}"
+    );
+    let there = fs::read_to_string(sshd.path("INBOUND").join(name(1))).unwrap();
+    assert_eq!(there, "another's");
+    assert_eq!(sshd.names("INBOUND"), [name(1)]);
+}

@@ -1,0 +1,566 @@
+//! A day to Tiki, and Tiki's answer back (protocol §7): the round trip in the sandbox.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use e2e::{Payment, World};
+use sandbox::{Caller, Fault};
+use serde_json::{Value, json};
+
+/// The day on which everything is that happened in this test, once days have passed: the day before yesterday,
+/// which is settled at whatever time of day a test runs.
+pub(crate) fn the_day() -> domain::Day {
+    today().previous().previous()
+}
+
+fn today() -> domain::Day {
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis();
+    let now = domain::Timestamp::from_unix_ms(i64::try_from(now).unwrap());
+    now.unwrap().vietnamese_day()
+}
+
+/// What the run of an event did.
+pub(crate) async fn run(world: &World, event: Value) -> Value {
+    world.sandbox.invoke("reconcile", &event).await.unwrap()
+}
+
+async fn everything(world: &World) -> Value {
+    run(world, json!({ "action": "reconcile" })).await
+}
+
+fn folder(world: &World, name: &str) -> PathBuf {
+    world.sandbox.sftp_folder.join(name)
+}
+
+fn inbound(world: &World) -> BTreeMap<String, String> {
+    let entries = fs::read_dir(folder(world, "INBOUND")).unwrap();
+    let files = entries.map(|entry| {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        (name, fs::read_to_string(path).unwrap())
+    });
+    files.collect()
+}
+
+/// What is open, as the operator sees it: Tiki's id → how it stands, and why.
+async fn open(world: &World) -> BTreeMap<String, (String, String)> {
+    let typed = world.tikivip(&["reconciliation", "--output", "json"]).await;
+    assert_eq!(typed.code, 0, "{}", typed.err);
+    let findings = typed.json()["findings"].as_array().unwrap().clone();
+    let findings = findings.into_iter().map(|finding| {
+        let text = |name: &str| finding[name].as_str().unwrap().to_owned();
+        (text("id"), (text("kind"), text("ground")))
+    });
+    findings.collect()
+}
+
+fn stands(kind: &str, ground: &str) -> (String, String) {
+    (kind.to_owned(), ground.to_owned())
+}
+
+/// An object that lies in the archive.
+async fn archived(world: &World, key: &str) -> String {
+    let url = format!(
+        "{}/_sandbox/files/ReconciliationBucket/{key}",
+        world.sandbox.s3_url
+    );
+    let got = sandbox::http().unwrap().get(url).send().await.unwrap();
+    assert_eq!(got.status(), 200, "{key}");
+    got.text().await.unwrap()
+}
+
+/// A payment whose report was given up, while Tiki was down.
+async fn exhausted(world: &World, amount: u64) -> Payment {
+    world.tiki.faults.standing("ipn", Fault::Down);
+    world.tiki.faults.standing("look_up", Fault::Down);
+    let payment = world.paid(amount).await;
+    world
+        .until("it is exhausted", async || {
+            world.later(&payment).await;
+            world.ipn_state(&payment).await == "exhausted"
+        })
+        .await;
+    world.tiki.faults.off("ipn");
+    world.tiki.faults.off("look_up");
+    payment
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_goes_up_and_what_differs_comes_back_and_is_settled_or_lies_on_a_desk() {
+    let world = World::start().await;
+    let agrees = world.confirmed(100_000).await;
+    let failed = world.create(200_000).await;
+    world.report_failed(&failed).await;
+    world
+        .until("Tiki is told", async || {
+            world.ipn_state(&failed).await == "confirmed"
+        })
+        .await;
+    let other_amount = world.confirmed(300_000).await;
+    let never_heard = exhausted(&world, 400_000).await;
+    let cancelled = exhausted(&world, 500_000).await;
+    let gone = world.confirmed(600_000).await;
+    world
+        .tiki
+        .change(&other_amount.tiki_id, |order| order.amount = 299_000);
+    world
+        .tiki
+        .change(&cancelled.tiki_id, |order| order.cancelled = true);
+    world
+        .tiki
+        .change(&gone.tiki_id, |order| order.cancelled = true);
+    let claimed = "261123TIKIVIP-0-CLAIMED";
+    world.tiki.claims_payment(claimed, 700_000);
+    world.days_pass().await;
+
+    // The file.
+    let day = the_day();
+    let outcome = run(&world, json!({ "day": day.to_string() })).await;
+    let name = format!("tikivip_sandbox_{}_1", day.digits());
+    assert_eq!(outcome["delivered"], json!([name]));
+    let files = inbound(&world);
+    let lines: Vec<&str> = files[&name].split_terminator('\n').collect();
+    assert_eq!(
+        lines[0],
+        "tiki_transaction_id,transaction_id,transaction_amount,status,created_at,updated_at"
+    );
+    let mut expected = BTreeMap::new();
+    for payment in [
+        &agrees,
+        &failed,
+        &other_amount,
+        &never_heard,
+        &cancelled,
+        &gone,
+    ] {
+        let status = if payment.id == failed.id {
+            "FAILURE"
+        } else {
+            "SUCCESS"
+        };
+        let begins = format!(
+            "{},{},{},{status},",
+            payment.tiki_id, payment.id, payment.amount
+        );
+        expected.insert(payment.id.clone(), begins);
+    }
+    assert_eq!(lines.len(), 1 + expected.len());
+    for begins in expected.values() {
+        let line = lines.iter().find(|line| line.starts_with(begins)).unwrap();
+        let times = &line[begins.len()..];
+        assert!(times.starts_with(&day.to_string()), "{line}");
+        assert_eq!(
+            times.len(),
+            "2026-11-22 00:00:00,2026-11-22 00:00:00".len(),
+            "{line}"
+        );
+    }
+    assert_eq!(
+        archived(&world, &format!("{day}/sent/{name}")).await,
+        files[&name]
+    );
+
+    // The answer.
+    assert_eq!(
+        world.tiki.reconcile(&world.sandbox.sftp_folder).unwrap(),
+        std::slice::from_ref(&name)
+    );
+    assert_eq!(inbound(&world), BTreeMap::new(), "Tiki has taken it");
+    let outcome = everything(&world).await;
+    assert_eq!(outcome["received"], json!([name]));
+    let delivered = outcome["delivered"].as_array().unwrap();
+    assert!(
+        !delivered.contains(&json!(name)),
+        "Tiki has taken it: nothing goes up twice"
+    );
+    let findings = open(&world).await;
+    let expected = BTreeMap::from([
+        (
+            other_amount.tiki_id.clone(),
+            stands("for_a_person", "amount_differs"),
+        ),
+        (
+            never_heard.tiki_id.clone(),
+            stands("resent", "queued_again"),
+        ),
+        (cancelled.tiki_id.clone(), stands("reverse", "goes_back")),
+        (
+            gone.tiki_id.clone(),
+            stands("for_a_person", "confirmed_and_gone"),
+        ),
+        (claimed.to_owned(), stands("for_a_person", "unknown_here")),
+    ]);
+    assert_eq!(findings, expected);
+    for payment in [&agrees, &other_amount, &never_heard, &cancelled, &gone] {
+        let back = world.core.refunds(&payment.id);
+        assert!(
+            back.is_empty(),
+            "no money has moved because a file said so: {back:?}"
+        );
+    }
+
+    // The rules that are there anyway do the rest.
+    for payment in [&never_heard, &cancelled] {
+        world
+            .until("the ordinary rules have done it", async || {
+                world.later(payment).await;
+                matches!(
+                    world.ipn_state(payment).await.as_str(),
+                    "confirmed" | "reversing"
+                )
+            })
+            .await;
+    }
+    assert_eq!(world.ipn_state(&never_heard).await, "confirmed");
+    assert_eq!(world.ipn_state(&cancelled).await, "reversing");
+    world
+        .until("the money is back", async || {
+            world.later(&cancelled).await;
+            world.check(&cancelled).await["refunded_amount"] == 500_000
+        })
+        .await;
+    let outcome = everything(&world).await;
+    assert_eq!(
+        outcome["reported"],
+        json!([day.to_string()]),
+        "the report has what became of it"
+    );
+    let findings = open(&world).await;
+    let kinds: Vec<&str> = findings.values().map(|(kind, _)| kind.as_str()).collect();
+    assert_eq!(kinds, ["for_a_person"; 3], "{findings:?}");
+
+    // Persons settle the others between them.
+    let report = archived(&world, &format!("{day}/report.html")).await;
+    for text in [&agrees.tiki_id, &never_heard.tiki_id] {
+        let there = report.contains(text.as_str());
+        assert_eq!(
+            there,
+            *text == never_heard.tiki_id,
+            "what agreed from the start is no finding"
+        );
+    }
+    for text in ["300.000 ₫", "299.000 ₫", "Đối soát", claimed, &gone.tiki_id] {
+        assert!(report.contains(text), "{text}");
+    }
+    let day_text = day.to_string();
+    let settle = [
+        "settle", claimed, "--day", &day_text, "--by", "lan", "--reason",
+    ];
+    let typed = world
+        .tikivip(&[&settle[..], &["Tiki đã huỷ đơn"]].concat())
+        .await;
+    assert_eq!(typed.code, 0, "{}", typed.err);
+    let typed = world.tikivip(&[&settle[..], &["lần nữa"]].concat()).await;
+    assert_eq!(typed.code, 4, "closed already: {}", typed.err);
+    assert!(!open(&world).await.contains_key(claimed));
+    let outcome = everything(&world).await;
+    assert_eq!(outcome["reported"], json!([day.to_string()]));
+    assert!(
+        archived(&world, &format!("{day}/report.html"))
+            .await
+            .contains("Tiki đã huỷ đơn")
+    );
+    let table = archived(&world, &format!("{day}/report.csv")).await;
+    assert!(table.matches("TIKIVIP-").count() > 4, "{table}");
+    // Nothing new, nothing written.
+    assert_eq!(
+        everything(&world).await["reported"],
+        json!([]),
+        "nothing is new"
+    );
+    // It stands as it was closed.
+    assert!(!open(&world).await.contains_key(claimed));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_goes_up_once_and_again_only_if_its_data_has_changed() {
+    let world = World::start().await;
+    let day = the_day();
+    let event = json!({ "day": day.to_string() });
+    let name = |n: u32| format!("tikivip_sandbox_{}_{n}", day.digits());
+    // A day on which nothing happened.
+    assert_eq!(
+        run(&world, event.clone()).await["delivered"],
+        json!([name(1)])
+    );
+    assert_eq!(
+        inbound(&world)[&name(1)].lines().count(),
+        1,
+        "the header alone"
+    );
+    assert_eq!(run(&world, event.clone()).await["delivered"], json!([]));
+
+    // A payment of that day turns up.
+    let payment = world.confirmed(100_000).await;
+    world.days_pass().await;
+    assert_eq!(
+        run(&world, event.clone()).await["delivered"],
+        json!([name(2)])
+    );
+    let files = inbound(&world);
+    assert!(files[&name(2)].contains(&payment.tiki_id));
+    assert_eq!(run(&world, event.clone()).await["delivered"], json!([]));
+    // What happens to it later changes nothing of its day.
+    assert_eq!(world.refund(&payment, "r-1", 40_000).await.code(), Some(0));
+    assert_eq!(run(&world, event).await["delivered"], json!([]));
+    assert_eq!(inbound(&world), files);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refunds_have_rows_where_that_is_set_each_under_its_own_day() {
+    let world = World::with(|options| {
+        let on = ("ReconciliationRefundRows".to_owned(), "on".to_owned());
+        options.parameters.push(on);
+    })
+    .await;
+    let payment = world.confirmed(100_000).await;
+    assert_eq!(world.refund(&payment, "r-1", 30_000).await.code(), Some(0));
+    world.days_pass().await;
+    // The second one today, which moves the payment's place in the index.
+    assert_eq!(world.refund(&payment, "r-2", 20_000).await.code(), Some(0));
+    let day = the_day();
+    run(&world, json!({ "day": day.to_string() })).await;
+    let files = inbound(&world);
+    let file = &files[&format!("tikivip_sandbox_{}_1", day.digits())];
+    let lines: Vec<&str> = file.lines().collect();
+    assert_eq!(lines.len(), 3, "{file}");
+    assert!(
+        lines[0].ends_with(",type,request_id,refund_id,refund_amount"),
+        "{file}"
+    );
+    assert!(lines[1].ends_with(",PAYMENT,,,"), "{file}");
+    assert!(
+        lines[2].contains(",REFUND,r-1,") && lines[2].ends_with(",30000"),
+        "{file}"
+    );
+    assert!(
+        lines[2].contains(",SUCCESS,"),
+        "no status is invented: {file}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_begins_and_ends_at_midnight_in_vietnam() {
+    let world = World::start().await;
+    let (last, first) = (
+        world.confirmed(100_000).await,
+        world.confirmed(200_000).await,
+    );
+    let day = the_day();
+    let end = day.ends().unix_ms();
+    world.became_final_at(&last, end - 1).await;
+    world.became_final_at(&first, end).await;
+    run(&world, json!({ "day": day.to_string() })).await;
+    let files = inbound(&world);
+    let file = &files[&format!("tikivip_sandbox_{}_1", day.digits())];
+    assert!(
+        file.contains(&last.tiki_id) && !file.contains(&first.tiki_id),
+        "{file}"
+    );
+    assert!(file.trim_end().ends_with("23:59:59"), "{file}");
+    // Today is not over, so nobody can say what belongs to it.
+    let refused = world
+        .sandbox
+        .invoke("reconcile", &json!({ "day": today().to_string() }))
+        .await;
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("is not settled before"), "{refused}");
+    world.became_final_at(&first, end - 2).await;
+    world.became_final_at(&last, end - 24 * 3_600_000 - 1).await;
+    let before = day.previous().to_string();
+    run(&world, json!({ "day": before })).await;
+    let name = format!("tikivip_sandbox_{}_1", day.previous().digits());
+    assert!(inbound(&world)[&name].contains(&last.tiki_id));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_becomes_final_while_the_export_runs_belongs_to_its_own_day() {
+    let world = World::start().await;
+    let day = the_day();
+    let mut earlier = Vec::new();
+    for _ in 0..30 {
+        earlier.push(world.confirmed(100_000).await);
+    }
+    world.days_pass().await;
+    let export = run(&world, json!({ "day": day.to_string() }));
+    let pay = async {
+        let mut now = Vec::new();
+        for _ in 0..30 {
+            now.push(world.confirmed(200_000).await);
+        }
+        now
+    };
+    let (_, now) = tokio::join!(export, pay);
+    let files = inbound(&world);
+    let file = &files[&format!("tikivip_sandbox_{}_1", day.digits())];
+    assert_eq!(file.lines().count(), 31, "{file}");
+    assert!(
+        earlier
+            .iter()
+            .all(|payment| file.matches(&payment.id).count() == 1)
+    );
+    assert!(now.iter().all(|payment| !file.contains(&payment.id)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_cannot_be_read_is_reported_and_the_others_are_worked_on() {
+    let world = World::start().await;
+    let payment = world.confirmed(100_000).await;
+    world.days_pass().await;
+    let day = the_day();
+    run(&world, json!({ "day": day.to_string() })).await;
+    let name = format!("tikivip_sandbox_{}_1", day.digits());
+    let (id, ours) = (&payment.tiki_id, &payment.id);
+    let result = format!(
+        "tiki_transaction_id,transaction_id,transaction_amount,status,created_at,updated_at,result,reason\r\n\
+         {id},{ours},100000,SUCCESS,,,00,\r\n\
+         =cmd(),x,100000,SUCCESS,,,03,\r\n\
+         other,x,1.5,SUCCESS,,,03,\r\n\
+         other,x,100000,SUCCESS,,,99,\r\n\
+         \r\n\
+         unheard,x,100000,SUCCESS,,,02,<b>=1+1</b>\r\n"
+    );
+    fs::write(folder(&world, "OUTBOUND").join(&name), result).unwrap();
+    fs::write(folder(&world, "OUTBOUND").join("readme.txt"), "hello").unwrap();
+    let outcome = everything(&world).await;
+    assert_eq!(outcome["received"], json!([name]));
+    let unreadable = |line: u32| {
+        (
+            format!("{name}:{line}"),
+            stands("for_a_person", "unreadable_line"),
+        )
+    };
+    let expected = BTreeMap::from([
+        unreadable(3),
+        unreadable(4),
+        unreadable(5),
+        (
+            "readme.txt:0".to_owned(),
+            stands("for_a_person", "unreadable_line"),
+        ),
+    ]);
+    // Of what Tiki alone has it says itself, when asked, that it has none: nobody has paid.
+    assert_eq!(open(&world).await, expected);
+    let table = archived(&world, &format!("{day}/report.csv")).await;
+    assert!(!table.contains(",=") && !table.contains("\n="), "{table}");
+    let page = archived(&world, &format!("{day}/report.html")).await;
+    assert!(
+        page.contains("&lt;b&gt;") && !page.contains("<b>=1+1"),
+        "escaped"
+    );
+    for named in ["tiki_transaction_id", "transaction_amount", "result"] {
+        assert!(table.contains(named), "{named}: {table}");
+    }
+    // Each once, by name and content.
+    assert_eq!(everything(&world).await["received"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_format_of_tikis_answer_is_a_setting() {
+    let format = json!({
+        "separator": ";",
+        "columns": { "tiki_transaction_id": "Mã GD Tiki", "result": "Kết quả", "reason": "Lý do" },
+        "codes": { "KHOP": "match", "LECH": "differs" },
+    });
+    let world = World::with(|options| {
+        let format = ("ReconciliationResultFormat".to_owned(), format.to_string());
+        options.parameters.push(format);
+    })
+    .await;
+    let payment = world.confirmed(100_000).await;
+    world
+        .tiki
+        .change(&payment.tiki_id, |order| order.amount = 99_000);
+    let day = the_day();
+    let name = format!("tikivip_sandbox_{}_1.csv", day.digits());
+    let result = format!(
+        "\u{feff}Mã GD Tiki;Kết quả;Lý do\n{};LECH;lệch số tiền\n",
+        payment.tiki_id
+    );
+    fs::write(folder(&world, "OUTBOUND").join(&name), result).unwrap();
+    assert_eq!(everything(&world).await["received"], json!([name]));
+    let expected = stands("for_a_person", "amount_differs");
+    assert_eq!(
+        open(&world).await,
+        BTreeMap::from([(payment.tiki_id.clone(), expected)])
+    );
+    // Tiki mends it; the next run finds that the sides agree.
+    world
+        .tiki
+        .change(&payment.tiki_id, |order| order.amount = 100_000);
+    everything(&world).await;
+    assert_eq!(open(&world).await, BTreeMap::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_tiki_gives_no_clear_answer_it_is_asked_again() {
+    let world = World::start().await;
+    let payment = world.confirmed(100_000).await;
+    let name = format!("tikivip_sandbox_{}_1", the_day().digits());
+    let result = format!("tiki_transaction_id,result\n{},03\n", payment.tiki_id);
+    fs::write(folder(&world, "OUTBOUND").join(name), result).unwrap();
+    world.tiki.faults.standing("look_up", Fault::Down);
+    everything(&world).await;
+    let undecided = BTreeMap::from([(
+        payment.tiki_id.clone(),
+        stands("undecided", "no_clear_answer"),
+    )]);
+    assert_eq!(open(&world).await, undecided);
+    world.tiki.faults.off("look_up");
+    everything(&world).await;
+    assert_eq!(open(&world).await, BTreeMap::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tiki_may_fetch_a_day_by_api_instead() {
+    let world = World::start().await;
+    let payment = world.confirmed(100_000).await;
+    world.days_pass().await;
+    let day = the_day();
+    run(&world, json!({ "day": day.to_string() })).await;
+    let path = format!("/tikivip/v1/reconciliation/{day}");
+    let answer = world.tiki.caller.get(&path).await.unwrap();
+    assert_eq!(
+        (answer.status, answer.code()),
+        (200, Some(0)),
+        "{}",
+        answer.text
+    );
+    let data = &answer.json["data"];
+    assert_eq!(
+        data["totals"]["SUCCESS"],
+        json!({ "count": 1, "amount_vnd": 100_000 })
+    );
+    assert_eq!(
+        data["totals"]["FAILURE"],
+        json!({ "count": 0, "amount_vnd": 0 })
+    );
+    let file = &data["files"][0];
+    assert_eq!(file["lines"], 2);
+    let http = sandbox::http().unwrap();
+    let url = file["url"].as_str().unwrap();
+    let got = http.get(url).send().await.unwrap();
+    assert_eq!(got.status(), 200);
+    let got = got.text().await.unwrap();
+    assert!(got.contains(&payment.tiki_id));
+    assert_eq!(got, inbound(&world)[file["name"].as_str().unwrap()]);
+    // Without its signature the link opens nothing.
+    let bare = url.split('?').next().unwrap();
+    assert_eq!(http.get(bare).send().await.unwrap().status(), 403);
+
+    let get = async |caller: &Caller, day: &str| {
+        let path = format!("/tikivip/v1/reconciliation/{day}");
+        let answer = caller.get(&path).await.unwrap();
+        (answer.status, answer.code(), answer.text)
+    };
+    let (status, code, text) = get(&world.tiki.caller, "2026-02-30").await;
+    assert_eq!((status, code), (400, Some(1)), "{text}");
+    assert!(text.contains("day"), "{text}");
+    let (status, code, text) = get(&world.tiki.caller, "2001-01-01").await;
+    assert_eq!((status, code), (200, Some(3)), "{text}");
+    let id = &world.options.credentials.client_id;
+    let other = world.caller_with(&world.tiki.caller, id, "another secret");
+    let (status, code, text) = get(&other, &day.to_string()).await;
+    assert_eq!((status, code), (401, Some(97)), "{text}");
+}
