@@ -1,0 +1,269 @@
+//! A day of many transactions, exported by the real binary: how long it takes beside a plain read of the same
+//! index, how much memory, and whether it is all there.
+//!
+//! `cargo bench -p e2e --bench export` takes release builds; with `--profile dev` those of the tests.
+//! `-- --transactions 1000000` is what it does if it is told nothing.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a benchmark may panic and print, and its time is real"
+)]
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement,
+    KeyType, Projection, ProjectionType, PutRequest, ScalarAttributeType, WriteRequest,
+};
+use domain::{ClientId, Day, Timestamp, TransactionId};
+use futures::{StreamExt, stream};
+use sandbox::{EmbeddedDynamoDb, Options, Sandbox};
+use serde_json::json;
+
+const TABLE: &str = "TransactionsTable";
+const SHARDS: u8 = 16;
+const MOST_LINES: usize = 500_000;
+
+/// Count and sum by status.
+type Totals = BTreeMap<String, (u64, u64)>;
+
+#[tokio::main]
+async fn main() {
+    let count = transactions();
+    let folder = tempfile::tempdir().unwrap();
+    let dynamodb = EmbeddedDynamoDb::start(&folder.path().join("dynamodb.sqlite")).unwrap();
+    let client = Client::new(&sandbox::sdk(dynamodb.url()));
+    let day: Day = "2026-11-20".parse().unwrap();
+    create_table(&client).await;
+    fill(&client, day, count).await;
+
+    let (scanned, by_scan) = timed(scan(&client)).await;
+    println!("a scan of the table             {scanned:>8.1} s   {by_scan:?}");
+    let (sequential, by_index) = timed(read_sequentially(&client, day)).await;
+    println!("a sequential read of the index  {sequential:>8.1} s");
+    assert_eq!(by_index, by_scan);
+
+    let sandbox = Sandbox::start(Options {
+        release: !cfg!(debug_assertions),
+        dynamodb_url: Some(dynamodb.url().to_owned()),
+        sweep_every: Duration::from_hours(24),
+        ..Options::default()
+    })
+    .await
+    .unwrap();
+    let event = json!({ "day": day.to_string() });
+    let (exported, outcome) = timed(sandbox.invoke("reconcile", &event)).await;
+    let peak = sandbox.peak_memory_kib()["reconcile"];
+    println!(
+        "exported, copied and delivered  {exported:>8.1} s   peak memory {} MiB",
+        peak / 1024
+    );
+    let outcome = outcome.unwrap();
+    let (again, outcome_again) = timed(sandbox.invoke("reconcile", &event)).await;
+    println!("exported again, nothing is new  {again:>8.1} s");
+    assert_eq!(outcome_again.unwrap()["delivered"], json!([]));
+
+    let files = delivered(&sandbox, &outcome);
+    let lines: Vec<usize> = files.iter().map(|file| file.lines().count()).collect();
+    println!("{} files, of {lines:?} lines", files.len());
+    assert_eq!(files.len(), count.div_ceil(MOST_LINES - 1).max(1));
+    assert!(lines.iter().all(|lines| *lines <= MOST_LINES));
+    assert_eq!(totals(&files), by_scan, "to the đồng");
+    assert!(peak < 64 * 1024, "{peak} KiB");
+    sandbox.stop().await;
+}
+
+fn transactions() -> usize {
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--transactions");
+    let count = arguments
+        .nth(1)
+        .map(|count| count.parse().expect("--transactions N"));
+    count.unwrap_or(1_000_000)
+}
+
+async fn timed<T>(work: impl Future<Output = T>) -> (f64, T) {
+    let began = Instant::now();
+    let done = work.await;
+    (began.elapsed().as_secs_f64(), done)
+}
+
+/// The table with the one index that is read, and without a stream, which nobody here reads.
+async fn create_table(client: &Client) {
+    let attribute = |name: &str, kind| {
+        let attribute = AttributeDefinition::builder().attribute_name(name);
+        attribute.attribute_type(kind).build().unwrap()
+    };
+    let key = |name: &str, kind| {
+        let key = KeySchemaElement::builder().attribute_name(name);
+        key.key_type(kind).build().unwrap()
+    };
+    let projection = Projection::builder()
+        .projection_type(ProjectionType::Include)
+        .non_key_attributes("tiki_transaction_id")
+        .non_key_attributes("amount_vnd")
+        .non_key_attributes("status")
+        .non_key_attributes("created_at")
+        .build();
+    let index = GlobalSecondaryIndex::builder()
+        .index_name("by_day")
+        .key_schema(key("day_shard", KeyType::Hash))
+        .key_schema(key("final_at", KeyType::Range))
+        .projection(projection);
+    client
+        .create_table()
+        .table_name(TABLE)
+        .billing_mode(BillingMode::PayPerRequest)
+        .key_schema(key("transaction_id", KeyType::Hash))
+        .attribute_definitions(attribute("transaction_id", ScalarAttributeType::S))
+        .attribute_definitions(attribute("day_shard", ScalarAttributeType::S))
+        .attribute_definitions(attribute("final_at", ScalarAttributeType::N))
+        .global_secondary_indexes(index.build().unwrap())
+        .send()
+        .await
+        .unwrap();
+}
+
+async fn fill(client: &Client, day: Day, count: usize) {
+    let began = Instant::now();
+    let chunks = (0..count).step_by(25).map(|from| {
+        let items = (from..count.min(from + 25)).map(|i| {
+            let put = PutRequest::builder().set_item(Some(item(day, i, count)));
+            WriteRequest::builder()
+                .put_request(put.build().unwrap())
+                .build()
+        });
+        let write = client
+            .batch_write_item()
+            .request_items(TABLE, items.collect());
+        async move { write.send().await.unwrap() }
+    });
+    let mut chunks = stream::iter(chunks).buffer_unordered(4);
+    let mut done = 0;
+    while let Some(written) = chunks.next().await {
+        assert!(written.unprocessed_items.is_none_or(|left| left.is_empty()));
+        done += 25;
+        if done % 100_000 == 0 {
+            println!(
+                "{done} written after {:.0} s",
+                began.elapsed().as_secs_f64()
+            );
+        }
+    }
+}
+
+/// Spread over the day, from its first millisecond to its last, many of them in one millisecond.
+fn item(day: Day, i: usize, count: usize) -> HashMap<String, AttributeValue> {
+    let client: ClientId = "5a9db0c5-0000-4000-8000-7469746b6976".parse().unwrap();
+    let tiki_id = format!("261120TIKIVIP-{i}-1795000000");
+    let id = TransactionId::derive(&client, &tiki_id.parse().unwrap());
+    let length = day.ends().unix_ms() - day.begins().unix_ms();
+    let place = i64::try_from(i / 3 * 3).unwrap() * (length - 1) / i64::try_from(count).unwrap();
+    let final_at = day.begins().unix_ms() + place;
+    assert_eq!(
+        Timestamp::from_unix_ms(final_at).unwrap().vietnamese_day(),
+        day
+    );
+    let text = AttributeValue::S;
+    let number = |n: i64| AttributeValue::N(n.to_string());
+    let status = if i % 10 == 3 { "FAILURE" } else { "SUCCESS" };
+    let amount = 1_000 + i64::try_from(i * 7_919 % 5_000_000).unwrap();
+    HashMap::from([
+        ("transaction_id".to_owned(), text(id.to_string())),
+        ("tiki_transaction_id".to_owned(), text(tiki_id)),
+        ("amount_vnd".to_owned(), number(amount)),
+        ("status".to_owned(), text(status.to_owned())),
+        ("created_at".to_owned(), number(final_at - 60_000)),
+        ("final_at".to_owned(), number(final_at)),
+        (
+            "day_shard".to_owned(),
+            text(format!("{day}#{:02}", id.shard(SHARDS))),
+        ),
+    ])
+}
+
+fn add(totals: &mut Totals, status: &str, amount: u64) {
+    let (count, sum) = totals.entry(status.to_owned()).or_default();
+    *count += 1;
+    *sum += amount;
+}
+
+fn add_items(totals: &mut Totals, items: &[HashMap<String, AttributeValue>]) {
+    for item in items {
+        let amount = item["amount_vnd"].as_n().unwrap().parse().unwrap();
+        add(totals, item["status"].as_s().unwrap(), amount);
+    }
+}
+
+async fn scan(client: &Client) -> Totals {
+    let (mut totals, mut from) = (Totals::new(), None);
+    loop {
+        let page = client
+            .scan()
+            .table_name(TABLE)
+            .set_exclusive_start_key(from);
+        let page = page.send().await.unwrap();
+        add_items(&mut totals, page.items());
+        from = page.last_evaluated_key;
+        if from.is_none() {
+            return totals;
+        }
+    }
+}
+
+/// One shard after the other, a page after the other, as large as they come.
+async fn read_sequentially(client: &Client, day: Day) -> Totals {
+    let mut totals = Totals::new();
+    for shard in 0..SHARDS {
+        let mut from = None;
+        loop {
+            let partition = AttributeValue::S(format!("{day}#{shard:02}"));
+            let page = client
+                .query()
+                .table_name(TABLE)
+                .index_name("by_day")
+                .key_condition_expression("day_shard = :partition")
+                .expression_attribute_values(":partition", partition)
+                .set_exclusive_start_key(from);
+            let page = page.send().await.unwrap();
+            add_items(&mut totals, page.items());
+            from = page.last_evaluated_key;
+            if from.is_none() {
+                break;
+            }
+        }
+    }
+    totals
+}
+
+fn delivered(sandbox: &Sandbox, outcome: &serde_json::Value) -> Vec<String> {
+    let names = outcome["delivered"].as_array().unwrap().iter();
+    let read = |name: &serde_json::Value| {
+        let path = sandbox
+            .sftp_folder
+            .join("INBOUND")
+            .join(name.as_str().unwrap());
+        std::fs::read_to_string(path).unwrap()
+    };
+    names.map(read).collect()
+}
+
+/// What the files say, read by somebody who knows nothing of how they were written.
+fn totals(files: &[String]) -> Totals {
+    let mut totals = Totals::new();
+    let mut last = String::new();
+    for file in files {
+        for line in file.lines().skip(1) {
+            let fields: Vec<&str> = line.split(',').collect();
+            add(&mut totals, fields[3], fields[2].parse().unwrap());
+            assert!(last.as_str() <= fields[5], "in order");
+            fields[5].clone_into(&mut last);
+        }
+    }
+    totals
+}
