@@ -9,14 +9,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use crate::faults;
 use crate::template::Plan;
+use crate::{faults, s3};
 
 /// Whose credentials the operator's command has.
 pub(crate) const OPERATOR: &str = "operator";
@@ -33,12 +33,23 @@ pub struct Grant {
     pub resource: String,
 }
 
+impl Grant {
+    /// Whether it covers what is asked.
+    pub(crate) fn allows(&self, asked: &Self) -> bool {
+        let fits = match self.resource.strip_suffix('*') {
+            Some(prefix) => asked.resource.starts_with(prefix),
+            None => self.resource == asked.resource,
+        };
+        self.action == asked.action && fits
+    }
+}
+
 /// A call that a function made.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AwsCall {
     /// The function's binary.
     pub function: String,
-    /// What it did, to what.
+    /// What of its role it used: a resource that the role gives by its beginning stands here so, too.
     pub grant: Grant,
 }
 
@@ -88,29 +99,28 @@ impl Door {
         service.layer(middleware::from_fn_with_state(self.clone(), guard))
     }
 
+    /// S3 behind the door: it looks at the head of a request alone, since what is put there may be large.
+    pub(crate) fn before_objects(&self, objects: Router) -> Router {
+        objects.route_layer(middleware::from_fn_with_state(self.clone(), guard_object))
+    }
+
     /// The call that a function makes; `None` if it is no function that calls, but the sandbox or a person.
-    fn admit(&self, headers: &HeaderMap, body: &Value) -> Result<Option<AwsCall>, String> {
-        let caller = access_key(headers).unwrap_or_default();
+    fn admit(&self, caller: Option<&str>, asked: Option<Grant>) -> Result<Option<AwsCall>, String> {
+        let caller = caller.unwrap_or_default();
         let Some(grants) = self.grants.get(caller) else {
             return Ok(None);
         };
-        let grant = asked(headers, body).ok_or("a call that the door does not know")?;
-        let allows = |allowed: &Grant| {
-            let resource = &allowed.resource;
-            let fits = match resource.strip_suffix('*') {
-                Some(prefix) => grant.resource.starts_with(prefix),
-                None => *resource == grant.resource,
-            };
-            allowed.action == grant.action && fits
-        };
-        if !grants.iter().any(allows) {
-            let Grant { action, resource } = grant;
+        let asked = asked.ok_or("a call that the door does not know")?;
+        let Some(used) = grants.iter().find(|grant| grant.allows(&asked)) else {
+            let Grant { action, resource } = asked;
             return Err(format!(
                 "{caller} is not authorized to perform {action} on {resource}"
             ));
-        }
-        let function = caller.to_owned();
-        Ok(Some(AwsCall { function, grant }))
+        };
+        Ok(Some(AwsCall {
+            function: caller.to_owned(),
+            grant: used.clone(),
+        }))
     }
 
     fn note(&self, call: AwsCall, units: f64) {
@@ -164,7 +174,7 @@ async fn guard(State(door): State<Door>, request: Request, next: Next) -> Respon
         return StatusCode::BAD_REQUEST.into_response();
     };
     let json = serde_json::from_slice(&body).unwrap_or_default();
-    match door.admit(&parts.headers, &json) {
+    match door.admit(access_key(&parts.headers), asked(&parts.headers, &json)) {
         Err(message) => return denied(&message),
         Ok(Some(call)) => door.note(call, 0.0),
         Ok(None) => {}
@@ -172,10 +182,27 @@ async fn guard(State(door): State<Door>, request: Request, next: Next) -> Respon
     next.run(Request::from_parts(parts, Body::from(body))).await
 }
 
+async fn guard_object(
+    State(door): State<Door>,
+    Path((bucket, key)): Path<(String, String)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let linked = s3::linked_by(request.uri().query().unwrap_or_default());
+    let caller = access_key(request.headers()).or(linked.as_deref());
+    let asked = s3::asked(request.method().as_str(), &bucket, &key);
+    match door.admit(caller, asked) {
+        Err(message) => return s3::denied(message).into_response(),
+        Ok(Some(call)) => door.note(call, 0.0),
+        Ok(None) => {}
+    }
+    next.run(request).await
+}
+
 /// Carries a call to DynamoDB and its answer back, and asks what it used on the way.
 async fn pass_on(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> Response {
     let mut json: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let call = match door.admit(&headers, &json) {
+    let call = match door.admit(access_key(&headers), asked(&headers, &json)) {
         Err(message) => return denied(&message),
         Ok(call) => call,
     };

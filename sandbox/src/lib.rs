@@ -11,10 +11,12 @@
 //! | `build` | `sam build`: the function binaries |
 //! | `lambda` | Lambda: instances, one event at a time each |
 //! | `gateway` | API Gateway |
-//! | `dynamodb`, `secrets` | DynamoDB and Secrets Manager |
-//! | `aws` | the door to both: each function may do what its role allows |
+//! | `dynamodb`, `secrets`, `s3` | DynamoDB, Secrets Manager and S3 |
+//! | `aws` | the door to them: each function may do what its role allows |
 //! | `stream`, `schedule` | the event sources of the workers |
 //! | `tiki`, `core` | the other two sides, with faults to switch on |
+//! | `sftp` | Tiki's SFTP server |
+//! | `calendar` | a day that passes in a moment |
 //! | `costs` | what AWS would charge |
 //! | `walk` | one payment, shown step by step |
 
@@ -30,6 +32,7 @@
 mod aws;
 mod books;
 mod build;
+mod calendar;
 mod caller;
 pub mod core;
 mod costs;
@@ -39,9 +42,11 @@ mod gateway;
 mod journal;
 mod lambda;
 mod options;
+mod s3;
 mod schedule;
 mod secrets;
 mod settings;
+mod sftp;
 pub mod shim;
 mod start;
 mod stream;

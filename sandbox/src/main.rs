@@ -110,6 +110,8 @@ fn banner(sandbox: &Sandbox, options: &Options) -> String {
   Partner's core   {core_url}   {core}
   DynamoDB         {dynamodb}
   Secrets Manager  {secrets}
+  S3               {s3}/_sandbox/files
+  Tiki's SFTP      sftp -i {key} -P {port} partner@{host}
 
   Development credentials; they open nothing but this sandbox
   X-Tikivip-*      client id {id}
@@ -121,6 +123,10 @@ fn banner(sandbox: &Sandbox, options: &Options) -> String {
         core_url = sandbox.core_url,
         dynamodb = sandbox.dynamodb_url,
         secrets = sandbox.secrets_url,
+        s3 = sandbox.s3_url,
+        key = sandbox.sftp_key.display(),
+        port = sandbox.sftp_address.port(),
+        host = sandbox.sftp_address.ip(),
         id = c.client_id,
         secret = c.client_secret,
         core_id = c.core_client_id,

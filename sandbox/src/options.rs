@@ -23,7 +23,7 @@ pub struct Options {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
 
-    /// Keep the database and the stream's position here between runs; default: gone at exit
+    /// Keep the database, the stream's position, files and SFTP keys here between runs; default: gone at exit
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
 
@@ -43,7 +43,7 @@ pub struct Options {
     #[expect(missing_docs, reason = "clap would show it as the help's first line")]
     pub credentials: Credentials,
 
-    /// How often the schedule fires, in seconds
+    /// How often the sweeps fire, in seconds; what is due once an hour or a day does not fire by itself
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     pub sweep_every: Duration,
 

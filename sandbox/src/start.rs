@@ -1,23 +1,24 @@
 //! Starting everything, in order, and stopping it.
 
 mod parts;
+mod told;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use axum::Router;
 use outbound::HeaderNames;
-use serde_json::json;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use self::parts::{Listeners, address, caller, functions, listen, scratch, start_dynamodb};
-use crate::aws::{AwsCall, Door, OPERATOR, Usage};
+use self::parts::{Listeners, address, caller, functions, kept, listen, scratch, start_dynamodb};
+use crate::aws::{AwsCall, Door, Usage};
 use crate::books::Books;
 use crate::caller::{Caller, http};
 use crate::core::Core;
@@ -26,10 +27,12 @@ use crate::gateway::{Gateway, Throttle};
 use crate::journal::Journal;
 use crate::lambda::{Function, LogLine, Logs};
 use crate::options::Options;
+use crate::s3::S3;
 use crate::secrets::SecretsManager;
 use crate::settings::{aws_environment, parameters, sdk, secrets};
+use crate::sftp::Sftp;
 use crate::stream::{Positions, Pump};
-use crate::template::Plan;
+use crate::template::{Plan, SchedulePlan};
 use crate::tiki::Tiki;
 use crate::{build, schedule};
 
@@ -45,6 +48,16 @@ pub struct Sandbox {
     pub dynamodb_url: String,
     /// Where Secrets Manager is.
     pub secrets_url: String,
+    /// Where S3 is; people find what is in it at `/_sandbox/files`.
+    pub s3_url: String,
+    /// Where Tiki's SFTP server is.
+    pub sftp_address: SocketAddr,
+    /// Its public key, as `ssh-ed25519 AAAA…`.
+    pub sftp_host_key: String,
+    /// Its folder `IF_TIKI_VIP`, which has the three of the protocol.
+    pub sftp_folder: PathBuf,
+    /// The file with the private key that opens it: `sftp -i` takes it.
+    pub sftp_key: PathBuf,
     /// Tiki, if it is played here.
     pub tiki: Option<Tiki>,
     /// The core, if it is played here.
@@ -85,13 +98,17 @@ impl Sandbox {
             .as_ref()
             .map_or_else(|| address(&listeners.core), |url| Ok(url.to_string()))?;
         let secrets_url = address(&listeners.secrets)?;
-
-        let yaml = std::fs::read_to_string(build::workspace().join("template.yaml"))?;
-        let parameters = parameters(&options, &url, &tiki_url, &core_url)?;
-        let plan = Plan::read(&yaml, &parameters).context("template.yaml")?;
+        let s3_url = address(&listeners.s3)?;
+        let sftp_address = listeners.sftp.local_addr()?;
 
         let scratch = scratch()?;
-        let (dynamodb, dynamodb_url) = start_dynamodb(&options, scratch.path())?;
+        let kept = kept(&options, scratch.path())?;
+        let sftp = Sftp::open(&kept)?;
+        let yaml = std::fs::read_to_string(build::workspace().join("template.yaml"))?;
+        let parameters = parameters(&options, &url, &tiki_url, &core_url, (sftp_address, &sftp))?;
+        let plan = Plan::read(&yaml, &parameters).context("template.yaml")?;
+
+        let (dynamodb, dynamodb_url) = start_dynamodb(&options, &kept)?;
         let sdk = sdk(&dynamodb_url);
         dynamodb::create_tables(&aws_sdk_dynamodb::Client::new(&sdk), &plan).await?;
 
@@ -99,13 +116,13 @@ impl Sandbox {
         let logs = Logs::new(options.log.as_deref())?;
         let door = Door::new(&plan, &dynamodb_url, http()?);
         let door_url = address(&listeners.door)?;
-        let environment = aws_environment(&door_url, &secrets_url);
+        let environment = aws_environment(&door_url, &secrets_url, &s3_url);
         let functions = functions(&plan, &binaries, &environment, &logs, options.instances)?;
 
         let mut sandbox = Self {
             tiki: None,
             core: None,
-            secrets: secrets(&plan, &options),
+            secrets: secrets(&plan, &options, &sftp)?,
             journal,
             functions,
             logs,
@@ -117,23 +134,21 @@ impl Sandbox {
             core_url,
             dynamodb_url,
             secrets_url,
+            s3_url,
+            sftp_address,
+            sftp_host_key: sftp.host_key()?,
+            sftp_folder: sftp.folder(),
+            sftp_key: sftp.partner_key_file(),
             door,
             door_url,
             _dynamodb: dynamodb,
             _scratch: scratch,
         };
-        sandbox.serve(listeners, &options)?;
+        let s3 = S3::open(kept.join("s3"), &sandbox.plan)?;
+        sandbox.serve(listeners, &options, &s3, sftp)?;
         sandbox.bring_work(&options, &aws_sdk_dynamodbstreams::Client::new(&sdk))?;
         sandbox.answers().await?;
-        if let Some(file) = &options.operator_file {
-            sandbox.write_operator_settings(file)?;
-        }
-        if let Some(file) = &options.env_file {
-            sandbox.write_environment(file)?;
-        }
-        if let Some(file) = &options.ready_file {
-            sandbox.write_ready(file)?;
-        }
+        sandbox.tell(&options)?;
         Ok(sandbox)
     }
 
@@ -208,15 +223,6 @@ impl Sandbox {
         self.door.seen()
     }
 
-    /// What the operator's command is to be told to work with this sandbox.
-    #[must_use]
-    pub fn operator_settings(&self) -> BTreeMap<String, String> {
-        let mut settings = self.plan.operator_settings.clone();
-        settings.extend(aws_environment(&self.door_url, &self.secrets_url));
-        settings.insert("AWS_ACCESS_KEY_ID".to_owned(), OPERATOR.to_owned());
-        settings
-    }
-
     /// Peak memory of each function's largest process, in KiB, where the operating system tells.
     #[must_use]
     pub fn peak_memory_kib(&self) -> BTreeMap<String, u64> {
@@ -225,7 +231,13 @@ impl Sandbox {
         peaks.collect()
     }
 
-    fn serve(&mut self, listeners: Listeners, options: &Options) -> anyhow::Result<()> {
+    fn serve(
+        &mut self,
+        listeners: Listeners,
+        options: &Options,
+        s3: &S3,
+        sftp: Sftp,
+    ) -> anyhow::Result<()> {
         let gateway = Gateway {
             plan: self.plan.clone(),
             functions: self.functions.clone(),
@@ -243,12 +255,16 @@ impl Sandbox {
         let secrets = self.door.before(self.secrets.router());
         self.spawn(listeners.secrets, secrets);
         self.spawn(listeners.door, self.door.dynamodb());
+        let objects = self.door.before_objects(s3.objects());
+        self.spawn(listeners.s3, s3.pages().merge(objects));
+        self.tasks.push(tokio::spawn(sftp.serve(listeners.sftp)));
         if options.tiki_url.is_none() {
             let books = Books::open(options.data_dir.as_ref(), "tiki.json")?;
             let tiki = Tiki::new(
                 self.as_tiki(options)?,
                 self.journal.clone(),
                 self.tiki_url.clone(),
+                self.sftp_folder.clone(),
                 books,
             );
             self.spawn(listeners.tiki, tiki.router());
@@ -291,7 +307,9 @@ impl Sandbox {
             };
             self.tasks.push(tokio::spawn(pump.run()));
         }
-        for plan in self.plan.schedules.clone() {
+        // What is due by the calendar comes once in a long while; here, when somebody invokes it.
+        let often = |plan: &&SchedulePlan| plan.expression.starts_with("rate(");
+        for plan in self.plan.schedules.iter().filter(often).cloned() {
             let function = self.function(&plan.function)?;
             let fires = schedule::run(plan, function, options.sweep_every, self.journal.clone());
             self.tasks.push(tokio::spawn(fires));
@@ -318,38 +336,6 @@ impl Sandbox {
             answer.with_context(|| format!("{url} does not answer"))?;
         }
         Ok(())
-    }
-
-    fn write_ready(&self, file: &Path) -> anyhow::Result<()> {
-        let ready = json!({
-            "url": self.url,
-            "tiki_url": self.tiki_url,
-            "core_url": self.core_url,
-            "dynamodb_url": self.dynamodb_url,
-            "secrets_url": self.secrets_url,
-            "pid": std::process::id(),
-        });
-        // Renamed into place: whoever waits for the file finds it whole.
-        let fresh = file.with_extension("new");
-        std::fs::write(&fresh, ready.to_string())?;
-        std::fs::rename(fresh, file).with_context(|| file.display().to_string())
-    }
-
-    /// What all functions are told: a variable means the same to each of them.
-    fn write_environment(&self, file: &Path) -> anyhow::Result<()> {
-        let own = self.plan.functions.values();
-        let own = own.flat_map(|function| function.environment.clone());
-        let aws = aws_environment(&self.door_url, &self.secrets_url);
-        let all: BTreeMap<String, String> = own.chain(aws).collect();
-        let lines = all
-            .into_iter()
-            .map(|(name, value)| format!("{name}={value}\n"));
-        std::fs::write(file, lines.collect::<String>()).with_context(|| file.display().to_string())
-    }
-
-    fn write_operator_settings(&self, file: &Path) -> anyhow::Result<()> {
-        let settings = serde_json::to_string_pretty(&self.operator_settings())?;
-        std::fs::write(file, settings).with_context(|| file.display().to_string())
     }
 }
 

@@ -1,11 +1,11 @@
-//! One payment, from the basket to a partial refund, shown as it happens.
+//! One payment, from the basket to a partial refund and to the file of its day, shown as it happens.
 
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use serde_json::json;
 
-use crate::caller::{Response, http};
+use crate::caller::{Response, http, now_ms};
 use crate::core::{Core, money};
 use crate::start::Sandbox;
 use crate::tiki::Tiki;
@@ -93,7 +93,52 @@ impl Walk<'_> {
         let began = self.step("Tiki looks the transaction up").await;
         let checked = self.tiki.check(&tiki_id).await?;
         self.shown(began, &checked)?;
-        self.verdict(&checked, transaction_id)
+        let report = self.reconcile(&tiki_id).await?;
+        self.verdict(&checked, transaction_id, &report)
+    }
+
+    /// Two days later: the file of the day goes to Tiki, which has come to another amount; its answer comes back.
+    async fn reconcile(&mut self, tiki_id: &str) -> anyhow::Result<String> {
+        // Not one: in the first minutes of a day nobody exports the day before.
+        self.sandbox.day_passes().await?;
+        self.sandbox.day_passes().await?;
+        let day = today()?.previous().previous();
+        self.step("A day passes; its file goes to Tiki's SFTP server")
+            .await;
+        let event = json!({ "day": day.to_string() });
+        let outcome = self.sandbox.invoke("reconcile", &event).await?;
+        let files = outcome["delivered"].as_array().context("no files")?;
+        for file in files {
+            let name = file.as_str().unwrap_or_default();
+            (self.say)(&format!(
+                "             reconcile → Tiki             INBOUND/{name}"
+            ));
+        }
+
+        self.step("Tiki compares, and returns what does not agree")
+            .await;
+        self.tiki
+            .change(tiki_id, |order| order.amount = AMOUNT - 1_000);
+        for name in self.tiki.reconcile(&self.sandbox.sftp_folder)? {
+            (self.say)(&format!(
+                "             Tiki → partner               OUTBOUND/{name}"
+            ));
+        }
+
+        self.step("The answer is read; what differs lies on a person's desk")
+            .await;
+        let event = json!({ "action": "reconcile" });
+        let outcome = self.sandbox.invoke("reconcile", &event).await?;
+        ensure!(
+            outcome["received"]
+                .as_array()
+                .is_some_and(|read| !read.is_empty()),
+            "Tiki's answer was not read: {outcome}"
+        );
+        let url = &self.sandbox.s3_url;
+        Ok(format!(
+            "{url}/_sandbox/files/ReconciliationBucket/{day}/report.html"
+        ))
     }
 
     /// The customer's browser: to the payment screen, a press on the button, and back.
@@ -174,7 +219,12 @@ impl Walk<'_> {
         waited.context("Tiki was not told of the payment")
     }
 
-    fn verdict(&mut self, checked: &Response, transaction_id: &str) -> anyhow::Result<()> {
+    fn verdict(
+        &mut self,
+        checked: &Response,
+        transaction_id: &str,
+        report: &str,
+    ) -> anyhow::Result<()> {
         let json = &checked.json;
         ensure!(
             json["status"] == "SUCCESS",
@@ -190,7 +240,7 @@ impl Walk<'_> {
         ensure!(back == REFUND, "the core gave {back} back");
         let (paid, refunded) = (money(AMOUNT), money(REFUND));
         (self.say)(&format!(
-            "\n  ✔ {paid} paid and confirmed at Tiki, {refunded} of it refunded.\n    Transaction {transaction_id}"
+            "\n  ✔ {paid} paid and confirmed at Tiki, {refunded} of it refunded.\n    Transaction {transaction_id}\n    The day's report, with one amount that differs: {report}"
         ));
         Ok(())
     }
@@ -230,6 +280,10 @@ impl Walk<'_> {
             ));
         }
     }
+}
+
+fn today() -> anyhow::Result<domain::Day> {
+    Ok(domain::Timestamp::from_unix_ms(now_ms())?.vietnamese_day())
 }
 
 /// Where a redirect leads.

@@ -71,7 +71,7 @@ async fn archived(world: &World, key: &str) -> String {
 }
 
 /// A payment whose report was given up, while Tiki was down.
-async fn exhausted(world: &World, amount: u64) -> Payment {
+pub(crate) async fn exhausted(world: &World, amount: u64) -> Payment {
     world.tiki.faults.standing("ipn", Fault::Down);
     world.tiki.faults.standing("look_up", Fault::Down);
     let payment = world.paid(amount).await;

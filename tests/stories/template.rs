@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use e2e::World;
 use sandbox::{Fault, Grant, Plan};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::reconciliation::{exhausted, the_day};
 
 /// What the functions were seen to do.
 struct Seen {
@@ -18,7 +20,7 @@ struct Seen {
 
 type Check = fn(&Plan, &Seen) -> Result<(), String>;
 
-const CHECKS: [(&str, Check); 12] = [
+const CHECKS: [(&str, Check); 13] = [
     ("routes", routes),
     ("environment", environment),
     ("policies", policies),
@@ -30,11 +32,12 @@ const CHECKS: [(&str, Check); 12] = [
     ("tables", tables),
     ("encryption", encryption),
     ("workers", workers),
+    ("reconciliation", reconciliation),
     ("deployment", deployment),
 ];
 
 /// A mistake, the text that it is made in, and the check that must catch it.
-const PLANTED: [(&str, &str, &str, &str); 19] = [
+const PLANTED: [(&str, &str, &str, &str); 23] = [
     (
         "a route is lost",
         "Method: POST, Path: \"/tikivip/v1/refunds\"",
@@ -144,6 +147,30 @@ const PLANTED: [(&str, &str, &str, &str); 19] = [
         "workers",
     ),
     (
+        "reconcile may take away what it has put",
+        "Action: [s3:PutObject], Resource",
+        "Action: [s3:PutObject, s3:DeleteObject], Resource",
+        "policies",
+    ),
+    (
+        "what is kept can be overwritten",
+        "      ObjectLockEnabled: true\n",
+        "      ObjectLockEnabled: false\n",
+        "reconciliation",
+    ),
+    (
+        "the file is sent at six in London",
+        "            ScheduleExpression: cron(0 6 * * ? *)\n            ScheduleExpressionTimezone: Asia/Ho_Chi_Minh",
+        "            ScheduleExpression: cron(0 6 * * ? *)\n            ScheduleExpressionTimezone: Europe/London",
+        "reconciliation",
+    ),
+    (
+        "reconciliation takes from payments",
+        "      ReservedConcurrentExecutions: 2\n",
+        "",
+        "reconciliation",
+    ),
+    (
         "a new version is not asked",
         "      Hooks: { PreTraffic: !Ref PreTrafficHookFunction }\n",
         "",
@@ -184,6 +211,7 @@ fn read(yaml: &str) -> anyhow::Result<Plan> {
         ("PaymentScreenUrl", "https://core.example/pay"),
         ("AlarmEmail", "ops@example.com"),
         ("EnableWaf", "true"),
+        ("PartnerName", "acme"),
     ];
     let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
     Plan::read(yaml, &BTreeMap::from(given))
@@ -204,6 +232,7 @@ fn long_plan() -> Plan {
         ("RedirectHosts", "h".repeat(33)),
         ("TikiPhoneFormat", "international_number".to_owned()),
         ("TikiGetSigning", "relative_path".to_owned()),
+        ("PartnerName", "p".repeat(32)),
     ];
     let given = given.map(|(name, value)| (name.to_owned(), value));
     Plan::read(yaml, &BTreeMap::from(given)).unwrap()
@@ -212,8 +241,9 @@ fn long_plan() -> Plan {
 /// Has every function do all that it can do.
 async fn seen() -> Seen {
     let world = World::with(|options| {
-        let debug = ("LogLevel".to_owned(), "debug".to_owned());
-        options.parameters.push(debug);
+        for (name, value) in [("LogLevel", "debug"), ("ReconciliationRefundRows", "on")] {
+            options.parameters.push((name.to_owned(), value.to_owned()));
+        }
     });
     let world = world.await;
     sandbox::walk(&world.sandbox, &mut |_: &str| {})
@@ -232,6 +262,7 @@ async fn seen() -> Seen {
     world.refund(&payment, "R1", 100_000).await;
     world.later(&payment).await;
     assert_eq!(world.core.given_back(&payment.id), 100_000);
+    a_day_is_reconciled(&world).await;
     let hook = world.sandbox.invoke("pre-traffic-hook", &Value::Null).await;
     assert!(hook.is_err(), "it starts, and there is no deployment");
 
@@ -247,6 +278,28 @@ async fn seen() -> Seen {
         called.entry(call.function).or_default().insert(call.grant);
     }
     Seen { read, called }
+}
+
+/// With a report that is taken up again, a refund that has a row, and a Tiki that fetches the file.
+async fn a_day_is_reconciled(world: &World) {
+    let given_up = exhausted(world, 200_000).await;
+    world.days_pass().await;
+    let day = the_day();
+    let event = json!({ "day": day.to_string() });
+    world.sandbox.invoke("reconcile", &event).await.unwrap();
+    world.tiki.reconcile(&world.sandbox.sftp_folder).unwrap();
+    let event = json!({ "action": "reconcile" });
+    world.sandbox.invoke("reconcile", &event).await.unwrap();
+    let requeued = |item: &Value| item["trail"].to_string().contains("requeued");
+    assert!(requeued(&world.item(&given_up).await));
+    let path = format!("/tikivip/v1/reconciliation/{day}");
+    let answer = world.tiki.caller.get(&path).await.unwrap();
+    let url = answer.json["data"]["files"][0]["url"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let got = sandbox::http().unwrap().get(url).send().await.unwrap();
+    assert_eq!(got.status(), 200);
 }
 
 fn must(holds: bool, problem: impl Into<String>) -> Result<(), String> {
@@ -266,6 +319,11 @@ fn routes(plan: &Plan, _: &Seen) -> Result<(), String> {
         ("POST", "/tikivip/v1/refunds", "refund-transaction"),
         ("GET", "/pay/{token}", "payment-redirect"),
         ("GET", "/pay/{token}/return", "payment-redirect"),
+        (
+            "GET",
+            "/tikivip/v1/reconciliation/{day}",
+            "check-reconciliation",
+        ),
         ("POST", "/partner/v1/webview", "open-webview"),
         (
             "POST",
@@ -310,7 +368,8 @@ fn is_played(action: &str) -> bool {
         "DescribeStream",
         "ListStreams",
     ];
-    let played = action.starts_with("dynamodb:") || action.starts_with("secretsmanager:");
+    let services = ["dynamodb:", "secretsmanager:", "s3:"];
+    let played = services.iter().any(|service| action.starts_with(service));
     played && !stream.iter().any(|name| action.ends_with(name))
 }
 
@@ -364,7 +423,27 @@ fn separation(plan: &Plan, _: &Seen) -> Result<(), String> {
             format!("payment-redirect: {action}"),
         )?;
     }
-    for function in ["create-transaction", "check-transaction", "ipn-sender"] {
+    for action in ["dynamodb:PutItem", "s3:PutObject", "dynamodb:DeleteItem"] {
+        must(
+            !may(plan, "check-reconciliation", action, ""),
+            format!("check-reconciliation: {action}"),
+        )?;
+    }
+    must(
+        !may(
+            plan,
+            "check-reconciliation",
+            "dynamodb:",
+            "TransactionsTable",
+        ),
+        "check-reconciliation reads transactions",
+    )?;
+    for function in [
+        "create-transaction",
+        "check-transaction",
+        "ipn-sender",
+        "reconcile",
+    ] {
         let secret = "secretsmanager:GetSecretValue";
         must(
             !may(plan, function, secret, "CoreSecret"),
@@ -524,7 +603,7 @@ fn timeouts(plan: &Plan, _: &Seen) -> Result<(), String> {
 }
 
 fn tables(plan: &Plan, _: &Seen) -> Result<(), String> {
-    for name in ["TransactionsTable", "SessionsTable"] {
+    for name in ["TransactionsTable", "SessionsTable", "ReconciliationTable"] {
         let table = &plan.resources[name];
         let properties = &table["Properties"];
         must(
@@ -556,6 +635,10 @@ fn encryption(plan: &Plan, _: &Seen) -> Result<(), String> {
         ("AWS::Logs::LogGroup", "/KmsKeyId"),
         ("AWS::SecretsManager::Secret", "/KmsKeyId"),
         ("AWS::DynamoDB::Table", "/SSESpecification/KMSMasterKeyId"),
+        (
+            "AWS::S3::Bucket",
+            "/BucketEncryption/ServerSideEncryptionConfiguration/0/ServerSideEncryptionByDefault/KMSMasterKeyID",
+        ),
     ];
     for (kind, place) in kinds {
         must(
@@ -629,6 +712,31 @@ fn workers(plan: &Plan, _: &Seen) -> Result<(), String> {
     Ok(())
 }
 
+/// The file goes up at six in Vietnam, what was sent stays as it was sent, and payments lose nothing by it.
+fn reconciliation(plan: &Plan, _: &Seen) -> Result<(), String> {
+    let reconcile = &plan.resources["ReconcileFunction"]["Properties"];
+    must(
+        reconcile["ReservedConcurrentExecutions"].is_i64(),
+        "reconcile may take from payments",
+    )?;
+    must(reconcile["Timeout"] == 900, "a million lines need time")?;
+    let mut hours = BTreeSet::new();
+    for (name, event) in reconcile["Events"].as_object().into_iter().flatten() {
+        let schedule = &event["Properties"];
+        let at_home = schedule["ScheduleExpressionTimezone"] == "Asia/Ho_Chi_Minh";
+        must(at_home, format!("{name} goes by another clock"))?;
+        hours.insert(schedule["ScheduleExpression"].as_str().unwrap_or_default());
+    }
+    let expected = BTreeSet::from(["cron(0 6 * * ? *)", "cron(0 0-5,7-23 * * ? *)"]);
+    must(hours == expected, format!("{hours:?}"))?;
+    let bucket = &plan.resources["ReconciliationBucket"];
+    let properties = &bucket["Properties"];
+    let kept = bucket["DeletionPolicy"] == "Retain"
+        && properties["VersioningConfiguration"]["Status"] == "Enabled"
+        && properties["ObjectLockEnabled"] == true;
+    must(kept, "what was sent can be lost")
+}
+
 /// Each function is published as a version, asked before it has traffic, and watched while it gets it.
 fn deployment(plan: &Plan, _: &Seen) -> Result<(), String> {
     let yaml_globals = &plan.globals;
@@ -636,7 +744,8 @@ fn deployment(plan: &Plan, _: &Seen) -> Result<(), String> {
     must(*hook == "PreTrafficHookFunction", "no hook")?;
     must(yaml_globals["AutoPublishAlias"] == "live", "no alias")?;
     for (name, properties) in of_type(plan, "AWS::Serverless::Function") {
-        let hook = name == "PreTrafficHookFunction";
+        // reconcile has no traffic that could be shifted.
+        let hook = ["PreTrafficHookFunction", "ReconcileFunction"].contains(&name.as_str());
         let alarms = properties["DeploymentPreference"]["Alarms"].as_array();
         must(
             hook || alarms.is_some_and(|alarms| !alarms.is_empty()),

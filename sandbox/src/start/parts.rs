@@ -23,6 +23,8 @@ pub(super) struct Listeners {
     pub(super) tiki: TcpListener,
     pub(super) core: TcpListener,
     pub(super) secrets: TcpListener,
+    pub(super) s3: TcpListener,
+    pub(super) sftp: TcpListener,
     /// Where functions find DynamoDB.
     pub(super) door: TcpListener,
 }
@@ -36,6 +38,8 @@ pub(super) async fn listen(api: SocketAddr) -> anyhow::Result<Listeners> {
         tiki: free().await?,
         core: free().await?,
         secrets: free().await?,
+        s3: free().await?,
+        sftp: free().await?,
         door: free().await?,
     })
 }
@@ -71,18 +75,21 @@ pub(super) fn scratch() -> anyhow::Result<TempDir> {
         .context("no folder for temporary files")
 }
 
+/// The folder for what is kept between runs, or gone with this one.
+pub(super) fn kept(options: &Options, scratch: &Path) -> anyhow::Result<PathBuf> {
+    let folder = options.data_dir.as_deref().unwrap_or(scratch);
+    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    Ok(folder.to_owned())
+}
+
 pub(super) fn start_dynamodb(
     options: &Options,
-    scratch: &Path,
+    kept: &Path,
 ) -> anyhow::Result<(Option<EmbeddedDynamoDb>, String)> {
-    if let Some(dir) = &options.data_dir {
-        std::fs::create_dir_all(dir).with_context(|| dir.display().to_string())?;
-    }
     if let Some(url) = &options.dynamodb_url {
         return Ok((None, url.clone()));
     }
-    let dir = options.data_dir.as_deref().unwrap_or(scratch);
-    let dynamodb = EmbeddedDynamoDb::start(&dir.join("dynamodb.sqlite"))?;
+    let dynamodb = EmbeddedDynamoDb::start(&kept.join("dynamodb.sqlite"))?;
     let url = dynamodb.url().to_owned();
     Ok((Some(dynamodb), url))
 }

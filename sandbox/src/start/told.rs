@@ -1,0 +1,75 @@
+//! What others are told of a sandbox: in files, for whoever started it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Context;
+use serde_json::json;
+
+use super::Sandbox;
+use crate::aws::OPERATOR;
+use crate::options::Options;
+use crate::settings::aws_environment;
+
+impl Sandbox {
+    /// What the operator's command is to be told to work with this sandbox.
+    #[must_use]
+    pub fn operator_settings(&self) -> BTreeMap<String, String> {
+        let mut settings = self.plan.operator_settings.clone();
+        settings.extend(self.aws());
+        settings.insert("AWS_ACCESS_KEY_ID".to_owned(), OPERATOR.to_owned());
+        settings
+    }
+
+    /// Writes what was asked for; last the file that says that everything answers.
+    pub(super) fn tell(&self, options: &Options) -> anyhow::Result<()> {
+        if let Some(file) = &options.operator_file {
+            self.write_operator_settings(file)?;
+        }
+        if let Some(file) = &options.env_file {
+            self.write_environment(file)?;
+        }
+        if let Some(file) = &options.ready_file {
+            self.write_ready(file)?;
+        }
+        Ok(())
+    }
+
+    fn aws(&self) -> Vec<(String, String)> {
+        aws_environment(&self.door_url, &self.secrets_url, &self.s3_url)
+    }
+
+    fn write_ready(&self, file: &Path) -> anyhow::Result<()> {
+        let ready = json!({
+            "url": self.url,
+            "tiki_url": self.tiki_url,
+            "core_url": self.core_url,
+            "dynamodb_url": self.dynamodb_url,
+            "secrets_url": self.secrets_url,
+            "s3_url": self.s3_url,
+            "sftp_address": self.sftp_address,
+            "pid": std::process::id(),
+        });
+        // Renamed into place: whoever waits for the file finds it whole.
+        let fresh = file.with_extension("new");
+        std::fs::write(&fresh, ready.to_string())?;
+        std::fs::rename(fresh, file).with_context(|| file.display().to_string())
+    }
+
+    /// What all functions are told: a variable means the same to each of them.
+    fn write_environment(&self, file: &Path) -> anyhow::Result<()> {
+        let own = self.plan.functions.values();
+        let own = own.flat_map(|function| function.environment.clone());
+        let aws = self.aws();
+        let all: BTreeMap<String, String> = own.chain(aws).collect();
+        let lines = all
+            .into_iter()
+            .map(|(name, value)| format!("{name}={value}\n"));
+        std::fs::write(file, lines.collect::<String>()).with_context(|| file.display().to_string())
+    }
+
+    fn write_operator_settings(&self, file: &Path) -> anyhow::Result<()> {
+        let settings = serde_json::to_string_pretty(&self.operator_settings())?;
+        std::fs::write(file, settings).with_context(|| file.display().to_string())
+    }
+}
