@@ -34,7 +34,7 @@ def template(source, arch):
         (r"(  Architecture:\n    Type: String\n    Default: )\w+", rf"\g<1>{arch}"),
         (
             r"( +)LOG_LEVEL: !Ref LogLevel\n",
-            r'\g<0>\1AWS_ENDPOINT_URL_DYNAMODB: ""\n\1AWS_ENDPOINT_URL_SECRETS_MANAGER: ""\n',
+            r'\g<0>\1AWS_ENDPOINT_URL_DYNAMODB: ""\n\1AWS_ENDPOINT_URL_SECRETS_MANAGER: ""\n\1AWS_ENDPOINT_URL_S3: ""\n',
         ),
     ]:
         text, count = re.subn(old, new, text)
@@ -54,6 +54,12 @@ def settings(gateway, port, work):
     told = {
         "AWS_ENDPOINT_URL_DYNAMODB": far("dynamodb"),
         "AWS_ENDPOINT_URL_SECRETS_MANAGER": far("secrets"),
+        "AWS_ENDPOINT_URL_S3": far("s3"),
+        "PARTNER_NAME": "sandbox",
+        "SFTP_HOST": gateway,
+        "SFTP_PORT": at["sftp_address"].rsplit(":", 1)[1],
+        "SFTP_USER": "partner",
+        "SFTP_HOST_KEY": at["sftp_host_key"],
         "TIKI_CLIENT_ID": TIKI[1],
         "TIKI_API_URL": far("tiki"),
         "TIKI_APPS_URL": near("tiki") + "/apps",
@@ -89,8 +95,9 @@ def forward(gateway, work):
             writer.close()
 
     async def serve():
-        for name in ("dynamodb", "secrets", "tiki", "core"):
-            port = urllib.parse.urlsplit(ready(work)[f"{name}_url"]).port
+        urls = [ready(work)[f"{name}_url"] for name in ("dynamodb", "secrets", "s3", "tiki", "core")]
+        for url in [*urls, "sftp://" + ready(work)["sftp_address"]]:
+            port = urllib.parse.urlsplit(url).port
 
             async def connected(reader, writer, port=port):
                 try:
@@ -347,6 +354,9 @@ STORY = [
     ("ipn-sender-sweep", "IpnSender", None, None),
     ("rail-worker-late-payment", "RailWorker", None, None),
     ("rail-worker-sweep", "RailWorker", None, None),
+    ("reconcile-a-day", "Reconcile", None, None),
+    ("reconcile", "Reconcile", None, None),
+    ("check-reconciliation", "CheckReconciliation", 200, 0),
 ]
 
 
@@ -377,7 +387,8 @@ def events(work):
             wait_until_due(at, declined, "rail")
         answer, began = invoke(f"{function}Function", text)
         if status is None:
-            expect(answer == {"batchItemFailures": []}, f"{name}: {answer}")
+            done = "delivered" in answer if function == "Reconcile" else answer == {"batchItemFailures": []}
+            expect(done, f"{name}: {answer}")
             say(f"{function:<18} {name:<36} done", began)
             continue
         found = json.loads(answer["body"] or "{}").get("code") if code is not None else None

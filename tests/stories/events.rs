@@ -15,6 +15,8 @@ use signing::{ClientSecret, Keyring, PaymentLink};
 /// When the events were signed.
 const SIGNED_AT_MS: i64 = 1_795_000_000_000;
 const TIKI_ID: &str = "221115TIKIVIP-235784371-1668488254";
+/// A day on which nothing happened.
+const DAY: &str = "2026-11-22";
 const DECLINED: &str = "221115TIKIVIP-235784372-1668488255";
 
 fn folder() -> PathBuf {
@@ -66,7 +68,11 @@ impl Call<'_> {
                 .map(|(n, v)| format!("{n}={}", v.as_str().unwrap()))
                 .collect::<Vec<_>>()
                 .join("&");
-            let message = body.clone().unwrap_or_else(|| format!("{path}?{query}"));
+            let get = match query.as_str() {
+                "" => path.clone(),
+                query => format!("{path}?{query}"),
+            };
+            let message = body.clone().unwrap_or(get);
             let signed = keys.sign(SIGNED_AT_MS, message.as_bytes());
             headers[names.timestamp] = json!(signed.timestamp);
             headers[names.client_id] = json!(signed.client_id);
@@ -389,6 +395,26 @@ async fn every_sample_event_is_taken_by_its_function() {
         })
         .await;
     assert_eq!(world.core.given_back(&id.to_string()), 40_000);
+
+    for (file, fresh) in [
+        ("reconcile-a-day.json", json!({ "day": DAY })),
+        ("reconcile.json", json!({ "action": "reconcile" })),
+    ] {
+        let event = event(file, || fresh);
+        let answer = world.sandbox.invoke("reconcile", &event).await.unwrap();
+        assert!(answer["delivered"].is_array(), "{file}: {answer}");
+        used.insert(file.to_owned());
+    }
+    let file = "check-reconciliation.json";
+    let resource = "/tikivip/v1/reconciliation/{day}";
+    let call = get(resource, json!({ "day": DAY }), none(), tiki);
+    let asked = event(file, || call.event());
+    let answer = world.sandbox.invoke("check-reconciliation", &asked).await;
+    let answer = answer.unwrap();
+    let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    assert_eq!(body["code"], 0, "{answer}");
+    assert_eq!(body["data"]["files"][0]["lines"], 1, "{answer}");
+    used.insert(file.to_owned());
 
     let there = std::fs::read_dir(folder())
         .unwrap()

@@ -181,7 +181,7 @@ impl Reconcile {
             let mut some = Vec::new();
             let mut over = false;
             while some.len() < LINES_AT_A_TIME && !over {
-                match lines.next()? {
+                match lines.read()? {
                     None => over = true,
                     // What was accounted for by a run before this one.
                     Some(read) if number(&read) <= received.record.lines => {}

@@ -48,6 +48,7 @@ impl Sandbox {
             "secrets_url": self.secrets_url,
             "s3_url": self.s3_url,
             "sftp_address": self.sftp_address,
+            "sftp_host_key": self.sftp_host_key,
             "pid": std::process::id(),
         });
         // Renamed into place: whoever waits for the file finds it whole.

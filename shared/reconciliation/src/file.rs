@@ -65,8 +65,8 @@ pub fn day_in(name: &str, partner: &PartnerName) -> Option<Day> {
     let rest = name.strip_prefix("tikivip_")?.strip_prefix(&partner.0)?;
     let (digits, rest) = rest.strip_prefix('_')?.split_at_checked(8)?;
     let counter = rest.strip_prefix('_')?;
-    let counted = counter.starts_with(|c: char| c.is_ascii_digit());
-    counted.then(|| Day::from_digits(digits).ok())?
+    counter.chars().next().filter(char::is_ascii_digit)?;
+    Day::from_digits(digits).ok()
 }
 
 /// A line of the file.
@@ -233,10 +233,19 @@ impl<W: Write, F: FnMut(usize) -> io::Result<W>> Parts<W, F> {
     fn write_refund(&mut self, refunded: Option<&Refunded>) -> io::Result<()> {
         let (writer, _) = self.part()?;
         let record = match refunded {
-            None => ["PAYMENT".to_owned(), String::new(), String::new(), String::new()],
+            None => [
+                "PAYMENT".to_owned(),
+                String::new(),
+                String::new(),
+                String::new(),
+            ],
             Some(refunded) => [
                 "REFUND".to_owned(),
-                refunded.request_id.as_ref().map(ToString::to_string).unwrap_or_default(),
+                refunded
+                    .request_id
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .unwrap_or_default(),
                 refunded.refund_id.to_string(),
                 refunded.amount.get().to_string(),
             ],
@@ -282,7 +291,9 @@ impl<W: Write, F: FnMut(usize) -> io::Result<W>> Parts<W, F> {
         let Some((writer, mut part)) = self.current.take() else {
             return Ok(());
         };
-        let mut counted = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
+        let mut counted = writer
+            .into_inner()
+            .map_err(|error| io::Error::other(error.to_string()))?;
         counted.inner.flush()?;
         part.bytes = counted.bytes;
         part.sha256 = hex::encode(counted.hash.finalize());
@@ -312,7 +323,9 @@ impl<W: Write> Write for Counted<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let length = self.inner.write(bytes)?;
         self.hash.update(bytes.get(..length).unwrap_or_default());
-        self.bytes = self.bytes.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+        self.bytes = self
+            .bytes
+            .saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
         Ok(length)
     }
 

@@ -1,57 +1,65 @@
 //! The page and the table that a person reads.
+//!
+//! Both follow from the records alone, so the same records always give the same bytes.
+
+mod page;
+mod table;
+mod words;
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
 
 use domain::Day;
 
 use crate::judge::Kind;
 use crate::record::{Exported, Finding, Received, Sent};
 
-/// The most findings that a page shows.
+pub use self::table::FindingsTable;
+
+/// The most findings that a page shows; the table has all.
 pub const MOST_SHOWN: usize = 2_000;
 
-/// A day.
+/// What is known of a day.
+#[derive(Clone, Debug)]
 pub struct DayReport {
-    /// x
+    /// The day.
     pub day: Day,
-    /// x
+    /// Its sums, if it was exported.
     pub exported: Option<Exported>,
-    /// x
+    /// Its files.
     pub sent: Vec<Sent>,
-    /// x
+    /// Tiki's result files.
     pub received: Vec<Received>,
-    /// x
+    /// How many findings stand how, but for those that a person has closed.
     pub kinds: BTreeMap<Kind, u64>,
-    /// x
+    /// How many a person has closed.
     pub closed: u64,
-    /// x
+    /// At most [`MOST_SHOWN`] findings, those first that need somebody most.
     pub findings: Vec<Finding>,
 }
 
 impl DayReport {
-    /// x
+    /// The page: one file with all that it needs, Vietnamese first.
     #[must_use]
     pub fn html(&self) -> String {
-        String::new()
+        page::html(self)
     }
-}
 
-/// x
-pub struct FindingsTable<W: Write>(W);
+    /// How many findings stand so.
+    fn count(&self, kind: Kind) -> u64 {
+        self.kinds.get(&kind).copied().unwrap_or(0)
+    }
 
-impl<W: Write> FindingsTable<W> {
-    /// x
-    pub fn new(w: W) -> io::Result<Self> {
-        Ok(Self(w))
+    /// How many findings are not settled, and not closed.
+    fn open(&self) -> u64 {
+        let open = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Settled);
+        open.fold(0, |sum, kind| sum.saturating_add(self.count(kind)))
     }
-    /// x
-    pub fn write(&mut self, _: &Finding) -> io::Result<()> {
-        self.0.write_all(b"x")
-    }
-    /// x
-    pub fn finish(mut self) -> io::Result<W> {
-        self.0.flush()?;
-        Ok(self.0)
+
+    /// How many findings there are.
+    fn all(&self) -> u64 {
+        let settled = self.count(Kind::Settled);
+        self.open()
+            .saturating_add(settled)
+            .saturating_add(self.closed)
     }
 }

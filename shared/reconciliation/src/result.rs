@@ -70,7 +70,9 @@ impl Column {
 
 /// Not a format.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be JSON as {{\"separator\":\",\",\"columns\":{{…}},\"codes\":{{\"00\":\"match\",…}}}}: {0}")]
+#[error(
+    "must be JSON as {{\"separator\":\",\",\"columns\":{{…}},\"codes\":{{\"00\":\"match\",…}}}}: {0}"
+)]
 pub struct BadFormat(String);
 
 impl Default for ResultFormat {
@@ -85,7 +87,9 @@ impl Default for ResultFormat {
         Self {
             separator: b',',
             columns: columns.into(),
-            codes: codes.map(|(code, verdict)| (code.to_owned(), verdict)).into(),
+            codes: codes
+                .map(|(code, verdict)| (code.to_owned(), verdict))
+                .into(),
         }
     }
 }
@@ -108,7 +112,8 @@ impl FromStr for ResultFormat {
         let mut format = Self::default();
         if let Some(separator) = settings.separator {
             let byte = u8::try_from(separator).ok();
-            let fits = |b: &u8| b.is_ascii() && !b.is_ascii_alphanumeric() && !b"\"\r\n".contains(b);
+            let fits =
+                |b: &u8| b.is_ascii() && !b.is_ascii_alphanumeric() && !b"\"\r\n".contains(b);
             let byte = byte.filter(fits);
             format.separator = byte.ok_or_else(|| BadFormat("the separator is none".to_owned()))?;
         }
@@ -117,7 +122,9 @@ impl FromStr for ResultFormat {
         names.sort();
         names.dedup();
         if names.len() != format.columns.len() || names.iter().any(String::is_empty) {
-            return Err(BadFormat("two columns of one name, or one of none".to_owned()));
+            return Err(BadFormat(
+                "two columns of one name, or one of none".to_owned(),
+            ));
         }
         if let Some(codes) = settings.codes {
             if codes.is_empty() {
@@ -189,7 +196,7 @@ impl<R: BufRead> Lines<R> {
     }
 
     /// The next line that is not empty, or the header's problem, after which there is nothing more to read.
-    pub fn next(&mut self) -> io::Result<Option<Read>> {
+    pub fn read(&mut self) -> io::Result<Option<Read>> {
         while !self.over {
             let Some((bytes, whole)) = self.next_line()? else {
                 break;
@@ -226,7 +233,9 @@ impl<R: BufRead> Lines<R> {
             }
             any = true;
             let end = buffer.iter().position(|b| *b == b'\n');
-            let piece = buffer.get(..end.unwrap_or(buffer.len())).unwrap_or_default();
+            let piece = buffer
+                .get(..end.unwrap_or(buffer.len()))
+                .unwrap_or_default();
             let room = LONGEST_LINE.saturating_sub(kept.len());
             whole = whole && piece.len() <= room;
             kept.extend(piece.iter().take(room));
@@ -256,8 +265,8 @@ impl<R: BufRead> Lines<R> {
             .flexible(true)
             .buffer_capacity(line.len().saturating_add(1))
             .from_reader(line);
-        let quotes = line.iter().filter(|b| **b == b'"').count();
-        if quotes.checked_rem(2) != Some(0) {
+        let closed = line.iter().fold(true, |closed, b| closed != (*b == b'"'));
+        if !closed {
             return Err(self.unreadable(None, "has a quote that is not closed"));
         }
         let mut record = ByteRecord::new();
@@ -272,7 +281,10 @@ impl<R: BufRead> Lines<R> {
         let mut header = BTreeMap::new();
         for (column, name) in &self.format.columns {
             let wanted = folded(name);
-            let mut places = names.iter().enumerate().filter(|(_, name)| **name == wanted);
+            let mut places = names
+                .iter()
+                .enumerate()
+                .filter(|(_, name)| **name == wanted);
             match (places.next(), places.next()) {
                 (Some((place, _)), None) => {
                     header.insert(*column, place);
@@ -309,10 +321,13 @@ impl<R: BufRead> Lines<R> {
             verdict,
             code,
             values: Values {
-                status: status.map(kept),
+                status: status.as_deref().map(kept),
                 amount_vnd: amount.map(Vnd::get),
             },
-            reason: text(Column::Reason)?.map(kept).unwrap_or_default(),
+            reason: text(Column::Reason)?
+                .as_deref()
+                .map(kept)
+                .unwrap_or_default(),
         })
     }
 
@@ -322,7 +337,9 @@ impl<R: BufRead> Lines<R> {
         let Some(place) = place else {
             return Ok(None);
         };
-        let bytes = record.get(*place).ok_or_else(|| self.wrong(column, &"is missing"))?;
+        let bytes = record
+            .get(*place)
+            .ok_or_else(|| self.wrong(column, &"is missing"))?;
         let text = std::str::from_utf8(bytes).map_err(|_| self.wrong(column, &"is no UTF-8"))?;
         Ok(Some(text.trim().to_owned()))
     }
@@ -350,6 +367,9 @@ fn lossy(bytes: &[u8]) -> String {
 }
 
 /// As much of a text of Tiki's as is kept.
-fn kept(text: String) -> String {
-    text.chars().filter(|c| !c.is_control()).take(KEPT).collect()
+fn kept(text: &str) -> String {
+    text.chars()
+        .filter(|c| !c.is_control())
+        .take(KEPT)
+        .collect()
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    Alarm, AmountLimits, Clock, Created, Decision, IpnAnswer, IpnRefusal, LookUpAnswer,
+    Alarm, AmountLimits, Clock, Created, Day, Decision, IpnAnswer, IpnRefusal, LookUpAnswer,
     OperatorWord, Order, PaidDetails, PaymentReport, PaymentResult, RailPayment, RailRefund,
     RefundCommand, Reservation, ReversalGround, Status, Timestamp, Told, Transaction,
     TransactionId, Vnd,
@@ -18,8 +18,8 @@ use domain::{
 use proptest::prelude::*;
 use serde_dynamo::AttributeValue;
 use store::{
-    Condition, Creation, DueIndex, Indexed, Item, Put, RandomStamps, StoreError, Table, TableError,
-    Transactions, Updated,
+    Condition, Creation, DayIndex, DayPage, DueIndex, Indexed, Item, Put, RandomStamps, StoreError,
+    Table, TableError, Transactions, Updated,
 };
 
 /// What a table does to the next write.
@@ -105,6 +105,17 @@ impl Table for Memory {
 
     async fn attention(&self, _: Alarm, _: u16) -> Result<Vec<Indexed>, TableError> {
         Ok(Vec::new())
+    }
+
+    async fn on_day(
+        &self,
+        _: DayIndex,
+        _: Day,
+        _: u8,
+        _: Option<Item>,
+        _: u16,
+    ) -> Result<DayPage, TableError> {
+        Ok(DayPage::default())
     }
 }
 

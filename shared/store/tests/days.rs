@@ -1,0 +1,501 @@
+//! A day's transactions over a table that pages as DynamoDB does: in no order within a moment, with fewer entries
+//! than were asked for, and with a page more than there is something on it.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::{
+    Alarm, AmountLimits, Clock, Day, Order, PaidDetails, PaymentReport, PaymentResult, RailRefund,
+    RefundCommand, Reservation, Settled, Status, Timestamp, Transaction, TransactionId, Vnd,
+};
+use proptest::prelude::*;
+use serde_dynamo::AttributeValue;
+use store::{
+    Condition, Creation, DayIndex, DayPage, DueIndex, Indexed, Item, Put, RandomStamps, StoreError,
+    Table, TableError, Transactions,
+};
+
+/// A table by its items; a page has so many entries at most.
+struct Memory {
+    items: Mutex<HashMap<String, Item>>,
+    most: usize,
+    /// The longest page that anybody has asked for.
+    asked: Mutex<u16>,
+}
+
+#[async_trait]
+impl Table for Memory {
+    async fn get(&self, id: TransactionId) -> Result<Option<Item>, TableError> {
+        Ok(self.items.lock().unwrap().get(&id.to_string()).cloned())
+    }
+
+    async fn put(&self, item: Item, _: Condition) -> Result<Put, TableError> {
+        let id = text(&item, "transaction_id").unwrap();
+        self.items.lock().unwrap().insert(id, item);
+        Ok(Put::Stored)
+    }
+
+    async fn due(
+        &self,
+        _: DueIndex,
+        _: u8,
+        _: Timestamp,
+        _: u16,
+    ) -> Result<Vec<Indexed>, TableError> {
+        Ok(Vec::new())
+    }
+
+    async fn attention(&self, _: Alarm, _: u16) -> Result<Vec<Indexed>, TableError> {
+        Ok(Vec::new())
+    }
+
+    async fn on_day(
+        &self,
+        index: DayIndex,
+        day: Day,
+        shard: u8,
+        after: Option<Item>,
+        limit: u16,
+    ) -> Result<DayPage, TableError> {
+        let mut asked = self.asked.lock().unwrap();
+        *asked = limit.max(*asked);
+        let partition = format!("{day}#{shard:02}");
+        // The last characters of an id first: an order, and none that means anything.
+        let place = |item: &Item| {
+            let id = text(item, "transaction_id").unwrap();
+            let at = number(item, index.at_attribute());
+            (at, id.chars().rev().collect::<String>())
+        };
+        let items = self.items.lock().unwrap();
+        let of_partition = |item: &&Item| {
+            text(item, index.shard_attribute()).as_deref() == Some(partition.as_str())
+        };
+        let mut entries: Vec<Item> = items.values().filter(of_partition).cloned().collect();
+        entries.sort_by_key(place);
+        if let Some(after) = after {
+            assert_eq!(after.len(), 3, "the keys of the index and of the table");
+            entries.retain(|item| place(item) > place(&after));
+        }
+        entries.truncate(self.most.min(limit.into()));
+        let full = entries.len() == self.most.min(limit.into());
+        let keys = [
+            "transaction_id",
+            index.shard_attribute(),
+            index.at_attribute(),
+        ];
+        let last = entries.last().filter(|_| full);
+        Ok(DayPage {
+            next: last.map(|last| {
+                let key = keys.map(|name| (name.to_owned(), last.get(name).unwrap().clone()));
+                HashMap::from(key).into()
+            }),
+            entries,
+        })
+    }
+}
+
+fn text(item: &Item, name: &str) -> Option<String> {
+    match item.get(name) {
+        Some(AttributeValue::S(text)) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+fn number(item: &Item, name: &str) -> i64 {
+    match item.get(name) {
+        Some(AttributeValue::N(number)) => number.parse().unwrap(),
+        other => panic!("{name} is {other:?}"),
+    }
+}
+
+struct Still;
+
+#[async_trait]
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        panic!("a test has its own times")
+    }
+
+    async fn sleep(&self, _: Duration) {}
+}
+
+/// The transactions, and the table below them.
+struct Store {
+    table: Arc<Memory>,
+    transactions: Transactions,
+}
+
+impl Store {
+    fn with_pages_of(most: usize) -> Self {
+        let table = Arc::new(Memory {
+            items: Mutex::default(),
+            most,
+            asked: Mutex::default(),
+        });
+        let below = Arc::<Memory>::clone(&table);
+        Self {
+            table,
+            transactions: Transactions::new(below, Arc::new(RandomStamps), Arc::new(Still)),
+        }
+    }
+
+    async fn created(&self, name: &str) -> Transaction {
+        let order = Order {
+            amount: Vnd::new(100_000).unwrap(),
+            webview_request_id: None,
+            identify_code: None,
+            order_code: None,
+            description: None,
+            expires_in_s: 900,
+        };
+        let limits = AmountLimits {
+            min: Vnd::ZERO,
+            max: Vnd::MAX,
+        };
+        let (client, id) = ("client".parse().unwrap(), name.parse().unwrap());
+        let created = Transaction::create(
+            &client,
+            &id,
+            order,
+            limits,
+            Duration::ZERO,
+            at("22T08:00:00"),
+        );
+        match self.transactions.create(created.unwrap()).await.unwrap() {
+            Creation::New(transaction) | Creation::Existing(transaction) => transaction,
+        }
+    }
+
+    /// A payment that became final at this time, as a success or a failure.
+    async fn settled(&self, name: &str, when: Timestamp, status: Status) -> Transaction {
+        let report = PaymentReport {
+            amount: None,
+            result: match status {
+                Status::Success => PaymentResult::Paid(PaidDetails::default()),
+                _ => PaymentResult::Declined { reason: None },
+            },
+        };
+        let found = self.created(name).await;
+        self.changed(found, |t| t.report_payment(&report, when).unwrap())
+            .await
+    }
+
+    /// A refund that was back at this time.
+    async fn refunded(&self, found: Transaction, request: &str, when: Timestamp) -> Transaction {
+        let command = RefundCommand {
+            request_id: request.parse().unwrap(),
+            amount: Vnd::new(30_000).unwrap(),
+            reason: "Khách huỷ".parse().unwrap(),
+        };
+        let reserved = self.changed(found, |t| match t.reserve_refund(&command, when) {
+            Ok(Reservation::Reserve(_, change)) => Some(change),
+            other => panic!("{other:?}"),
+        });
+        let reserved = reserved.await;
+        let id = reserved.refunds.last().unwrap().id;
+        self.changed(reserved, |t| {
+            t.settle_refund(id, &RailRefund::Succeeded, when)
+        })
+        .await
+    }
+
+    async fn changed(
+        &self,
+        found: Transaction,
+        decide: impl FnMut(&Transaction) -> Option<domain::Change>,
+    ) -> Transaction {
+        let updated = self.transactions.apply(found, decide).await.unwrap();
+        assert!(updated.written);
+        updated.transaction
+    }
+
+    /// A day, as it is read.
+    async fn read(&self, day: Day) -> Result<Vec<Settled>, StoreError> {
+        let mut settled = self.transactions.settled_on(day);
+        let mut all = Vec::new();
+        while let Some(next) = settled.next().await? {
+            all.push(next);
+        }
+        assert_eq!(settled.next().await?, None, "and nothing after its end");
+        Ok(all)
+    }
+
+    /// A day, as it is by what is stored.
+    fn stored(&self, day: Day) -> Vec<Settled> {
+        let items = self.table.items.lock().unwrap();
+        let all = items
+            .values()
+            .map(|item| store::read(item.clone()).unwrap());
+        let settled = all.filter_map(|t| Settled::of(&t));
+        let mut all: Vec<_> = settled
+            .filter(|settled| settled.final_at >= day.begins() && settled.final_at < day.ends())
+            .collect();
+        all.sort_by_key(Settled::place);
+        all
+    }
+
+    /// The refunds of a day, each by its transaction and its request.
+    async fn refunds(&self, day: Day, until: Day) -> Vec<(String, String)> {
+        let mut refunded = self.transactions.refunded_on(day, until);
+        let mut all = Vec::new();
+        let mut shards = 0;
+        while let Some(refunds) = refunded.next().await.unwrap() {
+            assert!(refunds.is_sorted_by_key(|(t, refund)| (refund.back_at(), t.id)));
+            all.extend(refunds.into_iter().map(|(t, refund)| {
+                let request = refund.origin.request_id().unwrap();
+                (t.tiki_id.to_string(), request.to_string())
+            }));
+            shards += 1;
+        }
+        assert_eq!(shards, store::SHARDS);
+        all.sort();
+        all
+    }
+}
+
+/// A time in Vietnam in November 2026: `22T23:59:59.999`.
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse_rfc3339(&format!("2026-11-{text}+07:00")).unwrap()
+}
+
+fn day(day: u8) -> Day {
+    format!("2026-11-{day}").parse().unwrap()
+}
+
+fn names(settled: &[Settled]) -> Vec<&str> {
+    settled
+        .iter()
+        .map(|settled| settled.tiki_id.as_str())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_day_without_payments_has_none() {
+    let store = Store::with_pages_of(400);
+    assert_eq!(store.read(day(22)).await.unwrap(), []);
+    store.created("pending").await;
+    store
+        .settled("later", at("23T12:00:00"), Status::Success)
+        .await;
+    assert_eq!(store.read(day(22)).await.unwrap(), []);
+    assert_eq!(store.refunds(day(22), day(23)).await, []);
+}
+
+#[tokio::test]
+async fn a_day_ends_at_midnight_in_vietnam() {
+    let store = Store::with_pages_of(1);
+    store
+        .settled("first", at("22T00:00:00.000"), Status::Failure)
+        .await;
+    store
+        .settled("last", at("22T23:59:59.999"), Status::Success)
+        .await;
+    store
+        .settled("next", at("23T00:00:00.000"), Status::Success)
+        .await;
+    store
+        .settled("before", at("21T23:59:59.999"), Status::Failure)
+        .await;
+    let settled = store.read(day(22)).await.unwrap();
+    assert_eq!(names(&settled), ["first", "last"]);
+    assert_eq!(names(&store.read(day(21)).await.unwrap()), ["before"]);
+    assert_eq!(names(&store.read(day(23)).await.unwrap()), ["next"]);
+    let [first, last] = settled.try_into().unwrap();
+    assert_eq!(
+        (first.status, last.status),
+        (Status::Failure, Status::Success)
+    );
+    assert_eq!(last.amount, Vnd::new(100_000).unwrap());
+    assert_eq!(last.created_at, at("22T08:00:00"));
+    assert_eq!(last.final_at, at("22T23:59:59.999"));
+}
+
+/// What is written later to a payment moves it to no other day, and to no other place in its own.
+#[tokio::test]
+async fn a_payment_keeps_its_place_whatever_happens_to_it_later() {
+    let store = Store::with_pages_of(3);
+    let mut all = Vec::new();
+    for i in 0..20 {
+        let when = at("22T12:00:00").after(Duration::from_secs(i));
+        all.push(
+            store
+                .settled(&format!("T-{i}"), when, Status::Success)
+                .await,
+        );
+    }
+    let before = store.read(day(22)).await.unwrap();
+    for t in all {
+        store.refunded(t, "R", at("25T01:00:00")).await;
+    }
+    assert_eq!(store.read(day(22)).await.unwrap(), before);
+    assert_eq!(store.read(day(25)).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn more_of_one_moment_than_a_page_has_come_in_order() {
+    let store = Store::with_pages_of(usize::MAX);
+    let (before, moment) = (at("22T11:59:59.999"), at("22T12:00:00"));
+    let client = "client".parse().unwrap();
+    let mut of_one_shard = (0..).map(|i| format!("T-{i}")).filter(|name| {
+        let id = TransactionId::derive(&client, &name.parse().unwrap());
+        id.shard(store::SHARDS) == 7
+    });
+    // The moment begins on the first page of its shard, and ends on the fourth.
+    for name in of_one_shard.by_ref().take(390) {
+        store.settled(&name, before, Status::Success).await;
+    }
+    for name in of_one_shard.by_ref().take(900) {
+        store.settled(&name, moment, Status::Success).await;
+    }
+    for name in of_one_shard.take(30) {
+        store
+            .settled(&name, at("22T12:00:00.001"), Status::Success)
+            .await;
+    }
+    for i in 0..40 {
+        store
+            .settled(&format!("other-{i}"), moment, Status::Failure)
+            .await;
+    }
+    let read = store.read(day(22)).await.unwrap();
+    assert_eq!(read.len(), 1_360);
+    assert!(read.is_sorted_by_key(Settled::place));
+    assert_eq!(read, store.stored(day(22)));
+    assert_eq!(*store.table.asked.lock().unwrap(), 400);
+}
+
+#[tokio::test]
+async fn a_full_day_comes_in_order() {
+    let store = Store::with_pages_of(usize::MAX);
+    for i in 0..8_000_u64 {
+        let when = at("22T00:00:00").after(Duration::from_millis(i * 7_919 % 86_400_000));
+        store
+            .settled(&format!("T-{i}"), when, Status::Success)
+            .await;
+    }
+    let read = store.read(day(22)).await.unwrap();
+    assert_eq!(read.len(), 8_000);
+    assert_eq!(read, store.stored(day(22)));
+}
+
+proptest! {
+    /// Few moments and small pages: moments begin and end within pages and between them.
+    #[test]
+    fn each_payment_comes_once_and_in_order_whatever_the_pages(
+        most in 1_usize..12,
+        times in prop::collection::vec((0_u64..8, any::<bool>()), 0..160),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let store = Store::with_pages_of(most);
+            for (i, (ms, paid)) in times.iter().enumerate() {
+                // The last of them are the next day's.
+                let when = at("22T23:59:59.994").after(Duration::from_millis(*ms));
+                let status = if *paid { Status::Success } else { Status::Failure };
+                store.settled(&format!("T-{i}"), when, status).await;
+            }
+            for day in [day(22), day(23)] {
+                prop_assert_eq!(store.read(day).await.unwrap(), store.stored(day));
+            }
+            let both = store.stored(day(22)).len() + store.stored(day(23)).len();
+            prop_assert_eq!(both, times.len());
+            Ok(())
+        })?;
+    }
+}
+
+#[tokio::test]
+async fn an_entry_that_cannot_be_read_is_an_error_that_names_it() {
+    let wrong = |text: &str| AttributeValue::S(text.to_owned());
+    for (name, value, word) in [
+        ("status", wrong("PENDING"), "status"),
+        ("amount_vnd", AttributeValue::N("-1".to_owned()), ""),
+        (
+            "amount_vnd",
+            AttributeValue::N(u64::MAX.to_string()),
+            "amount_vnd",
+        ),
+        ("created_at", wrong("yesterday"), ""),
+        (
+            "created_at",
+            AttributeValue::N("-1".to_owned()),
+            "created_at",
+        ),
+        ("tiki_transaction_id", wrong(""), "tiki_transaction_id"),
+        ("tiki_transaction_id", AttributeValue::Null(true), ""),
+    ] {
+        let store = Store::with_pages_of(2);
+        for i in 0..30 {
+            let when = at("22T12:00:00").after(Duration::from_secs(i));
+            store
+                .settled(&format!("T-{i}"), when, Status::Success)
+                .await;
+        }
+        let damaged = store.stored(day(22)).swap_remove(20).id.to_string();
+        {
+            let mut items = store.table.items.lock().unwrap();
+            let item = items.get_mut(&damaged).unwrap();
+            let mut attributes: HashMap<_, _> = std::mem::take(item).into();
+            attributes.insert(name.to_owned(), value);
+            *item = attributes.into();
+        }
+        match store.read(day(22)).await {
+            Err(StoreError::Unreadable {
+                transaction_id,
+                reason,
+            }) => {
+                assert_eq!(transaction_id, damaged);
+                assert!(reason.contains(word), "{name}: {reason}");
+            }
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refund_is_of_its_own_day_though_a_later_one_moved_its_payment() {
+    let store = Store::with_pages_of(2);
+    let settled = |name| store.settled(name, at("22T09:00:00"), Status::Success);
+    // Of one day alone, of the days around it, and twice of one.
+    let once = settled("once").await;
+    store.refunded(once, "R-1", at("22T23:59:59.999")).await;
+    let moved = settled("moved").await;
+    let moved = store.refunded(moved, "R-1", at("22T10:00:00")).await;
+    let moved = store.refunded(moved, "R-2", at("23T00:00:00")).await;
+    store.refunded(moved, "R-3", at("25T00:00:00")).await;
+    let twice = settled("twice").await;
+    let twice = store.refunded(twice, "R-1", at("24T10:00:00")).await;
+    store.refunded(twice, "R-2", at("24T10:00:00")).await;
+
+    let of = async |from, until| store.refunds(day(from), day(until)).await;
+    let row = |name: &str, request: &str| (name.to_owned(), request.to_owned());
+    let expected = [row("moved", "R-1"), row("once", "R-1")];
+    assert_eq!(of(22, 25).await, expected);
+    assert_eq!(of(22, 27).await, expected);
+    assert_eq!(of(23, 25).await, [row("moved", "R-2")]);
+    assert_eq!(of(24, 25).await, [row("twice", "R-1"), row("twice", "R-2")]);
+    assert_eq!(of(25, 25).await, [row("moved", "R-3")]);
+    assert_eq!(of(26, 27).await, []);
+}
+
+#[tokio::test]
+async fn each_refund_comes_once_whatever_the_pages() {
+    for most in [1, 3, 1_000] {
+        let store = Store::with_pages_of(most);
+        let mut expected = Vec::new();
+        for i in 0..120 {
+            let (name, when) = (format!("T-{i:03}"), at("22T09:00:00"));
+            let t = store.settled(&name, when, Status::Success).await;
+            let t = store.refunded(t, "R-1", when).await;
+            expected.push((name, "R-1".to_owned()));
+            if i % 3 == 0 {
+                store.refunded(t, "R-2", at("24T00:00:00")).await;
+            }
+        }
+        assert_eq!(store.refunds(day(22), day(25)).await, expected);
+    }
+}
