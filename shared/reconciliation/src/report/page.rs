@@ -312,3 +312,83 @@ impl Display for Escaped<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::judge::Ground;
+    use crate::record::Closed;
+
+    fn report(findings: Vec<Finding>) -> DayReport {
+        let mut kinds = BTreeMap::new();
+        for finding in &findings {
+            *kinds.entry(finding.kind).or_default() += 1;
+        }
+        DayReport {
+            day: "2026-11-22".parse().unwrap(),
+            exported: None,
+            sent: Vec::new(),
+            received: Vec::new(),
+            kinds,
+            closed: 0,
+            findings,
+        }
+    }
+
+    #[test]
+    fn what_comes_from_outside_is_a_text_within_the_page() {
+        let hostile = "<script>alert('x')</script>\"&amp;";
+        let day = "2026-11-22".parse().unwrap();
+        let mut finding = Finding::new(day, hostile.to_owned(), hostile, 1, 0);
+        for text in [&mut finding.code, &mut finding.reason, &mut finding.tiki] {
+            hostile.clone_into(text);
+        }
+        for values in [&mut finding.ours, &mut finding.in_file] {
+            values.status = Some(hostile.to_owned());
+        }
+        finding.transaction_id = Some(hostile.to_owned());
+        finding.look(0, Kind::ForAPerson, Ground::AmountDiffers);
+        finding.closed = Some(Closed {
+            at: 0,
+            by: hostile.to_owned(),
+            reason: hostile.to_owned(),
+        });
+        let page = html(&report(vec![finding]));
+        assert!(!page.to_lowercase().contains("<script"), "{page}");
+        assert!(!page.contains("alert('x')"), "{page}");
+        assert!(page.contains("&lt;script&gt;"), "{page}");
+    }
+
+    #[test]
+    fn the_same_records_give_the_same_page_and_every_ground_has_words() {
+        let day = "2026-11-22".parse().unwrap();
+        let grounds = ["agree", "goes_back", "unknown_here", "not_ours", "given_up"];
+        let findings = grounds.map(|ground| {
+            let mut finding = Finding::new(day, ground.to_owned(), "f", 2, 0);
+            let ground = serde_json::from_value(ground.into()).unwrap();
+            finding.look(1, Kind::ForAPerson, ground);
+            finding
+        });
+        let report = report(findings.into());
+        let page = html(&report);
+        assert_eq!(page, html(&report));
+        assert!(page.contains("5 chênh lệch cần người xử lý"), "{page}");
+        let mut quiet = report;
+        (quiet.kinds, quiet.findings) = (BTreeMap::new(), Vec::new());
+        assert!(html(&quiet).contains("Tệp của ngày chưa tới Tiki"));
+    }
+
+    #[test]
+    fn findings_beyond_what_is_shown_are_counted() {
+        let day = "2026-11-22".parse().unwrap();
+        let mut report = report(vec![Finding::new(day, "T-1".to_owned(), "f", 2, 0)]);
+        report.kinds.insert(Kind::ForAPerson, 3_000);
+        let page = html(&report);
+        assert!(
+            page.contains("Còn 3.000 chênh lệch khác trong report.csv"),
+            "{page}"
+        );
+    }
+}

@@ -110,3 +110,31 @@ pub(super) fn safe(text: &str) -> String {
         text.to_owned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_begins_as_a_formula_is_a_text() {
+        for formula in [
+            "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\"=1", "'=1", "＝1", "\u{a0}=1",
+        ] {
+            assert_eq!(safe(formula), format!("'{formula}"), "{formula:?}");
+        }
+        for text in ["", "SUCCESS", "1-2", "T-1", "lệch = số tiền", "00"] {
+            assert_eq!(safe(text), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_cell_begins_as_a_formula(text in ".*") {
+            let safe = safe(&text);
+            prop_assert!(!safe.trim_start().starts_with(['=', '+', '-', '@']), "{}", safe);
+            prop_assert!(safe == text || safe == format!("'{text}"), "nothing else is changed");
+        }
+    }
+}
