@@ -296,4 +296,13 @@ async fn another_file_of_our_name_is_not_replaced() {
     let there = fs::read_to_string(sshd.path("INBOUND").join(name(1))).unwrap();
     assert_eq!(there, "another's");
     assert_eq!(sshd.names("INBOUND"), [name(1)]);
+    // Nor is a name used again that Tiki has taken with other bytes in it.
+    fs::rename(
+        sshd.path("INBOUND").join(name(1)),
+        sshd.path("ARCHIVED").join(name(1)),
+    )
+    .unwrap();
+    let refused = world.sandbox.invoke("reconcile", &event()).await;
+    assert!(refused.is_err());
+    assert_eq!(sshd.names("INBOUND"), Vec::<String>::new());
 }

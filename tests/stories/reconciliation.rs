@@ -465,6 +465,10 @@ async fn a_line_that_cannot_be_read_is_reported_and_the_others_are_worked_on() {
     }
     // Each once, by name and content.
     assert_eq!(everything(&world).await["received"], json!([]));
+    // And once more if a person says so: the format that was set may have been wrong.
+    let again = run(&world, json!({ "results": name })).await;
+    assert_eq!(again["received"], json!([name]));
+    assert_eq!(open(&world).await, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]

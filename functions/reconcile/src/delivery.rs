@@ -13,7 +13,7 @@ use anyhow::{Context, bail};
 use ledger::{Entry, Written};
 use reconciliation::record::Sent;
 use runtime::secrets::{SecretSource, Stage, secret};
-use sftp::{Server, Sftp};
+use sftp::{Server, Sftp, SftpError};
 use sha2::{Digest, Sha256};
 
 use crate::{Reconcile, Run};
@@ -142,19 +142,28 @@ async fn arrive(
 /// Tiki may have taken it already. A file of this name with other bytes is none of ours, and nobody's to
 /// replace.
 async fn has_arrived(sftp: &Sftp, server: &SftpServer, sent: &Sent) -> anyhow::Result<bool> {
-    let path = format!("{}/{}", server.inbound(), sent.name);
-    if let Some(bytes) = sftp.size(&path).await? {
-        let mut hash = Hash(Sha256::new());
-        let whole = bytes == sent.bytes && sftp.get(&path, &mut hash, bytes).await?;
-        if !whole || hex::encode(hash.0.finalize()) != sent.sha256 {
-            bail!("at Tiki there is another file of this name");
-        }
-        return Ok(true);
+    let waiting = is_there(sftp, &server.inbound(), sent).await?;
+    // Not every server shows what it has taken. Then it is sent again, under the same name.
+    let taken = is_there(sftp, &server.archived(), sent).await;
+    match waiting.or_else(|| taken.unwrap_or_default()) {
+        Some(false) => bail!("at Tiki there is another file of this name"),
+        Some(true) => Ok(true),
+        None => Ok(false),
     }
-    let taken = format!("{}/{}", server.archived(), sent.name);
-    // Not every server shows us what it has taken.
-    let taken = sftp.size(&taken).await.unwrap_or_default();
-    Ok(taken == Some(sent.bytes))
+}
+
+/// Whether a file of this name has these bytes; `None` if there is none.
+async fn is_there(sftp: &Sftp, folder: &str, sent: &Sent) -> Result<Option<bool>, SftpError> {
+    let path = format!("{folder}/{}", sent.name);
+    let Some(bytes) = sftp.size(&path).await? else {
+        return Ok(None);
+    };
+    if bytes != sent.bytes {
+        return Ok(Some(false));
+    }
+    let mut hash = Hash(Sha256::new());
+    let whole = sftp.get(&path, &mut hash, bytes).await?;
+    Ok(whole.then(|| hex::encode(hash.0.finalize()) == sent.sha256))
 }
 
 struct Hash(Sha256);
