@@ -93,7 +93,7 @@ impl Meter {
 pub async fn bill(sandbox: &Sandbox) -> anyhow::Result<String> {
     // Whatever starts, starts before it is measured.
     let mut silent = |_: &str| {};
-    crate::walk(sandbox, &mut silent).await?;
+    crate::walk::pay(sandbox, &mut silent).await?;
     let start = Meter::read(sandbox);
     let began = sandbox.journal.now();
     for worker in ["ipn-sender", "rail-worker"] {
@@ -106,7 +106,7 @@ pub async fn bill(sandbox: &Sandbox) -> anyhow::Result<String> {
     swept.gb_seconds = memory_gb(&sandbox.plan.functions["ipn-sender"]) * took.as_secs_f64();
     let before = Meter::read(sandbox);
     for _ in 0..PAYMENTS {
-        crate::walk(sandbox, &mut silent).await?;
+        crate::walk::pay(sandbox, &mut silent).await?;
     }
     let used = Meter::read(sandbox).since(&before);
     let metrics: BTreeSet<String> = sandbox.logs().iter().filter_map(metric).collect();

@@ -15,18 +15,25 @@ const REFUND: u64 = 40_000;
 /// How long the result may take to reach Tiki; it takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Walks one payment through and tells each step to `say`. An error says what did not go as it should.
+/// Walks one payment through, and its day's file, and tells each step to `say`. An error says what did not go
+/// as it should.
 pub async fn walk(sandbox: &Sandbox, say: &mut dyn FnMut(&str)) -> anyhow::Result<()> {
-    let (Some(tiki), Some(core)) = (&sandbox.tiki, &sandbox.core) else {
-        bail!("a walk needs the sandbox's own Tiki and core");
-    };
-    let mut walk = Walk {
-        sandbox,
-        tiki,
-        core,
-        say,
-    };
-    walk.go().await
+    let mut walk = Walk::of(sandbox, say)?;
+    let paid = walk.pay().await?;
+    let report = walk.reconcile(&paid.tiki_id).await?;
+    walk.verdict(&paid, &report);
+    Ok(())
+}
+
+/// Walks one payment through, as often as wanted.
+pub(crate) async fn pay(sandbox: &Sandbox, say: &mut dyn FnMut(&str)) -> anyhow::Result<()> {
+    Walk::of(sandbox, say)?.pay().await.map(drop)
+}
+
+/// A payment that was walked through.
+struct Paid {
+    tiki_id: String,
+    transaction_id: String,
 }
 
 struct Walk<'s> {
@@ -36,8 +43,20 @@ struct Walk<'s> {
     say: &'s mut dyn FnMut(&str),
 }
 
-impl Walk<'_> {
-    async fn go(&mut self) -> anyhow::Result<()> {
+impl<'s> Walk<'s> {
+    fn of(sandbox: &'s Sandbox, say: &'s mut dyn FnMut(&str)) -> anyhow::Result<Self> {
+        let (Some(tiki), Some(core)) = (&sandbox.tiki, &sandbox.core) else {
+            bail!("a walk needs the sandbox's own Tiki and core");
+        };
+        Ok(Self {
+            sandbox,
+            tiki,
+            core,
+            say,
+        })
+    }
+
+    async fn pay(&mut self) -> anyhow::Result<Paid> {
         let session = self
             .step("The customer opens Tiki VIP in the partner's app")
             .await;
@@ -69,7 +88,7 @@ impl Walk<'_> {
             .context("no transaction_id")?;
         let payment_url = data["payment_url"].as_str().context("no payment_url")?;
 
-        let result_screen = self.pay(payment_url).await?;
+        let result_screen = self.press(payment_url).await?;
         self.until_told(&tiki_id).await?;
 
         let began = self.step("Comes back to Tiki's result screen").await;
@@ -93,8 +112,11 @@ impl Walk<'_> {
         let began = self.step("Tiki looks the transaction up").await;
         let checked = self.tiki.check(&tiki_id).await?;
         self.shown(began, &checked)?;
-        let report = self.reconcile(&tiki_id).await?;
-        self.verdict(&checked, transaction_id, &report)
+        self.has_paid(&checked, transaction_id)?;
+        Ok(Paid {
+            tiki_id,
+            transaction_id: transaction_id.to_owned(),
+        })
     }
 
     /// Two days later: the file of the day goes to Tiki, which has come to another amount; its answer comes back.
@@ -142,7 +164,7 @@ impl Walk<'_> {
     }
 
     /// The customer's browser: to the payment screen, a press on the button, and back.
-    async fn pay(&mut self, payment_url: &str) -> anyhow::Result<String> {
+    async fn press(&mut self, payment_url: &str) -> anyhow::Result<String> {
         let browser = http()?;
         let began = self
             .step("Follows the payment link to the partner's payment screen")
@@ -219,12 +241,7 @@ impl Walk<'_> {
         waited.context("Tiki was not told of the payment")
     }
 
-    fn verdict(
-        &mut self,
-        checked: &Response,
-        transaction_id: &str,
-        report: &str,
-    ) -> anyhow::Result<()> {
+    fn has_paid(&self, checked: &Response, transaction_id: &str) -> anyhow::Result<()> {
         let json = &checked.json;
         ensure!(
             json["status"] == "SUCCESS",
@@ -238,11 +255,16 @@ impl Walk<'_> {
         );
         let back = self.core.given_back(transaction_id);
         ensure!(back == REFUND, "the core gave {back} back");
-        let (paid, refunded) = (money(AMOUNT), money(REFUND));
-        (self.say)(&format!(
-            "\n  ✔ {paid} paid and confirmed at Tiki, {refunded} of it refunded.\n    Transaction {transaction_id}\n    The day's report, with one amount that differs: {report}"
-        ));
         Ok(())
+    }
+
+    fn verdict(&mut self, paid: &Paid, report: &str) {
+        let (amount, refunded) = (money(AMOUNT), money(REFUND));
+        (self.say)(&format!(
+            "\n  ✔ {amount} paid and confirmed at Tiki, {refunded} of it refunded.\n    Transaction {}\n    \
+             The day's report, with one amount that differs: {report}",
+            paid.transaction_id
+        ));
     }
 
     async fn step(&mut self, title: &str) -> Duration {
