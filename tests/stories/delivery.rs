@@ -42,6 +42,16 @@ async fn some_payments(world: &World) -> Vec<Payment> {
     payments
 }
 
+/// A server, a line to it, a world whose Tiki has it, and some payments of the day; nothing where this machine
+/// has no such server.
+async fn given() -> Option<(Sshd, Cut, World, Vec<Payment>)> {
+    let sshd = Sshd::start().await?;
+    let cut = Cut::to(sshd.port).await;
+    let world = world(&sshd, cut.port).await;
+    let payments = some_payments(&world).await;
+    Some((sshd, cut, world, payments))
+}
+
 fn event() -> Value {
     json!({ "day": the_day().to_string() })
 }
@@ -72,11 +82,9 @@ fn lateness(world: &World) -> i64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_arrives_at_an_openssh_server_once() {
-    let Some(sshd) = Sshd::start().await else {
+    let Some((sshd, _cut, world, payments)) = given().await else {
         return;
     };
-    let world = world(&sshd, sshd.port).await;
-    let payments = some_payments(&world).await;
     let outcome = world.sandbox.invoke("reconcile", &event()).await.unwrap();
     assert_eq!(outcome["delivered"], json!([name(1)]));
     arrived(&sshd, &payments);
@@ -95,12 +103,9 @@ async fn a_file_arrives_at_an_openssh_server_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_line_that_is_cut_anywhere_leaves_no_half_file_and_the_next_run_delivers() {
-    let Some(sshd) = Sshd::start().await else {
+    let Some((sshd, cut, world, payments)) = given().await else {
         return;
     };
-    let cut = Cut::to(sshd.port).await;
-    let world = world(&sshd, cut.port).await;
-    let payments = some_payments(&world).await;
     // How long a whole conversation is, from one that delivers another day.
     let before = json!({ "day": the_day().previous().to_string() });
     world.sandbox.invoke("reconcile", &before).await.unwrap();
@@ -127,12 +132,9 @@ async fn a_line_that_is_cut_anywhere_leaves_no_half_file_and_the_next_run_delive
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_is_killed_while_it_uploads_leaves_nothing_and_the_next_delivers() {
-    let Some(sshd) = Sshd::start().await else {
+    let Some((sshd, cut, world, payments)) = given().await else {
         return;
     };
-    let cut = Cut::to(sshd.port).await;
-    let world = world(&sshd, cut.port).await;
-    let payments = some_payments(&world).await;
     // The server is slow: it takes the connection, and a part of the conversation, and then nothing for a while.
     cut.hold_after(3_000);
     let event_ = event();
@@ -158,12 +160,9 @@ async fn a_run_that_is_killed_while_it_uploads_leaves_nothing_and_the_next_deliv
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_slow_is_waited_for() {
-    let Some(sshd) = Sshd::start().await else {
+    let Some((sshd, cut, world, payments)) = given().await else {
         return;
     };
-    let cut = Cut::to(sshd.port).await;
-    let world = world(&sshd, cut.port).await;
-    let payments = some_payments(&world).await;
     cut.hold_after(3_000);
     let mend = async {
         world.until("it waits", async || cut.holds()).await;
@@ -178,11 +177,9 @@ async fn a_server_that_is_slow_is_waited_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_runs_at_once_deliver_one_file() {
-    let Some(sshd) = Sshd::start().await else {
+    let Some((sshd, _cut, world, payments)) = given().await else {
         return;
     };
-    let world = world(&sshd, sshd.port).await;
-    let payments = some_payments(&world).await;
     let event = event();
     let runs = (0..4).map(|_| world.sandbox.invoke("reconcile", &event));
     let outcomes = futures::future::join_all(runs).await;
@@ -196,12 +193,9 @@ async fn two_runs_at_once_deliver_one_file() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn runs_that_all_think_it_is_their_turn_still_deliver_one_file() {
-    let Some(sshd) = Sshd::start().await else {
+    let Some((sshd, cut, world, payments)) = given().await else {
         return;
     };
-    let cut = Cut::to(sshd.port).await;
-    let world = world(&sshd, cut.port).await;
-    let payments = some_payments(&world).await;
     cut.hold_after(3_000);
     let event = event();
     let first = world.sandbox.invoke("reconcile", &event);
@@ -277,11 +271,9 @@ async fn a_server_that_is_another_or_does_not_know_us_gets_nothing_and_the_file_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_file_of_our_name_is_not_replaced() {
-    let Some(sshd) = Sshd::start().await else {
+    let Some((sshd, _cut, world, _)) = given().await else {
         return;
     };
-    let world = world(&sshd, sshd.port).await;
-    some_payments(&world).await;
     fs::write(sshd.path("INBOUND").join(name(1)), "another's").unwrap();
     let refused = world
         .sandbox
