@@ -15,21 +15,8 @@ use crate::{DAYS_LOOKED_AFTER, DUE_AFTER, Reconcile, Run, SETTLES_AFTER};
 impl Reconcile {
     /// The days whose files are due, the oldest first: from the first day that was ever reconciled.
     pub(crate) async fn due_days(&self) -> anyhow::Result<Vec<Day>> {
-        let now = self.clock.now();
         let first = self.first_day().await?;
-        let mut day = now.vietnamese_day().previous();
-        let mut days = Vec::new();
-        while days.len() < DAYS_LOOKED_AFTER && day >= first {
-            if now >= day.ends().after(DUE_AFTER) {
-                days.push(day);
-            }
-            if day.previous() == day {
-                break;
-            }
-            day = day.previous();
-        }
-        days.reverse();
-        Ok(days)
+        Ok(due(first, self.clock.now()))
     }
 
     /// The first day that is reconciled: yesterday, when there was no run yet.
@@ -75,7 +62,7 @@ impl Reconcile {
     /// Exports a day: what of its data is not at Tiki yet, goes there. The same data is sent once; data that
     /// has changed since goes up under the next counter.
     pub(crate) async fn export(&self, run: &mut Run, day: Day) -> anyhow::Result<()> {
-        let settled_at = day.ends().after(SETTLES_AFTER);
+        let settled_at = settled_at(day);
         if self.clock.now() < settled_at {
             bail!("{day} is not settled before {settled_at}");
         }
@@ -212,4 +199,72 @@ impl Reconcile {
 
 fn path(run: &Run, day: Day, place: usize) -> PathBuf {
     run.folder.path().join(format!("{day}-{place}"))
+}
+
+/// The days since the first whose files are due at this time, the oldest first, of the last ones that are
+/// looked after.
+fn due(first: Day, now: Timestamp) -> Vec<Day> {
+    let mut day = now.vietnamese_day().previous();
+    let mut days = Vec::new();
+    while days.len() < DAYS_LOOKED_AFTER && day >= first {
+        if now >= day.ends().after(DUE_AFTER) {
+            days.push(day);
+        }
+        if day.previous() == day {
+            break;
+        }
+        day = day.previous();
+    }
+    days.reverse();
+    days
+}
+
+/// From when on nobody adds to a day any more.
+fn settled_at(day: Day) -> Timestamp {
+    day.ends().after(SETTLES_AFTER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(time: &str) -> Timestamp {
+        Timestamp::parse_rfc3339(&format!("{time}+07:00")).unwrap()
+    }
+
+    fn day(text: &str) -> Day {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_file_is_due_at_six_in_the_morning_of_the_next_day() {
+        let first = day("2026-11-21");
+        for (now, last) in [
+            ("2026-11-22T23:59:59", "2026-11-21"),
+            ("2026-11-23T00:00:00", "2026-11-21"),
+            ("2026-11-23T05:59:59", "2026-11-21"),
+            ("2026-11-23T06:00:00", "2026-11-22"),
+            ("2026-11-23T23:59:59", "2026-11-22"),
+        ] {
+            let due = due(first, at(now));
+            assert_eq!(due.first().copied(), Some(first), "{now}");
+            assert_eq!(due.last().copied(), Some(day(last)), "{now}");
+        }
+    }
+
+    #[test]
+    fn what_was_before_the_first_day_and_long_ago_is_not_looked_after() {
+        let now = at("2026-11-23T07:00:00");
+        assert_eq!(due(day("2026-11-23"), now), []);
+        assert_eq!(due(day("2026-11-22"), now), [day("2026-11-22")]);
+        let many = due(day("2020-01-01"), now);
+        assert_eq!(many.len(), DAYS_LOOKED_AFTER);
+        assert!(many.windows(2).all(|two| two[0].next() == two[1]));
+        assert_eq!(due(day("1970-01-01"), Timestamp::MIN), []);
+    }
+
+    #[test]
+    fn a_day_is_settled_a_quarter_of_an_hour_after_midnight() {
+        assert_eq!(settled_at(day("2026-11-22")), at("2026-11-23T00:15:00"));
+    }
 }
