@@ -74,7 +74,7 @@ impl Reconcile {
         let mut all = Vec::new();
         for (place, part) in parts.iter().enumerate() {
             totals.add(&part.totals)?;
-            let sent = self.plan(run, day, part).await?;
+            let sent = self.plan(run, day, part, &parts).await?;
             all.push(self.copy(sent, &path(run, day, place)).await?);
         }
         let exported = Exported {
@@ -152,29 +152,26 @@ impl Reconcile {
         Ok(parts.finish()?)
     }
 
-    /// The plan for a part: the one there is for these bytes, or a new one under the next counter. A counter
-    /// whose file was planned and never arrived is taken for what is to be sent now.
-    async fn plan(&self, run: &Run, day: Day, part: &Part) -> anyhow::Result<Entry<Sent>> {
+    /// The plan for a part: the one there is for these bytes, or a new one.
+    async fn plan(
+        &self,
+        run: &Run,
+        day: Day,
+        part: &Part,
+        parts: &[Part],
+    ) -> anyhow::Result<Entry<Sent>> {
         loop {
             let known = self.ledger.list::<Sent>(&of_day(day)).await?;
-            let same = |sent: &&Entry<Sent>| sent.record.sha256 == part.sha256;
-            if let Some(known) = known.iter().find(same) {
-                return Ok(known.clone());
-            }
-            let mut free = None;
-            for sent in known
-                .iter()
-                .filter(|sent| sent.record.delivered_at.is_none())
-            {
+            let (counter, version) = match place(&known, part, parts) {
+                Place::Known(known) => return Ok(known.clone()),
                 // It may have arrived, and its run have died before it could say so.
-                if self.has_arrived(&sent.record).await? {
+                Place::Unfinished(sent) if self.has_arrived(&sent.record).await? => {
                     self.record_delivery(sent.clone()).await?;
-                } else if free.is_none() {
-                    free = Some(sent);
+                    continue;
                 }
-            }
-            let last = known.last().map_or(0, |last| last.record.counter);
-            let counter = free.map_or(last.saturating_add(1), |free| free.record.counter);
+                Place::Unfinished(sent) => (sent.record.counter, Some(sent.version)),
+                Place::New(counter) => (counter, None),
+            };
             let sent = Sent {
                 day: day.to_string(),
                 counter,
@@ -188,13 +185,38 @@ impl Reconcile {
                 archived_at: None,
                 delivered_at: None,
             };
-            let planned = self.ledger.put(sent, free.map(|free| free.version)).await?;
-            if let Written::Stored(planned) = planned {
+            if let Written::Stored(planned) = self.ledger.put(sent, version).await? {
                 return Ok(planned);
             }
             // Another run has taken the counter; what it has planned may be the same.
         }
     }
+}
+
+/// Where a part has its place among what was planned before.
+#[derive(Debug, PartialEq)]
+enum Place<'k> {
+    /// There is a plan for these bytes.
+    Known(&'k Entry<Sent>),
+    /// Here is a counter whose file was never finished, and is of no use any more.
+    Unfinished(&'k Entry<Sent>),
+    /// Under the next counter.
+    New(u32),
+}
+
+fn place<'k>(known: &'k [Entry<Sent>], part: &Part, parts: &[Part]) -> Place<'k> {
+    let same = |sent: &&Entry<Sent>| sent.record.sha256 == part.sha256;
+    if let Some(known) = known.iter().find(same) {
+        return Place::Known(known);
+    }
+    let unfinished = |sent: &&Entry<Sent>| {
+        // What is planned for another part of the day is that part's.
+        let wanted = parts.iter().any(|part| part.sha256 == sent.record.sha256);
+        sent.record.delivered_at.is_none() && !wanted
+    };
+    let last = known.last().map_or(0, |last| last.record.counter);
+    let new = Place::New(last.saturating_add(1));
+    known.iter().find(unfinished).map_or(new, Place::Unfinished)
 }
 
 fn path(run: &Run, day: Day, place: usize) -> PathBuf {
@@ -261,6 +283,60 @@ mod tests {
         assert_eq!(many.len(), DAYS_LOOKED_AFTER);
         assert!(many.windows(2).all(|two| two[0].next() == two[1]));
         assert_eq!(due(day("1970-01-01"), Timestamp::MIN), []);
+    }
+
+    fn part(bytes: &str) -> Part {
+        Part {
+            lines: 2,
+            bytes: 1,
+            sha256: bytes.to_owned(),
+            totals: Totals::default(),
+        }
+    }
+
+    fn sent(counter: u32, bytes: &str, delivered: bool) -> Entry<Sent> {
+        let record = Sent {
+            day: "2026-11-22".to_owned(),
+            counter,
+            name: String::new(),
+            lines: 2,
+            bytes: 1,
+            sha256: bytes.to_owned(),
+            totals: Totals::default(),
+            run: String::new(),
+            planned_at: 0,
+            archived_at: None,
+            delivered_at: delivered.then_some(1),
+        };
+        Entry { record, version: 1 }
+    }
+
+    #[test]
+    fn a_part_has_a_counter_of_its_own() {
+        let parts = ["a", "b", "c"].map(part);
+        let mut known = Vec::new();
+        for (part, counter) in parts.iter().zip(1..) {
+            assert_eq!(place(&known, part, &parts), Place::New(counter));
+            // Planned, and none of them delivered yet.
+            known.push(sent(counter, &part.sha256, false));
+        }
+        for (part, planned) in parts.iter().zip(&known) {
+            assert_eq!(place(&known, part, &parts), Place::Known(planned));
+        }
+    }
+
+    #[test]
+    fn what_changed_takes_the_counter_of_what_never_arrived_or_the_next() {
+        let parts = ["a2", "b"].map(part);
+        let delivered = [sent(1, "a", true), sent(2, "b", true)];
+        assert_eq!(place(&delivered, &parts[0], &parts), Place::New(3));
+        assert_eq!(
+            place(&delivered, &parts[1], &parts),
+            Place::Known(&delivered[1])
+        );
+        let died = [sent(1, "a", false), sent(2, "b", false)];
+        assert_eq!(place(&died, &parts[0], &parts), Place::Unfinished(&died[0]));
+        assert_eq!(place(&died, &parts[1], &parts), Place::Known(&died[1]));
     }
 
     #[test]
