@@ -1,11 +1,13 @@
 //! The auditor: what must hold at every step, checked against the world's own books and not ours.
 
 mod answers;
+mod days;
 mod ending;
 mod writes;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use domain::Day;
 use serde_json::Value;
 
 use crate::world::World;
@@ -58,6 +60,8 @@ invariants! {
         "Whatever is owed to anybody stands in the index that its worker reads, and whatever needs a person in the one that people read.";
     TrailIsComplete = "trail-is-complete",
         "The audit trail of a payment only grows, in order, and tells of every change of what is paid, reported or refunded.";
+    ExportedOnce = "exported-once",
+        "Each payment that became final is in exactly one day's data, with the status and amount that it has for ever.";
     RefusedMeansNothing = "refused-means-nothing",
         "A call that is not signed, or is signed for another purpose, is refused as one.";
     NothingOwedForever = "nothing-owed-for-ever",
@@ -84,6 +88,8 @@ pub struct Violation {
 pub(crate) struct Audit {
     violation: Option<Violation>,
     books: HashMap<usize, Book>,
+    /// The payments of each day that was read, as it was read last.
+    days: BTreeMap<Day, BTreeSet<usize>>,
     checks: u64,
 }
 

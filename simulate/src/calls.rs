@@ -144,7 +144,7 @@ impl World {
             move |world, who, output| {
                 let answer = match output {
                     Output::Http(answer) => Some(answer),
-                    Output::Batch(_) | Output::Error | Output::Died => None,
+                    _ => None,
                 };
                 if let Some(answer) = &answer {
                     world.tell(lane, call.intent.function().name(), || {

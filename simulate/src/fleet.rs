@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{Clock, Timestamp, Transaction};
+use domain::{Clock, Settled, Timestamp, Transaction};
 use outbox::{Outbox, Worker};
 use runtime::api::{self, Handler, Inbound};
 use serde_json::Value;
@@ -32,6 +32,7 @@ pub(crate) enum Function {
     Result,
     Ipn,
     Rail,
+    Reconcile,
 }
 
 /// What a function is invoked with.
@@ -46,6 +47,12 @@ pub(crate) enum Output {
     Http(Answered),
     /// Which records of a batch failed.
     Batch(Vec<String>),
+    /// The data of a day.
+    Read(Vec<Settled>),
+    /// The day may not be read yet.
+    TooEarly,
+    /// A payment was looked at, and its result queued again or not.
+    Looked { queued: bool },
     /// The function reported an error.
     Error,
     /// It died, or was ended.
@@ -114,6 +121,7 @@ impl Function {
             Self::Result => "payment-result",
             Self::Ipn => "ipn-sender",
             Self::Rail => "rail-worker",
+            Self::Reconcile => "reconcile",
         }
     }
 
@@ -123,6 +131,7 @@ impl Function {
             Self::Create | Self::Check | Self::Redirect | Self::Result => 15 * SECOND,
             Self::Refund | Self::Webview => 28 * SECOND,
             Self::Ipn | Self::Rail => 2 * MINUTE,
+            Self::Reconcile => 15 * MINUTE,
         }
     }
 }

@@ -8,9 +8,10 @@
 //! | `choices`, `fault` | everything that is not decided, from the seed; what goes wrong, and how often |
 //! | `world` | virtual time, the queue of events, and how a function waits, dies and freezes |
 //! | `fleet`, `wiring` | instances of the functions, and the production code in them |
-//! | `table`, `streams`, `secrets`, `net` | the simulated edges: `DynamoDB`, stream and schedule, secrets, HTTP |
+//! | `table`, `indexes`, `streams`, `secrets`, `net` | the simulated edges: `DynamoDB`, stream and schedule, secrets, HTTP |
 //! | `calls` | calls to us |
 //! | `life`, `tiki`, `core` | customers, Tiki and the core |
+//! | `reconcile` | who reads each day's data, and queues reports again |
 //! | `audit`, `coverage` | what must hold; which cells of which tables were reached |
 //! | `shrink`, `report`, `history` | what a person sees of a failing seed |
 //! | `model` | every interleaving of a small configuration, over the pure domain |
@@ -32,10 +33,12 @@ mod coverage;
 mod fault;
 mod fleet;
 mod history;
+mod indexes;
 mod life;
 mod many;
 pub mod model;
 mod net;
+mod reconcile;
 mod report;
 mod run;
 mod secrets;

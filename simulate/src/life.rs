@@ -64,6 +64,7 @@ impl World {
         if !lives {
             return;
         }
+        self.reconcile_from_now_on();
         if self.lives[payment].session {
             let body =
                 json!({"identify_code": format!("SIM-{payment}"), "identify_phone": "0912345678"});

@@ -11,7 +11,7 @@ use crate::coverage::Coverage;
 use crate::fault::Fault;
 use crate::fleet::{Invocation, Output};
 use crate::history::History;
-use crate::world::{DAY, HOUR, MINUTE, SECOND, World};
+use crate::world::{DAY, HOUR, MIDNIGHT, MINUTE, SECOND, World};
 
 /// So long after the last fault, and after the last payment has begun, everything must have been settled:
 /// refunds are asked for up to two days later, and the whole schedule of an IPN takes at most 53 hours.
@@ -131,6 +131,24 @@ impl Run {
             }
             drop(world);
         }
+        self.finish();
+    }
+
+    /// Nothing is left to happen: each day is read a last time, and the auditor looks at everything.
+    fn finish(&mut self) {
+        {
+            let mut world = self.world.lock().unwrap();
+            if world.faults.on() {
+                make_peace(&mut world);
+            }
+            world.read_all_days();
+        }
+        while !self.world.lock().unwrap().all_days_are_read() {
+            assert!(self.step(), "a day is read until it is");
+            if self.world.lock().unwrap().audit.violation().is_some() {
+                return;
+            }
+        }
         self.world.lock().unwrap().audit_ending();
     }
 
@@ -222,8 +240,23 @@ fn arrivals(world: &mut World, gap: i64, payments: usize) {
     if world.lives.len() < payments {
         world.begin_a_life();
         world.stirs();
-        let next = world.choices.span(Lane::WORLD, gap / 10, gap * 2);
+        let next = until_the_next(world, gap);
         world.after(next, move |world| arrivals(world, gap, payments));
+    }
+}
+
+/// Payments rather come in the last minutes of a day than that none does: what is written then may be read as
+/// another day's.
+fn until_the_next(world: &mut World, gap: i64) -> i64 {
+    const LAST_MINUTES: i64 = 6 * MINUTE;
+    let next = world.choices.span(Lane::WORLD, gap / 10, gap * 2);
+    let left = DAY - (world.now() - MIDNIGHT).rem_euclid(DAY);
+    if next < left || !world.choices.happens(Lane::WORLD, 6000) {
+        next
+    } else if left > LAST_MINUTES {
+        left - world.choices.span(Lane::WORLD, 0, LAST_MINUTES)
+    } else {
+        world.choices.span(Lane::WORLD, SECOND, left)
     }
 }
 

@@ -12,15 +12,13 @@ use crate::choices::Lane;
 use crate::fault::Fault;
 use crate::fleet::{Function, Input, Output};
 use crate::table::text;
-use crate::world::{HOUR, MINUTE, SECOND, World};
+use crate::world::{AHEAD, HOUR, MINUTE, SECOND, World};
 
 /// As the template's event source mappings have it.
 const BATCH: usize = 10;
 const RETRIES: u32 = 10;
 /// Shards of the stream; records of one transaction are always in the same.
 const SHARDS: u8 = 3;
-/// How far a clock can be ahead, so that a sweep finds something before its time.
-const AHEAD: i64 = 6 * MINUTE;
 
 /// The streams of both workers, and their schedules.
 #[derive(Default)]
@@ -116,7 +114,7 @@ impl World {
                     .position(failed)
                     .unwrap_or(batch)
             }
-            Output::Http(_) | Output::Error | Output::Died => 0,
+            _ => 0,
         };
         of.records.drain(..done);
         if done < batch {
@@ -152,9 +150,10 @@ impl World {
     /// Plans the next sweep that can find something. One that finds nothing changes nothing, and is left out.
     pub(crate) fn plan_sweeps(&mut self) {
         for (worker, (index, _, _)) in WORKERS.into_iter().enumerate() {
-            let Some(due) = self.rows.first_due(index) else {
+            let Some(due) = self.rows.indexes.first_due(index) else {
                 continue;
             };
+            // A machine whose clock is ahead finds something before its time.
             let ahead = if self.faults.on() { AHEAD } else { 0 };
             let from = (due - ahead).max(self.now() + 1);
             let at = from.div_euclid(MINUTE) * MINUTE + MINUTE;

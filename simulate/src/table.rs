@@ -1,39 +1,33 @@
 //! DynamoDB as the functions see it: conditional writes, consistent reads, indexes that lag, and a client
 //! that tries again, so that a write can commit without an answer, or long after everybody has given up.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use domain::{Alarm, Timestamp, Transaction, TransactionId};
+use domain::{Alarm, Day, Timestamp, Transaction, TransactionId};
 use serde_dynamo::AttributeValue;
 use store::{
-    Condition, DueIndex, Indexed, Item, Put, SHARDS, SessionStore, Table, TableError,
+    Condition, DayIndex, DayPage, DueIndex, Indexed, Item, Put, SessionStore, Table, TableError,
     WebviewSession,
 };
 
 use crate::choices::Lane;
 use crate::fault::Fault;
+use crate::indexes::{Indexes, OnDay, indexed, key_of};
 use crate::world::{MINUTE, SECOND, Waiting, World, answered};
 
-/// The table of transactions, and its two due indexes as they are seen.
+/// The table of transactions, and its indexes as they are seen.
 #[derive(Default)]
 pub(crate) struct Rows {
     rows: HashMap<TransactionId, Row>,
-    indexes: [Index; 2],
+    pub(crate) indexes: Indexes,
 }
 
 /// An item, and what it says.
 pub(crate) struct Row {
     item: Arc<Item>,
     pub(crate) transaction: Transaction,
-}
-
-/// A sparse index: what it shows, which may be the past.
-#[derive(Default)]
-struct Index {
-    shown: BTreeSet<(String, i64, TransactionId)>,
-    of: HashMap<TransactionId, (u64, Option<(String, i64)>)>,
 }
 
 const TRIES: u32 = 4;
@@ -63,7 +57,7 @@ impl Table for SimTable {
     async fn put(&self, item: Item, condition: Condition) -> Result<Put, TableError> {
         let receiver = {
             let mut world = self.world.lock().unwrap();
-            let id = key(&item);
+            let id = key_of(&item);
             let lane = world.lane_of(id);
             let write = Write {
                 id,
@@ -90,7 +84,7 @@ impl Table for SimTable {
             world.ask(self.who, Lane::WORLD, "due", |world, waiting| {
                 let fails = world.strikes(Lane::WORLD, Fault::ReadFails);
                 world.after(5, move |world| {
-                    let found = world.rows.due(index, shard, until, limit);
+                    let found = world.rows.indexes.due(index, shard, until, limit);
                     let answer = if fails {
                         Err(failed("Query"))
                     } else {
@@ -111,6 +105,29 @@ impl Table for SimTable {
                     let found = world.rows.attention(alarm, limit);
                     waiting.answer(world, Ok(found));
                 });
+            })
+        };
+        answered(receiver).await
+    }
+
+    async fn on_day(
+        &self,
+        index: DayIndex,
+        day: Day,
+        shard: u8,
+        after: Option<Item>,
+        limit: u16,
+    ) -> Result<DayPage, TableError> {
+        let receiver = {
+            let mut world = self.world.lock().unwrap();
+            let query = OnDay {
+                index,
+                day,
+                shard,
+                after,
+            };
+            world.ask(self.who, Lane::WORLD, "read day", |world, waiting| {
+                on_day(world, waiting, query, limit, 1);
             })
         };
         answered(receiver).await
@@ -194,6 +211,34 @@ fn get(world: &mut World, waiting: Waiting<GetAnswer>, id: TransactionId, tried:
     });
 }
 
+/// A page has as many entries as were asked for, or fewer: DynamoDB promises no number.
+fn on_day(
+    world: &mut World,
+    waiting: Waiting<Result<DayPage, TableError>>,
+    query: OnDay,
+    limit: u16,
+    tried: u32,
+) {
+    let lane = waiting.lane;
+    let fails = world.strikes(lane, Fault::ReadFails);
+    if fails && tried < TRIES - 1 {
+        return world.after(TRY, move |world| {
+            if !waiting.gone() {
+                on_day(world, waiting, query, limit, tried + 1);
+            }
+        });
+    }
+    let most = world.choices.one_of(lane, &[limit, 1, 2, 5]);
+    world.after(5, move |world| {
+        let answer = if fails {
+            Err(failed("Query"))
+        } else {
+            Ok(world.rows.indexes.on_day(&query, most.min(limit).into()))
+        };
+        waiting.answer(world, answer);
+    });
+}
+
 fn put(world: &mut World, waiting: Waiting<PutAnswer>, write: Write, tried: u32) {
     let lane = waiting.lane;
     if world.strikes(lane, Fault::Throttled) {
@@ -264,6 +309,7 @@ impl World {
             // The auditor has noted it, and the run ends.
             return Put::Stored;
         };
+        self.reconciliation_may_look(id, before.as_ref(), &transaction);
         self.show(&item, id, transaction.version);
         self.streams_take(id, &item);
         self.rows.rows.insert(id, Row { item, transaction });
@@ -278,14 +324,9 @@ impl World {
         } else {
             20
         };
-        let keys = [DueIndex::Ipn, DueIndex::Rail].map(|index| {
-            let shard = text(item, index.shard_attribute())?;
-            Some((shard, number(item, index.due_attribute())?))
-        });
+        let entries = self.rows.indexes.entries(id, item);
         self.after(lag, move |world| {
-            for (index, key) in world.rows.indexes.iter_mut().zip(keys) {
-                index.show(id, version, key);
-            }
+            world.rows.indexes.show(id, version, entries);
             world.plan_sweeps();
         });
     }
@@ -297,24 +338,6 @@ impl Rows {
         self.rows.get(&id).map(|row| &row.transaction)
     }
 
-    /// When the first obligation that the index shows is due.
-    pub(crate) fn first_due(&self, index: DueIndex) -> Option<i64> {
-        let shown = self.indexes[index as usize].shown.iter();
-        shown.map(|(_, due_at, _)| *due_at).min()
-    }
-
-    fn due(&self, index: DueIndex, shard: u8, until: Timestamp, limit: u16) -> Vec<Indexed> {
-        assert!(shard < SHARDS, "there is no such shard");
-        let shard = format!("{shard:02}");
-        let from = (shard.clone(), i64::MIN, TransactionId::from_bytes([0; 16]));
-        let shown = self.indexes[index as usize].shown.range(from..);
-        shown
-            .take_while(|(of, due_at, _)| *of == shard && *due_at <= until.unix_ms())
-            .take(limit.into())
-            .map(|(_, due_at, id)| indexed(*id, *due_at))
-            .collect()
-    }
-
     fn attention(&self, alarm: Alarm, limit: u16) -> Vec<Indexed> {
         let marked = self.rows.iter().filter_map(|(id, row)| {
             let (marked, since) = row.transaction.attention()?;
@@ -324,28 +347,6 @@ impl Rows {
         marked.sort_by_key(|entry| (entry.at, entry.id.to_bytes()));
         marked.truncate(limit.into());
         marked
-    }
-}
-
-fn indexed(id: TransactionId, at: i64) -> Indexed {
-    let at = Timestamp::from_unix_ms(at).unwrap();
-    Indexed { id, at }
-}
-
-impl Index {
-    fn show(&mut self, id: TransactionId, version: u64, key: Option<(String, i64)>) {
-        let (shown_version, shown) = self.of.entry(id).or_default();
-        if version <= *shown_version {
-            return;
-        }
-        if let Some((shard, due_at)) = shown.take() {
-            self.shown.remove(&(shard, due_at, id));
-        }
-        if let Some((shard, due_at)) = &key {
-            self.shown.insert((shard.clone(), *due_at, id));
-        }
-        *shown_version = version;
-        *shown = key;
     }
 }
 
@@ -361,11 +362,6 @@ pub(crate) fn number(item: &Item, name: &str) -> Option<i64> {
         AttributeValue::N(number) => number.parse().ok(),
         _ => None,
     }
-}
-
-fn key(item: &Item) -> TransactionId {
-    let id = text(item, "transaction_id").expect("an item has its key");
-    id.parse().expect("a key is an id")
 }
 
 fn failed(operation: &'static str) -> TableError {

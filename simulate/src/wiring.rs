@@ -25,6 +25,7 @@ use tiki::{PhoneFormat, TikiClient};
 
 use crate::fleet::{Code, Function, SimClock, SimStamps};
 use crate::net::{Peer, SimTransport};
+use crate::reconcile::Reconciler;
 use crate::secrets::{Secret, SimSecret};
 use crate::table::SimTable;
 use crate::world::World;
@@ -78,6 +79,10 @@ pub(crate) fn wire(
             transactions: edges.transactions(),
             clock: Arc::clone(&edges.clock),
         }))),
+        Function::Reconcile => Code::Worker(Arc::new(Reconciler {
+            transactions: edges.transactions(),
+            clock: Arc::clone(&edges.clock),
+        })),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::fault::{Fault, Faults};
 use crate::fleet::Fleet;
 use crate::history::History;
 use crate::life::Life;
+use crate::reconcile::Days;
 use crate::secrets::Secrets;
 use crate::streams::Streams;
 use crate::table::Rows;
@@ -29,8 +30,21 @@ pub(crate) const HOUR: i64 = 60 * MINUTE;
 /// A day.
 pub(crate) const DAY: i64 = 24 * HOUR;
 
-/// 2026-11-23T00:00:00+07:00, when each world begins.
-const BEGINNING: i64 = 1_795_366_800_000;
+/// 2026-11-23T00:00:00+07:00: a midnight in Vietnam.
+pub(crate) const MIDNIGHT: i64 = 1_795_366_800_000;
+
+/// When a world may begin, after that midnight: often so that payments become final around the next one.
+const BEGINNINGS: [i64; 6] = [
+    0,
+    12 * HOUR,
+    DAY - 40 * MINUTE,
+    DAY - 10 * MINUTE,
+    DAY - 5 * MINUTE,
+    DAY - 2 * MINUTE,
+];
+
+/// How far a clock can be ahead.
+pub(crate) const AHEAD: i64 = 6 * MINUTE;
 
 /// Something that happens at its time.
 pub(crate) type Event = Box<dyn FnOnce(&mut World) + Send>;
@@ -38,6 +52,7 @@ pub(crate) type Event = Box<dyn FnOnce(&mut World) + Send>;
 /// Everything outside our code.
 pub(crate) struct World {
     me: Weak<Mutex<World>>,
+    began: i64,
     now: i64,
     /// When something was last put into the world that it has to settle.
     stirred_at: i64,
@@ -52,6 +67,7 @@ pub(crate) struct World {
     pub(crate) sessions: HashMap<String, store::WebviewSession>,
     pub(crate) tiki: Tiki,
     pub(crate) core: Core,
+    pub(crate) days: Days,
     pub(crate) lives: Vec<Life>,
     pub(crate) by_id: HashMap<TransactionId, usize>,
     pub(crate) audit: Audit,
@@ -68,12 +84,14 @@ struct Entry {
 impl World {
     /// A world in which nothing has happened yet.
     pub(crate) fn new(mut choices: Choices, history: History) -> Arc<Mutex<Self>> {
+        let began = MIDNIGHT + choices.one_of(Lane::WORLD, &BEGINNINGS);
         let faults = Faults::draw(&mut choices);
         Arc::new_cyclic(|me| {
             Mutex::new(Self {
                 me: Weak::clone(me),
-                now: BEGINNING,
-                stirred_at: BEGINNING,
+                began,
+                now: began,
+                stirred_at: began,
                 serial: 0,
                 queue: BinaryHeap::new(),
                 choices,
@@ -85,6 +103,7 @@ impl World {
                 sessions: HashMap::new(),
                 tiki: Tiki::default(),
                 core: Core::default(),
+                days: Days::default(),
                 lives: Vec::new(),
                 by_id: HashMap::new(),
                 audit: Audit::default(),
@@ -135,6 +154,11 @@ impl World {
         Some(entry.event)
     }
 
+    /// Whether nothing is left to happen.
+    pub(crate) fn is_over(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     /// Whether this fault strikes now.
     pub(crate) fn strikes(&mut self, lane: Lane, fault: Fault) -> bool {
         self.faults.strikes(&mut self.choices, lane, fault)
@@ -148,7 +172,7 @@ impl World {
 
     /// Writes a line of a payment's history, if anybody wants to read it.
     pub(crate) fn tell(&mut self, lane: Lane, who: &str, what: impl FnOnce() -> String) {
-        self.history.write(self.now - BEGINNING, lane, who, what);
+        self.history.write(self.now - self.began, lane, who, what);
     }
 
     /// Begins something that a function waits for, unless the function dies just before.
@@ -173,8 +197,13 @@ impl World {
     }
 
     fn crashes(&mut self, who: usize, lane: Lane, point: &'static str, fault: Fault) -> bool {
-        // A sweep asks sixteen shards, and would hardly ever live through a storm.
-        let spared = point == "due" && !self.choices.happens(lane, 600);
+        // A sweep asks sixteen shards, a day is read in many pages: both would hardly ever live through a storm.
+        let often = match point {
+            "due" => 600,
+            "read day" => 150,
+            _ => 10_000,
+        };
+        let spared = often < 10_000 && !self.choices.happens(lane, often);
         let crashes = !spared && self.strikes(lane, fault);
         if crashes {
             let function = self.fleet.function(who);
@@ -218,7 +247,7 @@ impl<T: Send + 'static> Waiting<T> {
         if self.gone() || world.crashes(self.who, self.lane, self.point, Fault::CrashAfter) {
             return;
         }
-        let spared = self.point == "due";
+        let spared = matches!(self.point, "due" | "read day");
         let frozen = if !spared && world.strikes(self.lane, Fault::Frozen) {
             world.choices.span(self.lane, SECOND, 90 * SECOND)
         } else {

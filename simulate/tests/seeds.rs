@@ -69,7 +69,7 @@ fn a_run_is_made_as_small_as_what_one_looks_for() {
     let whole = seed(number);
     let before: usize = whole.script.iter().map(Vec::len).sum();
 
-    let shrunk = shrink(whole.script, STEPS, 500, reaches);
+    let shrunk = shrink(whole.script, STEPS, 1_500, reaches);
     let smallest = run(
         Source::Script(shrunk.script.clone()),
         STEPS,

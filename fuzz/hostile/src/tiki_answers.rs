@@ -30,7 +30,11 @@ pub fn tiki_answers(data: &[u8]) -> Marks {
     ipn_holds(&said, ipn, &PAID);
 
     let look_up = answer::look_up(status, &body, &PAID.tiki_id, Some(PAID.id));
-    assert_eq!(look_up, answer::look_up(status, &body, &PAID.tiki_id, Some(PAID.id)), "read twice");
+    assert_eq!(
+        look_up,
+        answer::look_up(status, &body, &PAID.tiki_id, Some(PAID.id)),
+        "read twice"
+    );
     look_up_holds(&said, look_up, &PAID);
     money_holds(&said, look_up, &PAID);
 

@@ -66,6 +66,10 @@ pub fn day_in(name: &str, partner: &PartnerName) -> Option<Day> {
     let (digits, rest) = rest.strip_prefix('_')?.split_at_checked(8)?;
     let counter = rest.strip_prefix('_')?;
     counter.chars().next().filter(char::is_ascii_digit)?;
+    // It becomes part of paths and keys.
+    if counter.contains(|c: char| c.is_control() || "/\\".contains(c)) {
+        return None;
+    }
     Day::from_digits(digits).ok()
 }
 
@@ -186,24 +190,29 @@ impl<W: Write, F: FnMut(usize) -> io::Result<W>> Parts<W, F> {
         }
     }
 
-    /// Parts of fewer lines, for tests.
+    /// Parts of fewer lines, for tests; of two at least, as a header alone gets nowhere.
     #[must_use]
     pub fn of_at_most(mut self, lines: u64) -> Self {
-        self.most_lines = lines;
+        self.most_lines = lines.max(2);
         self
     }
 
-    /// Writes a line.
+    /// Writes a line. What must not stand in the file is refused before anything of it is written.
     pub fn write(&mut self, row: Row<'_>) -> io::Result<()> {
+        if matches!(row, Row::Refund(..)) && !self.refund_rows {
+            // Without its own columns it would be the payment once more.
+            return Err(io::Error::other("a refund in a file of payments alone"));
+        }
         let full = |(_, part): &(_, Part)| part.lines >= self.most_lines;
         if self.current.as_ref().is_some_and(full) {
             self.close()?;
         }
-        let (writer, part) = self.part()?;
         let (settled, refunded) = match row {
             Row::Payment(settled) => (settled, None),
             Row::Refund(settled, refunded) => (settled, Some(refunded)),
         };
+        let (writer, part) = self.part()?;
+        part.totals.add_row(row)?;
         let record = [
             settled.tiki_id.to_string(),
             settled.id.to_string(),
@@ -216,7 +225,6 @@ impl<W: Write, F: FnMut(usize) -> io::Result<W>> Parts<W, F> {
             writer.write_field(field)?;
         }
         part.lines = part.lines.saturating_add(1);
-        part.totals.add_row(row)?;
         if self.refund_rows {
             self.write_refund(refunded)?;
         }

@@ -216,6 +216,21 @@ pub struct Step {
     pub ours: Values,
     /// What Tiki said.
     pub tiki: String,
+    /// Tiki's amount.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tiki_amount_vnd: Option<u64>,
+}
+
+impl Step {
+    /// Whether it stands as it did. One unclear answer of Tiki's is as good as another: what a person has closed
+    /// does not come up again for that, and how long Tiki has been unclear is counted from the first.
+    fn is_as(&self, other: &Self) -> bool {
+        let unclear = self.ground == Ground::NoClearAnswer;
+        let said_the_same =
+            (&self.tiki, self.tiki_amount_vnd) == (&other.tiki, other.tiki_amount_vnd);
+        (self.kind, self.ground, &self.ours) == (other.kind, other.ground, &other.ours)
+            && (unclear || said_the_same)
+    }
 }
 
 /// A person's last word on a finding.
@@ -299,12 +314,9 @@ impl Finding {
             ground,
             ours: self.ours.clone(),
             tiki: self.tiki.clone(),
+            tiki_amount_vnd: self.tiki_amount_vnd,
         };
-        let same = self.history.last().is_some_and(|last| {
-            (last.kind, last.ground, &last.ours, &last.tiki)
-                == (step.kind, step.ground, &step.ours, &step.tiki)
-        });
-        if same {
+        if self.history.last().is_some_and(|last| last.is_as(&step)) {
             return false;
         }
         if self.history.len() >= MOST_STEPS {

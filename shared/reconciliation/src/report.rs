@@ -3,7 +3,9 @@
 //! Both follow from the records alone, so the same records always give the same bytes.
 
 mod page;
+mod steps;
 mod table;
+mod text;
 mod words;
 
 use std::collections::BTreeMap;
@@ -61,5 +63,22 @@ impl DayReport {
         self.open()
             .saturating_add(settled)
             .saturating_add(self.closed)
+    }
+
+    /// Whether each of the files that together are the day is delivered.
+    fn is_delivered(&self) -> bool {
+        let delivered = |counter: &u32| {
+            let mut of_counter = self.sent.iter().filter(|sent| sent.counter == *counter);
+            of_counter.any(|sent| sent.delivered_at.is_some())
+        };
+        let exported = self.exported.as_ref();
+        exported.is_some_and(|exported| exported.counters.iter().all(delivered))
+    }
+
+    /// Whether a file is one of those that together are the day: one that was exported before its data changed
+    /// is not. Before the first export nobody can say.
+    fn is_current(&self, sent: &Sent) -> bool {
+        let exported = self.exported.as_ref();
+        exported.is_none_or(|exported| exported.counters.contains(&sent.counter))
     }
 }

@@ -249,7 +249,7 @@ impl<R: BufRead> Lines<R> {
             return Ok(None);
         }
         self.line = self.line.saturating_add(1);
-        if kept.last() == Some(&b'\r') {
+        while kept.last() == Some(&b'\r') {
             kept.pop();
         }
         if self.line == 1 && kept.starts_with("\u{feff}".as_bytes()) {
@@ -265,6 +265,10 @@ impl<R: BufRead> Lines<R> {
             .flexible(true)
             .buffer_capacity(line.len().saturating_add(1))
             .from_reader(line);
+        // A file whose lines all end so is one long header, and would pass for a file without lines.
+        if line.contains(&b'\r') {
+            return Err(self.unreadable(None, "has a carriage return that ends no line"));
+        }
         let closed = line.iter().fold(true, |closed, b| closed != (*b == b'"'));
         if !closed {
             return Err(self.unreadable(None, "has a quote that is not closed"));

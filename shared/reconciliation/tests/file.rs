@@ -12,11 +12,16 @@ use std::rc::Rc;
 
 use domain::{ClientId, Day, Settled, Status, Timestamp, TransactionId, Vnd};
 use proptest::prelude::*;
-use reconciliation::file::{Part, PartnerName, Parts, Refunded, Row, day_in, name};
+use reconciliation::file::{
+    MOST_LINES, Part, PartnerName, Parts, Refunded, Row, Sum, Totals, day_in, name,
+};
 use sha2::{Digest, Sha256};
 
 const HEADER: &str =
     "tiki_transaction_id,transaction_id,transaction_amount,status,created_at,updated_at";
+
+/// The last moment of a day in Vietnam, and the first of the next.
+const TIMES: &str = "2026-11-21 23:59:59,2026-11-22 00:00:00";
 
 fn settled(n: u64, amount: u64, status: Status) -> Settled {
     let client: ClientId = "client".parse().unwrap();
@@ -29,6 +34,15 @@ fn settled(n: u64, amount: u64, status: Status) -> Settled {
         status,
         created_at: at("2026-11-21T16:59:59.999Z"),
         final_at: at("2026-11-21T17:00:00Z"),
+    }
+}
+
+fn refunded(paid: &Settled, request_id: Option<&str>, amount: u64) -> Refunded {
+    Refunded {
+        request_id: request_id.map(|id| id.parse().unwrap()),
+        refund_id: "5a9db0c5-0000-4000-8000-7469746b6976".parse().unwrap(),
+        amount: Vnd::new(amount).unwrap(),
+        back_at: paid.final_at,
     }
 }
 
@@ -68,8 +82,11 @@ fn written(refund_rows: bool, most: u64, rows: &[Row<'_>]) -> (Vec<Part>, Vec<St
 
 #[test]
 fn a_day_without_transactions_is_a_header() {
-    let (parts, texts) = written(false, 500_000, &[]);
+    let (parts, texts) = written(false, MOST_LINES, &[]);
     assert_eq!(texts, [format!("{HEADER}\n")]);
+    let (_, with_refunds) = written(true, MOST_LINES, &[]);
+    let header = format!("{HEADER},type,request_id,refund_id,refund_amount\n");
+    assert_eq!(with_refunds, [header]);
     assert_eq!((parts.len(), parts[0].lines), (1, 1));
 }
 
@@ -80,10 +97,9 @@ fn a_line_has_six_columns_whole_dong_and_vietnams_clock() {
         settled(2, 1, Status::Failure),
     );
     let rows = [Row::Payment(&paid), Row::Payment(&failed)];
-    let (parts, texts) = written(false, 500_000, &rows);
-    let times = "2026-11-21 23:59:59,2026-11-22 00:00:00";
+    let (parts, texts) = written(false, MOST_LINES, &rows);
     let expected = format!(
-        "{HEADER}\nT-1,{},100000,SUCCESS,{times}\nT-2,{},1,FAILURE,{times}\n",
+        "{HEADER}\nT-1,{},100000,SUCCESS,{TIMES}\nT-2,{},1,FAILURE,{TIMES}\n",
         paid.id, failed.id
     );
     assert_eq!(texts, [expected]);
@@ -97,26 +113,30 @@ fn a_line_has_six_columns_whole_dong_and_vietnams_clock() {
 }
 
 #[test]
-fn a_refund_has_columns_of_its_own_and_no_status() {
+fn a_refund_has_columns_of_its_own_and_the_payments_status() {
     let paid = settled(1, 100_000, Status::Success);
-    let refunded = Refunded {
-        request_id: Some("R,\"1\"".parse().unwrap()),
-        refund_id: "5a9db0c5-0000-4000-8000-7469746b6976".parse().unwrap(),
-        amount: Vnd::new(40_000).unwrap(),
-        back_at: paid.final_at,
-    };
-    let rows = [Row::Payment(&paid), Row::Refund(&paid, &refunded)];
-    let (parts, texts) = written(true, 500_000, &rows);
+    let by_tiki = refunded(&paid, Some("R,\"1\""), 40_000);
+    let by_us = refunded(&paid, None, 60_000);
+    let rows = [
+        Row::Payment(&paid),
+        Row::Refund(&paid, &by_tiki),
+        Row::Refund(&paid, &by_us),
+    ];
+    let (parts, texts) = written(true, MOST_LINES, &rows);
     let lines: Vec<&str> = texts[0].lines().collect();
     assert_eq!(
         lines[0],
         format!("{HEADER},type,request_id,refund_id,refund_amount")
     );
     assert!(lines[1].ends_with(",PAYMENT,,,"), "{}", lines[1]);
-    let end = format!(",REFUND,\"R,\"\"1\"\"\",{},40000", refunded.refund_id);
+    let id = by_tiki.refund_id;
+    let end = format!(",SUCCESS,{TIMES},REFUND,\"R,\"\"1\"\"\",{id},40000");
     assert!(lines[2].ends_with(&end), "{}", lines[2]);
+    let end = format!(",SUCCESS,{TIMES},REFUND,,{id},60000");
+    assert!(lines[3].ends_with(&end), "{}", lines[3]);
     assert_eq!(parts[0].totals.success.count, 1, "a refund is no payment");
-    assert_eq!(parts[0].totals.refunds.amount_vnd, 40_000);
+    let refunds = parts[0].totals.refunds;
+    assert_eq!((refunds.count, refunds.amount_vnd), (2, 100_000));
 }
 
 #[test]
@@ -126,31 +146,161 @@ fn what_is_not_final_is_never_written() {
     assert!(parts.write(Row::Payment(&pending)).is_err());
 }
 
+#[test]
+fn a_refund_without_its_columns_is_never_written() {
+    let paid = settled(1, 100_000, Status::Success);
+    let refunded = refunded(&paid, None, 40_000);
+    let mut parts = Parts::new(false, |_| Ok(Vec::new()));
+    parts.write(Row::Payment(&paid)).unwrap();
+    assert!(parts.write(Row::Refund(&paid, &refunded)).is_err());
+    let parts = parts.finish().unwrap();
+    assert_eq!((parts[0].lines, parts[0].totals.refunds.count), (2, 0));
+}
+
+#[test]
+fn what_is_refused_leaves_nothing_in_the_file() {
+    let rows = [
+        settled(1, 10, Status::Success),
+        settled(2, 10, Status::Pending),
+        settled(3, 10, Status::Success),
+    ];
+    let text = Shared::default();
+    let mut parts = Parts::new(false, |_| Ok(text.clone()));
+    assert!(parts.write(Row::Payment(&rows[0])).is_ok());
+    assert!(parts.write(Row::Payment(&rows[1])).is_err());
+    assert!(parts.write(Row::Payment(&rows[2])).is_ok());
+    let parts = parts.finish().unwrap();
+    let text = String::from_utf8(text.0.take()).unwrap();
+    assert_eq!(text.lines().count(), 3, "{text}");
+    assert!(!text.contains("T-2"), "{text}");
+    assert_eq!((parts[0].lines, parts[0].totals.success.count), (3, 2));
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_an_error() {
+    let paid = settled(1, 100_000, Status::Success);
+    let closed = |_| Err::<Vec<u8>, _>(io::Error::other("no room"));
+    assert!(
+        Parts::new(false, closed)
+            .write(Row::Payment(&paid))
+            .is_err()
+    );
+    assert!(Parts::new(false, closed).finish().is_err());
+    struct Full;
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut parts = Parts::new(false, |_| Ok(Full));
+    // It is held back for a while, and must not be lost on the way out.
+    parts.write(Row::Payment(&paid)).unwrap();
+    assert!(parts.finish().is_err());
+}
+
+#[test]
+fn sums_that_no_number_holds_are_an_error() {
+    let most = Sum {
+        count: 1,
+        amount_vnd: u64::MAX,
+    };
+    let mut totals = Totals {
+        success: most,
+        ..Totals::default()
+    };
+    assert!(totals.add(&totals.clone()).is_err());
+    let mut totals = Totals::default();
+    let more = Totals {
+        failure: Sum {
+            count: 2,
+            amount_vnd: 3,
+        },
+        ..Totals::default()
+    };
+    totals.add(&more).unwrap();
+    totals.add(&more).unwrap();
+    assert_eq!((totals.failure.count, totals.failure.amount_vnd), (4, 6));
+    assert_eq!(totals.success, Sum::default());
+}
+
+/// The limit of the protocol, at its edge: the header counts.
+#[test]
+fn half_a_million_lines_are_one_file_and_one_more_are_two() {
+    let row = settled(1, 1, Status::Success);
+    let lines = |rows: u64| {
+        let mut parts = Parts::new(false, |_| Ok(io::sink()));
+        for _ in 0..rows {
+            parts.write(Row::Payment(&row)).unwrap();
+        }
+        let parts = parts.finish().unwrap();
+        parts.iter().map(|part| part.lines).collect::<Vec<_>>()
+    };
+    assert_eq!(MOST_LINES, 500_000);
+    assert_eq!(lines(499_999), [500_000]);
+    assert_eq!(lines(500_000), [500_000, 2]);
+}
+
+/// The sums of a file, by whoever else reads it.
+fn summed(text: &str) -> Totals {
+    let mut totals = Totals::default();
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    for record in reader.records() {
+        let record = record.unwrap();
+        let (sum, amount) = match (record.get(6), &record[3]) {
+            (Some("REFUND"), _) => (&mut totals.refunds, &record[9]),
+            (_, "SUCCESS") => (&mut totals.success, &record[2]),
+            (_, "FAILURE") => (&mut totals.failure, &record[2]),
+            other => unreachable!("{other:?}"),
+        };
+        sum.count += 1;
+        sum.amount_vnd += amount.parse::<u64>().unwrap();
+    }
+    totals
+}
+
 proptest! {
     /// However many lines a part may have: together the parts have all, in order, and each is what it says.
     #[test]
-    fn parts_are_the_day_in_pieces(count in 0_usize..60, most in 2_u64..25) {
-        let day: Vec<Settled> = (0_u64..).take(count).map(|n| {
-            settled(n, n + 1, if n % 3 == 0 { Status::Failure } else { Status::Success })
+    fn parts_are_the_day_in_pieces(
+        kinds in prop::collection::vec(0_u8..3, 0..60),
+        most in 0_u64..25,
+        refund_rows: bool,
+        request_id in "[ -~]{1,9}",
+    ) {
+        let day: Vec<(Settled, Option<Refunded>)> = (0_u64..).zip(&kinds).map(|(n, kind)| {
+            let status = if *kind == 0 { Status::Failure } else { Status::Success };
+            let payment = settled(n, n + 1, status);
+            let refund = (*kind == 2 && refund_rows).then(|| refunded(&payment, Some(&request_id), n + 1));
+            (payment, refund)
         }).collect();
-        let rows: Vec<Row<'_>> = day.iter().map(Row::Payment).collect();
-        let (parts, texts) = written(false, most, &rows);
-        let whole = written(false, u64::MAX, &rows).1.remove(0);
-        let lines: Vec<&str> = texts.iter().flat_map(|text| text.lines().skip(1)).collect();
-        prop_assert_eq!(lines, whole.lines().skip(1).collect::<Vec<_>>());
-        prop_assert_eq!(parts.len(), count.div_ceil(usize::try_from(most - 1).unwrap()).max(1));
-        let mut sum = 0;
+        let rows: Vec<Row<'_>> = day.iter().map(|(payment, refund)| match refund {
+            Some(refund) => Row::Refund(payment, refund),
+            None => Row::Payment(payment),
+        }).collect();
+        let (parts, texts) = written(refund_rows, most, &rows);
+        let whole = written(refund_rows, u64::MAX, &rows).1.remove(0);
+        let (header, body) = whole.split_once('\n').unwrap();
+        let bodies = texts.iter().map(|text| text.strip_prefix(header).unwrap().strip_prefix('\n').unwrap());
+        prop_assert_eq!(bodies.collect::<String>(), body);
+        let room = usize::try_from(most.max(2) - 1).unwrap();
+        prop_assert_eq!(parts.len(), rows.len().div_ceil(room).max(1), "and no part more than it takes");
+
+        let mut totals = Totals::default();
         for (part, text) in parts.iter().zip(&texts) {
-            prop_assert_eq!(text.lines().next(), Some(HEADER));
             let plain = text.starts_with("tiki") && text.ends_with('\n') && !text.contains('\r');
             prop_assert!(plain, "LF, and no mark before it");
             prop_assert_eq!(part.lines, u64::try_from(text.lines().count()).unwrap());
-            prop_assert!(part.lines <= most);
+            prop_assert!(part.lines <= most.max(2));
             prop_assert_eq!(part.bytes, u64::try_from(text.len()).unwrap());
             prop_assert_eq!(&part.sha256, &hex::encode(Sha256::digest(text.as_bytes())));
-            sum += part.totals.success.amount_vnd + part.totals.failure.amount_vnd;
+            prop_assert_eq!(part.totals, summed(text));
+            totals.add(&part.totals).unwrap();
         }
-        prop_assert_eq!(sum, day.iter().map(|settled| settled.amount.get()).sum::<u64>());
+        prop_assert_eq!(totals, summed(&whole));
     }
 
     #[test]
@@ -159,7 +309,9 @@ proptest! {
         let day: Day = "2023-04-14".parse().unwrap();
         let named = name(&partner, day, counter);
         prop_assert_eq!(day_in(&named, &partner), Some(day));
-        prop_assert_eq!(day_in(&(named + "_result.csv"), &partner), Some(day));
+        for tail in ["_result.csv", " (1)", ".csv.gpg", "đã đối soát"] {
+            prop_assert_eq!(day_in(&format!("{named}{tail}"), &partner), Some(day));
+        }
         let _ = day_in(&text, &partner);
         let _ = day_in(&format!("tikivip_vnptmoney_{text}"), &partner);
     }
@@ -176,15 +328,38 @@ fn a_file_is_named_as_tiki_wants_it_and_anothers_is_told_apart() {
         "tikivip_vnptmoney_20230432_1",
         "tikivip_vnptmoney_2023041_1",
         "tikivip_vnptmoney_20230414",
+        "tikivip_vnptmoney_20230414_",
         "tikivip_vnptmoney_20230414_x",
+        "tikivip_vnptmoney_20230414_-1",
+        "tikivip_vnptmoney_20230414_١",
+        "tikivip_vnptmoney_20230414_1/../../2023-04-13/report.html",
+        "tikivip_vnptmoney_20230414_1\\x",
+        "tikivip_vnptmoney_20230414_1\n",
+        "tikivip_vnptmoney_20230414_1\0",
+        "tikivip_vnptmoney__20230414_1",
+        "tikivip_vnptmoney_+0230414_1",
+        "tikivip_vnptmoney_２０２３０４１４_1",
+        "tikivip_VNPTMONEY_20230414_1",
+        " tikivip_vnptmoney_20230414_1",
+        "tikivip_vnptmoney_\u{1f600}\u{1f600}_1",
         "x_tikivip_vnptmoney_20230414_1",
         "",
     ] {
         assert_eq!(day_in(other, &partner), None, "{other}");
     }
-    let shorter: PartnerName = "vnpt".parse().unwrap();
-    assert_eq!(day_in("tikivip_vnptmoney_20230414_1", &shorter), None);
-    for bad in ["", "a_b", "a/b", "ngân", &"a".repeat(33)] {
+    // Neither of two partners, one's name beginning with the other's, takes the other's file for its own.
+    for (mine, others) in [
+        ("vnpt", "vnptmoney"),
+        ("vnptmoney", "vnpt"),
+        ("a", "a20230414"),
+    ] {
+        let mine: PartnerName = mine.parse().unwrap();
+        let others: PartnerName = others.parse().unwrap();
+        assert_eq!(day_in(&name(&others, day, 1), &mine), None);
+        assert_eq!(day_in(&name(&mine, day, 1), &mine), Some(day));
+    }
+    for bad in ["", "a_b", "a/b", "a b", "ngân", "a\n", &"a".repeat(33)] {
         assert!(bad.parse::<PartnerName>().is_err(), "{bad}");
     }
+    assert!("a".repeat(32).parse::<PartnerName>().is_ok());
 }

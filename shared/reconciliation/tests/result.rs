@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::io::{self, BufReader};
+
 use proptest::prelude::*;
+use reconciliation::record::Values;
 use reconciliation::result::{LONGEST_LINE, Lines, Read, ResultFormat, Verdict};
 
 fn read(bytes: &[u8], format: &ResultFormat) -> Vec<Read> {
@@ -94,11 +97,121 @@ fn what_cannot_be_read_is_named_and_the_next_line_is_read() {
 }
 
 #[test]
+fn a_line_may_be_so_long_and_no_longer() {
+    let line = |length: usize| {
+        let beginning = "T-1,,,,,,00,";
+        format!("{beginning}{}", "x".repeat(length - beginning.len()))
+    };
+    let text = format!(
+        "{HEADER}{}\n{}\r\nT-9,,,,,,00,",
+        line(LONGEST_LINE),
+        line(LONGEST_LINE + 1)
+    );
+    let lines = by_default(&text);
+    assert_eq!(lines.len(), 3);
+    assert_eq!(
+        lines[0].as_ref().unwrap().reason.len(),
+        255,
+        "as much as is kept"
+    );
+    let unreadable = lines[1].as_ref().unwrap_err();
+    assert_eq!((unreadable.line, unreadable.column.as_deref()), (3, None));
+    assert!(unreadable.problem.contains("longer than"), "{unreadable:?}");
+    assert!(lines[2].is_ok());
+    // So is the header.
+    let lines = by_default(&format!("{}\nT-9,,,,,,00,\n", "x".repeat(LONGEST_LINE + 1)));
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0].as_ref().unwrap_err().line, 1);
+}
+
+#[test]
+fn quotes_hold_separators_and_quotes_together() {
+    let text = format!("{HEADER}\"T-1\",,\"100000\",,,,\"03\",\"a,\"\"b\"\"\"\n");
+    let line = by_default(&text).remove(0).unwrap();
+    assert_eq!((line.tiki_id.as_str(), line.code.as_str()), ("T-1", "03"));
+    assert_eq!(line.values.amount_vnd, Some(100_000));
+    assert_eq!(line.reason, "a,\"b\"");
+    // A quote that is not closed swallows nothing: both halves are reported, and the third line is read.
+    let text = format!("{HEADER}T-1,,,,,,03,\"a\nb\"\nT-3,,,,,,00,\n");
+    let lines = by_default(&text);
+    let read: Vec<bool> = lines.iter().map(Result::is_ok).collect();
+    assert_eq!(read, [false, false, true]);
+}
+
+/// As an old spreadsheet on a Mac writes it. Taken for one long header, it would be a file without lines.
+#[test]
+fn carriage_returns_alone_end_no_line_and_hide_none() {
+    let text = format!("{HEADER}T-1,,,,,,03,x\nT-2,,,,,,00,\n").replace('\n', "\r");
+    let lines = by_default(&text);
+    assert_eq!(lines.len(), 1);
+    let unreadable = lines[0].as_ref().unwrap_err();
+    assert_eq!(unreadable.line, 1);
+    assert!(
+        unreadable.problem.contains("carriage return"),
+        "{unreadable:?}"
+    );
+    // Nor does one within a line hide what follows it.
+    let lines = by_default(&format!(
+        "{HEADER}T-1,,,,,,00,\rT-2,,,,,,03,\nT-3,,,,,,00,\n"
+    ));
+    assert_eq!(lines.len(), 2);
+    assert!(lines[0].is_err() && lines[1].is_ok());
+    // One too many at the end is no matter.
+    let lines = by_default(&format!("{HEADER}T-1,,,,,,00,\r\r\n\r\r\nT-2,,,,,,00,\r"));
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines[1].as_ref().unwrap().line, 4);
+}
+
+#[test]
+fn columns_stand_where_the_header_says_and_others_do_not_matter() {
+    let text = "note,RESULT ,, Tiki_Transaction_Id\nx,00,y,T-1\n,01,,T-2,more\n";
+    let lines: Vec<_> = by_default(text).into_iter().map(Result::unwrap).collect();
+    let read: Vec<_> = lines
+        .iter()
+        .map(|line| (line.tiki_id.as_str(), line.verdict))
+        .collect();
+    assert_eq!(
+        read,
+        [("T-1", Verdict::Match), ("T-2", Verdict::OnlyPartner)]
+    );
+    assert_eq!(lines[0].values, Values::default());
+    assert_eq!(lines[0].reason, "");
+}
+
+#[test]
+fn texts_of_tikis_are_kept_without_what_controls_a_terminal() {
+    let text = format!("{HEADER}T-1,,,\u{1b}[31mSUCCESS\0,,,03,\u{1b}[2Ja\tb\n");
+    let line = by_default(&text).remove(0).unwrap();
+    assert_eq!(line.values.status.as_deref(), Some("[31mSUCCESS"));
+    assert_eq!(line.reason, "[2Jab");
+    let text = format!("{HEADER}T-1,,,,,,03,{}\n", "ộ".repeat(300));
+    let line = by_default(&text).remove(0).unwrap();
+    assert_eq!(line.reason, "ộ".repeat(255), "counted in characters");
+}
+
+#[test]
+fn a_file_that_breaks_off_is_an_error_and_not_its_end() {
+    struct Broken;
+    impl io::Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::ConnectionReset.into())
+        }
+    }
+    let half = format!("{HEADER}T-1,,,,,,00,\nT-2,,");
+    let input = BufReader::new(io::Read::chain(half.as_bytes(), Broken));
+    let mut lines = Lines::new(input, ResultFormat::default());
+    assert!(lines.read().unwrap().unwrap().is_ok());
+    assert!(lines.read().is_err());
+}
+
+#[test]
 fn a_header_that_says_nothing_ends_the_reading_with_its_reason() {
     for (header, column) in [
         ("a,b,c", "tiki_transaction_id"),
         ("tiki_transaction_id,reason", "result"),
         ("result,tiki_transaction_id,RESULT", "result"),
+        ("result,tiki_transaction_id,reason, Reason ", "reason"),
+        ("result;tiki_transaction_id", "tiki_transaction_id"),
     ] {
         let lines = by_default(&format!("{header}\n1,2,3\n"));
         assert_eq!(lines.len(), 1, "{header}");
@@ -126,6 +239,24 @@ fn a_format_is_what_was_agreed() {
     assert!(lines[1].is_ok());
     assert!(lines[2].is_err(), "a code that was not agreed");
     assert_eq!("{}".parse(), Ok(ResultFormat::default()));
+
+    let format = r#"{"separator":";","columns":{"transaction_amount":"Số tiền","reason":"Lý do"}}"#;
+    let lines = read(
+        "\u{feff}tiki_transaction_id;SỐ TIỀN;result;lý DO\r\nT-1;100000;03;\"a;b\"\r\n".as_bytes(),
+        &format.parse().unwrap(),
+    );
+    let line = lines[0].as_ref().unwrap();
+    assert_eq!(line.values.amount_vnd, Some(100_000));
+    assert_eq!(line.reason, "a;b");
+    let lines = read(
+        b"tiki_transaction_id\tresult\nT-1\t00\n",
+        &r#"{"separator":"\t"}"#.parse().unwrap(),
+    );
+    assert!(lines[0].is_ok());
+}
+
+#[test]
+fn what_is_no_format_is_refused() {
     for bad in [
         "",
         "[]",
@@ -133,6 +264,10 @@ fn a_format_is_what_was_agreed() {
         r#"{"separator":"a"}"#,
         r#"{"separator":"\""}"#,
         r#"{"separator":"ộ"}"#,
+        r#"{"separator":",,"}"#,
+        r#"{"separator":"\n"}"#,
+        r#"{"separator":null,"more":1}"#,
+        r#"{"columns":{"result":"Mã","reason":" MÃ "}}"#,
         r#"{"column":{}}"#,
         r#"{"columns":{"tiki":"x"}}"#,
         r#"{"columns":{"result":""}}"#,
@@ -144,24 +279,90 @@ fn a_format_is_what_was_agreed() {
     }
 }
 
+/// The numbers of the lines that are not empty, from the second on.
+fn numbers(bytes: &[u8]) -> Vec<u64> {
+    let lines = (1..).zip(bytes.split(|b| *b == b'\n')).skip(1);
+    let there = lines.filter(|(_, line)| line.iter().any(|b| *b != b'\r'));
+    there.map(|(number, _)| number).collect()
+}
+
+fn number(read: &Read) -> u64 {
+    match read {
+        Ok(line) => line.line,
+        Err(unreadable) => unreadable.line,
+    }
+}
+
+/// Something between nonsense and a table: what a table is made of, in any order.
+fn like_a_table() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        Just(b"T-1,x,100000,SUCCESS,,,00,\n".to_vec()),
+        Just(b"T-2".to_vec()),
+        Just(b",".to_vec()),
+        Just(b"\"".to_vec()),
+        Just(b"\r\n".to_vec()),
+        Just(b"\n".to_vec()),
+        Just(b"\r".to_vec()),
+        Just("\u{feff}".as_bytes().to_vec()),
+        Just(vec![b'x'; LONGEST_LINE]),
+        prop::collection::vec(any::<u8>(), 0..9),
+    ];
+    prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+}
+
 proptest! {
     /// Whatever bytes follow a good header: each line that is not empty gives one thing, under its own number.
     #[test]
-    fn every_line_is_accounted_for(body in prop::collection::vec(any::<u8>(), 0..600)) {
+    fn every_line_is_accounted_for(
+        body in prop_oneof![prop::collection::vec(any::<u8>(), 0..600), like_a_table()],
+        at_a_time in 1_usize..50,
+    ) {
         let bytes = [HEADER.as_bytes(), &body].concat();
-        let lines = read(&bytes, &ResultFormat::default());
-        let there = bytes.split(|b| *b == b'\n').enumerate().skip(1);
-        let there = there.filter(|(_, line)| !line.strip_suffix(b"\r").unwrap_or(line).is_empty());
-        let expected: Vec<u64> = there.map(|(n, _)| u64::try_from(n).unwrap() + 1).collect();
-        let found: Vec<u64> = lines.iter().map(|read| match read {
-            Ok(line) => line.line,
-            Err(unreadable) => unreadable.line,
-        }).collect();
-        prop_assert_eq!(found, expected);
+        // Whatever pieces it comes in.
+        let input = BufReader::with_capacity(at_a_time, &bytes[..]);
+        let mut lines = Lines::new(input, ResultFormat::default());
+        let mut found = Vec::new();
+        while let Some(read) = lines.read().unwrap() {
+            prop_assert_eq!(number(&read), lines.line());
+            found.push(number(&read));
+        }
+        prop_assert_eq!(found, numbers(&bytes));
+        let there = bytes.strip_suffix(b"\n").unwrap_or(&bytes).split(|b| *b == b'\n').count();
+        prop_assert_eq!(lines.line(), u64::try_from(there).unwrap(), "lines in, lines out");
+        prop_assert!(lines.read().unwrap().is_none(), "and then no more");
+    }
+
+    /// What was written as a table is read as it was written, and a line that cannot be read is no other's.
+    #[test]
+    fn a_table_is_read_as_it_was_written(
+        rows in prop::collection::vec(("[A-Za-z0-9._-]{1,64}", 1_u64..1_000_000, 0_usize..5, "[ -~]{0,60}"), 0..20),
+        end in prop_oneof![Just("\n"), Just("\r\n")],
+    ) {
+        let codes = ["00", "01", "02", "03", "99"];
+        let mut text = HEADER.trim_end().to_owned() + end;
+        for (id, amount, code, reason) in &rows {
+            let reason = reason.replace('"', "\"\"");
+            text += &format!("{id},,{amount},,,,{},\"{reason}\"{end}", codes[*code]);
+        }
+        let lines = by_default(&text);
+        prop_assert_eq!(lines.len(), rows.len());
+        for (n, ((id, amount, code, reason), read)) in (2..).zip(rows.iter().zip(&lines)) {
+            prop_assert_eq!(number(read), n);
+            prop_assert_eq!(read.is_ok(), *code < 4);
+            if let Ok(line) = read {
+                prop_assert_eq!(line.tiki_id.as_str(), id);
+                prop_assert_eq!(line.values.amount_vnd, Some(*amount));
+                prop_assert_eq!(&line.reason, reason.trim());
+            }
+        }
     }
 
     #[test]
-    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        let _ = read(&bytes, &ResultFormat::default());
+    fn no_bytes_panic(
+        bytes in prop::collection::vec(any::<u8>(), 0..300),
+        format in r#"\{("separator":".",?)?("columns":\{"result":".{0,3}"\},?)?("codes":\{".":"match"\})?\}"#,
+    ) {
+        let format = format.parse().unwrap_or_default();
+        let _ = read(&bytes, &format);
     }
 }

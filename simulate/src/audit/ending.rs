@@ -24,6 +24,7 @@ impl World {
     }
 
     fn audit_end_of(&mut self, payment: usize, t: &Transaction) {
+        self.audit_exports(payment, t);
         let unsettled = |state: &RefundState| {
             matches!(state, RefundState::Reserved(_) | RefundState::Unknown(_))
         };

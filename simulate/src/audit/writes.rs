@@ -1,8 +1,8 @@
 //! What the auditor looks at in every write of ours, and in every posting at the core.
 
 use domain::{
-    DisputeGround, FailureCause, Ipn, Origin, PaymentState, Refund, RefundId, RefundState,
-    ReversalGround, Status, Transaction, TransactionId,
+    DisputeGround, Event, FailureCause, Ipn, MAX_REQUEUES, Origin, PaymentState, Refund, RefundId,
+    RefundState, ReversalGround, Status, Transaction, TransactionId,
 };
 use store::Item;
 
@@ -72,17 +72,20 @@ impl World {
         audit.must(same, I::AcknowledgedIsKept, payment, || {
             "the order has changed".to_owned()
         });
-        if before.status() != Status::Pending {
+        if before.status() == Status::Pending {
+            self.audit_became_final(payment, after);
+        } else {
             let stays = before.status() == after.status() && before.final_at() == after.final_at();
-            audit.must(stays, I::FinalStatusStays, payment, || {
+            self.audit.must(stays, I::FinalStatusStays, payment, || {
                 format!("{:?} became {:?}", before.payment, after.payment)
             });
         }
+        let audit = &mut self.audit;
         let settled = match before.ipn {
-            Ipn::Confirmed { .. }
-            | Ipn::Closed { .. }
-            | Ipn::Disputed { .. }
-            | Ipn::Exhausted { .. } => after.ipn == before.ipn,
+            Ipn::Confirmed { .. } | Ipn::Disputed { .. } => after.ipn == before.ipn,
+            Ipn::Closed { .. } | Ipn::Exhausted { .. } => {
+                after.ipn == before.ipn || queued_again(before, after)
+            }
             Ipn::Reversing { .. } => {
                 let ground = DisputeGround::ReversalRejected;
                 let refused =
@@ -229,7 +232,8 @@ impl World {
         item: &Item,
     ) {
         let queued = matches!(after.ipn, Ipn::Queued { .. });
-        let newly = queued && before.is_some_and(|before| before.ipn == Ipn::None);
+        let newly = before
+            .is_some_and(|before| queued && before.ipn == Ipn::None || queued_again(before, after));
         let ours = |t: &Transaction| {
             let ours = t.refunds.iter().filter(|r| r.origin.request_id().is_none());
             ours.count()
@@ -295,6 +299,24 @@ impl World {
             Origin::LatePayment => life.core_said_no || life.declined,
         }
     }
+}
+
+/// Whether reconciliation has queued a result again that reporting was given up for. It may a few times, and not
+/// while the money goes back.
+fn queued_again(before: &Transaction, after: &Transaction) -> bool {
+    let times = |t: &Transaction| {
+        let entries = t.trail.iter();
+        let requeued = entries.filter(|entry| entry.event == Event::Requeued);
+        requeued.map(|entry| entry.times).sum::<u32>()
+    };
+    let given_up = matches!(before.ipn, Ipn::Closed { .. } | Ipn::Exhausted { .. });
+    let queued = matches!(after.ipn, Ipn::Retrying { failures: 0, .. });
+    let goes_back = |refund: &Refund| refund.origin == Origin::Reversal && refund.holds();
+    given_up
+        && queued
+        && times(after) == times(before) + 1
+        && times(after) <= MAX_REQUEUES
+        && !after.refunds.iter().any(goes_back)
 }
 
 fn rejected_reversal(refund: &Refund) -> bool {

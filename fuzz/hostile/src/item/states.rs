@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    Alarm, Change, Decision, DisputeGround, IpnLease, PaymentReport, PaymentResult, RailPayment,
-    RailRefund, RefundCommand, RefundId, Reservation, ReversalGround, Timestamp, Transaction,
-    TransactionId, Vnd,
+    Alarm, Change, Day, Decision, DisputeGround, IpnLease, PaymentReport, PaymentResult,
+    RailPayment, RailRefund, RefundCommand, RefundId, Reservation, ReversalGround, Timestamp,
+    Transaction, TransactionId, Vnd,
 };
 use futures::executor::block_on;
 use store::{
-    Condition, Creation, DueIndex, Indexed, Item, Put, Stamps, Table, TableError, Transactions,
+    Condition, Creation, DayIndex, DayPage, DueIndex, Indexed, Item, Put, Stamps, Table,
+    TableError, Transactions,
 };
 use uuid::Uuid;
 
@@ -77,6 +78,17 @@ impl Table for Shelf {
 
     async fn attention(&self, _: Alarm, _: u16) -> Result<Vec<Indexed>, TableError> {
         Ok(Vec::new())
+    }
+
+    async fn on_day(
+        &self,
+        _: DayIndex,
+        _: Day,
+        _: u8,
+        _: Option<Item>,
+        _: u16,
+    ) -> Result<DayPage, TableError> {
+        Ok(DayPage::default())
     }
 }
 

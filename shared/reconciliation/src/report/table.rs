@@ -3,34 +3,38 @@
 use std::io::{self, Write};
 
 use csv::{Terminator, Writer, WriterBuilder};
-use domain::Timestamp;
 
-use super::words;
-use crate::record::Finding;
+use super::steps;
+use super::text::clock;
+use super::words::{self, Words};
+use crate::record::{Closed, Finding};
 
-const HEADLINE: [&str; 19] = [
+const HEADLINE: [&str; 21] = [
     "Ngày / Day",
     "Mã Tiki / Tiki's id",
-    "Mã đối tác / Our id",
+    "Mã của chúng ta / Our id",
     "Tình trạng / Stands",
     "Nội dung / Because",
     "Đề xuất / Proposal",
-    "Trạng thái bên ta / Our status",
-    "Số tiền bên ta / Our amount",
-    "Tra cứu Tiki / Tiki, asked",
-    "Số tiền tra cứu / Tiki's amount",
+    "Trạng thái của chúng ta / Our status",
+    "Số tiền của chúng ta / Our amount",
+    "Tiki trả lời / Tiki, asked",
+    "Số tiền Tiki trả lời / Tiki's amount",
     "Trạng thái trong tệp / Status in the file",
     "Số tiền trong tệp / Amount in the file",
     "Mã kết quả / Code",
     "Lý do / Reason",
     "Tệp / File",
     "Dòng / Line",
+    "Phát hiện lúc / Found at",
     "Lịch sử / History",
     "Người đóng / Closed by",
-    "Lý do đóng / Because",
+    "Đóng lúc / Closed at",
+    "Lý do đóng / Closed because",
 ];
 
-/// Writes a day's findings, one at a time: UTF-8 with the mark by which spreadsheets know it, RFC 4180.
+/// Writes a day's findings, one at a time and each on a line: UTF-8 with the mark by which spreadsheets know
+/// it, RFC 4180.
 pub struct FindingsTable<W: Write>(Writer<W>);
 
 impl<W: Write> FindingsTable<W> {
@@ -46,36 +50,35 @@ impl<W: Write> FindingsTable<W> {
 
     /// Writes a finding.
     pub fn write(&mut self, finding: &Finding) -> io::Result<()> {
-        let (because, proposal) = words::ground(finding.ground);
-        let kind = words::kind(finding.kind);
         let closed = finding.closed.as_ref();
-        let stands = closed.map_or(kind, |_| words::CLOSED);
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let stands = closed.map_or(words::kind(finding.kind), |_| words::CLOSED);
+        let because = words::ground(finding.ground).because.vi;
+        let optional = |text: Option<&str>| safe(text.unwrap_or_default());
         let amount = |vnd: Option<u64>| vnd.map(|vnd| vnd.to_string()).unwrap_or_default();
+        let by_closing = |of: fn(&Closed) -> &str| optional(closed.map(of));
+        let (ours, in_file) = (&finding.ours, &finding.in_file);
         let record = [
             finding.day.clone(),
             safe(&finding.id),
-            safe(&text(&finding.transaction_id)),
-            format!("{} / {}", stands.vi, stands.en),
-            because.vi.to_owned(),
-            proposal.vi.to_owned(),
-            safe(&text(&finding.ours.status)),
-            amount(finding.ours.amount_vnd),
-            safe(&finding.tiki),
+            optional(finding.transaction_id.as_deref()),
+            both(stands),
+            because.to_owned(),
+            safe(&proposal(finding)),
+            optional(ours.status.as_deref()),
+            amount(ours.amount_vnd),
+            words::asked(&finding.tiki).map_or_else(|| safe(&finding.tiki), both),
             amount(finding.tiki_amount_vnd),
-            safe(&text(&finding.in_file.status)),
-            amount(finding.in_file.amount_vnd),
+            optional(in_file.status.as_deref()),
+            amount(in_file.amount_vnd),
             safe(&finding.code),
             safe(&finding.reason),
             safe(&finding.file),
             finding.line.to_string(),
+            clock(finding.found_at),
             safe(&history(finding)),
-            safe(&closed.map(|closed| closed.by.clone()).unwrap_or_default()),
-            safe(
-                &closed
-                    .map(|closed| closed.reason.clone())
-                    .unwrap_or_default(),
-            ),
+            by_closing(|closed| &closed.by),
+            closed.map(|closed| clock(closed.at)).unwrap_or_default(),
+            by_closing(|closed| &closed.reason),
         ];
         Ok(self.0.write_record(record)?)
     }
@@ -87,28 +90,53 @@ impl<W: Write> FindingsTable<W> {
     }
 }
 
+fn both(Words { vi, en }: Words) -> String {
+    format!("{vi} / {en}")
+}
+
+/// What is to be done, and by what commands; nothing, if a person has closed it.
+fn proposal(finding: &Finding) -> String {
+    if finding.closed.is_some() {
+        return String::new();
+    }
+    let proposal = words::ground(finding.ground).proposal.vi.to_owned();
+    let commands = steps::of(finding);
+    if commands.is_empty() {
+        proposal
+    } else {
+        format!("{proposal} | {}", commands.join(" | "))
+    }
+}
+
 fn history(finding: &Finding) -> String {
     let steps = finding.history.iter().map(|step| {
-        let at = Timestamp::from_unix_ms(step.at).map(Timestamp::on_vietnams_clock);
-        let kind = words::kind(step.kind).vi;
-        let (because, _) = words::ground(step.ground);
-        format!("{} {kind}: {}", at.unwrap_or_default(), because.vi)
+        let (kind, because) = (words::kind(step.kind), words::ground(step.ground).because);
+        format!("{} {}: {}", clock(step.at), kind.vi, because.vi)
     });
     steps.collect::<Vec<_>>().join(" | ")
 }
 
 /// A text that no spreadsheet runs as a formula: one that begins as a formula does gets an apostrophe before
-/// it, which the spreadsheet takes for "this is a text".
-pub(super) fn safe(text: &str) -> String {
-    let begins = text
-        .trim_start_matches(|c: char| c.is_whitespace() || c.is_control() || c == '"' || c == '\'');
-    let formula = begins.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
-    let hidden = text.starts_with(['\t', '\r', '\n']);
-    if formula || hidden {
-        format!("'{text}")
-    } else {
-        text.to_owned()
-    }
+/// it, which the spreadsheet takes for "this is a text". The same after each semicolon, where a spreadsheet
+/// that is set to this separator begins a cell, quoted or not. Ends of lines become blanks.
+fn safe(text: &str) -> String {
+    let cells = text.split(';').map(|cell| {
+        let apostrophe = if runs(cell) { "'" } else { "" };
+        format!("{apostrophe}{cell}")
+    });
+    let text = cells.collect::<Vec<_>>().join(";");
+    text.replace(char::is_control, " ")
+}
+
+/// Whether a spreadsheet may take a cell for a formula: by its first character that it does not pass over.
+fn runs(cell: &str) -> bool {
+    let passed_over = |c: char| {
+        let invisible = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}');
+        c.is_whitespace() || c.is_control() || invisible || "\"'".contains(c)
+    };
+    let begins = cell.trim_start_matches(passed_over);
+    begins.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
+        || cell.starts_with(['\t', '\r', '\n'])
 }
 
 #[cfg(test)]
@@ -120,21 +148,61 @@ mod tests {
     #[test]
     fn what_begins_as_a_formula_is_a_text() {
         for formula in [
-            "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\"=1", "'=1", "＝1", "\u{a0}=1",
+            "=1+1",
+            "+1",
+            "-1",
+            "@SUM(A1)",
+            " =1",
+            "\"=1",
+            "'=1",
+            "\" ' =1",
+            "＝1",
+            "＋1",
+            "－1",
+            "＠1",
+            "\u{a0}=1",
+            "\u{200b}=1",
+            "\u{feff}@1",
+            "=",
+            "--help",
         ] {
             assert_eq!(safe(formula), format!("'{formula}"), "{formula:?}");
         }
-        for text in ["", "SUCCESS", "1-2", "T-1", "lệch = số tiền", "00"] {
+        for (text, expected) in [
+            ("\t=1", "' =1"),
+            ("\r1", "' 1"),
+            ("\n1", "' 1"),
+            ("a;=1+1", "a;'=1+1"),
+            ("a; \"@1;b", "a;' \"@1;b"),
+            ("two\r\nlines", "two  lines"),
+        ] {
+            assert_eq!(safe(text), expected, "{text:?}");
+        }
+        for text in [
+            "",
+            "SUCCESS",
+            "1-2",
+            "T-1",
+            "lệch = số tiền",
+            "00",
+            "a;b; c",
+            "\u{200b}1",
+        ] {
             assert_eq!(safe(text), text);
         }
     }
 
     proptest! {
         #[test]
-        fn no_cell_begins_as_a_formula(text in ".*") {
+        fn no_cell_begins_as_a_formula(text in "[=+@＝＋－＠\\-;\"' \t\r\n\u{a0}\u{feff}a1]{0,12}|.*") {
             let safe = safe(&text);
-            prop_assert!(!safe.trim_start().starts_with(['=', '+', '-', '@']), "{}", safe);
-            prop_assert!(safe == text || safe == format!("'{text}"), "nothing else is changed");
+            prop_assert!(!safe.contains(char::is_control));
+            for (cell, before) in safe.split(';').zip(text.split(';')) {
+                let kept = cell.strip_prefix('\'').filter(|_| runs(before)).unwrap_or(cell);
+                prop_assert_eq!(kept, before.replace(char::is_control, " "), "nothing else is changed");
+                let bare = cell.trim_start_matches(|c: char| c.is_whitespace() || c == '"');
+                prop_assert!(!bare.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']), "{}", safe);
+            }
         }
     }
 }

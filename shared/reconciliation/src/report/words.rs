@@ -1,4 +1,6 @@
-//! What a kind and a ground mean, and what is proposed: in Vietnamese, and in English beside it.
+//! What a kind, a ground and an answer mean, and what is proposed: in Vietnamese, and in English beside it.
+
+use domain::{LookUpAnswer, Status};
 
 use crate::judge::{Ground, Kind};
 
@@ -9,12 +11,33 @@ pub(super) struct Words {
     pub(super) en: &'static str,
 }
 
-const fn words(vi: &'static str, en: &'static str) -> Words {
+pub(super) const fn words(vi: &'static str, en: &'static str) -> Words {
     Words { vi, en }
 }
 
+/// What is said of a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Said {
+    /// What was found.
+    pub(super) because: Words,
+    /// What is to be done about it.
+    pub(super) proposal: Words,
+    /// By what commands, where it is for a person.
+    pub(super) commands: &'static [Command],
+}
+
+/// A command of `tikivip`, of one transaction or finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Command {
+    Show,
+    LookUp,
+    ResendIpn,
+    Resolve,
+    Settle,
+}
+
 /// What a person has closed.
-pub(super) const CLOSED: Words = words("Đã đóng", "Closed");
+pub(super) const CLOSED: Words = words("Đã đóng", "Closed by a person");
 
 /// How findings of this kind stand.
 pub(super) fn kind(kind: Kind) -> Words {
@@ -22,157 +45,211 @@ pub(super) fn kind(kind: Kind) -> Words {
         Kind::ForAPerson => words("Cần người xử lý", "For a person"),
         Kind::Reverse => words("Đang hoàn tiền", "Being given back"),
         Kind::Resent => words("Đang báo lại cho Tiki", "Being reported to Tiki"),
-        Kind::Undecided => words("Chờ Tiki trả lời", "Waiting for Tiki's word"),
+        Kind::Undecided => words("Chờ Tiki trả lời rõ", "Waiting for a clear answer"),
         Kind::Settled => words("Đã khớp", "Settled"),
     }
 }
 
-/// What was found, and what is to be done about it.
+/// What Tiki said when it was asked; `None` of a word that is none of its answers.
+pub(super) fn asked(word: &str) -> Option<Words> {
+    let mut answers = LookUpAnswer::ALL.into_iter();
+    let answer = answers.find(|answer| answer.as_str() == word)?;
+    Some(match answer {
+        LookUpAnswer::Found(Status::Pending, _) => words("PENDING", "waits for payment"),
+        LookUpAnswer::Found(Status::Success, _) => words("SUCCESS", "paid"),
+        LookUpAnswer::Found(Status::Failure, _) => words("FAILURE", "not paid"),
+        LookUpAnswer::NotFound => words("Không tìm thấy", "not found"),
+        LookUpAnswer::Cancelled => words("Đã huỷ", "cancelled"),
+        LookUpAnswer::InvalidRequest => words("Yêu cầu không hợp lệ", "invalid request"),
+        LookUpAnswer::NotOfThisPartner => words("Của đối tác khác", "another partner's"),
+        LookUpAnswer::SystemError => words("Lỗi hệ thống của Tiki", "system error"),
+        LookUpAnswer::Unauthorized => words("Tiki từ chối chữ ký", "signature refused"),
+        LookUpAnswer::Unclear => words("Không rõ", "no clear answer"),
+    })
+}
+
+/// The status that an answer of Tiki's comes to; `None` if it says nothing of one.
+pub(super) fn status(word: &str) -> Option<&'static str> {
+    let mut answers = LookUpAnswer::ALL.into_iter();
+    match answers.find(|answer| answer.as_str() == word)? {
+        LookUpAnswer::Found(status, _) => Some(status.as_str()),
+        LookUpAnswer::NotFound | LookUpAnswer::Cancelled => Some(Status::Failure.as_str()),
+        LookUpAnswer::InvalidRequest
+        | LookUpAnswer::NotOfThisPartner
+        | LookUpAnswer::SystemError
+        | LookUpAnswer::Unauthorized
+        | LookUpAnswer::Unclear => None,
+    }
+}
+
+/// What is said of a finding that stands so for this reason.
 #[expect(
     clippy::too_many_lines,
     reason = "a table of texts, with a row for each ground"
 )]
-pub(super) fn ground(ground: Ground) -> (Words, Words) {
-    let nothing = words("Không cần làm gì.", "Nothing to do.");
-    let ask_and_settle = words(
-        "Thống nhất với Tiki, rồi đóng bằng: tikivip settle.",
-        "Agree on it with Tiki, then close it: tikivip settle.",
-    );
+pub(super) fn ground(ground: Ground) -> Said {
+    use Command::{LookUp, ResendIpn, Resolve, Settle, Show};
     match ground {
-        Ground::Agree => (words("Hai bên đã khớp.", "The two sides agree."), nothing),
-        Ground::NobodyPaid => (
-            words(
-                "Cả hai bên đều không ghi nhận thanh toán.",
-                "Neither side has a payment.",
+        Ground::Agree => no_need(words("Hai bên đã khớp.", "The two sides agree.")),
+        Ground::NobodyPaid => no_need(words(
+            "Cả hai bên đều không ghi nhận là đã thanh toán.",
+            "Neither side counts it as paid.",
+        )),
+        Ground::MoneyIsBack => no_need(words(
+            "Tiki không ghi nhận thanh toán; toàn bộ tiền đã hoàn cho khách.",
+            "Tiki does not count it as paid; the customer has all of the money back.",
+        )),
+        Ground::BeingReported => no_need(words(
+            "Tiki chờ kết quả; IPN đang được gửi.",
+            "Tiki waits for the result; the IPN is being sent.",
+        )),
+        Ground::QueuedAgain => no_need(words(
+            "Tiki chưa nhận được IPN; IPN đã được xếp gửi lại.",
+            "Tiki has not had the IPN; it is queued again.",
+        )),
+        Ground::GoesBack => no_need(words(
+            "Khách đã trả tiền nhưng Tiki không ghi nhận; tiền hoàn cho khách theo quy tắc chung.",
+            "Paid, and not at Tiki; the ordinary rule gives the money back.",
+        )),
+        Ground::NoClearAnswer => Said {
+            because: words(
+                "Tiki không trả lời rõ khi được tra cứu.",
+                "Tiki gave no clear answer to the look-up.",
             ),
-            nothing,
-        ),
-        Ground::MoneyIsBack => (
-            words(
-                "Tiki không có đơn; tiền đã hoàn cho khách.",
-                "Tiki does not have the order; the customer has the money back.",
+            proposal: words(
+                "Hệ thống tự hỏi lại mỗi giờ. Quá 24 giờ: chạy tikivip doctor, hỏi Tiki, rồi đóng khi hai bên đã thống nhất.",
+                "It is asked again each hour. After 24 hours: run tikivip doctor, ask Tiki, and close it when both have agreed.",
             ),
-            nothing,
-        ),
-        Ground::BeingReported => (
-            words(
-                "Tiki chờ kết quả; IPN đang được gửi.",
-                "Tiki waits; the IPN is being sent.",
+            commands: &[LookUp, Show, Settle],
+        },
+        Ground::UnreadableLine => Said {
+            because: words(
+                "Không đọc được dòng này, hoặc cả tệp, của Tiki.",
+                "This line of Tiki's, or its whole file, cannot be read.",
             ),
-            nothing,
-        ),
-        Ground::QueuedAgain => (
-            words(
-                "Tiki chưa nhận được IPN; đã xếp gửi lại.",
-                "Tiki has not had the IPN; it is queued again.",
+            proposal: words(
+                "Yêu cầu Tiki gửi lại tệp, hoặc sửa cấu hình ReconciliationResultFormat rồi đọc lại tệp (docs/operations.md). Sau đó đóng dòng này.",
+                "Have Tiki send it again, or mend ReconciliationResultFormat and have the file read once more (docs/operations.md). Then close this.",
             ),
-            nothing,
-        ),
-        Ground::GoesBack => (
-            words(
-                "Tiki không có đơn đã thanh toán; báo lại lần nữa, rồi tiền tự hoàn theo quy tắc.",
-                "Tiki does not have the order that was paid; reported once more, the rule gives it back.",
-            ),
-            nothing,
-        ),
-        Ground::NoClearAnswer => (
-            words(
-                "Tiki không trả lời rõ khi tra cứu.",
-                "Tiki's look-up gave no clear answer.",
-            ),
-            words(
-                "Tự hỏi lại mỗi giờ; quá 24 giờ thì hỏi Tiki.",
-                "Asked again each hour; after 24 hours ask Tiki.",
-            ),
-        ),
-        Ground::UnreadableLine => (
-            words(
-                "Không đọc được dòng trong tệp của Tiki.",
-                "The line of Tiki's file cannot be read.",
-            ),
-            words(
-                "Yêu cầu Tiki gửi lại tệp, hoặc sửa cấu hình định dạng; rồi đóng bằng: tikivip settle.",
-                "Have Tiki send it again, or mend the format that is set; then close it: tikivip settle.",
-            ),
-        ),
-        Ground::UnknownHere => (
-            words(
-                "Tiki ghi nhận đã thanh toán; bên ta không có giao dịch.",
+            commands: &[Settle],
+        },
+        Ground::UnknownHere => Said {
+            because: words(
+                "Tiki ghi nhận đã thanh toán; phía chúng ta không có giao dịch này.",
                 "Paid at Tiki; we have no such transaction.",
             ),
-            ask_and_settle,
-        ),
-        Ground::PaidAtTikiOnly => (
-            words(
-                "Tiki ghi nhận đã thanh toán; bên ta thì không.",
+            proposal: words(
+                "Đề nghị Tiki tạm dừng giao hàng và cho biết căn cứ; hỏi core xem khách có trả tiền không. Đóng khi hai bên đã thống nhất.",
+                "Have Tiki hold the delivery and say on what ground; ask the core whether the customer paid. Close it when both have agreed.",
+            ),
+            commands: &[LookUp, Settle],
+        },
+        Ground::PaidAtTikiOnly => Said {
+            because: words(
+                "Tiki ghi nhận đã thanh toán; phía chúng ta thì không.",
                 "Paid at Tiki; with us it is not.",
             ),
-            words(
-                "Hỏi core ngân hàng có thu tiền không (tikivip show), báo Tiki dừng giao hàng.",
-                "Ask the core whether it was paid (tikivip show), and have Tiki stop the delivery.",
+            proposal: words(
+                "Đề nghị Tiki tạm dừng giao hàng; hỏi core xem khách có trả tiền không. Đóng khi hai bên đã thống nhất.",
+                "Have Tiki hold the delivery; ask the core whether the customer paid. Close it when both have agreed.",
             ),
-        ),
-        Ground::AmountDiffers => (
-            words("Số tiền hai bên khác nhau.", "The amounts differ."),
-            ask_and_settle,
-        ),
-        Ground::NoAmountAtTiki => (
-            words("Tiki không cho biết số tiền.", "Tiki gives no amount."),
-            ask_and_settle,
-        ),
-        Ground::ConfirmedAndForgotten => (
-            words(
-                "Tiki đã xác nhận IPN nhưng vẫn báo đang chờ.",
-                "Tiki had confirmed the IPN, and says that it still waits.",
+            commands: &[Show, LookUp, Settle],
+        },
+        Ground::AmountDiffers => Said {
+            because: words(
+                "Hai bên đều ghi nhận đã thanh toán, nhưng số tiền khác nhau.",
+                "Paid on both sides, and the amounts differ.",
             ),
-            ask_and_settle,
-        ),
-        Ground::ConfirmedAndGone => (
-            words(
-                "Tiki đã xác nhận, nay không còn đơn; tiền chưa hoàn hết.",
-                "Tiki had confirmed it and does not have it now; not all of the money is back.",
+            proposal: words(
+                "Hỏi Tiki số tiền nào đúng. Nếu giao dịch còn chờ quyết định: resolve (confirmed nếu đơn giữ nguyên, reverse nếu huỷ). Rồi đóng.",
+                "Ask Tiki which is right. If the transaction waits for a decision: resolve (confirmed if the order stands, reverse if not). Then close it.",
             ),
-            words(
-                "Không tự hoàn. Tiki gửi lệnh hoàn tiền, hoặc thống nhất rồi đóng: tikivip settle.",
-                "Nothing goes back by itself. Tiki asks for a refund, or agree and close it: tikivip settle.",
+            commands: &[Show, LookUp, Resolve, Settle],
+        },
+        Ground::NoAmountAtTiki => Said {
+            because: words(
+                "Hai bên đều ghi nhận đã thanh toán, nhưng Tiki không cho biết số tiền.",
+                "Paid on both sides, and Tiki gives no amount.",
             ),
-        ),
-        Ground::ReversedAndPaid => (
-            words(
-                "Đã hoàn tiền vì Tiki không có đơn; nay Tiki báo đã thanh toán.",
-                "Given back because Tiki did not have it; now Tiki says that it is paid.",
+            proposal: words(
+                "Hỏi Tiki số tiền của đơn. Nếu giao dịch còn chờ quyết định: resolve. Rồi đóng.",
+                "Ask Tiki for the order's amount. If the transaction waits for a decision: resolve. Then close it.",
             ),
-            words(
-                "Báo Tiki ngay để dừng giao hàng.",
-                "Tell Tiki at once, so that nothing is delivered.",
+            commands: &[LookUp, Show, Resolve, Settle],
+        },
+        Ground::ConfirmedAndForgotten => Said {
+            because: words(
+                "Tiki đã xác nhận IPN, nhưng khi tra cứu vẫn báo chờ kết quả.",
+                "Tiki had confirmed the IPN, and says that it still waits for the result.",
             ),
-        ),
-        Ground::OnTheDesk => (
-            words(
-                "Giao dịch đang chờ quyết định.",
-                "The transaction waits for a decision.",
+            proposal: words(
+                "Gửi Tiki thời điểm xác nhận IPN (tikivip show) để Tiki cập nhật đơn. Khi Tiki đã cập nhật, dòng này tự khớp.",
+                "Give Tiki the moment of its confirmation (tikivip show), so that it corrects the order. This then settles itself.",
             ),
-            words(
-                "Quyết định bằng: tikivip show, tikivip resolve.",
-                "Decide it: tikivip show, tikivip resolve.",
+            commands: &[Show, LookUp, Settle],
+        },
+        Ground::ConfirmedAndGone => Said {
+            because: words(
+                "Tiki đã xác nhận thanh toán, nay không còn đơn; tiền chưa hoàn hết cho khách.",
+                "Tiki had confirmed the payment and does not have it now; not all of the money is back.",
             ),
-        ),
-        Ground::GivenUp => (
-            words(
-                "Đã báo lại nhiều lần mà Tiki vẫn không nhận.",
-                "It was reported again as often as that is allowed.",
+            proposal: words(
+                "Không có gì tự hoàn. Tiki gửi lệnh hoàn tiền (API hoàn tiền), hoặc hai bên thống nhất rồi đóng.",
+                "Nothing goes back by itself. Tiki asks for a refund (by its API), or both agree and close it.",
             ),
-            words(
-                "Hỏi Tiki, rồi: tikivip resend-ipn hoặc tikivip resolve.",
-                "Ask Tiki, then: tikivip resend-ipn or tikivip resolve.",
+            commands: &[Show, LookUp, Settle],
+        },
+        Ground::ReversedAndPaid => Said {
+            because: words(
+                "Tiền đã hoặc đang hoàn cho khách vì Tiki không có đơn; nay Tiki báo đã thanh toán.",
+                "The money is back or on its way, because Tiki did not have the order; now Tiki says that it is paid.",
             ),
-        ),
-        Ground::NotOurs => (
-            words(
-                "Tiki nói mã giao dịch không hợp lệ hoặc của đối tác khác.",
-                "Tiki calls the id invalid, or another partner's.",
+            proposal: words(
+                "Báo Tiki ngay để dừng giao hàng và huỷ đơn. Đóng khi hai bên đã thống nhất.",
+                "Tell Tiki at once, so that it delivers nothing and cancels the order. Close it when both have agreed.",
             ),
-            ask_and_settle,
-        ),
+            commands: &[Show, LookUp, Settle],
+        },
+        Ground::OnTheDesk => Said {
+            because: words(
+                "Giao dịch đang chờ một người quyết định.",
+                "The transaction itself waits for a person's decision.",
+            ),
+            proposal: words(
+                "Xem lý do rồi quyết định theo docs/operations.md (Needs a person). Sau đó dòng này tự khớp, hoặc đóng.",
+                "Look at the reason and decide by docs/operations.md (Needs a person). This then settles itself, or is closed.",
+            ),
+            commands: &[Show, LookUp, Resolve, Settle],
+        },
+        Ground::GivenUp => Said {
+            because: words(
+                "Đã báo lại đến mức tối đa mà Tiki vẫn không nhận kết quả.",
+                "It was reported again as often as that is allowed, and Tiki still does not have the result.",
+            ),
+            proposal: words(
+                "Hỏi Tiki. Khi Tiki nhận lại được: resend-ipn; nếu không: resolve. Rồi đóng.",
+                "Ask Tiki. Once it takes the result: resend-ipn; else: resolve. Then close it.",
+            ),
+            commands: &[Show, LookUp, ResendIpn, Resolve, Settle],
+        },
+        Ground::NotOurs => Said {
+            because: words(
+                "Tiki nói mã giao dịch không hợp lệ, hoặc là của đối tác khác.",
+                "Tiki calls the id invalid, or the transaction another partner's.",
+            ),
+            proposal: words(
+                "Kiểm tra TikiClientId và môi trường với Tiki (tikivip doctor). Nếu giao dịch còn chờ quyết định: resolve. Rồi đóng.",
+                "Compare TikiClientId and environment with Tiki (tikivip doctor). If the transaction waits for a decision: resolve. Then close it.",
+            ),
+            commands: &[LookUp, Show, Resolve, Settle],
+        },
+    }
+}
+
+fn no_need(because: Words) -> Said {
+    Said {
+        because,
+        proposal: words("Không cần làm gì.", "Nothing to do."),
+        commands: &[],
     }
 }
