@@ -126,7 +126,10 @@ impl IpnSender {
         let answer = self.tiki.send_ipn(transaction).await;
         let (known, decision) = match after_ipn(lease.status, answer, lease.failures) {
             Decision::LookUp => {
-                let known = self.tiki.look_up(&transaction.tiki_id, Some(transaction.id)).await;
+                let known = self
+                    .tiki
+                    .look_up(&transaction.tiki_id, Some(transaction.id))
+                    .await;
                 (Some(known), after_look_up(transaction.order.amount, known))
             }
             decided => (None, decided),

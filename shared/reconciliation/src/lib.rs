@@ -2,7 +2,7 @@
 //!
 //! | room | what is there |
 //! |---|---|
-//! | [`file`] | the file of a day: its name, its lines, its parts |
+//! | [`mod@file`] | the file of a day: its name, its lines, its parts |
 //! | [`result`] | Tiki's answer, line by line, in whatever format was agreed |
 //! | [`judge`] | what follows from our record and Tiki's word |
 //! | [`record`] | what is kept of files and findings |

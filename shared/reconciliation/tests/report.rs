@@ -107,11 +107,11 @@ fn values(status: &str, amount_vnd: u64) -> Values {
 fn finding(id: &str, kind: Kind, ground: Ground) -> Finding {
     let mut finding = Finding::new(day(), id.to_owned(), NAME, 17, at("23T09:00:05"));
     finding.transaction_id = Some("9e87ce51-4647-5d79-9155-19ee50d4d84e".to_owned());
-    finding.code = "03".to_owned();
-    finding.reason = "Sai số tiền".to_owned();
+    "03".clone_into(&mut finding.code);
+    "Sai số tiền".clone_into(&mut finding.reason);
     finding.in_file = values("SUCCESS", 299_000);
     finding.ours = values("SUCCESS", 300_000);
-    finding.tiki = "success".to_owned();
+    "success".clone_into(&mut finding.tiki);
     finding.tiki_amount_vnd = Some(299_000);
     finding.look(at("23T09:00:05"), kind, ground);
     finding
@@ -162,19 +162,38 @@ fn quiet() -> DayReport {
     }
 }
 
-/// A day with everything that there is, and long.
-fn full() -> DayReport {
-    let mut findings: Vec<Finding> = GROUNDS
-        .into_iter()
-        .enumerate()
-        .map(|(n, (ground, kind))| {
-            finding(
-                &format!("261122TIKIVIP-3001{n:02}-1795305900"),
-                kind,
-                ground,
-            )
-        })
-        .collect();
+/// A finding with a long life.
+fn long() -> Finding {
+    let id = "261122TIKIVIP-".to_owned() + &"2".repeat(50);
+    let mut long = finding(&id, Kind::ForAPerson, Ground::AmountDiffers);
+    long.reason = "Số tiền không khớp với đơn hàng của khách; ".repeat(5) + &"x".repeat(60);
+    for (hour, tiki, kind, ground) in [
+        (10, "unclear", Kind::Undecided, Ground::NoClearAnswer),
+        (11, "success", Kind::ForAPerson, Ground::AmountDiffers),
+        (
+            12,
+            "pending",
+            Kind::ForAPerson,
+            Ground::ConfirmedAndForgotten,
+        ),
+        (13, "success", Kind::ForAPerson, Ground::AmountDiffers),
+    ] {
+        tiki.clone_into(&mut long.tiki);
+        long.look(at(&format!("23T{hour}:00:07")), kind, ground);
+    }
+    long
+}
+
+/// A finding of each ground, and one that a person has closed.
+fn one_of_each() -> Vec<Finding> {
+    let of_ground = |(n, (ground, kind)): (usize, (Ground, Kind))| {
+        finding(
+            &format!("261122TIKIVIP-3001{n:02}-1795305900"),
+            kind,
+            ground,
+        )
+    };
+    let mut findings: Vec<Finding> = GROUNDS.into_iter().enumerate().map(of_ground).collect();
     let unheard = &mut findings[1];
     (unheard.ours, unheard.transaction_id) = (Values::default(), None);
     "Chỉ có ở Tiki".clone_into(&mut unheard.reason);
@@ -197,23 +216,7 @@ fn full() -> DayReport {
     let failed = &mut findings[2];
     (failed.ours, failed.in_file) = (values("FAILURE", 300_000), values("SUCCESS", 300_000));
     failed.tiki_amount_vnd = Some(300_000);
-    let long = &mut findings[0];
-    long.id = "261122TIKIVIP-".to_owned() + &"2".repeat(50);
-    long.reason = "Số tiền không khớp với đơn hàng của khách; ".repeat(5) + &"x".repeat(60);
-    for (hour, tiki) in [
-        (10, "unclear"),
-        (11, "success"),
-        (12, "pending"),
-        (13, "success"),
-    ] {
-        tiki.clone_into(&mut long.tiki);
-        let (kind, ground) = match tiki {
-            "unclear" => (Kind::Undecided, Ground::NoClearAnswer),
-            "pending" => (Kind::ForAPerson, Ground::ConfirmedAndForgotten),
-            _ => (Kind::ForAPerson, Ground::AmountDiffers),
-        };
-        long.look(at(&format!("23T{hour}:00:07")), kind, ground);
-    }
+    findings[0] = long();
     let agreed = finding(
         "261122TIKIVIP-300118-1795305900",
         Kind::ForAPerson,
@@ -223,6 +226,11 @@ fn full() -> DayReport {
         closed: Some(closed("lan", "Tiki đã huỷ đơn, phiếu 4713")),
         ..agreed
     });
+    findings
+}
+
+/// A day with everything that there is, and long.
+fn full() -> DayReport {
     let totals = Totals {
         success: sum(1_204_080, 431_055_000_000),
         failure: sum(73_110, 28_840_000_000),
@@ -244,7 +252,7 @@ fn full() -> DayReport {
         exported: Some(exported(totals, &[2, 3, 4])),
         sent: vec![sent(1, 400_000), sent(2, 500_000), sent(3, 500_000), late],
         received: vec![received(&format!("{NAME}_result"), 500_000, 18), unread],
-        ..with(findings)
+        ..with(one_of_each())
     }
 }
 
@@ -276,4 +284,559 @@ fn table(findings: &[Finding]) -> String {
         table.write(finding).unwrap();
     }
     String::from_utf8(table.finish().unwrap()).unwrap()
+}
+
+fn with_one(finding: Finding) -> String {
+    with(vec![finding]).html()
+}
+
+/// The headline, without its markup.
+fn verdict(report: &DayReport) -> Vec<String> {
+    let page = report.html();
+    let (_, rest) = page.split_once("<div class=\"verdict ").unwrap();
+    let (class, rest) = rest.split_once("\">\n").unwrap();
+    let (lines, _) = rest.split_once("</div>").unwrap();
+    let text = |line: &str| {
+        let mut tags = 0;
+        let text = line.chars().filter(|c| {
+            tags += i32::from(*c == '<') - i32::from(*c == '>');
+            tags == 0 && *c != '>'
+        });
+        text.collect::<String>()
+    };
+    [class.to_owned()]
+        .into_iter()
+        .chain(lines.lines().map(text))
+        .collect()
+}
+
+/// Every tag that is opened is closed where it must be; gives back how many there are.
+fn tags(page: &str) -> usize {
+    let mut open = Vec::new();
+    let mut count = 0;
+    for piece in page.split('<').skip(1) {
+        let (tag, _) = piece.split_once('>').unwrap();
+        let name = tag.split_whitespace().next().unwrap();
+        count += 1;
+        match name.strip_prefix('/') {
+            Some(name) => assert_eq!(open.pop(), Some(name), "{tag}"),
+            None if ["!doctype", "meta"].contains(&name) => {}
+            None => open.push(name),
+        }
+    }
+    assert_eq!(open, [""; 0]);
+    count
+}
+
+#[test]
+fn a_page_needs_nothing_from_elsewhere_and_runs_nothing() {
+    for page in [quiet().html(), full().html()] {
+        tags(&page);
+        let csp = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">";
+        assert!(page.contains(csp));
+        assert!(page.starts_with("<!doctype html>\n<html lang=\"vi\">"));
+        let elsewhere = [
+            "<script", "<link", "<img", "<iframe", "<form", "src=", "url(", "@import",
+        ];
+        let elsewhere = elsewhere
+            .into_iter()
+            .chain(["://", "onclick", "onload", "javascript:"]);
+        for from_elsewhere in elsewhere {
+            assert!(!page.contains(from_elsewhere), "{from_elsewhere}");
+        }
+    }
+}
+
+#[test]
+fn the_same_records_give_the_same_bytes() {
+    assert_eq!(full().html(), full().html());
+    assert_eq!(table(&full().findings), table(&full().findings));
+    // That it was looked at, and how a run was called, is nothing new.
+    let mut again = full();
+    for finding in &mut again.findings {
+        finding.looked_at += 3_600_000;
+    }
+    for sent in &mut again.sent {
+        "another".clone_into(&mut sent.run);
+    }
+    assert_eq!(again.html(), full().html());
+    assert_eq!(table(&again.findings), table(&full().findings));
+}
+
+#[test]
+fn the_headline_says_at_a_glance_whether_all_is_well() {
+    let says = |report: &DayReport, expected: &[&str]| assert_eq!(verdict(report), expected);
+    says(
+        &quiet(),
+        &["good", "Không có chênh lệch nào đang mở No open findings"],
+    );
+    // What is settled or closed is well, too.
+    let mut done = quiet();
+    (done.kinds, done.closed) = (BTreeMap::from([(Kind::Settled, 7)]), 3);
+    says(
+        &done,
+        &["good", "Không có chênh lệch nào đang mở No open findings"],
+    );
+
+    let mut waits = quiet();
+    waits.kinds = BTreeMap::from([(Kind::Resent, 1_000), (Kind::Undecided, 2)]);
+    let by_rules = "1.002 chênh lệch đang được hệ thống xử lý 1.002 are settled by the rules";
+    says(&waits, &["wait", by_rules]);
+    waits.kinds.insert(Kind::ForAPerson, 1);
+    let person = "1 chênh lệch cần người xử lý 1 for a person";
+    says(&waits, &["bad", person, by_rules]);
+
+    let mut late = quiet();
+    late.sent[0].delivered_at = None;
+    let undelivered = "Chưa giao hết tệp cho Tiki Not all files are delivered";
+    let none_open = "Không có chênh lệch nào đang mở No open findings";
+    says(&late, &["bad", undelivered, none_open]);
+    late.sent.push(sent(2, 5));
+    late.exported = Some(exported(Totals::default(), &[1, 2]));
+    says(&late, &["bad", undelivered, none_open]);
+    late.sent.clear();
+    says(&late, &["bad", undelivered, none_open]);
+    late.exported = None;
+    says(
+        &late,
+        &[
+            "bad",
+            "Ngày này chưa có tệp The day has no file yet",
+            none_open,
+        ],
+    );
+
+    let mut unread = quiet();
+    unread.received[0].done_at = None;
+    says(
+        &unread,
+        &[
+            "wait",
+            "Đang đọc kết quả của Tiki Tiki's results are being read",
+            none_open,
+        ],
+    );
+}
+
+#[test]
+fn what_is_left_of_earlier_exports_keeps_no_day_from_being_delivered() {
+    let mut report = quiet();
+    report.exported = Some(exported(Totals::default(), &[2]));
+    let never = Sent {
+        delivered_at: None,
+        ..sent(3, 5)
+    };
+    report.sent = vec![sent(1, 5), sent(2, 6), never];
+    assert_eq!(verdict(&report)[0], "good");
+    let page = report.html();
+    let states = ["Bản cũ, đã có tệp thay", "Đã giao", "Không dùng"];
+    let places: Vec<usize> = states
+        .iter()
+        .map(|state| page.find(state).unwrap())
+        .collect();
+    assert!(places.is_sorted(), "{places:?}");
+    assert!(!page.contains("Chưa giao"), "{page}");
+}
+
+#[test]
+fn sums_stand_by_status_and_refunds_only_where_there_are_any() {
+    let page = quiet().html();
+    for text in [
+        "12.408</td><td>4.310.550.000 ₫",
+        "731</td><td>288.400.000 ₫",
+        "13.139</td><td>4.598.950.000 ₫",
+    ] {
+        assert!(page.contains(text), "{text}");
+    }
+    assert!(!page.contains("Hoàn tiền"), "{page}");
+    let page = full().html();
+    assert!(page.contains("310</td><td>91.200.000 ₫"), "{page}");
+    assert!(
+        page.contains("1.277.190</td><td>459.895.000.000 ₫"),
+        "refunds are no transactions"
+    );
+    let totals = Totals {
+        success: sum(u64::MAX, u64::MAX),
+        failure: sum(1, 1),
+        refunds: sum(u64::MAX, u64::MAX),
+    };
+    let mut huge = quiet();
+    huge.exported = Some(exported(totals, &[1]));
+    assert!(huge.html().contains("18.446.744.073.709.551.615 ₫"));
+}
+
+#[test]
+fn files_stand_with_all_that_proves_them() {
+    let page = full().html();
+    for sent in full().sent {
+        for text in [sent.name, sent.sha256] {
+            assert!(page.contains(&text), "{text}");
+        }
+    }
+    for text in [
+        "64.500.000",
+        "2026-11-23 06:00:04",
+        "2026-11-23 06:00:12",
+        "Chưa giao <span lang=\"en\">not delivered yet</span>",
+        "499.979",
+        "Đang đọc <span lang=\"en\">being read</span>",
+        "2026-11-23 09:00:03",
+        "2026-11-23 09:00:41",
+    ] {
+        assert!(page.contains(text), "{text}");
+    }
+}
+
+#[test]
+fn findings_stand_by_kind_and_what_needs_a_person_first() {
+    let mut report = full();
+    report.findings.reverse();
+    let page = report.html();
+    let anchors = Kind::ALL.map(Kind::as_str).into_iter().chain(["closed"]);
+    let places: Vec<usize> = anchors
+        .map(|anchor| {
+            assert!(page.contains(&format!("href=\"#{anchor}\"")), "{anchor}");
+            page.find(&format!("<h3 id=\"{anchor}\">")).unwrap()
+        })
+        .collect();
+    assert!(places.is_sorted(), "{places:?}");
+    for finding in &report.findings {
+        assert!(
+            page.contains(&finding.id.replace('&', "&amp;")),
+            "{}",
+            finding.id
+        );
+    }
+    let quiet = quiet().html();
+    assert!(
+        !quiet.contains("<h3 id") && !quiet.contains("href"),
+        "{quiet}"
+    );
+}
+
+#[test]
+fn a_finding_shows_both_sides_and_marks_what_differs() {
+    let mut finding = finding("T-1", Kind::ForAPerson, Ground::AmountDiffers);
+    finding.in_file = values("SUCCESS", 300_000);
+    let page = with_one(finding.clone());
+    assert!(
+        page.contains("SUCCESS</td><td>300.000 ₫</td>"),
+        "ours: {page}"
+    );
+    assert!(page.contains("<i>≠</i> 299.000 ₫</b>"), "{page}");
+    assert!(
+        !page.contains("<i>≠</i> 300.000 ₫"),
+        "the file has what we have"
+    );
+    assert!(
+        page.contains("“") || page.contains("<q>Sai số tiền</q>"),
+        "{page}"
+    );
+    assert!(page.contains("<code>03</code>"), "{page}");
+
+    // Every word of Tiki's is shown in words, and marked if it is not what we have.
+    for answer in LookUpAnswer::ALL {
+        answer.as_str().clone_into(&mut finding.tiki);
+        finding.tiki_amount_vnd = None;
+        let page = with_one(finding.clone());
+        assert!(
+            !page.contains(&format!("<td>{}", answer.as_str())),
+            "{answer:?}"
+        );
+        let contradicts =
+            ["pending", "failure", "not_found", "cancelled"].contains(&answer.as_str());
+        assert_eq!(page.contains("<i>≠</i>"), contradicts, "{answer:?}");
+    }
+    "hm".clone_into(&mut finding.tiki);
+    assert!(
+        with_one(finding.clone()).contains("<td>hm</td>"),
+        "a word that is none of them"
+    );
+
+    (finding.ours, finding.transaction_id) = (Values::default(), None);
+    let page = with_one(finding);
+    assert!(
+        page.contains("không có") && !page.contains("<i>≠</i>"),
+        "{page}"
+    );
+}
+
+#[test]
+fn every_ground_has_words_and_for_a_person_a_concrete_next_step() {
+    let mut said = BTreeMap::new();
+    for (ground, kind) in GROUNDS {
+        let page = with_one(finding("T-1", kind, ground));
+        let (_, because) = page.split_once("<p class=\"because\">").unwrap();
+        let (vi, rest) = because.split_once(" <span lang=\"en\">").unwrap();
+        let (en, rest) = rest.split_once("</span></p>").unwrap();
+        assert!(
+            vi.ends_with('.') && en.ends_with('.') && !vi.is_ascii(),
+            "{vi} {en}"
+        );
+        let before = said.insert(vi.to_owned(), ground);
+        assert_eq!(before, None, "{vi}");
+        let settle = rest.contains("tikivip settle T-1 <span>--day 2026-11-22</span>");
+        assert_eq!(settle, kind == Kind::ForAPerson, "{ground:?}");
+        assert_eq!(rest.contains("<li><code>tikivip "), settle, "{ground:?}");
+        assert_eq!(
+            rest.contains("Không cần làm gì."),
+            kind != Kind::ForAPerson && kind != Kind::Undecided
+        );
+        let row = table(&[finding("T-1", kind, ground)]);
+        assert_eq!(
+            row.contains("tikivip settle T-1 --day 2026-11-22"),
+            settle,
+            "{row}"
+        );
+    }
+    assert_eq!(said.len(), GROUNDS.len());
+    // Tiki has been unclear for a day.
+    let page = with_one(finding("T-1", Kind::ForAPerson, Ground::NoClearAnswer));
+    assert!(
+        page.contains("tikivip lookup T-1") && page.contains("tikivip settle T-1"),
+        "{page}"
+    );
+}
+
+#[test]
+fn only_steps_that_are_possible_are_proposed() {
+    // What we do not have cannot be shown, looked up or resolved.
+    for ground in [Ground::UnknownHere, Ground::NotOurs, Ground::NoClearAnswer] {
+        let mut unknown = finding("T-1", Kind::ForAPerson, ground);
+        unknown.transaction_id = None;
+        let page = with_one(unknown);
+        assert_eq!(page.matches("<code>tikivip ").count(), 1, "{ground:?}");
+        assert!(page.contains("tikivip settle T-1"), "{ground:?}");
+    }
+    // What a person has closed is done.
+    let mut done = finding("T-1", Kind::ForAPerson, Ground::AmountDiffers);
+    done.closed = Some(closed("lan", "Tiki, ticket 4713"));
+    let page = with_one(done.clone());
+    assert!(!page.contains("<code>tikivip "), "{page}");
+    for text in ["lan", "2026-11-23 15:04:05", "Tiki, ticket 4713"] {
+        assert!(page.contains(text), "{text}");
+        assert!(table(&[done.clone()]).contains(text), "{text}");
+    }
+    assert!(!table(&[done]).contains("tikivip "));
+}
+
+/// A proposal is there to be copied into a shell, and a file may be called anything.
+#[test]
+fn what_a_file_is_called_is_one_word_to_a_shell() {
+    let hostile = "x'; $(reboot) `id` & \"y\" --day 1.csv:3";
+    let page = with_one(finding(hostile, Kind::ForAPerson, Ground::UnreadableLine));
+    let quoted = "tikivip settle &#39;x&#39;\\&#39;&#39;; $(reboot) `id` &amp; &quot;y&quot;";
+    assert!(page.contains(quoted), "{page}");
+}
+
+#[test]
+fn a_page_shows_so_many_and_says_where_the_others_are() {
+    let many =
+        (0..MOST_SHOWN + 7).map(|n| finding(&format!("T-{n}"), Kind::Settled, Ground::Agree));
+    let mut report = with(many.collect());
+    report.findings[0].kind = Kind::ForAPerson;
+    report.kinds.insert(Kind::ForAPerson, 9_000);
+    let page = report.html();
+    assert_eq!(
+        page.matches("<section class=\"card finding").count(),
+        MOST_SHOWN
+    );
+    let all = "11.007";
+    assert!(
+        page.contains(&format!(
+            "hiển thị 2.000 trong số {all} chênh lệch; report.csv có đủ"
+        )),
+        "{page}"
+    );
+    assert!(
+        page.contains(&format!("2.000 of {all} are shown; report.csv has all")),
+        "{page}"
+    );
+    assert!(!full().html().contains("report.csv"), "all are shown");
+}
+
+/// Every text of a finding and of a file that somebody else has written.
+fn overwrite(report: &mut DayReport, texts: &[String]) {
+    let mut texts = texts.iter().cycle();
+    let mut put = |field: &mut String| field.clone_from(texts.next().unwrap());
+    for sent in &mut report.sent {
+        put(&mut sent.name);
+        put(&mut sent.sha256);
+    }
+    for received in &mut report.received {
+        put(&mut received.name);
+        put(&mut received.sha256);
+    }
+    for finding in &mut report.findings {
+        put(&mut finding.id);
+        put(&mut finding.file);
+        put(&mut finding.code);
+        put(&mut finding.reason);
+        put(&mut finding.tiki);
+        put(finding.transaction_id.get_or_insert_default());
+        put(finding.ours.status.get_or_insert_default());
+        put(finding.in_file.status.get_or_insert_default());
+        if let Some(closed) = &mut finding.closed {
+            put(&mut closed.by);
+            put(&mut closed.reason);
+        }
+    }
+}
+
+#[test]
+fn what_comes_from_outside_is_a_text_within_the_page() {
+    let mut report = full();
+    let hostile =
+        "</code></style><script>alert('x')</script><img src=x onerror=\"y()\">&amp;\u{202e}";
+    overwrite(&mut report, &[hostile.to_owned()]);
+    let page = report.html();
+    tags(&page);
+    for markup in ["<script", "<img", "alert('x')", "onerror=\"", "\u{202e}"] {
+        assert!(!page.contains(markup), "{markup}");
+    }
+    assert!(page.contains("&lt;/code&gt;&lt;/style&gt;&lt;script&gt;alert(&#39;x&#39;)"));
+    assert!(page.contains("&amp;amp;\u{fffd}"));
+}
+
+#[test]
+fn a_table_has_a_line_for_each_finding_and_amounts_as_numbers() {
+    let report = full();
+    let text = table(&report.findings);
+    assert!(
+        text.starts_with("\u{feff}Ngày / Day,"),
+        "a spreadsheet knows by it that this is UTF-8"
+    );
+    assert!(!text.contains('\r') && text.ends_with('\n'));
+    assert_eq!(text.lines().count(), report.findings.len() + 1);
+    let rows = rows(&text);
+    let headline = &rows[0];
+    let cell = |row: &[String], name: &str| {
+        let place = headline.iter().position(|head| head.ends_with(name));
+        row[place.unwrap()].clone()
+    };
+    let first = &rows[1];
+    let finding = &report.findings[0];
+    for (name, expected) in [
+        ("/ Day", "2026-11-22"),
+        ("/ Tiki's id", &finding.id),
+        ("/ Our id", "9e87ce51-4647-5d79-9155-19ee50d4d84e"),
+        ("/ Stands", "Cần người xử lý / For a person"),
+        ("/ Our status", "SUCCESS"),
+        ("/ Our amount", "300000"),
+        ("/ Tiki, asked", "SUCCESS / paid"),
+        ("/ Tiki's amount", "299000"),
+        ("/ Status in the file", "SUCCESS"),
+        ("/ Amount in the file", "299000"),
+        ("/ Code", "03"),
+        ("/ Reason", &finding.reason),
+        ("/ File", NAME),
+        ("/ Line", "17"),
+        ("/ Found at", "2026-11-23 09:00:05"),
+        ("/ Closed by", ""),
+        ("/ Closed at", ""),
+    ] {
+        assert_eq!(cell(first, name), expected, "{name}");
+    }
+    let history = cell(first, "/ History");
+    assert_eq!(history.split(" | ").count(), 5, "{history}");
+    assert!(
+        history.starts_with("2026-11-23 09:00:05 Cần người xử lý: "),
+        "{history}"
+    );
+    let last = rows.last().unwrap();
+    assert_eq!(cell(last, "/ Stands"), "Đã đóng / Closed");
+    assert_eq!(cell(last, "/ Closed by"), "lan");
+    assert_eq!(cell(last, "/ Closed at"), "2026-11-23 15:04:05");
+    assert_eq!(
+        cell(last, "/ Closed because"),
+        "Tiki đã huỷ đơn, phiếu 4713"
+    );
+    assert_eq!(rows_of_nothing(), 1, "a day without findings is a headline");
+}
+
+fn rows(text: &str) -> Vec<Vec<String>> {
+    let mut reader = csv::ReaderBuilder::new();
+    let mut reader = reader.has_headers(false).from_reader(text.as_bytes());
+    let rows = reader
+        .records()
+        .map(|row| row.unwrap().iter().map(str::to_owned).collect());
+    rows.collect()
+}
+
+fn rows_of_nothing() -> usize {
+    rows(&table(&[])).len()
+}
+
+#[test]
+fn a_table_that_cannot_be_written_is_an_error() {
+    let mut room = [0_u8; 600];
+    let mut table = FindingsTable::new(&mut room[..]).unwrap();
+    for finding in full().findings {
+        if table.write(&finding).is_err() {
+            return;
+        }
+    }
+    assert!(table.finish().is_err());
+}
+
+/// Texts as somebody would write them who wants them run.
+fn hostile() -> impl Strategy<Value = Vec<String>> {
+    let piece = prop_oneof![
+        Just("=cmd|' /C calc'!A0".to_owned()),
+        Just("<script>".to_owned()),
+        Just("\"".to_owned()),
+        Just("'".to_owned()),
+        Just(";".to_owned()),
+        Just(",".to_owned()),
+        Just("\r\n".to_owned()),
+        Just("\t".to_owned()),
+        "[=+@＝＋－＠ -]",
+        ".{0,5}",
+    ];
+    let text = prop::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat());
+    prop::collection::vec(text, 13)
+}
+
+proptest! {
+    #[test]
+    fn no_text_from_outside_changes_what_the_page_is_made_of(texts in hostile()) {
+        let plain: Vec<String> = texts.iter().map(|text| if text.is_empty() { String::new() } else { "x".to_owned() }).collect();
+        let count = |texts: &[String]| {
+            // What differs is marked: no matter here.
+            let mut report = full();
+            report.findings.truncate(2);
+            overwrite(&mut report, texts);
+            for finding in &mut report.findings {
+                finding.ours.status = None;
+                finding.id = finding.id.replace(" --", "");
+                finding.tiki.clear();
+            }
+            tags(&report.html())
+        };
+        prop_assert_eq!(count(&texts), count(&plain));
+    }
+
+    #[test]
+    fn no_cell_of_the_table_is_run_and_each_finding_is_a_line(texts in hostile(), amounts: [Option<u64>; 3]) {
+        let mut report = full();
+        overwrite(&mut report, &texts);
+        for finding in &mut report.findings {
+            [finding.ours.amount_vnd, finding.tiki_amount_vnd, finding.in_file.amount_vnd] = amounts;
+        }
+        let text = table(&report.findings);
+        prop_assert_eq!(text.lines().count(), report.findings.len() + 1);
+        let rows = rows(&text);
+        prop_assert_eq!(rows.len(), report.findings.len() + 1);
+        for row in &rows[1..] {
+            prop_assert_eq!(row.len(), rows[0].len());
+            for cell in row.iter().flat_map(|cell| cell.split(';')) {
+                let bare = cell.trim_start_matches(|c: char| c.is_whitespace() || c == '"');
+                prop_assert!(!bare.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']), "{}", cell);
+            }
+            let numbers = [&row[7], &row[9], &row[11]];
+            for (number, amount) in numbers.into_iter().zip(amounts) {
+                prop_assert_eq!(number, &amount.map(|vnd| vnd.to_string()).unwrap_or_default());
+            }
+        }
+    }
 }

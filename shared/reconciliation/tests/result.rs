@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::fmt::Write;
 use std::io::{self, BufReader};
 
 use proptest::prelude::*;
@@ -53,7 +54,10 @@ fn marks_ends_of_lines_and_empty_lines_do_not_matter() {
     let lines = by_default(&text);
     assert_eq!(lines.len(), 1);
     assert_eq!(lines[0].as_ref().unwrap().line, 4);
+    let lines = by_default(&format!("\u{feff}\r\n{HEADER}T-1,,,,,,00,"));
+    assert!(lines[0].is_ok(), "a mark alone on its line");
     assert_eq!(by_default(""), []);
+    assert_eq!(by_default("\u{feff}"), []);
     assert_eq!(by_default(HEADER), []);
 }
 
@@ -342,7 +346,7 @@ proptest! {
         let mut text = HEADER.trim_end().to_owned() + end;
         for (id, amount, code, reason) in &rows {
             let reason = reason.replace('"', "\"\"");
-            text += &format!("{id},,{amount},,,,{},\"{reason}\"{end}", codes[*code]);
+            write!(text, "{id},,{amount},,,,{},\"{reason}\"{end}", codes[*code]).unwrap();
         }
         let lines = by_default(&text);
         prop_assert_eq!(lines.len(), rows.len());

@@ -36,8 +36,8 @@ pub(super) enum Command {
     Settle,
 }
 
-/// What a person has closed.
-pub(super) const CLOSED: Words = words("Đã đóng", "Closed by a person");
+/// What a person has closed, or a run that reads a file once more.
+pub(super) const CLOSED: Words = words("Đã đóng", "Closed");
 
 /// How findings of this kind stand.
 pub(super) fn kind(kind: Kind) -> Words {
