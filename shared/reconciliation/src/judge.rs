@@ -188,9 +188,7 @@ fn paid(t: &Snapshot, word: &Word) -> Judgement {
         (Ipn::Disputed { .. }, _) => found(Kind::ForAPerson, Ground::OnTheDesk),
         // Tiki gives an order up after it has refunded it in full, too.
         (_, Word::Gone) if all_back => found(Kind::Settled, Ground::MoneyIsBack),
-        (Ipn::Reversing { .. }, Word::Waits) if all_back => {
-            found(Kind::Settled, Ground::MoneyIsBack)
-        }
+        // Also once all is back: while Tiki waits it may yet take the payment for made, so it stays in sight.
         (Ipn::Reversing { .. }, Word::Gone | Word::Waits) => found(Kind::Reverse, Ground::GoesBack),
         (Ipn::Reversing { .. }, Word::Paid(_)) => found(Kind::ForAPerson, Ground::ReversedAndPaid),
         (_, Word::Paid(None)) => found(Kind::ForAPerson, Ground::NoAmountAtTiki),
