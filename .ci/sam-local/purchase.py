@@ -64,7 +64,7 @@ def settings(gateway, port, work):
         "TIKI_API_URL": far("tiki"),
         "TIKI_APPS_URL": near("tiki") + "/apps",
         "CORE_CLIENT_ID": CORE[1],
-        "RAIL_URL": far("core"),
+        "CORE_URL": far("core"),
         "PAYMENT_SCREEN_URL": near("core") + "/pay",
         "PUBLIC_BASE_URL": f"http://127.0.0.1:{port}",
         "REDIRECT_HOSTS": near("tiki"),
@@ -352,8 +352,8 @@ STORY = [
     ("payment-result-paid-after-all", "PaymentResult", 200, 0),
     ("ipn-sender-newly-queued", "IpnSender", None, None),
     ("ipn-sender-sweep", "IpnSender", None, None),
-    ("rail-worker-late-payment", "RailWorker", None, None),
-    ("rail-worker-sweep", "RailWorker", None, None),
+    ("core-worker-late-payment", "CoreWorker", None, None),
+    ("core-worker-sweep", "CoreWorker", None, None),
     ("reconcile-a-day", "Reconcile", None, None),
     ("reconcile", "Reconcile", None, None),
     ("check-reconciliation", "CheckReconciliation", 200, 0),
@@ -384,7 +384,7 @@ def events(work):
             fault(at["core_url"], "refund")
             for id in (paid, declined):
                 wait_until_due(at, id, "ipn")
-            wait_until_due(at, declined, "rail")
+            wait_until_due(at, declined, "refund")
         answer, began = invoke(f"{function}Function", text)
         if status is None:
             done = "delivered" in answer if function == "Reconcile" else answer == {"batchItemFailures": []}

@@ -181,9 +181,9 @@ fn id(i: usize) -> TransactionId {
 /// Spread over the day, from its first millisecond to its last, many of them in one millisecond.
 fn item(day: Day, i: usize, count: usize) -> HashMap<String, AttributeValue> {
     let (id, tiki_id) = (id(i), tiki_id(i));
-    let length = day.ends().unix_ms() - day.begins().unix_ms();
+    let length = day.end_exclusive().unix_ms() - day.start().unix_ms();
     let place = i64::try_from(i / 3 * 3).unwrap() * (length - 1) / i64::try_from(count).unwrap();
-    let final_at = day.begins().unix_ms() + place;
+    let final_at = day.start().unix_ms() + place;
     assert_eq!(
         Timestamp::from_unix_ms(final_at).unwrap().vietnamese_day(),
         day

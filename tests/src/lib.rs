@@ -2,7 +2,7 @@
 //!
 //! Everything here is real but the other two sides: the function binaries that would be deployed, HTTP, and
 //! a DynamoDB that speaks the wire protocol. Nothing is shared between tests, and no test waits for a
-//! schedule: [`World::time_passes`] makes what is due later due now, in the table.
+//! schedule: [`TestEnv::time_passes`] makes what is due later due now, in the table.
 
 #![expect(
     clippy::unwrap_used,
@@ -33,7 +33,7 @@ pub use proxy::Proxy;
 pub use sshd::{Keys, Sshd};
 
 /// A sandbox for one test, with hands to act in it.
-pub struct World {
+pub struct TestEnv {
     /// The sandbox.
     pub sandbox: Sandbox,
     /// How it was started.
@@ -79,7 +79,7 @@ impl Payment {
     }
 }
 
-impl World {
+impl TestEnv {
     /// A sandbox whose schedule does not fire by itself.
     pub async fn start() -> Self {
         Self::with(|_| {}).await
@@ -189,7 +189,7 @@ impl World {
     async fn make_due(&self, payment: &Payment) -> bool {
         let item = self.item(payment).await;
         let mut sets = Vec::new();
-        for index in ["ipn_due_at", "rail_due_at"] {
+        for index in ["ipn_due_at", "refund_due_at", "expiry_due_at"] {
             if item[index].is_number() {
                 sets.push(format!("{index} = :long_ago"));
             }
@@ -314,7 +314,7 @@ impl World {
     pub async fn later(&self, payment: &Payment) {
         self.time_passes(payment).await;
         self.sweep("ipn-sender").await;
-        self.sweep("rail-worker").await;
+        self.sweep("core-worker").await;
     }
 
     /// An operator types a command of `tikivip`, with the settings of this sandbox.

@@ -1,38 +1,37 @@
 //! `POST /tikivip/v1/transactions/query` and `GET /tikivip/v1/transactions`.
 
-use e2e::{Proxy, World};
+use e2e::{Proxy, TestEnv};
 use sandbox::Response;
 use serde_json::{Value, json};
 use signing::GetSigning;
 
-async fn post(world: &World, body: &Value) -> Response {
-    world
-        .tiki
+async fn post(env: &TestEnv, body: &Value) -> Response {
+    env.tiki
         .caller
         .post("/tikivip/v1/transactions/query", body)
         .await
         .unwrap()
 }
 
-async fn get(world: &World, query: &str) -> Response {
+async fn get(env: &TestEnv, query: &str) -> Response {
     let path = format!("/tikivip/v1/transactions?{query}");
-    world.tiki.caller.get(&path).await.unwrap()
+    env.tiki.caller.get(&path).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_look_up_tells_everything_by_either_id_and_either_method() {
-    let world = World::start().await;
-    let payment = world.create(100_000).await;
-    world.core.take_money(&payment.id, 100_000);
+    let env = TestEnv::start().await;
+    let payment = env.create(100_000).await;
+    env.core.take_money(&payment.id, 100_000);
     let report = json!({
         "status": "SUCCESS", "amount": 100_000, "paid_at": "2026-11-23T10:00:00+07:00",
         "partner_banking_method": "ACCOUNT", "rail_reference": "FT1",
     });
-    world.core.report(&payment.id, &report).await.unwrap();
-    let refunded = world.refund(&payment, "R1", 30_000).await;
+    env.core.report(&payment.id, &report).await.unwrap();
+    let refunded = env.refund(&payment, "R1", 30_000).await;
 
     let (tiki_id, id) = (&payment.tiki_id, &payment.id);
-    let expected = post(&world, &json!({ "tiki_transaction_id": tiki_id })).await;
+    let expected = post(&env, &json!({ "tiki_transaction_id": tiki_id })).await;
     assert_eq!(expected.status, 200);
     let json = &expected.json;
     for (field, value) in [
@@ -61,22 +60,22 @@ async fn a_look_up_tells_everything_by_either_id_and_either_method() {
     assert!(refund["created_at"].as_str().unwrap().ends_with("+07:00"));
 
     for other in [
-        post(&world, &json!({ "transaction_id": id })).await,
-        post(&world, &json!({ "transaction_id": id.to_uppercase() })).await,
+        post(&env, &json!({ "transaction_id": id })).await,
+        post(&env, &json!({ "transaction_id": id.to_uppercase() })).await,
         post(
-            &world,
+            &env,
             &json!({ "tiki_transaction_id": tiki_id, "transaction_id": id }),
         )
         .await,
-        get(&world, &format!("tiki_transaction_id={tiki_id}")).await,
-        get(&world, &format!("transaction_id={id}")).await,
+        get(&env, &format!("tiki_transaction_id={tiki_id}")).await,
+        get(&env, &format!("transaction_id={id}")).await,
         get(
-            &world,
+            &env,
             &format!("tiki_transaction_id={tiki_id}&transaction_id={id}"),
         )
         .await,
         get(
-            &world,
+            &env,
             &format!("transaction_id={id}&tiki_transaction_id={tiki_id}"),
         )
         .await,
@@ -87,9 +86,9 @@ async fn a_look_up_tells_everything_by_either_id_and_either_method() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_found_or_not_asked_for_rightly_is_refused() {
-    let world = World::start().await;
-    let one = world.create(100_000).await;
-    let two = world.create(100_000).await;
+    let env = TestEnv::start().await;
+    let one = env.create(100_000).await;
+    let two = env.create(100_000).await;
     let nobody = "9d2f8378-8d6c-5b98-8c46-c1852c4d18ed";
     for (body, status, code, word) in [
         (
@@ -138,7 +137,7 @@ async fn what_is_not_found_or_not_asked_for_rightly_is_refused() {
             "transaction_amount",
         ),
     ] {
-        let answer = post(&world, &body).await;
+        let answer = post(&env, &body).await;
         assert_eq!(
             (answer.status, answer.code()),
             (status, Some(code)),
@@ -158,7 +157,7 @@ async fn what_is_not_found_or_not_asked_for_rightly_is_refused() {
         ("transaction_amount=1&tiki_transaction_id=x", 400, 1),
         ("a=1&b=2&c=3&tiki_transaction_id=x", 401, 97),
     ] {
-        let answer = get(&world, query).await;
+        let answer = get(&env, query).await;
         assert_eq!(
             (answer.status, answer.code()),
             (status, Some(code)),
@@ -171,8 +170,8 @@ async fn what_is_not_found_or_not_asked_for_rightly_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transaction_of_another_partner_is_not_shown_nor_refunded() {
     let proxy = Proxy::start().await;
-    let here = World::with(|options| options.dynamodb_url = Some(proxy.url.clone())).await;
-    let theirs = World::with(|options| {
+    let here = TestEnv::with(|options| options.dynamodb_url = Some(proxy.url.clone())).await;
+    let theirs = TestEnv::with(|options| {
         options.dynamodb_url = Some(proxy.url.clone());
         options.credentials.client_id = "another-partner".to_owned();
     });
@@ -198,19 +197,19 @@ async fn a_transaction_of_another_partner_is_not_shown_nor_refunded() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_get_is_verified_by_the_setting_and_by_no_other() {
     for setting in ["relative_path", "full_path", "empty_body", "empty_object"] {
-        let world = World::with(|options| {
+        let env = TestEnv::with(|options| {
             options
                 .parameters
                 .push(("TikiGetSigning".to_owned(), setting.to_owned()));
         });
-        let world = world.await;
-        let payment = world.create(100_000).await;
+        let env = env.await;
+        let payment = env.create(100_000).await;
         let path = format!(
             "/tikivip/v1/transactions?tiki_transaction_id={}",
             payment.tiki_id
         );
         for sent in ["relative_path", "empty_body", "empty_object"] {
-            let mut caller = world.tiki.caller.clone();
+            let mut caller = env.tiki.caller.clone();
             caller.get_signing = sent.parse::<GetSigning>().unwrap();
             let answer = caller.get(&path).await.unwrap();
             // From the host's root, relative and full are one.
@@ -227,9 +226,9 @@ async fn a_get_is_verified_by_the_setting_and_by_no_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_get_may_be_signed_relative_to_the_api() {
-    let world = World::start().await;
-    let payment = world.create(100_000).await;
-    let mut caller = world.tiki.caller.clone();
+    let env = TestEnv::start().await;
+    let payment = env.create(100_000).await;
+    let mut caller = env.tiki.caller.clone();
     caller.base += "/tikivip/v1";
     let path = format!("/transactions?tiki_transaction_id={}", payment.tiki_id);
     let answer = caller.get(&path).await.unwrap();

@@ -1,6 +1,6 @@
 //! `POST /tikivip/v1/transactions`.
 
-use e2e::World;
+use e2e::TestEnv;
 use sandbox::Response;
 use serde_json::{Value, json};
 
@@ -10,8 +10,8 @@ fn body(id: &str) -> Value {
     json!({ "tiki_transaction_id": id, "transaction_amount": 100_000 })
 }
 
-async fn post(world: &World, body: &Value) -> Response {
-    world.tiki.caller.post(PATH, body).await.unwrap()
+async fn post(env: &TestEnv, body: &Value) -> Response {
+    env.tiki.caller.post(PATH, body).await.unwrap()
 }
 
 fn assert_refused(answer: &Response, status: u16, code: i64, field: &str) {
@@ -28,9 +28,9 @@ fn assert_refused(answer: &Response, status: u16, code: i64, field: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_creation_is_answered_with_everything_tiki_needs() {
-    let world = World::start().await;
+    let env = TestEnv::start().await;
     let created = post(
-        &world,
+        &env,
         &json!({
             "tiki_transaction_id": "221115TIKIVIP-235784371-1668488254",
             "transaction_amount": 100_000,
@@ -59,7 +59,7 @@ async fn a_creation_is_answered_with_everything_tiki_needs() {
     assert_eq!(data["status"], "PENDING");
     let url = data["payment_url"].as_str().unwrap();
     assert!(
-        url.starts_with(&format!("{}/pay/", world.sandbox.url)),
+        url.starts_with(&format!("{}/pay/", env.sandbox.url)),
         "{url}"
     );
     let time = |name: &str| domain::Timestamp::parse_rfc3339(data[name].as_str().unwrap()).unwrap();
@@ -71,17 +71,17 @@ async fn a_creation_is_answered_with_everything_tiki_needs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repeated_creation_returns_the_first_answer() {
-    let world = World::start().await;
-    let id = world.tiki.order(100_000);
-    let first = post(&world, &body(&id)).await;
-    let again = post(&world, &body(&id)).await;
+    let env = TestEnv::start().await;
+    let id = env.tiki.order(100_000);
+    let first = post(&env, &body(&id)).await;
+    let again = post(&env, &body(&id)).await;
     assert_eq!(first.text, again.text);
 
     // Written in another way, it is the same request.
     let text = format!(
         r#"{{ "transaction_amount": "100000.0", "tiki_transaction_id": "{id}", "expires_in": 900 }}"#
     );
-    let spelt = world
+    let spelt = env
         .tiki
         .caller
         .post_bytes(PATH, text.into_bytes())
@@ -99,15 +99,15 @@ async fn a_repeated_creation_returns_the_first_answer() {
         url: String::new(),
         amount: 100_000,
     };
-    world.report_paid(&payment).await;
-    assert_eq!(post(&world, &body(&id)).await.text, first.text);
+    env.report_paid(&payment).await;
+    assert_eq!(post(&env, &body(&id)).await.text, first.text);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_id_with_other_content_is_refused() {
-    let world = World::start().await;
-    let id = world.tiki.order(100_000);
-    assert_eq!(post(&world, &body(&id)).await.code(), Some(0));
+    let env = TestEnv::start().await;
+    let id = env.tiki.order(100_000);
+    assert_eq!(post(&env, &body(&id)).await.code(), Some(0));
     for (field, value) in [
         ("transaction_amount", json!(100_001)),
         ("request_id", json!("other")),
@@ -118,13 +118,13 @@ async fn the_same_id_with_other_content_is_refused() {
     ] {
         let mut other = body(&id);
         other[field] = value;
-        assert_refused(&post(&world, &other).await, 200, 8, "tiki_transaction_id");
+        assert_refused(&post(&env, &other).await, 200, 8, "tiki_transaction_id");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_malformed_field_is_named() {
-    let world = World::start().await;
+    let env = TestEnv::start().await;
     let cases = [
         ("tiki_transaction_id", json!(null)),
         ("tiki_transaction_id", json!("")),
@@ -155,18 +155,18 @@ async fn every_malformed_field_is_named() {
     for (field, value) in cases {
         let mut message = body("T-1");
         message[field] = value;
-        assert_refused(&post(&world, &message).await, 400, 1, field);
+        assert_refused(&post(&env, &message).await, 400, 1, field);
     }
     for field in ["tiki_transaction_id", "transaction_amount"] {
         let mut message = body("T-1");
         message.as_object_mut().unwrap().remove(field);
-        assert_refused(&post(&world, &message).await, 400, 1, field);
+        assert_refused(&post(&env, &message).await, 400, 1, field);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_amount_is_refused_as_an_amount() {
-    let world = World::start().await;
+    let env = TestEnv::start().await;
     for amount in [
         "0",
         "-1",
@@ -184,7 +184,7 @@ async fn what_is_no_amount_is_refused_as_an_amount() {
         "500000001",
     ] {
         let text = format!(r#"{{"tiki_transaction_id":"T-1","transaction_amount":{amount}}}"#);
-        let answer = world
+        let answer = env
             .tiki
             .caller
             .post_bytes(PATH, text.into_bytes())
@@ -193,9 +193,9 @@ async fn what_is_no_amount_is_refused_as_an_amount() {
         assert_refused(&answer, 200, 5, "transaction_amount");
     }
     for amount in ["1000", "500000000", "1e5", "100000.0", "\"100000\""] {
-        let id = world.tiki.order(0);
+        let id = env.tiki.order(0);
         let text = format!(r#"{{"tiki_transaction_id":"{id}","transaction_amount":{amount}}}"#);
-        let answer = world
+        let answer = env
             .tiki
             .caller
             .post_bytes(PATH, text.into_bytes())
@@ -211,7 +211,7 @@ async fn what_is_no_amount_is_refused_as_an_amount() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_json_object_is_refused() {
-    let world = World::start().await;
+    let env = TestEnv::start().await;
     let twice =
         br#"{"tiki_transaction_id":"a","tiki_transaction_id":"b","transaction_amount":1000}"#;
     let bodies: [&[u8]; 9] = [
@@ -226,7 +226,7 @@ async fn what_is_no_json_object_is_refused() {
         twice,
     ];
     for body in bodies {
-        let answer = world
+        let answer = env
             .tiki
             .caller
             .post_bytes(PATH, body.to_vec())
@@ -238,9 +238,9 @@ async fn what_is_no_json_object_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_of_64_kib_is_read_and_one_byte_more_is_not() {
-    let world = World::start().await;
+    let env = TestEnv::start().await;
     let of_size = |size: usize| {
-        let id = world.tiki.order(0);
+        let id = env.tiki.order(0);
         let empty =
             format!(r#"{{"tiki_transaction_id":"{id}","transaction_amount":100000,"x":""}}"#);
         let filler = "x".repeat(size - empty.len());
@@ -248,14 +248,14 @@ async fn a_body_of_64_kib_is_read_and_one_byte_more_is_not() {
             .replace(r#""x":"""#, &format!(r#""x":"{filler}""#))
             .into_bytes()
     };
-    let fits = world
+    let fits = env
         .tiki
         .caller
         .post_bytes(PATH, of_size(65_536))
         .await
         .unwrap();
     assert_eq!((fits.status, fits.code()), (200, Some(0)));
-    let too_large = world
+    let too_large = env
         .tiki
         .caller
         .post_bytes(PATH, of_size(65_537))

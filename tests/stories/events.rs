@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use domain::{ClientId, TikiTransactionId, TransactionId};
-use e2e::{Payment, World};
-use outbound::HeaderNames;
+use e2e::{Payment, TestEnv};
 use serde_json::{Value, json};
+use signed_http::HeaderNames;
 use signing::{ClientSecret, Keyring, PaymentLink};
 
 /// When the events were signed.
@@ -97,15 +97,15 @@ impl Call<'_> {
     }
 }
 
-fn id_of(world: &World, tiki_id: &str) -> TransactionId {
-    let client: ClientId = world.options.credentials.client_id.parse().unwrap();
+fn id_of(env: &TestEnv, tiki_id: &str) -> TransactionId {
+    let client: ClientId = env.options.credentials.client_id.parse().unwrap();
     TransactionId::derive(&client, &tiki_id.parse::<TikiTransactionId>().unwrap())
 }
 
 /// A record as it would be in a batch, of an item as it is now.
-async fn record(world: &World, tiki_id: &str, mark: &str) -> Value {
-    let payment = payment(world, tiki_id);
-    let item = world.item(&payment).await;
+async fn record(env: &TestEnv, tiki_id: &str, mark: &str) -> Value {
+    let payment = payment(env, tiki_id);
+    let item = env.item(&payment).await;
     let mut image = typed(&item)["M"].clone();
     image[mark] = json!({ "S": "now" });
     json!({ "Records": [{
@@ -130,10 +130,10 @@ fn typed(value: &Value) -> Value {
     }
 }
 
-fn payment(world: &World, tiki_id: &str) -> Payment {
+fn payment(env: &TestEnv, tiki_id: &str) -> Payment {
     Payment {
         tiki_id: tiki_id.to_owned(),
-        id: id_of(world, tiki_id).to_string(),
+        id: id_of(env, tiki_id).to_string(),
         url: String::new(),
         amount: 100_000,
     }
@@ -141,7 +141,7 @@ fn payment(world: &World, tiki_id: &str) -> Payment {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_sample_event_is_taken_by_its_function() {
-    let world = World::with(|options| {
+    let env = TestEnv::with(|options| {
         let forever = ("SignatureMaxAgeSeconds".to_owned(), "3153600000".to_owned());
         let early = (
             "SignatureMaxAheadSeconds".to_owned(),
@@ -149,8 +149,8 @@ async fn every_sample_event_is_taken_by_its_function() {
         );
         options.parameters.extend([forever, early]);
     });
-    let world = world.await;
-    let c = &world.options.credentials;
+    let env = env.await;
+    let c = &env.options.credentials;
     let tiki_keys = Keyring::new(
         c.client_id.as_str(),
         ClientSecret::new(c.client_secret.as_str()),
@@ -161,7 +161,7 @@ async fn every_sample_event_is_taken_by_its_function() {
     );
     let tiki = Some((HeaderNames::TIKI, &tiki_keys));
     let core = Some((HeaderNames::PARTNER, &core_keys));
-    let id = id_of(&world, TIKI_ID);
+    let id = id_of(&env, TIKI_ID);
     let link_keys = Keyring::new("payment-link", ClientSecret::new("sandbox-link-key"));
     let link = PaymentLink {
         transaction_id: id.to_bytes(),
@@ -169,8 +169,8 @@ async fn every_sample_event_is_taken_by_its_function() {
     };
     let token = json!({ "token": link.token(&link_keys) });
     let none = || Value::Null;
-    world.tiki.adopt(TIKI_ID, 100_000);
-    world.tiki.adopt(DECLINED, 100_000);
+    env.tiki.adopt(TIKI_ID, 100_000);
+    env.tiki.adopt(DECLINED, 100_000);
 
     let post = |resource, parameters, signed, body: Value| Call {
         method: "POST",
@@ -201,7 +201,7 @@ async fn every_sample_event_is_taken_by_its_function() {
         "transaction_id": id.to_string(), "status": "SUCCESS", "amount": 100_000,
         "paid_at": "2026-11-23T10:00:00+07:00", "partner_banking_method": "ACCOUNT", "rail_reference": "FT0001",
     });
-    let declined_id = id_of(&world, DECLINED);
+    let declined_id = id_of(&env, DECLINED);
     let declined = json!({ "transaction_id": declined_id.to_string(), "status": "FAILURE", "reason": "not enough money" });
     let late = json!({ "transaction_id": declined_id.to_string(), "status": "SUCCESS", "amount": 100_000 });
     let refund = |amount: u64| {
@@ -335,7 +335,7 @@ async fn every_sample_event_is_taken_by_its_function() {
     let mut used = BTreeSet::new();
     for (file, function, call, status, code) in story {
         let event = event(file, || call.event());
-        let answer = world.sandbox.invoke(function, &event).await.unwrap();
+        let answer = env.sandbox.invoke(function, &event).await.unwrap();
         let body: Value =
             serde_json::from_str(answer["body"].as_str().unwrap()).unwrap_or_default();
         assert_eq!(
@@ -351,17 +351,17 @@ async fn every_sample_event_is_taken_by_its_function() {
             "ipn-sender-newly-queued.json",
             "ipn-sender",
             TIKI_ID,
-            "wakes_ipn",
+            "ipn_due_mark",
         ),
         (
-            "rail-worker-late-payment.json",
-            "rail-worker",
+            "core-worker-late-payment.json",
+            "core-worker",
             DECLINED,
-            "wakes_rail",
+            "refund_due_mark",
         ),
     ] {
-        let fresh = record(&world, tiki_id, mark).await;
-        let answer = world
+        let fresh = record(&env, tiki_id, mark).await;
+        let answer = env
             .sandbox
             .invoke(function, &event(file, || fresh))
             .await
@@ -371,9 +371,9 @@ async fn every_sample_event_is_taken_by_its_function() {
     }
     for (file, function) in [
         ("ipn-sender-sweep.json", "ipn-sender"),
-        ("rail-worker-sweep.json", "rail-worker"),
+        ("core-worker-sweep.json", "core-worker"),
     ] {
-        let answer = world
+        let answer = env
             .sandbox
             .invoke(function, &event(file, || json!({ "action": "sweep" })))
             .await
@@ -382,26 +382,24 @@ async fn every_sample_event_is_taken_by_its_function() {
         used.insert(file.to_owned());
     }
     for tiki_id in [TIKI_ID, DECLINED] {
-        let payment = payment(&world, tiki_id);
-        world
-            .until("Tiki is told", async || {
-                world.ipn_state(&payment).await == "confirmed"
-            })
-            .await;
-    }
-    world
-        .until("the late payment is back", async || {
-            world.core.given_back(&declined_id.to_string()) == 100_000
+        let payment = payment(&env, tiki_id);
+        env.until("Tiki is told", async || {
+            env.ipn_state(&payment).await == "confirmed"
         })
         .await;
-    assert_eq!(world.core.given_back(&id.to_string()), 40_000);
+    }
+    env.until("the late payment is back", async || {
+        env.core.given_back(&declined_id.to_string()) == 100_000
+    })
+    .await;
+    assert_eq!(env.core.given_back(&id.to_string()), 40_000);
 
     for (file, fresh) in [
         ("reconcile-a-day.json", json!({ "day": DAY })),
         ("reconcile.json", json!({ "action": "reconcile" })),
     ] {
         let event = event(file, || fresh);
-        let answer = world.sandbox.invoke("reconcile", &event).await.unwrap();
+        let answer = env.sandbox.invoke("reconcile", &event).await.unwrap();
         assert!(answer["delivered"].is_array(), "{file}: {answer}");
         used.insert(file.to_owned());
     }
@@ -409,7 +407,7 @@ async fn every_sample_event_is_taken_by_its_function() {
     let resource = "/tikivip/v1/reconciliation/{day}";
     let call = get(resource, json!({ "day": DAY }), none(), tiki);
     let asked = event(file, || call.event());
-    let answer = world.sandbox.invoke("check-reconciliation", &asked).await;
+    let answer = env.sandbox.invoke("check-reconciliation", &asked).await;
     let answer = answer.unwrap();
     let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
     assert_eq!(body["code"], 0, "{answer}");
@@ -424,7 +422,7 @@ async fn every_sample_event_is_taken_by_its_function() {
         there, used,
         "every sample event is used, and none is missing"
     );
-    let functions: BTreeSet<String> = world.sandbox.plan.functions.keys().cloned().collect();
+    let functions: BTreeSet<String> = env.sandbox.plan.functions.keys().cloned().collect();
     for function in functions {
         // CodeDeploy alone calls it; its own tests play CodeDeploy.
         if function == "pre-traffic-hook" {

@@ -1,12 +1,12 @@
 //! Expiry, and payments that come after all (design §4).
 
-use e2e::World;
+use e2e::TestEnv;
 use sandbox::Fault;
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_a_clear_not_paid_expires_a_payment() {
-    let world = World::start().await;
+    let env = TestEnv::start().await;
     let answer = |status, body: &str| Fault::Answer {
         status,
         body: body.to_owned(),
@@ -54,83 +54,77 @@ async fn only_a_clear_not_paid_expires_a_payment() {
         ("", 500, "PENDING"),
         ("", 401, "PENDING"),
     ] {
-        let payment = world.create(100_000).await;
-        world
-            .core
+        let payment = env.create(100_000).await;
+        env.core
             .faults
             .standing("payment", answer(status, &id_of(&payment, body)));
-        world.later(&payment).await;
-        world.core.faults.off("payment");
-        let checked = world.check(&payment).await;
+        env.later(&payment).await;
+        env.core.faults.off("payment");
+        let checked = env.check(&payment).await;
         assert_eq!(checked["status"], expected, "{status} {body}");
         if expected == "PENDING" {
-            world.later(&payment).await;
-            let checked = world.check(&payment).await;
+            env.later(&payment).await;
+            let checked = env.check(&payment).await;
             assert_eq!(checked["status"], "FAILURE", "asked again: {status} {body}");
             assert_eq!(checked["failure_reason"], "expired");
         }
     }
-    world.until_alarm("paid_amount_differs").await;
+    env.until_alarm("paid_amount_differs").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unreachable_core_leaves_a_payment_pending() {
-    let world = World::start().await;
-    let payment = world.create(100_000).await;
-    world.core.faults.standing("payment", Fault::Down);
+    let env = TestEnv::start().await;
+    let payment = env.create(100_000).await;
+    env.core.faults.standing("payment", Fault::Down);
     for _ in 0..3 {
-        world.later(&payment).await;
-        assert_eq!(world.check(&payment).await["status"], "PENDING");
+        env.later(&payment).await;
+        assert_eq!(env.check(&payment).await["status"], "PENDING");
     }
-    world.core.take_money(&payment.id, 100_000);
-    world.core.faults.off("payment");
-    world.later(&payment).await;
-    let checked = world.check(&payment).await;
+    env.core.take_money(&payment.id, 100_000);
+    env.core.faults.off("payment");
+    env.later(&payment).await;
+    let checked = env.check(&payment).await;
     assert_eq!(checked["status"], "SUCCESS");
     assert_eq!(checked["paid_at"], "2026-11-23T10:00:00+07:00");
     assert_eq!(checked["partner_banking_method"], "ACCOUNT");
-    world
-        .until("Tiki is told", async || {
-            world.ipn_state(&payment).await == "confirmed"
-        })
-        .await;
+    env.until("Tiki is told", async || {
+        env.ipn_state(&payment).await == "confirmed"
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payment_expires_by_itself_after_its_grace() {
-    let world = World::with(|options| {
+    let env = TestEnv::with(|options| {
         options.sweep_every = std::time::Duration::from_millis(100);
         options.expiry_grace = std::time::Duration::ZERO;
     });
-    let world = world.await;
-    let payment = world.create(100_000).await;
+    let env = env.await;
+    let payment = env.create(100_000).await;
     // Its 900 seconds are made to be over.
-    world.time_passes(&payment).await;
-    world
-        .until("Tiki is told", async || {
-            world.ipn_state(&payment).await == "confirmed"
-        })
-        .await;
-    assert_eq!(
-        world.tiki.known(&payment.tiki_id).unwrap().status,
-        "FAILURE"
-    );
+    env.time_passes(&payment).await;
+    env.until("Tiki is told", async || {
+        env.ipn_state(&payment).await == "confirmed"
+    })
+    .await;
+    assert_eq!(env.tiki.known(&payment.tiki_id).unwrap().status, "FAILURE");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_late_payment_goes_back_in_full_and_once() {
-    let world = World::start().await;
+    let env = TestEnv::start().await;
     for fail in ["declined", "expired"] {
-        let payment = world.create(100_000).await;
+        let payment = env.create(100_000).await;
         if fail == "declined" {
-            world.report_failed(&payment).await;
+            env.report_failed(&payment).await;
         } else {
-            world.later(&payment).await;
+            env.later(&payment).await;
         }
-        assert_eq!(world.check(&payment).await["status"], "FAILURE");
+        assert_eq!(env.check(&payment).await["status"], "FAILURE");
 
         for _ in 0..3 {
-            let answer = world.report_paid(&payment).await;
+            let answer = env.report_paid(&payment).await;
             assert_eq!(
                 (answer.status, answer.code()),
                 (200, Some(0)),
@@ -139,56 +133,47 @@ async fn a_late_payment_goes_back_in_full_and_once() {
             );
             assert_eq!(answer.json["data"]["status"], "FAILURE");
         }
-        world
-            .until("it is back", async || {
-                world.core.given_back(&payment.id) == 100_000
-            })
-            .await;
-        world
-            .until("it is settled", async || {
-                world.check(&payment).await["refunded_amount"] == 100_000
-            })
-            .await;
-        let checked = world.check(&payment).await;
+        env.until("it is back", async || {
+            env.core.given_back(&payment.id) == 100_000
+        })
+        .await;
+        env.until("it is settled", async || {
+            env.check(&payment).await["refunded_amount"] == 100_000
+        })
+        .await;
+        let checked = env.check(&payment).await;
         assert_eq!(checked["status"], "FAILURE", "a final status never changes");
         assert_eq!(checked["refunds"][0]["origin"], "late_payment");
-        let refunds = world.core.refunds(&payment.id);
+        let refunds = env.core.refunds(&payment.id);
         assert_eq!((refunds.len(), refunds[0].posted), (1, 1));
 
         let code = if fail == "declined" { 6 } else { 7 };
-        assert_eq!(world.refund(&payment, "R1", 1).await.code(), Some(code));
+        assert_eq!(env.refund(&payment, "R1", 1).await.code(), Some(code));
         let second = json!({ "status": "SUCCESS", "amount": 100_000, "rail_reference": "FT2" });
         assert_eq!(
-            world
-                .core
-                .report(&payment.id, &second)
-                .await
-                .unwrap()
-                .code(),
+            env.core.report(&payment.id, &second).await.unwrap().code(),
             Some(0)
         );
-        assert_eq!(world.core.given_back(&payment.id), 100_000);
+        assert_eq!(env.core.given_back(&payment.id), 100_000);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_late_payment_whose_refund_is_unknown_is_settled_by_asking() {
-    let world = World::start().await;
-    let payment = world.create(100_000).await;
-    world.report_failed(&payment).await;
-    world.core.faults.next("refund", [Fault::Lost]);
-    world.report_paid(&payment).await;
-    world
-        .until("the core was asked", async || {
-            !world.core.refunds(&payment.id).is_empty()
-        })
-        .await;
-    world
-        .until("it is unknown", async || {
-            world.item(&payment).await["refunds"][0]["state"] == "unknown"
-        })
-        .await;
-    world.later(&payment).await;
-    assert_eq!(world.check(&payment).await["refunded_amount"], 100_000);
-    assert_eq!(world.core.refunds(&payment.id)[0].posted, 1);
+    let env = TestEnv::start().await;
+    let payment = env.create(100_000).await;
+    env.report_failed(&payment).await;
+    env.core.faults.next("refund", [Fault::Lost]);
+    env.report_paid(&payment).await;
+    env.until("the core was asked", async || {
+        !env.core.refunds(&payment.id).is_empty()
+    })
+    .await;
+    env.until("it is unknown", async || {
+        env.item(&payment).await["refunds"][0]["state"] == "unknown"
+    })
+    .await;
+    env.later(&payment).await;
+    assert_eq!(env.check(&payment).await["refunded_amount"], 100_000);
+    assert_eq!(env.core.refunds(&payment.id)[0].posted, 1);
 }

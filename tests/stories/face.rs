@@ -4,11 +4,11 @@ use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use e2e::World;
-use outbound::HeaderNames;
+use e2e::TestEnv;
 use rustix::process::Signal;
 use sandbox::Caller;
 use serde_json::{Value, json};
+use signed_http::HeaderNames;
 use signing::{ClientSecret, GetSigning, Keyring};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
@@ -169,7 +169,7 @@ async fn a_signal_stops_everything_and_so_does_its_death() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_process_can_be_tiki_and_the_core() {
-    let others = World::start().await;
+    let others = TestEnv::start().await;
     let folder = TempDir::new().unwrap();
     let log = folder.path().join("log");
     let mut command = command().await;

@@ -1,14 +1,14 @@
 //! What API Gateway and Lambda do around the functions.
 
-use e2e::World;
+use e2e::TestEnv;
 use futures::future::join_all;
 use sandbox::{Fault, Response};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_method_or_path_that_does_not_exist_is_answered_in_our_envelope() {
-    let world = World::start().await;
-    let http = &world.tiki.caller.http;
+    let env = TestEnv::start().await;
+    let http = &env.tiki.caller.http;
     for (method, path) in [
         ("GET", "/"),
         ("GET", "/tikivip/v1"),
@@ -25,7 +25,7 @@ async fn a_method_or_path_that_does_not_exist_is_answered_in_our_envelope() {
         ("POST", "/partner/v1/payments/x"),
         ("POST", "/partner/v1/payments//result"),
     ] {
-        let url = format!("{}{path}", world.sandbox.url);
+        let url = format!("{}{path}", env.sandbox.url);
         let answer = http
             .request(method.parse().unwrap(), url)
             .body("{}")
@@ -45,31 +45,29 @@ async fn a_method_or_path_that_does_not_exist_is_answered_in_our_envelope() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_at_once_get_instances_of_their_own_up_to_the_bound() {
-    let world = World::with(|options| options.instances = 3).await;
-    let payment = world.confirmed(1_000_000).await;
+    let env = TestEnv::with(|options| options.instances = 3).await;
+    let payment = env.confirmed(1_000_000).await;
     // Each holds its instance until all three are there; two more have to wait.
-    world
-        .core
+    env.core
         .faults
         .next("refund", vec![Fault::Late { ms: 1_500 }; 5]);
     let ids: Vec<String> = (0..5).map(|i| format!("R{i}")).collect();
-    let refunds = join_all(ids.iter().map(|id| world.refund(&payment, id, 1)));
+    let refunds = join_all(ids.iter().map(|id| env.refund(&payment, id, 1)));
     let watch = async {
-        world
-            .until("three are at work", async || {
-                world.core.refunds(&payment.id).len() == 3
-            })
-            .await;
-        assert_eq!(world.sandbox.pids("refund-transaction").len(), 3);
+        env.until("three are at work", async || {
+            env.core.refunds(&payment.id).len() == 3
+        })
+        .await;
+        assert_eq!(env.sandbox.pids("refund-transaction").len(), 3);
     };
     let (answers, ()) = tokio::join!(refunds, watch);
     assert!(answers.iter().all(|answer| answer.code() == Some(0)));
-    assert_eq!(world.sandbox.pids("refund-transaction").len(), 3);
+    assert_eq!(env.sandbox.pids("refund-transaction").len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_function_that_is_set_up_wrongly_names_everything_that_is_wrong() {
-    let world = World::with(|options| {
+    let env = TestEnv::with(|options| {
         options
             .parameters
             .push(("MinAmountVnd".to_owned(), "x".to_owned()));
@@ -77,35 +75,33 @@ async fn a_function_that_is_set_up_wrongly_names_everything_that_is_wrong() {
             .parameters
             .push(("ExpiryGraceSeconds".to_owned(), "y".to_owned()));
     });
-    let world = world.await;
-    let id = world.tiki.order(100_000);
-    let answer = world.tiki.create(&id, None).await.unwrap();
+    let env = env.await;
+    let id = env.tiki.order(100_000);
+    let answer = env.tiki.create(&id, None).await.unwrap();
     assert_eq!(
         (answer.status, answer.code()),
         (502, Some(2)),
         "{}",
         answer.text
     );
-    world
-        .until("it is said", async || {
-            let said = json!(
-                world
-                    .sandbox
-                    .logs()
-                    .iter()
-                    .map(|line| line.event.clone())
-                    .collect::<Vec<_>>()
-            )
-            .to_string();
-            said.contains("MIN_AMOUNT_VND must be a number")
-                && said.contains("EXPIRY_GRACE_S must be a number of seconds")
-        })
-        .await;
+    env.until("it is said", async || {
+        let said = json!(
+            env.sandbox
+                .logs()
+                .iter()
+                .map(|line| line.event.clone())
+                .collect::<Vec<_>>()
+        )
+        .to_string();
+        said.contains("MIN_AMOUNT_VND must be a number")
+            && said.contains("EXPIRY_GRACE_S must be a number of seconds")
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn more_requests_than_the_api_takes_are_answered_429() {
-    let world = World::with(|options| {
+    let env = TestEnv::with(|options| {
         options
             .parameters
             .push(("TikiThrottleRate".to_owned(), "1".to_owned()));
@@ -113,8 +109,8 @@ async fn more_requests_than_the_api_takes_are_answered_429() {
             .parameters
             .push(("TikiThrottleBurst".to_owned(), "5".to_owned()));
     });
-    let world = world.await;
-    let answers = join_all((0..20).map(|_| world.tiki.check("T-1"))).await;
+    let env = env.await;
+    let answers = join_all((0..20).map(|_| env.tiki.check("T-1"))).await;
     let (taken, refused): (Vec<_>, Vec<_>) = answers
         .into_iter()
         .map(Result::unwrap)
@@ -136,9 +132,9 @@ async fn more_requests_than_the_api_takes_are_answered_429() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_api_gateway_would_not_take_does_not_reach_a_function() {
-    let world = World::start().await;
-    let http = &world.tiki.caller.http;
-    let url = |path: String| format!("{}{path}", world.sandbox.url);
+    let env = TestEnv::start().await;
+    let http = &env.tiki.caller.http;
+    let url = |path: String| format!("{}{path}", env.sandbox.url);
     let long = http
         .get(url(format!("/pay/{}", "%C4%91".repeat(5_000))))
         .send()

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use e2e::{Payment, World};
+use e2e::{Payment, TestEnv};
 use sandbox::Fault;
 use serde_json::json;
 use signing::{ClientSecret, Keyring};
@@ -20,21 +20,20 @@ fn code(code: u8) -> Fault {
 }
 
 /// A payment whose first IPN goes wrong in this way.
-async fn told_wrongly(world: &World, fault: Fault) -> Payment {
-    world.tiki.faults.next("ipn", [fault]);
-    let payment = world.paid(100_000).await;
-    world
-        .until("the first try is recorded", async || {
-            let ipn = &world.item(&payment).await["ipn"];
-            ipn["state"] != "queued" && !(ipn["state"] == "retrying" && ipn["failures"] == 0)
-        })
-        .await;
+async fn notified_with_fault(env: &TestEnv, fault: Fault) -> Payment {
+    env.tiki.faults.next("ipn", [fault]);
+    let payment = env.paid(100_000).await;
+    env.until("the first try is recorded", async || {
+        let ipn = &env.item(&payment).await["ipn"];
+        ipn["state"] != "queued" && !(ipn["state"] == "retrying" && ipn["failures"] == 0)
+    })
+    .await;
     payment
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_clear_answer_is_tried_again_and_heard_the_next_time() {
-    let world = World::start().await;
+    let env = TestEnv::start().await;
     for fault in [
         code(2),
         answer(500, ""),
@@ -48,67 +47,63 @@ async fn what_is_no_clear_answer_is_tried_again_and_heard_the_next_time() {
         Fault::Down,
         Fault::Lost,
     ] {
-        let payment = told_wrongly(&world, fault.clone()).await;
-        let ipn = world.item(&payment).await["ipn"].clone();
+        let payment = notified_with_fault(&env, fault.clone()).await;
+        let ipn = env.item(&payment).await["ipn"].clone();
         assert_eq!(
             (&ipn["state"], &ipn["failures"]),
             (&json!("retrying"), &json!(1)),
             "{fault:?}"
         );
         assert_eq!(
-            world.core.given_back(&payment.id),
+            env.core.given_back(&payment.id),
             0,
             "no ground to give money back"
         );
-        world.later(&payment).await;
-        assert_eq!(world.ipn_state(&payment).await, "confirmed", "{fault:?}");
+        env.later(&payment).await;
+        assert_eq!(env.ipn_state(&payment).await, "confirmed", "{fault:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_signature_is_answered_with_a_reloaded_secret_at_once() {
-    let world = World::start().await;
+    let env = TestEnv::start().await;
     // The sender has the old secret; Tiki has taken up the new one, and refuses the old.
-    world.confirmed(100_000).await;
-    let old = &world.tiki.caller.keys;
+    env.confirmed(100_000).await;
+    let old = &env.tiki.caller.keys;
     let new = Keyring::new(old.client_id(), ClientSecret::new("the next secret"));
-    world.tiki.expect_keys(new.clone());
-    let payment = world.paid(100_000).await;
-    world
-        .until("refused", async || {
-            world.item(&payment).await["ipn"]["failures"] == 1
-        })
-        .await;
-    let secret = &world.sandbox.plan.secrets["TikiSecret"];
-    world.sandbox.secrets.put(secret, "the next secret");
+    env.tiki.expect_keys(new.clone());
+    let payment = env.paid(100_000).await;
+    env.until("refused", async || {
+        env.item(&payment).await["ipn"]["failures"] == 1
+    })
+    .await;
+    let secret = &env.sandbox.plan.secrets["TikiSecret"];
+    env.sandbox.secrets.put(secret, "the next secret");
     // It is looked for at most every few seconds, and each try in vain is one of ten.
-    world
-        .until("it is heard with the new secret", async || {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            world.later(&payment).await;
-            world.ipn_state(&payment).await == "confirmed"
-        })
-        .await;
+    env.until("it is heard with the new secret", async || {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        env.later(&payment).await;
+        env.ipn_state(&payment).await == "confirmed"
+    })
+    .await;
 
     // Refused twice, it waits for the schedule, and a person is told.
-    world
-        .tiki
+    env.tiki
         .faults
         .next("ipn", [answer(403, ""), answer(403, "")]);
-    let payment = world.paid(100_000).await;
-    world
-        .until("recorded", async || {
-            world.item(&payment).await["ipn"]["failures"] == 1
-        })
-        .await;
-    world.until_alarm("ipn_unauthorized").await;
-    world.later(&payment).await;
-    assert_eq!(world.ipn_state(&payment).await, "confirmed");
+    let payment = env.paid(100_000).await;
+    env.until("recorded", async || {
+        env.item(&payment).await["ipn"]["failures"] == 1
+    })
+    .await;
+    env.until_alarm("ipn_unauthorized").await;
+    env.later(&payment).await;
+    assert_eq!(env.ipn_state(&payment).await, "confirmed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_ipn_is_looked_up_at_once_and_decided_by_what_tiki_knows() {
-    let world = World::start().await;
+    let env = TestEnv::start().await;
     for refusal in [1, 3, 4, 5, 6] {
         for (look_up, state, given_back) in [
             (
@@ -155,20 +150,19 @@ async fn a_refused_ipn_is_looked_up_at_once_and_decided_by_what_tiki_knows() {
             ),
             ("<html>", "retrying", 0),
         ] {
-            world.tiki.faults.next("look_up", [answer(200, look_up)]);
-            let payment = told_wrongly(&world, code(refusal)).await;
+            env.tiki.faults.next("look_up", [answer(200, look_up)]);
+            let payment = notified_with_fault(&env, code(refusal)).await;
             assert_eq!(
-                world.ipn_state(&payment).await,
+                env.ipn_state(&payment).await,
                 state,
                 "code {refusal}, then {look_up}"
             );
-            world
-                .until("what is to go back is back", async || {
-                    world.core.given_back(&payment.id) == given_back
-                })
-                .await;
+            env.until("what is to go back is back", async || {
+                env.core.given_back(&payment.id) == given_back
+            })
+            .await;
             assert_eq!(
-                world.check(&payment).await["status"],
+                env.check(&payment).await["status"],
                 "SUCCESS",
                 "a final status stays"
             );
@@ -178,7 +172,7 @@ async fn a_refused_ipn_is_looked_up_at_once_and_decided_by_what_tiki_knows() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_look_up_without_an_answer_is_no_ground_for_anything() {
-    let world = World::start().await;
+    let env = TestEnv::start().await;
     for fault in [
         answer(500, ""),
         answer(404, ""),
@@ -186,31 +180,30 @@ async fn a_look_up_without_an_answer_is_no_ground_for_anything() {
         Fault::Down,
         Fault::Lost,
     ] {
-        world.tiki.faults.standing("look_up", fault.clone());
-        let payment = told_wrongly(&world, code(3)).await;
-        assert_eq!(world.ipn_state(&payment).await, "retrying", "{fault:?}");
-        assert_eq!(world.core.given_back(&payment.id), 0);
-        world.tiki.faults.off("look_up");
-        world.later(&payment).await;
-        assert_eq!(world.ipn_state(&payment).await, "confirmed", "{fault:?}");
+        env.tiki.faults.standing("look_up", fault.clone());
+        let payment = notified_with_fault(&env, code(3)).await;
+        assert_eq!(env.ipn_state(&payment).await, "retrying", "{fault:?}");
+        assert_eq!(env.core.given_back(&payment.id), 0);
+        env.tiki.faults.off("look_up");
+        env.later(&payment).await;
+        assert_eq!(env.ipn_state(&payment).await, "confirmed", "{fault:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_tiki_is_down_payments_are_taken_and_it_is_told_when_it_is_back() {
-    let world = World::start().await;
-    world.tiki.faults.standing("ipn", answer(503, ""));
-    world.tiki.faults.standing("look_up", answer(503, ""));
-    let payment = told_wrongly(&world, answer(503, "")).await;
+    let env = TestEnv::start().await;
+    env.tiki.faults.standing("ipn", answer(503, ""));
+    env.tiki.faults.standing("look_up", answer(503, ""));
+    let payment = notified_with_fault(&env, answer(503, "")).await;
     assert_eq!(
-        world.check(&payment).await["status"],
+        env.check(&payment).await["status"],
         "SUCCESS",
         "the customer has paid"
     );
 
     let look_ups = || {
-        world
-            .sandbox
+        env.sandbox
             .journal
             .since(Duration::ZERO)
             .iter()
@@ -218,12 +211,12 @@ async fn while_tiki_is_down_payments_are_taken_and_it_is_told_when_it_is_back() 
             .count()
     };
     for failures in 2..=5 {
-        world.later(&payment).await;
-        assert_eq!(world.item(&payment).await["ipn"]["failures"], failures);
+        env.later(&payment).await;
+        assert_eq!(env.item(&payment).await["ipn"]["failures"], failures);
         // From the third failure on, after each.
         assert_eq!(look_ups(), failures.max(2) - 2, "after {failures} failures");
     }
-    let ipns = world.tiki.known(&payment.tiki_id).unwrap().ipns;
+    let ipns = env.tiki.known(&payment.tiki_id).unwrap().ipns;
     assert_eq!(ipns.len(), 5);
     let signatures: HashSet<_> = ipns.iter().map(|ipn| &ipn.signature).collect();
     let timestamps: HashSet<_> = ipns.iter().map(|ipn| &ipn.timestamp).collect();
@@ -234,72 +227,68 @@ async fn while_tiki_is_down_payments_are_taken_and_it_is_told_when_it_is_back() 
     );
     assert!(ipns.iter().all(|ipn| ipn.body == ipns[0].body));
 
-    world.tiki.faults.off("ipn");
-    world.later(&payment).await;
-    assert_eq!(world.ipn_state(&payment).await, "confirmed");
-    assert_eq!(
-        world.tiki.known(&payment.tiki_id).unwrap().status,
-        "SUCCESS"
-    );
+    env.tiki.faults.off("ipn");
+    env.later(&payment).await;
+    assert_eq!(env.ipn_state(&payment).await, "confirmed");
+    assert_eq!(env.tiki.known(&payment.tiki_id).unwrap().status, "SUCCESS");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payment_that_tiki_never_hears_of_is_exhausted_with_an_alarm_and_no_money_moves() {
-    let world = World::start().await;
-    world.tiki.faults.standing("ipn", Fault::Down);
-    world.tiki.faults.standing("look_up", Fault::Down);
-    let payment = told_wrongly(&world, Fault::Down).await;
+    let env = TestEnv::start().await;
+    env.tiki.faults.standing("ipn", Fault::Down);
+    env.tiki.faults.standing("look_up", Fault::Down);
+    let payment = notified_with_fault(&env, Fault::Down).await;
     for _ in 0..9 {
-        assert_eq!(world.ipn_state(&payment).await, "retrying");
-        world.later(&payment).await;
+        assert_eq!(env.ipn_state(&payment).await, "retrying");
+        env.later(&payment).await;
     }
-    assert_eq!(world.ipn_state(&payment).await, "exhausted");
-    world.until_alarm("ipn_exhausted").await;
+    assert_eq!(env.ipn_state(&payment).await, "exhausted");
+    env.until_alarm("ipn_exhausted").await;
     assert_eq!(
-        world.item(&payment).await["attention"],
+        env.item(&payment).await["needs_review"],
         "ipn_exhausted",
         "and it stays to be found"
     );
-    world.later(&payment).await;
+    env.later(&payment).await;
     assert_eq!(
-        world.tiki.known(&payment.tiki_id).unwrap().ipns.len(),
+        env.tiki.known(&payment.tiki_id).unwrap().ipns.len(),
         10,
         "and no more"
     );
-    assert_eq!(world.core.given_back(&payment.id), 0);
+    assert_eq!(env.core.given_back(&payment.id), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_that_tiki_does_not_take_is_closed_and_never_looked_up() {
-    let world = World::start().await;
+    let env = TestEnv::start().await;
     for (refusal, first) in [
-        (3, "closed"),
-        (6, "closed"),
+        (3, "abandoned"),
+        (6, "abandoned"),
         (1, "retrying"),
         (2, "retrying"),
         (4, "retrying"),
         (5, "retrying"),
     ] {
-        world.tiki.faults.next("ipn", [code(refusal)]);
-        let payment = world.create(100_000).await;
-        world.report_failed(&payment).await;
-        world
-            .until("recorded", async || {
-                let ipn = &world.item(&payment).await["ipn"];
-                ipn["state"] == "closed" || ipn["failures"] == 1
-            })
-            .await;
-        assert_eq!(world.ipn_state(&payment).await, first, "code {refusal}");
+        env.tiki.faults.next("ipn", [code(refusal)]);
+        let payment = env.create(100_000).await;
+        env.report_failed(&payment).await;
+        env.until("recorded", async || {
+            let ipn = &env.item(&payment).await["ipn"];
+            ipn["state"] == "abandoned" || ipn["failures"] == 1
+        })
+        .await;
+        assert_eq!(env.ipn_state(&payment).await, first, "code {refusal}");
     }
-    world.tiki.faults.standing("ipn", code(5));
-    let payment = world.create(100_000).await;
-    world.report_failed(&payment).await;
+    env.tiki.faults.standing("ipn", code(5));
+    let payment = env.create(100_000).await;
+    env.report_failed(&payment).await;
     for _ in 0..10 {
-        world.later(&payment).await;
+        env.later(&payment).await;
     }
-    assert_eq!(world.ipn_state(&payment).await, "closed");
-    world.until_alarm("failure_not_reported").await;
-    let looked_up = world.sandbox.journal.since(Duration::ZERO);
+    assert_eq!(env.ipn_state(&payment).await, "abandoned");
+    env.until_alarm("failure_not_reported").await;
+    let looked_up = env.sandbox.journal.since(Duration::ZERO);
     assert!(
         !looked_up
             .iter()
@@ -309,80 +298,75 @@ async fn a_failure_that_tiki_does_not_take_is_closed_and_never_looked_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reversal_gives_back_what_tikis_own_refunds_have_left() {
-    let world = World::start().await;
-    world.tiki.faults.standing("ipn", answer(503, ""));
-    let payment = told_wrongly(&world, answer(503, "")).await;
-    assert_eq!(world.refund(&payment, "R1", 30_000).await.code(), Some(0));
-    world.tiki.faults.off("ipn");
-    world
-        .tiki
+    let env = TestEnv::start().await;
+    env.tiki.faults.standing("ipn", answer(503, ""));
+    let payment = notified_with_fault(&env, answer(503, "")).await;
+    assert_eq!(env.refund(&payment, "R1", 30_000).await.code(), Some(0));
+    env.tiki.faults.off("ipn");
+    env.tiki
         .change(&payment.tiki_id, |order| order.cancelled = true);
-    world.later(&payment).await;
-    assert_eq!(world.ipn_state(&payment).await, "reversing");
-    world
-        .until("all is back", async || {
-            world.core.given_back(&payment.id) == 100_000
-        })
-        .await;
-    let refused = world.refund(&payment, "R2", 1).await;
+    env.later(&payment).await;
+    assert_eq!(env.ipn_state(&payment).await, "reversing");
+    env.until("all is back", async || {
+        env.core.given_back(&payment.id) == 100_000
+    })
+    .await;
+    let refused = env.refund(&payment, "R2", 1).await;
     assert_eq!(
         (refused.status, refused.code()),
         (500, Some(10)),
         "{}",
         refused.text
     );
-    let checked = world.check(&payment).await;
+    let checked = env.check(&payment).await;
     assert_eq!(checked["refunds"][1]["origin"], "reversal");
     assert_eq!(checked["refunds"][1]["request_id"], json!(null));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reversal_that_the_core_rejects_is_disputed_with_an_alarm() {
-    let world = World::start().await;
-    world.tiki.faults.next("look_up", [code(3)]);
-    world.core.faults.standing("refund", Fault::Lost);
-    world.core.faults.standing("find_refund", answer(500, ""));
-    let payment = told_wrongly(&world, code(3)).await;
-    world
-        .until("asked", async || {
-            !world.core.refunds(&payment.id).is_empty() || {
-                // Nothing is posted before the core was asked.
-                world.core.faults.off("find_refund");
-                world.later(&payment).await;
-                false
-            }
-        })
-        .await;
-    let item = world.item(&payment).await;
-    world.core.set_refund(
+    let env = TestEnv::start().await;
+    env.tiki.faults.next("look_up", [code(3)]);
+    env.core.faults.standing("refund", Fault::Lost);
+    env.core.faults.standing("find_refund", answer(500, ""));
+    let payment = notified_with_fault(&env, code(3)).await;
+    env.until("asked", async || {
+        !env.core.refunds(&payment.id).is_empty() || {
+            // Nothing is posted before the core was asked.
+            env.core.faults.off("find_refund");
+            env.later(&payment).await;
+            false
+        }
+    })
+    .await;
+    let item = env.item(&payment).await;
+    env.core.set_refund(
         item["refunds"][0]["refund_id"].as_str().unwrap(),
         "rejected",
     );
-    world.later(&payment).await;
-    assert_eq!(world.ipn_state(&payment).await, "disputed");
-    world.until_alarm("system_refund_rejected").await;
+    env.later(&payment).await;
+    assert_eq!(env.ipn_state(&payment).await, "disputed");
+    env.until_alarm("system_refund_rejected").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_look_up_is_signed_by_the_setting() {
     for setting in ["relative_path", "full_path", "empty_body", "empty_object"] {
-        let world = World::with(|options| {
+        let env = TestEnv::with(|options| {
             options
                 .parameters
                 .push(("TikiGetSigning".to_owned(), setting.to_owned()));
         });
-        let world = world.await;
-        world.tiki.expect_get_signing(setting.parse().unwrap());
+        let env = env.await;
+        env.tiki.expect_get_signing(setting.parse().unwrap());
         // Tiki has failed the order, and says so only to a look-up that is signed as it expects.
-        let payment = world.create(100_000).await;
-        world
-            .tiki
+        let payment = env.create(100_000).await;
+        env.tiki
             .change(&payment.tiki_id, |order| order.cancelled = true);
-        world.report_paid(&payment).await;
-        world
-            .until("decided", async || {
-                world.ipn_state(&payment).await == "reversing"
-            })
-            .await;
+        env.report_paid(&payment).await;
+        env.until("decided", async || {
+            env.ipn_state(&payment).await == "reversing"
+        })
+        .await;
     }
 }

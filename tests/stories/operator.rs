@@ -1,6 +1,6 @@
 //! What an operator types at 2 a.m.: `tikivip`, the real binary, against a sandbox.
 
-use e2e::{Payment, Typed, World};
+use e2e::{Payment, TestEnv, Typed};
 use sandbox::Fault;
 use serde_json::{Value, json};
 use signing::{ClientSecret, GetSigning, Keyring};
@@ -8,37 +8,36 @@ use signing::{ClientSecret, GetSigning, Keyring};
 const BY: [&str; 4] = ["--by", "lan", "--reason", "Tiki said so by phone"];
 
 /// A payment that Tiki knows with another amount.
-async fn disputed(world: &World) -> Payment {
-    let payment = world.create(100_000).await;
-    world.tiki.change(&payment.tiki_id, |order| {
+async fn disputed(env: &TestEnv) -> Payment {
+    let payment = env.create(100_000).await;
+    env.tiki.change(&payment.tiki_id, |order| {
         order.amount = 90_000;
         "SUCCESS".clone_into(&mut order.status);
     });
-    world.report_paid(&payment).await;
-    world
-        .until("it is disputed", async || {
-            world.ipn_state(&payment).await == "disputed"
-        })
-        .await;
+    env.report_paid(&payment).await;
+    env.until("it is disputed", async || {
+        env.ipn_state(&payment).await == "disputed"
+    })
+    .await;
     payment
 }
 
 /// A payment that Tiki could not be told of, within the whole schedule.
-async fn exhausted(world: &World) -> Payment {
-    world.tiki.faults.standing("ipn", Fault::Down);
-    world.tiki.faults.standing("look_up", Fault::Down);
-    let payment = world.paid(100_000).await;
-    while world.ipn_state(&payment).await != "exhausted" {
-        world.time_passes(&payment).await;
-        world.sweep("ipn-sender").await;
+async fn exhausted(env: &TestEnv) -> Payment {
+    env.tiki.faults.standing("ipn", Fault::Down);
+    env.tiki.faults.standing("look_up", Fault::Down);
+    let payment = env.paid(100_000).await;
+    while env.ipn_state(&payment).await != "exhausted" {
+        env.time_passes(&payment).await;
+        env.sweep("ipn-sender").await;
     }
-    world.tiki.faults.off("ipn");
-    world.tiki.faults.off("look_up");
+    env.tiki.faults.off("ipn");
+    env.tiki.faults.off("look_up");
     payment
 }
 
-async fn typed(world: &World, first: &[&str], rest: &[&str]) -> Typed {
-    world.tikivip(&[first, rest].concat()).await
+async fn typed(env: &TestEnv, first: &[&str], rest: &[&str]) -> Typed {
+    env.tikivip(&[first, rest].concat()).await
 }
 
 fn events(shown: &Value) -> Vec<(String, String)> {
@@ -52,10 +51,10 @@ fn events(shown: &Value) -> Vec<(String, String)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payments_life_is_shown_by_either_id() {
-    let world = World::start().await;
-    let payment = world.confirmed(100_000).await;
-    world.refund(&payment, "R1", 40_000).await;
-    let by_ours = world
+    let env = TestEnv::start().await;
+    let payment = env.confirmed(100_000).await;
+    env.refund(&payment, "R1", 40_000).await;
+    let by_ours = env
         .tikivip(&["show", &payment.id, "--output", "json"])
         .await;
     assert_eq!(by_ours.code, 0, "{by_ours:?}");
@@ -65,14 +64,14 @@ async fn a_payments_life_is_shown_by_either_id() {
     let expected = [
         ("created", "Tiki"),
         ("paid", "core"),
-        ("told", "Tiki"),
+        ("notification_attempt", "Tiki"),
         ("refund_reserved", "Tiki"),
         ("refund_succeeded", "core"),
     ];
     let expected = expected.map(|(event, who)| (event.to_owned(), who.to_owned()));
     assert_eq!(events(&shown), expected);
 
-    let table = world.tikivip(&["show", &payment.tiki_id]).await;
+    let table = env.tikivip(&["show", &payment.tiki_id]).await;
     assert_eq!(table.code, 0);
     for text in [
         "100.000 ₫",
@@ -81,33 +80,32 @@ async fn a_payments_life_is_shown_by_either_id() {
     ] {
         assert!(table.out.contains(text), "{}", table.out);
     }
-    let nobody = world.tikivip(&["show", "T-none"]).await;
+    let nobody = env.tikivip(&["show", "T-none"]).await;
     assert_eq!(nobody.code, 3);
     assert!(nobody.err.contains("there is no transaction T-none"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_for_somebody_is_listed_by_what_it_waits_for() {
-    let world = World::start().await;
-    let pending = world.create(50_000).await;
-    let disputed = disputed(&world).await;
+    let env = TestEnv::start().await;
+    let pending = env.create(50_000).await;
+    let disputed = disputed(&env).await;
     let unconfirmed = {
-        world.tiki.faults.standing("ipn", Fault::Down);
-        let payment = world.paid(70_000).await;
-        world
-            .until("it failed once", async || {
-                world.item(&payment).await["ipn"]["failures"] == 1
-            })
-            .await;
+        env.tiki.faults.standing("ipn", Fault::Down);
+        let payment = env.paid(70_000).await;
+        env.until("it failed once", async || {
+            env.item(&payment).await["ipn"]["failures"] == 1
+        })
+        .await;
         payment
     };
-    world.tiki.faults.off("ipn");
-    let unknown = world.confirmed(80_000).await;
-    world.core.faults.next("refund", [Fault::Lost]);
-    world.refund(&unknown, "R1", 80_000).await;
+    env.tiki.faults.off("ipn");
+    let unknown = env.confirmed(80_000).await;
+    env.core.faults.next("refund", [Fault::Lost]);
+    env.refund(&unknown, "R1", 80_000).await;
 
     let listed = async |state: &str| {
-        let listed = world
+        let listed = env
             .tikivip(&["list", "--state", state, "--output", "json"])
             .await;
         assert_eq!(listed.code, 0, "{listed:?}");
@@ -125,7 +123,7 @@ async fn what_waits_for_somebody_is_listed_by_what_it_waits_for() {
     assert_eq!(listed("unconfirmed").await, [unconfirmed.id.as_str()]);
     assert_eq!(listed("unknown").await, [unknown.id.as_str()]);
     assert_eq!(listed("pending").await, [pending.id.as_str()]);
-    let table = world.tikivip(&["list"]).await;
+    let table = env.tikivip(&["list"]).await;
     assert!(
         table.out.contains("amount_differs") && table.out.contains(&disputed.tiki_id),
         "{}",
@@ -135,9 +133,9 @@ async fn what_waits_for_somebody_is_listed_by_what_it_waits_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_report_that_was_given_up_is_sent_again_by_a_persons_word() {
-    let world = World::start().await;
-    let payment = exhausted(&world).await;
-    let waiting = world
+    let env = TestEnv::start().await;
+    let payment = exhausted(&env).await;
+    let waiting = env
         .tikivip(&["list", "--state", "exhausted", "--output", "json"])
         .await;
     assert_eq!(
@@ -145,19 +143,18 @@ async fn a_report_that_was_given_up_is_sent_again_by_a_persons_word() {
         json!(payment.id)
     );
     // Without a name nobody acts.
-    let nameless = world
+    let nameless = env
         .tikivip(&["resend-ipn", &payment.id, "--reason", "x"])
         .await;
     assert_eq!(nameless.code, 2);
 
-    let sent = typed(&world, &["resend-ipn", &payment.id], &BY).await;
+    let sent = typed(&env, &["resend-ipn", &payment.id], &BY).await;
     assert_eq!(sent.code, 0, "{sent:?}");
-    world
-        .until("Tiki has it", async || {
-            world.ipn_state(&payment).await == "confirmed"
-        })
-        .await;
-    let shown = world.tikivip(&["show", &payment.id]).await.out;
+    env.until("Tiki has it", async || {
+        env.ipn_state(&payment).await == "confirmed"
+    })
+    .await;
+    let shown = env.tikivip(&["show", &payment.id]).await.out;
     assert!(
         shown.contains("lan") && shown.contains("had it sent again: Tiki said so by phone"),
         "{shown}"
@@ -167,39 +164,38 @@ async fn a_report_that_was_given_up_is_sent_again_by_a_persons_word() {
         "{shown}"
     );
 
-    let again = typed(&world, &["resend-ipn", &payment.id], &BY).await;
+    let again = typed(&env, &["resend-ipn", &payment.id], &BY).await;
     assert_eq!(again.code, 4);
     assert!(again.err.contains("Tiki has confirmed it"), "{again:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dispute_is_decided_by_a_persons_word() {
-    let world = World::start().await;
-    let back = disputed(&world).await;
-    let stands = disputed(&world).await;
+    let env = TestEnv::start().await;
+    let back = disputed(&env).await;
+    let stands = disputed(&env).await;
 
     let words = &["resolve", &back.id, "--as", "reverse", "--output", "json"];
-    let reversed = typed(&world, words, &BY).await;
+    let reversed = typed(&env, words, &BY).await;
     assert_eq!(reversed.code, 0, "{reversed:?}");
     let trail = events(&reversed.json());
     assert!(trail.contains(&("resolved".to_owned(), "lan".to_owned())));
-    world
-        .until("the money is back", async || {
-            world.core.given_back(&back.id) == 100_000
-        })
-        .await;
+    env.until("the money is back", async || {
+        env.core.given_back(&back.id) == 100_000
+    })
+    .await;
     // Tiki's own refund finds nothing left.
-    assert_eq!(world.refund(&back, "R1", 1).await.code(), Some(10));
+    assert_eq!(env.refund(&back, "R1", 1).await.code(), Some(10));
 
     let words = &["resolve", &stands.tiki_id, "--as", "confirmed"];
-    assert_eq!(typed(&world, words, &BY).await.code, 0);
-    assert_eq!(world.ipn_state(&stands).await, "confirmed");
-    assert_eq!(world.core.given_back(&stands.id), 0);
+    assert_eq!(typed(&env, words, &BY).await.code, 0);
+    assert_eq!(env.ipn_state(&stands).await, "confirmed");
+    assert_eq!(env.core.given_back(&stands.id), 0);
 
-    let twice = typed(&world, &["resolve", &stands.id, "--as", "reverse"], &BY).await;
+    let twice = typed(&env, &["resolve", &stands.id, "--as", "reverse"], &BY).await;
     assert_eq!(twice.code, 4);
     assert!(twice.err.contains("nothing of it waits for a decision"));
-    let empty = world
+    let empty = env
         .tikivip(&["list", "--state", "desk", "--output", "json"])
         .await;
     assert_eq!(empty.json()["transactions"], json!([]));
@@ -207,19 +203,19 @@ async fn a_dispute_is_decided_by_a_persons_word() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tiki_is_asked_what_it_knows() {
-    let world = World::start().await;
-    let payment = world.confirmed(100_000).await;
-    let known = world.tikivip(&["lookup", &payment.id]).await;
+    let env = TestEnv::start().await;
+    let payment = env.confirmed(100_000).await;
+    let known = env.tikivip(&["lookup", &payment.id]).await;
     assert_eq!(known.code, 0, "{known:?}");
     assert!(known.out.contains("success of 100.000 ₫"), "{}", known.out);
-    world.tiki.forget(&payment.tiki_id);
-    let forgotten = world
+    env.tiki.forget(&payment.tiki_id);
+    let forgotten = env
         .tikivip(&["lookup", &payment.id, "--output", "json"])
         .await;
     assert_eq!(forgotten.code, 5);
     assert_eq!(forgotten.json()["tiki"], "not_found");
     // It is a question: nothing has changed.
-    assert_eq!(world.ipn_state(&payment).await, "confirmed");
+    assert_eq!(env.ipn_state(&payment).await, "confirmed");
 }
 
 /// A message of Tiki's, as three headers and a file.
@@ -245,7 +241,7 @@ fn sent(keys: &Keyring, at_ms: i64, signed: &[u8], received: &[u8]) -> Sent {
     }
 }
 
-async fn verified(world: &World, sent: &Sent, what: &[&str]) -> Typed {
+async fn verified(env: &TestEnv, sent: &Sent, what: &[&str]) -> Typed {
     let body = sent.folder.path().join("body");
     let mut arguments = vec!["verify", "--explain", "--output", "json"];
     arguments.extend(sent.headers.iter().map(String::as_str));
@@ -253,7 +249,7 @@ async fn verified(world: &World, sent: &Sent, what: &[&str]) -> Typed {
         arguments.extend(["--body", body.to_str().unwrap()]);
     }
     arguments.extend(what);
-    world.tikivip(&arguments).await
+    env.tikivip(&arguments).await
 }
 
 fn causes(typed: &Typed) -> String {
@@ -267,14 +263,14 @@ fn now_ms() -> i64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signature_is_explained_whatever_is_wrong_with_it() {
-    let world = World::start().await;
-    let c = &world.options.credentials;
-    let arn = world.sandbox.plan.secrets["TikiSecret"].clone();
+    let env = TestEnv::start().await;
+    let c = &env.options.credentials;
+    let arn = env.sandbox.plan.secrets["TikiSecret"].clone();
     let keys = |secret: &str| Keyring::new(c.client_id.as_str(), ClientSecret::new(secret));
     let body = r#"{"b":1,"a":"Hủy đơn"}"#.as_bytes();
     let right = keys(&c.client_secret);
 
-    let good = verified(&world, &sent(&right, now_ms(), body, body), &[]).await;
+    let good = verified(&env, &sent(&right, now_ms(), body, body), &[]).await;
     assert_eq!((good.code, causes(&good).as_str()), (0, "[]"), "{good:?}");
     assert_eq!(
         good.json()["explanation"]["payload"]
@@ -287,15 +283,15 @@ async fn a_signature_is_explained_whatever_is_wrong_with_it() {
     );
 
     let six_minutes_ago = sent(&right, now_ms() - 360_000, body, body);
-    let stale = verified(&world, &six_minutes_ago, &[]).await;
+    let stale = verified(&env, &six_minutes_ago, &[]).await;
     assert_eq!(stale.code, 5);
     assert!(causes(&stale).contains("the timestamp is 360 s old"));
     let ahead = sent(&right, now_ms() + 360_000, body, body);
-    let ahead = verified(&world, &ahead, &[]).await;
+    let ahead = verified(&env, &ahead, &[]).await;
     assert!(causes(&ahead).contains("s ahead: a clock is wrong"));
 
     let proxied = r#"{"b": 1, "a": "Hủy đơn"}"#.as_bytes();
-    let rewritten = verified(&world, &sent(&right, now_ms(), body, proxied), &[]).await;
+    let rewritten = verified(&env, &sent(&right, now_ms(), body, proxied), &[]).await;
     assert_eq!(rewritten.code, 5);
     assert!(
         causes(&rewritten).contains("a re-serialised body: compact"),
@@ -303,39 +299,39 @@ async fn a_signature_is_explained_whatever_is_wrong_with_it() {
     );
 
     let core = keys(&c.core_secret);
-    let mixed_up = verified(&world, &sent(&core, now_ms(), body, body), &[]).await;
+    let mixed_up = verified(&env, &sent(&core, now_ms(), body, body), &[]).await;
     assert!(causes(&mixed_up).contains("the secret of the core"));
-    let unknown = verified(&world, &sent(&keys("?"), now_ms(), body, body), &[]).await;
+    let unknown = verified(&env, &sent(&keys("?"), now_ms(), body, body), &[]).await;
     assert!(causes(&unknown).contains("no known mistake gives this signature"));
 
     let get = "/transaction?tiki_transaction_id=T-1";
     let empty = sent(&right, now_ms(), b"", b"");
-    let variant = verified(&world, &empty, &["--get", get]).await;
+    let variant = verified(&env, &empty, &["--get", get]).await;
     assert!(
         causes(&variant).contains("TIKI_GET_SIGNING=empty_body"),
         "{variant:?}"
     );
 
-    world.sandbox.secrets.put(&arn, "the next secret");
-    let previous = verified(&world, &sent(&right, now_ms(), body, body), &[]).await;
+    env.sandbox.secrets.put(&arn, "the next secret");
+    let previous = verified(&env, &sent(&right, now_ms(), body, body), &[]).await;
     assert_eq!(previous.code, 0, "the overlap accepts it");
     assert!(causes(&previous).contains("the previous secret"));
-    let table = world.tikivip(&["verify", "--help"]).await;
+    let table = env.tikivip(&["verify", "--help"]).await;
     assert_eq!(table.code, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_is_signed_as_the_functions_sign_and_a_sample_event_is_verified() {
-    let world = World::start().await;
+    let env = TestEnv::start().await;
     let folder = tempfile::tempdir().unwrap();
     let body = folder.path().join("body");
     std::fs::write(&body, br#"{"tiki_transaction_id":"T-none"}"#).unwrap();
-    let signed = world
+    let signed = env
         .tikivip(&["sign", "--body", body.to_str().unwrap(), "--output", "json"])
         .await;
     assert_eq!(signed.code, 0, "{signed:?}");
     let headers = signed.json()["headers"].clone();
-    let url = format!("{}/tikivip/v1/transactions/query", world.sandbox.url);
+    let url = format!("{}/tikivip/v1/transactions/query", env.sandbox.url);
     let mut request = sandbox::http().unwrap().post(url);
     for header in headers.as_array().unwrap() {
         request = request.header(header[0].as_str().unwrap(), header[1].as_str().unwrap());
@@ -358,14 +354,14 @@ async fn a_message_is_signed_as_the_functions_sign_and_a_sample_event_is_verifie
     );
     let forever = [("SIGNATURE_MAX_AHEAD_S", "3153600000")];
     let old = [("SIGNATURE_MAX_AGE_S", "3153600000"), forever[0]];
-    let verified = world
+    let verified = env
         .tikivip_set(&old, &["verify", "--event", event, "--explain"])
         .await;
     assert_eq!(verified.code, 0, "{verified:?}");
     assert!(verified.out.contains("nothing is wrong with it"));
-    let verified = world.tikivip_set(&old, &["verify", "--event", get]).await;
+    let verified = env.tikivip_set(&old, &["verify", "--event", get]).await;
     assert_eq!(verified.code, 0, "{verified:?}");
-    let stale = world.tikivip(&["verify", "--event", event]).await;
+    let stale = env.tikivip(&["verify", "--event", event]).await;
     assert_eq!(stale.code, 5);
 }
 
@@ -379,14 +375,13 @@ fn finding<'f>(found: &'f Value, what: &str) -> &'f Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_doctor_finds_each_known_fault_and_names_it() {
-    let world = World::start().await;
-    let c = world.options.credentials.clone();
-    let secrets = &world.sandbox.secrets;
-    let tiki_arn = world.sandbox.plan.secrets["TikiSecret"].clone();
+    let env = TestEnv::start().await;
+    let c = env.options.credentials.clone();
+    let secrets = &env.sandbox.secrets;
+    let tiki_arn = env.sandbox.plan.secrets["TikiSecret"].clone();
     let keys = |secret: &str| Keyring::new(c.client_id.as_str(), ClientSecret::new(secret));
     let doctor = async |changed: &[(&str, &str)]| {
-        world
-            .tikivip_set(changed, &["doctor", "--output", "json"])
+        env.tikivip_set(changed, &["doctor", "--output", "json"])
             .await
     };
     let said = |typed: &Typed, what: &str| finding(&typed.json(), what)["text"].to_string();
@@ -398,17 +393,13 @@ async fn the_doctor_finds_each_known_fault_and_names_it() {
         all.as_array().unwrap().iter().all(|f| f["state"] == "good"),
         "{all}"
     );
-    let table = world.tikivip(&["doctor"]).await.out;
+    let table = env.tikivip(&["doctor"]).await.out;
     assert!(table.contains("✔ Tiki"), "{table}");
 
-    let wrong = doctor(&[(
-        "TIKI_API_URL",
-        &format!("{}/nowhere", world.sandbox.tiki_url),
-    )])
-    .await;
+    let wrong = doctor(&[("TIKI_API_URL", &format!("{}/nowhere", env.sandbox.tiki_url))]).await;
     assert_eq!(wrong.code, 5);
     assert!(said(&wrong, "Tiki").contains("there is no such API: HTTP 404"));
-    let down = doctor(&[("RAIL_URL", "http://127.0.0.1:1")]).await;
+    let down = doctor(&[("CORE_URL", "http://127.0.0.1:1")]).await;
     assert!(
         said(&down, "core").contains("cannot be reached"),
         "{down:?}"
@@ -421,16 +412,16 @@ async fn the_doctor_finds_each_known_fault_and_names_it() {
         "wrong"
     );
 
-    world.tiki.expect_get_signing(GetSigning::EmptyObject);
+    env.tiki.expect_get_signing(GetSigning::EmptyObject);
     let variant = doctor(&[]).await;
     assert!(
         said(&variant, "Tiki")
             .contains("Tiki signs GETs by empty_object, and relative_path is set"),
         "{variant:?}"
     );
-    world.tiki.expect_get_signing(GetSigning::RelativePath);
+    env.tiki.expect_get_signing(GetSigning::RelativePath);
 
-    world.tiki.set_clock_ahead(360_000);
+    env.tiki.set_clock_ahead(360_000);
     let clock = doctor(&[]).await;
     assert!(
         said(&clock, "clock, by Tiki's").contains("s behind"),
@@ -440,12 +431,12 @@ async fn the_doctor_finds_each_known_fault_and_names_it() {
         said(&clock, "Tiki").contains("only at its own time"),
         "{clock:?}"
     );
-    world.tiki.set_clock_ahead(0);
+    env.tiki.set_clock_ahead(0);
 
-    world.tiki.expect_keys(keys("another"));
+    env.tiki.expect_keys(keys("another"));
     let secret = doctor(&[]).await;
     assert!(said(&secret, "Tiki").contains("refuses our signature (HTTP 401)"));
-    world.tiki.expect_keys(keys(&c.client_secret));
+    env.tiki.expect_keys(keys(&c.client_secret));
     secrets.put(&tiki_arn, "the next");
     let previous = doctor(&[]).await;
     assert!(
@@ -456,7 +447,7 @@ async fn the_doctor_finds_each_known_fault_and_names_it() {
     let empty = doctor(&[]).await;
     assert_eq!(finding(&empty.json(), "secret of Tiki")["state"], "wrong");
 
-    world.core.expect_keys(Keyring::new(
+    env.core.expect_keys(Keyring::new(
         c.core_client_id.as_str(),
         ClientSecret::new("another"),
     ));
@@ -469,9 +460,9 @@ async fn the_doctor_finds_each_known_fault_and_names_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shell_can_complete_the_command() {
-    let world = World::start().await;
+    let env = TestEnv::start().await;
     for shell in ["bash", "zsh", "fish"] {
-        let script = world.tikivip(&["completions", shell]).await;
+        let script = env.tikivip(&["completions", shell]).await;
         assert_eq!(script.code, 0);
         assert!(script.out.contains("resend-ipn"), "{shell}");
     }

@@ -1,6 +1,6 @@
 //! Each function answers the pre-traffic hook's synthetic request as the hook wants it, and keeps nothing of it.
 
-use e2e::World;
+use e2e::TestEnv;
 use pre_traffic_hook::{Caller, Kind, Synthetic};
 use serde_json::Value;
 use signing::{ClientSecret, Keyring};
@@ -12,8 +12,8 @@ fn now() -> domain::Timestamp {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_function_answers_its_synthetic_request_and_one_with_another_secret_does_not() {
-    let world = World::start().await;
-    let c = &world.options.credentials;
+    let env = TestEnv::start().await;
+    let c = &env.options.credentials;
     let keys = |caller: Caller, right: bool| {
         let (id, secret) = match caller {
             Caller::Tiki => (&c.client_id, &c.client_secret),
@@ -31,9 +31,9 @@ async fn every_function_answers_its_synthetic_request_and_one_with_another_secre
             Synthetic::Open(request) => request.event("d-story"),
             Synthetic::Batch(event) => event,
         };
-        let resource = &world.sandbox.plan.resources[kind.logical_id()];
+        let resource = &env.sandbox.plan.resources[kind.logical_id()];
         let binary = resource["Metadata"]["BuildProperties"]["Binary"].as_str();
-        world.sandbox.invoke(binary.unwrap(), &event).await.unwrap()
+        env.sandbox.invoke(binary.unwrap(), &event).await.unwrap()
     };
     for kind in Kind::ALL {
         let answer = ask(kind, true).await;
@@ -45,6 +45,6 @@ async fn every_function_answers_its_synthetic_request_and_one_with_another_secre
             assert!(judged.is_err(), "{kind:?} with another secret: {answer}");
         }
     }
-    let kept = world.dynamodb.scan().table_name("TransactionsTable").send();
+    let kept = env.dynamodb.scan().table_name("TransactionsTable").send();
     assert_eq!(kept.await.unwrap().count(), 0);
 }

@@ -1,13 +1,13 @@
 //! A whole purchase.
 
-use e2e::World;
+use e2e::TestEnv;
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_purchase_goes_through_from_the_webview_to_a_partial_refund() {
-    let world = World::start().await;
+    let env = TestEnv::start().await;
     let mut said = Vec::new();
-    let walked = sandbox::walk(&world.sandbox, &mut |line| said.push(line.to_owned())).await;
+    let walked = sandbox::walk(&env.sandbox, &mut |line| said.push(line.to_owned())).await;
     walked.unwrap_or_else(|error| panic!("{error:#}\n{}", said.join("\n")));
     let said = said.join("\n");
     for step in [
@@ -28,16 +28,15 @@ async fn a_purchase_goes_through_from_the_webview_to_a_partial_refund() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_declined_payment_is_told_to_tiki_as_a_failure() {
-    let world = World::start().await;
-    let payment = world.create(50_000).await;
-    assert_eq!(world.report_failed(&payment).await.code(), Some(0));
-    world
-        .until("Tiki is told", async || {
-            world.ipn_state(&payment).await == "confirmed"
-        })
-        .await;
+    let env = TestEnv::start().await;
+    let payment = env.create(50_000).await;
+    assert_eq!(env.report_failed(&payment).await.code(), Some(0));
+    env.until("Tiki is told", async || {
+        env.ipn_state(&payment).await == "confirmed"
+    })
+    .await;
 
-    let order = world.tiki.known(&payment.tiki_id).unwrap();
+    let order = env.tiki.known(&payment.tiki_id).unwrap();
     assert_eq!(order.status, "FAILURE");
     assert_eq!(
         order.ipns[0].body,
@@ -48,7 +47,7 @@ async fn a_declined_payment_is_told_to_tiki_as_a_failure() {
             "status": "FAILURE",
         })
     );
-    let checked = world.check(&payment).await;
+    let checked = env.check(&payment).await;
     assert_eq!(checked["status"], "FAILURE");
     assert_eq!(checked["failure_reason"], "not enough money");
     assert_eq!(checked["paid_at"], json!(null));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use e2e::{Payment, World};
+use e2e::{Payment, TestEnv};
 use sandbox::{Caller, Fault};
 use serde_json::{Value, json};
 
@@ -21,20 +21,20 @@ fn today() -> domain::Day {
 }
 
 /// What the run of an event did.
-pub(crate) async fn run(world: &World, event: Value) -> Value {
-    world.sandbox.invoke("reconcile", &event).await.unwrap()
+pub(crate) async fn run(env: &TestEnv, event: Value) -> Value {
+    env.sandbox.invoke("reconcile", &event).await.unwrap()
 }
 
-async fn everything(world: &World) -> Value {
-    run(world, json!({ "action": "reconcile" })).await
+async fn everything(env: &TestEnv) -> Value {
+    run(env, json!({ "action": "reconcile" })).await
 }
 
-fn folder(world: &World, name: &str) -> PathBuf {
-    world.sandbox.sftp_folder.join(name)
+fn folder(env: &TestEnv, name: &str) -> PathBuf {
+    env.sandbox.sftp_folder.join(name)
 }
 
-fn inbound(world: &World) -> BTreeMap<String, String> {
-    let entries = fs::read_dir(folder(world, "INBOUND")).unwrap();
+fn inbound(env: &TestEnv) -> BTreeMap<String, String> {
+    let entries = fs::read_dir(folder(env, "INBOUND")).unwrap();
     let files = entries.map(|entry| {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
@@ -44,8 +44,8 @@ fn inbound(world: &World) -> BTreeMap<String, String> {
 }
 
 /// What is open, as the operator sees it: Tiki's id → how it stands, and why.
-async fn open(world: &World) -> BTreeMap<String, (String, String)> {
-    let typed = world.tikivip(&["reconciliation", "--output", "json"]).await;
+async fn open(env: &TestEnv) -> BTreeMap<String, (String, String)> {
+    let typed = env.tikivip(&["reconciliation", "--output", "json"]).await;
     assert_eq!(typed.code, 0, "{}", typed.err);
     let findings = typed.json()["findings"].as_array().unwrap().clone();
     let findings = findings.into_iter().map(|finding| {
@@ -60,10 +60,10 @@ fn stands(kind: &str, ground: &str) -> (String, String) {
 }
 
 /// An object that lies in the archive.
-async fn archived(world: &World, key: &str) -> String {
+async fn archived(env: &TestEnv, key: &str) -> String {
     let url = format!(
         "{}/_sandbox/files/ReconciliationBucket/{key}",
-        world.sandbox.s3_url
+        env.sandbox.s3_url
     );
     let got = sandbox::http().unwrap().get(url).send().await.unwrap();
     assert_eq!(got.status(), 200, "{key}");
@@ -71,55 +71,50 @@ async fn archived(world: &World, key: &str) -> String {
 }
 
 /// A payment whose report was given up, while Tiki was down.
-pub(crate) async fn exhausted(world: &World, amount: u64) -> Payment {
-    world.tiki.faults.standing("ipn", Fault::Down);
-    world.tiki.faults.standing("look_up", Fault::Down);
-    let payment = world.paid(amount).await;
-    world
-        .until("it is exhausted", async || {
-            world.later(&payment).await;
-            world.ipn_state(&payment).await == "exhausted"
-        })
-        .await;
-    world.tiki.faults.off("ipn");
-    world.tiki.faults.off("look_up");
+pub(crate) async fn exhausted(env: &TestEnv, amount: u64) -> Payment {
+    env.tiki.faults.standing("ipn", Fault::Down);
+    env.tiki.faults.standing("look_up", Fault::Down);
+    let payment = env.paid(amount).await;
+    env.until("it is exhausted", async || {
+        env.later(&payment).await;
+        env.ipn_state(&payment).await == "exhausted"
+    })
+    .await;
+    env.tiki.faults.off("ipn");
+    env.tiki.faults.off("look_up");
     payment
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_day_goes_up_and_what_differs_comes_back_and_is_settled_or_lies_on_a_desk() {
-    let world = World::start().await;
-    let agrees = world.confirmed(100_000).await;
-    let failed = world.create(200_000).await;
-    world.report_failed(&failed).await;
-    world
-        .until("Tiki is told", async || {
-            world.ipn_state(&failed).await == "confirmed"
-        })
-        .await;
-    let other_amount = world.confirmed(300_000).await;
-    let never_heard = exhausted(&world, 400_000).await;
-    let cancelled = exhausted(&world, 500_000).await;
-    let gone = world.confirmed(600_000).await;
-    world
-        .tiki
+    let env = TestEnv::start().await;
+    let agrees = env.confirmed(100_000).await;
+    let failed = env.create(200_000).await;
+    env.report_failed(&failed).await;
+    env.until("Tiki is told", async || {
+        env.ipn_state(&failed).await == "confirmed"
+    })
+    .await;
+    let other_amount = env.confirmed(300_000).await;
+    let never_heard = exhausted(&env, 400_000).await;
+    let cancelled = exhausted(&env, 500_000).await;
+    let gone = env.confirmed(600_000).await;
+    env.tiki
         .change(&other_amount.tiki_id, |order| order.amount = 299_000);
-    world
-        .tiki
+    env.tiki
         .change(&cancelled.tiki_id, |order| order.cancelled = true);
-    world
-        .tiki
+    env.tiki
         .change(&gone.tiki_id, |order| order.cancelled = true);
     let claimed = "261123TIKIVIP-0-CLAIMED";
-    world.tiki.claims_payment(claimed, 700_000);
-    world.days_pass().await;
+    env.tiki.claims_payment(claimed, 700_000);
+    env.days_pass().await;
 
     // The file.
     let day = the_day();
-    let outcome = run(&world, json!({ "day": day.to_string() })).await;
+    let outcome = run(&env, json!({ "day": day.to_string() })).await;
     let name = format!("tikivip_sandbox_{}_1", day.digits());
     assert_eq!(outcome["delivered"], json!([name]));
-    let files = inbound(&world);
+    let files = inbound(&env);
     let lines: Vec<&str> = files[&name].split_terminator('\n').collect();
     assert_eq!(
         lines[0],
@@ -157,43 +152,46 @@ async fn a_day_goes_up_and_what_differs_comes_back_and_is_settled_or_lies_on_a_d
         );
     }
     assert_eq!(
-        archived(&world, &format!("{day}/sent/{name}")).await,
+        archived(&env, &format!("{day}/sent/{name}")).await,
         files[&name]
     );
 
     // The answer.
     assert_eq!(
-        world.tiki.reconcile(&world.sandbox.sftp_folder).unwrap(),
+        env.tiki.reconcile(&env.sandbox.sftp_folder).unwrap(),
         std::slice::from_ref(&name)
     );
-    assert_eq!(inbound(&world), BTreeMap::new(), "Tiki has taken it");
-    let outcome = everything(&world).await;
+    assert_eq!(inbound(&env), BTreeMap::new(), "Tiki has taken it");
+    let outcome = everything(&env).await;
     assert_eq!(outcome["received"], json!([name]));
     let delivered = outcome["delivered"].as_array().unwrap();
     assert!(
         !delivered.contains(&json!(name)),
         "Tiki has taken it: nothing goes up twice"
     );
-    let findings = open(&world).await;
+    let findings = open(&env).await;
     let expected = BTreeMap::from([
         (
             other_amount.tiki_id.clone(),
-            stands("for_a_person", "amount_differs"),
+            stands("needs_review", "amount_differs"),
         ),
         (
             never_heard.tiki_id.clone(),
             stands("resent", "queued_again"),
         ),
-        (cancelled.tiki_id.clone(), stands("reverse", "goes_back")),
+        (
+            cancelled.tiki_id.clone(),
+            stands("reverse", "being_reversed"),
+        ),
         (
             gone.tiki_id.clone(),
-            stands("for_a_person", "confirmed_and_gone"),
+            stands("needs_review", "confirmed_and_gone"),
         ),
-        (claimed.to_owned(), stands("for_a_person", "unknown_here")),
+        (claimed.to_owned(), stands("needs_review", "unknown_here")),
     ]);
     assert_eq!(findings, expected);
     for payment in [&agrees, &other_amount, &never_heard, &gone] {
-        let back = world.core.refunds(&payment.id);
+        let back = env.core.refunds(&payment.id);
         assert!(
             back.is_empty(),
             "no money has moved because a file said so: {back:?}"
@@ -202,19 +200,18 @@ async fn a_day_goes_up_and_what_differs_comes_back_and_is_settled_or_lies_on_a_d
 
     // The rules that are there anyway do the rest.
     for payment in [&never_heard, &cancelled] {
-        world
-            .until("the ordinary rules have done it", async || {
-                world.later(payment).await;
-                matches!(
-                    world.ipn_state(payment).await.as_str(),
-                    "confirmed" | "reversing"
-                )
-            })
-            .await;
+        env.until("the ordinary rules have done it", async || {
+            env.later(payment).await;
+            matches!(
+                env.ipn_state(payment).await.as_str(),
+                "confirmed" | "reversing"
+            )
+        })
+        .await;
     }
-    assert_eq!(world.ipn_state(&never_heard).await, "confirmed");
+    assert_eq!(env.ipn_state(&never_heard).await, "confirmed");
     // Tiki's own answer to the report was the reason, and no line of a file.
-    let item = world.item(&cancelled).await;
+    let item = env.item(&cancelled).await;
     let trail = item["trail"].as_array().unwrap();
     let place = |what: &str| {
         trail
@@ -222,27 +219,26 @@ async fn a_day_goes_up_and_what_differs_comes_back_and_is_settled_or_lies_on_a_d
             .rposition(|entry| entry["what"] == what)
             .unwrap()
     };
-    assert!(place("requeued") < place("told"), "{trail:?}");
-    assert_eq!(trail[place("told")]["ground"], "cancelled_at_tiki");
-    assert_eq!(world.ipn_state(&cancelled).await, "reversing");
-    world
-        .until("the money is back", async || {
-            world.later(&cancelled).await;
-            world.check(&cancelled).await["refunded_amount"] == 500_000
-        })
-        .await;
-    let outcome = everything(&world).await;
+    assert!(place("requeued") < place("notification_attempt"), "{trail:?}");
+    assert_eq!(trail[place("notification_attempt")]["ground"], "cancelled_at_tiki");
+    assert_eq!(env.ipn_state(&cancelled).await, "reversing");
+    env.until("the money is back", async || {
+        env.later(&cancelled).await;
+        env.check(&cancelled).await["refunded_amount"] == 500_000
+    })
+    .await;
+    let outcome = everything(&env).await;
     assert_eq!(
         outcome["reported"],
         json!([day.to_string()]),
         "the report has what became of it"
     );
-    let findings = open(&world).await;
+    let findings = open(&env).await;
     let kinds: Vec<&str> = findings.values().map(|(kind, _)| kind.as_str()).collect();
-    assert_eq!(kinds, ["for_a_person"; 3], "{findings:?}");
+    assert_eq!(kinds, ["needs_review"; 3], "{findings:?}");
 
     // Persons settle the others between them.
-    let report = archived(&world, &format!("{day}/report.html")).await;
+    let report = archived(&env, &format!("{day}/report.html")).await;
     for text in [&agrees.tiki_id, &never_heard.tiki_id] {
         let there = report.contains(text.as_str());
         assert_eq!(
@@ -258,81 +254,81 @@ async fn a_day_goes_up_and_what_differs_comes_back_and_is_settled_or_lies_on_a_d
     let settle = [
         "settle", claimed, "--day", &day_text, "--by", "lan", "--reason",
     ];
-    let typed = world
+    let typed = env
         .tikivip(&[&settle[..], &["Tiki đã huỷ đơn"]].concat())
         .await;
     assert_eq!(typed.code, 0, "{}", typed.err);
-    let typed = world.tikivip(&[&settle[..], &["lần nữa"]].concat()).await;
+    let typed = env.tikivip(&[&settle[..], &["lần nữa"]].concat()).await;
     assert_eq!(typed.code, 4, "closed already: {}", typed.err);
-    assert!(!open(&world).await.contains_key(claimed));
-    let outcome = everything(&world).await;
+    assert!(!open(&env).await.contains_key(claimed));
+    let outcome = everything(&env).await;
     assert_eq!(outcome["reported"], json!([day.to_string()]));
     assert!(
-        archived(&world, &format!("{day}/report.html"))
+        archived(&env, &format!("{day}/report.html"))
             .await
             .contains("Tiki đã huỷ đơn")
     );
-    let table = archived(&world, &format!("{day}/report.csv")).await;
+    let table = archived(&env, &format!("{day}/report.csv")).await;
     assert!(table.matches("TIKIVIP-").count() > 4, "{table}");
     // Nothing new, nothing written.
     assert_eq!(
-        everything(&world).await["reported"],
+        everything(&env).await["reported"],
         json!([]),
         "nothing is new"
     );
     // It stands as it was closed.
-    assert!(!open(&world).await.contains_key(claimed));
+    assert!(!open(&env).await.contains_key(claimed));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_day_goes_up_once_and_again_only_if_its_data_has_changed() {
-    let world = World::start().await;
+    let env = TestEnv::start().await;
     let day = the_day();
     let event = json!({ "day": day.to_string() });
     let name = |n: u32| format!("tikivip_sandbox_{}_{n}", day.digits());
     // A day on which nothing happened.
     assert_eq!(
-        run(&world, event.clone()).await["delivered"],
+        run(&env, event.clone()).await["delivered"],
         json!([name(1)])
     );
     assert_eq!(
-        inbound(&world)[&name(1)].lines().count(),
+        inbound(&env)[&name(1)].lines().count(),
         1,
         "the header alone"
     );
-    assert_eq!(run(&world, event.clone()).await["delivered"], json!([]));
+    assert_eq!(run(&env, event.clone()).await["delivered"], json!([]));
 
     // A payment of that day turns up.
-    let payment = world.confirmed(100_000).await;
-    world.days_pass().await;
+    let payment = env.confirmed(100_000).await;
+    env.days_pass().await;
     assert_eq!(
-        run(&world, event.clone()).await["delivered"],
+        run(&env, event.clone()).await["delivered"],
         json!([name(2)])
     );
-    let files = inbound(&world);
+    let files = inbound(&env);
     assert!(files[&name(2)].contains(&payment.tiki_id));
-    assert_eq!(run(&world, event.clone()).await["delivered"], json!([]));
+    assert_eq!(run(&env, event.clone()).await["delivered"], json!([]));
     // What happens to it later changes nothing of its day.
-    assert_eq!(world.refund(&payment, "r-1", 40_000).await.code(), Some(0));
-    assert_eq!(run(&world, event).await["delivered"], json!([]));
-    assert_eq!(inbound(&world), files);
+    assert_eq!(env.refund(&payment, "r-1", 40_000).await.code(), Some(0));
+    assert_eq!(run(&env, event).await["delivered"], json!([]));
+    assert_eq!(inbound(&env), files);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn refunds_have_rows_where_that_is_set_each_under_its_own_day() {
-    let world = World::with(|options| {
+    let env = TestEnv::with(|options| {
         let on = ("ReconciliationRefundRows".to_owned(), "on".to_owned());
         options.parameters.push(on);
     })
     .await;
-    let payment = world.confirmed(100_000).await;
-    assert_eq!(world.refund(&payment, "r-1", 30_000).await.code(), Some(0));
-    world.days_pass().await;
+    let payment = env.confirmed(100_000).await;
+    assert_eq!(env.refund(&payment, "r-1", 30_000).await.code(), Some(0));
+    env.days_pass().await;
     // The second one today, which moves the payment's place in the index.
-    assert_eq!(world.refund(&payment, "r-2", 20_000).await.code(), Some(0));
+    assert_eq!(env.refund(&payment, "r-2", 20_000).await.code(), Some(0));
     let day = the_day();
-    run(&world, json!({ "day": day.to_string() })).await;
-    let files = inbound(&world);
+    run(&env, json!({ "day": day.to_string() })).await;
+    let files = inbound(&env);
     let file = &files[&format!("tikivip_sandbox_{}_1", day.digits())];
     let lines: Vec<&str> = file.lines().collect();
     assert_eq!(lines.len(), 3, "{file}");
@@ -353,17 +349,14 @@ async fn refunds_have_rows_where_that_is_set_each_under_its_own_day() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_day_begins_and_ends_at_midnight_in_vietnam() {
-    let world = World::start().await;
-    let (last, first) = (
-        world.confirmed(100_000).await,
-        world.confirmed(200_000).await,
-    );
+    let env = TestEnv::start().await;
+    let (last, first) = (env.confirmed(100_000).await, env.confirmed(200_000).await);
     let day = the_day();
-    let end = day.ends().unix_ms();
-    world.became_final_at(&last, end - 1).await;
-    world.became_final_at(&first, end).await;
-    run(&world, json!({ "day": day.to_string() })).await;
-    let files = inbound(&world);
+    let end = day.end_exclusive().unix_ms();
+    env.became_final_at(&last, end - 1).await;
+    env.became_final_at(&first, end).await;
+    run(&env, json!({ "day": day.to_string() })).await;
+    let files = inbound(&env);
     let file = &files[&format!("tikivip_sandbox_{}_1", day.digits())];
     assert!(
         file.contains(&last.tiki_id) && !file.contains(&first.tiki_id),
@@ -371,39 +364,39 @@ async fn a_day_begins_and_ends_at_midnight_in_vietnam() {
     );
     assert!(file.trim_end().ends_with("23:59:59"), "{file}");
     // Today is not over, so nobody can say what belongs to it.
-    let refused = world
+    let refused = env
         .sandbox
         .invoke("reconcile", &json!({ "day": today().to_string() }))
         .await;
     let refused = refused.unwrap_err().to_string();
     assert!(refused.contains("is not settled before"), "{refused}");
-    world.became_final_at(&first, end - 2).await;
-    world.became_final_at(&last, end - 24 * 3_600_000 - 1).await;
+    env.became_final_at(&first, end - 2).await;
+    env.became_final_at(&last, end - 24 * 3_600_000 - 1).await;
     let before = day.previous().to_string();
-    run(&world, json!({ "day": before })).await;
+    run(&env, json!({ "day": before })).await;
     let name = format!("tikivip_sandbox_{}_1", day.previous().digits());
-    assert!(inbound(&world)[&name].contains(&last.tiki_id));
+    assert!(inbound(&env)[&name].contains(&last.tiki_id));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_becomes_final_while_the_export_runs_belongs_to_its_own_day() {
-    let world = World::start().await;
+    let env = TestEnv::start().await;
     let day = the_day();
     let mut earlier = Vec::new();
     for _ in 0..30 {
-        earlier.push(world.confirmed(100_000).await);
+        earlier.push(env.confirmed(100_000).await);
     }
-    world.days_pass().await;
-    let export = run(&world, json!({ "day": day.to_string() }));
+    env.days_pass().await;
+    let export = run(&env, json!({ "day": day.to_string() }));
     let pay = async {
         let mut now = Vec::new();
         for _ in 0..30 {
-            now.push(world.confirmed(200_000).await);
+            now.push(env.confirmed(200_000).await);
         }
         now
     };
     let (_, now) = tokio::join!(export, pay);
-    let files = inbound(&world);
+    let files = inbound(&env);
     let file = &files[&format!("tikivip_sandbox_{}_1", day.digits())];
     assert_eq!(file.lines().count(), 31, "{file}");
     assert!(
@@ -416,11 +409,11 @@ async fn what_becomes_final_while_the_export_runs_belongs_to_its_own_day() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_line_that_cannot_be_read_is_reported_and_the_others_are_worked_on() {
-    let world = World::start().await;
-    let payment = world.confirmed(100_000).await;
-    world.days_pass().await;
+    let env = TestEnv::start().await;
+    let payment = env.confirmed(100_000).await;
+    env.days_pass().await;
     let day = the_day();
-    run(&world, json!({ "day": day.to_string() })).await;
+    run(&env, json!({ "day": day.to_string() })).await;
     let name = format!("tikivip_sandbox_{}_1", day.digits());
     let (id, ours) = (&payment.tiki_id, &payment.id);
     let result = format!(
@@ -432,14 +425,14 @@ async fn a_line_that_cannot_be_read_is_reported_and_the_others_are_worked_on() {
          \r\n\
          unheard,x,100000,SUCCESS,,,02,<b>=1+1</b>\r\n"
     );
-    fs::write(folder(&world, "OUTBOUND").join(&name), result).unwrap();
-    fs::write(folder(&world, "OUTBOUND").join("readme.txt"), "hello").unwrap();
-    let outcome = everything(&world).await;
+    fs::write(folder(&env, "OUTBOUND").join(&name), result).unwrap();
+    fs::write(folder(&env, "OUTBOUND").join("readme.txt"), "hello").unwrap();
+    let outcome = everything(&env).await;
     assert_eq!(outcome["received"], json!([name]));
     let unreadable = |line: u32| {
         (
             format!("{name}:{line}"),
-            stands("for_a_person", "unreadable_line"),
+            stands("needs_review", "unreadable_line"),
         )
     };
     let expected = BTreeMap::from([
@@ -448,14 +441,14 @@ async fn a_line_that_cannot_be_read_is_reported_and_the_others_are_worked_on() {
         unreadable(5),
         (
             "readme.txt:0".to_owned(),
-            stands("for_a_person", "unreadable_line"),
+            stands("needs_review", "unreadable_line"),
         ),
     ]);
     // Of what Tiki alone has it says itself, when asked, that it has none: nobody has paid.
-    assert_eq!(open(&world).await, expected);
-    let table = archived(&world, &format!("{day}/report.csv")).await;
+    assert_eq!(open(&env).await, expected);
+    let table = archived(&env, &format!("{day}/report.csv")).await;
     assert!(!table.contains(",=") && !table.contains("\n="), "{table}");
-    let page = archived(&world, &format!("{day}/report.html")).await;
+    let page = archived(&env, &format!("{day}/report.html")).await;
     assert!(
         page.contains("&lt;b&gt;") && !page.contains("<b>=1+1"),
         "escaped"
@@ -464,11 +457,11 @@ async fn a_line_that_cannot_be_read_is_reported_and_the_others_are_worked_on() {
         assert!(table.contains(named), "{named}: {table}");
     }
     // Each once, by name and content.
-    assert_eq!(everything(&world).await["received"], json!([]));
+    assert_eq!(everything(&env).await["received"], json!([]));
     // And once more if a person says so: the format that was set may have been wrong.
-    let again = run(&world, json!({ "results": name })).await;
+    let again = run(&env, json!({ "results": name })).await;
     assert_eq!(again["received"], json!([name]));
-    assert_eq!(open(&world).await, expected);
+    assert_eq!(open(&env).await, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -478,14 +471,13 @@ async fn the_format_of_tikis_answer_is_a_setting() {
         "columns": { "tiki_transaction_id": "Mã GD Tiki", "result": "Kết quả", "reason": "Lý do" },
         "codes": { "KHOP": "match", "LECH": "differs" },
     });
-    let world = World::with(|options| {
+    let env = TestEnv::with(|options| {
         let format = ("ReconciliationResultFormat".to_owned(), format.to_string());
         options.parameters.push(format);
     })
     .await;
-    let payment = world.confirmed(100_000).await;
-    world
-        .tiki
+    let payment = env.confirmed(100_000).await;
+    env.tiki
         .change(&payment.tiki_id, |order| order.amount = 99_000);
     let day = the_day();
     let name = format!("tikivip_sandbox_{}_1.csv", day.digits());
@@ -493,49 +485,48 @@ async fn the_format_of_tikis_answer_is_a_setting() {
         "\u{feff}Mã GD Tiki;Kết quả;Lý do\n{};LECH;lệch số tiền\n",
         payment.tiki_id
     );
-    fs::write(folder(&world, "OUTBOUND").join(&name), result).unwrap();
-    assert_eq!(everything(&world).await["received"], json!([name]));
-    let expected = stands("for_a_person", "amount_differs");
+    fs::write(folder(&env, "OUTBOUND").join(&name), result).unwrap();
+    assert_eq!(everything(&env).await["received"], json!([name]));
+    let expected = stands("needs_review", "amount_differs");
     assert_eq!(
-        open(&world).await,
+        open(&env).await,
         BTreeMap::from([(payment.tiki_id.clone(), expected)])
     );
     // Tiki mends it; the next run finds that the sides agree.
-    world
-        .tiki
+    env.tiki
         .change(&payment.tiki_id, |order| order.amount = 100_000);
-    everything(&world).await;
-    assert_eq!(open(&world).await, BTreeMap::new());
+    everything(&env).await;
+    assert_eq!(open(&env).await, BTreeMap::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_tiki_gives_no_clear_answer_it_is_asked_again() {
-    let world = World::start().await;
-    let payment = world.confirmed(100_000).await;
+    let env = TestEnv::start().await;
+    let payment = env.confirmed(100_000).await;
     let name = format!("tikivip_sandbox_{}_1", the_day().digits());
     let result = format!("tiki_transaction_id,result\n{},03\n", payment.tiki_id);
-    fs::write(folder(&world, "OUTBOUND").join(name), result).unwrap();
-    world.tiki.faults.standing("look_up", Fault::Down);
-    everything(&world).await;
+    fs::write(folder(&env, "OUTBOUND").join(name), result).unwrap();
+    env.tiki.faults.standing("look_up", Fault::Down);
+    everything(&env).await;
     let undecided = BTreeMap::from([(
         payment.tiki_id.clone(),
         stands("undecided", "no_clear_answer"),
     )]);
-    assert_eq!(open(&world).await, undecided);
-    world.tiki.faults.off("look_up");
-    everything(&world).await;
-    assert_eq!(open(&world).await, BTreeMap::new());
+    assert_eq!(open(&env).await, undecided);
+    env.tiki.faults.off("look_up");
+    everything(&env).await;
+    assert_eq!(open(&env).await, BTreeMap::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tiki_may_fetch_a_day_by_api_instead() {
-    let world = World::start().await;
-    let payment = world.confirmed(100_000).await;
-    world.days_pass().await;
+    let env = TestEnv::start().await;
+    let payment = env.confirmed(100_000).await;
+    env.days_pass().await;
     let day = the_day();
-    run(&world, json!({ "day": day.to_string() })).await;
+    run(&env, json!({ "day": day.to_string() })).await;
     let path = format!("/tikivip/v1/reconciliation/{day}");
-    let answer = world.tiki.caller.get(&path).await.unwrap();
+    let answer = env.tiki.caller.get(&path).await.unwrap();
     assert_eq!(
         (answer.status, answer.code()),
         (200, Some(0)),
@@ -559,7 +550,7 @@ async fn tiki_may_fetch_a_day_by_api_instead() {
     assert_eq!(got.status(), 200);
     let got = got.text().await.unwrap();
     assert!(got.contains(&payment.tiki_id));
-    assert_eq!(got, inbound(&world)[file["name"].as_str().unwrap()]);
+    assert_eq!(got, inbound(&env)[file["name"].as_str().unwrap()]);
     // Without its signature the link opens nothing.
     let bare = url.split('?').next().unwrap();
     assert_eq!(http.get(bare).send().await.unwrap().status(), 403);
@@ -569,13 +560,13 @@ async fn tiki_may_fetch_a_day_by_api_instead() {
         let answer = caller.get(&path).await.unwrap();
         (answer.status, answer.code(), answer.text)
     };
-    let (status, code, text) = get(&world.tiki.caller, "2026-02-30").await;
+    let (status, code, text) = get(&env.tiki.caller, "2026-02-30").await;
     assert_eq!((status, code), (400, Some(1)), "{text}");
     assert!(text.contains("day"), "{text}");
-    let (status, code, text) = get(&world.tiki.caller, "2001-01-01").await;
+    let (status, code, text) = get(&env.tiki.caller, "2001-01-01").await;
     assert_eq!((status, code), (200, Some(3)), "{text}");
-    let id = &world.options.credentials.client_id;
-    let other = world.caller_with(&world.tiki.caller, id, "another secret");
+    let id = &env.options.credentials.client_id;
+    let other = env.caller_with(&env.tiki.caller, id, "another secret");
     let (status, code, text) = get(&other, &day.to_string()).await;
     assert_eq!((status, code), (401, Some(97)), "{text}");
 }

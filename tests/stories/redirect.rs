@@ -1,7 +1,7 @@
 //! `GET /pay/{token}` and `GET /pay/{token}/return`.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use e2e::{Payment, World};
+use e2e::{Payment, TestEnv};
 use sandbox::Response;
 use serde_json::json;
 use signing::{ClientSecret, Keyring, PaymentLink};
@@ -27,12 +27,12 @@ fn assert_guarded(response: &Response) {
 }
 
 /// Opens a webview and creates a payment in it.
-async fn in_a_webview(world: &World) -> (Payment, String) {
+async fn in_a_webview(env: &TestEnv) -> (Payment, String) {
     let customer = json!({ "identify_code": "c", "identify_phone": "0912345678" });
-    let opened = world.core.open_webview(&customer).await.unwrap();
+    let opened = env.core.open_webview(&customer).await.unwrap();
     let data = &opened.json["data"];
-    let tiki_id = world.tiki.order(100_000);
-    let created = world
+    let tiki_id = env.tiki.order(100_000);
+    let created = env
         .tiki
         .create(&tiki_id, data["request_id"].as_str())
         .await
@@ -46,14 +46,14 @@ async fn in_a_webview(world: &World) -> (Payment, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_customer_is_brought_to_the_payment_screen_and_back_to_tiki() {
-    let world = World::start().await;
-    let (payment, result_url) = in_a_webview(&world).await;
+    let env = TestEnv::start().await;
+    let (payment, result_url) = in_a_webview(&env).await;
     let to_screen = browse(&payment.url).await;
     assert_guarded(&to_screen);
     let screen_url = location(&to_screen);
     assert!(screen_url.starts_with(&format!(
         "{}/pay?transaction_id={}&amount=100000&",
-        world.sandbox.core_url, payment.id
+        env.sandbox.core_url, payment.id
     )));
 
     let screen = browse(screen_url).await;
@@ -69,7 +69,7 @@ async fn a_customer_is_brought_to_the_payment_screen_and_back_to_tiki() {
     assert_guarded(&back);
     assert_eq!(location(&back), result_url, "byte for byte");
 
-    world.report_paid(&payment).await;
+    env.report_paid(&payment).await;
     assert_eq!(
         location(&browse(&payment.url).await),
         result_url,
@@ -79,42 +79,41 @@ async fn a_customer_is_brought_to_the_payment_screen_and_back_to_tiki() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_customers_decision_reaches_us_and_tiki() {
-    let world = World::start().await;
+    let env = TestEnv::start().await;
     for (action, status) in [("pay", "SUCCESS"), ("cancel", "FAILURE")] {
-        let (payment, result_url) = in_a_webview(&world).await;
+        let (payment, result_url) = in_a_webview(&env).await;
         let screen_url = location(&browse(&payment.url).await).to_owned();
         let query = screen_url.split_once('?').unwrap().1;
         let form = [("query", query), ("action", action)];
-        let pressed = world
+        let pressed = env
             .core
             .caller
             .http
-            .post(format!("{}/pay", world.sandbox.core_url))
+            .post(format!("{}/pay", env.sandbox.core_url))
             .form(&form);
         let pressed = pressed.send().await.unwrap();
         assert_eq!(pressed.status(), 303);
         let back = pressed.headers()["location"].to_str().unwrap().to_owned();
         assert_eq!(location(&browse(&back).await), result_url);
-        assert_eq!(world.check(&payment).await["status"], status);
-        world
-            .until("Tiki is told", async || {
-                world.tiki.known(&payment.tiki_id).unwrap().status == status
-            })
-            .await;
+        assert_eq!(env.check(&payment).await["status"], status);
+        env.until("Tiki is told", async || {
+            env.tiki.known(&payment.tiki_id).unwrap().status == status
+        })
+        .await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_known_webview_the_way_back_is_the_shop() {
-    let world = World::start().await;
-    let shop = format!("{}/apps/vn.tiki.vip", world.sandbox.tiki_url);
-    let payment = world.create(100_000).await;
+    let env = TestEnv::start().await;
+    let shop = format!("{}/apps/vn.tiki.vip", env.sandbox.tiki_url);
+    let payment = env.create(100_000).await;
     assert_eq!(
         location(&browse(&format!("{}/return", payment.url)).await),
         shop
     );
-    let tiki_id = world.tiki.order(100_000);
-    let created = world
+    let tiki_id = env.tiki.order(100_000);
+    let created = env
         .tiki
         .create(&tiki_id, Some("a-webview-of-yesterday"))
         .await
@@ -125,14 +124,10 @@ async fn without_a_known_webview_the_way_back_is_the_shop() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_sent_where_no_customer_of_ours_is_sent() {
-    let world = World::start().await;
-    let shop = format!("{}/apps/vn.tiki.vip", world.sandbox.tiki_url);
-    let tiki_id = world.tiki.order(100_000);
-    let created = world
-        .tiki
-        .create(&tiki_id, Some("webview-1"))
-        .await
-        .unwrap();
+    let env = TestEnv::start().await;
+    let shop = format!("{}/apps/vn.tiki.vip", env.sandbox.tiki_url);
+    let tiki_id = env.tiki.order(100_000);
+    let created = env.tiki.create(&tiki_id, Some("webview-1")).await.unwrap();
     let url = created.json["data"]["payment_url"].as_str().unwrap();
     for (result_url, followed) in [
         ("https://evil.example/", false),
@@ -147,7 +142,7 @@ async fn nobody_is_sent_where_no_customer_of_ours_is_sent() {
         ("https://beta.tala.xyz/apps/x", true),
     ] {
         let text = |text: &str| AttributeValue::S(text.to_owned());
-        let session = world.dynamodb.put_item().table_name("SessionsTable");
+        let session = env.dynamodb.put_item().table_name("SessionsTable");
         let session = session.item("request_id", text("webview-1"));
         let session = session.item("url_checkout_result", text(result_url));
         let far = AttributeValue::N("99999999999".to_owned());
@@ -159,13 +154,13 @@ async fn nobody_is_sent_where_no_customer_of_ours_is_sent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_that_leads_nowhere_shows_a_page_with_the_way_back() {
-    let world = World::start().await;
-    let payment = world.create(100_000).await;
+    let env = TestEnv::start().await;
+    let payment = env.create(100_000).await;
     let mut tampered = payment.url.clone();
     let at = tampered.len() - 20;
     let other = if &tampered[at..=at] == "_" { "-" } else { "_" };
     tampered.replace_range(at..=at, other);
-    let base = format!("{}/pay", world.sandbox.url);
+    let base = format!("{}/pay", env.sandbox.url);
     for url in [
         tampered,
         format!("{base}/x"),
@@ -174,13 +169,13 @@ async fn a_link_that_leads_nowhere_shows_a_page_with_the_way_back() {
     ] {
         let page = browse(&url).await;
         assert_eq!(page.status, 404, "{url}");
-        assert_page(&world, &page, "không hợp lệ");
+        assert_page(&env, &page, "không hợp lệ");
     }
 
     // Its time is over, and nobody has paid.
     let past = AttributeValue::N("1".to_owned());
     let key = AttributeValue::S(payment.id.clone());
-    let update = world
+    let update = env
         .dynamodb
         .update_item()
         .table_name("TransactionsTable")
@@ -191,12 +186,12 @@ async fn a_link_that_leads_nowhere_shows_a_page_with_the_way_back() {
     update.send().await.unwrap();
     let page = browse(&payment.url).await;
     assert_eq!(page.status, 410);
-    assert_page(&world, &page, "đã hết hạn");
+    assert_page(&env, &page, "đã hết hạn");
     // The customer who comes back from the payment screen late still gets to Tiki.
     assert_eq!(browse(&format!("{}/return", payment.url)).await.status, 302);
 }
 
-fn assert_page(world: &World, page: &Response, words: &str) {
+fn assert_page(env: &TestEnv, page: &Response, words: &str) {
     assert_guarded(page);
     assert!(
         page.headers["content-type"]
@@ -208,7 +203,7 @@ fn assert_page(world: &World, page: &Response, words: &str) {
     assert!(page.text.contains(words), "{}", page.text);
     assert!(page.text.contains(&format!(
         r#"href="{}/apps/vn.tiki.vip""#,
-        world.sandbox.tiki_url
+        env.sandbox.tiki_url
     )));
     assert!(
         !page.text.contains("<script") && !page.text.contains("src="),
@@ -218,8 +213,8 @@ fn assert_page(world: &World, page: &Response, words: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_is_good_for_its_transaction_until_it_expires() {
-    let world = World::start().await;
-    let payment = world.create(100_000).await;
+    let env = TestEnv::start().await;
+    let payment = env.create(100_000).await;
     let keys = Keyring::new("payment-link", ClientSecret::new("sandbox-link-key"));
     let id: domain::TransactionId = payment.id.parse().unwrap();
     let url = |transaction_id: [u8; 16], expires_at_ms: u64| {
@@ -227,18 +222,18 @@ async fn a_token_is_good_for_its_transaction_until_it_expires() {
             transaction_id,
             expires_at_ms,
         };
-        format!("{}/pay/{}", world.sandbox.url, link.token(&keys))
+        format!("{}/pay/{}", env.sandbox.url, link.token(&keys))
     };
     let far = 4_102_444_800_000;
     assert_eq!(browse(&url(id.to_bytes(), far)).await.status, 302);
     let over = browse(&url(id.to_bytes(), 1)).await;
     assert_eq!(over.status, 410);
-    assert_page(&world, &over, "đã hết hạn");
+    assert_page(&env, &over, "đã hết hạn");
     let nobody = browse(&url([7; 16], far)).await;
     assert_eq!(nobody.status, 404);
-    assert_page(&world, &nobody, "không hợp lệ");
-    world.report_failed(&payment).await;
-    let shop = format!("{}/apps/vn.tiki.vip", world.sandbox.tiki_url);
+    assert_page(&env, &nobody, "không hợp lệ");
+    env.report_failed(&payment).await;
+    let shop = format!("{}/apps/vn.tiki.vip", env.sandbox.tiki_url);
     assert_eq!(
         location(&browse(&payment.url).await),
         shop,
@@ -248,29 +243,28 @@ async fn a_token_is_good_for_its_transaction_until_it_expires() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rotated_link_key_breaks_no_link() {
-    let world = World::start().await;
-    let before = world.create(100_000).await;
+    let env = TestEnv::start().await;
+    let before = env.create(100_000).await;
     assert_eq!(browse(&before.url).await.status, 302);
-    let secret = &world.sandbox.plan.secrets["LinkSecret"];
-    world.sandbox.secrets.put(secret, "the next link key");
-    world.sandbox.restart("create-transaction").await;
-    let after = world.create(100_000).await;
+    let secret = &env.sandbox.plan.secrets["LinkSecret"];
+    env.sandbox.secrets.put(secret, "the next link key");
+    env.sandbox.restart("create-transaction").await;
+    let after = env.create(100_000).await;
     // payment-redirect still has the old key, and looks again, at most every few seconds.
-    world
-        .until("the new link works", async || {
-            browse(&after.url).await.status == 302
-        })
-        .await;
+    env.until("the new link works", async || {
+        browse(&after.url).await.status == 302
+    })
+    .await;
     assert_eq!(browse(&before.url).await.status, 302);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_webview_of_the_day_before_is_forgotten() {
-    let world = World::start().await;
-    let (payment, result_url) = in_a_webview(&world).await;
+    let env = TestEnv::start().await;
+    let (payment, result_url) = in_a_webview(&env).await;
     let url = format!("{}/return", payment.url);
     assert_eq!(location(&browse(&url).await), result_url);
-    let sessions = world
+    let sessions = env
         .dynamodb
         .scan()
         .table_name("SessionsTable")
@@ -278,7 +272,7 @@ async fn a_webview_of_the_day_before_is_forgotten() {
         .await
         .unwrap();
     let key = sessions.items()[0]["request_id"].clone();
-    let update = world
+    let update = env
         .dynamodb
         .update_item()
         .table_name("SessionsTable")
@@ -290,24 +284,24 @@ async fn a_webview_of_the_day_before_is_forgotten() {
         .send()
         .await
         .unwrap();
-    let shop = format!("{}/apps/vn.tiki.vip", world.sandbox.tiki_url);
+    let shop = format!("{}/apps/vn.tiki.vip", env.sandbox.tiki_url);
     assert_eq!(location(&browse(&url).await), shop);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_customer_pressed_first_stands() {
-    let world = World::start().await;
-    let payment = world.create(100_000).await;
+    let env = TestEnv::start().await;
+    let payment = env.create(100_000).await;
     let screen_url = location(&browse(&payment.url).await).to_owned();
     let query = screen_url.split_once('?').unwrap().1;
     for action in ["pay", "cancel"] {
         let form = [("query", query), ("action", action)];
-        let press = world
+        let press = env
             .core
             .caller
             .http
-            .post(format!("{}/pay", world.sandbox.core_url));
+            .post(format!("{}/pay", env.sandbox.core_url));
         assert_eq!(press.form(&form).send().await.unwrap().status(), 303);
     }
-    assert_eq!(world.check(&payment).await["status"], "SUCCESS");
+    assert_eq!(env.check(&payment).await["status"], "SUCCESS");
 }

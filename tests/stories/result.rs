@@ -1,18 +1,18 @@
 //! `POST /partner/v1/payments/{transaction_id}/result` (design §7).
 
-use e2e::World;
+use e2e::TestEnv;
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_result_is_taken_once_and_a_repeat_is_answered_alike() {
-    let world = World::start().await;
-    let payment = world.create(100_000).await;
+    let env = TestEnv::start().await;
+    let payment = env.create(100_000).await;
     let report = json!({
         "transaction_id": payment.id, "status": "SUCCESS", "amount": 100_000,
         "paid_at": "2026-11-23T03:00:00Z", "partner_banking_method": "CARD", "rail_reference": "FT1",
         "reason": null,
     });
-    let first = world.core.report(&payment.id, &report).await.unwrap();
+    let first = env.core.report(&payment.id, &report).await.unwrap();
     assert_eq!(
         (first.status, first.code()),
         (200, Some(0)),
@@ -24,29 +24,28 @@ async fn a_result_is_taken_once_and_a_repeat_is_answered_alike() {
     assert_eq!(data["tiki_transaction_id"], json!(payment.tiki_id));
     assert_eq!(data["transaction_amount"], 100_000);
     assert_eq!(data["status"], "SUCCESS");
-    world
-        .until("Tiki is told", async || {
-            world.ipn_state(&payment).await == "confirmed"
-        })
-        .await;
-    let again = world.core.report(&payment.id, &report).await.unwrap();
+    env.until("Tiki is told", async || {
+        env.ipn_state(&payment).await == "confirmed"
+    })
+    .await;
+    let again = env.core.report(&payment.id, &report).await.unwrap();
     assert_eq!(again.text, first.text);
     // Its creation, its result, and the IPN's two; none of the repeat's.
-    assert_eq!(world.item(&payment).await["version"], 4);
+    assert_eq!(env.item(&payment).await["version"], 4);
     assert_eq!(
-        world.tiki.known(&payment.tiki_id).unwrap().ipns[0].body["partner_banking_method"],
+        env.tiki.known(&payment.tiki_id).unwrap().ipns[0].body["partner_banking_method"],
         "CARD"
     );
     assert_eq!(
-        world.check(&payment).await["paid_at"],
+        env.check(&payment).await["paid_at"],
         "2026-11-23T10:00:00+07:00"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_refusal_has_its_code() {
-    let world = World::start().await;
-    let payment = world.create(100_000).await;
+    let env = TestEnv::start().await;
+    let payment = env.create(100_000).await;
     let paid = json!({ "status": "SUCCESS", "amount": 100_000, "rail_reference": "FT1" });
     let cases: Vec<(&str, Value, u16, i64)> = vec![
         ("status", json!({ "amount": 100_000 }), 400, 1),
@@ -168,7 +167,7 @@ async fn every_refusal_has_its_code() {
         ),
     ];
     for (field, body, status, code) in cases {
-        let answer = world.core.report(&payment.id, &body).await.unwrap();
+        let answer = env.core.report(&payment.id, &body).await.unwrap();
         assert_eq!(
             (answer.status, answer.code()),
             (status, Some(code)),
@@ -181,14 +180,14 @@ async fn every_refusal_has_its_code() {
             answer.text
         );
     }
-    assert_eq!(world.check(&payment).await["status"], "PENDING");
+    assert_eq!(env.check(&payment).await["status"], "PENDING");
     for (id, status, code) in [
         ("9d2f8378-8d6c-5b98-8c46-c1852c4d18ed", 200, 3),
         ("no-id-of-ours", 200, 3),
         ("a%20b", 400, 1),
         ("%2e%2e%2fx", 400, 1),
     ] {
-        let answer = world.core.report(id, &paid).await.unwrap();
+        let answer = env.core.report(id, &paid).await.unwrap();
         assert_eq!(
             (answer.status, answer.code()),
             (status, Some(code)),
@@ -198,11 +197,11 @@ async fn every_refusal_has_its_code() {
     }
 
     assert_eq!(
-        world.core.report(&payment.id, &paid).await.unwrap().code(),
+        env.core.report(&payment.id, &paid).await.unwrap().code(),
         Some(0)
     );
     let declined = json!({ "status": "FAILURE" });
-    let contradicts = world.core.report(&payment.id, &declined).await.unwrap();
+    let contradicts = env.core.report(&payment.id, &declined).await.unwrap();
     assert_eq!(
         (contradicts.status, contradicts.code()),
         (200, Some(8)),
@@ -210,24 +209,24 @@ async fn every_refusal_has_its_code() {
         contradicts.text
     );
     let second_debit = json!({ "status": "SUCCESS", "amount": 100_000, "rail_reference": "FT2" });
-    let second_debit = world.core.report(&payment.id, &second_debit).await.unwrap();
+    let second_debit = env.core.report(&payment.id, &second_debit).await.unwrap();
     assert_eq!(
         second_debit.code(),
         Some(8),
         "two debits of one customer: {}",
         second_debit.text
     );
-    assert_eq!(world.check(&payment).await["status"], "SUCCESS");
+    assert_eq!(env.check(&payment).await["status"], "SUCCESS");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_reason_does_not_lose_a_result() {
-    let world = World::start().await;
-    let payment = world.create(100_000).await;
+    let env = TestEnv::start().await;
+    let payment = env.create(100_000).await;
     let report = json!({ "status": "FAILURE", "reason": "đ".repeat(1000) });
-    let answer = world.core.report(&payment.id, &report).await.unwrap();
+    let answer = env.core.report(&payment.id, &report).await.unwrap();
     assert_eq!(answer.code(), Some(0), "{}", answer.text);
-    let kept = world.check(&payment).await["failure_reason"]
+    let kept = env.check(&payment).await["failure_reason"]
         .as_str()
         .unwrap()
         .chars()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use e2e::World;
+use e2e::TestEnv;
 use sandbox::Caller;
 use serde_json::json;
 use signing::{ClientSecret, Keyring};
@@ -45,23 +45,21 @@ impl Load {
     }
 
     /// Until no call is under way.
-    async fn pause(&self, world: &World) {
+    async fn pause(&self, env: &TestEnv) {
         self.paused.store(true, Ordering::SeqCst);
-        world
-            .until("the load pauses", async || {
-                self.under_way.load(Ordering::SeqCst) == 0
-            })
-            .await;
+        env.until("the load pauses", async || {
+            self.under_way.load(Ordering::SeqCst) == 0
+        })
+        .await;
     }
 
     /// Waits until so many more calls were answered.
-    async fn goes_on(&self, world: &World, calls: usize) {
+    async fn goes_on(&self, env: &TestEnv, calls: usize) {
         let until = self.asked.load(Ordering::Relaxed) + calls;
-        world
-            .until("the load goes on", async || {
-                self.asked.load(Ordering::Relaxed) >= until
-            })
-            .await;
+        env.until("the load goes on", async || {
+            self.asked.load(Ordering::Relaxed) >= until
+        })
+        .await;
         assert_eq!(
             self.refused.load(Ordering::Relaxed),
             0,
@@ -72,12 +70,12 @@ impl Load {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_is_rotated_under_load_and_nobody_is_refused() {
-    let world = World::start().await;
-    let c = world.options.credentials.clone();
-    let arn = world.sandbox.plan.secrets["TikiSecret"].clone();
+    let env = TestEnv::start().await;
+    let c = env.options.credentials.clone();
+    let arn = env.sandbox.plan.secrets["TikiSecret"].clone();
     let keys = |secret: &str| Keyring::new(c.client_id.as_str(), ClientSecret::new(secret));
     let load = Load {
-        caller: Arc::new(RwLock::new(world.tiki.caller.clone())),
+        caller: Arc::new(RwLock::new(env.tiki.caller.clone())),
         asked: Arc::default(),
         refused: Arc::default(),
         paused: Arc::default(),
@@ -85,44 +83,43 @@ async fn a_secret_is_rotated_under_load_and_nobody_is_refused() {
         over: Arc::default(),
     };
     let tasks: Vec<_> = (0..8).map(|_| tokio::spawn(load.clone().run())).collect();
-    load.goes_on(&world, 100).await;
-    world.confirmed(100_000).await;
+    load.goes_on(&env, 100).await;
+    env.confirmed(100_000).await;
 
     // 1. Tiki accepts both. 2. We sign with the new one, and accept both.
     let both = keys(NEXT).accepting(Some(ClientSecret::new(c.client_secret.as_str())));
-    world.tiki.expect_keys(both);
-    world.sandbox.secrets.put(&arn, NEXT);
-    load.goes_on(&world, 100).await;
-    world.confirmed(100_000).await;
+    env.tiki.expect_keys(both);
+    env.sandbox.secrets.put(&arn, NEXT);
+    load.goes_on(&env, 100).await;
+    env.confirmed(100_000).await;
 
     // 3. Tiki signs with the new one, from one call to the next.
     load.caller.write().await.keys = keys(NEXT);
-    load.goes_on(&world, 300).await;
+    load.goes_on(&env, 300).await;
 
     // As long as anybody still uses the old one, it is counted: also by a process that starts only now.
-    load.pause(&world).await;
-    world.sandbox.restart("check-transaction").await;
-    assert_eq!(world.tiki.check("T-none").await.unwrap().code(), Some(3));
-    world
-        .until("the overlap is measured", async || {
-            let logs = world.sandbox.logs();
-            logs.iter()
-                .any(|line| line.event["PreviousSecretUses"] == 1)
-        })
-        .await;
+    load.pause(&env).await;
+    env.sandbox.restart("check-transaction").await;
+    assert_eq!(env.tiki.check("T-none").await.unwrap().code(), Some(3));
+    env.until("the overlap is measured", async || {
+        let logs = env.sandbox.logs();
+        logs.iter()
+            .any(|line| line.event["PreviousSecretUses"] == 1)
+    })
+    .await;
     load.paused.store(false, Ordering::Relaxed);
 
     // 4. Nobody uses the old one any more: it goes, on both sides.
-    world.tiki.expect_keys(keys(NEXT));
-    world.sandbox.secrets.forget_previous(&arn);
-    load.goes_on(&world, 100).await;
+    env.tiki.expect_keys(keys(NEXT));
+    env.sandbox.secrets.forget_previous(&arn);
+    load.goes_on(&env, 100).await;
     // ipn-sender may still have the old one in its cache: Tiki refuses it once, and it looks again.
-    world.confirmed(100_000).await;
+    env.confirmed(100_000).await;
     load.over.store(true, Ordering::Relaxed);
     for task in tasks {
         task.await.unwrap();
     }
     assert_eq!(load.refused.load(Ordering::Relaxed), 0);
-    world.sandbox.restart("check-transaction").await;
-    assert_eq!(world.tiki.check("T-none").await.unwrap().code(), Some(97));
+    env.sandbox.restart("check-transaction").await;
+    assert_eq!(env.tiki.check("T-none").await.unwrap().code(), Some(97));
 }

@@ -1,6 +1,6 @@
 //! Nothing secret or personal in any log.
 
-use e2e::World;
+use e2e::TestEnv;
 use sandbox::Fault;
 use serde_json::json;
 
@@ -12,23 +12,23 @@ const CUSTOMER: &str = "KHACH-HANG-RIENG-TU";
 async fn no_log_holds_a_secret_a_name_a_phone_or_a_query() {
     let folder = tempfile::TempDir::new().unwrap();
     let log = folder.path().join("log");
-    let world = World::with(|options| {
+    let env = TestEnv::with(|options| {
         options.log = Some(log.clone());
         options
             .parameters
             .push(("LogLevel".to_owned(), "debug".to_owned()));
     });
-    let world = world.await;
+    let env = env.await;
     let customer =
         json!({ "identify_code": CUSTOMER, "identify_phone": PHONE, "identify_fullname": NAME });
-    let opened = world.core.open_webview(&customer).await.unwrap();
+    let opened = env.core.open_webview(&customer).await.unwrap();
     let data = opened.json["data"].clone();
-    let tiki_id = world.tiki.order(100_000);
+    let tiki_id = env.tiki.order(100_000);
     let order = json!({
         "tiki_transaction_id": tiki_id, "transaction_amount": 100_000, "identify_code": CUSTOMER,
         "request_id": data["request_id"], "description": NAME, "order_code": "DON-HANG-RIENG",
     });
-    let created = world
+    let created = env
         .tiki
         .caller
         .post("/tikivip/v1/transactions", &order)
@@ -45,7 +45,7 @@ async fn no_log_holds_a_secret_a_name_a_phone_or_a_query() {
         .unwrap();
 
     // The stories that go well, and those that do not.
-    world.tiki.faults.next(
+    env.tiki.faults.next(
         "ipn",
         [
             Fault::Down,
@@ -55,44 +55,40 @@ async fn no_log_holds_a_secret_a_name_a_phone_or_a_query() {
             },
         ],
     );
-    world.core.faults.next("refund", [Fault::Lost]);
+    env.core.faults.next("refund", [Fault::Lost]);
     let report =
         json!({ "status": "SUCCESS", "amount": 100_000, "rail_reference": "THAM-CHIEU-RIENG" });
-    world.core.report(&payment.id, &report).await.unwrap();
-    world
-        .until("told", async || {
-            world.item(&payment).await["ipn"]["failures"] == 1
-        })
-        .await;
-    world.later(&payment).await;
-    world.tiki.faults.next("webview", [Fault::Down]);
-    world.core.open_webview(&customer).await.unwrap();
+    env.core.report(&payment.id, &report).await.unwrap();
+    env.until("Tiki is notified", async || {
+        env.item(&payment).await["ipn"]["failures"] == 1
+    })
+    .await;
+    env.later(&payment).await;
+    env.tiki.faults.next("webview", [Fault::Down]);
+    env.core.open_webview(&customer).await.unwrap();
     let refund = json!({
         "tiki_transaction_id": payment.tiki_id, "transaction_id": payment.id, "transaction_amount": 1,
         "reason": NAME, "request_id": "R1",
     });
-    world
-        .tiki
+    env.tiki
         .caller
         .post("/tikivip/v1/refunds", &refund)
         .await
         .unwrap();
-    world.later(&payment).await;
-    let wrong = world.caller_with(&world.tiki.caller, "client", "a wrong secret");
+    env.later(&payment).await;
+    let wrong = env.caller_with(&env.tiki.caller, "client", "a wrong secret");
     wrong
         .post("/tikivip/v1/transactions", &order)
         .await
         .unwrap();
     let mut malformed = order.clone();
     malformed["transaction_amount"] = json!(NAME);
-    world
-        .tiki
+    env.tiki
         .caller
         .post("/tikivip/v1/transactions", &malformed)
         .await
         .unwrap();
-    world
-        .tiki
+    env.tiki
         .caller
         .get(&format!(
             "/tikivip/v1/transactions?tiki_transaction_id={}",
@@ -102,10 +98,10 @@ async fn no_log_holds_a_secret_a_name_a_phone_or_a_query() {
         .unwrap();
 
     // A reversal, an expiry, a late payment.
-    let cancelled = world.tiki.order(100_000);
+    let cancelled = env.tiki.order(100_000);
     let mut reversed = order.clone();
     reversed["tiki_transaction_id"] = json!(cancelled);
-    let created = world
+    let created = env
         .tiki
         .caller
         .post("/tikivip/v1/transactions", &reversed)
@@ -121,20 +117,18 @@ async fn no_log_holds_a_secret_a_name_a_phone_or_a_query() {
         url: String::new(),
         amount: 100_000,
     };
-    world.later(&expiring).await;
-    world.core.report(&expiring.id, &report).await.unwrap();
-    world.later(&expiring).await;
-    world
-        .tiki
+    env.later(&expiring).await;
+    env.core.report(&expiring.id, &report).await.unwrap();
+    env.later(&expiring).await;
+    env.tiki
         .change(&payment.tiki_id, |order| order.cancelled = true);
 
-    let last = world.tiki.check(&payment.tiki_id).await.unwrap();
+    let last = env.tiki.check(&payment.tiki_id).await.unwrap();
     let last = last.headers["x-request-id"].to_str().unwrap().to_owned();
-    world
-        .until("the last request is logged", async || {
-            std::fs::read_to_string(&log).unwrap().contains(&last)
-        })
-        .await;
+    env.until("the last request is logged", async || {
+        std::fs::read_to_string(&log).unwrap().contains(&last)
+    })
+    .await;
     let logged = std::fs::read_to_string(&log).unwrap();
     assert!(logged.lines().count() > 10, "there are logs to look at");
     for line in logged.lines() {
@@ -148,7 +142,7 @@ async fn no_log_holds_a_secret_a_name_a_phone_or_a_query() {
     };
     let token = payment.url.rsplit('/').next().unwrap().to_owned();
     let text = |name: &str| data[name].as_str().unwrap().to_owned();
-    let c = &world.options.credentials;
+    let c = &env.options.credentials;
     for secret in [
         c.client_secret.clone(),
         c.core_secret.clone(),
@@ -166,26 +160,25 @@ async fn no_log_holds_a_secret_a_name_a_phone_or_a_query() {
     ] {
         assert!(!logged.contains(&secret), "the logs hold {secret}");
     }
-    for ipn in world.tiki.known(&payment.tiki_id).unwrap().ipns {
+    for ipn in env.tiki.known(&payment.tiki_id).unwrap().ipns {
         assert!(!logged.contains(&ipn.signature));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_line_of_a_request_has_the_id_that_was_answered() {
-    let world = World::start().await;
-    let payment = world.confirmed(100_000).await;
-    world.core.faults.next("refund", [Fault::Down]);
-    let answer = world.refund(&payment, "R1", 1).await;
+    let env = TestEnv::start().await;
+    let payment = env.confirmed(100_000).await;
+    env.core.faults.next("refund", [Fault::Down]);
+    let answer = env.refund(&payment, "R1", 1).await;
     let id = answer.headers["x-request-id"].to_str().unwrap();
     let of_it = || {
-        let logs = world.sandbox.logs().into_iter();
+        let logs = env.sandbox.logs().into_iter();
         // A metric is about the function, and about no request.
         logs.filter(|line| line.function == "refund-transaction" && line.event["_aws"].is_null())
             .collect::<Vec<_>>()
     };
-    world
-        .until("silence and answer are logged", async || of_it().len() >= 2)
+    env.until("silence and answer are logged", async || of_it().len() >= 2)
         .await;
     let of_it = of_it();
     for line in of_it {

@@ -1,12 +1,12 @@
 //! The signature check, on every signed route (protocol §2).
 
-use e2e::World;
+use e2e::TestEnv;
 use sandbox::{Caller, Response};
 use serde_json::json;
 
 /// Every signed route, with who calls it and a body that it would take or refuse by a code of its own.
-fn routes(world: &World) -> Vec<(Caller, &'static str, &'static str, Vec<u8>)> {
-    let (tiki, core) = (&world.tiki.caller, &world.core.caller);
+fn routes(env: &TestEnv) -> Vec<(Caller, &'static str, &'static str, Vec<u8>)> {
+    let (tiki, core) = (&env.tiki.caller, &env.core.caller);
     let id = "9d2f8378-8d6c-5b98-8c46-c1852c4d18ed";
     let create = json!({ "tiki_transaction_id": "T-1", "transaction_amount": 1000 });
     let check = json!({ "tiki_transaction_id": "T-1" });
@@ -73,8 +73,8 @@ async fn send(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_refuses_every_bad_signature() {
-    let world = World::start().await;
-    for (caller, method, path, body) in routes(&world) {
+    let env = TestEnv::start().await;
+    for (caller, method, path, body) in routes(&env) {
         let signed: Vec<u8> = if method == "GET" {
             path.into()
         } else {
@@ -93,8 +93,8 @@ async fn every_route_refuses_every_bad_signature() {
             headers
         };
         let at = |at: i64| caller.sign(at, &signed).to_vec();
-        let another = world.caller_with(&caller, caller.keys.client_id(), "another secret");
-        let stranger = world.caller_with(&caller, "stranger", "another secret");
+        let another = env.caller_with(&caller, caller.keys.client_id(), "another secret");
+        let stranger = env.caller_with(&caller, "stranger", "another secret");
         let mut other_body = signed.clone();
         other_body.push(b' ');
         let cases = [
@@ -159,49 +159,46 @@ async fn every_route_refuses_every_bad_signature() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_previous_secret_is_accepted_during_a_rotation_and_not_after() {
-    let world = World::start().await;
-    let secret = world.sandbox.plan.secrets["TikiSecret"].clone();
-    let old = world.tiki.caller.clone();
-    let new = world.caller_with(&old, old.keys.client_id(), "the next secret");
-    let id = world.tiki.order(100_000);
+    let env = TestEnv::start().await;
+    let secret = env.sandbox.plan.secrets["TikiSecret"].clone();
+    let old = env.tiki.caller.clone();
+    let new = env.caller_with(&old, old.keys.client_id(), "the next secret");
+    let id = env.tiki.order(100_000);
     let body = json!({ "tiki_transaction_id": id, "transaction_amount": 100_000 });
     let path = "/tikivip/v1/transactions";
     assert_eq!(old.post(path, &body).await.unwrap().status, 200);
     assert_eq!(new.post(path, &body).await.unwrap().status, 401);
 
-    world.sandbox.secrets.put(&secret, "the next secret");
+    env.sandbox.secrets.put(&secret, "the next secret");
     // The function has the old secret cached; the new one makes it look again, at most every few seconds.
-    world
-        .until("the new secret is accepted", async || {
-            new.post(path, &body).await.unwrap().status == 200
-        })
-        .await;
+    env.until("the new secret is accepted", async || {
+        new.post(path, &body).await.unwrap().status == 200
+    })
+    .await;
     assert_eq!(
         old.post(path, &body).await.unwrap().status,
         200,
         "both, during the rotation"
     );
     let told = || {
-        world
-            .sandbox
+        env.sandbox
             .logs()
             .iter()
             .any(|line| line.event["previous_secret"] == true)
     };
-    world
-        .until("the use of the previous secret is told", async || told())
+    env.until("the use of the previous secret is told", async || told())
         .await;
 
-    world.sandbox.secrets.forget_previous(&secret);
-    world.sandbox.restart("create-transaction").await;
+    env.sandbox.secrets.forget_previous(&secret);
+    env.sandbox.restart("create-transaction").await;
     assert_eq!(old.post(path, &body).await.unwrap().status, 401, "over");
     assert_eq!(new.post(path, &body).await.unwrap().status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_signed_for_one_route_is_refused_on_every_other() {
-    let world = World::start().await;
-    let all = routes(&world);
+    let env = TestEnv::start().await;
+    let all = routes(&env);
     let posts = || all.iter().filter(|(_, method, ..)| *method == "POST");
     for (sender, _, from, body) in posts() {
         for (receiver, _, to, _) in posts() {
@@ -228,24 +225,23 @@ async fn a_body_signed_for_one_route_is_refused_on_every_other() {
         "/tikivip/v1/transactions/query",
         "/tikivip/v1/refunds",
     ] {
-        let answer = world.tiki.caller.post(path, &ipn).await.unwrap();
+        let answer = env.tiki.caller.post(path, &ipn).await.unwrap();
         assert_eq!(answer.code(), Some(1), "{path}: {}", answer.text);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_signed_route_takes_the_previous_secret() {
-    let world = World::start().await;
+    let env = TestEnv::start().await;
     // Rotated before any function has started.
     for name in ["TikiSecret", "CoreSecret"] {
-        world
-            .sandbox
+        env.sandbox
             .secrets
-            .put(&world.sandbox.plan.secrets[name], "the next secret");
+            .put(&env.sandbox.plan.secrets[name], "the next secret");
     }
-    for (old, method, path, body) in routes(&world) {
-        let new = world.caller_with(&old, old.keys.client_id(), "the next secret");
-        let stranger = world.caller_with(&old, old.keys.client_id(), "no secret");
+    for (old, method, path, body) in routes(&env) {
+        let new = env.caller_with(&old, old.keys.client_id(), "the next secret");
+        let stranger = env.caller_with(&old, old.keys.client_id(), "no secret");
         let signed: Vec<u8> = if method == "GET" {
             path.into()
         } else {
@@ -266,8 +262,8 @@ async fn every_signed_route_takes_the_previous_secret() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_refuses_what_is_no_message_and_what_is_too_large() {
-    let world = World::start().await;
-    for (caller, method, path, good) in routes(&world) {
+    let env = TestEnv::start().await;
+    for (caller, method, path, good) in routes(&env) {
         if method == "GET" {
             continue;
         }

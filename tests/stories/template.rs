@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use e2e::World;
+use e2e::TestEnv;
 use sandbox::{Fault, Grant, Plan};
 use serde_json::{Value, json};
 
@@ -58,8 +58,8 @@ const PLANTED: [(&str, &str, &str, &str); 23] = [
     ),
     (
         "a permission is missing",
-        "Action: [dynamodb:Query], Resource: !Sub \"${TransactionsTable.Arn}/index/rail_due\"",
-        "Action: [dynamodb:Scan], Resource: !Sub \"${TransactionsTable.Arn}/index/rail_due\"",
+        "Action: [dynamodb:Query], Resource: [!Sub \"${TransactionsTable.Arn}/index/refund_due\"",
+        "Action: [dynamodb:Scan], Resource: [!Sub \"${TransactionsTable.Arn}/index/refund_due\"",
         "policies",
     ),
     (
@@ -88,8 +88,8 @@ const PLANTED: [(&str, &str, &str, &str); 23] = [
     ),
     (
         "an alarm that nobody hears",
-        "See docs/operations.md#refunds-stay-open.\"",
-        "See docs/operations.md#refunds-stay-open.\"\n      ActionsEnabled: false",
+        "See docs/operations.md#refunds-overdue.\"",
+        "See docs/operations.md#refunds-overdue.\"\n      ActionsEnabled: false",
         "alarms",
     ),
     (
@@ -106,8 +106,8 @@ const PLANTED: [(&str, &str, &str, &str); 23] = [
     ),
     (
         "an alarm on a dimension that the metric has not",
-        "Dimensions: [{ Name: Queue, Value: rail }]",
-        "Dimensions: [{ Name: Worker, Value: rail }]",
+        "Dimensions: [{ Name: Queue, Value: refund }]",
+        "Dimensions: [{ Name: Worker, Value: refund }]",
         "metrics",
     ),
     (
@@ -142,8 +142,8 @@ const PLANTED: [(&str, &str, &str, &str); 23] = [
     ),
     (
         "a worker wakes itself",
-        "{\"wakes_ipn\":{\"S\":[\"now\"]}}",
-        "{\"wakes_rail\":{\"S\":[\"now\"]}}",
+        "{\"ipn_due_mark\":{\"S\":[\"now\"]}}",
+        "{\"refund_due_mark\":{\"S\":[\"now\"]}}",
         "workers",
     ),
     (
@@ -207,7 +207,7 @@ fn read(yaml: &str) -> anyhow::Result<Plan> {
     let given = [
         ("TikiClientId", "client"),
         ("CoreClientId", "core"),
-        ("RailUrl", "https://core.example/api"),
+        ("CoreUrl", "https://core.example/api"),
         ("PaymentScreenUrl", "https://core.example/pay"),
         ("AlarmEmail", "ops@example.com"),
         ("EnableWaf", "true"),
@@ -224,7 +224,7 @@ fn long_plan() -> Plan {
     let given = [
         ("TikiClientId", "c".repeat(40)),
         ("CoreClientId", "c".repeat(40)),
-        ("RailUrl", url(140)),
+        ("CoreUrl", url(140)),
         ("PaymentScreenUrl", url(80)),
         ("PublicBaseUrl", url(50)),
         ("TikiApiUrl", url(100)),
@@ -240,60 +240,59 @@ fn long_plan() -> Plan {
 
 /// Has every function do all that it can do.
 async fn seen() -> Seen {
-    let world = World::with(|options| {
+    let env = TestEnv::with(|options| {
         for (name, value) in [("LogLevel", "debug"), ("ReconciliationRefundRows", "on")] {
             options.parameters.push((name.to_owned(), value.to_owned()));
         }
     });
-    let world = world.await;
-    sandbox::walk(&world.sandbox, &mut |_: &str| {})
+    let env = env.await;
+    sandbox::walk(&env.sandbox, &mut |_: &str| {})
         .await
         .unwrap();
     // A report and a refund that only a sweep brings to an end.
-    world.tiki.faults.next("ipn", [Fault::Down]);
-    let payment = world.paid(100_000).await;
-    world
-        .until("it failed once", async || {
-            world.item(&payment).await["ipn"]["failures"] == 1
-        })
-        .await;
-    world.later(&payment).await;
-    world.core.faults.next("refund", [Fault::Lost]);
-    world.refund(&payment, "R1", 100_000).await;
-    world.later(&payment).await;
-    assert_eq!(world.core.given_back(&payment.id), 100_000);
-    a_day_is_reconciled(&world).await;
-    let hook = world.sandbox.invoke("pre-traffic-hook", &Value::Null).await;
+    env.tiki.faults.next("ipn", [Fault::Down]);
+    let payment = env.paid(100_000).await;
+    env.until("it failed once", async || {
+        env.item(&payment).await["ipn"]["failures"] == 1
+    })
+    .await;
+    env.later(&payment).await;
+    env.core.faults.next("refund", [Fault::Lost]);
+    env.refund(&payment, "R1", 100_000).await;
+    env.later(&payment).await;
+    assert_eq!(env.core.given_back(&payment.id), 100_000);
+    a_day_is_reconciled(&env).await;
+    let hook = env.sandbox.invoke("pre-traffic-hook", &Value::Null).await;
     assert!(hook.is_err(), "it starts, and there is no deployment");
 
     let mut read = BTreeMap::<String, BTreeSet<String>>::new();
-    for line in world.sandbox.logs() {
+    for line in env.sandbox.logs() {
         if let Some(variables) = line.event["variables"].as_str() {
             let variables = variables.split(' ').map(str::to_owned);
             read.entry(line.function).or_default().extend(variables);
         }
     }
     let mut called = BTreeMap::<String, BTreeSet<Grant>>::new();
-    for call in world.sandbox.aws_calls().into_keys() {
+    for call in env.sandbox.aws_calls().into_keys() {
         called.entry(call.function).or_default().insert(call.grant);
     }
     Seen { read, called }
 }
 
 /// With a report that is taken up again, a refund that has a row, and a Tiki that fetches the file.
-async fn a_day_is_reconciled(world: &World) {
-    let given_up = exhausted(world, 200_000).await;
-    world.days_pass().await;
+async fn a_day_is_reconciled(env: &TestEnv) {
+    let given_up = exhausted(env, 200_000).await;
+    env.days_pass().await;
     let day = the_day();
     let event = json!({ "day": day.to_string() });
-    world.sandbox.invoke("reconcile", &event).await.unwrap();
-    world.tiki.reconcile(&world.sandbox.sftp_folder).unwrap();
+    env.sandbox.invoke("reconcile", &event).await.unwrap();
+    env.tiki.reconcile(&env.sandbox.sftp_folder).unwrap();
     let event = json!({ "action": "reconcile" });
-    world.sandbox.invoke("reconcile", &event).await.unwrap();
+    env.sandbox.invoke("reconcile", &event).await.unwrap();
     let requeued = |item: &Value| item["trail"].to_string().contains("requeued");
-    assert!(requeued(&world.item(&given_up).await));
+    assert!(requeued(&env.item(&given_up).await));
     let path = format!("/tikivip/v1/reconciliation/{day}");
-    let answer = world.tiki.caller.get(&path).await.unwrap();
+    let answer = env.tiki.caller.get(&path).await.unwrap();
     let url = answer.json["data"]["files"][0]["url"]
         .as_str()
         .unwrap()
@@ -453,11 +452,11 @@ fn separation(plan: &Plan, _: &Seen) -> Result<(), String> {
     must(
         !may(
             plan,
-            "rail-worker",
+            "core-worker",
             "secretsmanager:GetSecretValue",
             "TikiSecret",
         ),
-        "rail-worker sees Tiki's secret",
+        "core-worker sees Tiki's secret",
     )
 }
 
@@ -599,7 +598,7 @@ fn timeouts(plan: &Plan, _: &Seen) -> Result<(), String> {
     patient("open-webview", 15)?;
     patient("refund-transaction", 3)?;
     patient("ipn-sender", 40)?;
-    patient("rail-worker", 40)
+    patient("core-worker", 40)
 }
 
 fn tables(plan: &Plan, _: &Seen) -> Result<(), String> {
@@ -665,8 +664,8 @@ fn encryption(plan: &Plan, _: &Seen) -> Result<(), String> {
 /// The stream and the schedule bring each worker its work, and nothing is dropped unseen.
 fn workers(plan: &Plan, _: &Seen) -> Result<(), String> {
     for (function, mark) in [
-        ("IpnSenderFunction", "wakes_ipn"),
-        ("RailWorkerFunction", "wakes_rail"),
+        ("IpnSenderFunction", "ipn_due_mark"),
+        ("CoreWorkerFunction", "refund_due_mark"),
     ] {
         let properties = &plan.resources[function]["Properties"];
         let reserved = !properties["ReservedConcurrentExecutions"].is_null();

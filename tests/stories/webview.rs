@@ -1,19 +1,19 @@
 //! `POST /partner/v1/webview` (protocol §6).
 
-use e2e::World;
+use e2e::TestEnv;
 use sandbox::Fault;
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_webview_is_opened_and_tikis_answer_handed_on() {
-    let world = World::start().await;
+    let env = TestEnv::start().await;
     for phone in [
         json!("0912345678"),
         json!("+84912345678"),
         json!(912_345_678),
     ] {
         let customer = json!({ "identify_code": "KH-1", "identify_phone": phone, "identify_fullname": "Nguyễn Văn An" });
-        let opened = world.core.open_webview(&customer).await.unwrap();
+        let opened = env.core.open_webview(&customer).await.unwrap();
         assert_eq!(
             (opened.status, opened.code()),
             (200, Some(0)),
@@ -27,14 +27,14 @@ async fn a_webview_is_opened_and_tikis_answer_handed_on() {
     }
     let without_name = json!({ "identify_code": "KH-1", "identify_phone": "0912345678" });
     assert_eq!(
-        world.core.open_webview(&without_name).await.unwrap().code(),
+        env.core.open_webview(&without_name).await.unwrap().code(),
         Some(0)
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_malformed_field_is_named() {
-    let world = World::start().await;
+    let env = TestEnv::start().await;
     let good = json!({ "identify_code": "KH-1", "identify_phone": "0912345678" });
     let cases: Vec<(&str, Value)> = vec![
         ("identify_code", json!(null)),
@@ -58,7 +58,7 @@ async fn every_malformed_field_is_named() {
     for (field, value) in cases {
         let mut message = good.clone();
         message[field] = value;
-        let answer = world.core.open_webview(&message).await.unwrap();
+        let answer = env.core.open_webview(&message).await.unwrap();
         assert_eq!(
             (answer.status, answer.code()),
             (400, Some(1)),
@@ -75,7 +75,7 @@ async fn every_malformed_field_is_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tikis_no_is_handed_on_and_its_silence_is_a_system_error() {
-    let world = World::start().await;
+    let env = TestEnv::start().await;
     let customer = json!({ "identify_code": "KH-1", "identify_phone": "0912345678" });
     let answer = |status, body: &str| Fault::Answer {
         status,
@@ -100,8 +100,8 @@ async fn tikis_no_is_handed_on_and_its_silence_is_a_system_error() {
         (Fault::Down, 502, 2),
         (Fault::Lost, 502, 2),
     ] {
-        world.tiki.faults.next("webview", [fault.clone()]);
-        let found = world.core.open_webview(&customer).await.unwrap();
+        env.tiki.faults.next("webview", [fault.clone()]);
+        let found = env.core.open_webview(&customer).await.unwrap();
         assert_eq!(
             (found.status, found.code()),
             (status, Some(code)),
@@ -110,9 +110,9 @@ async fn tikis_no_is_handed_on_and_its_silence_is_a_system_error() {
         );
     }
     // Refused once, signed again with the reloaded secret.
-    world.tiki.faults.next("webview", [answer(401, "")]);
+    env.tiki.faults.next("webview", [answer(401, "")]);
     assert_eq!(
-        world.core.open_webview(&customer).await.unwrap().code(),
+        env.core.open_webview(&customer).await.unwrap().code(),
         Some(0)
     );
 }
@@ -125,16 +125,16 @@ async fn a_phone_goes_to_tiki_by_the_setting() {
         // Tiki as played here takes no text; its no is handed on.
         ("string", json!("0912345678")),
     ] {
-        let world = World::with(|options| {
+        let env = TestEnv::with(|options| {
             options
                 .parameters
                 .push(("TikiPhoneFormat".to_owned(), setting.to_owned()));
         });
-        let world = world.await;
+        let env = env.await;
         let customer = json!({
             "identify_code": "KH-1", "identify_phone": "0912345678", "identify_fullname": "Nguyễn Văn An",
         });
-        let answer = world.core.open_webview(&customer).await.unwrap();
+        let answer = env.core.open_webview(&customer).await.unwrap();
         assert_eq!(
             answer.code(),
             Some(i64::from(phone.is_string())),
@@ -144,6 +144,6 @@ async fn a_phone_goes_to_tiki_by_the_setting() {
         let sent = json!({
             "identify_code": "KH-1", "identify_phone": phone, "identify_fullname": "Nguyễn Văn An",
         });
-        assert_eq!(world.tiki.webviews(), [sent]);
+        assert_eq!(env.tiki.webviews(), [sent]);
     }
 }

@@ -81,8 +81,9 @@ pub(crate) enum Command {
         #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u16).range(1..=1000))]
         limit: u16,
     },
-    /// Close a discrepancy that the two companies have settled between them; no money moves by it
-    Settle {
+    /// Close a finding that the two companies have resolved between them; no money moves
+    #[command(alias = "settle")]
+    CloseFinding {
         /// Tiki's id, or what the list shows for a line that cannot be read
         id: String,
         /// The day that it is about: 2026-11-22

@@ -14,7 +14,7 @@ use std::io::Write;
 use clap::CommandFactory;
 
 use crate::cli::{Cli, Command};
-use crate::office::Office;
+use crate::context::CommandContext;
 use crate::output::Outcome;
 
 /// Does what was typed.
@@ -25,29 +25,29 @@ pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         std::io::stdout().write_all(&script)?;
         return Ok(Outcome::Done);
     }
-    let office = Office::open().await;
+    let context = CommandContext::open().await;
     let form = cli.output;
     match &cli.command {
-        Command::Show { id } => show::show(&office, form, id).await,
-        Command::List { state, limit } => list::list(&office, form, *state, *limit).await,
-        Command::ResendIpn { id, word } => act::resend(&office, form, id, word).await,
-        Command::Lookup { id } => lookup::lookup(&office, form, id).await,
+        Command::Show { id } => show::show(&context, form, id).await,
+        Command::List { state, limit } => list::list(&context, form, *state, *limit).await,
+        Command::ResendIpn { id, word } => act::resend(&context, form, id, word).await,
+        Command::Lookup { id } => lookup::lookup(&context, form, id).await,
         Command::Resolve { id, verdict, word } => {
-            act::resolve(&office, form, id, *verdict, word).await
+            act::resolve(&context, form, id, *verdict, word).await
         }
         Command::Reconciliation { day, limit } => {
-            reconciliation::list(&office, form, *day, *limit).await
+            reconciliation::list(&context, form, *day, *limit).await
         }
-        Command::Settle { id, day, word } => {
-            reconciliation::settle(&office, form, id, *day, word).await
+        Command::CloseFinding { id, day, word } => {
+            reconciliation::settle(&context, form, id, *day, word).await
         }
-        Command::Sign { message } => signatures::sign(&office, form, message).await,
+        Command::Sign { message } => signatures::sign(&context, form, message).await,
         Command::Verify {
             message,
             headers,
             explain,
-        } => signatures::verify(&office, form, message, headers, *explain).await,
-        Command::Doctor => doctor::doctor(&office, form).await,
+        } => signatures::verify(&context, form, message, headers, *explain).await,
+        Command::Doctor => doctor::doctor(&context, form).await,
         Command::Completions { .. } => Ok(Outcome::Done),
     }
 }

@@ -7,7 +7,7 @@
 
 mod cli;
 mod commands;
-mod office;
+mod context;
 mod output;
 mod settings;
 mod text;

@@ -1,20 +1,20 @@
 //! A transaction in words.
 
 use domain::{
-    Decision, Event, Ipn, LookUpAnswer, Origin, Party, PaymentState, PaymentWord, RefundState,
-    Timestamp, Told, Transaction, Verdict,
+    Actor, CoreAnswer, Decision, Event, Ipn, LookUpAnswer, NotificationOutcome, Origin,
+    PaymentState, RefundState, Timestamp, Transaction, Verdict,
 };
 
 /// How far Tiki has been told.
 pub(crate) fn ipn(t: &Transaction) -> String {
     match &t.ipn {
-        Ipn::None => "nothing to report yet".to_owned(),
+        Ipn::NotDue => "nothing to report yet".to_owned(),
         Ipn::Queued { due_at } => format!("to be told at {}", clock(*due_at)),
         Ipn::Retrying {
             failures, due_at, ..
         } => format!("told {failures} times in vain, next at {}", clock(*due_at)),
         Ipn::Confirmed { .. } => "confirmed".to_owned(),
-        Ipn::Closed { .. } => "closed: Tiki need not know".to_owned(),
+        Ipn::Abandoned { .. } => "closed: Tiki need not know".to_owned(),
         Ipn::Reversing { ground, .. } => format!("reversed: {}", ground.as_str()),
         Ipn::Disputed { ground, .. } => format!("disputed: {}", ground.as_str()),
         Ipn::Exhausted { .. } => "exhausted: all tries failed".to_owned(),
@@ -58,12 +58,12 @@ pub(crate) fn who(t: &Transaction, event: &Event) -> String {
             Some(Origin::Reversal | Origin::LatePayment) | None => "ours".to_owned(),
         };
     }
-    match (event, event.word_of()) {
+    match (event, event.actor()) {
         (Event::Resent(word) | Event::Resolved(_, word), _) => word.by.to_string(),
-        (_, Party::Tiki) => "Tiki".to_owned(),
-        (_, Party::Core) => "core".to_owned(),
-        (_, Party::Ours) => "ours".to_owned(),
-        (_, Party::Operator) => "operator".to_owned(),
+        (_, Actor::Tiki) => "Tiki".to_owned(),
+        (_, Actor::Core) => "core".to_owned(),
+        (_, Actor::Ours) => "ours".to_owned(),
+        (_, Actor::Operator) => "operator".to_owned(),
     }
 }
 
@@ -81,11 +81,11 @@ pub(crate) fn what(t: &Transaction, event: &Event) -> String {
         Event::PaidLate => "paid after it had failed".to_owned(),
         Event::ReferenceLearned => "the core's reference came".to_owned(),
         Event::CoreAsked(word) => match word {
-            PaymentWord::Pending => "asked whether it was paid: not yet".to_owned(),
-            PaymentWord::Unknown => "asked whether it was paid: no clear answer".to_owned(),
-            PaymentWord::OtherAmount => "asked whether it was paid: another amount was".to_owned(),
+            CoreAnswer::Pending => "asked whether it was paid: not yet".to_owned(),
+            CoreAnswer::Unknown => "asked whether it was paid: no clear answer".to_owned(),
+            CoreAnswer::OtherAmount => "asked whether it was paid: another amount was".to_owned(),
         },
-        Event::Told { attempt, told } => told_in_words(*attempt, told),
+        Event::NotificationAttempt { attempt, told } => told_in_words(*attempt, told),
         Event::RefundReserved { refund } => {
             let origin = t.refunds.get(*refund).map(|refund| refund.origin.as_str());
             let origin = origin.unwrap_or("?");
@@ -119,7 +119,7 @@ pub(crate) fn what(t: &Transaction, event: &Event) -> String {
     }
 }
 
-fn told_in_words(attempt: u32, told: &Told) -> String {
+fn told_in_words(attempt: u32, told: &NotificationOutcome) -> String {
     let known = match told.known {
         Some(known) => format!("; look-up: {}", look_up(known)),
         None => String::new(),
@@ -128,7 +128,7 @@ fn told_in_words(attempt: u32, told: &Told) -> String {
         Decision::Retry | Decision::LookUp => "to be tried again",
         Decision::RetryUnauthorized => "signature refused, to be tried again",
         Decision::Confirm => "confirmed",
-        Decision::Close => "closed",
+        Decision::Abandon => "abandoned",
         Decision::Reverse(_) => "reversed",
         Decision::Dispute(_) => "disputed",
     };

@@ -7,15 +7,15 @@ use std::time::Duration;
 use archive::Archive;
 use async_trait::async_trait;
 use domain::{Clock, Day};
+use json_fields::InvalidField;
+use lambda::api::{ApiError, Handler, Inbound, Reply};
+use lambda::verifier::{Verifier, payload_candidates};
 use ledger::{Entry, Ledger};
 use reconciliation::file::Sum;
 use reconciliation::record::{Exported, Record, Sent, of_day};
-use runtime::api::{Handler, Inbound, No, Reply};
-use runtime::verifier::{Verifier, get_readings};
 use serde::Serialize;
 use signing::GetSigning;
-use tiki::{Code, reply};
-use wire::Invalid;
+use tiki_api::{Code, reply};
 
 /// The part of the path that belongs to the base URL that Tiki was given.
 const BASE: &str = "/tikivip/v1";
@@ -39,13 +39,13 @@ pub struct CheckReconciliation {
 
 #[async_trait]
 impl Handler for CheckReconciliation {
-    async fn handle(&self, request: &Inbound) -> Result<Reply, No> {
-        let readings = get_readings(self.get_signing, request, BASE);
-        self.verifier.verify_get(request, &readings).await?;
+    async fn handle(&self, request: &Inbound) -> Result<Reply, ApiError> {
+        let candidates = payload_candidates(self.get_signing, request, BASE);
+        self.verifier.verify_get(request, &candidates).await?;
         let day: Day = request
             .path_parameter("day")
             .parse()
-            .map_err(|error| Invalid::field("day", error))?;
+            .map_err(|error| InvalidField::field("day", error))?;
 
         let subject = of_day(day);
         let exported = self
@@ -75,7 +75,7 @@ impl CheckReconciliation {
         day: Day,
         exported: &Exported,
         sent: &[Entry<Sent>],
-    ) -> Result<Vec<u8>, No> {
+    ) -> Result<Vec<u8>, ApiError> {
         let mut files = Vec::new();
         for counter in &exported.counters {
             let of_counter = |sent: &&Entry<Sent>| sent.record.counter == *counter;
@@ -96,7 +96,7 @@ impl CheckReconciliation {
         Ok(reply::envelope(Code::Success, "success", Some(data)))
     }
 
-    async fn file(&self, sent: &Sent) -> Result<File, No> {
+    async fn file(&self, sent: &Sent) -> Result<File, ApiError> {
         let key = format!("{}/sent/{}", sent.day, sent.name);
         let url = self.archive.link(&key, LINK_LIVES).await;
         Ok(File {
@@ -104,7 +104,7 @@ impl CheckReconciliation {
             lines: sent.lines,
             bytes: sent.bytes,
             sha256: sent.sha256.clone(),
-            url: url.map_err(|error| No::Failure(error.into()))?,
+            url: url.map_err(|error| ApiError::Internal(error.into()))?,
             url_expires_at: self.clock.now().after(LINK_LIVES).to_rfc3339(),
         })
     }

@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use archive::Archive;
 use check_reconciliation::CheckReconciliation;
+use lambda::api;
+use lambda::aws::AwsContext;
+use lambda::config::{Identity, TableName, archive_bucket, get_signing, signature_window};
 use ledger::Ledger;
-use outbound::HeaderNames;
-use runtime::api;
-use runtime::aws::World;
-use runtime::config::{Identity, TableName, archive_bucket, get_signing, signature_window};
-use store::RandomStamps;
+use signed_http::HeaderNames;
+use store::RandomWriteIds;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let world = World::start(env!("CARGO_PKG_NAME")).await;
-    let (tiki, window, get_signing, table, bucket) = world.env.load(|env| {
+    let aws = AwsContext::start(env!("CARGO_PKG_NAME")).await;
+    let (tiki, window, get_signing, table, bucket) = aws.env.load(|env| {
         let tiki = Identity::tiki(env);
         let window = signature_window(env);
         let get_signing = get_signing(env);
@@ -22,14 +22,14 @@ async fn main() -> anyhow::Result<()> {
         let bucket = archive_bucket(env);
         Some((tiki?, window?, get_signing?, table?, bucket?))
     })?;
-    let keys = world.keys(&tiki).await;
-    let dynamodb = store::connect(world.sdk());
+    let keys = aws.keys(&tiki).await;
+    let dynamodb = store::connect(aws.sdk());
     api::serve(CheckReconciliation {
-        verifier: world.verifier(HeaderNames::TIKI, &keys, window),
+        verifier: aws.verifier(HeaderNames::TIKI, &keys, window),
         get_signing,
-        ledger: Ledger::new(dynamodb, table.0, Arc::new(RandomStamps)),
-        archive: Archive::new(world.sdk(), bucket),
-        clock: Arc::clone(&world.clock),
+        ledger: Ledger::new(dynamodb, table.0, Arc::new(RandomWriteIds)),
+        archive: Archive::new(aws.sdk(), bucket),
+        clock: Arc::clone(&aws.clock),
     })
     .await
 }

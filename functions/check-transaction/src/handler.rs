@@ -4,12 +4,12 @@
 use async_trait::async_trait;
 use domain::{ClientId, Refusal};
 use http::Method;
-use runtime::api::{Handler, Inbound, No, Reply, about};
-use runtime::verifier::{Verifier, get_readings};
+use lambda::api::{ApiError, Handler, Inbound, Reply, record_transaction_in_span};
+use lambda::verifier::{Verifier, payload_candidates};
 use signing::GetSigning;
 use store::Transactions;
-use tiki::request::{self, CheckRequest};
-use tiki::{Code, reply};
+use tiki_api::request::{self, CheckRequest};
+use tiki_api::{Code, reply};
 
 /// The part of the path that belongs to the base URL that Tiki was given.
 const BASE: &str = "/tikivip/v1";
@@ -28,10 +28,10 @@ pub struct CheckTransaction {
 
 #[async_trait]
 impl Handler for CheckTransaction {
-    async fn handle(&self, request: &Inbound) -> Result<Reply, No> {
+    async fn handle(&self, request: &Inbound) -> Result<Reply, ApiError> {
         let command = self.verified(request).await?;
         let id = command.key(&self.client_id)?;
-        about(id);
+        record_transaction_in_span(id);
 
         let found = self.transactions.load(id).await?;
         let transaction = found.ok_or(Refusal::NotFound)?;
@@ -44,10 +44,10 @@ impl Handler for CheckTransaction {
 }
 
 impl CheckTransaction {
-    async fn verified(&self, request: &Inbound) -> Result<CheckRequest, No> {
+    async fn verified(&self, request: &Inbound) -> Result<CheckRequest, ApiError> {
         if request.method == Method::GET {
-            let readings = get_readings(self.get_signing, request, BASE);
-            let verified = self.verifier.verify_get(request, &readings).await?;
+            let candidates = payload_candidates(self.get_signing, request, BASE);
+            let verified = self.verifier.verify_get(request, &candidates).await?;
             let query = request
                 .query
                 .iter()

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{AmountLimits, ClientId, Clock, Transaction};
-use outbound::BaseUrl;
-use runtime::api::{Handler, Inbound, No, Reply, about};
-use runtime::verifier::Verifier;
+use lambda::api::{ApiError, Handler, Inbound, Reply, record_transaction_in_span};
+use lambda::verifier::Verifier;
+use signed_http::BaseUrl;
 use signing::{KeyProvider, PaymentLink};
 use store::{Creation, Transactions};
-use tiki::{Code, reply, request};
+use tiki_api::{Code, reply, request};
 
 /// How long a link works after its payment has expired: the customer who paid in the last second still
 /// comes back through it.
@@ -38,7 +38,7 @@ pub struct CreateTransaction {
 
 #[async_trait]
 impl Handler for CreateTransaction {
-    async fn handle(&self, request: &Inbound) -> Result<Reply, No> {
+    async fn handle(&self, request: &Inbound) -> Result<Reply, ApiError> {
         let verified = self.verifier.verify(request).await?;
         let command = request::create(verified)?;
         let created = Transaction::create(
@@ -49,7 +49,7 @@ impl Handler for CreateTransaction {
             self.expiry_grace,
             self.clock.now(),
         )?;
-        about(created.transaction().id);
+        record_transaction_in_span(created.transaction().id);
 
         let transaction = match self.transactions.create(created).await? {
             Creation::New(transaction) => transaction,
@@ -73,7 +73,7 @@ impl CreateTransaction {
         &self,
         request: &Inbound,
         transaction: &Transaction,
-    ) -> Result<String, No> {
+    ) -> Result<String, ApiError> {
         let expires_at = transaction.expires_at.after(LINK_OUTLIVES_PAYMENT);
         let link = PaymentLink {
             transaction_id: transaction.id.to_bytes(),

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use create_transaction::CreateTransaction;
-use outbound::HeaderNames;
-use runtime::api;
-use runtime::aws::World;
-use runtime::config::{Identity, Links, TableName, amount_limits, expiry_grace, signature_window};
+use lambda::api;
+use lambda::aws::AwsContext;
+use lambda::config::{Identity, Links, TableName, amount_limits, expiry_grace, signature_window};
+use signed_http::HeaderNames;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let world = World::start(env!("CARGO_PKG_NAME")).await;
-    let (tiki, window, table, limits, expiry_grace, links) = world.env.load(|env| {
+    let aws = AwsContext::start(env!("CARGO_PKG_NAME")).await;
+    let (tiki, window, table, limits, expiry_grace, links) = aws.env.load(|env| {
         let tiki = Identity::tiki(env);
         let window = signature_window(env);
         let table = TableName::transactions(env);
@@ -20,16 +20,16 @@ async fn main() -> anyhow::Result<()> {
         let links = Links::read(env);
         Some((tiki?, window?, table?, limits?, grace?, links?))
     })?;
-    let keys = world.keys(&tiki).await;
+    let keys = aws.keys(&tiki).await;
     api::serve(CreateTransaction {
-        verifier: world.verifier(HeaderNames::TIKI, &keys, window),
+        verifier: aws.verifier(HeaderNames::TIKI, &keys, window),
         client_id: tiki.client_id,
         limits,
         expiry_grace,
-        link_keys: world.link_keys(&links.secret_id).await,
+        link_keys: aws.link_keys(&links.secret_id).await,
         public_base_url: links.public_base_url,
-        transactions: world.transactions(&table),
-        clock: Arc::clone(&world.clock),
+        transactions: aws.transactions(&table),
+        clock: Arc::clone(&aws.clock),
     })
     .await
 }

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    Alarm, Clock, Decision, IpnLease, Timestamp, Told, Transaction, after_ipn, after_look_up,
+    Alarm, Clock, Decision, IpnLease, NotificationOutcome, Timestamp, Transaction, after_look_up,
+    after_notification,
 };
 use outbox::Worker;
 use store::{DueIndex, SHARDS, StoreError, Transactions};
-use tiki::TikiClient;
+use tiki_api::TikiClient;
 
 /// So many of each kind are counted: who has more, has a problem and not a number.
 const COUNTED: u16 = 100;
@@ -29,19 +30,19 @@ pub struct IpnSender {
 
 #[async_trait]
 impl Worker for IpnSender {
-    fn index(&self) -> DueIndex {
-        DueIndex::Ipn
+    fn indexes(&self) -> &'static [DueIndex] {
+        &[DueIndex::Ipn]
     }
 
     /// An IPN and a look-up of 15 s each, and the writes around them.
-    fn longest(&self) -> Duration {
+    fn max_processing_time(&self) -> Duration {
         Duration::from_secs(40)
     }
 
     /// Measures what lasts, so that an alarm can last as long.
     async fn after_sweep(&self) {
         let measured = async {
-            metrics::ON_THE_DESK.record(&[], self.on_the_desk().await?);
+            metrics::REVIEW_QUEUE.record(&[], self.in_review().await?);
             let age = self.oldest_unconfirmed().await?;
             metrics::IPN_UNCONFIRMED_AGE.record_duration(&[], age);
             Ok::<_, StoreError>(())
@@ -53,7 +54,7 @@ impl Worker for IpnSender {
     }
 
     /// Takes the IPN up, sends it, and records what came of it: two writes, whatever happens between them.
-    async fn meet(&self, found: Transaction) -> anyhow::Result<()> {
+    async fn process(&self, found: Transaction) -> anyhow::Result<()> {
         let Some((lease, transaction)) = self.take_up(found).await? else {
             return Ok(());
         };
@@ -69,10 +70,10 @@ impl Worker for IpnSender {
 
 impl IpnSender {
     /// How many transactions wait for a person.
-    async fn on_the_desk(&self) -> Result<i64, StoreError> {
+    async fn in_review(&self) -> Result<i64, StoreError> {
         let mut waiting = 0;
-        for alarm in Alarm::ON_THE_DESK {
-            waiting += self.transactions.attention(alarm, COUNTED).await?.len();
+        for alarm in Alarm::IN_REVIEW {
+            waiting += self.transactions.needs_review(alarm, COUNTED).await?.len();
         }
         Ok(i64::try_from(waiting).unwrap_or(i64::MAX))
     }
@@ -122,9 +123,9 @@ impl IpnSender {
     }
 
     /// Sends the IPN and, where the table says so, asks Tiki what it knows.
-    async fn tell(&self, transaction: &Transaction, lease: IpnLease) -> Told {
+    async fn tell(&self, transaction: &Transaction, lease: IpnLease) -> NotificationOutcome {
         let answer = self.tiki.send_ipn(transaction).await;
-        let (known, decision) = match after_ipn(lease.status, answer, lease.failures) {
+        let (known, decision) = match after_notification(lease.status, answer, lease.failures) {
             Decision::LookUp => {
                 let known = self
                     .tiki
@@ -134,7 +135,7 @@ impl IpnSender {
             }
             decided => (None, decided),
         };
-        Told {
+        NotificationOutcome {
             answer,
             known,
             decision,

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::Clock;
-use runtime::api::{Handler, Inbound, No, Reply};
-use runtime::verifier::Verifier;
+use lambda::api::{ApiError, Handler, Inbound, Reply};
+use lambda::verifier::Verifier;
 use store::{SessionStore, WebviewSession};
-use tiki::{Code, TikiClient, WebviewAnswer, request};
+use tiki_api::{Code, TikiClient, WebviewAnswer, request};
 
 /// What the function needs.
 pub struct OpenWebview {
@@ -24,7 +24,7 @@ pub struct OpenWebview {
 
 #[async_trait]
 impl Handler for OpenWebview {
-    async fn handle(&self, request: &Inbound) -> Result<Reply, No> {
+    async fn handle(&self, request: &Inbound) -> Result<Reply, ApiError> {
         let verified = self.verifier.verify(request).await?;
         let customer = request::webview(verified)?;
 
@@ -43,7 +43,7 @@ impl Handler for OpenWebview {
                 let code = Code::InvalidRequest;
                 Ok(Reply::Json { code, body })
             }
-            WebviewAnswer::Unavailable => Err(No::Unavailable("Tiki")),
+            WebviewAnswer::Unavailable => Err(ApiError::Unavailable("Tiki")),
         }
     }
 }

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::{Clock, Status, Timestamp, Transaction, TransactionId};
 use http::StatusCode;
-use outbound::BaseUrl;
-use runtime::api::{Handler, Inbound, No, Reply, about};
-use runtime::config::Redirects;
+use lambda::api::{ApiError, Handler, Inbound, Reply, record_transaction_in_span};
+use lambda::config::Redirects;
+use signed_http::BaseUrl;
 use signing::{KeyProvider, LinkRefusal, PaymentLink};
 use store::{SessionStore, Transactions};
 use url::Url;
@@ -35,18 +35,18 @@ pub struct PaymentRedirect {
 
 #[async_trait]
 impl Handler for PaymentRedirect {
-    async fn handle(&self, request: &Inbound) -> Result<Reply, No> {
+    async fn handle(&self, request: &Inbound) -> Result<Reply, ApiError> {
         let token = request.path_parameter("token");
         let now = self.clock.now();
         let link = match self.verify(token, now).await? {
             Ok(link) => link,
             Err(LinkRefusal::Expired) => return Ok(self.page(StatusCode::GONE, page::EXPIRED)),
-            Err(LinkRefusal::Invalid) => {
+            Err(LinkRefusal::InvalidField) => {
                 return Ok(self.page(StatusCode::NOT_FOUND, page::UNKNOWN));
             }
         };
         let id = TransactionId::from_bytes(link.transaction_id);
-        about(id);
+        record_transaction_in_span(id);
         let Some(transaction) = self.transactions.load(id).await? else {
             return Ok(self.page(StatusCode::NOT_FOUND, page::UNKNOWN));
         };
@@ -69,10 +69,10 @@ impl PaymentRedirect {
         &self,
         token: &str,
         now: Timestamp,
-    ) -> Result<Result<PaymentLink, LinkRefusal>, No> {
+    ) -> Result<Result<PaymentLink, LinkRefusal>, ApiError> {
         let keys = self.link_keys.keys().await?;
         let link = PaymentLink::verify(&keys, token, now.unix_ms());
-        if link != Err(LinkRefusal::Invalid) {
+        if link != Err(LinkRefusal::InvalidField) {
             return Ok(link);
         }
         // A rotation explains it, if create-transaction has the new key and we have not.
@@ -87,7 +87,7 @@ impl PaymentRedirect {
         request: &Inbound,
         token: &str,
         transaction: &Transaction,
-    ) -> Result<String, No> {
+    ) -> Result<String, ApiError> {
         let path = format!("/pay/{token}/return");
         let return_url = match &self.public_base_url {
             Some(base) => base.join(&path),
@@ -111,7 +111,7 @@ impl PaymentRedirect {
 
     /// Tiki's result screen of this customer's webview, byte for byte; or the shop, if the webview is not
     /// known or its URL leads where no customer of ours is sent.
-    async fn result_screen(&self, transaction: &Transaction) -> Result<String, No> {
+    async fn result_screen(&self, transaction: &Transaction) -> Result<String, ApiError> {
         let session = match &transaction.order.webview_request_id {
             Some(id) => self.sessions.result_url(id, self.clock.now()).await?,
             None => None,

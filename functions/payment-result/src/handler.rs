@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use core_api::report;
 use domain::{Clock, Refusal, TikiTransactionId, TransactionId};
-use rail::report;
-use runtime::api::{Handler, Inbound, No, Reply, about};
-use runtime::verifier::Verifier;
+use json_fields::InvalidField;
+use lambda::api::{ApiError, Handler, Inbound, Reply, record_transaction_in_span};
+use lambda::verifier::Verifier;
 use store::Transactions;
-use tiki::{Code, reply};
-use wire::Invalid;
+use tiki_api::{Code, reply};
 
 /// What the function needs.
 pub struct PaymentResult {
@@ -24,17 +24,17 @@ pub struct PaymentResult {
 
 #[async_trait]
 impl Handler for PaymentResult {
-    async fn handle(&self, request: &Inbound) -> Result<Reply, No> {
+    async fn handle(&self, request: &Inbound) -> Result<Reply, ApiError> {
         let verified = self.verifier.verify(request).await?;
         let id = transaction_id(request)?;
         let report = report::read(verified, id)?;
-        about(id);
+        record_transaction_in_span(id);
 
         let found = self.transactions.load(id).await?.ok_or(Refusal::NotFound)?;
         let updated = self
             .transactions
             .update(found, |transaction| {
-                Ok::<_, No>(transaction.report_payment(&report, self.clock.now())?)
+                Ok::<_, ApiError>(transaction.report_payment(&report, self.clock.now())?)
             })
             .await?;
         Ok(Reply::Json {
@@ -45,9 +45,9 @@ impl Handler for PaymentResult {
 }
 
 /// The path's id: of the form of every id, or malformed; one of ours, or found nowhere.
-fn transaction_id(request: &Inbound) -> Result<TransactionId, No> {
+fn transaction_id(request: &Inbound) -> Result<TransactionId, ApiError> {
     let text = request.path_parameter("transaction_id");
     text.parse::<TikiTransactionId>()
-        .map_err(|problem| Invalid::field("transaction_id", problem))?;
+        .map_err(|problem| InvalidField::field("transaction_id", problem))?;
     Ok(text.parse().map_err(|_| Refusal::NotFound)?)
 }

@@ -10,11 +10,11 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use domain::Clock;
-use outbound::BaseUrl;
+use lambda::config::Env;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
-use runtime::config::Env;
 use serde_json::{Value, json};
+use signed_http::BaseUrl;
 
 use crate::{Event, Release, appspec};
 

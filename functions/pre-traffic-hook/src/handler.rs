@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use domain::Clock;
+use lambda::config::ConfigError;
 use lambda_runtime::{LambdaEvent, service_fn};
-use runtime::config::ConfigError;
 use serde::Deserialize;
 use serde_json::Value;
 use signing::{GetSigning, KeyError, KeyProvider, Keyring};

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
+use lambda::aws::AwsContext;
+use lambda::config::{Identity, get_signing};
 use pre_traffic_hook::{Aws, Endpoints, Keys, PreTrafficHook};
-use runtime::aws::World;
-use runtime::config::{Identity, get_signing};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let world = World::start(env!("CARGO_PKG_NAME")).await;
-    let endpoints = world.env.load(Endpoints::read)?;
-    let aws = Aws::new(world.sdk(), endpoints, Arc::clone(&world.clock))?;
-    let identities = world.env.load(|env| {
+    let context = AwsContext::start(env!("CARGO_PKG_NAME")).await;
+    let endpoints = context.env.load(Endpoints::read)?;
+    let aws = Aws::new(context.sdk(), endpoints, Arc::clone(&context.clock))?;
+    let identities = context.env.load(|env| {
         let tiki = Identity::tiki(env);
         let get_signing = get_signing(env);
         let core = Identity::core(env);
@@ -19,9 +19,9 @@ async fn main() -> anyhow::Result<()> {
     });
     let keys = match identities {
         Ok((tiki, get_signing, core)) => Ok(Keys {
-            tiki: world.keys(&tiki).await,
+            tiki: context.keys(&tiki).await,
             get_signing,
-            core: world.keys(&core).await,
+            core: context.keys(&core).await,
         }),
         // Alone among the functions it starts all the same: CodeDeploy would wait an hour for its word.
         Err(error) => Err(error),
@@ -29,7 +29,7 @@ async fn main() -> anyhow::Result<()> {
     PreTrafficHook {
         keys,
         aws,
-        clock: world.clock,
+        clock: context.clock,
     }
     .serve()
     .await

@@ -2,8 +2,8 @@
 
 use anyhow::{Context, ensure};
 use domain::Timestamp;
-use outbound::HeaderNames;
 use serde_json::{Map, Value, json};
+use signed_http::HeaderNames;
 use signing::{GetSigning, Keyring};
 
 use crate::Release;
@@ -40,7 +40,7 @@ pub enum Kind {
     /// Tells Tiki what became of payments.
     IpnSender,
     /// Asks the core what became of payments and refunds.
-    RailWorker,
+    CoreWorker,
 }
 
 /// Who calls us with a signature.
@@ -98,7 +98,7 @@ impl Kind {
         Self::OpenWebview,
         Self::PaymentResult,
         Self::IpnSender,
-        Self::RailWorker,
+        Self::CoreWorker,
     ];
 
     /// Its logical id in the template.
@@ -113,7 +113,7 @@ impl Kind {
             Self::OpenWebview => "OpenWebviewFunction",
             Self::PaymentResult => "PaymentResultFunction",
             Self::IpnSender => "IpnSenderFunction",
-            Self::RailWorker => "RailWorkerFunction",
+            Self::CoreWorker => "CoreWorkerFunction",
         }
     }
 
@@ -184,7 +184,7 @@ impl Kind {
                 let request = request.with_parameter("transaction_id", NOBODYS_ID);
                 Synthetic::Signed(Caller::Core, request)
             }
-            Self::IpnSender | Self::RailWorker => Synthetic::Batch(json!({ "Records": [] })),
+            Self::IpnSender | Self::CoreWorker => Synthetic::Batch(json!({ "Records": [] })),
         }
     }
 
@@ -199,7 +199,7 @@ impl Kind {
             // The same, by the two statuses that refunds have.
             Self::RefundTransaction => Right::Code(500, 3),
             Self::PaymentRedirect => Right::Page(404),
-            Self::IpnSender | Self::RailWorker => Right::NothingFailed,
+            Self::IpnSender | Self::CoreWorker => Right::NothingFailed,
         }
     }
 
@@ -366,8 +366,8 @@ fn is_page(answer: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use runtime::api::Inbound;
-    use runtime::verifier::get_readings;
+    use lambda::api::Inbound;
+    use lambda::verifier::payload_candidates;
     use signing::{ClientSecret, SignatureHeaders, Window};
 
     const NOW: i64 = 1_795_000_000_000;
@@ -411,7 +411,7 @@ mod tests {
             "tikivip-Payment-x",
             "tikivip-CreateTransactionFunctionOfAnother-x",
             "CodeDeployHook_tikivip",
-            "IpnSenderFunction-RailWorkerFunction-x",
+            "IpnSenderFunction-CoreWorkerFunction-x",
         ] {
             assert_eq!(
                 Kind::of(&release("LambdaFunction", function)),
@@ -448,14 +448,14 @@ mod tests {
     }
 
     /// What a function takes for the signed text of a GET.
-    fn readings(event: &Value, get_signing: GetSigning) -> Vec<String> {
+    fn candidates(event: &Value, get_signing: GetSigning) -> Vec<String> {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let request = Inbound {
             path: text(&event["path"]),
             full_path: text(&event["requestContext"]["path"]),
             ..Inbound::default()
         };
-        get_readings(get_signing, &request, "/tikivip/v1")
+        payload_candidates(get_signing, &request, "/tikivip/v1")
     }
 
     #[test]
@@ -491,13 +491,13 @@ mod tests {
                 assert_eq!(event["httpMethod"], "GET");
                 assert_eq!(event["body"], Value::Null);
                 assert!(
-                    holds(caller, &event, &readings(&event, set)),
+                    holds(caller, &event, &candidates(&event, set)),
                     "{kind:?} {set:?}"
                 );
             }
             // Signed over nothing it is not taken for one that is signed over its path.
             let event = signed(caller, request.with_get_signing(GetSigning::EmptyBody));
-            let paths = readings(&event, GetSigning::RelativePath);
+            let paths = candidates(&event, GetSigning::RelativePath);
             assert!(!holds(caller, &event, &paths), "{kind:?}");
             gets += 1;
         }

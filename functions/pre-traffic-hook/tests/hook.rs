@@ -19,8 +19,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use domain::{Clock, Timestamp};
+use lambda::config::ConfigError;
 use pre_traffic_hook::{Aws, Endpoints, Event, Keys, Kind, PreTrafficHook};
-use runtime::config::ConfigError;
 use serde_json::{Value, json};
 use signing::{
     ClientSecret, GetSigning, KeyError, KeyProvider, Keyring, SignatureHeaders, SignatureRefusal,
@@ -147,7 +147,7 @@ fn hook(port: u16) -> PreTrafficHook {
         .region(Region::from_static("ap-southeast-1"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .build();
-    let here: Option<outbound::BaseUrl> = format!("http://127.0.0.1:{port}").parse().ok();
+    let here: Option<signed_http::BaseUrl> = format!("http://127.0.0.1:{port}").parse().ok();
     let endpoints = Endpoints {
         codedeploy: here.clone(),
         lambda: here,
@@ -250,7 +250,7 @@ fn right(kind: Kind) -> Script {
         Kind::PaymentRedirect => {
             json!({"statusCode": 404, "headers": {"content-type": "text/html"}, "body": ""})
         }
-        Kind::IpnSender | Kind::RailWorker => json!({"batchItemFailures": []}),
+        Kind::IpnSender | Kind::CoreWorker => json!({"batchItemFailures": []}),
     };
     let name = format!("tikivip-{}-1AB2", kind.logical_id());
     Script {
@@ -287,7 +287,7 @@ async fn a_version_that_answers_rightly_may_have_traffic() {
 
 #[tokio::test]
 async fn each_function_is_called_with_the_keys_of_its_caller() {
-    let verified = async |kind, names: outbound::HeaderNames, keys: Keyring| {
+    let verified = async |kind, names: signed_http::HeaderNames, keys: Keyring| {
         let seen = run(right(kind), |_| {}).await;
         let event = &invoked(&seen).unwrap().body;
         let header = |name: &str| event["headers"][name].as_str();
@@ -300,7 +300,10 @@ async fn each_function_is_called_with_the_keys_of_its_caller() {
         let verified = keys.verify(&headers, body, NOW, Window::default());
         verified.map(|_| ())
     };
-    let (tikis, partners) = (outbound::HeaderNames::TIKI, outbound::HeaderNames::PARTNER);
+    let (tikis, partners) = (
+        signed_http::HeaderNames::TIKI,
+        signed_http::HeaderNames::PARTNER,
+    );
     assert_eq!(
         verified(Kind::CreateTransaction, tikis, tiki()).await,
         Ok(())
@@ -328,7 +331,7 @@ async fn a_get_is_signed_as_it_is_set() {
         assert_eq!(told(&seen), "Succeeded", "{set:?}");
         let event = &invoked(&seen).unwrap().body;
         assert_eq!(event["path"], path);
-        let names = outbound::HeaderNames::TIKI;
+        let names = signed_http::HeaderNames::TIKI;
         let header = |name: &str| event["headers"][name].as_str();
         let headers = SignatureHeaders {
             timestamp: header(names.timestamp),
@@ -390,7 +393,7 @@ async fn a_deployment_that_cannot_be_read_fails_and_nothing_is_invoked() {
 async fn a_throttled_call_is_made_again() {
     let script = Script {
         throttled: 2,
-        ..right(Kind::RailWorker)
+        ..right(Kind::CoreWorker)
     };
     let seen = run(script, |_| {}).await;
     assert_eq!(told(&seen), "Succeeded");
@@ -402,7 +405,7 @@ async fn a_function_that_is_all_in_use_is_waited_for() {
     for (busy, status) in [(3, "Succeeded"), (4, "Failed")] {
         let script = Script {
             busy,
-            ..right(Kind::RailWorker)
+            ..right(Kind::CoreWorker)
         };
         assert_eq!(told(&run(script, |_| {}).await), status);
     }

@@ -10,9 +10,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use lambda::secrets::{SecretSource, Stage, secret};
 use ledger::{Entry, Written};
 use reconciliation::record::Sent;
-use runtime::secrets::{SecretSource, Stage, secret};
 use sftp::{Server, Sftp, SftpError};
 use sha2::{Digest, Sha256};
 

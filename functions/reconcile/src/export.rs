@@ -5,12 +5,12 @@ use std::io::BufWriter;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use domain::{Day, Settled, Timestamp};
+use domain::{Day, FinalTransaction, Timestamp};
 use ledger::{Entry, Written};
 use reconciliation::file::{self, Part, Parts, Refunded, Row, Totals};
 use reconciliation::record::{Began, Exported, Record, Sent, of_day};
 
-use crate::{DAYS_LOOKED_AFTER, DUE_AFTER, Reconcile, Run, SETTLES_AFTER};
+use crate::{DAYS_LOOKED_AFTER, DUE_AFTER, EXPORT_CUTOFF, Reconcile, Run};
 
 impl Reconcile {
     /// The days whose files are due, the oldest first: from the first day that was ever reconciled.
@@ -128,16 +128,16 @@ impl Reconcile {
     async fn write(&self, run: &Run, day: Day) -> anyhow::Result<Vec<Part>> {
         let open = |place| Ok(BufWriter::new(File::create(path(run, day, place))?));
         let mut parts = Parts::new(self.refund_rows, open);
-        let mut settled = self.transactions.settled_on(day);
+        let mut settled = self.transactions.final_on_day(day);
         while let Some(settled) = settled.next().await? {
             parts.write(Row::Payment(&settled))?;
         }
         if self.refund_rows {
             let today = self.clock.now().vietnamese_day();
-            let mut refunds = self.transactions.refunded_on(day, today);
+            let mut refunds = self.transactions.refunded_on_day(day, today);
             while let Some(refunds) = refunds.next().await? {
                 for (transaction, refund) in refunds {
-                    let settled = Settled::of(&transaction);
+                    let settled = FinalTransaction::of(&transaction);
                     let settled = settled.context("a refund of a payment that is not final")?;
                     let refunded = Refunded {
                         request_id: refund.origin.request_id().cloned(),
@@ -229,7 +229,7 @@ fn due(first: Day, now: Timestamp) -> Vec<Day> {
     let mut day = now.vietnamese_day().previous();
     let mut days = Vec::new();
     while days.len() < DAYS_LOOKED_AFTER && day >= first {
-        if now >= day.ends().after(DUE_AFTER) {
+        if now >= day.end_exclusive().after(DUE_AFTER) {
             days.push(day);
         }
         if day.previous() == day {
@@ -243,7 +243,7 @@ fn due(first: Day, now: Timestamp) -> Vec<Day> {
 
 /// From when on nobody adds to a day any more.
 fn settled_at(day: Day) -> Timestamp {
-    day.ends().after(SETTLES_AFTER)
+    day.end_exclusive().after(EXPORT_CUTOFF)
 }
 
 #[cfg(test)]

@@ -14,10 +14,10 @@ mod delivery;
 mod event;
 mod export;
 mod import;
-mod look;
 mod publish;
+mod recheck;
+mod run_lock;
 mod settings;
-mod turn;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,22 +26,22 @@ use std::time::Duration;
 use archive::Archive;
 use domain::{ClientId, Clock, Day, Timestamp};
 use ledger::Ledger;
+use reconciliation::classify::Kind;
 use reconciliation::file::PartnerName;
-use reconciliation::judge::Kind;
 use reconciliation::result::ResultFormat;
 use serde::Serialize;
-use store::{Stamps, Transactions};
+use store::{Transactions, WriteIds};
 use tempfile::TempDir;
-use tiki::TikiClient;
+use tiki_api::TikiClient;
 
 pub use self::delivery::SftpServer;
 pub use self::event::Event;
+use self::run_lock::Turn;
 pub use self::settings::{Settings, SftpSettings};
-use self::turn::Turn;
 
 /// A day can be exported from so long after its end on: until then somebody with a slow clock, or in the midst
 /// of a write, may still add to it.
-pub const SETTLES_AFTER: Duration = Duration::from_mins(15);
+pub const EXPORT_CUTOFF: Duration = Duration::from_mins(15);
 
 /// The file of a day is due so long after the day's end: 06:00 in Vietnam.
 const DUE_AFTER: Duration = Duration::from_hours(6);
@@ -75,7 +75,7 @@ pub struct Reconcile {
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Names of runs.
-    pub stamps: Arc<dyn Stamps>,
+    pub write_ids: Arc<dyn WriteIds>,
 }
 
 /// What a run did, for whoever called it.
@@ -109,7 +109,7 @@ impl Reconcile {
     /// from being done; the run then fails as a whole, so that it is tried again and seen.
     pub async fn handle(&self, event: Event, deadline: Timestamp) -> anyhow::Result<Outcome> {
         let mut run = Run {
-            name: self.stamps.next().simple().to_string(),
+            name: self.write_ids.next().simple().to_string(),
             began: self.clock.now(),
             folder: tempfile::tempdir()?,
             until: before(deadline, LEAVES),
@@ -117,7 +117,7 @@ impl Reconcile {
             outcome: Outcome::default(),
             failures: Vec::new(),
         };
-        let turn = match self.take_turn(&run.name, deadline).await? {
+        let turn = match self.acquire(&run.name, deadline).await? {
             Turn::Ours(turn) => turn,
             Turn::Anothers(busy) => {
                 tracing::info!(busy, "another run is at it");
@@ -174,12 +174,12 @@ impl Reconcile {
         let mut lateness = Duration::ZERO;
         for day in self.due_days().await? {
             if !self.is_delivered(day).await? {
-                lateness = lateness.max(now.since(day.ends().after(DUE_AFTER)));
+                lateness = lateness.max(now.since(day.end_exclusive().after(DUE_AFTER)));
             }
         }
         metrics::RECONCILIATION_LATENESS.record_duration(&[], lateness);
-        let waiting = self.ledger.count_open(Kind::ForAPerson.as_str()).await?;
-        metrics::DISCREPANCIES_FOR_A_PERSON.record(&[], waiting);
+        let waiting = self.ledger.count_open(Kind::NeedsReview.as_str()).await?;
+        metrics::FINDINGS_OPEN.record(&[], waiting);
         Ok(())
     }
 }

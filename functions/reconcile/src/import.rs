@@ -8,8 +8,8 @@ use anyhow::{Context, bail, ensure};
 use domain::{Day, TransactionId};
 use futures::{StreamExt, stream};
 use ledger::{Entry, Written};
+use reconciliation::classify::{Kind, MismatchReason};
 use reconciliation::file::day_in;
-use reconciliation::judge::{Ground, Kind};
 use reconciliation::record::{Closed, Finding, Received, Record, of_day, ours};
 use reconciliation::result::{Lines, ResultLine, Unreadable, Verdict};
 use sftp::{RemoteFile, Sftp, SftpError};
@@ -59,7 +59,7 @@ impl Reconcile {
                     self.import_file(run, &sftp, &path, (day, &file), again)
                         .await
                 }
-                None => self.import_stranger(run, &file).await,
+                None => self.report_unrecognised_file(run, &file).await,
             };
             let imported = imported.with_context(|| file.name.clone());
             run.note("a result file could not be read", imported);
@@ -122,7 +122,7 @@ impl Reconcile {
             }
         };
         run.touched.insert(day);
-        self.account_for(run, day, received, &local).await
+        self.process_lines(run, day, received, &local).await
     }
 
     /// Forgets how far a file was read, and what of it could not be. What was found stays, and is looked at again.
@@ -133,7 +133,8 @@ impl Reconcile {
             let (page, next) = self.ledger.page::<Finding>(&subject, after, 200).await?;
             let of_file = |finding: &Entry<Finding>| {
                 let finding = &finding.record;
-                finding.ground == Ground::UnreadableLine && finding.file == known.record.name
+                finding.ground == MismatchReason::UnreadableLine
+                    && finding.file == known.record.name
             };
             for Entry {
                 mut record,
@@ -168,7 +169,7 @@ impl Reconcile {
 
     /// Goes on with a file where it was left, as far as the time allows. Done, it is when each of its lines is
     /// a match, a finding, or reported as unreadable.
-    async fn account_for(
+    async fn process_lines(
         &self,
         run: &mut Run,
         day: Day,
@@ -190,7 +191,7 @@ impl Reconcile {
             }
             let work = some
                 .into_iter()
-                .map(|read| self.account_for_line(day, &name, read));
+                .map(|read| self.process_line(day, &name, read));
             let mut work = stream::iter(work).buffer_unordered(AT_ONCE);
             while let Some(accounted) = work.next().await {
                 let count = match accounted? {
@@ -228,7 +229,7 @@ impl Reconcile {
         }
     }
 
-    async fn account_for_line(
+    async fn process_line(
         &self,
         day: Day,
         file: &str,
@@ -264,7 +265,11 @@ impl Reconcile {
     }
 
     /// A file whose name is none of ours: nobody can say what day it is about.
-    async fn import_stranger(&self, run: &mut Run, file: &RemoteFile) -> anyhow::Result<()> {
+    async fn report_unrecognised_file(
+        &self,
+        run: &mut Run,
+        file: &RemoteFile,
+    ) -> anyhow::Result<()> {
         let yesterday = self.clock.now().vietnamese_day().previous();
         let problem = "the file's name is not tikivip_{PartnerName}_{YYYYMMDD}_{n}".to_owned();
         self.report_file(run, yesterday, file, problem).await
@@ -304,9 +309,9 @@ impl Reconcile {
         let id = format!("{file}:{}", line.line);
         let mut finding = Finding::new(day, id, file, line.line, now);
         finding.reason = reason;
-        finding.look(now, Kind::ForAPerson, Ground::UnreadableLine);
+        finding.look(now, Kind::NeedsReview, MismatchReason::UnreadableLine);
         match self.ledger.put(finding.clone(), None).await? {
-            Written::Stored(_) => metrics::FINDINGS.count(&[Kind::ForAPerson.as_str()]),
+            Written::Stored(_) => metrics::FINDINGS.count(&[Kind::NeedsReview.as_str()]),
             // A run before this one has said so; unless the file is read again, that stands.
             Written::Refused(there) if there.record.closed.is_some() => {
                 self.ledger.put(finding, Some(there.version)).await?;

@@ -5,32 +5,32 @@ use std::sync::Arc;
 use anyhow::anyhow;
 use archive::Archive;
 use domain::Timestamp;
+use lambda::aws::AwsContext;
+use lambda::secrets::SecretsManager;
 use lambda_runtime::{LambdaEvent, service_fn};
 use ledger::Ledger;
 use reconcile::{Event, Reconcile, Settings, SftpServer};
-use runtime::aws::World;
-use runtime::secrets::SecretsManager;
 use serde_json::Value;
-use store::{RandomStamps, Stamps};
-use tiki::{PhoneFormat, TikiClient};
+use store::{RandomWriteIds, WriteIds};
+use tiki_api::{PhoneFormat, TikiClient};
 use tracing::Instrument;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let world = World::start(env!("CARGO_PKG_NAME")).await;
-    let settings = world.env.load(Settings::read)?;
-    let keys = world.keys(&settings.tiki).await;
-    let client = world.tiki_client(settings.tiki_api, settings.get_signing, keys)?;
-    let stamps: Arc<dyn Stamps> = Arc::new(RandomStamps);
-    let dynamodb = store::connect(world.sdk());
+    let aws = AwsContext::start(env!("CARGO_PKG_NAME")).await;
+    let settings = aws.env.load(Settings::read)?;
+    let keys = aws.keys(&settings.tiki).await;
+    let client = aws.tiki_client(settings.tiki_api, settings.get_signing, keys)?;
+    let write_ids: Arc<dyn WriteIds> = Arc::new(RandomWriteIds);
+    let dynamodb = store::connect(aws.sdk());
     let reconcile = Reconcile {
-        transactions: world.transactions(&settings.transactions),
-        ledger: Ledger::new(dynamodb, settings.reconciliation.0, Arc::clone(&stamps)),
-        archive: Archive::new(world.sdk(), settings.bucket),
+        transactions: aws.transactions(&settings.transactions),
+        ledger: Ledger::new(dynamodb, settings.reconciliation.0, Arc::clone(&write_ids)),
+        archive: Archive::new(aws.sdk(), settings.bucket),
         sftp: settings.sftp.map(|sftp| SftpServer {
             server: sftp.server,
             folder: sftp.folder,
-            key: Arc::new(SecretsManager::new(world.sdk(), &sftp.secret_id)),
+            key: Arc::new(SecretsManager::new(aws.sdk(), &sftp.secret_id)),
         }),
         // It opens no webview, so how a phone is written is no setting of its.
         tiki: TikiClient::new(client, PhoneFormat::default()),
@@ -38,8 +38,8 @@ async fn main() -> anyhow::Result<()> {
         partner: settings.partner,
         refund_rows: settings.refund_rows,
         format: settings.format,
-        clock: Arc::clone(&world.clock),
-        stamps,
+        clock: Arc::clone(&aws.clock),
+        write_ids,
     };
     serve(&reconcile).await
 }

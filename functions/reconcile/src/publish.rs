@@ -116,6 +116,6 @@ impl Reconcile {
     }
 }
 
-fn rank(finding: &Finding) -> (bool, reconciliation::judge::Kind, &str) {
+fn rank(finding: &Finding) -> (bool, reconciliation::classify::Kind, &str) {
     (!finding.is_open(), finding.kind, &finding.id)
 }

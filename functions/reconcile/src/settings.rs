@@ -2,11 +2,11 @@
 
 use std::str::FromStr;
 
-use outbound::BaseUrl;
+use lambda::config::{Env, Identity, TableName, archive_bucket, get_signing, tiki_api};
 use reconciliation::file::PartnerName;
 use reconciliation::result::ResultFormat;
-use runtime::config::{Env, Identity, TableName, archive_bucket, get_signing, tiki_api};
 use sftp::Server;
+use signed_http::BaseUrl;
 use signing::GetSigning;
 
 /// The settings of reconciliation.

@@ -2,21 +2,21 @@
 //!
 //! Reserve, ask the core, settle: each refund's amount is held by a write before the core hears of it, so
 //! no crash and no crowd can return more than was paid. A core that does not answer in time leaves the
-//! refund unknown; rail-worker settles it, and a repeat of the request gets the outcome.
+//! refund unknown; core-worker settles it, and a repeat of the request gets the outcome.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use core_api::Core;
 use domain::{
     ClientId, Clock, RefundCommand, RefundId, RefundState, Refusal, Reservation, Transaction,
 };
 use http::StatusCode;
-use rail::PaymentRail;
-use runtime::api::{Handler, Inbound, No, Reply, about};
-use runtime::verifier::Verifier;
+use lambda::api::{ApiError, Handler, Inbound, Reply, record_transaction_in_span};
+use lambda::verifier::Verifier;
 use store::Transactions;
-use tiki::{Code, reply, request};
+use tiki_api::{Code, reply, request};
 
 /// How often and how long a repeat looks whether the first request, which is just asking the core, is done.
 /// Together a little longer than the core is given.
@@ -31,18 +31,18 @@ pub struct RefundTransaction {
     /// The transactions.
     pub transactions: Transactions,
     /// The core.
-    pub rail: Arc<dyn PaymentRail>,
+    pub core: Arc<dyn Core>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
 
 #[async_trait]
 impl Handler for RefundTransaction {
-    async fn handle(&self, request: &Inbound) -> Result<Reply, No> {
+    async fn handle(&self, request: &Inbound) -> Result<Reply, ApiError> {
         let verified = self.verifier.verify(request).await?;
         let refund = request::refund(verified)?;
         let id = refund.id.ok_or(Refusal::NotFound)?;
-        about(id);
+        record_transaction_in_span(id);
 
         let found = self.transactions.load(id).await?.ok_or(Refusal::NotFound)?;
         found.belongs_to(&self.client_id, Some(&refund.tiki_id))?;
@@ -73,7 +73,11 @@ enum Reserved {
 }
 
 impl RefundTransaction {
-    async fn reserve(&self, found: Transaction, command: &RefundCommand) -> Result<Reserved, No> {
+    async fn reserve(
+        &self,
+        found: Transaction,
+        command: &RefundCommand,
+    ) -> Result<Reserved, ApiError> {
         let mut refund_id = None;
         let reserve = |transaction: &Transaction| {
             let reservation = transaction.reserve_refund(command, self.clock.now())?;
@@ -82,7 +86,7 @@ impl RefundTransaction {
                 Reservation::Reserve(id, change) => (id, Some(change)),
             };
             refund_id = Some(id);
-            Ok::<_, No>(change)
+            Ok::<_, ApiError>(change)
         };
         let updated = self.transactions.update(found, reserve).await?;
         let id = refund_id.ok_or(Refusal::NotFound)?;
@@ -94,13 +98,14 @@ impl RefundTransaction {
     }
 
     /// Asks the core for a refund that we have just reserved, and settles it.
-    async fn ask(&self, transaction: Transaction, id: RefundId) -> Result<Transaction, No> {
+    async fn ask(&self, transaction: Transaction, id: RefundId) -> Result<Transaction, ApiError> {
         let Some(refund) = transaction.refund_by_id(id) else {
             return Ok(transaction);
         };
-        let answer = self.rail.refund(&transaction, refund).await;
-        let settle =
-            |transaction: &Transaction| transaction.settle_refund(id, &answer, self.clock.now());
+        let answer = self.core.refund(&transaction, refund).await;
+        let settle = |transaction: &Transaction| {
+            transaction.record_refund_outcome(id, &answer, self.clock.now())
+        };
         Ok(self
             .transactions
             .apply(transaction, settle)
@@ -110,7 +115,11 @@ impl RefundTransaction {
 
     /// A repeat of a request that is still at the core waits for its outcome, so that both get the same
     /// answer; if that takes too long, it is told to repeat.
-    async fn follow(&self, mut transaction: Transaction, id: RefundId) -> Result<Transaction, No> {
+    async fn follow(
+        &self,
+        mut transaction: Transaction,
+        id: RefundId,
+    ) -> Result<Transaction, ApiError> {
         for wait_ms in FOLLOW {
             let refund = transaction.refund_by_id(id);
             if !refund.is_some_and(|refund| matches!(refund.state, RefundState::Reserved(_))) {
@@ -124,12 +133,12 @@ impl RefundTransaction {
     }
 }
 
-fn answer(transaction: &Transaction, id: RefundId) -> Result<Reply, No> {
+fn answer(transaction: &Transaction, id: RefundId) -> Result<Reply, ApiError> {
     let refund = transaction.refund_by_id(id).ok_or(Refusal::NotFound)?;
     let refusal = match &refund.state {
         RefundState::Succeeded { .. } => None,
         RefundState::Reserved(_) | RefundState::Unknown(_) => Some(Refusal::InProgress),
-        RefundState::Rejected { reason, .. } => Some(Refusal::RejectedByRail {
+        RefundState::Rejected { reason, .. } => Some(Refusal::RejectedByCore {
             reason: reason.clone(),
         }),
     };

@@ -2,32 +2,32 @@
 
 use std::sync::Arc;
 
-use outbound::HeaderNames;
-use rail::{HttpRail, TIMEOUT_IN_REQUEST};
+use core_api::{CoreClient, TIMEOUT_IN_REQUEST};
+use lambda::api;
+use lambda::aws::AwsContext;
+use lambda::config::{Identity, TableName, core_url, signature_window};
 use refund_transaction::RefundTransaction;
-use runtime::api;
-use runtime::aws::World;
-use runtime::config::{Identity, TableName, rail_url, signature_window};
+use signed_http::HeaderNames;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let world = World::start(env!("CARGO_PKG_NAME")).await;
-    let (tiki, window, table, core, rail_url) = world.env.load(|env| {
+    let aws = AwsContext::start(env!("CARGO_PKG_NAME")).await;
+    let (tiki, window, table, core, core_url) = aws.env.load(|env| {
         let tiki = Identity::tiki(env);
         let window = signature_window(env);
         let table = TableName::transactions(env);
         let core = Identity::core(env);
-        let rail_url = rail_url(env);
-        Some((tiki?, window?, table?, core?, rail_url?))
+        let core_url = core_url(env);
+        Some((tiki?, window?, table?, core?, core_url?))
     })?;
-    let keys = world.keys(&tiki).await;
-    let core = world.core_client(rail_url, world.keys(&core).await)?;
+    let keys = aws.keys(&tiki).await;
+    let core = aws.core_client(core_url, aws.keys(&core).await)?;
     api::serve(RefundTransaction {
-        verifier: world.verifier(HeaderNames::TIKI, &keys, window),
+        verifier: aws.verifier(HeaderNames::TIKI, &keys, window),
         client_id: tiki.client_id,
-        transactions: world.transactions(&table),
-        rail: Arc::new(HttpRail::new(core, TIMEOUT_IN_REQUEST)),
-        clock: Arc::clone(&world.clock),
+        transactions: aws.transactions(&table),
+        core: Arc::new(CoreClient::new(core, TIMEOUT_IN_REQUEST)),
+        clock: Arc::clone(&aws.clock),
     })
     .await
 }

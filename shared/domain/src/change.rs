@@ -1,6 +1,6 @@
 //! What a command gives back: a change to be written in one piece.
 
-use crate::{DisputeGround, Event, Origin, Snapshot, Timestamp, Transaction, trail};
+use crate::{DisputeReason, Event, Origin, Snapshot, Timestamp, Transaction, trail};
 
 /// A decided change. It has happened only once the store has written it, on condition of the version that
 /// was read; then [`Change::alarm`] is worth telling.
@@ -9,7 +9,7 @@ use crate::{DisputeGround, Event, Origin, Snapshot, Timestamp, Transaction, trai
 pub struct Change {
     expected_version: u64,
     after: Transaction,
-    wakes: Wakes,
+    due_marks: DueMarks,
     events: Vec<Event>,
     alarm: Option<Alarm>,
 }
@@ -17,7 +17,7 @@ pub struct Change {
 /// A change while it is being made: the state, who is to be woken, and what is told of it.
 pub(crate) struct Edit {
     pub(crate) after: Snapshot,
-    pub(crate) wakes: Wakes,
+    pub(crate) due_marks: DueMarks,
     pub(crate) now: Timestamp,
     events: Vec<Event>,
 }
@@ -26,7 +26,7 @@ impl Edit {
     pub(crate) fn new(before: &Snapshot, now: Timestamp) -> Self {
         Self {
             after: before.clone(),
-            wakes: Wakes::default(),
+            due_marks: DueMarks::default(),
             now,
             events: Vec::new(),
         }
@@ -42,11 +42,11 @@ impl Edit {
 /// Which workers the change has newly given something to do, at once. The stream's filter goes by it, so
 /// that a worker's own writes do not wake it again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Wakes {
+pub struct DueMarks {
     /// A result is newly to be reported.
     pub ipn: bool,
     /// A refund is newly to be asked of the core.
-    pub rail: bool,
+    pub refund: bool,
 }
 
 /// Something that a person must act on.
@@ -59,7 +59,7 @@ pub enum Alarm {
     /// Tiki refuses our signature: wrong key, or wrong clock.
     IpnUnauthorized,
     /// Tiki's word and ours differ.
-    Disputed(DisputeGround),
+    Disputed(DisputeReason),
     /// The core refuses to give money back that is not Tiki's to keep.
     SystemRefundRejected,
     /// The core says that another amount was paid than was asked for.
@@ -67,13 +67,13 @@ pub enum Alarm {
 }
 
 impl Alarm {
-    /// Those that stay with a transaction until somebody has acted: the index `attention` goes by them.
-    pub const ON_THE_DESK: [Self; 7] = [
+    /// Those that stay with a transaction until somebody has acted: the index `needs_review` goes by them.
+    pub const IN_REVIEW: [Self; 7] = [
         Self::IpnExhausted,
-        Self::Disputed(DisputeGround::AmountDiffers),
-        Self::Disputed(DisputeGround::InvalidRequest),
-        Self::Disputed(DisputeGround::NotOfThisPartner),
-        Self::Disputed(DisputeGround::ReversalRejected),
+        Self::Disputed(DisputeReason::AmountDiffers),
+        Self::Disputed(DisputeReason::InvalidRequest),
+        Self::Disputed(DisputeReason::NotOfThisPartner),
+        Self::Disputed(DisputeReason::ReversalRejected),
         Self::SystemRefundRejected,
         Self::PaidAmountDiffers,
     ];
@@ -100,7 +100,7 @@ impl Change {
         Self {
             expected_version,
             after: Transaction::new(edit.after),
-            wakes: edit.wakes,
+            due_marks: edit.due_marks,
             events: edit.events,
             alarm: None,
         }
@@ -131,8 +131,8 @@ impl Change {
 
     /// Who is to be woken.
     #[must_use]
-    pub fn wakes(&self) -> Wakes {
-        self.wakes
+    pub fn due_marks(&self) -> DueMarks {
+        self.due_marks
     }
 
     /// What happens by it, in order.

@@ -65,7 +65,7 @@ impl Transaction {
                 other_amount_since: None,
             },
             refunds: Vec::new(),
-            ipn: Ipn::None,
+            ipn: Ipn::NotDue,
             trail,
             version: 1,
         })))

@@ -48,7 +48,7 @@ impl Day {
 
     /// The first moment of the day.
     #[must_use]
-    pub fn begins(self) -> Timestamp {
+    pub fn start(self) -> Timestamp {
         let midnight = self.0.midnight().assume_offset(VIETNAM).unix_timestamp();
         // The first seven hours of 1970 in Vietnam were before Unix began.
         Timestamp::from_unix_ms(midnight.saturating_mul(1000)).unwrap_or(Timestamp::MIN)
@@ -56,7 +56,7 @@ impl Day {
 
     /// The first moment that is the day's no more.
     #[must_use]
-    pub fn ends(self) -> Timestamp {
+    pub fn end_exclusive(self) -> Timestamp {
         let midnight = self.0.midnight().assume_offset(VIETNAM).unix_timestamp();
         let ms = midnight.saturating_mul(1000);
         let length = i64::try_from(LENGTH.as_millis()).unwrap_or(i64::MAX);
@@ -117,12 +117,12 @@ mod tests {
     #[test]
     fn a_day_is_from_midnight_to_midnight_in_vietnam() {
         let d = day("2026-11-22");
-        assert_eq!(d.begins().to_rfc3339(), "2026-11-22T00:00:00+07:00");
-        assert_eq!(d.ends(), d.next().begins());
-        assert_eq!(d.begins().vietnamese_day(), d);
-        let last = Timestamp::from_unix_ms(d.ends().unix_ms() - 1).unwrap();
+        assert_eq!(d.start().to_rfc3339(), "2026-11-22T00:00:00+07:00");
+        assert_eq!(d.end_exclusive(), d.next().start());
+        assert_eq!(d.start().vietnamese_day(), d);
+        let last = Timestamp::from_unix_ms(d.end_exclusive().unix_ms() - 1).unwrap();
         assert_eq!(last.vietnamese_day(), d);
-        assert_eq!(d.ends().vietnamese_day(), day("2026-11-23"));
+        assert_eq!(d.end_exclusive().vietnamese_day(), day("2026-11-23"));
     }
 
     #[test]
@@ -139,7 +139,7 @@ mod tests {
         }
         assert_eq!(day("1970-01-01").previous(), day("1970-01-01"));
         assert_eq!(day("9999-12-31").next(), day("9999-12-31"));
-        assert_eq!(day("9999-12-31").ends(), Timestamp::MAX);
+        assert_eq!(day("9999-12-31").end_exclusive(), Timestamp::MAX);
     }
 
     #[test]

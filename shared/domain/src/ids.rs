@@ -190,7 +190,7 @@ pub type Reason = Text<255>;
 /// How the customer paid, a code that the partner publishes to Tiki (protocol §3).
 pub type BankingMethod = Text<64>;
 /// The core's own reference of a payment.
-pub type RailReference = Text<128>;
+pub type CoreReference = Text<128>;
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,9 @@
 use crate::change::Alarm;
 use crate::schedule::{self, IPN_LEASE, LOOK_UP_FROM_FAILURE};
 use crate::trail::{self, MAX_REQUEUES};
-use crate::{Change, Event, Ipn, PaymentState, Status, Timestamp, Told, Transaction, Vnd};
+use crate::{
+    Change, Event, Ipn, NotificationOutcome, PaymentState, Status, Timestamp, Transaction, Vnd,
+};
 
 /// What came of an IPN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +64,7 @@ pub enum Decision {
     /// Tiki has it.
     Confirm,
     /// Tiki need not have it: no money was taken.
-    Close,
+    Abandon,
     /// Ask Tiki what it knows, at once.
     LookUp,
     /// Send again on the schedule.
@@ -70,14 +72,14 @@ pub enum Decision {
     /// Send again on the schedule, and tell a person: wrong key, or wrong clock.
     RetryUnauthorized,
     /// Give back what remains.
-    Reverse(ReversalGround),
+    Reverse(ReversalReason),
     /// No automatic movement of money: a person decides.
-    Dispute(DisputeGround),
+    Dispute(DisputeReason),
 }
 
 /// Why a payment is reversed: the only grounds there are (protocol §4, and a person's word).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReversalGround {
+pub enum ReversalReason {
     /// The look-up says `FAILURE`.
     FailedAtTiki,
     /// The look-up says code 3.
@@ -88,7 +90,7 @@ pub enum ReversalGround {
     ByOperator,
 }
 
-impl ReversalGround {
+impl ReversalReason {
     /// Every ground.
     pub const ALL: [Self; 4] = [
         Self::FailedAtTiki,
@@ -111,7 +113,7 @@ impl ReversalGround {
 
 /// What a person must decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DisputeGround {
+pub enum DisputeReason {
     /// Tiki has another amount.
     AmountDiffers,
     /// Tiki calls our look-up invalid.
@@ -122,7 +124,7 @@ pub enum DisputeGround {
     ReversalRejected,
 }
 
-impl DisputeGround {
+impl DisputeReason {
     /// Every ground.
     pub const ALL: [Self; 4] = [
         Self::AmountDiffers,
@@ -156,7 +158,7 @@ pub struct IpnLease {
 
 /// The table of protocol §3: what an IPN's answer means, after so many failures before it.
 #[must_use]
-pub fn after_ipn(reported: Status, answer: IpnAnswer, failures: u32) -> Decision {
+pub fn after_notification(reported: Status, answer: IpnAnswer, failures: u32) -> Decision {
     use IpnAnswer::{Accepted, Refused, SystemError, Unauthorized, Unclear};
     let failed_often = failures.saturating_add(1) >= LOOK_UP_FROM_FAILURE;
     match (reported, answer) {
@@ -165,7 +167,9 @@ pub fn after_ipn(reported: Status, answer: IpnAnswer, failures: u32) -> Decision
         (Status::Success, Refused(_)) => Decision::LookUp,
         (Status::Success, SystemError | Unclear) if failed_often => Decision::LookUp,
         (Status::Success, SystemError | Unclear) => Decision::Retry,
-        (Status::Failure, Refused(IpnRefusal::NotFound | IpnRefusal::Cancelled)) => Decision::Close,
+        (Status::Failure, Refused(IpnRefusal::NotFound | IpnRefusal::Cancelled)) => {
+            Decision::Abandon
+        }
         (
             Status::Failure,
             Refused(
@@ -189,13 +193,13 @@ pub fn after_look_up(amount: Vnd, answer: LookUpAnswer) -> Decision {
             Decision::Confirm
         }
         LookUpAnswer::Found(Status::Success, Some(_)) => {
-            Decision::Dispute(DisputeGround::AmountDiffers)
+            Decision::Dispute(DisputeReason::AmountDiffers)
         }
-        LookUpAnswer::Found(Status::Failure, _) => Decision::Reverse(ReversalGround::FailedAtTiki),
-        LookUpAnswer::NotFound => Decision::Reverse(ReversalGround::NotFoundAtTiki),
-        LookUpAnswer::Cancelled => Decision::Reverse(ReversalGround::CancelledAtTiki),
-        LookUpAnswer::InvalidRequest => Decision::Dispute(DisputeGround::InvalidRequest),
-        LookUpAnswer::NotOfThisPartner => Decision::Dispute(DisputeGround::NotOfThisPartner),
+        LookUpAnswer::Found(Status::Failure, _) => Decision::Reverse(ReversalReason::FailedAtTiki),
+        LookUpAnswer::NotFound => Decision::Reverse(ReversalReason::NotFoundAtTiki),
+        LookUpAnswer::Cancelled => Decision::Reverse(ReversalReason::CancelledAtTiki),
+        LookUpAnswer::InvalidRequest => Decision::Dispute(DisputeReason::InvalidRequest),
+        LookUpAnswer::NotOfThisPartner => Decision::Dispute(DisputeReason::NotOfThisPartner),
         LookUpAnswer::Unauthorized => Decision::RetryUnauthorized,
         LookUpAnswer::Found(Status::Success, None)
         | LookUpAnswer::Found(Status::Pending, _)
@@ -218,9 +222,9 @@ impl Transaction {
             } if due_at <= now => (attempt, failures),
             Ipn::Queued { .. }
             | Ipn::Retrying { .. }
-            | Ipn::None
+            | Ipn::NotDue
             | Ipn::Confirmed { .. }
-            | Ipn::Closed { .. }
+            | Ipn::Abandoned { .. }
             | Ipn::Reversing { .. }
             | Ipn::Disputed { .. }
             | Ipn::Exhausted { .. } => return None,
@@ -243,16 +247,21 @@ impl Transaction {
     /// Records what came of telling Tiki, if the lease is still ours: whoever took it up after us finds the
     /// truth itself.
     #[must_use]
-    pub fn record_ipn(&self, lease: IpnLease, told: Told, now: Timestamp) -> Option<Change> {
+    pub fn record_ipn(
+        &self,
+        lease: IpnLease,
+        told: NotificationOutcome,
+        now: Timestamp,
+    ) -> Option<Change> {
         match self.ipn {
             Ipn::Retrying { attempt, .. } if attempt == lease.attempt => {
                 Some(self.decided(lease, told, now))
             }
             Ipn::Retrying { .. }
-            | Ipn::None
+            | Ipn::NotDue
             | Ipn::Queued { .. }
             | Ipn::Confirmed { .. }
-            | Ipn::Closed { .. }
+            | Ipn::Abandoned { .. }
             | Ipn::Reversing { .. }
             | Ipn::Disputed { .. }
             | Ipn::Exhausted { .. } => None,
@@ -265,15 +274,15 @@ impl Transaction {
     #[must_use]
     pub fn requeue_ipn(&self, now: Timestamp) -> Option<Change> {
         match self.ipn {
-            Ipn::Exhausted { .. } | Ipn::Closed { .. } => {}
-            Ipn::None
+            Ipn::Exhausted { .. } | Ipn::Abandoned { .. } => {}
+            Ipn::NotDue
             | Ipn::Queued { .. }
             | Ipn::Retrying { .. }
             | Ipn::Confirmed { .. }
             | Ipn::Reversing { .. }
             | Ipn::Disputed { .. } => return None,
         }
-        if self.goes_back() || trail::requeues(&self.trail) >= MAX_REQUEUES {
+        if self.has_active_reversal() || trail::requeues(&self.trail) >= MAX_REQUEUES {
             return None;
         }
         Some(self.change(now, |edit| {
@@ -282,14 +291,14 @@ impl Transaction {
                 failures: 0,
                 due_at: now,
             };
-            edit.wakes.ipn = true;
+            edit.due_marks.ipn = true;
             edit.note(Event::Requeued);
         }))
     }
 
-    fn decided(&self, lease: IpnLease, told: Told, now: Timestamp) -> Change {
+    fn decided(&self, lease: IpnLease, told: NotificationOutcome, now: Timestamp) -> Change {
         let attempt = lease.attempt;
-        let event = Event::Told { attempt, told };
+        let event = Event::NotificationAttempt { attempt, told };
         let to = |ipn: Ipn| {
             self.change(now, |edit| {
                 edit.after.ipn = ipn;
@@ -310,10 +319,10 @@ impl Transaction {
             (PaymentState::Paid(_), Decision::Dispute(ground)) => {
                 to(Ipn::Disputed { at: now, ground }).with_alarm(Some(Alarm::Disputed(ground)))
             }
-            (PaymentState::Failed(_), Decision::Close) => to(Ipn::Closed { at: now }),
+            (PaymentState::Failed(_), Decision::Abandon) => to(Ipn::Abandoned { at: now }),
             // The tables never say so: no money was taken that could be reversed or disputed, and money that
             // was taken is not dropped. Whatever said it, the next try finds out anew.
-            (PaymentState::Paid(_), Decision::Close)
+            (PaymentState::Paid(_), Decision::Abandon)
             | (PaymentState::Failed(_), Decision::Reverse(_) | Decision::Dispute(_))
             | (PaymentState::Pending { .. }, _) => self.try_again(lease, event, None, now),
         }
@@ -338,7 +347,7 @@ impl Transaction {
                 (ipn, alarm)
             }
             None if self.status() == Status::Failure => {
-                (Ipn::Closed { at: now }, Some(Alarm::FailureNotReported))
+                (Ipn::Abandoned { at: now }, Some(Alarm::FailureNotReported))
             }
             None => (Ipn::Exhausted { at: now }, Some(Alarm::IpnExhausted)),
         };

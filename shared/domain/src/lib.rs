@@ -20,6 +20,7 @@
 mod change;
 mod create;
 mod day;
+mod final_transaction;
 mod ids;
 mod ipn;
 mod money;
@@ -28,34 +29,33 @@ mod payment;
 mod refund;
 mod refusal;
 mod schedule;
-mod settled;
 mod snapshot;
 mod time;
 mod trail;
 mod transaction;
 
-pub use change::{Alarm, Change, Wakes};
+pub use change::{Alarm, Change, DueMarks};
 pub use create::{AmountLimits, Created};
 pub use day::{BadDay, Day};
+pub use final_transaction::FinalTransaction;
 pub use ids::{
-    BadId, BadText, BankingMethod, ClientId, Label, RailReference, Reason, RefundId, RequestId,
+    BadId, BadText, BankingMethod, ClientId, CoreReference, Label, Reason, RefundId, RequestId,
     Text, TikiTransactionId, TransactionId,
 };
 pub use ipn::{
-    Decision, DisputeGround, IpnAnswer, IpnLease, IpnRefusal, LookUpAnswer, ReversalGround,
-    after_ipn, after_look_up,
+    Decision, DisputeReason, IpnAnswer, IpnLease, IpnRefusal, LookUpAnswer, ReversalReason,
+    after_look_up, after_notification,
 };
 pub use money::{BadAmount, Vnd};
 pub use operator::{OperatorRefusal, Verdict};
-pub use payment::{PaidDetails, PaymentReport, PaymentResult, RailPayment};
-pub use refund::{MAX_TIKI_REFUNDS, RailRefund, RefundCommand, Reservation};
+pub use payment::{PaidDetails, PaymentAnswer, PaymentReport, PaymentResult};
+pub use refund::{MAX_TIKI_REFUNDS, RefundAnswer, RefundCommand, Reservation};
 pub use refusal::Refusal;
-pub use schedule::{IPN_BUDGET, IPN_LEASE, LOOK_UP_FROM_FAILURE, RAIL_LEASE};
-pub use settled::Settled;
+pub use schedule::{CORE_LEASE, IPN_BUDGET, IPN_LEASE, LOOK_UP_FROM_FAILURE};
 pub use time::{BadTimestamp, Clock, Timestamp};
 pub use trail::{
-    Entry, Event, MAX_OPERATOR_ACTS, MAX_REQUEUES, MAX_RESENDS, OperatorName, OperatorWord, Party,
-    PaymentWord, Told,
+    Actor, CoreAnswer, Entry, Event, MAX_OPERATOR_ACTS, MAX_REQUEUES, MAX_RESENDS,
+    NotificationOutcome, OperatorName, OperatorWord,
 };
 pub use transaction::{
     Balance, Due, Failure, FailureCause, Inconsistent, Ipn, Order, Origin, Payment, PaymentState,

@@ -3,7 +3,7 @@
 
 use crate::trail::{self, MAX_OPERATOR_ACTS, MAX_RESENDS};
 use crate::{
-    Change, Event, Ipn, OperatorWord, Origin, PaymentState, ReversalGround, Timestamp, Transaction,
+    Change, Event, Ipn, OperatorWord, Origin, PaymentState, ReversalReason, Timestamp, Transaction,
 };
 
 /// What a person decides.
@@ -68,9 +68,9 @@ impl Transaction {
     ) -> Result<Change, OperatorRefusal> {
         // Some are kept for decisions.
         self.may_act(MAX_RESENDS)?;
-        self.keeps_all()?;
+        self.keeps_payment()?;
         let (attempt, failures) = match self.ipn {
-            Ipn::None => return Err(OperatorRefusal::NoResult),
+            Ipn::NotDue => return Err(OperatorRefusal::NoResult),
             Ipn::Confirmed { .. } => return Err(OperatorRefusal::Confirmed),
             Ipn::Reversing { .. } => return Err(OperatorRefusal::Reversing),
             Ipn::Queued { .. } => (0, 0),
@@ -78,7 +78,7 @@ impl Transaction {
                 attempt, failures, ..
             } => (attempt, failures.saturating_sub(1)),
             // Goes on counting: nobody who still holds an earlier lease may record under a later one.
-            Ipn::Closed { .. } | Ipn::Disputed { .. } | Ipn::Exhausted { .. } => {
+            Ipn::Abandoned { .. } | Ipn::Disputed { .. } | Ipn::Exhausted { .. } => {
                 (trail::last_attempt(&self.trail).saturating_add(1), 0)
             }
         };
@@ -88,7 +88,7 @@ impl Transaction {
                 failures,
                 due_at: now,
             };
-            edit.wakes.ipn = true;
+            edit.due_marks.ipn = true;
             edit.note(Event::Resent(word.clone()));
         }))
     }
@@ -102,20 +102,20 @@ impl Transaction {
         now: Timestamp,
     ) -> Result<Change, OperatorRefusal> {
         self.may_act(MAX_OPERATOR_ACTS)?;
-        if self.attention().is_none() {
+        if self.needs_review().is_none() {
             return Err(OperatorRefusal::NothingToDecide);
         }
         let resolved = Event::Resolved(verdict, word.clone());
         match (&self.payment, verdict) {
             (PaymentState::Paid(_), Verdict::Confirmed) => {
-                self.keeps_all()?;
+                self.keeps_payment()?;
                 Ok(self.change(now, |edit| {
                     edit.after.ipn = Ipn::Confirmed { at: now };
                     edit.note(resolved);
                 }))
             }
             (PaymentState::Paid(_), Verdict::Returned) => Ok(self.change(now, |edit| {
-                let ground = ReversalGround::ByOperator;
+                let ground = ReversalReason::ByOperator;
                 edit.after.ipn = Ipn::Reversing { at: now, ground };
                 edit.note(resolved);
                 edit.note_returned(Origin::Reversal, word);
@@ -125,7 +125,7 @@ impl Transaction {
                 edit.note_returned(Origin::LatePayment, word);
             })),
             (PaymentState::Paid(_), Verdict::Reverse) => Ok(self.change(now, |edit| {
-                let ground = ReversalGround::ByOperator;
+                let ground = ReversalReason::ByOperator;
                 edit.after.ipn = Ipn::Reversing { at: now, ground };
                 edit.note(resolved);
                 edit.reserve_reversal(ground);
@@ -142,8 +142,8 @@ impl Transaction {
 
     /// Whether none of the money goes back, or is back, because Tiki did not have the order: a payment that
     /// stands is whole but for what Tiki itself has refunded.
-    fn keeps_all(&self) -> Result<(), OperatorRefusal> {
-        if self.goes_back() {
+    fn keeps_payment(&self) -> Result<(), OperatorRefusal> {
+        if self.has_active_reversal() {
             Err(OperatorRefusal::GoingBack)
         } else {
             Ok(())

@@ -2,9 +2,9 @@
 
 use crate::change::Edit;
 use crate::{
-    Alarm, BankingMethod, Change, Due, Event, Failure, FailureCause, Ipn, Payment, PaymentState,
-    PaymentWord, RAIL_LEASE, RailReference, Reason, Refusal, Snapshot, Timestamp, Transaction, Vnd,
-    schedule,
+    Alarm, BankingMethod, CORE_LEASE, Change, CoreAnswer, CoreReference, Due, Event, Failure,
+    FailureCause, Ipn, Payment, PaymentState, Reason, Refusal, Snapshot, Timestamp, Transaction,
+    Vnd, schedule,
 };
 
 /// A result that the core reports.
@@ -36,12 +36,12 @@ pub struct PaidDetails {
     /// How.
     pub banking_method: Option<BankingMethod>,
     /// The core's reference.
-    pub rail_reference: Option<RailReference>,
+    pub core_reference: Option<CoreReference>,
 }
 
 /// The core's answer to the question what became of a payment (design §7).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RailPayment {
+pub enum PaymentAnswer {
     /// Paid.
     Paid {
         /// How much.
@@ -62,7 +62,7 @@ pub enum RailPayment {
     Unknown,
 }
 
-impl RailPayment {
+impl PaymentAnswer {
     /// The answer's name in logs.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
@@ -123,7 +123,7 @@ impl Transaction {
                 other_amount_since,
             } if expiry_check.due_at <= now => {
                 let next = Due {
-                    due_at: now.after(RAIL_LEASE),
+                    due_at: now.after(CORE_LEASE),
                     attempts: expiry_check.attempts.saturating_add(1),
                 };
                 Some(self.change(now, |edit| {
@@ -139,7 +139,7 @@ impl Transaction {
 
     /// Takes the core's answer about an expired payment. Only a clear "not paid" fails it.
     #[must_use]
-    pub fn conclude_expiry(&self, answer: &RailPayment, now: Timestamp) -> Option<Change> {
+    pub fn conclude_expiry(&self, answer: &PaymentAnswer, now: Timestamp) -> Option<Change> {
         let PaymentState::Pending {
             expiry_check: check,
             other_amount_since: since,
@@ -148,16 +148,16 @@ impl Transaction {
             return None;
         };
         Some(match answer {
-            RailPayment::Paid { amount, details } if *amount == self.order.amount => {
+            PaymentAnswer::Paid { amount, details } if *amount == self.order.amount => {
                 self.pay(details, now)
             }
-            RailPayment::Paid { .. } => self
-                .ask_again(check, since.or(Some(now)), PaymentWord::OtherAmount, now)
+            PaymentAnswer::Paid { .. } => self
+                .ask_again(check, since.or(Some(now)), CoreAnswer::OtherAmount, now)
                 .with_alarm(Some(Alarm::PaidAmountDiffers)),
-            RailPayment::Failed { reason } => self.decline(reason.as_ref(), now),
-            RailPayment::NotPaid => self.fail(FailureCause::Expired, now),
-            RailPayment::Pending => self.ask_again(check, since, PaymentWord::Pending, now),
-            RailPayment::Unknown => self.ask_again(check, since, PaymentWord::Unknown, now),
+            PaymentAnswer::Failed { reason } => self.decline(reason.as_ref(), now),
+            PaymentAnswer::NotPaid => self.fail(FailureCause::Expired, now),
+            PaymentAnswer::Pending => self.ask_again(check, since, CoreAnswer::Pending, now),
+            PaymentAnswer::Unknown => self.ask_again(check, since, CoreAnswer::Unknown, now),
         })
     }
 
@@ -166,7 +166,7 @@ impl Transaction {
         &self,
         check: Due,
         other_amount_since: Option<Timestamp>,
-        word: PaymentWord,
+        word: CoreAnswer,
         now: Timestamp,
     ) -> Change {
         let due_at = schedule::next_expiry(self.id, check.attempts, now);
@@ -216,13 +216,13 @@ impl Transaction {
         reported: &PaidDetails,
         now: Timestamp,
     ) -> Result<Option<Change>, Refusal> {
-        match (&known.rail_reference, &reported.rail_reference) {
+        match (&known.core_reference, &reported.core_reference) {
             (_, None) => Ok(None),
             (Some(known), Some(reported)) if known == reported => Ok(None),
             (Some(_), Some(_)) => Err(Refusal::ResultDiffers),
             (None, Some(reference)) => Ok(Some(self.change(now, |edit| {
                 if let Some(payment) = edit.after.money_taken_mut() {
-                    payment.rail_reference = Some(reference.clone());
+                    payment.core_reference = Some(reference.clone());
                 }
                 edit.note(Event::ReferenceLearned);
             }))),
@@ -256,13 +256,13 @@ fn payment(details: &PaidDetails, now: Timestamp) -> Payment {
         recorded_at: now,
         paid_at: details.paid_at.unwrap_or(now),
         banking_method: details.banking_method.clone(),
-        rail_reference: details.rail_reference.clone(),
+        core_reference: details.core_reference.clone(),
     }
 }
 
 impl Edit {
     fn queue_ipn(&mut self) {
         self.after.ipn = Ipn::Queued { due_at: self.now };
-        self.wakes.ipn = true;
+        self.due_marks.ipn = true;
     }
 }

@@ -4,9 +4,9 @@
 use crate::change::Edit;
 use crate::trail::MAX_OPERATOR_ACTS;
 use crate::{
-    Alarm, Balance, Change, DisputeGround, Due, Event, FailureCause, Ipn, OperatorWord, Origin,
-    PaymentState, RAIL_LEASE, Reason, Refund, RefundId, RefundState, Refusal, RequestId,
-    ReversalGround, Snapshot, Timestamp, Transaction, TransactionId, Vnd, schedule,
+    Alarm, Balance, CORE_LEASE, Change, DisputeReason, Due, Event, FailureCause, Ipn, OperatorWord,
+    Origin, PaymentState, Reason, Refund, RefundId, RefundState, Refusal, RequestId,
+    ReversalReason, Snapshot, Timestamp, Transaction, TransactionId, Vnd, schedule,
 };
 
 /// The most refunds that Tiki may ask of one transaction; they all live in its one item.
@@ -42,7 +42,7 @@ pub enum Reservation {
 
 /// The core's answer about a refund (design §7).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RailRefund {
+pub enum RefundAnswer {
     /// The money is back.
     Succeeded,
     /// The core refuses, for good.
@@ -56,7 +56,7 @@ pub enum RailRefund {
     Unknown,
 }
 
-impl RailRefund {
+impl RefundAnswer {
     /// The answer's name in logs.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
@@ -111,9 +111,9 @@ impl Transaction {
             amount: command.amount,
             reason: command.reason.clone(),
             created_at: now,
-            // Whoever reserves asks the core at once; if it dies, rail-worker finds this.
+            // Whoever reserves asks the core at once; if it dies, core-worker finds this.
             state: RefundState::Reserved(Due {
-                due_at: now.after(RAIL_LEASE),
+                due_at: now.after(CORE_LEASE),
                 attempts: 1,
             }),
         };
@@ -121,7 +121,7 @@ impl Transaction {
         Ok(Reservation::Reserve(id, change))
     }
 
-    /// The refunds that rail-worker is to ask the core about now.
+    /// The refunds that core-worker is to ask the core about now.
     pub fn due_refunds(&self, now: Timestamp) -> impl Iterator<Item = RefundId> {
         self.refunds
             .iter()
@@ -135,7 +135,7 @@ impl Transaction {
         let refund = self.refund_by_id(id)?;
         let due = refund.due().filter(|due| due.due_at <= now)?;
         let next = Due {
-            due_at: now.after(RAIL_LEASE),
+            due_at: now.after(CORE_LEASE),
             attempts: due.attempts.saturating_add(1),
         };
         let state = match refund.state {
@@ -148,10 +148,10 @@ impl Transaction {
 
     /// Takes the core's answer about a refund. A settled refund stays as it is, whatever is said later.
     #[must_use]
-    pub fn settle_refund(
+    pub fn record_refund_outcome(
         &self,
         id: RefundId,
-        answer: &RailRefund,
+        answer: &RefundAnswer,
         now: Timestamp,
     ) -> Option<Change> {
         let place = self.refunds.iter().position(|refund| refund.id == id)?;
@@ -159,12 +159,12 @@ impl Transaction {
         let due = refund.due()?;
         let ours = refund.origin.is_ours();
         Some(match answer {
-            RailRefund::Succeeded => self.change(now, |edit| {
+            RefundAnswer::Succeeded => self.change(now, |edit| {
                 let settled = |balance| RefundState::Succeeded { at: now, balance };
                 edit.after.settle(id, settled);
                 edit.note(Event::RefundSucceeded { refund: place });
             }),
-            RailRefund::Rejected { reason } => {
+            RefundAnswer::Rejected { reason } => {
                 let change = self.change(now, |edit| {
                     edit.after.settle(id, |balance| RefundState::Rejected {
                         at: now,
@@ -176,10 +176,10 @@ impl Transaction {
                 });
                 change.with_alarm(ours.then_some(Alarm::SystemRefundRejected))
             }
-            RailRefund::Pending | RailRefund::Unknown => {
+            RefundAnswer::Pending | RefundAnswer::Unknown => {
                 let due_at = schedule::next_refund(self.id, due.attempts, now);
                 let state = RefundState::Unknown(Due { due_at, ..due });
-                let pending = *answer == RailRefund::Pending;
+                let pending = *answer == RefundAnswer::Pending;
                 self.change(now, |edit| {
                     edit.after.set_refund(id, state);
                     edit.note(Event::RefundAsked {
@@ -237,7 +237,7 @@ impl Edit {
             return;
         };
         if ours {
-            let ground = DisputeGround::ReversalRejected;
+            let ground = DisputeReason::ReversalRejected;
             self.after.ipn = Ipn::Disputed {
                 at: self.now,
                 ground,
@@ -248,7 +248,7 @@ impl Edit {
     }
 
     /// Reserves what remains, to go back to the customer because Tiki does not have the order.
-    pub(crate) fn reserve_reversal(&mut self, ground: ReversalGround) {
+    pub(crate) fn reserve_reversal(&mut self, ground: ReversalReason) {
         self.reserve_ours(Origin::Reversal, ground.as_str());
     }
 
@@ -268,7 +268,7 @@ impl Edit {
         self.after
             .settle(id, |balance| RefundState::Succeeded { at, balance });
         // The core has nothing to do with it.
-        self.wakes.rail = false;
+        self.due_marks.refund = false;
         self.note(Event::RefundReturned { refund: place });
     }
 
@@ -293,6 +293,6 @@ impl Edit {
                 attempts: 0,
             }),
         });
-        self.wakes.rail = true;
+        self.due_marks.refund = true;
     }
 }

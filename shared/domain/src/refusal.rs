@@ -42,7 +42,7 @@ pub enum Refusal {
     TooManyRefunds(usize),
     /// The core refused this refund, for good.
     #[error("not refundable in this state: the refund was rejected")]
-    RejectedByRail {
+    RejectedByCore {
         /// In the core's words.
         reason: Option<Reason>,
     },

@@ -55,7 +55,7 @@ pub const IPN_LEASE: Duration = seconds(40);
 
 /// How long an obligation to the core that was taken up is left alone: a question and a posting of 10 s
 /// each, and the writes around them. Also how long a request may take to ask the core itself.
-pub const RAIL_LEASE: Duration = seconds(30);
+pub const CORE_LEASE: Duration = seconds(30);
 
 /// When the next try of an IPN is due, or `None` if the budget is used up.
 pub(crate) fn next_ipn(id: TransactionId, failures: u32, now: Timestamp) -> Option<Timestamp> {

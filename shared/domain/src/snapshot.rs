@@ -78,7 +78,7 @@ impl Snapshot {
 
     /// Whether some of the money is back, or on its way, because Tiki did not have the order.
     #[must_use]
-    pub fn goes_back(&self) -> bool {
+    pub fn has_active_reversal(&self) -> bool {
         let reversal = |refund: &Refund| refund.origin == Origin::Reversal && refund.holds();
         self.refunds.iter().any(reversal)
     }
@@ -109,40 +109,42 @@ impl Snapshot {
     pub fn ipn_due_at(&self) -> Option<Timestamp> {
         match self.ipn {
             Ipn::Queued { due_at } | Ipn::Retrying { due_at, .. } => Some(due_at),
-            Ipn::None
+            Ipn::NotDue
             | Ipn::Confirmed { .. }
-            | Ipn::Closed { .. }
+            | Ipn::Abandoned { .. }
             | Ipn::Reversing { .. }
             | Ipn::Disputed { .. }
             | Ipn::Exhausted { .. } => None,
         }
     }
 
-    /// When rail-worker is next to look at it, if at all.
+    /// When core-worker next asks the core whether the payment was made; `None` once that is known.
     #[must_use]
-    pub fn rail_due_at(&self) -> Option<Timestamp> {
-        let expiry = match &self.payment {
+    pub fn expiry_due_at(&self) -> Option<Timestamp> {
+        match &self.payment {
             PaymentState::Pending { expiry_check, .. } => Some(expiry_check.due_at),
             PaymentState::Paid(_) | PaymentState::Failed(_) => None,
-        };
-        let refunds = self.refunds.iter().filter_map(Refund::due);
-        expiry
-            .into_iter()
-            .chain(refunds.map(|due| due.due_at))
-            .min()
+        }
+    }
+
+    /// When core-worker next asks the core about a refund; `None` while no refund is open.
+    #[must_use]
+    pub fn refund_due_at(&self) -> Option<Timestamp> {
+        let due = self.refunds.iter().filter_map(Refund::due);
+        due.map(|due| due.due_at).min()
     }
 
     /// What a person must act on, and since when: it stays so until somebody has.
     #[must_use]
-    pub fn attention(&self) -> Option<(Alarm, Timestamp)> {
+    pub fn needs_review(&self) -> Option<(Alarm, Timestamp)> {
         match self.ipn {
             Ipn::Disputed { at, ground } => return Some((Alarm::Disputed(ground), at)),
             Ipn::Exhausted { at } => return Some((Alarm::IpnExhausted, at)),
-            Ipn::None
+            Ipn::NotDue
             | Ipn::Queued { .. }
             | Ipn::Retrying { .. }
             | Ipn::Confirmed { .. }
-            | Ipn::Closed { .. }
+            | Ipn::Abandoned { .. }
             | Ipn::Reversing { .. } => {}
         }
         if let PaymentState::Pending {
@@ -231,11 +233,11 @@ impl Snapshot {
             "too many refunds",
         )?;
         match self.ipn {
-            Ipn::None => rule(!paid && !failed, "a result that nobody reports"),
+            Ipn::NotDue => rule(!paid && !failed, "a result that nobody reports"),
             Ipn::Queued { .. } | Ipn::Retrying { .. } | Ipn::Confirmed { .. } => {
                 rule(paid || failed, "a report without a result")
             }
-            Ipn::Closed { .. } => rule(failed, "a payment whose report was dropped"),
+            Ipn::Abandoned { .. } => rule(failed, "a payment whose report was dropped"),
             Ipn::Reversing { .. } | Ipn::Disputed { .. } | Ipn::Exhausted { .. } => {
                 rule(paid, "a reversal or dispute without a payment")
             }

@@ -36,13 +36,13 @@ pub enum Event {
     /// The core gave its reference later than its result.
     ReferenceLearned,
     /// The core was asked about the expired payment and did not settle it. Counted.
-    CoreAsked(PaymentWord),
+    CoreAsked(CoreAnswer),
     /// Tiki was told of the result.
-    Told {
+    NotificationAttempt {
         /// Which taking-up of the IPN it was; one that is missing was taken up, and its sender died.
         attempt: u32,
         /// What came of it.
-        told: Told,
+        told: NotificationOutcome,
     },
     /// An amount was reserved to go back.
     RefundReserved {
@@ -81,7 +81,7 @@ pub enum Event {
 
 /// What came of telling Tiki, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct NotificationOutcome {
     /// Tiki's answer to the IPN.
     pub answer: IpnAnswer,
     /// What Tiki knew of the transaction, if it was asked then.
@@ -92,7 +92,7 @@ pub struct Told {
 
 /// What the core said of an expired payment that did not settle it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PaymentWord {
+pub enum CoreAnswer {
     /// The customer is at it.
     Pending,
     /// No clear answer.
@@ -125,7 +125,7 @@ pub struct Entry {
 
 /// On whose word something happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Party {
+pub enum Actor {
     /// Tiki's.
     Tiki,
     /// The partner's core's.
@@ -148,7 +148,7 @@ impl Event {
             Self::PaidLate => "paid_late",
             Self::ReferenceLearned => "reference_learned",
             Self::CoreAsked(_) => "core_asked",
-            Self::Told { .. } => "told",
+            Self::NotificationAttempt { .. } => "notification_attempt",
             Self::RefundReserved { .. } => "refund_reserved",
             Self::RefundAsked { .. } => "refund_asked",
             Self::RefundSucceeded { .. } => "refund_succeeded",
@@ -162,9 +162,9 @@ impl Event {
 
     /// On whose word it happened. Who wants a refund, its origin says.
     #[must_use]
-    pub fn word_of(&self) -> Party {
+    pub fn actor(&self) -> Actor {
         match self {
-            Self::Created | Self::Told { .. } => Party::Tiki,
+            Self::Created | Self::NotificationAttempt { .. } => Actor::Tiki,
             Self::Paid
             | Self::Declined
             | Self::Expired
@@ -173,11 +173,11 @@ impl Event {
             | Self::CoreAsked(_)
             | Self::RefundAsked { .. }
             | Self::RefundSucceeded { .. }
-            | Self::RefundRejected { .. } => Party::Core,
+            | Self::RefundRejected { .. } => Actor::Core,
             Self::RefundReserved { .. } | Self::RefundReturned { .. } | Self::Requeued => {
-                Party::Ours
+                Actor::Ours
             }
-            Self::Resent(_) | Self::Resolved(..) => Party::Operator,
+            Self::Resent(_) | Self::Resolved(..) => Actor::Operator,
         }
     }
 
@@ -197,7 +197,7 @@ impl Event {
             | Self::PaidLate
             | Self::ReferenceLearned
             | Self::CoreAsked(_)
-            | Self::Told { .. }
+            | Self::NotificationAttempt { .. }
             | Self::Requeued
             | Self::Resent(_)
             | Self::Resolved(..) => None,
@@ -240,7 +240,7 @@ pub(crate) fn note(trail: &mut Vec<Entry>, event: Event, now: Timestamp) {
 /// The last taking-up of the IPN of which anybody knows what came.
 pub(crate) fn last_attempt(trail: &[Entry]) -> u32 {
     let attempts = trail.iter().filter_map(|entry| match entry.event {
-        Event::Told { attempt, .. } => Some(attempt),
+        Event::NotificationAttempt { attempt, .. } => Some(attempt),
         _ => None,
     });
     attempts.max().unwrap_or(0)
@@ -254,7 +254,7 @@ pub(crate) fn requeues(trail: &[Entry]) -> u32 {
 
 /// How often persons have acted.
 pub(crate) fn operator_acts(trail: &[Entry]) -> usize {
-    let by_person = |entry: &&Entry| entry.event.word_of() == Party::Operator;
+    let by_person = |entry: &&Entry| entry.event.actor() == Actor::Operator;
     trail.iter().filter(by_person).count()
 }
 
@@ -328,7 +328,7 @@ impl Decision {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Confirm => "confirmed",
-            Self::Close => "closed",
+            Self::Abandon => "abandoned",
             Self::LookUp | Self::Retry => "again",
             Self::RetryUnauthorized => "again_unauthorized",
             Self::Reverse(_) => "reversed",
@@ -342,14 +342,16 @@ impl Decision {
         match self {
             Self::Reverse(ground) => Some(ground.as_str()),
             Self::Dispute(ground) => Some(ground.as_str()),
-            Self::Confirm | Self::Close | Self::LookUp | Self::Retry | Self::RetryUnauthorized => {
-                None
-            }
+            Self::Confirm
+            | Self::Abandon
+            | Self::LookUp
+            | Self::Retry
+            | Self::RetryUnauthorized => None,
         }
     }
 }
 
-impl PaymentWord {
+impl CoreAnswer {
     /// Every word.
     pub const ALL: [Self; 3] = [Self::Pending, Self::Unknown, Self::OtherAmount];
 

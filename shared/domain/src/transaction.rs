@@ -4,8 +4,8 @@ use std::ops::Deref;
 
 use crate::change::{Change, Edit};
 use crate::{
-    BankingMethod, ClientId, DisputeGround, Entry, Label, RailReference, Reason, RefundId,
-    RequestId, ReversalGround, TikiTransactionId, Timestamp, TransactionId, Vnd,
+    BankingMethod, ClientId, CoreReference, DisputeReason, Entry, Label, Reason, RefundId,
+    RequestId, ReversalReason, TikiTransactionId, Timestamp, TransactionId, Vnd,
 };
 
 /// A transaction that holds by its rules. Reading is free; only a command changes it, into a [`Change`].
@@ -93,7 +93,7 @@ pub struct Payment {
     /// How it was paid.
     pub banking_method: Option<BankingMethod>,
     /// The core's reference.
-    pub rail_reference: Option<RailReference>,
+    pub core_reference: Option<CoreReference>,
 }
 
 /// A payment that was not made.
@@ -189,7 +189,7 @@ pub struct Balance {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ipn {
     /// There is no result yet.
-    None,
+    NotDue,
     /// The result is to be reported.
     Queued {
         /// Not before this time.
@@ -210,7 +210,7 @@ pub enum Ipn {
         at: Timestamp,
     },
     /// Tiki need not know: it has no such transaction, and no money was taken. Final.
-    Closed {
+    Abandoned {
         /// When.
         at: Timestamp,
     },
@@ -220,14 +220,14 @@ pub enum Ipn {
         /// When it was decided.
         at: Timestamp,
         /// On what ground.
-        ground: ReversalGround,
+        ground: ReversalReason,
     },
     /// An operator must decide.
     Disputed {
         /// Since when.
         at: Timestamp,
         /// What is disputed.
-        ground: DisputeGround,
+        ground: DisputeReason,
     },
     /// The budget is used up; an operator must act.
     Exhausted {

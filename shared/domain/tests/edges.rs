@@ -5,11 +5,11 @@
 use std::time::Duration;
 
 use domain::{
-    Alarm, AmountLimits, Balance, Decision, DisputeGround, Due, Failure, FailureCause, Ipn,
-    IpnAnswer, MAX_OPERATOR_ACTS, Order, Origin, PaidDetails, Payment, PaymentReport,
-    PaymentResult, PaymentState, RailPayment, RailRefund, Reason, Refund, RefundCommand, RefundId,
-    RefundState, Refusal, Reservation, ReversalGround, Snapshot, TikiTransactionId, Timestamp,
-    Told, Transaction, TransactionId, Vnd, Wakes,
+    Alarm, AmountLimits, Balance, Decision, DisputeReason, Due, DueMarks, Failure, FailureCause,
+    Ipn, IpnAnswer, MAX_OPERATOR_ACTS, NotificationOutcome, Order, Origin, PaidDetails, Payment,
+    PaymentAnswer, PaymentReport, PaymentResult, PaymentState, Reason, Refund, RefundAnswer,
+    RefundCommand, RefundId, RefundState, Refusal, Reservation, ReversalReason, Snapshot,
+    TikiTransactionId, Timestamp, Transaction, TransactionId, Vnd,
 };
 use uuid::Uuid;
 
@@ -19,8 +19,8 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_unix_ms(1_800_000_000_000 + seconds * 1000).unwrap()
 }
 
-fn told(decision: Decision) -> Told {
-    Told {
+fn told(decision: Decision) -> NotificationOutcome {
+    NotificationOutcome {
         answer: IpnAnswer::Unclear,
         known: None,
         decision,
@@ -90,7 +90,7 @@ fn refused(mut snapshot: Snapshot, tikis: usize, ours: usize, origin: &Origin) -
 
 #[test]
 fn names_that_items_logs_and_the_core_rely_on_stay_as_they_are() {
-    let grounds = ReversalGround::ALL.map(ReversalGround::as_str);
+    let grounds = ReversalReason::ALL.map(ReversalReason::as_str);
     assert_eq!(
         grounds,
         [
@@ -101,14 +101,14 @@ fn names_that_items_logs_and_the_core_rely_on_stay_as_they_are() {
         ]
     );
     let payments = [
-        RailPayment::Paid {
+        PaymentAnswer::Paid {
             amount: Vnd::ZERO,
             details: PaidDetails::default(),
         },
-        RailPayment::Failed { reason: None },
-        RailPayment::NotPaid,
-        RailPayment::Pending,
-        RailPayment::Unknown,
+        PaymentAnswer::Failed { reason: None },
+        PaymentAnswer::NotPaid,
+        PaymentAnswer::Pending,
+        PaymentAnswer::Unknown,
     ];
     let payments = payments.map(|answer| answer.as_str());
     assert_eq!(
@@ -116,10 +116,10 @@ fn names_that_items_logs_and_the_core_rely_on_stay_as_they_are() {
         ["paid", "failed", "not_paid", "pending", "unknown"]
     );
     let refunds = [
-        RailRefund::Succeeded,
-        RailRefund::Rejected { reason: None },
-        RailRefund::Pending,
-        RailRefund::Unknown,
+        RefundAnswer::Succeeded,
+        RefundAnswer::Rejected { reason: None },
+        RefundAnswer::Pending,
+        RefundAnswer::Unknown,
     ];
     let refunds = refunds.map(|answer| answer.as_str());
     assert_eq!(refunds, ["succeeded", "rejected", "pending", "unknown"]);
@@ -167,7 +167,7 @@ fn nothing_is_taken_up_before_it_is_due() {
     assert!(paid.lease_ipn(due).is_some());
 
     let pending = pending();
-    let due = pending.rail_due_at().unwrap();
+    let due = pending.expiry_due_at().unwrap();
     assert!(pending.lease_expiry_check(early(due)).is_none());
     assert!(pending.lease_expiry_check(due).is_some());
 }
@@ -178,12 +178,12 @@ fn who_got_no_clear_answer_asks_again_later_and_not_at_once() {
         .lease_expiry_check(at(960))
         .unwrap()
         .into_transaction();
-    for answer in [RailPayment::Unknown, RailPayment::Pending] {
+    for answer in [PaymentAnswer::Unknown, PaymentAnswer::Pending] {
         let asked = leased
             .conclude_expiry(&answer, at(985))
             .unwrap()
             .into_transaction();
-        let wait = asked.rail_due_at().unwrap().since(at(985));
+        let wait = asked.expiry_due_at().unwrap().since(at(985));
         assert!((24..=36).contains(&wait.as_secs()), "{answer:?}: {wait:?}");
     }
 
@@ -196,12 +196,12 @@ fn who_got_no_clear_answer_asks_again_later_and_not_at_once() {
         unreachable!("a paid transaction can be refunded")
     };
     let reserved = change.into_transaction();
-    for answer in [RailRefund::Unknown, RailRefund::Pending] {
+    for answer in [RefundAnswer::Unknown, RefundAnswer::Pending] {
         let unknown = reserved
-            .settle_refund(id, &answer, at(21))
+            .record_refund_outcome(id, &answer, at(21))
             .unwrap()
             .into_transaction();
-        let wait = unknown.rail_due_at().unwrap().since(at(21));
+        let wait = unknown.refund_due_at().unwrap().since(at(21));
         assert!((4..=6).contains(&wait.as_secs()), "{answer:?}: {wait:?}");
     }
 }
@@ -214,28 +214,34 @@ fn a_status_is_final_from_the_moment_we_learned_of_it() {
 
 #[test]
 fn what_a_person_must_act_on_is_told_until_somebody_has() {
-    assert_eq!(paid().attention(), None);
+    assert_eq!(paid().needs_review(), None);
     let (lease, change) = paid().lease_ipn(at(20)).unwrap();
     let leased = change.into_transaction();
-    let ground = DisputeGround::NotOfThisPartner;
+    let ground = DisputeReason::NotOfThisPartner;
     let disputed = leased
         .record_ipn(lease, told(Decision::Dispute(ground)), at(21))
         .unwrap();
     let disputed = disputed.into_transaction();
     assert_eq!(
-        disputed.attention(),
+        disputed.needs_review(),
         Some((Alarm::Disputed(ground), at(21)))
     );
 
     let mut exhausted = (*paid()).clone();
     exhausted.ipn = Ipn::Exhausted { at: at(30) };
-    assert_eq!(exhausted.attention(), Some((Alarm::IpnExhausted, at(30))));
+    assert_eq!(
+        exhausted.needs_review(),
+        Some((Alarm::IpnExhausted, at(30)))
+    );
 
     let kept = refused(late(), 0, 1, &Origin::LatePayment);
-    assert_eq!(kept.attention(), Some((Alarm::SystemRefundRejected, at(2))));
+    assert_eq!(
+        kept.needs_review(),
+        Some((Alarm::SystemRefundRejected, at(2)))
+    );
     // Tiki's own refund that the core refuses is Tiki's to act on.
     let tikis = refused((*paid()).clone(), 1, 0, &Origin::Reversal);
-    assert_eq!(tikis.attention(), None);
+    assert_eq!(tikis.needs_review(), None);
 }
 
 fn late() -> Snapshot {
@@ -243,7 +249,7 @@ fn late() -> Snapshot {
         recorded_at: at(30),
         paid_at: at(30),
         banking_method: None,
-        rail_reference: None,
+        core_reference: None,
     };
     let mut late = (*paid()).clone();
     late.payment = PaymentState::Failed(Failure {
@@ -260,35 +266,35 @@ fn another_amount_at_the_core_stays_on_a_desk_until_it_is_clear() {
         .lease_expiry_check(at(960))
         .unwrap()
         .into_transaction();
-    let said = |t: &Transaction, answer: &RailPayment, now| {
+    let said = |t: &Transaction, answer: &PaymentAnswer, now| {
         t.conclude_expiry(answer, now).unwrap().into_transaction()
     };
-    let paid = |amount| RailPayment::Paid {
+    let paid = |amount| PaymentAnswer::Paid {
         amount: Vnd::new(amount).unwrap(),
         details: PaidDetails::default(),
     };
     let desk = Some((Alarm::PaidAmountDiffers, at(961)));
     let differs = said(&leased, &paid(99_999), at(961));
-    assert_eq!(differs.attention(), desk);
+    assert_eq!(differs.needs_review(), desk);
     let leased = differs
         .lease_expiry_check(at(3_000))
         .unwrap()
         .into_transaction();
-    assert_eq!(leased.attention(), desk);
-    for answer in [paid(99_998), RailPayment::Pending, RailPayment::Unknown] {
+    assert_eq!(leased.needs_review(), desk);
+    for answer in [paid(99_998), PaymentAnswer::Pending, PaymentAnswer::Unknown] {
         assert_eq!(
-            said(&leased, &answer, at(3_001)).attention(),
+            said(&leased, &answer, at(3_001)).needs_review(),
             desk,
             "{answer:?}"
         );
     }
     for answer in [
         paid(100_000),
-        RailPayment::NotPaid,
-        RailPayment::Failed { reason: None },
+        PaymentAnswer::NotPaid,
+        PaymentAnswer::Failed { reason: None },
     ] {
         assert_eq!(
-            said(&leased, &answer, at(3_001)).attention(),
+            said(&leased, &answer, at(3_001)).needs_review(),
             None,
             "{answer:?}"
         );
@@ -301,12 +307,12 @@ fn the_first_reference_that_comes_is_the_one_that_counts() {
     let report = |reference: Option<&str>| PaymentReport {
         amount: None,
         result: PaymentResult::Paid(PaidDetails {
-            rail_reference: reference.map(|r| r.parse().unwrap()),
+            core_reference: reference.map(|r| r.parse().unwrap()),
             ..PaidDetails::default()
         }),
     };
     let late = Transaction::restore(Snapshot {
-        ipn: Ipn::Closed { at: at(40) },
+        ipn: Ipn::Abandoned { at: at(40) },
         ..late()
     });
     for unnamed in [paid(), late.unwrap()] {
@@ -315,14 +321,17 @@ fn the_first_reference_that_comes_is_the_one_that_counts() {
             .report_payment(&report(Some("D1")), at(50))
             .unwrap()
             .unwrap();
-        assert_eq!((change.wakes(), change.alarm()), (Wakes::default(), None));
+        assert_eq!(
+            (change.due_marks(), change.alarm()),
+            (DueMarks::default(), None)
+        );
         let named = change.into_transaction();
         assert_eq!(named.payment.clone(), {
             let mut expected = unnamed.payment.clone();
             match &mut expected {
-                PaymentState::Paid(p) => p.rail_reference = "D1".parse().ok(),
+                PaymentState::Paid(p) => p.core_reference = "D1".parse().ok(),
                 PaymentState::Failed(f) => {
-                    f.late_payment.as_mut().unwrap().rail_reference = "D1".parse().ok();
+                    f.late_payment.as_mut().unwrap().core_reference = "D1".parse().ok();
                 }
                 PaymentState::Pending { .. } => unreachable!("it is paid"),
             }
@@ -366,7 +375,7 @@ fn an_attempt_counts_itself() {
         unreachable!("only a question was begun")
     };
     let expected = Due {
-        due_at: at(960).after(domain::RAIL_LEASE),
+        due_at: at(960).after(domain::CORE_LEASE),
         attempts: 1,
     };
     assert_eq!(*expiry_check, expected);
@@ -379,7 +388,7 @@ fn a_refund_that_its_payment_cannot_have_come_to_is_damage() {
     let request_id = || "R0".parse().unwrap();
     let restored = |snapshot: &Snapshot| Transaction::restore(snapshot.clone()).is_ok();
     let mut late = late();
-    late.ipn = Ipn::Closed { at: at(40) };
+    late.ipn = Ipn::Abandoned { at: at(40) };
     let kept = refused(late, 0, 1, &Origin::LatePayment);
     let reversed = refused((*paid()).clone(), 1, 2, &Origin::Reversal);
     assert!(restored(&kept) && restored(&reversed));

@@ -12,10 +12,11 @@
 use std::time::Duration;
 
 use domain::{
-    AmountLimits, Change, ClientId, Decision, DisputeGround, Ipn, IpnAnswer, IpnLease, IpnRefusal,
-    LookUpAnswer, OperatorRefusal, OperatorWord, Order, PaidDetails, PaymentReport, PaymentResult,
-    RailPayment, RailRefund, RefundCommand, RefundId, Refusal, Reservation, ReversalGround, Status,
-    TikiTransactionId, Timestamp, Told, Transaction, Verdict, Vnd, after_ipn, after_look_up,
+    AmountLimits, Change, ClientId, Decision, DisputeReason, Ipn, IpnAnswer, IpnLease, IpnRefusal,
+    LookUpAnswer, NotificationOutcome, OperatorRefusal, OperatorWord, Order, PaidDetails,
+    PaymentAnswer, PaymentReport, PaymentResult, RefundAnswer, RefundCommand, RefundId, Refusal,
+    Reservation, ReversalReason, Status, TikiTransactionId, Timestamp, Transaction, Verdict, Vnd,
+    after_look_up, after_notification,
 };
 use proptest::prelude::*;
 
@@ -73,7 +74,7 @@ fn paid_report(amount: u64, reference: Option<&str>) -> PaymentReport {
     PaymentReport {
         amount: Some(vnd(amount)),
         result: PaymentResult::Paid(PaidDetails {
-            rail_reference: reference.map(|r| r.parse().unwrap()),
+            core_reference: reference.map(|r| r.parse().unwrap()),
             ..PaidDetails::default()
         }),
     }
@@ -97,8 +98,8 @@ fn refund_command(request_id: &str, amount: u64) -> RefundCommand {
 }
 
 /// A decision, by whatever answer.
-fn told(decision: Decision) -> Told {
-    Told {
+fn told(decision: Decision) -> NotificationOutcome {
+    NotificationOutcome {
         answer: IpnAnswer::Unclear,
         known: None,
         decision,
@@ -115,7 +116,7 @@ fn person() -> OperatorWord {
 /// Carries a change out, as the store would, and checks what must hold of every change.
 fn commit(before: &Transaction, change: Change) -> Transaction {
     assert_eq!(change.expected_version(), before.version);
-    assert_told(before, &change);
+    assert_trail(before, &change);
     let after = change.into_transaction();
     assert_eq!(after.version, before.version + 1);
     assert_lawful(before, &after);
@@ -123,7 +124,7 @@ fn commit(before: &Transaction, change: Change) -> Transaction {
 }
 
 /// The trail keeps what it told, and tells what happens now.
-fn assert_told(before: &Transaction, change: &Change) {
+fn assert_trail(before: &Transaction, change: &Change) {
     let (old, new) = (&before.trail, &change.transaction().trail);
     let happened = |trail: &[domain::Entry]| trail.iter().map(|e| e.times as usize).sum::<usize>();
     assert_eq!(happened(new), happened(old) + change.events().len());
@@ -175,8 +176,8 @@ fn reserve(transaction: &Transaction, request_id: &str, amount: u64) -> (RefundI
     }
 }
 
-fn settle(transaction: &Transaction, id: RefundId, answer: &RailRefund) -> Transaction {
-    let change = transaction.settle_refund(id, answer, transaction.updated_at);
+fn settle(transaction: &Transaction, id: RefundId, answer: &RefundAnswer) -> Transaction {
+    let change = transaction.record_refund_outcome(id, answer, transaction.updated_at);
     commit(transaction, change.unwrap())
 }
 
@@ -196,7 +197,7 @@ fn exhausted(mut transaction: Transaction) -> Transaction {
 
 /// Every state that differs to some command, by its name.
 fn states() -> Vec<(&'static str, Transaction)> {
-    let rejected = RailRefund::Rejected { reason: None };
+    let rejected = RefundAnswer::Rejected { reason: None };
     let pending = create(AMOUNT).unwrap();
     let report = |report: PaymentReport| {
         let change = pending.report_payment(&report, at(10)).unwrap();
@@ -205,7 +206,7 @@ fn states() -> Vec<(&'static str, Transaction)> {
     let paid = report(paid_report(AMOUNT, Some("R1")));
     let declined = report(declined_report());
     let asked = commit(&pending, pending.lease_expiry_check(at(960)).unwrap());
-    let other_amount = RailPayment::Paid {
+    let other_amount = PaymentAnswer::Paid {
         amount: vnd(AMOUNT - 1),
         details: PaidDetails::default(),
     };
@@ -213,18 +214,18 @@ fn states() -> Vec<(&'static str, Transaction)> {
         &asked,
         asked.conclude_expiry(&other_amount, at(961)).unwrap(),
     );
-    let expired = asked.conclude_expiry(&RailPayment::NotPaid, at(961));
+    let expired = asked.conclude_expiry(&PaymentAnswer::NotPaid, at(961));
     let expired = commit(&asked, expired.unwrap());
     let late = declined.report_payment(&paid_report(AMOUNT, Some("R1")), at(20));
     let late = commit(&declined, late.unwrap().unwrap());
     let leased = commit(&paid, paid.lease_ipn(later(&paid)).unwrap().1);
     let confirmed = decided(&paid, Decision::Confirm);
     let (id, reserved) = reserve(&confirmed, "A", 40_000);
-    let unknown = settle(&reserved, id, &RailRefund::Unknown);
-    let partly = settle(&reserved, id, &RailRefund::Succeeded);
+    let unknown = settle(&reserved, id, &RefundAnswer::Unknown);
+    let partly = settle(&reserved, id, &RefundAnswer::Succeeded);
     let refused = settle(&reserved, id, &rejected);
     let (rest, fully) = reserve(&partly, "B", 60_000);
-    let reversing = decided(&paid, Decision::Reverse(ReversalGround::NotFoundAtTiki));
+    let reversing = decided(&paid, Decision::Reverse(ReversalReason::NotFoundAtTiki));
     let reversal = reversing.refunds[0].id;
     vec![
         ("pending", pending.clone()),
@@ -239,21 +240,21 @@ fn states() -> Vec<(&'static str, Transaction)> {
         ("refund rejected", refused),
         (
             "refunded in full",
-            settle(&fully, rest, &RailRefund::Succeeded),
+            settle(&fully, rest, &RefundAnswer::Succeeded),
         ),
         (
             "reversed",
-            settle(&reversing, reversal, &RailRefund::Succeeded),
+            settle(&reversing, reversal, &RefundAnswer::Succeeded),
         ),
         ("reversal rejected", settle(&reversing, reversal, &rejected)),
         ("reversing", reversing),
         (
             "disputed",
-            decided(&paid, Decision::Dispute(DisputeGround::AmountDiffers)),
+            decided(&paid, Decision::Dispute(DisputeReason::AmountDiffers)),
         ),
         ("exhausted", exhausted(paid)),
         ("declined", declined.clone()),
-        ("declined, closed", decided(&declined, Decision::Close)),
+        ("declined, closed", decided(&declined, Decision::Abandon)),
         ("declined, given up", exhausted(declined)),
         ("expired", expired),
         ("paid late", late.clone()),
@@ -272,11 +273,11 @@ fn paid_state() -> Transaction {
 /// A transaction in few words, to read a table by.
 fn words(t: &Transaction) -> String {
     let ipn = match t.ipn {
-        Ipn::None => "none".to_owned(),
+        Ipn::NotDue => "not due".to_owned(),
         Ipn::Queued { .. } => "queued".to_owned(),
         Ipn::Retrying { failures, .. } => format!("retrying after {failures}"),
         Ipn::Confirmed { .. } => "confirmed".to_owned(),
-        Ipn::Closed { .. } => "closed".to_owned(),
+        Ipn::Abandoned { .. } => "abandoned".to_owned(),
         Ipn::Reversing { .. } => "reversing".to_owned(),
         Ipn::Disputed { .. } => "disputed".to_owned(),
         Ipn::Exhausted { .. } => "exhausted".to_owned(),
@@ -290,14 +291,14 @@ fn outcome(before: &Transaction, change: Option<Change>) -> String {
     let Some(change) = change else {
         return "nothing".to_owned();
     };
-    let wakes = change.wakes();
+    let due_marks = change.due_marks();
     let alarm = change.alarm();
     let mut text = words(&commit(before, change));
-    if wakes.ipn {
-        text += ", wakes ipn";
+    if due_marks.ipn {
+        text += ", marks ipn due";
     }
-    if wakes.rail {
-        text += ", wakes rail";
+    if due_marks.refund {
+        text += ", marks refund due";
     }
     if let Some(alarm) = alarm {
         text = format!("{text}, alarm {}", alarm.as_str());
@@ -333,7 +334,7 @@ fn refunded(before: &Transaction, command: &RefundCommand) -> String {
 /// Every command in every state. A row that changes is a change of what happens to somebody's money.
 #[expect(clippy::too_many_lines, reason = "a row for each command")]
 fn table() -> String {
-    let rejected = RailRefund::Rejected { reason: None };
+    let rejected = RefundAnswer::Rejected { reason: None };
     let lease = |attempt| IpnLease {
         attempt,
         failures: 0,
@@ -342,12 +343,12 @@ fn table() -> String {
     let mut text = String::new();
     for (name, t) in states() {
         let now = later(&t);
-        let settle = |answer: &RailRefund| match t.refunds.last() {
-            Some(refund) => outcome(&t, t.settle_refund(refund.id, answer, now)),
+        let settle = |answer: &RefundAnswer| match t.refunds.last() {
+            Some(refund) => outcome(&t, t.record_refund_outcome(refund.id, answer, now)),
             None => "no refund".to_owned(),
         };
-        let expiry = |answer: RailPayment| outcome(&t, t.conclude_expiry(&answer, now));
-        let paid_at_core = |amount| RailPayment::Paid {
+        let expiry = |answer: PaymentAnswer| outcome(&t, t.conclude_expiry(&answer, now));
+        let paid_at_core = |amount| PaymentAnswer::Paid {
             amount: vnd(amount),
             details: PaidDetails::default(),
         };
@@ -388,15 +389,15 @@ fn table() -> String {
             ),
             (
                 "expiry: failed",
-                expiry(RailPayment::Failed { reason: None }),
+                expiry(PaymentAnswer::Failed { reason: None }),
             ),
-            ("expiry: not paid", expiry(RailPayment::NotPaid)),
-            ("expiry: pending", expiry(RailPayment::Pending)),
-            ("expiry: unknown", expiry(RailPayment::Unknown)),
-            ("last refund: succeeded", settle(&RailRefund::Succeeded)),
+            ("expiry: not paid", expiry(PaymentAnswer::NotPaid)),
+            ("expiry: pending", expiry(PaymentAnswer::Pending)),
+            ("expiry: unknown", expiry(PaymentAnswer::Unknown)),
+            ("last refund: succeeded", settle(&RefundAnswer::Succeeded)),
             ("last refund: rejected", settle(&rejected)),
-            ("last refund: pending", settle(&RailRefund::Pending)),
-            ("last refund: unknown", settle(&RailRefund::Unknown)),
+            ("last refund: pending", settle(&RefundAnswer::Pending)),
+            ("last refund: unknown", settle(&RefundAnswer::Unknown)),
             ("take up refunds", {
                 let leases = t.due_refunds(now).filter_map(|id| t.lease_refund(id, now));
                 leases
@@ -409,7 +410,7 @@ fn table() -> String {
                 outcome(&t, t.lease_ipn(now).map(|(_, change)| change)),
             ),
             ("ipn: confirm", record(1, Decision::Confirm)),
-            ("ipn: close", record(1, Decision::Close)),
+            ("ipn: close", record(1, Decision::Abandon)),
             ("ipn: retry", record(1, Decision::Retry)),
             (
                 "ipn: retry, unauthorized",
@@ -417,11 +418,11 @@ fn table() -> String {
             ),
             (
                 "ipn: reverse",
-                record(1, Decision::Reverse(ReversalGround::FailedAtTiki)),
+                record(1, Decision::Reverse(ReversalReason::FailedAtTiki)),
             ),
             (
                 "ipn: dispute",
-                record(1, Decision::Dispute(DisputeGround::AmountDiffers)),
+                record(1, Decision::Dispute(DisputeReason::AmountDiffers)),
             ),
             ("ipn: confirm, lease lost", record(0, Decision::Confirm)),
             (
@@ -446,7 +447,7 @@ fn table() -> String {
             ),
             (
                 "ipn: reverse, lease lost",
-                record(2, Decision::Reverse(ReversalGround::FailedAtTiki)),
+                record(2, Decision::Reverse(ReversalReason::FailedAtTiki)),
             ),
         ];
         text += &format!("{name}: {}\n", words(&t));
@@ -485,7 +486,7 @@ const IPN_ANSWERS: [IpnAnswer; 9] = [
 
 #[test]
 fn every_ipn_answer_is_decided_by_protocol_3() {
-    use Decision::{Close, Confirm, LookUp, Retry, RetryUnauthorized};
+    use Decision::{Abandon, Confirm, LookUp, Retry, RetryUnauthorized};
     let rows: [(Status, [Decision; 9], [Decision; 9]); 3] = [
         (
             Status::Success,
@@ -518,10 +519,10 @@ fn every_ipn_answer_is_decided_by_protocol_3() {
                 Confirm,
                 Retry,
                 Retry,
-                Close,
+                Abandon,
                 Retry,
                 Retry,
-                Close,
+                Abandon,
                 RetryUnauthorized,
                 Retry,
             ],
@@ -529,10 +530,10 @@ fn every_ipn_answer_is_decided_by_protocol_3() {
                 Confirm,
                 Retry,
                 Retry,
-                Close,
+                Abandon,
                 Retry,
                 Retry,
-                Close,
+                Abandon,
                 RetryUnauthorized,
                 Retry,
             ],
@@ -547,7 +548,7 @@ fn every_ipn_answer_is_decided_by_protocol_3() {
                 from_the_third
             };
             for (answer, expected) in IPN_ANSWERS.into_iter().zip(expected) {
-                let found = after_ipn(status, answer, failures);
+                let found = after_notification(status, answer, failures);
                 assert_eq!(
                     found, expected,
                     "{status:?} {answer:?} after {failures} failures"
@@ -560,7 +561,7 @@ fn every_ipn_answer_is_decided_by_protocol_3() {
 #[test]
 fn every_look_up_is_decided_by_protocol_4() {
     use LookUpAnswer as L;
-    use ReversalGround as R;
+    use ReversalReason as R;
     let other = vnd(AMOUNT + 1);
     let rows = [
         (
@@ -569,7 +570,7 @@ fn every_look_up_is_decided_by_protocol_4() {
         ),
         (
             L::Found(Status::Success, Some(other)),
-            Decision::Dispute(DisputeGround::AmountDiffers),
+            Decision::Dispute(DisputeReason::AmountDiffers),
         ),
         (
             L::Found(Status::Pending, Some(vnd(AMOUNT))),
@@ -594,11 +595,11 @@ fn every_look_up_is_decided_by_protocol_4() {
         (L::Cancelled, Decision::Reverse(R::CancelledAtTiki)),
         (
             L::InvalidRequest,
-            Decision::Dispute(DisputeGround::InvalidRequest),
+            Decision::Dispute(DisputeReason::InvalidRequest),
         ),
         (
             L::NotOfThisPartner,
-            Decision::Dispute(DisputeGround::NotOfThisPartner),
+            Decision::Dispute(DisputeReason::NotOfThisPartner),
         ),
         (L::SystemError, Decision::Retry),
         (L::Unauthorized, Decision::RetryUnauthorized),
@@ -613,12 +614,12 @@ fn every_look_up_is_decided_by_protocol_4() {
 fn a_reversal_gives_back_what_remains_and_no_more() {
     let confirmed = &paid_state();
     let (id, reserved) = reserve(confirmed, "A", 40_000);
-    let reversing = decided(&reserved, Decision::Reverse(ReversalGround::FailedAtTiki));
+    let reversing = decided(&reserved, Decision::Reverse(ReversalReason::FailedAtTiki));
     assert_eq!(reversing.refunds[1].amount, vnd(60_000));
     assert_eq!(reversing.remaining_amount(), Vnd::ZERO);
 
     // Tiki's own refund is refused by the core: its amount is the customer's too.
-    let freed = settle(&reversing, id, &RailRefund::Rejected { reason: None });
+    let freed = settle(&reversing, id, &RefundAnswer::Rejected { reason: None });
     assert_eq!(freed.refunds[2].amount, vnd(40_000));
     assert_eq!(freed.remaining_amount(), Vnd::ZERO);
     assert!(matches!(freed.ipn, Ipn::Reversing { .. }));
@@ -629,7 +630,7 @@ fn the_hundredth_refund_is_the_last() {
     let mut transaction = paid_state();
     for i in 0..100 {
         let (id, reserved) = reserve(&transaction, &format!("R{i}"), 1);
-        transaction = settle(&reserved, id, &RailRefund::Succeeded);
+        transaction = settle(&reserved, id, &RefundAnswer::Succeeded);
     }
     let refused = transaction.reserve_refund(&refund_command("R100", 1), at(99));
     assert_eq!(refused, Err(Refusal::TooManyRefunds(100)));
@@ -641,7 +642,7 @@ fn the_hundredth_refund_is_the_last() {
     // The money that is left can still be reversed.
     let reversing = decided(
         &transaction,
-        Decision::Reverse(ReversalGround::FailedAtTiki),
+        Decision::Reverse(ReversalReason::FailedAtTiki),
     );
     assert_eq!(reversing.refunds[100].amount, vnd(AMOUNT - 100));
 }
@@ -758,8 +759,8 @@ fn what_no_command_can_have_made_is_not_taken() {
     assert!(damaged(&|s| s.refunds[0].amount = vnd(AMOUNT + 1)).is_err());
     assert!(damaged(&|s| s.refunds[0].amount = Vnd::ZERO).is_err());
     assert!(damaged(&|s| s.order.amount = Vnd::ZERO).is_err());
-    assert!(damaged(&|s| s.ipn = Ipn::None).is_err());
-    assert!(damaged(&|s| s.ipn = Ipn::Closed { at: at(1) }).is_err());
+    assert!(damaged(&|s| s.ipn = Ipn::NotDue).is_err());
+    assert!(damaged(&|s| s.ipn = Ipn::Abandoned { at: at(1) }).is_err());
     let mut pending = (*create(AMOUNT).unwrap()).clone();
     pending.ipn = Ipn::Confirmed { at: at(1) };
     assert!(Transaction::restore(pending).is_err());
@@ -770,9 +771,9 @@ fn what_no_command_can_have_made_is_not_taken() {
 enum Act {
     Report(PaymentReport),
     Reserve(u8, u64),
-    Settle(prop::sample::Index, RailRefund),
+    Settle(prop::sample::Index, RefundAnswer),
     LeaseRefunds,
-    Expiry(RailPayment),
+    Expiry(PaymentAnswer),
     LeaseIpn,
     Record(u32, Decision),
     Requeue,
@@ -782,26 +783,26 @@ enum Act {
 
 fn acts() -> impl Strategy<Value = Act> {
     let refund = prop_oneof![
-        Just(RailRefund::Succeeded),
-        Just(RailRefund::Rejected { reason: None }),
-        Just(RailRefund::Pending),
-        Just(RailRefund::Unknown),
+        Just(RefundAnswer::Succeeded),
+        Just(RefundAnswer::Rejected { reason: None }),
+        Just(RefundAnswer::Pending),
+        Just(RefundAnswer::Unknown),
     ];
     let payment = prop_oneof![
-        (AMOUNT - 1..=AMOUNT).prop_map(|amount| RailPayment::Paid {
+        (AMOUNT - 1..=AMOUNT).prop_map(|amount| PaymentAnswer::Paid {
             amount: vnd(amount),
             details: PaidDetails::default(),
         }),
-        Just(RailPayment::Failed { reason: None }),
-        Just(RailPayment::NotPaid),
-        Just(RailPayment::Unknown),
+        Just(PaymentAnswer::Failed { reason: None }),
+        Just(PaymentAnswer::NotPaid),
+        Just(PaymentAnswer::Unknown),
     ];
     let decision = prop_oneof![
         Just(Decision::Confirm),
-        Just(Decision::Close),
+        Just(Decision::Abandon),
         Just(Decision::Retry),
-        prop::sample::select(&ReversalGround::ALL[..]).prop_map(Decision::Reverse),
-        prop::sample::select(&DisputeGround::ALL[..]).prop_map(Decision::Dispute),
+        prop::sample::select(&ReversalReason::ALL[..]).prop_map(Decision::Reverse),
+        prop::sample::select(&DisputeReason::ALL[..]).prop_map(Decision::Dispute),
     ];
     prop_oneof![
         Just(Act::Report(paid_report(AMOUNT, None))),
@@ -828,7 +829,9 @@ fn carry_out(t: &Transaction, act: &Act, now: Timestamp) -> Option<Change> {
             }
         }
         Act::Settle(_, _) if t.refunds.is_empty() => None,
-        Act::Settle(index, answer) => t.settle_refund(index.get(&t.refunds).id, answer, now),
+        Act::Settle(index, answer) => {
+            t.record_refund_outcome(index.get(&t.refunds).id, answer, now)
+        }
         Act::LeaseRefunds => {
             let due = t.due_refunds(now).next()?;
             t.lease_refund(due, now)
@@ -862,10 +865,10 @@ proptest! {
             prop_assert!(transaction.refunded_amount() <= transaction.paid_amount());
             // Nothing is owed that no worker would find.
             if transaction.status() == Status::Pending {
-                prop_assert!(transaction.rail_due_at().is_some());
+                prop_assert!(transaction.expiry_due_at().is_some());
             }
             if transaction.refunds.iter().any(|refund| refund.due().is_some()) {
-                prop_assert!(transaction.rail_due_at().is_some());
+                prop_assert!(transaction.refund_due_at().is_some());
             }
         }
     }

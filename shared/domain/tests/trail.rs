@@ -5,10 +5,10 @@
 use std::time::Duration;
 
 use domain::{
-    AmountLimits, Decision, DisputeGround, Event, Ipn, IpnAnswer, LookUpAnswer, MAX_OPERATOR_ACTS,
-    MAX_RESENDS, OperatorRefusal, OperatorWord, Order, PaidDetails, Party, PaymentReport,
-    PaymentResult, PaymentWord, RailPayment, RailRefund, RefundCommand, Reservation, Status,
-    Timestamp, Told, Transaction, Verdict, Vnd,
+    Actor, AmountLimits, CoreAnswer, Decision, DisputeReason, Event, Ipn, IpnAnswer, LookUpAnswer,
+    MAX_OPERATOR_ACTS, MAX_RESENDS, NotificationOutcome, OperatorRefusal, OperatorWord, Order,
+    PaidDetails, PaymentAnswer, PaymentReport, PaymentResult, RefundAnswer, RefundCommand,
+    Reservation, Status, Timestamp, Transaction, Verdict, Vnd,
 };
 
 fn at(seconds: i64) -> Timestamp {
@@ -53,7 +53,7 @@ fn person() -> OperatorWord {
 
 fn tried(t: &Transaction, decision: Decision) -> Transaction {
     let (lease, change) = t.lease_ipn(Timestamp::MAX).unwrap();
-    let told = Told {
+    let told = NotificationOutcome {
         answer: IpnAnswer::SystemError,
         known: Some(LookUpAnswer::Found(Status::Pending, None)),
         decision,
@@ -81,29 +81,29 @@ fn a_payments_life_is_told_in_order_and_on_whose_word() {
         panic!("not reserved")
     };
     let reserved = change.into_transaction();
-    let settled = reserved.settle_refund(id, &RailRefund::Succeeded, at(31));
+    let settled = reserved.record_refund_outcome(id, &RefundAnswer::Succeeded, at(31));
     let t = settled.unwrap().into_transaction();
     let expected = [
         "created",
         "paid",
-        "told",
-        "told",
+        "notification_attempt",
+        "notification_attempt",
         "refund_reserved",
         "refund_succeeded",
     ];
     assert_eq!(names(&t), expected);
-    let words: Vec<_> = t.trail.iter().map(|entry| entry.event.word_of()).collect();
+    let words: Vec<_> = t.trail.iter().map(|entry| entry.event.actor()).collect();
     let expected = [
-        Party::Tiki,
-        Party::Core,
-        Party::Tiki,
-        Party::Tiki,
-        Party::Ours,
-        Party::Core,
+        Actor::Tiki,
+        Actor::Core,
+        Actor::Tiki,
+        Actor::Tiki,
+        Actor::Ours,
+        Actor::Core,
     ];
     assert_eq!(words, expected);
     let attempts = t.trail.iter().filter_map(|entry| match entry.event {
-        Event::Told { attempt, told } => Some((attempt, told.decision)),
+        Event::NotificationAttempt { attempt, told } => Some((attempt, told.decision)),
         _ => None,
     });
     let attempts: Vec<_> = attempts.collect();
@@ -115,8 +115,8 @@ fn what_has_no_end_of_its_own_is_one_entry_that_counts() {
     let mut t = pending();
     for second in 0..1000 {
         let answer = match second % 2 {
-            0 => RailPayment::Unknown,
-            _ => RailPayment::Pending,
+            0 => PaymentAnswer::Unknown,
+            _ => PaymentAnswer::Pending,
         };
         let asked = t.conclude_expiry(&answer, at(1000 + second)).unwrap();
         t = asked.into_transaction();
@@ -127,7 +127,7 @@ fn what_has_no_end_of_its_own_is_one_entry_that_counts() {
         (asked.at, asked.last_at, asked.times),
         (at(1000), at(1999), 1000)
     );
-    assert_eq!(asked.event, Event::CoreAsked(PaymentWord::Pending));
+    assert_eq!(asked.event, Event::CoreAsked(CoreAnswer::Pending));
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn questions_about_two_refunds_are_counted_apart() {
     }
     for second in 0..10 {
         for id in &ids {
-            let asked = t.settle_refund(*id, &RailRefund::Unknown, at(40 + second));
+            let asked = t.record_refund_outcome(*id, &RefundAnswer::Unknown, at(40 + second));
             t = asked.unwrap().into_transaction();
         }
     }
@@ -169,7 +169,7 @@ fn a_person_who_sends_again_gives_it_the_whole_budget_and_is_in_the_trail() {
     }
     assert!(matches!(t.ipn, Ipn::Exhausted { .. }));
     let again = t.resend_ipn(&person(), at(50)).unwrap();
-    assert!(again.wakes().ipn);
+    assert!(again.due_marks().ipn);
     t = again.into_transaction();
     assert_eq!(t.trail.last().unwrap().event, Event::Resent(person()));
     // Who held a lease before it was given up can record nothing under the new ones.
@@ -200,46 +200,46 @@ fn a_person_who_cannot_wait_sends_at_once_and_uses_up_nothing() {
 
 #[test]
 fn a_dispute_is_settled_by_a_persons_word_and_money_moves_by_the_one_balance() {
-    let disputed = tried(&paid(), Decision::Dispute(DisputeGround::AmountDiffers));
+    let disputed = tried(&paid(), Decision::Dispute(DisputeReason::AmountDiffers));
     let stands = disputed.resolve(Verdict::Confirmed, &person(), at(60));
     let stands = stands.unwrap().into_transaction();
     assert_eq!(stands.ipn, Ipn::Confirmed { at: at(60) });
-    assert_eq!(stands.attention(), None);
+    assert_eq!(stands.needs_review(), None);
 
     let back = disputed.resolve(Verdict::Reverse, &person(), at(60));
     let back = back.unwrap();
-    assert!(back.wakes().rail);
+    assert!(back.due_marks().refund);
     let back = back.into_transaction();
-    assert_eq!(names(&back)[2..], ["told", "resolved", "refund_reserved"]);
+    assert_eq!(names(&back)[2..], ["notification_attempt", "resolved", "refund_reserved"]);
     assert_eq!(back.remaining_amount(), Vnd::ZERO);
     // The core refuses: it comes back to the desk, and may be said again.
-    let refused = RailRefund::Rejected { reason: None };
-    let refused = back.settle_refund(back.refunds[0].id, &refused, at(61));
+    let refused = RefundAnswer::Rejected { reason: None };
+    let refused = back.record_refund_outcome(back.refunds[0].id, &refused, at(61));
     let refused = refused.unwrap().into_transaction();
-    assert!(refused.attention().is_some());
+    assert!(refused.needs_review().is_some());
     let once_more = refused.resolve(Verdict::Reverse, &person(), at(62));
     let once_more = once_more.unwrap().into_transaction();
     assert_ne!(once_more.refunds[0].id, once_more.refunds[1].id);
-    assert_eq!(once_more.attention(), None);
+    assert_eq!(once_more.needs_review(), None);
 }
 
 #[test]
 fn persons_may_act_so_often_and_no_more() {
-    let mut t = tried(&paid(), Decision::Dispute(DisputeGround::AmountDiffers));
+    let mut t = tried(&paid(), Decision::Dispute(DisputeReason::AmountDiffers));
     for _ in 0..MAX_RESENDS {
         t = t.resend_ipn(&person(), at(70)).unwrap().into_transaction();
     }
     let refused = t.resend_ipn(&person(), at(70));
     assert_eq!(refused, Err(OperatorRefusal::TooManyActs));
     // What is left is for decisions.
-    t = tried(&t, Decision::Dispute(DisputeGround::AmountDiffers));
-    let rejected = RailRefund::Rejected { reason: None };
+    t = tried(&t, Decision::Dispute(DisputeReason::AmountDiffers));
+    let rejected = RefundAnswer::Rejected { reason: None };
     for _ in MAX_RESENDS..MAX_OPERATOR_ACTS {
         let reversed = t.resolve(Verdict::Reverse, &person(), at(70)).unwrap();
         t = reversed.into_transaction();
         let id = t.refunds.last().unwrap().id;
         t = t
-            .settle_refund(id, &rejected, at(71))
+            .record_refund_outcome(id, &rejected, at(71))
             .unwrap()
             .into_transaction();
     }
@@ -249,17 +249,20 @@ fn persons_may_act_so_often_and_no_more() {
 
 #[test]
 fn money_that_went_back_by_hand_goes_back_no_second_time() {
-    let disputed = tried(&paid(), Decision::Dispute(DisputeGround::AmountDiffers));
+    let disputed = tried(&paid(), Decision::Dispute(DisputeReason::AmountDiffers));
     let returned = disputed.resolve(Verdict::Returned, &person(), at(60));
     let returned = returned.unwrap();
-    assert!(!returned.wakes().rail, "the core is not asked");
+    assert!(!returned.due_marks().refund, "the core is not asked");
     let returned = returned.into_transaction();
     let all = returned.paid_amount();
     assert_eq!(
         (returned.refunded_amount(), returned.remaining_amount()),
         (all, Vnd::ZERO)
     );
-    assert_eq!((returned.rail_due_at(), returned.attention()), (None, None));
+    assert_eq!(
+        (returned.refund_due_at(), returned.needs_review()),
+        (None, None)
+    );
     assert_eq!(names(&returned).last(), Some(&"refund_returned"));
 }
 
@@ -274,16 +277,18 @@ fn what_is_going_back_can_only_go_back() {
     let Ok(Reservation::Reserve(tikis, change)) = paid().reserve_refund(&command, at(15)) else {
         panic!("not reserved")
     };
-    let ground = Decision::Reverse(domain::ReversalGround::NotFoundAtTiki);
+    let ground = Decision::Reverse(domain::ReversalReason::NotFoundAtTiki);
     let reversing = tried(&change.into_transaction(), ground);
     let ours = reversing.refunds[1].id;
-    let rejected = RailRefund::Rejected { reason: None };
+    let rejected = RefundAnswer::Rejected { reason: None };
     // Tiki's is refused, so its amount is the customer's too; then the first reversal is refused.
-    let both = reversing.settle_refund(tikis, &rejected, at(30)).unwrap();
+    let both = reversing
+        .record_refund_outcome(tikis, &rejected, at(30))
+        .unwrap();
     let both = both.into_transaction();
-    let disputed = both.settle_refund(ours, &rejected, at(31)).unwrap();
+    let disputed = both.record_refund_outcome(ours, &rejected, at(31)).unwrap();
     let disputed = disputed.into_transaction();
-    assert!(disputed.refunds[2].holds() && disputed.attention().is_some());
+    assert!(disputed.refunds[2].holds() && disputed.needs_review().is_some());
 
     let refused = Err(OperatorRefusal::GoingBack);
     assert_eq!(

@@ -12,14 +12,14 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use reconciliation::record::Record;
 use serde::{Deserialize, Serialize};
 use serde_dynamo::Item;
-use store::{Stamps, StoreError, TableError};
+use store::{StoreError, TableError, WriteIds};
 
 /// The table of reconciliation.
 #[derive(Clone)]
 pub struct Ledger {
     client: Client,
     name: String,
-    stamps: Arc<dyn Stamps>,
+    write_ids: Arc<dyn WriteIds>,
 }
 
 /// A record as it is kept.
@@ -59,11 +59,11 @@ struct Row<R> {
 impl Ledger {
     /// The table of this name.
     #[must_use]
-    pub fn new(client: Client, name: impl Into<String>, stamps: Arc<dyn Stamps>) -> Self {
+    pub fn new(client: Client, name: impl Into<String>, write_ids: Arc<dyn WriteIds>) -> Self {
         Self {
             client,
             name: name.into(),
-            stamps,
+            write_ids,
         }
     }
 
@@ -97,7 +97,7 @@ impl Ledger {
         before: Option<u64>,
     ) -> Result<Written<R>, StoreError> {
         let open = record.open();
-        let write_id = self.stamps.next().to_string();
+        let write_id = self.write_ids.next().to_string();
         let row = Row {
             subject: record.subject(),
             entry: record.entry(),

@@ -55,7 +55,7 @@ macro_rules! metrics {
             };
         )*
 
-        /// Every metric but [`NEEDS_A_PERSON`], which has a total too.
+        /// Every metric but [`REVIEW_RAISED`], which has a total too.
         const APART: &[Metric] = &[$($id),*];
     };
 }
@@ -77,15 +77,15 @@ metrics! {
     REFUNDS = "Refunds", Count, ["Outcome"];
     /// From a refund's reservation to an answer of the core that did not settle it.
     REFUND_OPEN_AGE = "RefundOpenAge", Milliseconds, [];
-    /// How late the oldest obligation is, at each sweep: `ipn`, `rail`.
+    /// How late the oldest obligation is, at each sweep: `ipn`, `refund`, `expiry`.
     OBLIGATION_LATENESS = "ObligationLateness", Milliseconds, ["Queue"];
     /// Transactions that wait for a person, at each sweep.
-    ON_THE_DESK = "OnTheDesk", Count, [];
+    REVIEW_QUEUE = "ReviewQueue", Count, [];
     /// How long the oldest day's file for Tiki has been due, at each run of reconciliation; 0 if none is.
     RECONCILIATION_LATENESS = "ReconciliationLateness", Milliseconds, [];
     /// What reconciliation has found that waits for a person, at each run.
-    DISCREPANCIES_FOR_A_PERSON = "DiscrepanciesForAPerson", Count, [];
-    /// What reconciliation finds, by how it stands from then on: `settled`, `resent`, `reverse`, `for_a_person`,
+    FINDINGS_OPEN = "FindingsOpen", Count, [];
+    /// What reconciliation finds, by how it stands from then on: `matched`, `resent`, `reverse`, `needs_review`,
     /// `undecided`.
     FINDINGS = "Findings", Count, ["Kind"];
     /// Answers with another code than 0.
@@ -105,8 +105,8 @@ metrics! {
 }
 
 /// Something newly needs a person, by its alarm.
-pub const NEEDS_A_PERSON: Metric = Metric {
-    name: "NeedsAPerson",
+pub const REVIEW_RAISED: Metric = Metric {
+    name: "ReviewRaised",
     unit: Unit::Count,
     dimensions: &["Alarm"],
     total: true,
@@ -114,7 +114,7 @@ pub const NEEDS_A_PERSON: Metric = Metric {
 
 /// Every metric.
 pub fn all() -> impl Iterator<Item = &'static Metric> {
-    static WITH_TOTAL: Metric = NEEDS_A_PERSON;
+    static WITH_TOTAL: Metric = REVIEW_RAISED;
     APART.iter().chain(std::iter::once(&WITH_TOTAL))
 }
 

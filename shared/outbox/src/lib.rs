@@ -27,18 +27,18 @@ const AT_ONCE: usize = 16;
 /// Meets one kind of obligation.
 #[async_trait]
 pub trait Worker: Send + Sync {
-    /// The index that says what is due.
-    fn index(&self) -> DueIndex;
+    /// The indexes that say what is due. They are swept side by side, so that none waits for another.
+    fn indexes(&self) -> &'static [DueIndex];
 
     /// The longest that meeting one transaction's obligations takes; none is begun with less time left.
-    fn longest(&self) -> Duration;
+    fn max_processing_time(&self) -> Duration;
 
     /// What else there is to do once a minute; a sweep does not fail by it.
     async fn after_sweep(&self) {}
 
     /// Meets what this transaction owes now, if it still does. The transaction may be out of date: the
     /// conditional writes find out.
-    async fn meet(&self, found: Transaction) -> anyhow::Result<()>;
+    async fn process(&self, found: Transaction) -> anyhow::Result<()>;
 }
 
 /// A worker with what brings it its work.
@@ -95,7 +95,7 @@ impl<W: Worker> Outbox<W> {
                     return None;
                 }
             };
-            self.meet(found).await.err().map(|_| ItemFailure {
+            self.process(found).await.err().map(|_| ItemFailure {
                 item_identifier: record.sequence_number,
             })
         });
@@ -107,10 +107,10 @@ impl<W: Worker> Outbox<W> {
     }
 
     /// Meets one transaction's obligations; what broke is logged here, once.
-    async fn meet(&self, found: Transaction) -> anyhow::Result<()> {
+    async fn process(&self, found: Transaction) -> anyhow::Result<()> {
         let span = tracing::info_span!("obligation", transaction_id = %found.id);
         let work = async {
-            let result = self.worker.meet(found).await;
+            let result = self.worker.process(found).await;
             if let Err(error) = &result {
                 metrics::FAILURES.count(&[]);
                 tracing::error!(error = format!("{error:#}"), "failed; it stays due");
@@ -127,7 +127,7 @@ fn not_read(error: StoreError) {
     let damaged = matches!(error, StoreError::Unreadable { .. });
     let error = format!("{:#}", anyhow::Error::from(error));
     if damaged {
-        metrics::NEEDS_A_PERSON.count(&["unreadable_item"]);
+        metrics::REVIEW_RAISED.count(&["unreadable_item"]);
         tracing::error!(alarm = "unreadable_item", error, "a person must act");
     } else {
         tracing::error!(error, "not read; it stays due");

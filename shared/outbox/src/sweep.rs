@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use domain::{Timestamp, TransactionId};
+use futures::future::join_all;
 use futures::{StreamExt, stream};
 use store::{DueIndex, SHARDS, StoreError};
 
@@ -16,8 +17,8 @@ const AT_ONCE_IN_SHARD: usize = 4;
 
 /// What a sweep of one shard came to.
 struct Swept {
-    /// Transactions that were looked at.
-    met: usize,
+    /// Transactions that were processed.
+    processed: usize,
     /// How late the oldest of them was.
     lateness: Duration,
 }
@@ -26,25 +27,38 @@ impl<W: Worker> Outbox<W> {
     /// Goes through each shard once, as far as the time allows. What is left is due at the next sweep, and
     /// then comes first.
     pub(crate) async fn sweep(&self, deadline: Timestamp) -> Result<(), StoreError> {
-        let shards = stream::iter(0..SHARDS).map(|shard| self.sweep_shard(shard, deadline));
-        // All are let finish, also beside one that cannot be read: work that is cut off is done again.
+        let indexes = self.worker.indexes().iter();
+        let sweeps = indexes.map(|index| self.sweep_index(*index, deadline));
+        // Each sweep finishes, also beside one that fails: work that is cut off is done again.
+        join_all(sweeps).await.into_iter().collect()
+    }
+
+    async fn sweep_index(&self, index: DueIndex, deadline: Timestamp) -> Result<(), StoreError> {
+        let shards = stream::iter(0..SHARDS).map(|shard| self.sweep_shard(index, shard, deadline));
+        // Each shard finishes, also beside one that cannot be read.
         let results: Vec<_> = shards.buffer_unordered(SHARDS.into()).collect().await;
         let latest = results.iter().flatten().map(|swept| swept.lateness).max();
-        let queue = match self.worker.index() {
+        let queue = match index {
             DueIndex::Ipn => "ipn",
-            DueIndex::Rail => "rail",
+            DueIndex::Refund => "refund",
+            DueIndex::Expiry => "expiry",
         };
         if let Some(lateness) = latest {
             metrics::OBLIGATION_LATENESS.record_duration(&[queue], lateness);
         }
-        let met: usize = results.iter().flatten().map(|swept| swept.met).sum();
-        if met > 0 {
-            tracing::info!(obligations = met, "swept");
+        let processed: usize = results.iter().flatten().map(|swept| swept.processed).sum();
+        if processed > 0 {
+            tracing::info!(queue, obligations = processed, "swept");
         }
         results.into_iter().try_for_each(|result| result.map(drop))
     }
 
-    async fn sweep_shard(&self, shard: u8, deadline: Timestamp) -> Result<Swept, StoreError> {
+    async fn sweep_shard(
+        &self,
+        index: DueIndex,
+        shard: u8,
+        deadline: Timestamp,
+    ) -> Result<Swept, StoreError> {
         let until = self.clock.now();
         let mut seen = HashSet::new();
         let mut lateness = Duration::ZERO;
@@ -52,39 +66,42 @@ impl<W: Worker> Outbox<W> {
             // A page longer than what was seen holds something new, or there is nothing new: what was met is
             // no longer due, and what could not be met comes again.
             let limit = PAGE.saturating_add(u16::try_from(seen.len()).unwrap_or(u16::MAX));
-            let due = self
-                .transactions
-                .due(self.worker.index(), shard, until, limit)
-                .await?;
+            let due = self.transactions.due(index, shard, until, limit).await?;
             if let Some(oldest) = due.first() {
                 lateness = lateness.max(until.since(oldest.at));
             }
             let new = due.into_iter().map(|entry| entry.id);
             let new: Vec<TransactionId> = new.filter(|id| seen.insert(*id)).collect();
             if new.is_empty() {
-                let met = seen.len();
-                return Ok(Swept { met, lateness });
+                let processed = seen.len();
+                return Ok(Swept {
+                    processed,
+                    lateness,
+                });
             }
-            let work = new.into_iter().map(|id| self.meet_by_id(id, deadline));
+            let work = new.into_iter().map(|id| self.process_by_id(id, deadline));
             let done: Vec<bool> = stream::iter(work)
                 .buffer_unordered(AT_ONCE_IN_SHARD)
                 .collect()
                 .await;
             if done.contains(&false) {
-                let met = seen.len();
-                return Ok(Swept { met, lateness });
+                let processed = seen.len();
+                return Ok(Swept {
+                    processed,
+                    lateness,
+                });
             }
         }
     }
 
     /// `false` if there is no time left to begin with it.
-    async fn meet_by_id(&self, id: TransactionId, deadline: Timestamp) -> bool {
-        if deadline.since(self.clock.now()) < self.worker.longest() {
+    async fn process_by_id(&self, id: TransactionId, deadline: Timestamp) -> bool {
+        if deadline.since(self.clock.now()) < self.worker.max_processing_time() {
             return false;
         }
         match self.transactions.load(id).await {
             // What breaks is logged where it breaks; the others are not made to wait for it.
-            Ok(Some(found)) => drop(self.meet(found).await),
+            Ok(Some(found)) => drop(self.process(found).await),
             // The index lags behind a deletion.
             Ok(None) => {}
             Err(error) => tracing::info_span!("obligation", transaction_id = %id)

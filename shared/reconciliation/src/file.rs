@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::str::FromStr;
 
 use csv::{Terminator, Writer, WriterBuilder};
-use domain::{Day, RefundId, RequestId, Settled, Status, Timestamp, Vnd};
+use domain::{Day, FinalTransaction, RefundId, RequestId, Status, Timestamp, Vnd};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -77,9 +77,9 @@ pub fn day_in(name: &str, partner: &PartnerName) -> Option<Day> {
 #[derive(Clone, Copy, Debug)]
 pub enum Row<'r> {
     /// A transaction.
-    Payment(&'r Settled),
+    Payment(&'r FinalTransaction),
     /// Money that went back, of this transaction.
-    Refund(&'r Settled, &'r Refunded),
+    Refund(&'r FinalTransaction, &'r Refunded),
 }
 
 /// Money that went back on a day.

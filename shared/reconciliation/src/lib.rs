@@ -10,8 +10,8 @@
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
+pub mod classify;
 pub mod file;
-pub mod judge;
 pub mod record;
 pub mod report;
 pub mod result;

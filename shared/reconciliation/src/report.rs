@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use domain::Day;
 
-use crate::judge::Kind;
+use crate::classify::Kind;
 use crate::record::{Exported, Finding, Received, Sent};
 
 pub use self::table::FindingsTable;
@@ -53,13 +53,13 @@ impl DayReport {
 
     /// How many findings are not settled, and not closed.
     fn open(&self) -> u64 {
-        let open = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Settled);
+        let open = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Matched);
         open.fold(0, |sum, kind| sum.saturating_add(self.count(kind)))
     }
 
     /// How many findings there are.
     fn all(&self) -> u64 {
-        let settled = self.count(Kind::Settled);
+        let settled = self.count(Kind::Matched);
         self.open()
             .saturating_add(settled)
             .saturating_add(self.closed)

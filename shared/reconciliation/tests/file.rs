@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::io::{self, Write};
 use std::rc::Rc;
 
-use domain::{ClientId, Day, Settled, Status, Timestamp, TransactionId, Vnd};
+use domain::{ClientId, Day, FinalTransaction, Status, Timestamp, TransactionId, Vnd};
 use proptest::prelude::*;
 use reconciliation::file::{
     MOST_LINES, Part, PartnerName, Parts, Refunded, Row, Sum, Totals, day_in, name,
@@ -23,11 +23,11 @@ const HEADER: &str =
 /// The last moment of a day in Vietnam, and the first of the next.
 const TIMES: &str = "2026-11-21 23:59:59,2026-11-22 00:00:00";
 
-fn settled(n: u64, amount: u64, status: Status) -> Settled {
+fn settled(n: u64, amount: u64, status: Status) -> FinalTransaction {
     let client: ClientId = "client".parse().unwrap();
     let tiki_id = format!("T-{n}").parse().unwrap();
     let at = |text: &str| Timestamp::parse_rfc3339(text).unwrap();
-    Settled {
+    FinalTransaction {
         id: TransactionId::derive(&client, &tiki_id),
         tiki_id,
         amount: Vnd::new(amount).unwrap(),
@@ -37,7 +37,7 @@ fn settled(n: u64, amount: u64, status: Status) -> Settled {
     }
 }
 
-fn refunded(paid: &Settled, request_id: Option<&str>, amount: u64) -> Refunded {
+fn refunded(paid: &FinalTransaction, request_id: Option<&str>, amount: u64) -> Refunded {
     Refunded {
         request_id: request_id.map(|id| id.parse().unwrap()),
         refund_id: "5a9db0c5-0000-4000-8000-7469746b6976".parse().unwrap(),
@@ -273,7 +273,7 @@ proptest! {
         refund_rows: bool,
         request_id in "[ -~]{1,9}",
     ) {
-        let day: Vec<(Settled, Option<Refunded>)> = (0_u64..).zip(&kinds).map(|(n, kind)| {
+        let day: Vec<(FinalTransaction, Option<Refunded>)> = (0_u64..).zip(&kinds).map(|(n, kind)| {
             let status = if *kind == 0 { Status::Failure } else { Status::Success };
             let payment = settled(n, n + 1, status);
             let refund = (*kind == 2 && refund_rows).then(|| refunded(&payment, Some(&request_id), n + 1));

@@ -4,8 +4,8 @@
 
 use domain::{Day, Status, Vnd};
 use proptest::prelude::*;
+use reconciliation::classify::{Kind, MismatchReason};
 use reconciliation::file::Totals;
-use reconciliation::judge::{Ground, Kind};
 use reconciliation::record::{
     Began, CLOSED, Closed, Exported, Finding, Lease, Received, Record, Reported, Sent, of_day,
     ours, tiki_id,
@@ -26,7 +26,7 @@ fn finding() -> Finding {
 /// For a person, who has closed it.
 fn closed() -> Finding {
     let mut finding = finding();
-    finding.look(2_000, Kind::ForAPerson, Ground::AmountDiffers);
+    finding.look(2_000, Kind::NeedsReview, MismatchReason::AmountDiffers);
     finding.closed = Some(Closed {
         at: 3_000,
         by: "lan".to_owned(),
@@ -39,9 +39,9 @@ fn closed() -> Finding {
 #[test]
 fn a_look_that_finds_nothing_new_adds_no_step() {
     let mut finding = finding();
-    assert!(finding.look(2_000, Kind::ForAPerson, Ground::AmountDiffers));
+    assert!(finding.look(2_000, Kind::NeedsReview, MismatchReason::AmountDiffers));
     let before = finding.clone();
-    assert!(!finding.look(3_000, Kind::ForAPerson, Ground::AmountDiffers));
+    assert!(!finding.look(3_000, Kind::NeedsReview, MismatchReason::AmountDiffers));
     assert_eq!(finding.looked_at, 3_000);
     let looked_at = before.looked_at;
     assert_eq!(
@@ -56,10 +56,10 @@ fn a_look_that_finds_nothing_new_adds_no_step() {
 #[test]
 fn a_look_that_finds_something_new_is_a_step_with_what_was_seen() {
     let mut finding = finding();
-    finding.look(2_000, Kind::Resent, Ground::BeingReported);
+    finding.look(2_000, Kind::Resent, MismatchReason::BeingReported);
     "pending".clone_into(&mut finding.tiki);
     finding.tiki_amount_vnd = None;
-    assert!(finding.look(3_000, Kind::Settled, Ground::Agree));
+    assert!(finding.look(3_000, Kind::Matched, MismatchReason::Agree));
     let seen = finding.history.iter().map(|step| {
         let tiki = (step.tiki.as_str(), step.tiki_amount_vnd);
         (step.at, step.kind, step.ground, tiki)
@@ -68,27 +68,32 @@ fn a_look_that_finds_something_new_is_a_step_with_what_was_seen() {
         (
             2_000,
             Kind::Resent,
-            Ground::BeingReported,
+            MismatchReason::BeingReported,
             ("success", Some(299_000)),
         ),
-        (3_000, Kind::Settled, Ground::Agree, ("pending", None)),
+        (
+            3_000,
+            Kind::Matched,
+            MismatchReason::Agree,
+            ("pending", None),
+        ),
     ];
     assert_eq!(seen.collect::<Vec<_>>(), expected);
     assert_eq!(
         (finding.kind, finding.ground),
-        (Kind::Settled, Ground::Agree)
+        (Kind::Matched, MismatchReason::Agree)
     );
 }
 
 #[test]
 fn what_a_person_has_closed_stays_closed_while_it_stands_as_it_did() {
     let mut same = closed();
-    assert!(!same.look(9_000, Kind::ForAPerson, Ground::AmountDiffers));
+    assert!(!same.look(9_000, Kind::NeedsReview, MismatchReason::AmountDiffers));
     assert!(same.closed.is_some() && same.reported && !same.is_open());
     // Where it was found is nothing that it stands by.
     let mut again = closed();
     (again.file, again.line) = ("g".to_owned(), 7);
-    assert!(!again.look(9_000, Kind::ForAPerson, Ground::AmountDiffers));
+    assert!(!again.look(9_000, Kind::NeedsReview, MismatchReason::AmountDiffers));
     assert!(again.closed.is_some());
 }
 
@@ -103,15 +108,15 @@ fn what_stands_otherwise_than_a_person_closed_it_comes_up_again() {
             _ => finding.tiki_amount_vnd = Some(1),
         }
         assert!(
-            finding.look(9_000, Kind::ForAPerson, Ground::AmountDiffers),
+            finding.look(9_000, Kind::NeedsReview, MismatchReason::AmountDiffers),
             "{what}"
         );
         assert!(finding.closed.is_none() && !finding.reported, "{what}");
         assert!(finding.is_open(), "{what}");
     }
     for (kind, ground) in [
-        (Kind::ForAPerson, Ground::NoAmountAtTiki),
-        (Kind::Settled, Ground::AmountDiffers),
+        (Kind::NeedsReview, MismatchReason::NoAmountAtTiki),
+        (Kind::Matched, MismatchReason::AmountDiffers),
     ] {
         let mut finding = closed();
         assert!(finding.look(9_000, kind, ground));
@@ -128,7 +133,7 @@ fn one_unclear_answer_is_as_good_as_another() {
     let words = ["unclear", "system_error", "unauthorized"];
     for (hour, word) in (1..100).zip(words.into_iter().cycle()) {
         word.clone_into(&mut finding.tiki);
-        let new = finding.look(hour, Kind::Undecided, Ground::NoClearAnswer);
+        let new = finding.look(hour, Kind::Undecided, MismatchReason::NoClearAnswer);
         assert_eq!(new, hour == 1, "{word}");
     }
     assert_eq!(finding.history.len(), 1);
@@ -138,7 +143,7 @@ fn one_unclear_answer_is_as_good_as_another() {
         "since then"
     );
     // But it is something else that then a person is called.
-    assert!(finding.look(100, Kind::ForAPerson, Ground::NoClearAnswer));
+    assert!(finding.look(100, Kind::NeedsReview, MismatchReason::NoClearAnswer));
 }
 
 #[test]
@@ -148,8 +153,8 @@ fn a_long_history_keeps_how_it_began_and_how_it_ended() {
         finding.ours.amount_vnd = Some(n);
         assert!(finding.look(
             i64::try_from(n).unwrap(),
-            Kind::ForAPerson,
-            Ground::AmountDiffers
+            Kind::NeedsReview,
+            MismatchReason::AmountDiffers
         ));
     }
     let at: Vec<i64> = finding.history.iter().map(|step| step.at).collect();
@@ -161,8 +166,8 @@ fn a_long_history_keeps_how_it_began_and_how_it_ended() {
 fn a_finding_stands_open_under_its_kind_until_it_is_settled_or_its_closing_is_reported() {
     let mut finding = finding();
     for kind in Kind::ALL {
-        finding.look(5_000, kind, Ground::Agree);
-        let open = (kind != Kind::Settled).then_some((kind.as_str(), 5_000));
+        finding.look(5_000, kind, MismatchReason::Agree);
+        let open = (kind != Kind::Matched).then_some((kind.as_str(), 5_000));
         assert_eq!((finding.open(), finding.is_open()), (open, open.is_some()));
     }
     let mut closed = closed();
@@ -173,7 +178,7 @@ fn a_finding_stands_open_under_its_kind_until_it_is_settled_or_its_closing_is_re
         Some((CLOSED, 3_000)),
         "until the report says so"
     );
-    closed.kind = Kind::Settled;
+    closed.kind = Kind::Matched;
     assert_eq!(closed.open(), Some((CLOSED, 3_000)));
     assert!(Kind::ALL.iter().all(|kind| kind.as_str() != CLOSED));
 }
@@ -181,12 +186,12 @@ fn a_finding_stands_open_under_its_kind_until_it_is_settled_or_its_closing_is_re
 #[test]
 fn only_a_finding_about_a_transaction_can_be_asked_about() {
     let mut finding = finding();
-    finding.look(1, Kind::ForAPerson, Ground::AmountDiffers);
+    finding.look(1, Kind::NeedsReview, MismatchReason::AmountDiffers);
     assert_eq!(tiki_id(&finding), "T-1".parse().ok());
     "f:2".clone_into(&mut finding.id);
     assert_eq!(tiki_id(&finding), None, "no id of Tiki's");
     "f".clone_into(&mut finding.id);
-    finding.look(2, Kind::ForAPerson, Ground::UnreadableLine);
+    finding.look(2, Kind::NeedsReview, MismatchReason::UnreadableLine);
     assert_eq!(
         tiki_id(&finding),
         None,

@@ -13,31 +13,31 @@ use std::path::Path;
 
 use domain::{Day, LookUpAnswer, Timestamp};
 use proptest::prelude::*;
+use reconciliation::classify::{Kind, MismatchReason};
 use reconciliation::file::{Sum, Totals};
-use reconciliation::judge::{Ground, Kind};
 use reconciliation::record::{Closed, Exported, Finding, Received, Sent, Values};
 use reconciliation::report::{DayReport, FindingsTable, MOST_SHOWN};
 
 /// Every ground, and a kind that it is found with.
-const GROUNDS: [(Ground, Kind); 18] = [
-    (Ground::AmountDiffers, Kind::ForAPerson),
-    (Ground::UnknownHere, Kind::ForAPerson),
-    (Ground::PaidAtTikiOnly, Kind::ForAPerson),
-    (Ground::NoAmountAtTiki, Kind::ForAPerson),
-    (Ground::ConfirmedAndForgotten, Kind::ForAPerson),
-    (Ground::ConfirmedAndGone, Kind::ForAPerson),
-    (Ground::ReversedAndPaid, Kind::ForAPerson),
-    (Ground::OnTheDesk, Kind::ForAPerson),
-    (Ground::GivenUp, Kind::ForAPerson),
-    (Ground::NotOurs, Kind::ForAPerson),
-    (Ground::UnreadableLine, Kind::ForAPerson),
-    (Ground::GoesBack, Kind::Reverse),
-    (Ground::BeingReported, Kind::Resent),
-    (Ground::QueuedAgain, Kind::Resent),
-    (Ground::NoClearAnswer, Kind::Undecided),
-    (Ground::Agree, Kind::Settled),
-    (Ground::NobodyPaid, Kind::Settled),
-    (Ground::MoneyIsBack, Kind::Settled),
+const GROUNDS: [(MismatchReason, Kind); 18] = [
+    (MismatchReason::AmountDiffers, Kind::NeedsReview),
+    (MismatchReason::UnknownHere, Kind::NeedsReview),
+    (MismatchReason::PaidAtTikiOnly, Kind::NeedsReview),
+    (MismatchReason::NoAmountAtTiki, Kind::NeedsReview),
+    (MismatchReason::ConfirmedAndForgotten, Kind::NeedsReview),
+    (MismatchReason::ConfirmedAndGone, Kind::NeedsReview),
+    (MismatchReason::ReversedAndPaid, Kind::NeedsReview),
+    (MismatchReason::InReview, Kind::NeedsReview),
+    (MismatchReason::GivenUp, Kind::NeedsReview),
+    (MismatchReason::NotOurs, Kind::NeedsReview),
+    (MismatchReason::UnreadableLine, Kind::NeedsReview),
+    (MismatchReason::BeingReversed, Kind::Reverse),
+    (MismatchReason::BeingReported, Kind::Resent),
+    (MismatchReason::QueuedAgain, Kind::Resent),
+    (MismatchReason::NoClearAnswer, Kind::Undecided),
+    (MismatchReason::Agree, Kind::Matched),
+    (MismatchReason::NobodyPaid, Kind::Matched),
+    (MismatchReason::MoneyIsBack, Kind::Matched),
 ];
 
 const NAME: &str = "tikivip_vnptmoney_20261122_1";
@@ -104,7 +104,7 @@ fn values(status: &str, amount_vnd: u64) -> Values {
     }
 }
 
-fn finding(id: &str, kind: Kind, ground: Ground) -> Finding {
+fn finding(id: &str, kind: Kind, ground: MismatchReason) -> Finding {
     let mut finding = Finding::new(day(), id.to_owned(), NAME, 17, at("23T09:00:05"));
     finding.transaction_id = Some("9e87ce51-4647-5d79-9155-19ee50d4d84e".to_owned());
     "03".clone_into(&mut finding.code);
@@ -165,18 +165,33 @@ fn quiet() -> DayReport {
 /// A finding with a long life.
 fn long() -> Finding {
     let id = "261122TIKIVIP-".to_owned() + &"2".repeat(50);
-    let mut long = finding(&id, Kind::ForAPerson, Ground::AmountDiffers);
+    let mut long = finding(&id, Kind::NeedsReview, MismatchReason::AmountDiffers);
     long.reason = "Số tiền không khớp với đơn hàng của khách; ".repeat(5) + &"x".repeat(60);
     for (hour, tiki, kind, ground) in [
-        (10, "unclear", Kind::Undecided, Ground::NoClearAnswer),
-        (11, "success", Kind::ForAPerson, Ground::AmountDiffers),
+        (
+            10,
+            "unclear",
+            Kind::Undecided,
+            MismatchReason::NoClearAnswer,
+        ),
+        (
+            11,
+            "success",
+            Kind::NeedsReview,
+            MismatchReason::AmountDiffers,
+        ),
         (
             12,
             "pending",
-            Kind::ForAPerson,
-            Ground::ConfirmedAndForgotten,
+            Kind::NeedsReview,
+            MismatchReason::ConfirmedAndForgotten,
         ),
-        (13, "success", Kind::ForAPerson, Ground::AmountDiffers),
+        (
+            13,
+            "success",
+            Kind::NeedsReview,
+            MismatchReason::AmountDiffers,
+        ),
     ] {
         tiki.clone_into(&mut long.tiki);
         long.look(at(&format!("23T{hour}:00:07")), kind, ground);
@@ -186,7 +201,7 @@ fn long() -> Finding {
 
 /// A finding of each ground, and one that a person has closed.
 fn one_of_each() -> Vec<Finding> {
-    let of_ground = |(n, (ground, kind)): (usize, (Ground, Kind))| {
+    let of_ground = |(n, (ground, kind)): (usize, (MismatchReason, Kind))| {
         finding(
             &format!("261122TIKIVIP-3001{n:02}-1795305900"),
             kind,
@@ -219,8 +234,8 @@ fn one_of_each() -> Vec<Finding> {
     findings[0] = long();
     let agreed = finding(
         "261122TIKIVIP-300118-1795305900",
-        Kind::ForAPerson,
-        Ground::AmountDiffers,
+        Kind::NeedsReview,
+        MismatchReason::AmountDiffers,
     );
     findings.push(Finding {
         closed: Some(closed("lan", "Tiki đã huỷ đơn, phiếu 4713")),
@@ -372,7 +387,7 @@ fn the_headline_says_at_a_glance_whether_all_is_well() {
     );
     // What is settled or closed is well, too.
     let mut done = quiet();
-    (done.kinds, done.closed) = (BTreeMap::from([(Kind::Settled, 7)]), 3);
+    (done.kinds, done.closed) = (BTreeMap::from([(Kind::Matched, 7)]), 3);
     says(
         &done,
         &["good", "Không có chênh lệch nào đang mở No open findings"],
@@ -382,7 +397,7 @@ fn the_headline_says_at_a_glance_whether_all_is_well() {
     waits.kinds = BTreeMap::from([(Kind::Resent, 1_000), (Kind::Undecided, 2)]);
     let by_rules = "1.002 chênh lệch đang được hệ thống xử lý 1.002 are settled by the rules";
     says(&waits, &["wait", by_rules]);
-    waits.kinds.insert(Kind::ForAPerson, 1);
+    waits.kinds.insert(Kind::NeedsReview, 1);
     let person = "1 chênh lệch cần người xử lý 1 for a person";
     says(&waits, &["bad", person, by_rules]);
 
@@ -516,7 +531,7 @@ fn findings_stand_by_kind_and_what_needs_a_person_first() {
 
 #[test]
 fn a_finding_shows_both_sides_and_marks_what_differs() {
-    let mut finding = finding("T-1", Kind::ForAPerson, Ground::AmountDiffers);
+    let mut finding = finding("T-1", Kind::NeedsReview, MismatchReason::AmountDiffers);
     finding.in_file = values("SUCCESS", 300_000);
     let page = with_one(finding.clone());
     assert!(
@@ -575,25 +590,29 @@ fn every_ground_has_words_and_for_a_person_a_concrete_next_step() {
         );
         let before = said.insert(vi.to_owned(), ground);
         assert_eq!(before, None, "{vi}");
-        let settle = rest.contains("tikivip settle T-1 <span>--day 2026-11-22</span>");
-        assert_eq!(settle, kind == Kind::ForAPerson, "{ground:?}");
+        let settle = rest.contains("tikivip close-finding T-1 <span>--day 2026-11-22</span>");
+        assert_eq!(settle, kind == Kind::NeedsReview, "{ground:?}");
         assert_eq!(rest.contains("<li><code>tikivip "), settle, "{ground:?}");
         assert_eq!(
             rest.contains("Không cần làm gì."),
-            kind != Kind::ForAPerson && kind != Kind::Undecided
+            kind != Kind::NeedsReview && kind != Kind::Undecided
         );
         let row = table(&[finding("T-1", kind, ground)]);
         assert_eq!(
-            row.contains("tikivip settle T-1 --day 2026-11-22"),
+            row.contains("tikivip close-finding T-1 --day 2026-11-22"),
             settle,
             "{row}"
         );
     }
     assert_eq!(said.len(), GROUNDS.len());
     // Tiki has been unclear for a day.
-    let page = with_one(finding("T-1", Kind::ForAPerson, Ground::NoClearAnswer));
+    let page = with_one(finding(
+        "T-1",
+        Kind::NeedsReview,
+        MismatchReason::NoClearAnswer,
+    ));
     assert!(
-        page.contains("tikivip lookup T-1") && page.contains("tikivip settle T-1"),
+        page.contains("tikivip lookup T-1") && page.contains("tikivip close-finding T-1"),
         "{page}"
     );
 }
@@ -601,15 +620,19 @@ fn every_ground_has_words_and_for_a_person_a_concrete_next_step() {
 #[test]
 fn only_steps_that_are_possible_are_proposed() {
     // What we do not have cannot be shown, looked up or resolved.
-    for ground in [Ground::UnknownHere, Ground::NotOurs, Ground::NoClearAnswer] {
-        let mut unknown = finding("T-1", Kind::ForAPerson, ground);
+    for ground in [
+        MismatchReason::UnknownHere,
+        MismatchReason::NotOurs,
+        MismatchReason::NoClearAnswer,
+    ] {
+        let mut unknown = finding("T-1", Kind::NeedsReview, ground);
         unknown.transaction_id = None;
         let page = with_one(unknown);
         assert_eq!(page.matches("<code>tikivip ").count(), 1, "{ground:?}");
-        assert!(page.contains("tikivip settle T-1"), "{ground:?}");
+        assert!(page.contains("tikivip close-finding T-1"), "{ground:?}");
     }
     // What a person has closed is done.
-    let mut done = finding("T-1", Kind::ForAPerson, Ground::AmountDiffers);
+    let mut done = finding("T-1", Kind::NeedsReview, MismatchReason::AmountDiffers);
     done.closed = Some(closed("lan", "Tiki, ticket 4713"));
     let page = with_one(done.clone());
     assert!(!page.contains("<code>tikivip "), "{page}");
@@ -624,18 +647,23 @@ fn only_steps_that_are_possible_are_proposed() {
 #[test]
 fn what_a_file_is_called_is_one_word_to_a_shell() {
     let hostile = "x'; $(reboot) `id` & \"y\" --day 1.csv:3";
-    let page = with_one(finding(hostile, Kind::ForAPerson, Ground::UnreadableLine));
-    let quoted = "tikivip settle &#39;x&#39;\\&#39;&#39;; $(reboot) `id` &amp; &quot;y&quot;";
+    let page = with_one(finding(
+        hostile,
+        Kind::NeedsReview,
+        MismatchReason::UnreadableLine,
+    ));
+    let quoted =
+        "tikivip close-finding &#39;x&#39;\\&#39;&#39;; $(reboot) `id` &amp; &quot;y&quot;";
     assert!(page.contains(quoted), "{page}");
 }
 
 #[test]
 fn a_page_shows_so_many_and_says_where_the_others_are() {
-    let many =
-        (0..MOST_SHOWN + 7).map(|n| finding(&format!("T-{n}"), Kind::Settled, Ground::Agree));
+    let many = (0..MOST_SHOWN + 7)
+        .map(|n| finding(&format!("T-{n}"), Kind::Matched, MismatchReason::Agree));
     let mut report = with(many.collect());
-    report.findings[0].kind = Kind::ForAPerson;
-    report.kinds.insert(Kind::ForAPerson, 9_000);
+    report.findings[0].kind = Kind::NeedsReview;
+    report.kinds.insert(Kind::NeedsReview, 9_000);
     let page = report.html();
     assert_eq!(
         page.matches("<section class=\"card finding").count(),

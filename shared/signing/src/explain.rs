@@ -45,7 +45,7 @@ impl Match {
 }
 
 /// A text that may have been signed, with its name; the received one has none.
-pub type Reading = (Option<String>, Vec<u8>);
+pub type PayloadCandidate = (Option<String>, Vec<u8>);
 
 impl Keyring {
     /// What is signed of a message, byte by byte, and what the signature comes to.
@@ -66,7 +66,7 @@ impl Keyring {
     pub fn explain(
         &self,
         headers: &SignatureHeaders<'_>,
-        readings: &[Reading],
+        candidates: &[PayloadCandidate],
         others: &[(&str, &Self)],
     ) -> Vec<Match> {
         let (Some(timestamp), Some(client_id), Some(signature)) =
@@ -77,7 +77,7 @@ impl Keyring {
         let signature = signature.to_ascii_lowercase();
         let mut found = Vec::new();
         for (secret, key) in self.suspects(others) {
-            for (text, body) in readings {
+            for (text, body) in candidates {
                 for (rule, signed) in rules(timestamp, client_id, body) {
                     let mut mac = message::keyed(&key);
                     mac.update(&signed);
@@ -164,7 +164,7 @@ mod tests {
         Keyring::new("client", ClientSecret::new(secret))
     }
 
-    fn matches(sender: &Keyring, signed: &[u8], readings: &[Reading]) -> Vec<Match> {
+    fn matches(sender: &Keyring, signed: &[u8], candidates: &[PayloadCandidate]) -> Vec<Match> {
         let keys = keys("now").accepting(Some(ClientSecret::new("before")));
         let signature = sender.sign(1_000, signed);
         let headers = SignatureHeaders {
@@ -172,7 +172,7 @@ mod tests {
             client_id: Some(&signature.client_id),
             signature: Some(&signature.signature),
         };
-        keys.explain(&headers, readings, &[("the core", &self::keys("core"))])
+        keys.explain(&headers, candidates, &[("the core", &self::keys("core"))])
     }
 
     #[test]
@@ -201,11 +201,11 @@ mod tests {
 
     #[test]
     fn another_text_is_named() {
-        let readings = [
+        let candidates = [
             (None, b"{ }".to_vec()),
             (Some("compact".to_owned()), b"{}".to_vec()),
         ];
-        let found = matches(&keys("now"), b"{}", &readings);
+        let found = matches(&keys("now"), b"{}", &candidates);
         assert_eq!(found[0].text.as_deref(), Some("compact"));
     }
 

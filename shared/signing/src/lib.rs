@@ -24,7 +24,7 @@ mod link;
 mod message;
 mod verify;
 
-pub use explain::{Match, Reading, Steps};
+pub use explain::{Match, PayloadCandidate, Steps};
 pub use get::{GetSigning, UnknownGetSigning};
 pub use key::{ClientSecret, KeyError, KeyProvider, Keyring};
 pub use link::{LinkRefusal, PaymentLink};

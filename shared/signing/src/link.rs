@@ -27,7 +27,7 @@ pub struct PaymentLink {
 pub enum LinkRefusal {
     /// Not made by us, or changed on the way.
     #[error("the payment link is not valid")]
-    Invalid,
+    InvalidField,
     /// Ours, and too old.
     #[error("the payment link has expired")]
     Expired,
@@ -52,11 +52,11 @@ impl PaymentLink {
     pub fn verify(keys: &Keyring, token: &str, now_ms: i64) -> Result<Self, LinkRefusal> {
         let bytes = URL_SAFE_NO_PAD
             .decode(token)
-            .map_err(|_| LinkRefusal::Invalid)?;
+            .map_err(|_| LinkRefusal::InvalidField)?;
         let (transaction_id, rest) = split::<ID>(&bytes)?;
         let (expires_at, rest) = split::<EXPIRY>(rest)?;
         let (tag, []) = split::<TAG>(rest)? else {
-            return Err(LinkRefusal::Invalid);
+            return Err(LinkRefusal::InvalidField);
         };
         let link = Self {
             transaction_id,
@@ -68,7 +68,7 @@ impl PaymentLink {
             .flatten()
             .any(|key| link.mac(key).verify_truncated_left(&tag).is_ok());
         if !genuine {
-            return Err(LinkRefusal::Invalid);
+            return Err(LinkRefusal::InvalidField);
         }
         if i128::from(link.expires_at_ms) < i128::from(now_ms) {
             return Err(LinkRefusal::Expired);
@@ -86,6 +86,6 @@ impl PaymentLink {
 }
 
 fn split<const N: usize>(bytes: &[u8]) -> Result<([u8; N], &[u8]), LinkRefusal> {
-    let (head, tail) = bytes.split_first_chunk().ok_or(LinkRefusal::Invalid)?;
+    let (head, tail) = bytes.split_first_chunk().ok_or(LinkRefusal::InvalidField)?;
     Ok((*head, tail))
 }

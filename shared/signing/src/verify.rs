@@ -95,12 +95,12 @@ impl Keyring {
         self.verify_any(headers, [body], now_ms, window)
     }
 
-    /// Verifies a message of which the sender may have signed any one of `readings`: a GET, whose signed
+    /// Verifies a message of which the sender may have signed any one of `candidates`: a GET, whose signed
     /// text protocol §2 leaves open. The caller bounds their number.
     pub fn verify_any<'b>(
         &self,
         headers: &SignatureHeaders<'_>,
-        readings: impl IntoIterator<Item = &'b [u8]>,
+        candidates: impl IntoIterator<Item = &'b [u8]>,
         now_ms: i64,
         window: Window,
     ) -> Result<Verified<'b>, SignatureRefusal> {
@@ -119,7 +119,7 @@ impl Keyring {
                 .verify_slice(&signature)
                 .is_ok()
         };
-        let verified = readings
+        let verified = candidates
             .into_iter()
             .find_map(|body| {
                 if matches(&self.current, body) {

@@ -157,9 +157,9 @@ fn a_leading_zero_is_another_message() {
 #[test]
 fn one_of_several_readings_is_enough_and_is_the_one_returned() {
     let signed = keys().sign(NOW, b"/b?x=1");
-    let readings: [&[u8]; 3] = [b"/a/b?x=1", b"/b?x=1", b""];
+    let candidates: [&[u8]; 3] = [b"/a/b?x=1", b"/b?x=1", b""];
     let verified = keys()
-        .verify_any(&headers(&signed), readings, NOW, Window::default())
+        .verify_any(&headers(&signed), candidates, NOW, Window::default())
         .unwrap();
     assert_eq!(verified.body(), b"/b?x=1");
 }
@@ -224,7 +224,7 @@ fn a_link_survives_a_rotation_of_its_key() {
     let next = Keyring::new("client", ClientSecret::new("next"));
     assert_eq!(
         PaymentLink::verify(&next, &token, NOW),
-        Err(LinkRefusal::Invalid)
+        Err(LinkRefusal::InvalidField)
     );
     let next = next.accepting(Some(ClientSecret::new("current")));
     assert_eq!(PaymentLink::verify(&next, &token, NOW), Ok(link()));
@@ -285,7 +285,7 @@ proptest! {
         let mut changed = token.clone();
         changed.replace_range(position..=position, &replacement);
         if changed != token {
-            prop_assert_eq!(PaymentLink::verify(&keys(), &changed, NOW), Err(LinkRefusal::Invalid));
+            prop_assert_eq!(PaymentLink::verify(&keys(), &changed, NOW), Err(LinkRefusal::InvalidField));
         }
     }
 }

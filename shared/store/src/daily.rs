@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use domain::{Day, Refund, Settled, Status, Timestamp, Transaction, Vnd};
+use domain::{Day, FinalTransaction, Refund, Status, Timestamp, Transaction, Vnd};
 use futures::future::try_join_all;
 use serde::Deserialize;
 
@@ -13,8 +13,8 @@ use crate::{Item, SHARDS, StoreError, Transactions};
 /// few enough that they need little memory.
 const PAGE: u16 = 400;
 
-/// What became final on a day: all of it, each once, by [`Settled::place`].
-pub struct SettledOn {
+/// What became final on a day: all of it, each once, by [`FinalTransaction::place`].
+pub struct FinalOnDay {
     transactions: Transactions,
     day: Day,
     shards: Vec<Shard>,
@@ -24,7 +24,7 @@ pub struct SettledOn {
 struct Shard {
     number: u8,
     /// What was read and not given yet; the oldest first.
-    read: VecDeque<Settled>,
+    read: VecDeque<FinalTransaction>,
     next: Next,
 }
 
@@ -35,7 +35,7 @@ enum Next {
 }
 
 /// Money that went back on a day, shard by shard.
-pub struct RefundedOn {
+pub struct RefundedOnDay {
     transactions: Transactions,
     day: Day,
     until: Day,
@@ -46,13 +46,13 @@ impl Transactions {
     /// What became final on a day, as far as the index knows. An index lags a little behind: of a day that is
     /// over for some minutes it knows everything.
     #[must_use]
-    pub fn settled_on(&self, day: Day) -> SettledOn {
+    pub fn final_on_day(&self, day: Day) -> FinalOnDay {
         let shards = (0..SHARDS).map(|number| Shard {
             number,
             read: VecDeque::new(),
             next: Next::Begin,
         });
-        SettledOn {
+        FinalOnDay {
             transactions: self.clone(),
             day,
             shards: shards.collect(),
@@ -62,8 +62,8 @@ impl Transactions {
     /// Money that went back on a day. A transaction stands under the day of its last refund, so those of the
     /// following days, until `until`, are looked through too.
     #[must_use]
-    pub fn refunded_on(&self, day: Day, until: Day) -> RefundedOn {
-        RefundedOn {
+    pub fn refunded_on_day(&self, day: Day, until: Day) -> RefundedOnDay {
+        RefundedOnDay {
             transactions: self.clone(),
             day,
             until,
@@ -72,9 +72,9 @@ impl Transactions {
     }
 }
 
-impl SettledOn {
+impl FinalOnDay {
     /// The next one.
-    pub async fn next(&mut self) -> Result<Option<Settled>, StoreError> {
+    pub async fn next(&mut self) -> Result<Option<FinalTransaction>, StoreError> {
         if self.shards.iter().any(Shard::is_short) {
             // All that run low together, so that the line is used and waited for once.
             let low = self.shards.iter_mut().filter(|shard| shard.runs_low());
@@ -84,7 +84,7 @@ impl SettledOn {
             .shards
             .iter_mut()
             .filter(|shard| !shard.read.is_empty());
-        let first = first.min_by_key(|shard| shard.read.front().map(Settled::place));
+        let first = first.min_by_key(|shard| shard.read.front().map(FinalTransaction::place));
         Ok(first.and_then(|shard| shard.read.pop_front()))
     }
 }
@@ -120,14 +120,16 @@ impl Shard {
             for entry in page.entries {
                 self.read.push_back(settled(entry)?);
             }
-            self.read.make_contiguous().sort_by_key(Settled::place);
+            self.read
+                .make_contiguous()
+                .sort_by_key(FinalTransaction::place);
             self.next = page.next.map_or(Next::Nothing, Next::After);
         }
         Ok(())
     }
 }
 
-impl RefundedOn {
+impl RefundedOnDay {
     /// What went back of the next shard, in order; `None` after the last.
     pub async fn next(&mut self) -> Result<Option<Vec<(Transaction, Refund)>>, StoreError> {
         if self.shard >= SHARDS {
@@ -188,11 +190,11 @@ struct Entry {
     final_at: i64,
 }
 
-fn settled(entry: Item) -> Result<Settled, StoreError> {
-    let read = |entry: Item| -> Result<Settled, String> {
+fn settled(entry: Item) -> Result<FinalTransaction, StoreError> {
+    let read = |entry: Item| -> Result<FinalTransaction, String> {
         let entry: Entry = serde_dynamo::from_item(entry).map_err(|error| error.to_string())?;
         let wrong = |what: &str| format!("{what} is none");
-        Ok(Settled {
+        Ok(FinalTransaction {
             id: entry
                 .transaction_id
                 .parse()

@@ -104,8 +104,8 @@ impl Table for DynamoTable {
         self.oldest(names, shard_key(shard), until, limit).await
     }
 
-    async fn attention(&self, alarm: Alarm, limit: u16) -> Result<Vec<Indexed>, TableError> {
-        let names = ["attention", "attention", "attention_since"];
+    async fn needs_review(&self, alarm: Alarm, limit: u16) -> Result<Vec<Indexed>, TableError> {
+        let names = ["needs_review", "needs_review", "needs_review_since"];
         let partition = alarm.as_str().to_owned();
         self.oldest(names, partition, Timestamp::MAX, limit).await
     }

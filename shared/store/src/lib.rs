@@ -10,17 +10,17 @@
 mod daily;
 mod dynamo;
 mod error;
+mod notify;
 mod record;
 mod sessions;
 mod table;
-mod tell;
 mod transactions;
 
-pub use daily::{RefundedOn, SettledOn};
+pub use daily::{FinalOnDay, RefundedOnDay};
 pub use dynamo::{DynamoTable, connect};
 pub use error::StoreError;
 pub use record::{SCHEMA, read};
 pub use serde_dynamo::Item;
 pub use sessions::{DynamoSessions, SessionStore, WebviewSession};
 pub use table::{Condition, DayIndex, DayPage, DueIndex, Indexed, Put, SHARDS, Table, TableError};
-pub use transactions::{Creation, RandomStamps, Stamps, Transactions, Updated};
+pub use transactions::{Creation, RandomWriteIds, Transactions, Updated, WriteIds};

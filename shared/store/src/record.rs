@@ -3,7 +3,7 @@
 mod parts;
 mod trail;
 
-use domain::{Day, Order, PaymentState, Snapshot, Timestamp, Transaction, Wakes};
+use domain::{Day, DueMarks, Order, PaymentState, Snapshot, Timestamp, Transaction};
 use serde::{Deserialize, Serialize};
 use serde_dynamo::Item;
 use uuid::Uuid;
@@ -20,17 +20,17 @@ use crate::{SHARDS, StoreError};
 pub const SCHEMA: u32 = 1;
 
 /// An item, and the stamp of the write that made it.
-pub(crate) struct Stamped {
+pub(crate) struct StoredTransaction {
     pub(crate) transaction: Transaction,
     pub(crate) write_id: String,
 }
 
 /// Reads an item back: from a table, or from a stream's image. What it says is checked again.
 pub fn read(item: Item) -> Result<Transaction, StoreError> {
-    Ok(read_stamped(item)?.transaction)
+    Ok(read_stored(item)?.transaction)
 }
 
-pub(crate) fn read_stamped(item: Item) -> Result<Stamped, StoreError> {
+pub(crate) fn read_stored(item: Item) -> Result<StoredTransaction, StoreError> {
     let key = item.get("transaction_id");
     let transaction_id = match key {
         Some(serde_dynamo::AttributeValue::S(id)) => id.chars().take(64).collect(),
@@ -42,7 +42,7 @@ pub(crate) fn read_stamped(item: Item) -> Result<Stamped, StoreError> {
     })
 }
 
-fn parse(item: Item) -> Result<Stamped, String> {
+fn parse(item: Item) -> Result<StoredTransaction, String> {
     let schema = item.get("schema").cloned();
     let schema: Option<u32> =
         schema.and_then(|value| serde_dynamo::from_attribute_value(value).ok());
@@ -55,7 +55,7 @@ fn parse(item: Item) -> Result<Stamped, String> {
     let record: Record = serde_dynamo::from_item(item).map_err(|error| error.to_string())?;
     let write_id = record.write_id.clone();
     let transaction = Transaction::restore(record.into_snapshot()?).map_err(|e| e.to_string())?;
-    Ok(Stamped {
+    Ok(StoredTransaction {
         transaction,
         write_id,
     })
@@ -64,10 +64,10 @@ fn parse(item: Item) -> Result<Stamped, String> {
 /// The item of a transaction, stamped with the id of the write that makes it.
 pub(crate) fn write(
     transaction: &Transaction,
-    wakes: Wakes,
+    due_marks: DueMarks,
     write_id: Uuid,
 ) -> Result<Item, StoreError> {
-    serde_dynamo::to_item(Record::of(transaction, wakes, write_id)).map_err(|error| {
+    serde_dynamo::to_item(Record::of(transaction, due_marks, write_id)).map_err(|error| {
         StoreError::Unreadable {
             transaction_id: transaction.id.to_string(),
             reason: error.to_string(),
@@ -124,9 +124,13 @@ struct Derived {
     #[serde(skip_serializing_if = "Option::is_none")]
     ipn_due_at: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    rail_shard: Option<String>,
+    refund_shard: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    rail_due_at: Option<i64>,
+    refund_due_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expiry_shard: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expiry_due_at: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     day_shard: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -136,21 +140,21 @@ struct Derived {
     refund_day_shard: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refund_at: Option<i64>,
-    /// What a person must act on; the index `attention` has these alone.
+    /// What a person must act on; the index `needs_review` has these alone.
     #[serde(skip_serializing_if = "Option::is_none")]
-    attention: Option<&'static str>,
+    needs_review: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    attention_since: Option<i64>,
+    needs_review_since: Option<i64>,
     /// Only in the write that newly queues an IPN; the stream's filter goes by it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    wakes_ipn: Option<&'static str>,
+    ipn_due_mark: Option<&'static str>,
     /// Only in the write that newly reserves a refund of ours; the stream's filter goes by it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    wakes_rail: Option<&'static str>,
+    refund_due_mark: Option<&'static str>,
 }
 
 impl Record {
-    fn of(transaction: &Transaction, wakes: Wakes, write_id: Uuid) -> Self {
+    fn of(transaction: &Transaction, due_marks: DueMarks, write_id: Uuid) -> Self {
         let t = transaction;
         let text = |text: &Option<_>| text.as_ref().map(ToString::to_string);
         let (expiry_check, payment, failure) = match &t.payment {
@@ -187,7 +191,7 @@ impl Record {
             refunds: t.refunds.iter().map(RefundRecord::from).collect(),
             ipn: (&t.ipn).into(),
             trail: t.trail.iter().map(EntryRecord::from).collect(),
-            derived: Derived::of(t, wakes),
+            derived: Derived::of(t, due_marks),
         }
     }
 
@@ -236,28 +240,31 @@ pub(crate) fn day_shard(day: Day, shard: &str) -> String {
 }
 
 impl Derived {
-    fn of(t: &Transaction, wakes: Wakes) -> Self {
+    fn of(t: &Transaction, due_marks: DueMarks) -> Self {
         let shard = shard_key(t.id.shard(SHARDS));
         let ipn_due_at = t.ipn_due_at().map(Timestamp::unix_ms);
-        let rail_due_at = t.rail_due_at().map(Timestamp::unix_ms);
+        let refund_due_at = t.refund_due_at().map(Timestamp::unix_ms);
+        let expiry_due_at = t.expiry_due_at().map(Timestamp::unix_ms);
         let final_at = t.final_at();
         let refund_at = t.last_refund_at();
-        let attention = t.attention();
+        let needs_review = t.needs_review();
         let on_day = |at: Timestamp| day_shard(at.vietnamese_day(), &shard);
         Self {
             status: t.status().as_str(),
             ipn_shard: ipn_due_at.map(|_| shard.clone()),
             ipn_due_at,
-            rail_shard: rail_due_at.map(|_| shard.clone()),
-            rail_due_at,
+            refund_shard: refund_due_at.map(|_| shard.clone()),
+            refund_due_at,
+            expiry_shard: expiry_due_at.map(|_| shard.clone()),
+            expiry_due_at,
             day_shard: final_at.map(on_day),
             final_at: final_at.map(Timestamp::unix_ms),
             refund_day_shard: refund_at.map(on_day),
             refund_at: refund_at.map(Timestamp::unix_ms),
-            attention: attention.map(|(alarm, _)| alarm.as_str()),
-            attention_since: attention.map(|(_, since)| since.unix_ms()),
-            wakes_ipn: wakes.ipn.then_some("now"),
-            wakes_rail: wakes.rail.then_some("now"),
+            needs_review: needs_review.map(|(alarm, _)| alarm.as_str()),
+            needs_review_since: needs_review.map(|(_, since)| since.unix_ms()),
+            ipn_due_mark: due_marks.ipn.then_some("now"),
+            refund_due_mark: due_marks.refund.then_some("now"),
         }
     }
 }

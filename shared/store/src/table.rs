@@ -30,8 +30,10 @@ pub enum Put {
 pub enum DueIndex {
     /// What ipn-sender owes Tiki.
     Ipn,
-    /// What rail-worker owes: refunds, and questions about expired payments.
-    Rail,
+    /// What core-worker owes the core: questions about open refunds.
+    Refund,
+    /// What core-worker owes the core: questions about expired payments.
+    Expiry,
 }
 
 impl DueIndex {
@@ -40,7 +42,8 @@ impl DueIndex {
     pub fn name(self) -> &'static str {
         match self {
             Self::Ipn => "ipn_due",
-            Self::Rail => "rail_due",
+            Self::Refund => "refund_due",
+            Self::Expiry => "expiry_due",
         }
     }
 
@@ -49,7 +52,8 @@ impl DueIndex {
     pub fn shard_attribute(self) -> &'static str {
         match self {
             Self::Ipn => "ipn_shard",
-            Self::Rail => "rail_shard",
+            Self::Refund => "refund_shard",
+            Self::Expiry => "expiry_shard",
         }
     }
 
@@ -58,7 +62,8 @@ impl DueIndex {
     pub fn due_attribute(self) -> &'static str {
         match self {
             Self::Ipn => "ipn_due_at",
-            Self::Rail => "rail_due_at",
+            Self::Refund => "refund_due_at",
+            Self::Expiry => "expiry_due_at",
         }
     }
 }
@@ -139,7 +144,7 @@ pub trait Table: Send + Sync {
     ) -> Result<Vec<Indexed>, TableError>;
 
     /// At most `limit` entries of those that need a person for this reason, the oldest first.
-    async fn attention(&self, alarm: Alarm, limit: u16) -> Result<Vec<Indexed>, TableError>;
+    async fn needs_review(&self, alarm: Alarm, limit: u16) -> Result<Vec<Indexed>, TableError>;
 
     /// At most `limit` entries of one shard of a day, the oldest first, after those of the page before.
     async fn on_day(

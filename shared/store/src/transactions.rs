@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Alarm, Change, Clock, Created, Timestamp, Transaction, TransactionId, Wakes};
+use domain::{Alarm, Change, Clock, Created, DueMarks, Timestamp, Transaction, TransactionId};
 use uuid::Uuid;
 
-use crate::record::{self, Stamped};
+use crate::record::{self, StoredTransaction};
 use crate::table::{Condition, DueIndex, Indexed, Put, Table};
-use crate::{Item, StoreError, tell};
+use crate::{Item, StoreError, notify};
 
 /// How often a decision is made anew because others were faster, before the caller is told to repeat. With
 /// as many writers at one item, each loses to all the others once and still gets its turn.
@@ -16,16 +16,16 @@ const ROUNDS: u32 = 64;
 
 /// Where write ids come from. Each write has its own, so a write that committed though its answer was lost
 /// is recognised in the item that a failed condition hands back (design §5).
-pub trait Stamps: Send + Sync {
+pub trait WriteIds: Send + Sync {
     /// A new id, never given before.
     fn next(&self) -> Uuid;
 }
 
 /// Random write ids.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct RandomStamps;
+pub struct RandomWriteIds;
 
-impl Stamps for RandomStamps {
+impl WriteIds for RandomWriteIds {
     #[expect(
         clippy::disallowed_methods,
         reason = "this is where randomness comes in"
@@ -39,7 +39,7 @@ impl Stamps for RandomStamps {
 #[derive(Clone)]
 pub struct Transactions {
     table: Arc<dyn Table>,
-    stamps: Arc<dyn Stamps>,
+    write_ids: Arc<dyn WriteIds>,
     clock: Arc<dyn Clock>,
 }
 
@@ -69,10 +69,10 @@ enum Committed {
 impl Transactions {
     /// The transactions of this table.
     #[must_use]
-    pub fn new(table: Arc<dyn Table>, stamps: Arc<dyn Stamps>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(table: Arc<dyn Table>, write_ids: Arc<dyn WriteIds>, clock: Arc<dyn Clock>) -> Self {
         Self {
             table,
-            stamps,
+            write_ids,
             clock,
         }
     }
@@ -90,13 +90,13 @@ impl Transactions {
     /// Creates the transaction unless there is one: one write, and no read before it.
     pub async fn create(&self, created: Created) -> Result<Creation, StoreError> {
         let transaction = created.transaction();
-        let stamp = self.stamps.next();
-        let item = record::write(transaction, Wakes::default(), stamp)?;
+        let write_id = self.write_ids.next();
+        let item = record::write(transaction, DueMarks::default(), write_id)?;
         Ok(match self.table.put(item, Condition::Absent).await? {
             Put::Stored => Creation::New(transaction.clone()),
             Put::Refused(found) => {
                 let found = stored(found, transaction.id)?;
-                if found.write_id == stamp.to_string() {
+                if found.write_id == write_id.to_string() {
                     Creation::New(found.transaction)
                 } else {
                     Creation::Existing(found.transaction)
@@ -130,7 +130,7 @@ impl Transactions {
                 }
                 Committed::Conflict(newer) => transaction = newer,
             }
-            self.step_back(round).await;
+            self.back_off(round).await;
         }
         Err(StoreError::Contended(transaction.id).into())
     }
@@ -157,36 +157,36 @@ impl Transactions {
     }
 
     /// At most `limit` transactions that need a person for this reason, the oldest first.
-    pub async fn attention(&self, alarm: Alarm, limit: u16) -> Result<Vec<Indexed>, StoreError> {
-        Ok(self.table.attention(alarm, limit).await?)
+    pub async fn needs_review(&self, alarm: Alarm, limit: u16) -> Result<Vec<Indexed>, StoreError> {
+        Ok(self.table.needs_review(alarm, limit).await?)
     }
 
     async fn commit(&self, change: Change) -> Result<Committed, StoreError> {
-        let stamp = self.stamps.next();
+        let write_id = self.write_ids.next();
         let id = change.transaction().id;
-        let item = record::write(change.transaction(), change.wakes(), stamp)?;
+        let item = record::write(change.transaction(), change.due_marks(), write_id)?;
         let condition = Condition::VersionIs(change.expected_version());
         let put = self.table.put(item, condition).await;
-        if let Put::Refused(found) = put.inspect_err(|_| tell::alarmed(&change))? {
+        if let Put::Refused(found) = put.inspect_err(|_| notify::alarmed(&change))? {
             let found = stored(found, id)?;
             // Unless it is our own write, whose answer was lost: the SDK tried again and met it.
-            if found.write_id != stamp.to_string() {
+            if found.write_id != write_id.to_string() {
                 return Ok(Committed::Conflict(found.transaction));
             }
         }
-        tell::happened(&change);
+        notify::happened(&change);
         Ok(Committed::Done(change.into_transaction()))
     }
 
     /// Lets the others go first for a while that grows with the crowd, at random.
-    async fn step_back(&self, round: u32) {
+    async fn back_off(&self, round: u32) {
         let longest_ms = 1_u64 << round.clamp(2, 6);
-        let random = self.stamps.next().as_u64_pair().1;
+        let random = self.write_ids.next().as_u64_pair().1;
         let ms = random.checked_rem(longest_ms).unwrap_or(0);
         self.clock.sleep(Duration::from_millis(ms)).await;
     }
 }
 
-fn stored(item: Option<Item>, id: TransactionId) -> Result<Stamped, StoreError> {
-    record::read_stamped(item.ok_or(StoreError::Vanished(id))?)
+fn stored(item: Option<Item>, id: TransactionId) -> Result<StoredTransaction, StoreError> {
+    record::read_stored(item.ok_or(StoreError::Vanished(id))?)
 }

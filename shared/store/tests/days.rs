@@ -9,14 +9,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    Alarm, AmountLimits, Clock, Day, Order, PaidDetails, PaymentReport, PaymentResult, RailRefund,
-    RefundCommand, Reservation, Settled, Status, Timestamp, Transaction, TransactionId, Vnd,
+    Alarm, AmountLimits, Clock, Day, FinalTransaction, Order, PaidDetails, PaymentReport,
+    PaymentResult, RefundAnswer, RefundCommand, Reservation, Status, Timestamp, Transaction,
+    TransactionId, Vnd,
 };
 use proptest::prelude::*;
 use serde_dynamo::AttributeValue;
 use store::{
-    Condition, Creation, DayIndex, DayPage, DueIndex, Indexed, Item, Put, RandomStamps, StoreError,
-    Table, TableError, Transactions,
+    Condition, Creation, DayIndex, DayPage, DueIndex, Indexed, Item, Put, RandomWriteIds,
+    StoreError, Table, TableError, Transactions,
 };
 
 /// A table by its items; a page has so many entries at most.
@@ -49,7 +50,7 @@ impl Table for Memory {
         Ok(Vec::new())
     }
 
-    async fn attention(&self, _: Alarm, _: u16) -> Result<Vec<Indexed>, TableError> {
+    async fn needs_review(&self, _: Alarm, _: u16) -> Result<Vec<Indexed>, TableError> {
         Ok(Vec::new())
     }
 
@@ -139,7 +140,7 @@ impl Store {
         let below = Arc::<Memory>::clone(&table);
         Self {
             table,
-            transactions: Transactions::new(below, Arc::new(RandomStamps), Arc::new(Still)),
+            transactions: Transactions::new(below, Arc::new(RandomWriteIds), Arc::new(Still)),
         }
     }
 
@@ -198,7 +199,7 @@ impl Store {
         let reserved = reserved.await;
         let id = reserved.refunds.last().unwrap().id;
         self.changed(reserved, |t| {
-            t.settle_refund(id, &RailRefund::Succeeded, when)
+            t.record_refund_outcome(id, &RefundAnswer::Succeeded, when)
         })
         .await
     }
@@ -214,8 +215,8 @@ impl Store {
     }
 
     /// A day, as it is read.
-    async fn read(&self, day: Day) -> Result<Vec<Settled>, StoreError> {
-        let mut settled = self.transactions.settled_on(day);
+    async fn read(&self, day: Day) -> Result<Vec<FinalTransaction>, StoreError> {
+        let mut settled = self.transactions.final_on_day(day);
         let mut all = Vec::new();
         while let Some(next) = settled.next().await? {
             all.push(next);
@@ -225,22 +226,24 @@ impl Store {
     }
 
     /// A day, as it is by what is stored.
-    fn stored(&self, day: Day) -> Vec<Settled> {
+    fn stored(&self, day: Day) -> Vec<FinalTransaction> {
         let items = self.table.items.lock().unwrap();
         let all = items
             .values()
             .map(|item| store::read(item.clone()).unwrap());
-        let settled = all.filter_map(|t| Settled::of(&t));
+        let settled = all.filter_map(|t| FinalTransaction::of(&t));
         let mut all: Vec<_> = settled
-            .filter(|settled| settled.final_at >= day.begins() && settled.final_at < day.ends())
+            .filter(|settled| {
+                settled.final_at >= day.start() && settled.final_at < day.end_exclusive()
+            })
             .collect();
-        all.sort_by_key(Settled::place);
+        all.sort_by_key(FinalTransaction::place);
         all
     }
 
     /// The refunds of a day, each by its transaction and its request.
     async fn refunds(&self, day: Day, until: Day) -> Vec<(String, String)> {
-        let mut refunded = self.transactions.refunded_on(day, until);
+        let mut refunded = self.transactions.refunded_on_day(day, until);
         let mut all = Vec::new();
         let mut shards = 0;
         while let Some(refunds) = refunded.next().await.unwrap() {
@@ -266,7 +269,7 @@ fn day(day: u8) -> Day {
     format!("2026-11-{day}").parse().unwrap()
 }
 
-fn names(settled: &[Settled]) -> Vec<&str> {
+fn names(settled: &[FinalTransaction]) -> Vec<&str> {
     settled
         .iter()
         .map(|settled| settled.tiki_id.as_str())
@@ -363,7 +366,7 @@ async fn more_of_one_moment_than_a_page_has_come_in_order() {
     }
     let read = store.read(day(22)).await.unwrap();
     assert_eq!(read.len(), 1_360);
-    assert!(read.is_sorted_by_key(Settled::place));
+    assert!(read.is_sorted_by_key(FinalTransaction::place));
     assert_eq!(read, store.stored(day(22)));
     assert_eq!(*store.table.asked.lock().unwrap(), 400);
 }

@@ -11,15 +11,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{
     Alarm, AmountLimits, Clock, Created, Day, Decision, IpnAnswer, IpnRefusal, LookUpAnswer,
-    OperatorWord, Order, PaidDetails, PaymentReport, PaymentResult, RailPayment, RailRefund,
-    RefundCommand, Reservation, ReversalGround, Status, Timestamp, Told, Transaction,
-    TransactionId, Vnd,
+    NotificationOutcome, OperatorWord, Order, PaidDetails, PaymentAnswer, PaymentReport,
+    PaymentResult, RefundAnswer, RefundCommand, Reservation, ReversalReason, Status, Timestamp,
+    Transaction, TransactionId, Vnd,
 };
 use proptest::prelude::*;
 use serde_dynamo::AttributeValue;
 use store::{
-    Condition, Creation, DayIndex, DayPage, DueIndex, Indexed, Item, Put, RandomStamps, StoreError,
-    Table, TableError, Transactions, Updated,
+    Condition, Creation, DayIndex, DayPage, DueIndex, Indexed, Item, Put, RandomWriteIds,
+    StoreError, Table, TableError, Transactions, Updated,
 };
 
 /// What a table does to the next write.
@@ -103,7 +103,7 @@ impl Table for Memory {
         Ok(Vec::new())
     }
 
-    async fn attention(&self, _: Alarm, _: u16) -> Result<Vec<Indexed>, TableError> {
+    async fn needs_review(&self, _: Alarm, _: u16) -> Result<Vec<Indexed>, TableError> {
         Ok(Vec::new())
     }
 
@@ -153,7 +153,7 @@ impl Clock for Still {
 fn transactions(table: &Arc<Memory>) -> Transactions {
     Transactions::new(
         Arc::<Memory>::clone(table),
-        Arc::new(RandomStamps),
+        Arc::new(RandomWriteIds),
         Arc::new(Still),
     )
 }
@@ -179,7 +179,7 @@ fn paid() -> PaymentReport {
     let details = PaidDetails {
         paid_at: None,
         banking_method: "CARD".parse().ok(),
-        rail_reference: "FT1".parse().ok(),
+        core_reference: "FT1".parse().ok(),
     };
     PaymentReport {
         amount: None,
@@ -261,7 +261,7 @@ async fn every_state_is_read_back_as_it_was_written() {
     let now = Still.now();
     let later = now.after(Duration::from_hours(1));
     let mut id = None;
-    let other_amount = RailPayment::Paid {
+    let other_amount = PaymentAnswer::Paid {
         amount: Vnd::new(1).unwrap(),
         details: PaidDetails::default(),
     };
@@ -287,10 +287,14 @@ async fn every_state_is_read_back_as_it_was_written() {
                             Reservation::Known(_) => None,
                         }
                     }
-                    5 => t.settle_refund(id.unwrap(), &RailRefund::Unknown, now),
+                    5 => t.record_refund_outcome(id.unwrap(), &RefundAnswer::Unknown, now),
                     6 => {
                         let reason = "no such account".parse().ok();
-                        t.settle_refund(id.unwrap(), &RailRefund::Rejected { reason }, now)
+                        t.record_refund_outcome(
+                            id.unwrap(),
+                            &RefundAnswer::Rejected { reason },
+                            now,
+                        )
                     }
                     _ => {
                         let lease = domain::IpnLease {
@@ -298,10 +302,10 @@ async fn every_state_is_read_back_as_it_was_written() {
                             failures: 0,
                             status: t.status(),
                         };
-                        let told = Told {
+                        let told = NotificationOutcome {
                             answer: IpnAnswer::Refused(IpnRefusal::NotFound),
                             known: Some(LookUpAnswer::NotFound),
-                            decision: Decision::Reverse(ReversalGround::NotFoundAtTiki),
+                            decision: Decision::Reverse(ReversalReason::NotFoundAtTiki),
                         };
                         t.record_ipn(lease, told, now)
                     }
@@ -315,17 +319,21 @@ async fn every_state_is_read_back_as_it_was_written() {
         let item = table.only();
         assert_eq!(item.contains_key("ipn_due_at"), read.ipn_due_at().is_some());
         assert_eq!(
-            item.contains_key("rail_due_at"),
-            read.rail_due_at().is_some()
+            item.contains_key("refund_due_at"),
+            read.refund_due_at().is_some()
+        );
+        assert_eq!(
+            item.contains_key("expiry_due_at"),
+            read.expiry_due_at().is_some()
         );
         assert_eq!(item.contains_key("day_shard"), read.final_at().is_some());
         assert_eq!(
-            item.contains_key("wakes_ipn"),
+            item.contains_key("ipn_due_mark"),
             step == 2,
             "only what is newly queued wakes"
         );
         assert_eq!(
-            item.contains_key("wakes_rail"),
+            item.contains_key("refund_due_mark"),
             step == 7,
             "only what is newly reserved wakes"
         );
@@ -363,7 +371,7 @@ async fn change(
 async fn told(transactions: &Transactions, t: Transaction, decision: Decision) -> Transaction {
     let (lease, taken_up) = t.lease_ipn(Timestamp::MAX).unwrap();
     let t = change(transactions, t, |_| taken_up.clone()).await;
-    let told = Told {
+    let told = NotificationOutcome {
         answer: IpnAnswer::Refused(IpnRefusal::NotOfThisPartner),
         known: Some(LookUpAnswer::Found(Status::Success, Vnd::new(1 << 50).ok())),
         decision,
@@ -377,15 +385,15 @@ async fn told(transactions: &Transactions, t: Transaction, decision: Decision) -
 /// Asks the core in vain, and is refused in the longest words.
 async fn refused(transactions: &Transactions, t: Transaction, place: usize) -> Transaction {
     let (id, now) = (t.refunds.get(place).unwrap().id, Still.now());
-    let unknown = RailRefund::Unknown;
+    let unknown = RefundAnswer::Unknown;
     let t = change(transactions, t, |t| {
-        t.settle_refund(id, &unknown, now).unwrap()
+        t.record_refund_outcome(id, &unknown, now).unwrap()
     })
     .await;
     let reason = Some("😀".repeat(255).parse().unwrap());
-    let rejected = RailRefund::Rejected { reason };
+    let rejected = RefundAnswer::Rejected { reason };
     change(transactions, t, |t| {
-        t.settle_refund(id, &rejected, now).unwrap()
+        t.record_refund_outcome(id, &rejected, now).unwrap()
     })
     .await
 }
@@ -433,7 +441,7 @@ async fn the_longest_life_fits_into_one_item() {
     }
     assert_eq!(t.requeue_ipn(now), None);
     // Tiki does not have it: each refund that the core refuses becomes a reversal of its own.
-    let reverse = Decision::Reverse(ReversalGround::NotFoundAtTiki);
+    let reverse = Decision::Reverse(ReversalReason::NotFoundAtTiki);
     t = told(&transactions, t, reverse).await;
     for place in 0..domain::MAX_TIKI_REFUNDS {
         t = refused(&transactions, t, place).await;

@@ -6,24 +6,24 @@ use store::StoreError;
 
 use super::show;
 use crate::cli::{Form, Verdict, Word};
-use crate::office::Office;
+use crate::context::CommandContext;
 use crate::output::Outcome;
 
 /// Has a result reported at once.
 pub(super) async fn resend(
-    office: &Office,
+    context: &CommandContext,
     form: Form,
     id: &str,
     word: &Word,
 ) -> anyhow::Result<Outcome> {
     let word = read(word)?;
-    let now = || office.clock().now();
-    act(office, form, id, |t| t.resend_ipn(&word, now())).await
+    let now = || context.clock().now();
+    act(context, form, id, |t| t.resend_ipn(&word, now())).await
 }
 
 /// Decides what is disputed.
 pub(super) async fn resolve(
-    office: &Office,
+    context: &CommandContext,
     form: Form,
     id: &str,
     verdict: Verdict,
@@ -35,13 +35,13 @@ pub(super) async fn resolve(
         Verdict::Reverse => domain::Verdict::Reverse,
         Verdict::Returned => domain::Verdict::Returned,
     };
-    let now = || office.clock().now();
-    act(office, form, id, |t| t.resolve(verdict, &word, now())).await
+    let now = || context.clock().now();
+    act(context, form, id, |t| t.resolve(verdict, &word, now())).await
 }
 
 /// Why an act was not done.
 #[derive(Debug, thiserror::Error)]
-enum No {
+enum ApiError {
     #[error(transparent)]
     Refused(#[from] OperatorRefusal),
     #[error(transparent)]
@@ -50,22 +50,22 @@ enum No {
 
 /// One write on condition, decided again if somebody else was faster; then it shows what is there now.
 async fn act(
-    office: &Office,
+    context: &CommandContext,
     form: Form,
     id: &str,
     decide: impl Fn(&Transaction) -> Result<Change, OperatorRefusal>,
 ) -> anyhow::Result<Outcome> {
-    let (transactions, found) = office.find(id).await?;
+    let (transactions, found) = context.find(id).await?;
     let updated = transactions
-        .update(found, |t| Ok::<_, No>(Some(decide(t)?)))
+        .update(found, |t| Ok::<_, ApiError>(Some(decide(t)?)))
         .await;
     match updated {
         Ok(updated) => {
             show::print(form, &updated.transaction);
             Ok(Outcome::Done)
         }
-        Err(No::Refused(refusal)) => Err(Outcome::Refused(refusal.to_string()).into()),
-        Err(No::Store(error)) => Err(error.into()),
+        Err(ApiError::Refused(refusal)) => Err(Outcome::Refused(refusal.to_string()).into()),
+        Err(ApiError::Store(error)) => Err(error.into()),
     }
 }
 

@@ -6,17 +6,17 @@ mod probe;
 use std::time::Duration;
 
 use domain::{Label, Timestamp, TransactionId};
-use outbound::{BaseUrl, HeaderNames, causes};
-use runtime::config::{
-    Env, Identity, Links, TableName, get_signing, rail_url, signature_window, tiki_api,
+use lambda::config::{
+    Env, Identity, Links, TableName, core_url, get_signing, signature_window, tiki_api,
 };
+use signed_http::{BaseUrl, HeaderNames, causes};
 use signing::{GetSigning, Keyring};
 use store::SessionStore;
 
 use self::findings::{Findings, Health, table};
 use self::probe::{Probe, Said};
 use crate::cli::{Conversation, Form};
-use crate::office::Office;
+use crate::context::CommandContext;
 use crate::output::{self, Outcome};
 
 /// Clocks that differ by more than this are worth a word, long before a signature is refused for it.
@@ -26,17 +26,17 @@ const CLOCKS_MAY_DIFFER: Duration = Duration::from_secs(30);
 const NOBODYS: &str = "TIKIVIP-DOCTOR";
 
 /// Looks at everything.
-pub(super) async fn doctor(office: &Office, form: Form) -> anyhow::Result<Outcome> {
+pub(super) async fn doctor(context: &CommandContext, form: Form) -> anyhow::Result<Outcome> {
     let mut findings = Findings::default();
-    configuration(office, &mut findings);
-    let tiki = secret(office, Conversation::Tiki, &mut findings).await;
-    let core = secret(office, Conversation::Core, &mut findings).await;
-    tables(office, &mut findings).await;
+    configuration(context, &mut findings);
+    let tiki = secret(context, Conversation::Tiki, &mut findings).await;
+    let core = secret(context, Conversation::Core, &mut findings).await;
+    tables(context, &mut findings).await;
     if let Some(keys) = &tiki {
-        ask_tiki(office, keys, &mut findings).await?;
+        ask_tiki(context, keys, &mut findings).await?;
     }
     if let Some(keys) = &core {
-        ask_core(office, keys, &mut findings).await?;
+        ask_core(context, keys, &mut findings).await?;
     }
     output::print(form, &findings.0, |findings| table(findings));
     let wrong = |finding: &findings::Finding| finding.state == Health::Wrong;
@@ -47,13 +47,13 @@ pub(super) async fn doctor(office: &Office, form: Form) -> anyhow::Result<Outcom
     })
 }
 
-fn configuration(office: &Office, findings: &mut Findings) {
+fn configuration(context: &CommandContext, findings: &mut Findings) {
     let read = |env: &Env| {
         let parts = (
             Identity::tiki(env).map(drop),
             Identity::core(env).map(drop),
             tiki_api(env).map(drop),
-            rail_url(env).map(drop),
+            core_url(env).map(drop),
             get_signing(env).map(drop),
             signature_window(env).map(drop),
             TableName::transactions(env).map(drop),
@@ -62,7 +62,7 @@ fn configuration(office: &Office, findings: &mut Findings) {
         );
         Some(parts)
     };
-    match office.world().env.load(read) {
+    match context.aws().env.load(read) {
         Ok(_) => findings.good("configuration", "every variable is set and well-formed"),
         Err(error) => {
             for problem in error.0 {
@@ -77,7 +77,7 @@ fn configuration(office: &Office, findings: &mut Findings) {
 }
 
 async fn secret(
-    office: &Office,
+    context: &CommandContext,
     conversation: Conversation,
     findings: &mut Findings,
 ) -> Option<Keyring> {
@@ -86,7 +86,7 @@ async fn secret(
         Conversation::Core => "secret of the core",
     };
     let advice = "put it with `aws secretsmanager put-secret-value --secret-id … --secret-string '{\"secret\":\"…\"}'`";
-    let provider = office.provider(conversation).await.ok()?;
+    let provider = context.provider(conversation).await.ok()?;
     match provider.keys().await {
         Err(error) => {
             findings.wrong(what, causes(&error), advice);
@@ -103,13 +103,13 @@ async fn secret(
     }
 }
 
-async fn tables(office: &Office, findings: &mut Findings) {
+async fn tables(context: &CommandContext, findings: &mut Findings) {
     let advice = "is the name right, in this region and account, and may this role read it (output OperatorPolicyArn)?";
     let nobody = TransactionId::from_bytes([0; 16]);
-    if let Ok(transactions) = office.transactions() {
+    if let Ok(transactions) = context.transactions() {
         let looked = async {
             transactions.load(nobody).await?;
-            let waiting = transactions.attention(domain::Alarm::IpnExhausted, 1);
+            let waiting = transactions.needs_review(domain::Alarm::IpnExhausted, 1);
             waiting.await.map(drop)
         };
         match looked.await {
@@ -121,13 +121,13 @@ async fn tables(office: &Office, findings: &mut Findings) {
             ),
         }
     }
-    let Ok(table) = office.world().env.load(TableName::sessions) else {
+    let Ok(table) = context.aws().env.load(TableName::sessions) else {
         return;
     };
     let Some(label) = Label::truncated(NOBODYS) else {
         return;
     };
-    let sessions = office.world().sessions(&table);
+    let sessions = context.aws().sessions(&table);
     match sessions.result_url(&label, Timestamp::MAX).await {
         Ok(_) => findings.good("table of sessions", "it can be read"),
         Err(error) => findings.wrong(
@@ -139,8 +139,12 @@ async fn tables(office: &Office, findings: &mut Findings) {
 }
 
 /// A signed look-up of a transaction that cannot exist, by each way of signing a GET: which does Tiki take?
-async fn ask_tiki(office: &Office, keys: &Keyring, findings: &mut Findings) -> anyhow::Result<()> {
-    let configured = office.world().env.load(|env| {
+async fn ask_tiki(
+    context: &CommandContext,
+    keys: &Keyring,
+    findings: &mut Findings,
+) -> anyhow::Result<()> {
+    let configured = context.aws().env.load(|env| {
         let (api, signing) = (tiki_api(env), get_signing(env));
         Some((api?, signing?))
     });
@@ -148,7 +152,7 @@ async fn ask_tiki(office: &Office, keys: &Keyring, findings: &mut Findings) -> a
         return Ok(());
     };
     let relative = format!("/transaction?tiki_transaction_id={NOBODYS}");
-    let probe = Probe::new(api.clone(), HeaderNames::TIKI, relative, office)?;
+    let probe = Probe::new(api.clone(), HeaderNames::TIKI, relative, context)?;
     let first = probe.ask(keys, configured, None).await;
     if !reached(
         "Tiki",
@@ -230,15 +234,19 @@ async fn why_refused(
     );
 }
 
-async fn ask_core(office: &Office, keys: &Keyring, findings: &mut Findings) -> anyhow::Result<()> {
-    let Ok(base) = office.world().env.load(rail_url) else {
+async fn ask_core(
+    context: &CommandContext,
+    keys: &Keyring,
+    findings: &mut Findings,
+) -> anyhow::Result<()> {
+    let Ok(base) = context.aws().env.load(core_url) else {
         return Ok(());
     };
     let nobody = TransactionId::from_bytes([0; 16]);
     let relative = format!("/payments/{nobody}");
-    let probe = Probe::new(base.clone(), HeaderNames::PARTNER, relative, office)?;
+    let probe = Probe::new(base.clone(), HeaderNames::PARTNER, relative, context)?;
     let said = probe.ask(keys, GetSigning::RelativePath, None).await;
-    if said.status != Some(404) && !reached("core", &base, "RailUrl", &said, findings) {
+    if said.status != Some(404) && !reached("core", &base, "CoreUrl", &said, findings) {
         return Ok(());
     }
     clock("clock, by the core's", &said, findings);

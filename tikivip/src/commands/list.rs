@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use domain::{Alarm, DisputeGround, Ipn, PaymentState, RefundState, Timestamp, Transaction};
+use domain::{Alarm, DisputeReason, Ipn, PaymentState, RefundState, Timestamp, Transaction};
 use serde::Serialize;
 use store::{DueIndex, Indexed, SHARDS, StoreError, Transactions};
 
 use crate::cli::{Form, State};
-use crate::office::Office;
+use crate::context::CommandContext;
 use crate::output::{self, Outcome};
 use crate::text;
 
@@ -19,7 +19,7 @@ struct Listed {
     created_at: String,
     payment: String,
     ipn: String,
-    attention: Option<&'static str>,
+    needs_review: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -33,12 +33,12 @@ struct List {
 
 /// Lists the transactions of a state, the oldest first.
 pub(super) async fn list(
-    office: &Office,
+    context: &CommandContext,
     form: Form,
     state: State,
     limit: u16,
 ) -> anyhow::Result<Outcome> {
-    let transactions = office.transactions()?;
+    let transactions = context.transactions()?;
     let mut entries = entries(&transactions, state, limit).await?;
     entries.sort_by_key(|entry| (entry.at, entry.id.to_bytes()));
     // One that needs a person for two reasons is listed once.
@@ -86,12 +86,13 @@ async fn entries(
             for alarm in alarms(state) {
                 // One more than asked for: so it shows that there are more.
                 let one_more = limit.saturating_add(1);
-                all.extend(transactions.attention(alarm, one_more).await?);
+                all.extend(transactions.needs_review(alarm, one_more).await?);
             }
             return Ok(all);
         }
         State::Unconfirmed => DueIndex::Ipn,
-        State::Unknown | State::Reversing | State::Pending => DueIndex::Rail,
+        State::Unknown | State::Reversing => DueIndex::Refund,
+        State::Pending => DueIndex::Expiry,
     };
     let mut all = Vec::new();
     for shard in 0..SHARDS {
@@ -107,17 +108,17 @@ async fn entries(
 fn alarms(state: State) -> Vec<Alarm> {
     let wanted = |alarm: &Alarm| match alarm {
         Alarm::Disputed(
-            DisputeGround::AmountDiffers
-            | DisputeGround::InvalidRequest
-            | DisputeGround::NotOfThisPartner
-            | DisputeGround::ReversalRejected,
+            DisputeReason::AmountDiffers
+            | DisputeReason::InvalidRequest
+            | DisputeReason::NotOfThisPartner
+            | DisputeReason::ReversalRejected,
         ) => matches!(state, State::Desk | State::Disputed),
         Alarm::IpnExhausted => matches!(state, State::Desk | State::Exhausted),
         Alarm::SystemRefundRejected => matches!(state, State::Desk | State::RefundRejected),
         Alarm::PaidAmountDiffers => matches!(state, State::Desk | State::AmountDiffers),
         Alarm::FailureNotReported | Alarm::IpnUnauthorized => false,
     };
-    Alarm::ON_THE_DESK.into_iter().filter(wanted).collect()
+    Alarm::IN_REVIEW.into_iter().filter(wanted).collect()
 }
 
 fn is_in(state: State, t: &Transaction) -> bool {
@@ -128,7 +129,7 @@ fn is_in(state: State, t: &Transaction) -> bool {
         | State::Exhausted
         | State::RefundRejected
         | State::AmountDiffers => t
-            .attention()
+            .needs_review()
             .is_some_and(|(alarm, _)| alarms(state).contains(&alarm)),
         State::Unknown => t
             .refunds
@@ -149,7 +150,7 @@ impl Listed {
             created_at: t.created_at.to_rfc3339(),
             payment: text::payment(t),
             ipn: text::ipn(t),
-            attention: t.attention().map(|(alarm, _)| alarm.as_str()),
+            needs_review: t.needs_review().map(|(alarm, _)| alarm.as_str()),
         }
     }
 }
@@ -157,7 +158,7 @@ impl Listed {
 fn table(list: &List) -> String {
     let unreadable = list.unreadable.iter();
     let unreadable: Vec<_> = unreadable
-        .map(|id| format!("\n\n  ✘ {id} cannot be read: docs/operations.md#needs-a-person"))
+        .map(|id| format!("\n\n  ✘ {id} cannot be read: docs/operations.md#review-queue"))
         .collect();
     if list.transactions.is_empty() {
         return format!("  None.{}", unreadable.concat());
@@ -170,7 +171,7 @@ fn table(list: &List) -> String {
             t.tiki_transaction_id.clone(),
             amount.unwrap_or_default(),
             t.payment.clone(),
-            t.attention.map_or_else(|| t.ipn.clone(), str::to_owned),
+            t.needs_review.map_or_else(|| t.ipn.clone(), str::to_owned),
         ]
     });
     let headline = [

@@ -6,7 +6,7 @@ use domain::{
 use serde::Serialize;
 
 use crate::cli::Form;
-use crate::office::Office;
+use crate::context::CommandContext;
 use crate::output::{self, Outcome};
 use crate::text;
 
@@ -21,9 +21,13 @@ struct Known {
 }
 
 /// Asks Tiki; nothing is changed by it.
-pub(super) async fn lookup(office: &Office, form: Form, id: &str) -> anyhow::Result<Outcome> {
-    let (_, t) = office.find(id).await?;
-    let answer = office.tiki().await?.look_up(&t.tiki_id, Some(t.id)).await;
+pub(super) async fn lookup(
+    context: &CommandContext,
+    form: Form,
+    id: &str,
+) -> anyhow::Result<Outcome> {
+    let (_, t) = context.find(id).await?;
+    let answer = context.tiki().await?.look_up(&t.tiki_id, Some(t.id)).await;
     let (agrees, means) = meaning(&t, answer);
     let known = Known {
         transaction_id: t.id.to_string(),
@@ -95,7 +99,7 @@ fn of_paid(t: &Transaction, answer: LookUpAnswer) -> (bool, String) {
             (false, text)
         }
         Decision::Dispute(ground) => (false, format!("a person must decide: {}", ground.as_str())),
-        Decision::Retry | Decision::RetryUnauthorized | Decision::LookUp | Decision::Close => (
+        Decision::Retry | Decision::RetryUnauthorized | Decision::LookUp | Decision::Abandon => (
             false,
             "Tiki has not taken it up: it is to be told again".to_owned(),
         ),

@@ -1,14 +1,14 @@
-//! `tikivip reconciliation` and `tikivip settle`: what the two sides' books do not agree in.
+//! `tikivip reconciliation` and `tikivip close-finding`: what the two sides' books do not agree in.
 
 use anyhow::anyhow;
 use domain::{Day, OperatorName, Reason, Timestamp, Vnd};
 use ledger::{Entry, Ledger, Written};
-use reconciliation::judge::Kind;
+use reconciliation::classify::Kind;
 use reconciliation::record::{Closed, Finding, Record, Values, of_day};
 use serde::Serialize;
 
 use crate::cli::{Form, Word};
-use crate::office::Office;
+use crate::context::CommandContext;
 use crate::output::{self, Outcome};
 
 #[derive(Serialize)]
@@ -20,17 +20,17 @@ struct List {
 
 /// Lists what is open, of one day or of all, what needs a person first.
 pub(super) async fn list(
-    office: &Office,
+    context: &CommandContext,
     form: Form,
     day: Option<Day>,
     limit: u16,
 ) -> anyhow::Result<Outcome> {
-    let ledger = office.ledger()?;
+    let ledger = context.ledger()?;
     let mut list = List {
         findings: Vec::new(),
         more: false,
     };
-    for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Settled) {
+    for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Matched) {
         let wanted = day.map(of_day);
         // Of one day the others are passed over, so all are asked for.
         let asked = if day.is_some() {
@@ -58,7 +58,7 @@ pub(super) async fn list(
 
 /// Closes a finding that the two companies have settled between them. No money moves by it.
 pub(super) async fn settle(
-    office: &Office,
+    context: &CommandContext,
     form: Form,
     id: &str,
     day: Day,
@@ -66,9 +66,9 @@ pub(super) async fn settle(
 ) -> anyhow::Result<Outcome> {
     let by: OperatorName = word.by.parse().map_err(|e| anyhow!("--by {e}"))?;
     let reason: Reason = word.reason.parse().map_err(|e| anyhow!("--reason {e}"))?;
-    let ledger = office.ledger()?;
+    let ledger = context.ledger()?;
     let closed = Closed {
-        at: office.clock().now().unix_ms(),
+        at: context.clock().now().unix_ms(),
         by: by.to_string(),
         reason: reason.to_string(),
     };
@@ -80,7 +80,7 @@ pub(super) async fn settle(
             let refused = format!("{} has closed it: {}", closed.by, closed.reason);
             return Err(Outcome::Refused(refused).into());
         }
-        if record.kind != Kind::ForAPerson {
+        if record.kind != Kind::NeedsReview {
             let refused = format!("it is {}: it needs no person", record.kind.as_str());
             return Err(Outcome::Refused(refused).into());
         }

@@ -4,7 +4,7 @@ use domain::{Entry, Refund, Timestamp, Transaction};
 use serde::Serialize;
 
 use crate::cli::Form;
-use crate::office::Office;
+use crate::context::CommandContext;
 use crate::output::{self, Outcome};
 use crate::text;
 
@@ -22,7 +22,7 @@ struct Life {
     refunded_vnd: u64,
     remaining_vnd: u64,
     /// What a person must act on.
-    attention: Option<&'static str>,
+    needs_review: Option<&'static str>,
     next_at_tiki: Option<String>,
     next_at_core: Option<String>,
     refunds: Vec<ShownRefund>,
@@ -49,8 +49,12 @@ struct ShownEntry {
 }
 
 /// Shows a transaction.
-pub(super) async fn show(office: &Office, form: Form, id: &str) -> anyhow::Result<Outcome> {
-    let (_, transaction) = office.find(id).await?;
+pub(super) async fn show(
+    context: &CommandContext,
+    form: Form,
+    id: &str,
+) -> anyhow::Result<Outcome> {
+    let (_, transaction) = context.find(id).await?;
     print(form, &transaction);
     Ok(Outcome::Done)
 }
@@ -74,16 +78,16 @@ impl Life {
             expires_at: time(t.expires_at),
             refunded_vnd: t.refunded_amount().get(),
             remaining_vnd: t.remaining_amount().get(),
-            attention: t.attention().map(|(alarm, _)| alarm.as_str()),
+            needs_review: t.needs_review().map(|(alarm, _)| alarm.as_str()),
             next_at_tiki: t.ipn_due_at().map(time),
-            next_at_core: t.rail_due_at().map(time),
+            next_at_core: t.refund_due_at().or(t.expiry_due_at()).map(time),
             refunds: t.refunds.iter().map(ShownRefund::of).collect(),
             trail: t.trail.iter().map(|e| ShownEntry::of(t, e)).collect(),
         }
     }
 
     fn table(&self, t: &Transaction) -> String {
-        let attention = match self.attention {
+        let needs_review = match self.needs_review {
             Some(alarm) => format!("\n  A person must act: {alarm}\n"),
             None => String::new(),
         };
@@ -101,7 +105,7 @@ impl Life {
         });
         format!(
             "  {id}\n  {tiki}\n\n  Amount    {amount}, {back} of it back, {left} refundable\n  \
-             Payment   {payment}\n  Tiki      {ipn}\n{attention}\n{trail}",
+             Payment   {payment}\n  Tiki      {ipn}\n{needs_review}\n{trail}",
             id = self.transaction_id,
             tiki = self.tiki_transaction_id,
             amount = t.order.amount.grouped(),

@@ -4,17 +4,17 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use outbound::HeaderNames;
-use runtime::api::Inbound;
-use runtime::config::{get_signing, signature_window, tiki_api};
-use runtime::verifier;
+use lambda::api::Inbound;
+use lambda::config::{get_signing, signature_window, tiki_api};
+use lambda::verifier;
 use serde::Serialize;
 use serde_json::Value;
-use signing::{KeyUsed, Keyring, Match, Reading, SignatureHeaders, SignatureRefusal};
+use signed_http::HeaderNames;
+use signing::{KeyUsed, Keyring, Match, PayloadCandidate, SignatureHeaders, SignatureRefusal};
 
 use super::variants;
 use crate::cli::{Conversation, Form, Headers, Message};
-use crate::office::Office;
+use crate::context::CommandContext;
 use crate::output::{self, Outcome};
 
 #[derive(Serialize)]
@@ -24,14 +24,14 @@ struct SignedMessage {
 
 /// Signs a message with the current secret, now.
 pub(super) async fn sign(
-    office: &Office,
+    context: &CommandContext,
     form: Form,
     message: &Message,
 ) -> anyhow::Result<Outcome> {
-    let keys = office.keys(message.conversation).await?;
-    let readings = readings(office, message)?;
-    let (_, text) = readings.first().context("nothing to sign")?;
-    let signed = keys.sign(office.clock().now().unix_ms(), text);
+    let keys = context.keys(message.conversation).await?;
+    let candidates = candidates(context, message)?;
+    let (_, text) = candidates.first().context("nothing to sign")?;
+    let signed = keys.sign(context.clock().now().unix_ms(), text);
     let names = names(message.conversation);
     let headers = vec![
         (names.timestamp.to_owned(), signed.timestamp),
@@ -69,19 +69,22 @@ struct Explanation {
 
 /// Checks a signature as the functions do; with `explain`, says what would have matched.
 pub(super) async fn verify(
-    office: &Office,
+    context: &CommandContext,
     form: Form,
     message: &Message,
     headers: &Headers,
     explain: bool,
 ) -> anyhow::Result<Outcome> {
-    let received = Received::read(office, message, headers)?;
-    let window = office.world().env.load(signature_window)?;
-    let keys = office.keys(received.conversation).await?;
-    let now_ms = office.clock().now().unix_ms();
-    let (_, text) = received.readings.first().context("nothing to verify")?;
+    let received = Received::read(context, message, headers)?;
+    let window = context.aws().env.load(signature_window)?;
+    let keys = context.keys(received.conversation).await?;
+    let now_ms = context.clock().now().unix_ms();
+    let (_, text) = received.candidates.first().context("nothing to verify")?;
     // What the functions would try: of a GET, its query may have come in any order.
-    let tried = received.readings.iter().filter(|(name, _)| name.is_none());
+    let tried = received
+        .candidates
+        .iter()
+        .filter(|(name, _)| name.is_none());
     let tried = tried.map(|(_, text)| text.as_slice());
     let result = keys.verify_any(&received.headers(), tried, now_ms, window);
     let sent_ms = received
@@ -101,7 +104,7 @@ pub(super) async fn verify(
         age_ms,
         explanation: if explain {
             let refusal = result.as_ref().err().copied();
-            Some(explanation(office, &keys, &received, text, refusal, age_ms).await?)
+            Some(explanation(context, &keys, &received, text, refusal, age_ms).await?)
         } else {
             None
         },
@@ -120,25 +123,29 @@ struct Received {
     timestamp: Option<String>,
     client_id: Option<String>,
     signature: Option<String>,
-    readings: Vec<Reading>,
+    candidates: Vec<PayloadCandidate>,
 }
 
 impl Received {
-    fn read(office: &Office, message: &Message, headers: &Headers) -> anyhow::Result<Self> {
+    fn read(
+        context: &CommandContext,
+        message: &Message,
+        headers: &Headers,
+    ) -> anyhow::Result<Self> {
         match &headers.event {
-            Some(file) => Self::of_event(office, file),
+            Some(file) => Self::of_event(context, file),
             None => Ok(Self {
                 conversation: message.conversation,
                 timestamp: headers.timestamp.clone(),
                 client_id: headers.client_id.clone(),
                 signature: headers.signature.clone(),
-                readings: readings(office, message)?,
+                candidates: candidates(context, message)?,
             }),
         }
     }
 
     /// From an event of API Gateway, which tells the conversation by its headers.
-    fn of_event(office: &Office, file: &Path) -> anyhow::Result<Self> {
+    fn of_event(context: &CommandContext, file: &Path) -> anyhow::Result<Self> {
         let event: Value = serde_json::from_slice(&read(file)?).context("the event is no JSON")?;
         let header = |name: &str| {
             let headers = event["headers"].as_object()?;
@@ -154,8 +161,8 @@ impl Received {
             Conversation::Tiki
         };
         let names = names(conversation);
-        let readings = if event["httpMethod"] == "GET" {
-            of_get_event(office, &event)?
+        let candidates = if event["httpMethod"] == "GET" {
+            of_get_event(context, &event)?
         } else if event["isBase64Encoded"] == true {
             bail!("an event with a body in base64: give the body itself by --body");
         } else {
@@ -167,7 +174,7 @@ impl Received {
             timestamp: header(names.timestamp),
             client_id: header(names.client_id),
             signature: header(names.signature),
-            readings,
+            candidates,
         })
     }
 
@@ -181,7 +188,7 @@ impl Received {
 }
 
 /// What the functions try of a GET that came to us, and then what else it may be.
-fn of_get_event(office: &Office, event: &Value) -> anyhow::Result<Vec<Reading>> {
+fn of_get_event(context: &CommandContext, event: &Value) -> anyhow::Result<Vec<PayloadCandidate>> {
     const BASE: &str = "/tikivip/v1";
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let query = event["queryStringParameters"].as_object();
@@ -194,16 +201,17 @@ fn of_get_event(office: &Office, event: &Value) -> anyhow::Result<Vec<Reading>> 
             .collect(),
         ..Inbound::default()
     };
-    let configured = office.world().env.load(get_signing)?;
-    let tried = verifier::get_readings(configured, &inbound, BASE);
+    let configured = context.aws().env.load(get_signing)?;
+    let tried = verifier::payload_candidates(configured, &inbound, BASE);
     let relative = tried.first().cloned().unwrap_or_default();
-    let mut readings: Vec<Reading> = tried.into_iter().map(|t| (None, t.into_bytes())).collect();
-    readings.extend(variants::of_get(configured, BASE, &relative).split_off(1));
-    Ok(readings)
+    let mut candidates: Vec<PayloadCandidate> =
+        tried.into_iter().map(|t| (None, t.into_bytes())).collect();
+    candidates.extend(variants::of_get(configured, BASE, &relative).split_off(1));
+    Ok(candidates)
 }
 
 async fn explanation(
-    office: &Office,
+    context: &CommandContext,
     keys: &Keyring,
     received: &Received,
     text: &[u8],
@@ -215,9 +223,9 @@ async fn explanation(
         Conversation::Core => (Conversation::Tiki, "Tiki"),
     };
     // The other side's secret may be out of reach; then it is not tried.
-    let other = office.keys(other).await.ok();
+    let other = context.keys(other).await.ok();
     let others: Vec<(&str, &Keyring)> = other.iter().map(|keys| (name, keys)).collect();
-    let found = keys.explain(&received.headers(), &received.readings, &others);
+    let found = keys.explain(&received.headers(), &received.candidates, &others);
     let steps = keys.steps(received.timestamp.as_deref().unwrap_or_default(), text);
     Ok(Explanation {
         payload: String::from_utf8_lossy(&steps.payload).into_owned(),
@@ -316,18 +324,24 @@ fn hex_dump(bytes: &[u8]) -> Vec<String> {
 }
 
 /// What may be signed of a message; the first is what we sign.
-fn readings(office: &Office, message: &Message) -> anyhow::Result<Vec<Reading>> {
+fn candidates(
+    context: &CommandContext,
+    message: &Message,
+) -> anyhow::Result<Vec<PayloadCandidate>> {
     match (&message.body, &message.get) {
         (Some(file), None) => Ok(variants::of_body(&read(file)?)),
-        (None, Some(path)) => get_readings(office, path),
+        (None, Some(path)) => payload_candidates(context, path),
         (None, None) => bail!("give --body FILE or --get PATH"),
         (Some(_), Some(_)) => bail!("--body and --get exclude each other"),
     }
 }
 
 /// Of a GET to Tiki.
-fn get_readings(office: &Office, relative: &str) -> anyhow::Result<Vec<Reading>> {
-    let (configured, api) = office.world().env.load(|env| {
+fn payload_candidates(
+    context: &CommandContext,
+    relative: &str,
+) -> anyhow::Result<Vec<PayloadCandidate>> {
+    let (configured, api) = context.aws().env.load(|env| {
         let (signing, api) = (get_signing(env), tiki_api(env));
         Some((signing?, api?))
     })?;

@@ -3,12 +3,12 @@
 use std::fmt::Write;
 
 use serde_json::Value;
-use signing::{GetSigning, Reading};
+use signing::{GetSigning, PayloadCandidate};
 
 /// The body as received, and as it would be had nothing touched it.
-pub(super) fn of_body(body: &[u8]) -> Vec<Reading> {
-    let mut readings: Vec<Reading> = vec![(None, body.to_vec())];
-    let mut add = |name: &str, bytes: Vec<u8>| readings.push((Some(name.to_owned()), bytes));
+pub(super) fn of_body(body: &[u8]) -> Vec<PayloadCandidate> {
+    let mut candidates: Vec<PayloadCandidate> = vec![(None, body.to_vec())];
+    let mut add = |name: &str, bytes: Vec<u8>| candidates.push((Some(name.to_owned()), bytes));
     add("an empty body", Vec::new());
     add("{} instead of the body", b"{}".to_vec());
     if let Some(rest) = body.strip_prefix(b"\xef\xbb\xbf") {
@@ -23,14 +23,14 @@ pub(super) fn of_body(body: &[u8]) -> Vec<Reading> {
         [body, b"\n"].concat(),
     );
     let Ok(text) = std::str::from_utf8(body) else {
-        return readings;
+        return candidates;
     };
     let Ok(json) = serde_json::from_str::<Value>(text) else {
-        return readings;
+        return candidates;
     };
     let compact = spaced(text, "", "");
     let mut add = |name: &str, text: String| {
-        readings.push((
+        candidates.push((
             Some(format!("a re-serialised body: {name}")),
             text.into_bytes(),
         ));
@@ -57,30 +57,34 @@ pub(super) fn of_body(body: &[u8]) -> Vec<Reading> {
     if let Ok(pretty) = serde_json::to_string_pretty(&json) {
         add("indented, keys sorted", pretty);
     }
-    readings
+    candidates
 }
 
-/// The four readings of a GET (protocol §2), the configured one first, and others that are met.
-pub(super) fn of_get(configured: GetSigning, base_path: &str, relative: &str) -> Vec<Reading> {
+/// The four candidates of a GET (protocol §2), the configured one first, and others that are met.
+pub(super) fn of_get(
+    configured: GetSigning,
+    base_path: &str,
+    relative: &str,
+) -> Vec<PayloadCandidate> {
     let text = |signing: GetSigning| signing.message(base_path, relative).into_bytes();
-    let mut readings: Vec<Reading> = vec![(None, text(configured))];
+    let mut candidates: Vec<PayloadCandidate> = vec![(None, text(configured))];
     for signing in GetSigning::ALL {
         if signing != configured {
             let name = format!("TIKI_GET_SIGNING={}", signing.as_str());
-            readings.push((Some(name), text(signing)));
+            candidates.push((Some(name), text(signing)));
         }
     }
     let (path, query) = relative.split_once('?').unwrap_or((relative, ""));
     let mut pairs: Vec<&str> = query.split('&').collect();
     pairs.sort_unstable();
     let sorted = format!("{path}?{}", pairs.join("&"));
-    readings.push((Some("the path alone".to_owned()), path.as_bytes().to_vec()));
-    readings.push((
+    candidates.push((Some("the path alone".to_owned()), path.as_bytes().to_vec()));
+    candidates.push((
         Some("the query alone".to_owned()),
         query.as_bytes().to_vec(),
     ));
-    readings.push((Some("the query sorted".to_owned()), sorted.into_bytes()));
-    readings
+    candidates.push((Some("the query sorted".to_owned()), sorted.into_bytes()));
+    candidates
 }
 
 /// JSON text with its white space between tokens replaced: nothing else of it is touched.
@@ -214,8 +218,8 @@ mod tests {
 
     #[test]
     fn every_setting_of_a_get_is_tried() {
-        let readings = of_get(GetSigning::RelativePath, "/miniapp", "/transaction?b=1&a=2");
-        let texts: Vec<&[u8]> = readings.iter().map(|(_, text)| text.as_slice()).collect();
+        let candidates = of_get(GetSigning::RelativePath, "/miniapp", "/transaction?b=1&a=2");
+        let texts: Vec<&[u8]> = candidates.iter().map(|(_, text)| text.as_slice()).collect();
         for text in [
             "/transaction?b=1&a=2",
             "/miniapp/transaction?b=1&a=2",

@@ -4,7 +4,7 @@ use domain::{Day, TikiTransactionId};
 use serde::{Deserialize, Serialize};
 
 use super::{Record, Values};
-use crate::judge::{Ground, Kind};
+use crate::classify::{Kind, MismatchReason};
 
 /// How many steps of a finding are kept: the first ones, and the last.
 const MOST_STEPS: usize = 40;
@@ -42,7 +42,7 @@ pub struct Finding {
     /// How it stands.
     pub kind: Kind,
     /// Why.
-    pub ground: Ground,
+    pub ground: MismatchReason,
     /// When it was found, Unix milliseconds.
     pub found_at: i64,
     /// When it was last looked at, Unix milliseconds.
@@ -65,7 +65,7 @@ pub struct Step {
     /// How it stood from then on.
     pub kind: Kind,
     /// Why.
-    pub ground: Ground,
+    pub ground: MismatchReason,
     /// What we had.
     pub ours: Values,
     /// What Tiki said.
@@ -79,7 +79,7 @@ impl Step {
     /// Whether it stands as it did. One unclear answer of Tiki's is as good as another: what a person has closed
     /// does not come up again for that, and how long Tiki has been unclear is counted from the first.
     fn is_as(&self, other: &Self) -> bool {
-        let unclear = self.ground == Ground::NoClearAnswer;
+        let unclear = self.ground == MismatchReason::NoClearAnswer;
         let said_the_same =
             (&self.tiki, self.tiki_amount_vnd) == (&other.tiki, other.tiki_amount_vnd);
         (self.kind, self.ground, &self.ours) == (other.kind, other.ground, &other.ours)
@@ -114,7 +114,7 @@ impl Record for Finding {
     fn open(&self) -> Option<(&'static str, i64)> {
         match (&self.closed, self.kind) {
             (Some(closed), _) if !self.reported => Some((CLOSED, closed.at)),
-            (Some(_), _) | (None, Kind::Settled) => None,
+            (Some(_), _) | (None, Kind::Matched) => None,
             (None, kind) => Some((kind.as_str(), self.looked_at)),
         }
     }
@@ -137,7 +137,7 @@ impl Finding {
             tiki: String::new(),
             tiki_amount_vnd: None,
             kind: Kind::Undecided,
-            ground: Ground::NoClearAnswer,
+            ground: MismatchReason::NoClearAnswer,
             found_at,
             looked_at: found_at,
             history: Vec::new(),
@@ -149,18 +149,18 @@ impl Finding {
     /// Whether somebody or something still has to do with it.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.closed.is_none() && self.kind != Kind::Settled
+        self.closed.is_none() && self.kind != Kind::Matched
     }
 
     /// Whether it is about a transaction, and not a line that cannot be read.
     #[must_use]
     pub fn is_about_a_transaction(&self) -> bool {
-        self.ground != Ground::UnreadableLine
+        self.ground != MismatchReason::UnreadableLine
     }
 
     /// Takes a look at it: how it stands is noted if that is new, which is then said. What a person has closed
     /// comes up again only if it stands otherwise than when it was closed.
-    pub fn look(&mut self, at: i64, kind: Kind, ground: Ground) -> bool {
+    pub fn look(&mut self, at: i64, kind: Kind, ground: MismatchReason) -> bool {
         self.looked_at = at;
         let step = Step {
             at,

@@ -2,7 +2,7 @@
 
 use domain::{LookUpAnswer, Status};
 
-use crate::judge::{Ground, Kind};
+use crate::classify::{Kind, MismatchReason};
 
 /// The same in Vietnamese and in English.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(super) enum Command {
     LookUp,
     ResendIpn,
     Resolve,
-    Settle,
+    CloseFinding,
 }
 
 /// What a person has closed, or a run that reads a file once more.
@@ -42,11 +42,11 @@ pub(super) const CLOSED: Words = words("Đã đóng", "Closed");
 /// How findings of this kind stand.
 pub(super) fn kind(kind: Kind) -> Words {
     match kind {
-        Kind::ForAPerson => words("Cần người xử lý", "For a person"),
+        Kind::NeedsReview => words("Cần người xử lý", "For a person"),
         Kind::Reverse => words("Đang hoàn tiền", "Being given back"),
         Kind::Resent => words("Đang báo lại cho Tiki", "Being reported to Tiki"),
         Kind::Undecided => words("Chờ Tiki trả lời rõ", "Waiting for a clear answer"),
-        Kind::Settled => words("Đã khớp", "Settled"),
+        Kind::Matched => words("Đã khớp", "Matched"),
     }
 }
 
@@ -87,31 +87,31 @@ pub(super) fn status(word: &str) -> Option<&'static str> {
     clippy::too_many_lines,
     reason = "a table of texts, with a row for each ground"
 )]
-pub(super) fn ground(ground: Ground) -> Said {
-    use Command::{LookUp, ResendIpn, Resolve, Settle, Show};
+pub(super) fn ground(ground: MismatchReason) -> Said {
+    use Command::{CloseFinding, LookUp, ResendIpn, Resolve, Show};
     match ground {
-        Ground::Agree => no_need(words("Hai bên đã khớp.", "The two sides agree.")),
-        Ground::NobodyPaid => no_need(words(
+        MismatchReason::Agree => no_need(words("Hai bên đã khớp.", "The two sides agree.")),
+        MismatchReason::NobodyPaid => no_need(words(
             "Cả hai bên đều không ghi nhận là đã thanh toán.",
             "Neither side counts it as paid.",
         )),
-        Ground::MoneyIsBack => no_need(words(
+        MismatchReason::MoneyIsBack => no_need(words(
             "Tiki không ghi nhận thanh toán; toàn bộ tiền đã hoàn cho khách.",
             "Tiki does not count it as paid; the customer has all of the money back.",
         )),
-        Ground::BeingReported => no_need(words(
+        MismatchReason::BeingReported => no_need(words(
             "Tiki chờ kết quả; IPN đang được gửi.",
             "Tiki waits for the result; the IPN is being sent.",
         )),
-        Ground::QueuedAgain => no_need(words(
+        MismatchReason::QueuedAgain => no_need(words(
             "Tiki chưa nhận được IPN; IPN đã được xếp gửi lại.",
             "Tiki has not had the IPN; it is queued again.",
         )),
-        Ground::GoesBack => no_need(words(
+        MismatchReason::BeingReversed => no_need(words(
             "Khách đã trả tiền nhưng Tiki không ghi nhận; tiền hoàn cho khách theo quy tắc chung.",
             "Paid, and not at Tiki; the ordinary rule gives the money back.",
         )),
-        Ground::NoClearAnswer => Said {
+        MismatchReason::NoClearAnswer => Said {
             because: words(
                 "Tiki không trả lời rõ khi được tra cứu.",
                 "Tiki gave no clear answer to the look-up.",
@@ -120,9 +120,9 @@ pub(super) fn ground(ground: Ground) -> Said {
                 "Hệ thống tự hỏi lại mỗi giờ. Quá 24 giờ: chạy tikivip doctor, hỏi Tiki, rồi đóng khi hai bên đã thống nhất.",
                 "It is asked again each hour. After 24 hours: run tikivip doctor, ask Tiki, and close it when both have agreed.",
             ),
-            commands: &[LookUp, Show, Settle],
+            commands: &[LookUp, Show, CloseFinding],
         },
-        Ground::UnreadableLine => Said {
+        MismatchReason::UnreadableLine => Said {
             because: words(
                 "Không đọc được dòng này, hoặc cả tệp, của Tiki.",
                 "This line of Tiki's, or its whole file, cannot be read.",
@@ -131,9 +131,9 @@ pub(super) fn ground(ground: Ground) -> Said {
                 "Yêu cầu Tiki gửi lại tệp, hoặc sửa cấu hình ReconciliationResultFormat rồi đọc lại tệp (docs/operations.md). Sau đó đóng dòng này.",
                 "Have Tiki send it again, or mend ReconciliationResultFormat and have the file read once more (docs/operations.md). Then close this.",
             ),
-            commands: &[Settle],
+            commands: &[CloseFinding],
         },
-        Ground::UnknownHere => Said {
+        MismatchReason::UnknownHere => Said {
             because: words(
                 "Tiki ghi nhận đã thanh toán; phía chúng ta không có giao dịch này.",
                 "Paid at Tiki; we have no such transaction.",
@@ -142,9 +142,9 @@ pub(super) fn ground(ground: Ground) -> Said {
                 "Đề nghị Tiki tạm dừng giao hàng và cho biết căn cứ; hỏi core xem khách có trả tiền không. Đóng khi hai bên đã thống nhất.",
                 "Have Tiki hold the delivery and say on what ground; ask the core whether the customer paid. Close it when both have agreed.",
             ),
-            commands: &[LookUp, Settle],
+            commands: &[LookUp, CloseFinding],
         },
-        Ground::PaidAtTikiOnly => Said {
+        MismatchReason::PaidAtTikiOnly => Said {
             because: words(
                 "Tiki ghi nhận đã thanh toán; phía chúng ta thì không.",
                 "Paid at Tiki; with us it is not.",
@@ -153,9 +153,9 @@ pub(super) fn ground(ground: Ground) -> Said {
                 "Đề nghị Tiki tạm dừng giao hàng; hỏi core xem khách có trả tiền không. Đóng khi hai bên đã thống nhất.",
                 "Have Tiki hold the delivery; ask the core whether the customer paid. Close it when both have agreed.",
             ),
-            commands: &[Show, LookUp, Settle],
+            commands: &[Show, LookUp, CloseFinding],
         },
-        Ground::AmountDiffers => Said {
+        MismatchReason::AmountDiffers => Said {
             because: words(
                 "Hai bên đều ghi nhận đã thanh toán, nhưng số tiền khác nhau.",
                 "Paid on both sides, and the amounts differ.",
@@ -164,9 +164,9 @@ pub(super) fn ground(ground: Ground) -> Said {
                 "Hỏi Tiki số tiền nào đúng. Nếu giao dịch còn chờ quyết định: resolve (confirmed nếu đơn giữ nguyên, reverse nếu huỷ). Rồi đóng.",
                 "Ask Tiki which is right. If the transaction waits for a decision: resolve (confirmed if the order stands, reverse if not). Then close it.",
             ),
-            commands: &[Show, LookUp, Resolve, Settle],
+            commands: &[Show, LookUp, Resolve, CloseFinding],
         },
-        Ground::NoAmountAtTiki => Said {
+        MismatchReason::NoAmountAtTiki => Said {
             because: words(
                 "Hai bên đều ghi nhận đã thanh toán, nhưng Tiki không cho biết số tiền.",
                 "Paid on both sides, and Tiki gives no amount.",
@@ -175,9 +175,9 @@ pub(super) fn ground(ground: Ground) -> Said {
                 "Hỏi Tiki số tiền của đơn. Nếu giao dịch còn chờ quyết định: resolve. Rồi đóng.",
                 "Ask Tiki for the order's amount. If the transaction waits for a decision: resolve. Then close it.",
             ),
-            commands: &[LookUp, Show, Resolve, Settle],
+            commands: &[LookUp, Show, Resolve, CloseFinding],
         },
-        Ground::ConfirmedAndForgotten => Said {
+        MismatchReason::ConfirmedAndForgotten => Said {
             because: words(
                 "Tiki đã xác nhận IPN, nhưng khi tra cứu vẫn báo chờ kết quả.",
                 "Tiki had confirmed the IPN, and says that it still waits for the result.",
@@ -186,9 +186,9 @@ pub(super) fn ground(ground: Ground) -> Said {
                 "Gửi Tiki thời điểm xác nhận IPN (tikivip show) để Tiki cập nhật đơn. Khi Tiki đã cập nhật, dòng này tự khớp.",
                 "Give Tiki the moment of its confirmation (tikivip show), so that it corrects the order. This then settles itself.",
             ),
-            commands: &[Show, LookUp, Settle],
+            commands: &[Show, LookUp, CloseFinding],
         },
-        Ground::ConfirmedAndGone => Said {
+        MismatchReason::ConfirmedAndGone => Said {
             because: words(
                 "Tiki đã xác nhận thanh toán, nay không còn đơn; tiền chưa hoàn hết cho khách.",
                 "Tiki had confirmed the payment and does not have it now; not all of the money is back.",
@@ -197,9 +197,9 @@ pub(super) fn ground(ground: Ground) -> Said {
                 "Không có gì tự hoàn. Tiki gửi lệnh hoàn tiền (API hoàn tiền), hoặc hai bên thống nhất rồi đóng.",
                 "Nothing goes back by itself. Tiki asks for a refund (by its API), or both agree and close it.",
             ),
-            commands: &[Show, LookUp, Settle],
+            commands: &[Show, LookUp, CloseFinding],
         },
-        Ground::ReversedAndPaid => Said {
+        MismatchReason::ReversedAndPaid => Said {
             because: words(
                 "Tiền đã hoặc đang hoàn cho khách vì Tiki không có đơn; nay Tiki báo đã thanh toán.",
                 "The money is back or on its way, because Tiki did not have the order; now Tiki says that it is paid.",
@@ -208,9 +208,9 @@ pub(super) fn ground(ground: Ground) -> Said {
                 "Báo Tiki ngay để dừng giao hàng và huỷ đơn. Đóng khi hai bên đã thống nhất.",
                 "Tell Tiki at once, so that it delivers nothing and cancels the order. Close it when both have agreed.",
             ),
-            commands: &[Show, LookUp, Settle],
+            commands: &[Show, LookUp, CloseFinding],
         },
-        Ground::OnTheDesk => Said {
+        MismatchReason::InReview => Said {
             because: words(
                 "Giao dịch đang chờ một người quyết định.",
                 "The transaction itself waits for a person's decision.",
@@ -219,9 +219,9 @@ pub(super) fn ground(ground: Ground) -> Said {
                 "Xem lý do rồi quyết định theo docs/operations.md (Needs a person). Sau đó dòng này tự khớp, hoặc đóng.",
                 "Look at the reason and decide by docs/operations.md (Needs a person). This then settles itself, or is closed.",
             ),
-            commands: &[Show, LookUp, Resolve, Settle],
+            commands: &[Show, LookUp, Resolve, CloseFinding],
         },
-        Ground::GivenUp => Said {
+        MismatchReason::GivenUp => Said {
             because: words(
                 "Đã báo lại đến mức tối đa mà Tiki vẫn không nhận kết quả.",
                 "It was reported again as often as that is allowed, and Tiki still does not have the result.",
@@ -230,9 +230,9 @@ pub(super) fn ground(ground: Ground) -> Said {
                 "Hỏi Tiki. Khi Tiki nhận lại được: resend-ipn; nếu không: resolve. Rồi đóng.",
                 "Ask Tiki. Once it takes the result: resend-ipn; else: resolve. Then close it.",
             ),
-            commands: &[Show, LookUp, ResendIpn, Resolve, Settle],
+            commands: &[Show, LookUp, ResendIpn, Resolve, CloseFinding],
         },
-        Ground::NotOurs => Said {
+        MismatchReason::NotOurs => Said {
             because: words(
                 "Tiki nói mã giao dịch không hợp lệ, hoặc là của đối tác khác.",
                 "Tiki calls the id invalid, or the transaction another partner's.",
@@ -241,7 +241,7 @@ pub(super) fn ground(ground: Ground) -> Said {
                 "Kiểm tra TikiClientId và môi trường với Tiki (tikivip doctor). Nếu giao dịch còn chờ quyết định: resolve. Rồi đóng.",
                 "Compare TikiClientId and environment with Tiki (tikivip doctor). If the transaction waits for a decision: resolve. Then close it.",
             ),
-            commands: &[LookUp, Show, Resolve, Settle],
+            commands: &[LookUp, Show, Resolve, CloseFinding],
         },
     }
 }

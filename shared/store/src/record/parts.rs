@@ -1,8 +1,8 @@
 //! The parts of an item, each with its way there and back.
 
 use domain::{
-    Balance, DisputeGround, Due, Failure, FailureCause, Ipn, Origin, Payment, Refund, RefundState,
-    ReversalGround, Timestamp, Vnd,
+    Balance, DisputeReason, Due, Failure, FailureCause, Ipn, Origin, Payment, Refund, RefundState,
+    ReversalReason, Timestamp, Vnd,
 };
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +19,7 @@ pub(super) struct PaymentRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     banking_method: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    rail_reference: Option<String>,
+    core_reference: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -83,7 +83,7 @@ enum StateRecord {
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub(super) enum IpnRecord {
-    None,
+    NotDue,
     Queued {
         due_at: i64,
     },
@@ -95,7 +95,7 @@ pub(super) enum IpnRecord {
     Confirmed {
         at: i64,
     },
-    Closed {
+    Abandoned {
         at: i64,
     },
     Reversing {
@@ -135,7 +135,7 @@ impl From<&Payment> for PaymentRecord {
             recorded_at: payment.recorded_at.unix_ms(),
             paid_at: payment.paid_at.unix_ms(),
             banking_method: payment.banking_method.as_ref().map(ToString::to_string),
-            rail_reference: payment.rail_reference.as_ref().map(ToString::to_string),
+            core_reference: payment.core_reference.as_ref().map(ToString::to_string),
         }
     }
 }
@@ -146,7 +146,7 @@ impl PaymentRecord {
             recorded_at: time(self.recorded_at, "payment.recorded_at")?,
             paid_at: time(self.paid_at, "payment.paid_at")?,
             banking_method: optional(self.banking_method, "payment.banking_method")?,
-            rail_reference: optional(self.rail_reference, "payment.rail_reference")?,
+            core_reference: optional(self.core_reference, "payment.core_reference")?,
         })
     }
 }
@@ -274,7 +274,7 @@ impl From<&Ipn> for IpnRecord {
     fn from(ipn: &Ipn) -> Self {
         let ms = |at: &Timestamp| at.unix_ms();
         match ipn {
-            Ipn::None => Self::None,
+            Ipn::NotDue => Self::NotDue,
             Ipn::Queued { due_at } => Self::Queued { due_at: ms(due_at) },
             Ipn::Retrying {
                 attempt,
@@ -286,7 +286,7 @@ impl From<&Ipn> for IpnRecord {
                 due_at: ms(due_at),
             },
             Ipn::Confirmed { at } => Self::Confirmed { at: ms(at) },
-            Ipn::Closed { at } => Self::Closed { at: ms(at) },
+            Ipn::Abandoned { at } => Self::Abandoned { at: ms(at) },
             Ipn::Reversing { at, ground } => Self::Reversing {
                 at: ms(at),
                 ground: ground.as_str().to_owned(),
@@ -305,7 +305,7 @@ impl IpnRecord {
         let at = |ms| time(ms, "ipn.at");
         let due = |ms| time(ms, "ipn.due_at");
         Ok(match self {
-            Self::None => Ipn::None,
+            Self::NotDue => Ipn::NotDue,
             Self::Queued { due_at } => Ipn::Queued {
                 due_at: due(due_at)?,
             },
@@ -319,12 +319,12 @@ impl IpnRecord {
                 due_at: due(due_at)?,
             },
             Self::Confirmed { at: ms } => Ipn::Confirmed { at: at(ms)? },
-            Self::Closed { at: ms } => Ipn::Closed { at: at(ms)? },
+            Self::Abandoned { at: ms } => Ipn::Abandoned { at: at(ms)? },
             Self::Reversing { at: ms, ground } => Ipn::Reversing {
                 at: at(ms)?,
                 ground: named(
-                    &ReversalGround::ALL,
-                    ReversalGround::as_str,
+                    &ReversalReason::ALL,
+                    ReversalReason::as_str,
                     &ground,
                     "ipn.ground",
                 )?,
@@ -332,8 +332,8 @@ impl IpnRecord {
             Self::Disputed { at: ms, ground } => Ipn::Disputed {
                 at: at(ms)?,
                 ground: named(
-                    &DisputeGround::ALL,
-                    DisputeGround::as_str,
+                    &DisputeReason::ALL,
+                    DisputeReason::as_str,
                     &ground,
                     "ipn.ground",
                 )?,

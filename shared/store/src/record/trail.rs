@@ -1,8 +1,8 @@
 //! The audit trail within an item.
 
 use domain::{
-    Decision, DisputeGround, Entry, Event, IpnAnswer, LookUpAnswer, OperatorWord, PaymentWord,
-    ReversalGround, Told, Verdict, Vnd,
+    CoreAnswer, Decision, DisputeReason, Entry, Event, IpnAnswer, LookUpAnswer,
+    NotificationOutcome, OperatorWord, ReversalReason, Verdict, Vnd,
 };
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +32,7 @@ enum EventRecord {
     CoreAsked {
         word: String,
     },
-    Told {
+    NotificationAttempt {
         attempt: u32,
         answer: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -119,7 +119,7 @@ impl From<&Event> for EventRecord {
             Event::CoreAsked(word) => Self::CoreAsked {
                 word: word.as_str().to_owned(),
             },
-            Event::Told { attempt, told } => Self::told(*attempt, told),
+            Event::NotificationAttempt { attempt, told } => Self::told(*attempt, told),
             Event::RefundReserved { refund } => Self::RefundReserved { refund: *refund },
             Event::RefundAsked { refund, pending } => Self::RefundAsked {
                 refund: *refund,
@@ -147,12 +147,12 @@ impl From<&Event> for EventRecord {
 }
 
 impl EventRecord {
-    fn told(attempt: u32, told: &Told) -> Self {
+    fn told(attempt: u32, told: &NotificationOutcome) -> Self {
         let known_vnd = match told.known {
             Some(LookUpAnswer::Found(_, amount)) => amount.map(Vnd::get),
             _ => None,
         };
-        Self::Told {
+        Self::NotificationAttempt {
             attempt,
             answer: told.answer.as_str().to_owned(),
             known: told.known.map(|known| known.as_str().to_owned()),
@@ -171,19 +171,19 @@ impl EventRecord {
             Self::PaidLate => Event::PaidLate,
             Self::ReferenceLearned => Event::ReferenceLearned,
             Self::CoreAsked { word } => {
-                let all = &PaymentWord::ALL;
-                Event::CoreAsked(named(all, PaymentWord::as_str, &word, "trail.word")?)
+                let all = &CoreAnswer::ALL;
+                Event::CoreAsked(named(all, CoreAnswer::as_str, &word, "trail.word")?)
             }
-            Self::Told {
+            Self::NotificationAttempt {
                 attempt,
                 answer,
                 known,
                 known_vnd,
                 then,
                 ground,
-            } => Event::Told {
+            } => Event::NotificationAttempt {
                 attempt,
-                told: Told {
+                told: NotificationOutcome {
                     answer: named(&IpnAnswer::ALL, IpnAnswer::as_str, &answer, "trail.answer")?,
                     known: known.map(|known| look_up(&known, known_vnd)).transpose()?,
                     decision: decision(&then, ground.as_deref())?,
@@ -226,16 +226,16 @@ fn decision(then: &str, ground: Option<&str>) -> Result<Decision, String> {
     const FIELD: &str = "trail.ground";
     Ok(match (then, ground) {
         ("confirmed", None) => Decision::Confirm,
-        ("closed", None) => Decision::Close,
+        ("abandoned", None) => Decision::Abandon,
         ("again", None) => Decision::Retry,
         ("again_unauthorized", None) => Decision::RetryUnauthorized,
         ("reversed", Some(ground)) => {
-            let all = &ReversalGround::ALL;
-            Decision::Reverse(named(all, ReversalGround::as_str, ground, FIELD)?)
+            let all = &ReversalReason::ALL;
+            Decision::Reverse(named(all, ReversalReason::as_str, ground, FIELD)?)
         }
         ("disputed", Some(ground)) => {
-            let all = &DisputeGround::ALL;
-            Decision::Dispute(named(all, DisputeGround::as_str, ground, FIELD)?)
+            let all = &DisputeReason::ALL;
+            Decision::Dispute(named(all, DisputeReason::as_str, ground, FIELD)?)
         }
         _ => return Err("trail.then is not known".to_owned()),
     })

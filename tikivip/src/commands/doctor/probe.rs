@@ -3,11 +3,11 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use domain::Timestamp;
-use outbound::{BaseUrl, HeaderNames};
 use serde_json::Value;
+use signed_http::{BaseUrl, HeaderNames};
 use signing::{GetSigning, Keyring};
 
-use crate::office::Office;
+use crate::context::CommandContext;
 
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -17,7 +17,7 @@ pub(super) struct Probe<'o> {
     headers: HeaderNames,
     relative: String,
     http: reqwest::Client,
-    office: &'o Office,
+    context: &'o CommandContext,
 }
 
 /// What was answered.
@@ -52,7 +52,7 @@ impl<'o> Probe<'o> {
         base: BaseUrl,
         headers: HeaderNames,
         relative: String,
-        office: &'o Office,
+        context: &'o CommandContext,
     ) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -63,7 +63,7 @@ impl<'o> Probe<'o> {
             headers,
             relative,
             http,
-            office,
+            context,
         })
     }
 
@@ -74,7 +74,7 @@ impl<'o> Probe<'o> {
         signing: GetSigning,
         at: Option<Timestamp>,
     ) -> Said {
-        let ours = self.office.clock().now();
+        let ours = self.context.clock().now();
         let text = signing.message(self.base.path(), &self.relative);
         let signed = keys.sign(at.unwrap_or(ours).unix_ms(), text.as_bytes());
         let request = self
@@ -97,7 +97,7 @@ impl<'o> Probe<'o> {
             }
             Err(error) => Said {
                 status: None,
-                error: outbound::causes(&error.without_url()),
+                error: signed_http::causes(&error.without_url()),
                 date: None,
                 ours,
                 body: Value::Null,

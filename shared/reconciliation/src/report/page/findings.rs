@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::judge::Kind;
+use crate::classify::Kind;
 use crate::record::{Closed, Finding, Step};
 use crate::report::text::{Escaped, clock, grouped, money};
 use crate::report::words::{self, Words, words};
@@ -50,9 +50,9 @@ impl Group {
 
     fn class(self) -> &'static str {
         match self {
-            Self::Of(Kind::ForAPerson) => "bad",
+            Self::Of(Kind::NeedsReview) => "bad",
             Self::Of(Kind::Reverse | Kind::Resent | Kind::Undecided) => "wait",
-            Self::Of(Kind::Settled) | Self::Closed => "good",
+            Self::Of(Kind::Matched) | Self::Closed => "good",
         }
     }
 }

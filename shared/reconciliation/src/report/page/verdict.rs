@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::judge::Kind;
+use crate::classify::Kind;
 use crate::report::DayReport;
 use crate::report::text::grouped;
 
@@ -30,7 +30,7 @@ pub(super) fn write(page: &mut String, report: &DayReport) -> fmt::Result {
 }
 
 fn lines(report: &DayReport) -> Vec<Line> {
-    let persons = report.count(Kind::ForAPerson);
+    let persons = report.count(Kind::NeedsReview);
     let by_rules = report.open().saturating_sub(persons);
     let mut lines = Vec::new();
     let mut say = |class, anchor, vi: String, en: String| {
@@ -45,7 +45,7 @@ fn lines(report: &DayReport) -> Vec<Line> {
         let n = grouped(persons);
         let vi = format!("{n} chênh lệch cần người xử lý");
         let en = format!("{n} for a person");
-        say("bad", Some("for_a_person"), vi, en);
+        say("bad", Some("needs_review"), vi, en);
     }
     if report.exported.is_none() {
         let (vi, en) = ("Ngày này chưa có tệp", "The day has no file yet");

@@ -1,0 +1,100 @@
+//! Asks the partner's core for refunds that are owed or unknown, and whether an expired payment was made
+//! after all (design §4).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use core_api::{Core, FoundRefund};
+use domain::{Clock, RefundAnswer, RefundId, Transaction};
+use outbox::Worker;
+use store::{DueIndex, StoreError, Transactions};
+
+/// While a core is slow, a transaction with many refunds leaves some to the next sweep.
+const BEGUN_WITHIN: Duration = Duration::from_secs(10);
+
+/// The worker of the indexes `refund_due` and `expiry_due`.
+pub struct CoreWorker {
+    /// The core.
+    pub core: Arc<dyn Core>,
+    /// The transactions.
+    pub transactions: Transactions,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl Worker for CoreWorker {
+    fn indexes(&self) -> &'static [DueIndex] {
+        &[DueIndex::Refund, DueIndex::Expiry]
+    }
+
+    /// As long as new obligations of one transaction are begun, and then the longest of one: a question and
+    /// a posting of 10 s each, and the writes around them.
+    fn max_processing_time(&self) -> Duration {
+        BEGUN_WITHIN + Duration::from_secs(30)
+    }
+
+    async fn process(&self, found: Transaction) -> anyhow::Result<()> {
+        let began = self.clock.now();
+        let mut transaction = self.conclude_expiry(found).await?;
+        let due: Vec<RefundId> = transaction.due_refunds(began).collect();
+        for id in due {
+            if self.clock.now().since(began) > BEGUN_WITHIN {
+                break;
+            }
+            transaction = self.ask_about_refund(transaction, id).await?;
+        }
+        Ok(())
+    }
+}
+
+impl CoreWorker {
+    /// Asks the core about a payment whose time is over, if it is due; only a clear "not paid" fails it.
+    async fn conclude_expiry(&self, found: Transaction) -> Result<Transaction, StoreError> {
+        let lease = |transaction: &Transaction| transaction.lease_expiry_check(self.clock.now());
+        let leased = self.transactions.apply(found, lease).await?;
+        if !leased.written {
+            return Ok(leased.transaction);
+        }
+        let answer = self.core.payment(leased.transaction.id).await;
+        let conclude =
+            |transaction: &Transaction| transaction.conclude_expiry(&answer, self.clock.now());
+        let concluded = self
+            .transactions
+            .apply(leased.transaction, conclude)
+            .await?;
+        Ok(concluded.transaction)
+    }
+
+    /// Asks the core about a refund, if it is still due, and records the outcome.
+    async fn ask_about_refund(
+        &self,
+        found: Transaction,
+        id: RefundId,
+    ) -> Result<Transaction, StoreError> {
+        let lease = |transaction: &Transaction| transaction.lease_refund(id, self.clock.now());
+        let leased = self.transactions.apply(found, lease).await?;
+        if !leased.written {
+            return Ok(leased.transaction);
+        }
+        let answer = self.ask(&leased.transaction, id).await;
+        let record = |transaction: &Transaction| {
+            transaction.record_refund_outcome(id, &answer, self.clock.now())
+        };
+        let recorded = self.transactions.apply(leased.transaction, record).await?;
+        Ok(recorded.transaction)
+    }
+
+    /// Asks for the refund by its id before anything is posted again; one that the core has never seen is
+    /// posted under the same id (design §4).
+    async fn ask(&self, transaction: &Transaction, id: RefundId) -> RefundAnswer {
+        match self.core.find_refund(id).await {
+            FoundRefund::Known(answer) => answer,
+            FoundRefund::NeverSeen => match transaction.refund_by_id(id) {
+                Some(refund) => self.core.refund(transaction, refund).await,
+                None => RefundAnswer::Unknown,
+            },
+        }
+    }
+}

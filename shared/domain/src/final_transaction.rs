@@ -1,0 +1,41 @@
+//! What both sides compare of a transaction (protocol §7).
+
+use crate::{Snapshot, Status, TikiTransactionId, Timestamp, TransactionId, Vnd};
+
+/// A transaction whose status is final, as reconciliation has it. None of it ever changes again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FinalTransaction {
+    /// Our id.
+    pub id: TransactionId,
+    /// Tiki's id.
+    pub tiki_id: TikiTransactionId,
+    /// What was to be paid.
+    pub amount: Vnd,
+    /// `Success` or `Failure`.
+    pub status: Status,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When its status became final: its day, and `updated_at` in the file.
+    pub final_at: Timestamp,
+}
+
+impl FinalTransaction {
+    /// What reconciliation has of a transaction; `None` while its status is not final.
+    #[must_use]
+    pub fn of(transaction: &Snapshot) -> Option<Self> {
+        Some(Self {
+            id: transaction.id,
+            tiki_id: transaction.tiki_id.clone(),
+            amount: transaction.order.amount,
+            status: transaction.status(),
+            created_at: transaction.created_at,
+            final_at: transaction.final_at()?,
+        })
+    }
+
+    /// The order of the file: the same data always gives the same bytes.
+    #[must_use]
+    pub fn place(&self) -> (Timestamp, TransactionId) {
+        (self.final_at, self.id)
+    }
+}

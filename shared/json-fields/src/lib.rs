@@ -1,0 +1,327 @@
+//! Reads JSON messages field by field.
+//!
+//! A derived reader says "invalid type at line 1 column 52"; a partner's engineer at the other end needs
+//! "`transaction_amount` must be a number". So each field is asked for by name, with a refusal that names it.
+//! Numbers are read from their text: no amount passes through a float (protocol §8).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use domain::{BadAmount, Timestamp, Vnd};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// Why a message cannot be taken. The texts name fields, never their values.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidField {
+    /// Not a JSON object, or one that says a thing twice.
+    #[error("the body is not a JSON object: {0}")]
+    NotAnObject(String),
+    /// A field is wrong, missing, or does not belong here.
+    #[error("{field} {problem}")]
+    Field {
+        /// The field's name on the wire.
+        field: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A number that is no amount of money.
+    #[error("{field} {problem}")]
+    Amount {
+        /// The field's name on the wire.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: BadAmount,
+    },
+}
+
+impl InvalidField {
+    /// A field is wrong.
+    #[must_use]
+    pub fn field(field: &str, problem: impl fmt::Display) -> Self {
+        Self::Field {
+            field: field.to_owned(),
+            problem: problem.to_string(),
+        }
+    }
+}
+
+/// The fields of a JSON object, unread.
+#[derive(Debug, Default)]
+pub struct Fields(BTreeMap<String, Box<RawValue>>);
+
+impl Fields {
+    /// Takes a message apart. A name that is there twice is refused: two readers could see two messages.
+    pub fn read(body: &[u8]) -> Result<Self, InvalidField> {
+        serde_json::from_slice(body).map_err(|error| {
+            // serde_json's text can quote the body; the place of the error cannot.
+            let (line, column) = (error.line(), error.column());
+            let what = match error.classify() {
+                serde_json::error::Category::Eof => "it ends early",
+                serde_json::error::Category::Data => "it has another shape, or a name twice",
+                _ => "syntax error",
+            };
+            InvalidField::NotAnObject(format!("{what} at line {line} column {column}"))
+        })
+    }
+
+    /// Makes fields of text values: a query.
+    #[must_use]
+    pub fn of_texts<'t>(texts: impl IntoIterator<Item = (&'t str, &'t str)>) -> Self {
+        let raw = |text: &str| serde_json::value::to_raw_value(text).ok();
+        Self(
+            texts
+                .into_iter()
+                .filter_map(|(name, text)| Some((name.to_owned(), raw(text)?)))
+                .collect(),
+        )
+    }
+
+    /// Refuses a message that has a field of another one: the signature covers neither method nor path, so a
+    /// body captured at one endpoint must not pass at another (protocol §2). Fields that no message has are
+    /// let be, since the other side may add some.
+    pub fn reject_foreign_fields(
+        &self,
+        foreign: &[&str],
+        own: &[&str],
+    ) -> Result<(), InvalidField> {
+        let stray =
+            |name: &&String| foreign.contains(&name.as_str()) && !own.contains(&name.as_str());
+        match self.0.keys().find(stray) {
+            Some(name) => Err(InvalidField::field(name, "does not belong to this message")),
+            None => Ok(()),
+        }
+    }
+
+    /// The names of all fields.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// A text that must be there, as the type that it must be of.
+    pub fn text<T>(&self, name: &'static str) -> Result<T, InvalidField>
+    where
+        T: FromStr,
+        T::Err: fmt::Display,
+    {
+        required(name, self.optional_text(name)?)
+    }
+
+    /// A text that may be missing or null.
+    pub fn optional_text<T>(&self, name: &'static str) -> Result<Option<T>, InvalidField>
+    where
+        T: FromStr,
+        T::Err: fmt::Display,
+    {
+        let Some(raw) = self.get(name) else {
+            return Ok(None);
+        };
+        let text: String =
+            serde_json::from_str(raw).map_err(|_| InvalidField::field(name, "must be a string"))?;
+        let parsed = text.parse();
+        parsed
+            .map(Some)
+            .map_err(|error| InvalidField::field(name, error))
+    }
+
+    /// An amount that must be there: a whole number of VND, or a string that holds one (protocol §8).
+    pub fn amount(&self, name: &'static str) -> Result<Vnd, InvalidField> {
+        required(name, self.optional_amount(name)?)
+    }
+
+    /// An amount that may be missing or null.
+    pub fn optional_amount(&self, name: &'static str) -> Result<Option<Vnd>, InvalidField> {
+        let Some(number) = self.number(name)? else {
+            return Ok(None);
+        };
+        number.parse().map(Some).map_err(|problem| match problem {
+            BadAmount::NotANumber => InvalidField::field(name, problem),
+            _ => InvalidField::Amount {
+                field: name,
+                problem,
+            },
+        })
+    }
+
+    /// A whole number that may be missing or null.
+    pub fn optional_integer(&self, name: &'static str) -> Result<Option<i64>, InvalidField> {
+        let Some(number) = self.number(name)? else {
+            return Ok(None);
+        };
+        let whole = number
+            .split_once('.')
+            .map_or(number.as_str(), |(whole, fraction)| {
+                if fraction.bytes().all(|b| b == b'0') {
+                    whole
+                } else {
+                    ""
+                }
+            });
+        whole
+            .parse()
+            .map(Some)
+            .map_err(|_| InvalidField::field(name, "must be a whole number"))
+    }
+
+    /// A time by RFC 3339 that may be missing or null.
+    pub fn optional_time(&self, name: &'static str) -> Result<Option<Timestamp>, InvalidField> {
+        let text: Option<String> = self.optional_text(name)?;
+        text.map(|text| Timestamp::parse_rfc3339(&text))
+            .transpose()
+            .map_err(|problem| InvalidField::field(name, problem))
+    }
+
+    /// An object within, that may be missing or null.
+    pub fn optional_object(&self, name: &'static str) -> Result<Option<Self>, InvalidField> {
+        let Some(raw) = self.get(name) else {
+            return Ok(None);
+        };
+        let fields = serde_json::from_str(raw);
+        fields
+            .map(Some)
+            .map_err(|_| InvalidField::field(name, "must be an object"))
+    }
+
+    /// A number's text, written as a number or as a string.
+    fn number(&self, name: &'static str) -> Result<Option<String>, InvalidField> {
+        let Some(raw) = self.get(name) else {
+            return Ok(None);
+        };
+        match raw.as_bytes().first() {
+            Some(b'-' | b'0'..=b'9') => Ok(Some(raw.to_owned())),
+            Some(b'"') => self.optional_text(name),
+            _ => Err(InvalidField::field(name, "must be a number")),
+        }
+    }
+
+    /// The raw text of a field that is there and is not null.
+    fn get(&self, name: &str) -> Option<&str> {
+        let raw = self.0.get(name)?.get();
+        (raw != "null").then_some(raw)
+    }
+}
+
+fn required<T>(name: &'static str, value: Option<T>) -> Result<T, InvalidField> {
+    value.ok_or_else(|| InvalidField::field(name, "is required"))
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Fields;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+                let mut fields = BTreeMap::new();
+                while let Some((name, value)) = map.next_entry::<String, Box<RawValue>>()? {
+                    if fields.insert(name, value).is_some() {
+                        return Err(A::Error::custom("a name twice"));
+                    }
+                }
+                Ok(Fields(fields))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn problem<T: fmt::Debug>(result: Result<T, InvalidField>) -> String {
+        result.unwrap_err().to_string()
+    }
+
+    fn fields(json: &str) -> Fields {
+        Fields::read(json.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused_without_quoting_it() {
+        for json in [
+            "",
+            "{",
+            "[]",
+            "null",
+            "7",
+            "\"x\"",
+            "{\"a\":1}x",
+            "{a:1}",
+            "{'a':1}",
+            "\u{feff}{}",
+            "{\"a\":01}",
+        ] {
+            let problem = problem(Fields::read(json.as_bytes()));
+            assert!(
+                problem.starts_with("the body is not a JSON object: "),
+                "{json}: {problem}"
+            );
+        }
+        assert!(Fields::read(b"{\"a\":\"\xff\"}").is_err(), "not UTF-8");
+        assert!(problem(Fields::read(br#"{"a":1,"a":2}"#)).contains("a name twice"));
+        // The same name, spelt differently.
+        assert!(Fields::read(br#"{"a":1,"\u0061":2}"#).is_err());
+    }
+
+    #[test]
+    fn each_refusal_names_the_field() {
+        let f = fields(r#"{"n":1,"t":"x","b":true,"o":{},"z":null,"half":0.5,"neg":-1,"s":"12"}"#);
+        assert_eq!(problem(f.text::<String>("missing")), "missing is required");
+        assert_eq!(problem(f.text::<String>("z")), "z is required");
+        assert_eq!(problem(f.text::<String>("n")), "n must be a string");
+        assert_eq!(problem(f.amount("t")), "t must be a number");
+        assert_eq!(problem(f.amount("b")), "b must be a number");
+        assert_eq!(problem(f.amount("o")), "o must be a number");
+        assert_eq!(
+            problem(f.amount("half")),
+            "half must be a whole number of VND"
+        );
+        assert_eq!(problem(f.amount("neg")), "neg must be more than zero");
+        assert_eq!(
+            problem(f.optional_integer("half")),
+            "half must be a whole number"
+        );
+        assert_eq!(problem(f.optional_object("n")), "n must be an object");
+        assert_eq!(f.amount("s").map(Vnd::get), Ok(12));
+        assert_eq!(f.optional_integer("neg"), Ok(Some(-1)));
+        assert_eq!(f.optional_amount("z"), Ok(None));
+        assert!(f.optional_time("t").is_err());
+    }
+
+    #[test]
+    fn a_field_of_another_message_is_refused_and_an_unknown_one_let_be() {
+        let f = fields(r#"{"mine":1,"new":2}"#);
+        assert_eq!(
+            f.reject_foreign_fields(&["mine", "yours"], &["mine"]),
+            Ok(())
+        );
+        let f = fields(r#"{"mine":1,"yours":null}"#);
+        assert_eq!(
+            problem(f.reject_foreign_fields(&["mine", "yours"], &["mine"])),
+            "yours does not belong to this message"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_panics(body in prop::collection::vec(any::<u8>(), 0..200), json in "[{}\\[\\]\",:a0-9.eE+\\\\ u-]{0,60}") {
+            for body in [&body[..], json.as_bytes()] {
+                if let Ok(fields) = Fields::read(body) {
+                    let _ = fields.amount("a");
+                    let _ = fields.text::<String>("a");
+                    let _ = fields.optional_integer("a");
+                    let _ = fields.optional_object("a");
+                }
+            }
+        }
+    }
+}

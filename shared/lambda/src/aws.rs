@@ -1,0 +1,146 @@
+//! What the functions' `main.rs` have in common: clients and conversations, made once in INIT.
+
+use std::sync::Arc;
+
+use aws_config::SdkConfig;
+use domain::Clock;
+use signed_http::{BaseUrl, HeaderNames, HttpTransport, SignedClient, Transport};
+use signing::{GetSigning, KeyProvider, Window};
+use store::{DynamoSessions, DynamoTable, RandomWriteIds, Transactions};
+
+use crate::config::{Env, Identity, TableName};
+use crate::secrets::{SecretKeys, SecretsManager};
+use crate::verifier::Verifier;
+use crate::{SystemClock, telemetry};
+
+/// The world as a function meets it.
+pub struct AwsContext {
+    sdk: SdkConfig,
+    /// The process's environment.
+    pub env: Env,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl AwsContext {
+    /// Starts the logs of this function, by the name of its binary, and loads the AWS configuration.
+    pub async fn start(function: &'static str) -> Self {
+        let env = Env::of_process();
+        telemetry::init(&env, function);
+        metrics::COLD_STARTS.count(&[]);
+        Self {
+            sdk: aws_config::load_from_env().await,
+            env,
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// The world as a person's command meets it: nothing is logged, and no process of Lambda's is counted.
+    pub async fn of_command() -> Self {
+        Self {
+            sdk: aws_config::load_from_env().await,
+            env: Env::of_process(),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// The AWS configuration, for calls that no client here makes.
+    #[must_use]
+    pub fn sdk(&self) -> &SdkConfig {
+        &self.sdk
+    }
+
+    /// The transactions.
+    #[must_use]
+    pub fn transactions(&self, table: &TableName) -> Transactions {
+        let table = DynamoTable::new(store::connect(&self.sdk), &table.0);
+        Transactions::new(
+            Arc::new(table),
+            Arc::new(RandomWriteIds),
+            Arc::clone(&self.clock),
+        )
+    }
+
+    /// The webview sessions.
+    #[must_use]
+    pub fn sessions(&self, table: &TableName) -> DynamoSessions {
+        DynamoSessions::new(store::connect(&self.sdk), &table.0)
+    }
+
+    /// The keys of a conversation, read now so that the first request does not wait for them. If that fails,
+    /// the first request tries again and says why.
+    pub async fn keys(&self, identity: &Identity) -> Arc<dyn KeyProvider> {
+        self.secret(&identity.secret_id, identity.client_id.as_str())
+            .await
+    }
+
+    /// The key that signs payment links.
+    pub async fn link_keys(&self, secret_id: &str) -> Arc<dyn KeyProvider> {
+        self.secret(secret_id, "payment-link").await
+    }
+
+    async fn secret(&self, secret_id: &str, client_id: &str) -> Arc<dyn KeyProvider> {
+        let source = Arc::new(SecretsManager::new(&self.sdk, secret_id));
+        let keys = SecretKeys::new(source, Arc::clone(&self.clock), secret_id, client_id);
+        if let Err(error) = keys.keys().await {
+            tracing::error!(
+                error = signed_http::causes(&error),
+                "a secret cannot be read"
+            );
+        }
+        Arc::new(keys)
+    }
+
+    /// Verifies calls of one other side.
+    #[must_use]
+    pub fn verifier(
+        &self,
+        headers: HeaderNames,
+        keys: &Arc<dyn KeyProvider>,
+        window: Window,
+    ) -> Verifier {
+        Verifier {
+            headers,
+            keys: Arc::clone(keys),
+            window,
+            clock: Arc::clone(&self.clock),
+        }
+    }
+
+    /// Calls Tiki.
+    pub fn tiki_client(
+        &self,
+        base: BaseUrl,
+        get_signing: GetSigning,
+        keys: Arc<dyn KeyProvider>,
+    ) -> anyhow::Result<SignedClient> {
+        self.client(base, HeaderNames::TIKI, get_signing, keys)
+    }
+
+    /// Calls the partner's core, whose GETs sign path and query (design §7).
+    pub fn core_client(
+        &self,
+        base: BaseUrl,
+        keys: Arc<dyn KeyProvider>,
+    ) -> anyhow::Result<SignedClient> {
+        self.client(base, HeaderNames::PARTNER, GetSigning::RelativePath, keys)
+    }
+
+    fn client(
+        &self,
+        base: BaseUrl,
+        headers: HeaderNames,
+        get_signing: GetSigning,
+        keys: Arc<dyn KeyProvider>,
+    ) -> anyhow::Result<SignedClient> {
+        let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new()?);
+        Ok(SignedClient {
+            base,
+            headers,
+            get_signing,
+            keys,
+            clock: Arc::clone(&self.clock),
+            transport,
+        })
+    }
+}

@@ -1,0 +1,211 @@
+//! Secrets: cached, both versions, with a forced reload (protocol §2, rotation).
+//!
+//! [`SecretKeys`] is the cache; [`SecretSource`] is the seam below it, and [`SecretsManager`] what is there
+//! in AWS.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_config::SdkConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::error::{BoxError, SdkError};
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use domain::{Clock, Timestamp};
+use json_fields::Fields;
+use signing::{ClientSecret, KeyError, KeyProvider, Keyring};
+use tokio::sync::Mutex;
+
+/// How long a secret is used before it is looked at again.
+const KEPT: Duration = Duration::from_mins(5);
+/// A forced reload goes to the source at most this often: anybody can send bad signatures.
+const RELOAD_AT_MOST_EVERY: Duration = Duration::from_secs(5);
+
+/// Which version of a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// `AWSCURRENT`.
+    Current,
+    /// `AWSPREVIOUS`: what was current before the last rotation.
+    Previous,
+}
+
+impl Stage {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Current => "AWSCURRENT",
+            Self::Previous => "AWSPREVIOUS",
+        }
+    }
+}
+
+/// Where one secret is kept.
+#[async_trait]
+pub trait SecretSource: Send + Sync {
+    /// The text of this version of the secret, or `None` if there is no such version.
+    async fn version(&self, stage: Stage) -> Result<Option<String>, BoxError>;
+}
+
+/// One secret, as a keyring. Its value is JSON: `{"secret": "…"}`.
+pub struct SecretKeys {
+    source: Arc<dyn SecretSource>,
+    clock: Arc<dyn Clock>,
+    secret_id: String,
+    client_id: Arc<str>,
+    cached: Mutex<Option<Cached>>,
+}
+
+#[derive(Clone)]
+struct Cached {
+    keys: Keyring,
+    asked_at: Timestamp,
+    /// When the source was last asked because somebody's signature did not match.
+    forced_at: Option<Timestamp>,
+}
+
+impl SecretKeys {
+    /// The secret of this name or ARN, for the conversation of this client id. Nothing is read yet.
+    #[must_use]
+    pub fn new(
+        source: Arc<dyn SecretSource>,
+        clock: Arc<dyn Clock>,
+        secret_id: &str,
+        client_id: &str,
+    ) -> Self {
+        Self {
+            source,
+            clock,
+            secret_id: secret_id.to_owned(),
+            client_id: client_id.into(),
+            cached: Mutex::default(),
+        }
+    }
+
+    /// What is cached, unless it may be used no longer, or is not to be: for a signature that did not match, as
+    /// often as that is allowed. So a rotation is seen at once, also by who has just read the secret. A source that is down is no reason to stop while
+    /// there is a secret that worked, and is not asked again at once.
+    async fn cached(&self, forced: bool) -> Result<Keyring, KeyError> {
+        let mut cached = self.cached.lock().await;
+        let now = self.clock.now();
+        let forced_at = cached.as_ref().and_then(|known| known.forced_at);
+        if let Some(known) = &*cached {
+            let lately = |at: Timestamp| now.since(at) < RELOAD_AT_MOST_EVERY;
+            let fresh = now.since(known.asked_at) < KEPT;
+            if (!forced && fresh) || (forced && forced_at.is_some_and(lately)) {
+                return Ok(known.keys.clone());
+            }
+        }
+        let keys = match (self.read().await, cached.take()) {
+            (Ok(keys), _) => keys,
+            (Err(error), Some(known)) => {
+                let error = signed_http::causes(&error);
+                tracing::warn!(
+                    error,
+                    "the secret cannot be read again; the known one is used"
+                );
+                known.keys
+            }
+            (Err(error), None) => return Err(error),
+        };
+        *cached = Some(Cached {
+            keys: keys.clone(),
+            asked_at: now,
+            forced_at: if forced { Some(now) } else { forced_at },
+        });
+        Ok(keys)
+    }
+
+    async fn read(&self) -> Result<Keyring, KeyError> {
+        let current = self.version(Stage::Current).await?;
+        let current = current.ok_or_else(|| self.error("it has no AWSCURRENT version"))?;
+        // A previous secret that cannot be read, or is no secret, must not take the current one down.
+        let previous = self.version(Stage::Previous).await.unwrap_or_else(|error| {
+            tracing::warn!(error = signed_http::causes(&error), "no previous secret");
+            None
+        });
+        Ok(Keyring::new(Arc::clone(&self.client_id), current).accepting(previous))
+    }
+
+    async fn version(&self, stage: Stage) -> Result<Option<ClientSecret>, KeyError> {
+        let secret = secret(self.source.as_ref(), stage).await;
+        let secret = secret.map_err(|error| self.error(error))?;
+        Ok(secret.map(ClientSecret::new))
+    }
+
+    fn error(&self, source: impl Into<BoxError>) -> KeyError {
+        KeyError {
+            secret_id: self.secret_id.clone(),
+            source: source.into(),
+        }
+    }
+}
+
+/// What is secret in a version of a secret, whose value is JSON, `{"secret": "…"}`; `None` if there is no such
+/// version.
+pub async fn secret(source: &dyn SecretSource, stage: Stage) -> Result<Option<String>, BoxError> {
+    let Some(json) = source.version(stage).await? else {
+        return Ok(None);
+    };
+    let fields = Fields::read(json.as_bytes()).ok();
+    let secret = fields.and_then(|fields| fields.text::<String>("secret").ok());
+    match secret.filter(|secret| !secret.is_empty()) {
+        Some(secret) => Ok(Some(secret)),
+        None => Err(r#"its value is not {"secret":"…"}"#.into()),
+    }
+}
+
+#[async_trait]
+impl KeyProvider for SecretKeys {
+    async fn keys(&self) -> Result<Keyring, KeyError> {
+        self.cached(false).await
+    }
+
+    async fn reload(&self) -> Result<Keyring, KeyError> {
+        self.cached(true).await
+    }
+}
+
+/// A secret in AWS Secrets Manager.
+#[derive(Clone, Debug)]
+pub struct SecretsManager {
+    client: Client,
+    secret_id: String,
+}
+
+impl SecretsManager {
+    /// The secret of this name or ARN. A source that does not answer is a source that is down, sooner than
+    /// any request's patience ends.
+    #[must_use]
+    pub fn new(sdk: &SdkConfig, secret_id: &str) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(1))
+            .operation_attempt_timeout(Duration::from_secs(2))
+            .operation_timeout(Duration::from_secs(4))
+            .build();
+        let config = aws_sdk_secretsmanager::config::Builder::from(sdk).timeout_config(timeouts);
+        Self {
+            client: Client::from_conf(config.build()),
+            secret_id: secret_id.to_owned(),
+        }
+    }
+}
+
+#[async_trait]
+impl SecretSource for SecretsManager {
+    async fn version(&self, stage: Stage) -> Result<Option<String>, BoxError> {
+        let request = self.client.get_secret_value();
+        let request = request
+            .secret_id(&self.secret_id)
+            .version_stage(stage.label());
+        match request.send().await {
+            // Of a binary secret the text is empty, which is no secret.
+            Ok(value) => Ok(Some(value.secret_string.unwrap_or_default())),
+            Err(SdkError::ServiceError(error)) => match error.into_err() {
+                GetSecretValueError::ResourceNotFoundException(_) => Ok(None),
+                other => Err(other.into()),
+            },
+            Err(error) => Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The signed client.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::Clock;
+use signing::{GetSigning, KeyError, KeyProvider, Keyring};
+use url::Url;
+
+use crate::transport::{Answer, Method, Outgoing, Transport, TransportError};
+
+/// A conversation, and the names of its three headers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeaderNames {
+    /// With whom, in logs and metrics: `tiki` or `core`.
+    pub conversation: &'static str,
+    /// Unix milliseconds.
+    pub timestamp: &'static str,
+    /// The client id.
+    pub client_id: &'static str,
+    /// The signature.
+    pub signature: &'static str,
+}
+
+impl HeaderNames {
+    /// Between Tiki and us (protocol §2).
+    pub const TIKI: Self = Self {
+        conversation: "tiki",
+        timestamp: "X-Tikivip-Timestamp",
+        client_id: "X-Tikivip-Client-Id",
+        signature: "X-Tikivip-Signature",
+    };
+
+    /// Between the partner's systems and us (design §7).
+    pub const PARTNER: Self = Self {
+        conversation: "core",
+        timestamp: "X-Partner-Timestamp",
+        client_id: "X-Partner-Client-Id",
+        signature: "X-Partner-Signature",
+    };
+}
+
+/// Where the other side's API begins. What is called follows it: `{base}/payment/ipn`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseUrl {
+    text: String,
+    path: String,
+}
+
+/// Not a base URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be an http or https URL without a query")]
+pub struct BadBaseUrl;
+
+impl BaseUrl {
+    /// The URL's path without a slash at its end: empty, or `/miniapp/tikivip`.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The URL of what follows the base; `relative` begins with a slash.
+    #[must_use]
+    pub fn join(&self, relative: &str) -> String {
+        format!("{}{relative}", self.text)
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl FromStr for BaseUrl {
+    type Err = BadBaseUrl;
+
+    fn from_str(text: &str) -> Result<Self, BadBaseUrl> {
+        let url = Url::parse(text).map_err(|_| BadBaseUrl)?;
+        let web = matches!(url.scheme(), "http" | "https") && url.has_host();
+        let bare = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+        if !web || !bare {
+            return Err(BadBaseUrl);
+        }
+        Ok(Self {
+            path: url.path().trim_end_matches('/').to_owned(),
+            text: url.as_str().trim_end_matches('/').to_owned(),
+        })
+    }
+}
+
+/// A call came to nothing that could be read.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// There is no key to sign with.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// There was no answer.
+    #[error(transparent)]
+    TransportError(#[from] TransportError),
+}
+
+/// Calls one other side, each try signed anew with a fresh timestamp (protocol §2).
+#[derive(Clone)]
+pub struct SignedClient {
+    /// Where it is.
+    pub base: BaseUrl,
+    /// How its headers are called.
+    pub headers: HeaderNames,
+    /// What is signed of a GET.
+    pub get_signing: GetSigning,
+    /// The keys of the conversation.
+    pub keys: Arc<dyn KeyProvider>,
+    /// The time for the signature.
+    pub clock: Arc<dyn Clock>,
+    /// What carries the request.
+    pub transport: Arc<dyn Transport>,
+}
+
+impl SignedClient {
+    /// Posts a JSON body, with one more header if the call has one.
+    pub async fn post(
+        &self,
+        relative: &str,
+        body: Vec<u8>,
+        header: Option<(&'static str, String)>,
+        timeout: Duration,
+    ) -> Result<Answer, CallError> {
+        let outgoing = Outgoing {
+            method: Method::Post,
+            url: self.base.join(relative),
+            headers: header.into_iter().collect(),
+            body,
+        };
+        let signed = outgoing.body.clone();
+        self.call(outgoing, &signed, timeout).await
+    }
+
+    /// Gets what follows the base.
+    pub async fn get(&self, relative: &str, timeout: Duration) -> Result<Answer, CallError> {
+        let outgoing = Outgoing {
+            method: Method::Get,
+            url: self.base.join(relative),
+            headers: Vec::new(),
+            body: Vec::new(),
+        };
+        let signed = self.get_signing.message(self.base.path(), relative);
+        self.call(outgoing, signed.as_bytes(), timeout).await
+    }
+
+    /// Sends; when the signature is refused, loads the secret once and sends once more (protocol §3), within
+    /// the same time.
+    async fn call(
+        &self,
+        outgoing: Outgoing,
+        signed: &[u8],
+        timeout: Duration,
+    ) -> Result<Answer, CallError> {
+        let began = self.clock.now();
+        let keys = self.keys.keys().await?;
+        let answer = self.send(&keys, outgoing.clone(), signed, timeout).await?;
+        if !matches!(answer.status, 401 | 403) {
+            return Ok(answer);
+        }
+        let keys = self.keys.reload().await?;
+        let left = timeout.saturating_sub(self.clock.now().since(began));
+        Ok(self.send(&keys, outgoing, signed, left).await?)
+    }
+
+    async fn send(
+        &self,
+        keys: &Keyring,
+        mut outgoing: Outgoing,
+        signed: &[u8],
+        timeout: Duration,
+    ) -> Result<Answer, TransportError> {
+        let began = self.clock.now();
+        let signature = keys.sign(began.unix_ms(), signed);
+        outgoing.headers.extend([
+            (self.headers.timestamp, signature.timestamp),
+            (self.headers.client_id, signature.client_id),
+            (self.headers.signature, signature.signature),
+        ]);
+        let answer = self.transport.send(outgoing, timeout).await;
+        let to = self.headers.conversation;
+        let outcome = match &answer {
+            Ok(answer) if (200..=299).contains(&answer.status) => "answered",
+            // That it has never seen what was asked for is one of the core's answers.
+            Ok(answer) if answer.status == 404 && to == "core" => "answered",
+            Ok(_) => "error",
+            Err(_) => "none",
+        };
+        metrics::CALLS.count(&[to, outcome]);
+        let took = self.clock.now().since(began);
+        metrics::CALL_DURATION.record_duration(&[to], took);
+        answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_is_told_from_its_path() {
+        for (text, base, path) in [
+            (
+                "https://api.tiki.vn/miniapp/tikivip/",
+                "https://api.tiki.vn/miniapp/tikivip",
+                "/miniapp/tikivip",
+            ),
+            ("http://127.0.0.1:9000", "http://127.0.0.1:9000", ""),
+            ("http://127.0.0.1:9000/", "http://127.0.0.1:9000", ""),
+        ] {
+            let url: BaseUrl = text.parse().unwrap();
+            assert_eq!((url.to_string().as_str(), url.path()), (base, path));
+            assert_eq!(url.join("/x?y=1"), format!("{base}/x?y=1"));
+        }
+        for bad in [
+            "",
+            "tiki.vn",
+            "ftp://tiki.vn",
+            "https://tiki.vn/?a=1",
+            "https://tiki.vn/#a",
+            "https://u@tiki.vn",
+            "file:///etc",
+        ] {
+            assert_eq!(bad.parse::<BaseUrl>(), Err(BadBaseUrl), "{bad}");
+        }
+    }
+}

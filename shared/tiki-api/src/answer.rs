@@ -1,0 +1,160 @@
+//! What Tiki's answers mean (protocol §3, §4, §6). Pure: a status and some bytes in, a meaning out.
+
+use domain::{
+    IpnAnswer, IpnRefusal, Label, LookUpAnswer, Status, TikiTransactionId, Transaction,
+    TransactionId,
+};
+use json_fields::Fields;
+
+/// A readable answer to a webview request (protocol §6).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Webview {
+    /// Opens the webview. Opaque.
+    pub url_open: String,
+    /// Tiki's result screen for this customer. Opaque.
+    pub url_checkout_result: String,
+    /// Names the session.
+    pub request_id: Label,
+}
+
+/// What Tiki says to a webview request.
+#[derive(Clone, PartialEq, Eq)]
+pub enum WebviewReading {
+    /// Code 0.
+    Opened(Webview),
+    /// Code 1.
+    InvalidRequest,
+    /// Everything else: code 2, an HTTP error, an answer that cannot be read.
+    Unclear,
+}
+
+/// The code of an answer, for the log: whatever number stands there.
+#[must_use]
+pub fn code(body: &[u8]) -> Option<i64> {
+    Fields::read(body).ok()?.optional_integer("code").ok()?
+}
+
+/// The meaning of an answer to our IPN.
+#[must_use]
+pub fn ipn(status: u16, body: &[u8], transaction: &Transaction) -> IpnAnswer {
+    match status {
+        200..=299 => {}
+        401 | 403 => return IpnAnswer::Unauthorized,
+        _ => return IpnAnswer::Unclear,
+    }
+    match code(body) {
+        Some(0) if echoes(body, transaction) => IpnAnswer::Accepted,
+        Some(1) => IpnAnswer::Refused(IpnRefusal::InvalidRequest),
+        Some(2) => IpnAnswer::SystemError,
+        Some(3) => IpnAnswer::Refused(IpnRefusal::NotFound),
+        Some(4) => IpnAnswer::Refused(IpnRefusal::NotOfThisPartner),
+        Some(5) => IpnAnswer::Refused(IpnRefusal::InvalidAmount),
+        Some(6) => IpnAnswer::Refused(IpnRefusal::Cancelled),
+        Some(_) | None => IpnAnswer::Unclear,
+    }
+}
+
+/// Whether an accepting answer speaks of our transaction (protocol §3).
+fn echoes(body: &[u8], transaction: &Transaction) -> bool {
+    let echoed = || {
+        let data = Fields::read(body).ok()?.optional_object("data").ok()??;
+        data.optional_text::<String>("transaction_id").ok()?
+    };
+    echoed().is_some_and(|id| id.eq_ignore_ascii_case(&transaction.id.to_string()))
+}
+
+/// The meaning of an answer to our look-up of this id of Tiki's, flat or nested in `data`; `ours` is our id of
+/// the transaction, if we have it.
+#[must_use]
+pub fn look_up(
+    status: u16,
+    body: &[u8],
+    tiki_id: &TikiTransactionId,
+    ours: Option<TransactionId>,
+) -> LookUpAnswer {
+    match status {
+        200..=299 => {}
+        401 | 403 => return LookUpAnswer::Unauthorized,
+        _ => return LookUpAnswer::Unclear,
+    }
+    if names_another(body, tiki_id, ours) {
+        return LookUpAnswer::Unclear;
+    }
+    match code(body) {
+        Some(0) => found(body).unwrap_or(LookUpAnswer::Unclear),
+        Some(1) => LookUpAnswer::InvalidRequest,
+        Some(2) => LookUpAnswer::SystemError,
+        Some(3) => LookUpAnswer::NotFound,
+        Some(4) => LookUpAnswer::NotOfThisPartner,
+        Some(6) => LookUpAnswer::Cancelled,
+        Some(_) | None => LookUpAnswer::Unclear,
+    }
+}
+
+/// Whether an answer, in either shape or in both, has an id that is not our transaction's: money moves on
+/// it. An empty one names nothing. Tiki's ids are told apart by case, ours are not.
+fn names_another(body: &[u8], tiki_id: &TikiTransactionId, ours: Option<TransactionId>) -> bool {
+    let Ok(flat) = Fields::read(body) else {
+        return false;
+    };
+    let nested = flat.optional_object("data").ok().flatten();
+    let id = ours.map(|id| id.to_string());
+    let another = |fields: &Fields, field, same: &dyn Fn(&str) -> bool| {
+        let named = fields.optional_text::<String>(field);
+        named.map_or(true, |named| {
+            named.is_some_and(|named| !named.is_empty() && !same(&named))
+        })
+    };
+    [Some(&flat), nested.as_ref()]
+        .into_iter()
+        .flatten()
+        .any(|fields| {
+            another(fields, "tiki_transaction_id", &|named| {
+                named == tiki_id.as_str()
+            }) || another(fields, "partner_transaction_id", &|named| {
+                id.as_ref().is_none_or(|id| named.eq_ignore_ascii_case(id))
+            })
+        })
+}
+
+/// `None` where the answer does not say it in so many words.
+fn found(body: &[u8]) -> Option<LookUpAnswer> {
+    let flat = Fields::read(body).ok()?;
+    let fields = flat.optional_object("data").ok()?.unwrap_or(flat);
+    let status = match fields.text::<String>("status").ok()?.as_str() {
+        "PENDING" => Status::Pending,
+        "SUCCESS" => Status::Success,
+        "FAILURE" => Status::Failure,
+        _ => return None,
+    };
+    let amount = match fields.optional_amount("amount") {
+        Ok(amount) => amount,
+        Err(_) if status == Status::Success => return None,
+        Err(_) => None,
+    };
+    Some(LookUpAnswer::Found(status, amount))
+}
+
+/// The meaning of an answer to our webview request.
+#[must_use]
+pub fn webview(status: u16, body: &[u8]) -> WebviewReading {
+    if !(200..=299).contains(&status) {
+        return WebviewReading::Unclear;
+    }
+    match code(body) {
+        Some(0) => opened(body).map_or(WebviewReading::Unclear, WebviewReading::Opened),
+        Some(1) => WebviewReading::InvalidRequest,
+        Some(_) | None => WebviewReading::Unclear,
+    }
+}
+
+fn opened(body: &[u8]) -> Option<Webview> {
+    let data = Fields::read(body).ok()?.optional_object("data").ok()??;
+    // An empty text opens nothing, and leads nowhere.
+    let url = |field: &'static str| data.text(field).ok().filter(|url: &String| !url.is_empty());
+    Some(Webview {
+        url_open: url("url_open")?,
+        url_checkout_result: url("url_checkout_result")?,
+        request_id: data.text("request_id").ok()?,
+    })
+}

@@ -1,0 +1,240 @@
+//! What comes in: read from verified bytes, never before (design §3).
+
+use domain::{
+    Label, Order, Reason, RefundCommand, Refusal, RequestId, TikiTransactionId, TransactionId,
+};
+use json_fields::{Fields, InvalidField};
+use signing::Verified;
+
+use crate::PhoneNumber;
+
+const CREATE: &[&str] = &[
+    "tiki_transaction_id",
+    "transaction_amount",
+    "request_id",
+    "identify_code",
+    "order_code",
+    "description",
+    "expires_in",
+];
+const CHECK: &[&str] = &["tiki_transaction_id", "transaction_id"];
+const REFUND: &[&str] = &[
+    "tiki_transaction_id",
+    "transaction_amount",
+    "transaction_id",
+    "reason",
+    "request_id",
+    "request_amount",
+];
+const WEBVIEW: &[&str] = &["identify_code", "identify_phone", "identify_fullname"];
+
+/// Every field that any message between Tiki and us has, in either direction: one secret serves both ways.
+const ALL: &[&str] = &[
+    "tiki_transaction_id",
+    "transaction_amount",
+    "request_id",
+    "identify_code",
+    "order_code",
+    "description",
+    "expires_in",
+    "transaction_id",
+    "reason",
+    "request_amount",
+    "reference_transaction_id",
+    "status",
+    "partner_banking_method",
+    "identify_phone",
+    "identify_fullname",
+    "partner_transaction_id",
+    "amount",
+    "code",
+    "message",
+    "data",
+    "url_open",
+    "url_checkout_result",
+];
+
+/// How long a customer has to pay if Tiki does not say, in seconds.
+const DEFAULT_EXPIRES_IN_S: u32 = 900;
+const EXPIRES_IN_S: std::ops::RangeInclusive<i64> = 300..=86_400;
+
+/// `POST /tikivip/v1/transactions` (design §6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateRequest {
+    /// Tiki's id of the transaction.
+    pub tiki_id: TikiTransactionId,
+    /// What is to be paid for.
+    pub order: Order,
+}
+
+/// Which transaction is meant, by either id or both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckRequest {
+    /// Tiki's id.
+    pub tiki_id: Option<TikiTransactionId>,
+    /// Our id; `Some(None)` if a text was given that is no id of ours, so that nothing has it.
+    pub id: Option<Option<TransactionId>>,
+}
+
+/// `POST /tikivip/v1/refunds` (protocol §5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefundRequest {
+    /// Tiki's id of the transaction.
+    pub tiki_id: TikiTransactionId,
+    /// Our id of it, or `None` if the text is no id of ours, so that nothing has it.
+    pub id: Option<TransactionId>,
+    /// What is to be refunded.
+    pub command: RefundCommand,
+}
+
+/// `POST /partner/v1/webview` (design §7).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebviewRequest {
+    /// Who the customer is, to the partner.
+    pub identify_code: Label,
+    /// The customer's phone.
+    pub identify_phone: PhoneNumber,
+    /// The customer's name.
+    pub identify_fullname: Option<Reason>,
+}
+
+/// Reads a create request.
+pub fn create(verified: Verified<'_>) -> Result<CreateRequest, InvalidField> {
+    let fields = message(verified, CREATE)?;
+    Ok(CreateRequest {
+        tiki_id: fields.text("tiki_transaction_id")?,
+        order: Order {
+            amount: fields.amount("transaction_amount")?,
+            webview_request_id: fields.optional_text("request_id")?,
+            identify_code: fields.optional_text("identify_code")?,
+            order_code: fields.optional_text("order_code")?,
+            description: described(&fields)?,
+            expires_in_s: expires_in(&fields)?,
+        },
+    })
+}
+
+/// Reads a look-up by POST.
+pub fn check(verified: Verified<'_>) -> Result<CheckRequest, InvalidField> {
+    check_fields(&message(verified, CHECK)?)
+}
+
+/// Reads a look-up by GET, whose query was verified.
+pub fn check_query<'q>(
+    _verified: Verified<'_>,
+    query: impl IntoIterator<Item = (&'q str, &'q str)>,
+) -> Result<CheckRequest, InvalidField> {
+    let fields = Fields::of_texts(query);
+    fields.reject_foreign_fields(ALL, CHECK)?;
+    check_fields(&fields)
+}
+
+fn check_fields(fields: &Fields) -> Result<CheckRequest, InvalidField> {
+    let tiki_id = fields.optional_text("tiki_transaction_id")?;
+    let id: Option<TikiTransactionId> = fields.optional_text("transaction_id")?;
+    if tiki_id.is_none() && id.is_none() {
+        return Err(InvalidField::field(
+            "tiki_transaction_id",
+            "or transaction_id is required",
+        ));
+    }
+    Ok(CheckRequest {
+        tiki_id,
+        id: id.map(|id| id.as_str().parse().ok()),
+    })
+}
+
+/// Reads a refund request.
+pub fn refund(verified: Verified<'_>) -> Result<RefundRequest, InvalidField> {
+    let fields = message(verified, REFUND)?;
+    let amount = fields.amount("transaction_amount")?;
+    // Tiki's diagram has it and its table has not: two amounts are one too many to guess (protocol §5).
+    let agrees = match fields.optional_amount("request_amount") {
+        Ok(other) => other.is_none_or(|other| other == amount),
+        Err(_) => false,
+    };
+    if !agrees {
+        metrics::REVIEW_RAISED.count(&["request_amount_differs"]);
+        tracing::error!(alarm = "request_amount_differs", "a person must act");
+        return Err(InvalidField::field(
+            "request_amount",
+            "differs from transaction_amount",
+        ));
+    }
+    // The form of every id (protocol §8); whether it is one of ours shows when it is looked for.
+    let id: TikiTransactionId = fields.text("transaction_id")?;
+    Ok(RefundRequest {
+        tiki_id: fields.text("tiki_transaction_id")?,
+        id: id.as_str().parse().ok(),
+        command: RefundCommand {
+            request_id: fields.text::<RequestId>("request_id")?,
+            amount,
+            reason: fields.text("reason")?,
+        },
+    })
+}
+
+/// Reads the partner's request to open a webview. The phone may be a text or a number.
+pub fn webview(verified: Verified<'_>) -> Result<WebviewRequest, InvalidField> {
+    let fields = message(verified, WEBVIEW)?;
+    let phone = match fields.optional_text::<PhoneNumber>("identify_phone") {
+        Ok(phone) => phone,
+        // A text is read as a text or refused; only what is a number is read as one.
+        Err(refused) if fields.optional_text::<String>("identify_phone").is_ok() => {
+            return Err(refused);
+        }
+        Err(_) => fields
+            .optional_integer("identify_phone")?
+            .map(|number| number.to_string().parse())
+            .transpose()
+            .map_err(|problem| InvalidField::field("identify_phone", problem))?,
+    };
+    Ok(WebviewRequest {
+        identify_code: fields.text("identify_code")?,
+        identify_phone: phone
+            .ok_or_else(|| InvalidField::field("identify_phone", "is required"))?,
+        identify_fullname: fields.optional_text("identify_fullname")?,
+    })
+}
+
+fn message(verified: Verified<'_>, own: &[&str]) -> Result<Fields, InvalidField> {
+    let fields = Fields::read(verified.body())?;
+    fields.reject_foreign_fields(ALL, own)?;
+    Ok(fields)
+}
+
+/// A description may be empty: then there is none.
+fn described(fields: &Fields) -> Result<Option<Reason>, InvalidField> {
+    let text: Option<String> = fields.optional_text("description")?;
+    match text.as_deref() {
+        None | Some("") => Ok(None),
+        Some(_) => fields.optional_text("description"),
+    }
+}
+
+fn expires_in(fields: &Fields) -> Result<u32, InvalidField> {
+    let Some(seconds) = fields.optional_integer("expires_in")? else {
+        return Ok(DEFAULT_EXPIRES_IN_S);
+    };
+    u32::try_from(seconds)
+        .ok()
+        .filter(|_| EXPIRES_IN_S.contains(&seconds))
+        .ok_or_else(|| {
+            let (least, most) = (EXPIRES_IN_S.start(), EXPIRES_IN_S.end());
+            InvalidField::field(
+                "expires_in",
+                format!("must be from {least} to {most} seconds"),
+            )
+        })
+}
+
+impl CheckRequest {
+    /// The key under which the transaction is, if there is one, for this client.
+    pub fn key(&self, client_id: &domain::ClientId) -> Result<TransactionId, Refusal> {
+        match (self.id, &self.tiki_id) {
+            (Some(id), _) => id.ok_or(Refusal::NotFound),
+            (None, Some(tiki_id)) => Ok(TransactionId::derive(client_id, tiki_id)),
+            (None, None) => Err(Refusal::NotFound),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What the commands work with: the same table, secrets and clients as the functions'.
+
+use std::sync::Arc;
+
+use domain::{Clock, TikiTransactionId, Transaction, TransactionId};
+use lambda::aws::AwsContext;
+use lambda::config::{Identity, TableName, get_signing, tiki_api};
+use ledger::Ledger;
+use signing::{KeyProvider, Keyring};
+use store::{RandomWriteIds, Transactions};
+use tiki_api::{PhoneFormat, TikiClient};
+
+use crate::cli::Conversation;
+use crate::output::Outcome;
+
+/// The context.
+pub(crate) struct CommandContext {
+    aws: AwsContext,
+}
+
+impl CommandContext {
+    pub(crate) async fn open() -> Self {
+        let aws = AwsContext::of_command().await;
+        Self { aws }
+    }
+
+    pub(crate) fn aws(&self) -> &AwsContext {
+        &self.aws
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.aws.clock
+    }
+
+    pub(crate) fn transactions(&self) -> anyhow::Result<Transactions> {
+        let table = self.aws.env.load(TableName::transactions)?;
+        Ok(self.aws.transactions(&table))
+    }
+
+    pub(crate) fn ledger(&self) -> anyhow::Result<Ledger> {
+        let table = self.aws.env.load(TableName::reconciliation)?;
+        let dynamodb = store::connect(self.aws.sdk());
+        Ok(Ledger::new(dynamodb, table.0, Arc::new(RandomWriteIds)))
+    }
+
+    /// The transaction of either id.
+    pub(crate) async fn find(&self, id: &str) -> anyhow::Result<(Transactions, Transaction)> {
+        let transactions = self.transactions()?;
+        if let Ok(ours) = id.parse::<TransactionId>()
+            && let Some(found) = transactions.load(ours).await?
+        {
+            return Ok((transactions, found));
+        }
+        if let Ok(tikis) = id.parse::<TikiTransactionId>() {
+            let tiki = self.aws.env.load(Identity::tiki)?;
+            let id = TransactionId::derive(&tiki.client_id, &tikis);
+            if let Some(found) = transactions.load(id).await? {
+                return Ok((transactions, found));
+            }
+        }
+        Err(Outcome::NotFound(id.to_owned()).into())
+    }
+
+    /// The keys of a conversation.
+    pub(crate) async fn keys(&self, conversation: Conversation) -> anyhow::Result<Keyring> {
+        Ok(self.provider(conversation).await?.keys().await?)
+    }
+
+    pub(crate) async fn provider(
+        &self,
+        conversation: Conversation,
+    ) -> anyhow::Result<Arc<dyn KeyProvider>> {
+        let identity = self.aws.env.load(match conversation {
+            Conversation::Tiki => Identity::tiki,
+            Conversation::Core => Identity::core,
+        })?;
+        Ok(self.aws.keys(&identity).await)
+    }
+
+    pub(crate) async fn tiki(&self) -> anyhow::Result<TikiClient> {
+        let (api, get_signing) = self.aws.env.load(|env| {
+            let (api, get_signing) = (tiki_api(env), get_signing(env));
+            Some((api?, get_signing?))
+        })?;
+        let keys = self.provider(Conversation::Tiki).await?;
+        let client = self.aws.tiki_client(api, get_signing, keys)?;
+        Ok(TikiClient::new(client, PhoneFormat::default()))
+    }
+}

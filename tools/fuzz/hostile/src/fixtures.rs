@@ -1,0 +1,129 @@
+//! The two conversations, and one transaction, that the targets speak of: those of `events/`.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::{
+    AmountLimits, Clock, Decision, IpnAnswer, NotificationOutcome, Order, PaidDetails,
+    PaymentReport, PaymentResult, Timestamp, Transaction, Vnd,
+};
+use signing::{ClientSecret, KeyError, KeyProvider, Keyring};
+
+/// The time of the signatures in `events/`, in Unix milliseconds.
+pub(crate) const NOW_MS: i64 = 1_795_000_000_000;
+pub(crate) const TIKI_CLIENT: &str = "5a9db0c5-0000-4000-8000-7469746b6976";
+pub(crate) const TIKI_SECRET: &str = "sandbox-secret-between-tiki-and-partner";
+pub(crate) const CORE_CLIENT: &str = "sandbox-core";
+pub(crate) const CORE_SECRET: &str = "sandbox-secret-between-core-and-functions";
+/// What either secret was before the last rotation.
+pub(crate) const PREVIOUS_SECRET: &str = "the secret before";
+
+/// Tiki's id of the transaction.
+pub(crate) const TIKI_ID: &str = "221115TIKIVIP-235784371-1668488254";
+/// Ours, which follows from it.
+pub(crate) const ID: &str = "e90c9d32-8e35-5cc9-ac59-b64be1bbab26";
+pub(crate) const AMOUNT: u64 = 100_000;
+
+/// The keys between Tiki and us, after a rotation.
+pub(crate) fn tiki_keys() -> Keyring {
+    keys(TIKI_CLIENT, TIKI_SECRET)
+}
+
+/// The keys between the core and us, after a rotation.
+pub(crate) fn core_keys() -> Keyring {
+    keys(CORE_CLIENT, CORE_SECRET)
+}
+
+fn keys(client: &str, secret: &str) -> Keyring {
+    let previous = Some(ClientSecret::new(PREVIOUS_SECRET));
+    Keyring::new(client, ClientSecret::new(secret)).accepting(previous)
+}
+
+/// The core's keys, however often they are asked for.
+pub(crate) struct CoreKeys;
+
+#[async_trait]
+impl KeyProvider for CoreKeys {
+    async fn keys(&self) -> Result<Keyring, KeyError> {
+        Ok(core_keys())
+    }
+
+    async fn reload(&self) -> Result<Keyring, KeyError> {
+        Ok(core_keys())
+    }
+}
+
+/// A clock that stands still, and on which no wait takes any time.
+pub(crate) struct Still;
+
+#[async_trait]
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        now()
+    }
+
+    async fn sleep(&self, _: Duration) {}
+}
+
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from_unix_ms(NOW_MS).unwrap_or(Timestamp::MIN)
+}
+
+/// A create request for [`AMOUNT`], carried out.
+#[expect(
+    clippy::expect_used,
+    reason = "constants: wrong ones show in the first run"
+)]
+pub(crate) fn created() -> domain::Created {
+    let order = Order {
+        amount: Vnd::new(AMOUNT).expect("an amount"),
+        webview_request_id: "W-1".parse().ok(),
+        identify_code: "KH-0001".parse().ok(),
+        order_code: "235784371".parse().ok(),
+        description: "Đơn hàng Tiki VIP".parse().ok(),
+        expires_in_s: 900,
+    };
+    let limits = AmountLimits {
+        min: Vnd::ZERO,
+        max: Vnd::MAX,
+    };
+    let client = TIKI_CLIENT.parse().expect("a client id");
+    let tiki_id = TIKI_ID.parse().expect("Tiki's id");
+    let grace = Duration::from_secs(60);
+    Transaction::create(&client, &tiki_id, order, limits, grace, now()).expect("a transaction")
+}
+
+/// What the core says when the customer has paid.
+pub(crate) fn paid_report() -> PaymentReport {
+    let details = PaidDetails {
+        paid_at: Some(now()),
+        banking_method: "ACCOUNT".parse().ok(),
+        core_reference: "FT0001".parse().ok(),
+    };
+    PaymentReport {
+        amount: Vnd::new(AMOUNT).ok(),
+        result: PaymentResult::Paid(details),
+    }
+}
+
+/// A decision, by whatever answer.
+pub(crate) fn told(decision: Decision) -> NotificationOutcome {
+    NotificationOutcome {
+        answer: IpnAnswer::Unclear,
+        known: None,
+        decision,
+    }
+}
+
+/// The transaction, paid: what Tiki's answers and the core's are read against.
+#[expect(clippy::expect_used, reason = "a pending transaction takes a result")]
+pub(crate) static PAID: LazyLock<Transaction> = LazyLock::new(|| {
+    let created = created();
+    let paid = created
+        .transaction()
+        .report_payment(&paid_report(), now())
+        .ok()
+        .flatten();
+    paid.expect("a change").into_transaction()
+});

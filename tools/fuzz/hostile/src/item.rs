@@ -1,0 +1,303 @@
+//! Stored items: damaged, spliced, and made up (design §5).
+
+mod damage;
+mod states;
+
+use std::collections::HashMap;
+
+use domain::{
+    Decision, DisputeReason, Ipn, IpnLease, PaymentAnswer, RefundAnswer, RefundCommand,
+    Reservation, ReversalReason, Timestamp, Transaction, Vnd,
+};
+use serde_dynamo::AttributeValue;
+use store::{Item, StoreError};
+
+use self::damage::{arbitrary, damaged};
+use self::states::{REAL, written};
+use crate::Marks;
+use crate::data::Data;
+use crate::fixtures::{now, paid_report, told};
+use crate::samples::Sample;
+
+/// What follows from the rest of an item: the keys of its indexes, and its marks for the stream.
+const DERIVED: &[&str] = &[
+    "status",
+    "ipn_shard",
+    "ipn_due_at",
+    "refund_shard",
+    "refund_due_at",
+    "expiry_shard",
+    "expiry_due_at",
+    "day_shard",
+    "final_at",
+    "refund_day_shard",
+    "refund_at",
+    "needs_review",
+    "needs_review_since",
+    "ipn_due_mark",
+    "refund_due_mark",
+];
+
+/// Reads an item that the store wrote, damaged as the data says; one that is wholly made up; or DynamoDB's JSON.
+///
+/// What is read holds by the domain's rules, and no more of it is back or on its way than was paid. It is read
+/// the same twice, and without what is derived. Whatever command then changes it, the change is written, read
+/// back as it was, and stands in the indexes with all that it owes.
+pub fn item(data: &[u8]) -> Marks {
+    let mut data = Data::new(data);
+    let item = match data.byte() {
+        1 => arbitrary(&mut data),
+        2 => serde_json::from_slice(data.rest()).unwrap_or_default(),
+        _ => damaged(&mut data),
+    };
+    let transaction = match (store::read(item.clone()), store::read(item.clone())) {
+        (Ok(transaction), Ok(again)) => {
+            assert_eq!(transaction, again, "read twice");
+            transaction
+        }
+        (Err(refused), Err(_)) => {
+            names_the_item(&refused);
+            return vec!["unreadable"];
+        }
+        twice => unreachable!("read twice: {twice:?}"),
+    };
+    holds(&transaction);
+
+    let mut attributes: HashMap<String, AttributeValue> = item.into();
+    attributes.retain(|name, _| !DERIVED.contains(&name.as_str()));
+    let bare = store::read(attributes.into()).ok();
+    assert_eq!(bare.as_ref(), Some(&transaction), "without what is derived");
+
+    let mut marks = vec!["readable"];
+    for (mark, change) in changes(&transaction) {
+        let expected = change.transaction().clone();
+        let (after, item) = written(&transaction, change);
+        assert_eq!(after, expected);
+        is_in_its_indexes(&item, &after);
+        let read = store::read(item);
+        assert!(read.is_ok(), "{mark}: {read:?}");
+        assert_eq!(read.ok(), Some(after), "{mark}");
+        marks.push(mark);
+    }
+    marks
+}
+
+fn names_the_item(refused: &StoreError) {
+    match refused {
+        StoreError::Unreadable {
+            transaction_id,
+            reason,
+        } => {
+            assert!(transaction_id.chars().count() <= 64);
+            assert!(!reason.is_empty());
+        }
+        other => unreachable!("{other}"),
+    }
+}
+
+/// The rules of a transaction, and the balance counted a second time.
+fn holds(transaction: &Transaction) {
+    let restored = Transaction::restore((**transaction).clone());
+    assert_eq!(restored.as_ref(), Ok(transaction));
+
+    let sum = |refunds: &mut dyn Iterator<Item = &domain::Refund>| -> u128 {
+        refunds.map(|refund| u128::from(refund.amount.get())).sum()
+    };
+    let amount = u128::from(transaction.order.amount.get());
+    assert!((1..=1 << 53).contains(&amount), "an amount of {amount}");
+    let paid = transaction.money_taken().map_or(0, |_| amount);
+    let held = sum(&mut transaction.refunds.iter().filter(|r| r.holds()));
+    let back = |refund: &&domain::Refund| refund.holds() && refund.due().is_none();
+    let back = sum(&mut transaction.refunds.iter().filter(back));
+    assert!(held <= paid, "{held} of {paid} is back or on its way");
+    assert_eq!(u128::from(transaction.refunded_amount().get()), back);
+    assert_eq!(
+        u128::from(transaction.remaining_amount().get()),
+        paid - held
+    );
+}
+
+/// Every change that a command makes of this transaction now.
+fn changes(transaction: &Transaction) -> Vec<(&'static str, domain::Change)> {
+    let t = transaction;
+    let late = Timestamp::MAX;
+    let unpaid = t.conclude_expiry(&PaymentAnswer::NotPaid, late);
+    let reason = "not enough money".parse().ok();
+    let declined = t.conclude_expiry(&PaymentAnswer::Failed { reason }, late);
+    let mut changes = vec![
+        ("expiry taken up", t.lease_expiry_check(late)),
+        ("expired", unpaid),
+        ("declined", declined),
+        (
+            "paid",
+            t.report_payment(&paid_report(), now()).ok().flatten(),
+        ),
+        ("ipn taken up", t.lease_ipn(late).map(|(_, change)| change)),
+        ("refund reserved", reserved(t)),
+    ];
+    if let Ipn::Retrying {
+        attempt, failures, ..
+    } = t.ipn
+    {
+        let status = t.status();
+        let lease = IpnLease {
+            attempt,
+            failures,
+            status,
+        };
+        let decide = |decision| t.record_ipn(lease, told(decision), now());
+        changes.extend([
+            ("confirmed", decide(Decision::Confirm)),
+            ("abandoned", decide(Decision::Abandon)),
+            ("tried again", decide(Decision::Retry)),
+            (
+                "reversed",
+                decide(Decision::Reverse(ReversalReason::CancelledAtTiki)),
+            ),
+            (
+                "disputed",
+                decide(Decision::Dispute(DisputeReason::AmountDiffers)),
+            ),
+        ]);
+    }
+    if let Some(id) = t.due_refunds(late).next() {
+        let settle = |answer| t.record_refund_outcome(id, &answer, now());
+        let reason = "no such account".parse().ok();
+        let rejected = RefundAnswer::Rejected { reason };
+        changes.extend([
+            ("refund taken up", t.lease_refund(id, late)),
+            ("refund unknown", settle(RefundAnswer::Unknown)),
+            ("refund back", settle(RefundAnswer::Succeeded)),
+            ("refund refused", settle(rejected)),
+        ]);
+    }
+    let made = |(mark, change): (_, Option<_>)| change.map(|change| (mark, change));
+    changes.into_iter().filter_map(made).collect()
+}
+
+/// A refund of all that is left; one of more is refused.
+fn reserved(transaction: &Transaction) -> Option<domain::Change> {
+    let remaining = transaction.remaining_amount();
+    let command = |amount| {
+        Some(RefundCommand {
+            request_id: "one more".parse().ok()?,
+            amount,
+            reason: "fuzz".parse().ok()?,
+        })
+    };
+    let more = Vnd::new(remaining.get().saturating_add(1)).ok();
+    if let Some(command) = more.and_then(command) {
+        let reservation = transaction.reserve_refund(&command, now());
+        assert!(
+            !matches!(reservation, Ok(Reservation::Reserve(..))),
+            "{reservation:?}"
+        );
+    }
+    if remaining == Vnd::ZERO {
+        return None;
+    }
+    match transaction
+        .reserve_refund(&command(remaining)?, now())
+        .ok()?
+    {
+        Reservation::Reserve(_, change) => Some(change),
+        Reservation::Known(_) => None,
+    }
+}
+
+/// Whatever a transaction owes is in the sparse index that the sweep reads, and nothing else is: a payment that
+/// is missing there would be forgotten.
+fn is_in_its_indexes(item: &Item, t: &Transaction) {
+    let number = |name| match item.get(name) {
+        Some(AttributeValue::N(number)) => number.parse::<i64>().ok(),
+        _ => None,
+    };
+    let text = |name| match item.get(name) {
+        Some(AttributeValue::S(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let shard = format!("{:02}", t.id.shard(store::SHARDS));
+    for (index, due) in [
+        (store::DueIndex::Ipn, t.ipn_due_at()),
+        (store::DueIndex::Refund, t.refund_due_at()),
+        (store::DueIndex::Expiry, t.expiry_due_at()),
+    ] {
+        let due = due.map(Timestamp::unix_ms);
+        assert_eq!(number(index.due_attribute()), due, "{}", index.name());
+        let expected = due.map(|_| shard.as_str());
+        assert_eq!(text(index.shard_attribute()), expected, "{}", index.name());
+    }
+    for (day_attribute, at_attribute, at) in [
+        ("day_shard", "final_at", t.final_at()),
+        ("refund_day_shard", "refund_at", t.last_refund_at()),
+    ] {
+        let day = at.map(|at| format!("{}#{shard}", at.vietnamese_day()));
+        assert_eq!(text(day_attribute), day.as_deref());
+        assert_eq!(number(at_attribute), at.map(Timestamp::unix_ms));
+    }
+    assert_eq!(text("status"), Some(t.status().as_str()));
+    let needs_review = t.needs_review().map(|(alarm, _)| alarm.as_str());
+    assert_eq!(text("needs_review"), needs_review);
+}
+
+/// Was taken, and the next command made of it what nobody could read any more.
+const TWO_REFUNDS_OF_ONE_ID: &[u8] = include_bytes!("../mended/item-two-refunds-of-one-id");
+
+/// Every state as it is, with one thing damaged, and with a part of another; the samples' items; and what
+/// was found once.
+pub(crate) fn seeds(samples: &[Sample]) -> Vec<Vec<u8>> {
+    let images = samples.iter().flat_map(|sample| sample.event.images());
+    let images = images.map(|json| [&[2][..], json.as_bytes()].concat());
+    let states = 0..u8::try_from(REAL.len()).unwrap_or(u8::MAX);
+    let one = |state: u8| {
+        let kinds = (0..8).map(move |kind: u8| {
+            let place = state.wrapping_mul(5).wrapping_add(kind);
+            vec![
+                0,
+                state,
+                place,
+                kind,
+                place,
+                state.wrapping_add(3),
+                1,
+                2,
+                3,
+                4,
+            ]
+        });
+        [vec![0, state]].into_iter().chain(kinds)
+    };
+    let mended = [TWO_REFUNDS_OF_ONE_ID.to_vec()];
+    images.chain(states.flat_map(one)).chain(mended).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+
+    use super::*;
+
+    #[test]
+    fn an_item_that_is_missing_in_an_index_is_found_out() {
+        for item in states::REAL.iter() {
+            let transaction = store::read(item.clone()).unwrap();
+            let missing = |name: &str| {
+                let mut attributes: HashMap<String, AttributeValue> = item.clone().into();
+                let was_there = attributes.remove(name).is_some();
+                let item = attributes.into();
+                let found_out = catch_unwind(|| is_in_its_indexes(&item, &transaction)).is_err();
+                assert_eq!(found_out, was_there, "{name}");
+            };
+            missing("no attribute");
+            missing("ipn_due_at");
+            missing("ipn_shard");
+            missing("refund_due_at");
+            missing("refund_shard");
+            missing("expiry_due_at");
+            missing("expiry_shard");
+            missing("day_shard");
+            missing("refund_day_shard");
+            missing("needs_review");
+        }
+    }
+}

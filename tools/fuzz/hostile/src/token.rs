@@ -1,0 +1,131 @@
+//! Tokens of payment links: made up, and real ones that were changed on the way (design §6).
+
+use signing::{ClientSecret, Keyring, LinkRefusal, PaymentLink};
+
+use crate::Marks;
+use crate::data::Data;
+use crate::samples::Sample;
+
+const CURRENT: &str = "the key of payment links";
+const PREVIOUS: &str = "the key before the last rotation";
+const STRANGER: &str = "somebody else's key";
+
+/// The characters of a token, and some that none has.
+const CHARACTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/=. %";
+
+/// Verifies the text as it comes, or makes a token of it and changes that.
+///
+/// Only a token that we made is taken, and then says what it was made for; one that was changed in any
+/// character, or made with another key, is invalid, never expired; one that is ours and old is expired.
+pub fn token(data: &[u8]) -> Marks {
+    let mut data = Data::new(data);
+    match data.byte() {
+        0 => real(data),
+        1 => made_up(data),
+        _ => changed(data),
+    }
+}
+
+fn made_up(mut data: Data<'_>) -> Marks {
+    let now_ms = i64::from_be_bytes(data.array());
+    let text = String::from_utf8_lossy(data.rest());
+    let at = |now_ms| PaymentLink::verify(&keys(CURRENT), &text, now_ms);
+    let found = at(now_ms);
+    if found != Err(LinkRefusal::InvalidField) {
+        // Ours, and once good.
+        let tokens = at(i64::MIN).map(|link| [CURRENT, PREVIOUS].map(|key| link.token(&keys(key))));
+        let ours = tokens.is_ok_and(|tokens| tokens.iter().any(|token| *token == text));
+        assert!(ours, "{found:?}, though not a token of ours");
+    }
+    vec![match found {
+        Ok(_) => "made up and taken",
+        Err(LinkRefusal::Expired) => "made up and expired",
+        Err(LinkRefusal::InvalidField) => "made up and invalid",
+    }]
+}
+
+fn real(mut data: Data<'_>) -> Marks {
+    let key = data.pick(CURRENT, &[PREVIOUS, STRANGER]);
+    let (link, now_ms) = made(&mut data);
+    let text = link.token(&keys(key));
+    assert_eq!(text, link.token(&keys(key)), "one link, one token");
+    assert!(
+        text.len() == 54 && text.bytes().all(in_a_url),
+        "the token needs escaping: {text}"
+    );
+
+    let expired = i128::from(now_ms) > i128::from(link.expires_at_ms);
+    let (expected, mark) = match (key, expired) {
+        (STRANGER, _) => (Err(LinkRefusal::InvalidField), "a stranger's is invalid"),
+        (_, true) => (Err(LinkRefusal::Expired), "an old one is expired"),
+        (PREVIOUS, false) => (Ok(link), "one under the previous key is taken"),
+        (_, false) => (Ok(link), "one is taken"),
+    };
+    assert_eq!(PaymentLink::verify(&keys(CURRENT), &text, now_ms), expected);
+    vec![mark]
+}
+
+fn changed(mut data: Data<'_>) -> Marks {
+    let (link, now_ms) = made(&mut data);
+    let token = link.token(&keys(CURRENT));
+    let mut text = token.clone().into_bytes();
+    let at = data.below(text.len());
+    let character = data.pick(b'A', CHARACTERS);
+    match data.below(5) {
+        0 => text.splice(at..=at, [character]).for_each(drop),
+        1 => text.insert(at, character),
+        2 => text.truncate(at),
+        3 => drop(text.remove(at)),
+        _ => text.push(character),
+    }
+    let text = String::from_utf8_lossy(&text);
+    let found = PaymentLink::verify(&keys(CURRENT), &text, now_ms);
+    if text == token {
+        return vec!["changed into itself"];
+    }
+    assert_eq!(found, Err(LinkRefusal::InvalidField), "{text} was {token}");
+    vec!["a changed one is invalid"]
+}
+
+/// A link to any transaction, and a time around its expiry, or anywhere.
+fn made(data: &mut Data<'_>) -> (PaymentLink, i64) {
+    let near = data.byte();
+    let now_ms = i64::from_be_bytes(data.array());
+    let expires_at_ms = match near {
+        0 => u64::from_be_bytes(data.array()),
+        near => u64::try_from(now_ms)
+            .unwrap_or(0)
+            .saturating_add(u64::from(near))
+            .saturating_sub(128),
+    };
+    let link = PaymentLink {
+        transaction_id: data.array(),
+        expires_at_ms,
+    };
+    (link, now_ms)
+}
+
+fn in_a_url(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+}
+
+fn keys(current: &str) -> Keyring {
+    let previous = Some(ClientSecret::new(PREVIOUS));
+    Keyring::new("links", ClientSecret::new(current)).accepting(previous)
+}
+
+/// The tokens of the samples' paths, and beginnings for the other two ways.
+pub(crate) fn seeds(samples: &[Sample]) -> Vec<Vec<u8>> {
+    let tokens = samples
+        .iter()
+        .filter_map(|sample| sample.event.path.as_ref()?.get("token"))
+        .map(|token| [&[1][..], &[0; 8], token.as_bytes()].concat());
+    let ours = made(&mut Data::new(&[])).0.token(&keys(CURRENT));
+    let ours = [0, 1].map(|now| [&[1, 0, 0, 0, 0, 0, 0, 0, now][..], ours.as_bytes()].concat());
+    let others = (0..3).flat_map(|key| [0, 128, 1].map(|near| vec![0, key, near]));
+    tokens
+        .chain(ours)
+        .chain(others)
+        .chain((0..5).map(|way| [&[2][..], &[0; 33], &[7, 20, way]].concat()))
+        .collect()
+}

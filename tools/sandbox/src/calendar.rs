@@ -1,0 +1,130 @@
+//! A day passes in a moment: what happened today has happened yesterday.
+
+use std::collections::HashMap;
+
+use anyhow::{Context, bail};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::Day;
+
+use crate::settings::sdk;
+use crate::start::Sandbox;
+
+type Item = HashMap<String, AttributeValue>;
+
+const TABLE: &str = "TransactionsTable";
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// The keys of the indexes that have a day in them.
+const BY_DAY: [&str; 2] = ["day_shard", "refund_day_shard"];
+
+/// The marks of a write that queues work for a worker; this write queues none.
+const DUE_MARKS: [&str; 2] = ["ipn_due_mark", "refund_due_mark"];
+
+impl Sandbox {
+    /// Makes every transaction one day older. What works on one at the same time finds it changed, as it would
+    /// by anybody's hand, and looks again. Nothing else is touched: links to the customer's screen and the
+    /// clocks run on.
+    pub async fn day_passes(&self) -> anyhow::Result<()> {
+        make_all_older(&Client::new(&sdk(&self.dynamodb_url))).await
+    }
+}
+
+async fn make_all_older(client: &Client) -> anyhow::Result<()> {
+    let (mut items, mut next) = (Vec::new(), None);
+    // All are read before the first is written: none comes by a second time because it was.
+    loop {
+        let scan = client.scan().table_name(TABLE).consistent_read(true);
+        let page = scan.set_exclusive_start_key(next).send().await?;
+        items.extend(page.items.unwrap_or_default());
+        next = page.last_evaluated_key;
+        if next.is_none() {
+            break;
+        }
+    }
+    for item in items {
+        make_older(client, item).await?;
+    }
+    Ok(())
+}
+
+/// Writes an item back a day older; if somebody has changed it in the meantime, as it is now.
+async fn make_older(client: &Client, mut item: Item) -> anyhow::Result<()> {
+    let id = item.get("transaction_id").cloned();
+    let id = id.context("an item without transaction_id")?;
+    loop {
+        let version = item.get("version").cloned().context("no version")?;
+        let put = client
+            .put_item()
+            .table_name(TABLE)
+            .set_item(Some(older(item)?))
+            .condition_expression("version = :version")
+            .expression_attribute_values(":version", version);
+        match put.send().await.map_err(SdkError::into_service_error) {
+            Ok(_) => return Ok(()),
+            Err(PutItemError::ConditionalCheckFailedException(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let get = client.get_item().table_name(TABLE).consistent_read(true);
+        let there = get.key("transaction_id", id.clone()).send().await?;
+        match there.item {
+            Some(there) => item = there,
+            None => return Ok(()),
+        }
+    }
+}
+
+/// The item as it would be had all of it happened a day earlier.
+fn older(mut item: Item) -> anyhow::Result<Item> {
+    for mark in DUE_MARKS {
+        item.remove(mark);
+    }
+    for (name, value) in &mut item {
+        match value {
+            AttributeValue::S(key) if BY_DAY.contains(&name.as_str()) => {
+                let (day, shard) = key.split_once('#').context("a day's key without a shard")?;
+                let day: Day = day.parse()?;
+                *key = format!("{}#{shard}", day.previous());
+            }
+            AttributeValue::N(version) if name == "version" => {
+                let next = version.parse::<u64>()?.checked_add(1);
+                *version = next.context("the last version")?.to_string();
+            }
+            value => shift(name, value)?,
+        }
+    }
+    Ok(item)
+}
+
+/// Takes a day off every time in this value, however deep.
+fn shift(name: &str, value: &mut AttributeValue) -> anyhow::Result<()> {
+    match value {
+        AttributeValue::N(ms) if is_time(name) => {
+            let Ok(at) = ms.parse::<i64>() else {
+                bail!("{name} is no time: {ms}");
+            };
+            *ms = at.saturating_sub(DAY_MS).to_string();
+        }
+        AttributeValue::M(entries) => {
+            for (name, value) in entries {
+                shift(name, value)?;
+            }
+        }
+        AttributeValue::L(values) => {
+            for value in values {
+                shift(name, value)?;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn is_time(name: &str) -> bool {
+    name == "at" || name.ends_with("_at") || name.ends_with("_since")
+}
+
+#[cfg(test)]
+mod tests;

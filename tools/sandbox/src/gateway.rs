@@ -1,0 +1,371 @@
+//! API Gateway: a REST API with proxy integration, as the template declares it.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::Response;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use crate::journal::Journal;
+use crate::lambda::Function;
+use crate::template::{Plan, Route};
+
+/// What API Gateway takes at most.
+const LARGEST_BODY: usize = 10 * 1024 * 1024;
+/// The request line and all headers together, the same.
+const LARGEST_HEAD: usize = 10_240;
+
+/// The API.
+pub(crate) struct Gateway {
+    pub(crate) plan: Plan,
+    pub(crate) functions: BTreeMap<String, Arc<Function>>,
+    pub(crate) journal: Journal,
+    /// NotificationOutcome after each call: the stream may have something new.
+    pub(crate) written: Arc<Notify>,
+    /// The token bucket of each route, in the plan's order.
+    pub(crate) throttles: Vec<Throttle>,
+    /// The host and port that it is reached at.
+    pub(crate) host: String,
+}
+
+impl Gateway {
+    pub(crate) fn router(self) -> Router {
+        Router::new().fallback(serve).with_state(Arc::new(self))
+    }
+
+    /// The answer to a body that is too large, or that broke off.
+    fn bad_body(&self, error: &axum::Error) -> Response {
+        let mut causes = std::iter::successors(error.source(), |&error| error.source());
+        if causes.any(<dyn Error>::is::<http_body_util::LengthLimitError>) {
+            let kinds = ["REQUEST_TOO_LARGE", "DEFAULT_4XX"];
+            self.own_answer(&kinds, StatusCode::PAYLOAD_TOO_LARGE)
+        } else {
+            self.own_answer(&["DEFAULT_4XX"], StatusCode::BAD_REQUEST)
+        }
+    }
+
+    /// One of API Gateway's own answers, as the template words it.
+    fn own_answer(&self, kinds: &[&str], default: StatusCode) -> Response {
+        let found = kinds
+            .iter()
+            .find_map(|kind| self.plan.gateway_responses.get(*kind));
+        let (status, body) = found.cloned().unwrap_or_default();
+        let status = status.and_then(|status| StatusCode::from_u16(status).ok());
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = status.unwrap_or(default);
+        let headers = response.headers_mut();
+        headers.insert("content-type", HeaderValue::from_static("application/json"));
+        if let Ok(id) = HeaderValue::from_str(&Uuid::new_v4().to_string()) {
+            headers.insert("x-request-id", id);
+        }
+        response
+    }
+}
+
+fn head_size(parts: &Parts) -> usize {
+    let headers = parts
+        .headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len());
+    parts.uri.to_string().len() + headers.sum::<usize>()
+}
+
+/// A token bucket, as API Gateway's throttling is.
+pub(crate) struct Throttle {
+    rate: f64,
+    burst: f64,
+    bucket: Mutex<(f64, Instant)>,
+}
+
+impl Throttle {
+    pub(crate) fn new(rate: f64, burst: f64) -> Self {
+        Self {
+            rate,
+            burst,
+            bucket: Mutex::new((burst, Instant::now())),
+        }
+    }
+
+    fn admit(&self) -> bool {
+        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        let (left, then) = *bucket;
+        let left = (left + then.elapsed().as_secs_f64() * self.rate).min(self.burst);
+        let admitted = left >= 1.0;
+        *bucket = (if admitted { left - 1.0 } else { left }, Instant::now());
+        admitted
+    }
+}
+
+async fn serve(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    // In a task of its own: a caller that hangs up does not stop the function.
+    let work = tokio::spawn({
+        let gateway = Arc::clone(&gateway);
+        async move { answer(&gateway, request).await }
+    });
+    let broken = || gateway.own_answer(&["DEFAULT_5XX"], StatusCode::BAD_GATEWAY);
+    work.await.unwrap_or_else(|_| broken())
+}
+
+async fn answer(gateway: &Gateway, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    if head_size(&parts) > LARGEST_HEAD {
+        return gateway.own_answer(&["DEFAULT_4XX"], StatusCode::BAD_REQUEST);
+    }
+    let path = parts.uri.path().to_owned();
+    let found = find(&gateway.plan.routes, parts.method.as_str(), &path);
+    let Some((place, route, parameters)) = found else {
+        let kinds = ["MISSING_AUTHENTICATION_TOKEN", "DEFAULT_4XX"];
+        return gateway.own_answer(&kinds, StatusCode::FORBIDDEN);
+    };
+    if !gateway.throttles.get(place).is_none_or(Throttle::admit) {
+        return gateway.own_answer(&["THROTTLED", "DEFAULT_4XX"], StatusCode::TOO_MANY_REQUESTS);
+    }
+    let body = match to_bytes(body, LARGEST_BODY).await {
+        Ok(body) => body,
+        Err(error) => return gateway.bad_body(&error),
+    };
+    let what = format!("{} {}", route.method, route.path);
+    let open = gateway.journal.open(caller(&path), &route.function, what);
+    let event = Event {
+        gateway,
+        route,
+        parameters,
+        path: &path,
+        query: parts.uri.query().unwrap_or_default(),
+        headers: &parts.headers,
+        body: &body,
+    };
+    let event = Bytes::from(event.json().to_string());
+    let result = match gateway.functions.get(&route.function) {
+        Some(function) => function
+            .invoke(event)
+            .await
+            .map_err(|error| error.to_string()),
+        None => Err("is not there".to_owned()),
+    };
+    gateway.written.notify_waiters();
+    match result.and_then(|answer| response(&answer).ok_or("answered nonsense".to_owned())) {
+        Ok((response, outcome)) => {
+            open.done(outcome);
+            response
+        }
+        Err(error) => {
+            open.done(format!("502, the function {error}"));
+            gateway.own_answer(&["DEFAULT_5XX"], StatusCode::BAD_GATEWAY)
+        }
+    }
+}
+
+fn caller(path: &str) -> &'static str {
+    match path.split('/').nth(1) {
+        Some("tikivip") => "Tiki",
+        Some("partner") if path.ends_with("/webview") => "app",
+        Some("partner") => "core",
+        _ => "customer",
+    }
+}
+
+/// The route of a request, and the parameters in its path.
+fn find<'p>(
+    routes: &'p [Route],
+    method: &str,
+    path: &str,
+) -> Option<(usize, &'p Route, BTreeMap<String, String>)> {
+    routes
+        .iter()
+        .enumerate()
+        .filter(|(_, route)| route.method == method)
+        .find_map(|(place, route)| {
+            let (wanted, found): (Vec<_>, Vec<_>) =
+                (route.path.split('/').collect(), path.split('/').collect());
+            let mut parameters = BTreeMap::new();
+            let fits = wanted.len() == found.len()
+                && wanted.iter().zip(found).all(|(wanted, found)| {
+                    let name = wanted
+                        .strip_prefix('{')
+                        .and_then(|name| name.strip_suffix('}'));
+                    match name {
+                        Some(name) => {
+                            parameters.insert(name.to_owned(), decoded(found));
+                            !found.is_empty()
+                        }
+                        None => *wanted == found,
+                    }
+                });
+            fits.then_some((place, route, parameters))
+        })
+}
+
+fn decoded(text: &str) -> String {
+    // A pair without a name: the same escapes, but a plus is a plus.
+    let pair = format!("={}", text.replace('+', "%2B"));
+    let mut pairs = url::form_urlencoded::parse(pair.as_bytes());
+    pairs
+        .next()
+        .map(|(_, value)| value.into_owned())
+        .unwrap_or_default()
+}
+
+struct Event<'r> {
+    gateway: &'r Gateway,
+    route: &'r Route,
+    parameters: BTreeMap<String, String>,
+    path: &'r str,
+    query: &'r str,
+    headers: &'r HeaderMap,
+    body: &'r Bytes,
+}
+
+impl Event<'_> {
+    /// The event of a REST API with proxy integration.
+    fn json(&self) -> Value {
+        let (headers, multi_headers) = self.headers();
+        let (query, multi_query) = self.query();
+        let text = std::str::from_utf8(self.body);
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        json!({
+            "resource": self.route.path,
+            "path": self.path,
+            "httpMethod": self.route.method,
+            "headers": headers,
+            "multiValueHeaders": multi_headers,
+            "queryStringParameters": query,
+            "multiValueQueryStringParameters": multi_query,
+            "pathParameters": if self.parameters.is_empty() { Value::Null } else { json!(self.parameters) },
+            "stageVariables": null,
+            "requestContext": {
+                "accountId": "000000000000",
+                "apiId": "sandbox",
+                "domainName": self.gateway.host,
+                "httpMethod": self.route.method,
+                "identity": { "sourceIp": "127.0.0.1", "userAgent": null },
+                "path": format!("/{}{}", self.gateway.plan.stage, self.path),
+                "protocol": "HTTP/1.1",
+                "requestId": Uuid::new_v4().to_string(),
+                "requestTimeEpoch": now_ms,
+                "resourceId": "sandbox",
+                "resourcePath": self.route.path,
+                "stage": self.gateway.plan.stage,
+            },
+            "body": match text {
+                _ if self.body.is_empty() => Value::Null,
+                Ok(text) => json!(text),
+                Err(_) => json!(STANDARD.encode(self.body)),
+            },
+            "isBase64Encoded": text.is_err(),
+        })
+    }
+
+    /// What a caller says of host and scheme is not handed on: API Gateway knows better.
+    fn headers(&self) -> (Value, Value) {
+        let mut single = Map::new();
+        let mut multi: Map<String, Value> = Map::new();
+        for (name, value) in self.headers {
+            if matches!(
+                name.as_str(),
+                "host" | "x-forwarded-proto" | "x-forwarded-port"
+            ) {
+                continue;
+            }
+            let value = json!(String::from_utf8_lossy(value.as_bytes()));
+            if let Value::Array(values) = multi.entry(name.as_str()).or_insert_with(|| json!([])) {
+                values.push(value.clone());
+            }
+            single.insert(name.as_str().to_owned(), value);
+        }
+        for (name, value) in [
+            ("Host", self.gateway.host.as_str()),
+            ("X-Forwarded-Proto", "https"),
+        ] {
+            single.insert(name.to_owned(), json!(value));
+            multi.insert(name.to_owned(), json!([value]));
+        }
+        (single.into(), multi.into())
+    }
+
+    fn query(&self) -> (Value, Value) {
+        if self.query.is_empty() {
+            return (Value::Null, Value::Null);
+        }
+        let mut single = Map::new();
+        let mut multi: Map<String, Value> = Map::new();
+        for (name, value) in url::form_urlencoded::parse(self.query.as_bytes()) {
+            let value = json!(value);
+            let values = multi.entry(name.as_ref()).or_insert_with(|| json!([]));
+            if let Value::Array(values) = values {
+                values.push(value.clone());
+            }
+            single.insert(name.into_owned(), value);
+        }
+        (single.into(), multi.into())
+    }
+}
+
+/// A function's answer as a response, and in a few words.
+fn response(answer: &[u8]) -> Option<(Response, String)> {
+    let answer: Value = serde_json::from_slice(answer).ok()?;
+    let status = u16::try_from(answer["statusCode"].as_u64()?).ok()?;
+    let status = StatusCode::from_u16(status).ok()?;
+    let body = answer["body"].as_str().unwrap_or_default();
+    let body = if answer["isBase64Encoded"] == json!(true) {
+        STANDARD.decode(body).ok()?
+    } else {
+        body.as_bytes().to_vec()
+    };
+    let outcome = outcome(status, &answer, &body);
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let single = answer["headers"].as_object().into_iter().flatten();
+    let single = single.map(|(name, value)| (name, vec![value]));
+    let multi = answer["multiValueHeaders"]
+        .as_object()
+        .into_iter()
+        .flatten();
+    let multi =
+        multi.map(|(name, values)| (name, values.as_array().into_iter().flatten().collect()));
+    let all: BTreeMap<&String, Vec<&Value>> = single.chain(multi).collect();
+    for (name, values) in all {
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        for value in values {
+            let value = HeaderValue::from_str(value.as_str()?).ok()?;
+            response.headers_mut().append(name.clone(), value);
+        }
+    }
+    Some((response, outcome))
+}
+
+fn outcome(status: StatusCode, answer: &Value, body: &[u8]) -> String {
+    let header = |name: &str| {
+        let single = answer["headers"][name].as_str();
+        single.or_else(|| answer["multiValueHeaders"][name][0].as_str())
+    };
+    if let Some(location) = header("location") {
+        // Without its query, which may be a customer's own.
+        let place = location.split('?').next().unwrap_or_default();
+        let path = place.splitn(4, '/').nth(3).unwrap_or_default();
+        return format!("{} to /{path}", status.as_u16());
+    }
+    let json: Value = serde_json::from_slice(body).unwrap_or_default();
+    match json["code"].as_u64() {
+        Some(0) => format!("{}, code 0", status.as_u16()),
+        Some(code) => {
+            let message = json["message"].as_str().unwrap_or_default();
+            format!("{}, code {code}: {message}", status.as_u16())
+        }
+        None => status.to_string(),
+    }
+}

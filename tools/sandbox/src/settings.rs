@@ -1,0 +1,104 @@
+//! What everything is told: the template's parameters, the secrets, and where AWS is.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::{Credentials as AwsCredentials, SharedCredentialsProvider};
+
+use crate::options::Options;
+use crate::secrets::SecretsManager;
+use crate::sftp::{self, Sftp};
+use crate::template::Plan;
+
+/// The template's parameters, as an operator would give them at deployment.
+pub(crate) fn parameters(
+    options: &Options,
+    url: &str,
+    tiki: &str,
+    core: &str,
+    sftp: (SocketAddr, &Sftp),
+) -> anyhow::Result<BTreeMap<String, String>> {
+    let origin = url::Url::parse(tiki)?.origin().ascii_serialization();
+    let apps = if options.tiki_url.is_some() {
+        // Somebody else's Tiki has an API; its shop is the environment's.
+        String::new()
+    } else {
+        format!("{tiki}/apps")
+    };
+    let given = [
+        ("TikiEnvironment", "sandbox".to_owned()),
+        ("TikiClientId", options.credentials.client_id.clone()),
+        ("TikiApiUrl", tiki.to_owned()),
+        ("TikiAppsUrl", apps),
+        ("CoreClientId", options.credentials.core_client_id.clone()),
+        ("CoreUrl", core.to_owned()),
+        (
+            "PaymentScreenUrl",
+            format!("{}/pay", core.trim_end_matches('/')),
+        ),
+        ("PublicBaseUrl", url.to_owned()),
+        ("RedirectHosts", origin),
+        (
+            "ExpiryGraceSeconds",
+            options.expiry_grace.as_secs_f64().to_string(),
+        ),
+        ("PartnerName", "sandbox".to_owned()),
+        ("SftpHost", sftp.0.ip().to_string()),
+        ("SftpPort", sftp.0.port().to_string()),
+        ("SftpUser", sftp::USER.to_owned()),
+        ("SftpHostKey", sftp.1.host_key()?),
+    ];
+    let given = given
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value));
+    Ok(given.chain(options.parameters.iter().cloned()).collect())
+}
+
+pub(crate) fn secrets(
+    plan: &Plan,
+    options: &Options,
+    sftp: &Sftp,
+) -> anyhow::Result<SecretsManager> {
+    let secrets = SecretsManager::default();
+    for (name, arn) in &plan.secrets {
+        match name.as_str() {
+            "TikiSecret" => secrets.put(arn, &options.credentials.client_secret),
+            "CoreSecret" => secrets.put(arn, &options.credentials.core_secret),
+            "SftpSecret" => secrets.put(arn, &sftp.partner_key()?),
+            // Links outlive a restart with --data-dir, so their key does too.
+            _ => secrets.put(arn, "sandbox-link-key"),
+        }
+    }
+    Ok(secrets)
+}
+
+/// What a function finds on AWS by itself: where the services are, and credentials.
+pub(crate) fn aws_environment(dynamodb: &str, secrets: &str, s3: &str) -> Vec<(String, String)> {
+    let environment = [
+        ("AWS_REGION", "ap-southeast-1"),
+        ("AWS_ACCESS_KEY_ID", "sandbox"),
+        ("AWS_SECRET_ACCESS_KEY", "sandbox"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", secrets),
+        ("AWS_ENDPOINT_URL_S3", s3),
+    ];
+    environment
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec()
+}
+
+/// How a DynamoDB on this machine is called, or another service there.
+#[must_use]
+pub fn sdk(endpoint: &str) -> SdkConfig {
+    let credentials = AwsCredentials::new("sandbox", "sandbox", None, None, "sandbox");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("ap-southeast-1"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        // On this machine, without a proxy.
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .endpoint_url(endpoint)
+        .build()
+}

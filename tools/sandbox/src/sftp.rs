@@ -1,0 +1,213 @@
+//! Tiki's SFTP server: one partner, let in by its key alone, in a folder that it does not get out of.
+
+mod files;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use russh::keys::key::safe_rng;
+use russh::keys::ssh_key::LineEnding;
+use russh::keys::{Algorithm, PrivateKey, PublicKey};
+use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Server, Session};
+use russh::server::{PublicKeyOffer, VerifiedPublicKey};
+use russh::{Channel, ChannelId, MethodKind, MethodSet};
+use tokio::net::TcpListener;
+
+use self::files::Files;
+
+/// The partner's name at Tiki's server.
+pub(crate) const USER: &str = "partner";
+
+/// Tiki's folder for its partners' files (protocol §7).
+const FOLDER: &str = "IF_TIKI_VIP";
+const FOLDERS: [&str; 3] = ["INBOUND", "OUTBOUND", "ARCHIVED"];
+
+/// The server, before it serves.
+pub(crate) struct Sftp {
+    root: PathBuf,
+    host_key: PrivateKey,
+    partner_key: PrivateKey,
+    partner_key_file: PathBuf,
+}
+
+impl Sftp {
+    /// The server with its folder and its keys in here; those that are there already stay.
+    pub(crate) fn open(within: &Path) -> anyhow::Result<Self> {
+        let root = within.join("sftp");
+        for folder in FOLDERS {
+            let folder = root.join(FOLDER).join(folder);
+            std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        }
+        let partner_key_file = within.join("sftp-partner.key");
+        Ok(Self {
+            root,
+            host_key: key(&within.join("sftp-host.key"))?,
+            partner_key: key(&partner_key_file)?,
+            partner_key_file,
+        })
+    }
+
+    /// Where Tiki's three folders are.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.root.join(FOLDER)
+    }
+
+    /// The public key that the server shows.
+    pub(crate) fn host_key(&self) -> anyhow::Result<String> {
+        Ok(self.host_key.public_key().to_openssh()?)
+    }
+
+    /// The key that lets the partner in, as OpenSSH writes it.
+    pub(crate) fn partner_key(&self) -> anyhow::Result<String> {
+        let pem = self.partner_key.to_openssh(LineEnding::LF)?;
+        Ok(pem.to_string())
+    }
+
+    /// The file that this key is in.
+    pub(crate) fn partner_key_file(&self) -> PathBuf {
+        self.partner_key_file.clone()
+    }
+
+    /// Serves until it is aborted; whoever is connected then is disconnected.
+    pub(crate) async fn serve(self, listener: TcpListener) {
+        let config = Config {
+            methods: MethodSet::from([MethodKind::PublicKey].as_slice()),
+            // Nobody guesses keys here, and tests that are refused need not wait.
+            auth_rejection_time: Duration::from_millis(50),
+            keys: vec![self.host_key],
+            nodelay: true,
+            ..Config::default()
+        };
+        let mut door = IamProxy {
+            root: self.root,
+            partner: self.partner_key.public_key().clone(),
+        };
+        let _ = door.run_on_socket(Arc::new(config), &listener).await;
+    }
+}
+
+/// The key in a file, or a new one.
+fn key(file: &Path) -> anyhow::Result<PrivateKey> {
+    let name = || file.display().to_string();
+    if file.exists() {
+        return PrivateKey::read_openssh_file(file).with_context(name);
+    }
+    let key = PrivateKey::random(&mut safe_rng(), Algorithm::Ed25519)?;
+    // Readable by its owner alone, which the command `sftp` insists on.
+    key.write_openssh_file(file, LineEnding::LF)
+        .with_context(name)?;
+    Ok(key)
+}
+
+#[derive(Clone)]
+struct IamProxy {
+    root: PathBuf,
+    partner: PublicKey,
+}
+
+impl IamProxy {
+    fn judge(&self, user: &str, key: &PublicKey) -> Auth {
+        if user == USER && key.key_data() == self.partner.key_data() {
+            Auth::Accept
+        } else {
+            Auth::reject()
+        }
+    }
+}
+
+impl Server for IamProxy {
+    type Handler = Visitor;
+
+    fn new_client(&mut self, _: Option<SocketAddr>) -> Visitor {
+        Visitor {
+            door: self.clone(),
+            channels: HashMap::new(),
+        }
+    }
+}
+
+/// Somebody who has connected.
+struct Visitor {
+    door: IamProxy,
+    channels: HashMap<ChannelId, Channel<Msg>>,
+}
+
+impl Handler for Visitor {
+    type Error = russh::Error;
+
+    async fn auth_publickey_offered(
+        &mut self,
+        user: &str,
+        offer: PublicKeyOffer<'_>,
+    ) -> Result<Auth, russh::Error> {
+        Ok(self.door.judge(user, offer.public_key))
+    }
+
+    async fn auth_publickey(
+        &mut self,
+        user: &str,
+        key: VerifiedPublicKey<'_>,
+    ) -> Result<Auth, russh::Error> {
+        Ok(self.door.judge(user, key.public_key))
+    }
+
+    async fn channel_open_session(
+        &mut self,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        self.channels.insert(channel.id(), channel);
+        reply.accept().await;
+        Ok(())
+    }
+
+    async fn channel_eof(
+        &mut self,
+        id: ChannelId,
+        session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        session.close(id)
+    }
+
+    async fn subsystem_request(
+        &mut self,
+        id: ChannelId,
+        name: &str,
+        session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        match self.channels.remove(&id) {
+            Some(channel) if name == "sftp" => {
+                session.channel_success(id)?;
+                let files = Files::new(self.door.root.clone());
+                russh_sftp::server::run(channel.into_stream(), files).await;
+                Ok(())
+            }
+            _ => session.channel_failure(id),
+        }
+    }
+
+    /// A shell, or a command.
+    async fn shell_request(
+        &mut self,
+        id: ChannelId,
+        session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        session.channel_failure(id)
+    }
+
+    async fn exec_request(
+        &mut self,
+        id: ChannelId,
+        _: &[u8],
+        session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        session.channel_failure(id)
+    }
+}

@@ -1,0 +1,130 @@
+//! The pieces that a sandbox is put together from.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use signed_http::HeaderNames;
+use signing::{ClientSecret, GetSigning, Keyring};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+use crate::caller::{Caller, http};
+use crate::dynamodb::EmbeddedDynamoDb;
+use crate::lambda::{Function, Launch, Logs};
+use crate::options::Options;
+use crate::template::Plan;
+
+/// Listeners first: what is told whose address must have one.
+pub(super) struct Listeners {
+    pub(super) api: TcpListener,
+    pub(super) tiki: TcpListener,
+    pub(super) core: TcpListener,
+    pub(super) secrets: TcpListener,
+    pub(super) s3: TcpListener,
+    pub(super) sftp: TcpListener,
+    /// Where functions find DynamoDB.
+    pub(super) door: TcpListener,
+}
+
+pub(super) async fn listen(api: SocketAddr) -> anyhow::Result<Listeners> {
+    let free = || TcpListener::bind("127.0.0.1:0");
+    let api = TcpListener::bind(api).await;
+    Ok(Listeners {
+        api: api
+            .context("cannot listen; is the address taken? (--listen 127.0.0.1:0 picks one)")?,
+        tiki: free().await?,
+        core: free().await?,
+        secrets: free().await?,
+        s3: free().await?,
+        sftp: free().await?,
+        door: free().await?,
+    })
+}
+
+pub(super) fn address(listener: &TcpListener) -> anyhow::Result<String> {
+    Ok(format!("http://{}", listener.local_addr()?))
+}
+
+pub(super) fn caller(
+    url: &str,
+    headers: HeaderNames,
+    id: &str,
+    secret: &str,
+) -> anyhow::Result<Caller> {
+    Ok(Caller {
+        base: url.to_owned(),
+        headers,
+        keys: Keyring::new(id, ClientSecret::new(secret)),
+        get_signing: GetSigning::default(),
+        http: http()?,
+    })
+}
+
+/// A folder that is gone with the sandbox; in memory where the machine has such a place.
+pub(super) fn scratch() -> anyhow::Result<TempDir> {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() {
+        TempDir::new_in(memory)
+    } else {
+        TempDir::new()
+    };
+    made.or_else(|_| TempDir::new())
+        .context("no folder for temporary files")
+}
+
+/// The folder for what is kept between runs, or gone with this one.
+pub(super) fn kept(options: &Options, scratch: &Path) -> anyhow::Result<PathBuf> {
+    let folder = options.data_dir.as_deref().unwrap_or(scratch);
+    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    Ok(folder.to_owned())
+}
+
+pub(super) fn start_dynamodb(
+    options: &Options,
+    kept: &Path,
+) -> anyhow::Result<(Option<EmbeddedDynamoDb>, String)> {
+    if let Some(url) = &options.dynamodb_url {
+        return Ok((None, url.clone()));
+    }
+    let dynamodb = EmbeddedDynamoDb::start(&kept.join("dynamodb.sqlite"))?;
+    let url = dynamodb.url().to_owned();
+    Ok((Some(dynamodb), url))
+}
+
+pub(super) fn functions(
+    plan: &Plan,
+    binaries: &BTreeMap<String, PathBuf>,
+    environment: &[(String, String)],
+    logs: &Logs,
+    instances: usize,
+) -> anyhow::Result<BTreeMap<String, Arc<Function>>> {
+    let binary = |name: &str| {
+        let found = binaries.get(name).cloned();
+        found.with_context(|| format!("the workspace has no binary {name}"))
+    };
+    let shim = binary("sandbox")?;
+    let mut functions = BTreeMap::new();
+    for (name, function) in &plan.functions {
+        let own = function
+            .environment
+            .iter()
+            .map(|(k, v)| (k.clone(), v.clone()));
+        let launch = Launch {
+            shim: shim.clone(),
+            binary: binary(name)?,
+            // Credentials of its own: the door knows it by them.
+            environment: environment
+                .iter()
+                .cloned()
+                .chain([("AWS_ACCESS_KEY_ID".to_owned(), name.clone())])
+                .chain(own)
+                .collect(),
+        };
+        let function = Function::new(function.clone(), launch, logs.clone(), instances);
+        functions.insert(name.clone(), Arc::new(function));
+    }
+    Ok(functions)
+}

@@ -1,0 +1,306 @@
+//! Tiki's APIs: the webview, the IPN and the look-up, and what only a sandbox has.
+
+use std::collections::HashMap;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, UNIX_EPOCH};
+
+use axum::body::Bytes;
+use axum::extract::{OriginalUri, Path, Query, Request, State};
+use axum::http::uri::PathAndQuery;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::middleware::{self, Next};
+use axum::response::{Html, IntoResponse, Response as AxumResponse};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use signed_http::HeaderNames;
+use signing::{Keyring, SignatureHeaders, Window};
+use uuid::Uuid;
+
+use super::{Ipn, Tiki};
+use crate::caller::now_ms;
+use crate::faults::words;
+
+impl Tiki {
+    pub(crate) fn router(&self) -> Router {
+        let faults = self.faults.clone();
+        Router::new()
+            .route("/webview", post(webview))
+            .route("/payment/ipn", post(ipn))
+            .route("/transaction", get(look_up))
+            .route("/_sandbox/orders/{id}", post(change))
+            .route("/_sandbox/reconcile", post(reconcile))
+            .route(
+                "/_sandbox/faults",
+                post(async move |switch| faults.switch(switch)),
+            )
+            .fallback(shop)
+            .with_state(self.clone())
+            .layer(middleware::from_fn_with_state(self.clone(), dated))
+    }
+
+    fn verified(&self, headers: &HeaderMap, message: &[u8]) -> bool {
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let now_ms = now_ms() + self.ahead_ms.load(Ordering::Relaxed);
+        verified(&keys, HeaderNames::TIKI, headers, message, now_ms)
+    }
+}
+
+/// Each answer says what time it is at Tiki.
+async fn dated(State(tiki): State<Tiki>, request: Request, next: Next) -> AxumResponse {
+    let mut response = next.run(request).await;
+    let now_ms = now_ms() + tiki.ahead_ms.load(Ordering::Relaxed);
+    let now = UNIX_EPOCH + Duration::from_millis(now_ms.unsigned_abs());
+    if let Ok(date) = httpdate::fmt_http_date(now).parse() {
+        response.headers_mut().insert("date", date);
+    }
+    response
+}
+
+/// Whether a message is signed as it should be at this time.
+pub(crate) fn verified(
+    keys: &Keyring,
+    names: HeaderNames,
+    headers: &HeaderMap,
+    message: &[u8],
+    now_ms: i64,
+) -> bool {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let headers = SignatureHeaders {
+        timestamp: header(names.timestamp),
+        client_id: header(names.client_id),
+        signature: header(names.signature),
+    };
+    keys.verify(&headers, message, now_ms, Window::default())
+        .is_ok()
+}
+
+fn answer(status: StatusCode, body: &Value) -> AxumResponse {
+    (status, Json(body.clone())).into_response()
+}
+
+fn refusal(code: u8, message: &str) -> Value {
+    json!({ "code": code, "message": message })
+}
+
+async fn webview(State(tiki): State<Tiki>, headers: HeaderMap, body: Bytes) -> AxumResponse {
+    let open = tiki.journal.open("open-webview", "Tiki", "POST webview");
+    let mut said = Value::Null;
+    let response = tiki.faults.around("webview", async || {
+        let (status, body) = opened(&tiki, &headers, &body);
+        said.clone_from(&body);
+        answer(status, &body)
+    });
+    let response = response.await;
+    open.done(words(&response, &said));
+    response
+}
+
+fn opened(tiki: &Tiki, headers: &HeaderMap, body: &[u8]) -> (StatusCode, Value) {
+    if !tiki.verified(headers, body) {
+        return (StatusCode::UNAUTHORIZED, refusal(1, "signature"));
+    }
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let mut opened = tiki.opened.lock().unwrap_or_else(PoisonError::into_inner);
+    opened.push(body.clone());
+    if !body["identify_code"].is_string() || !body["identify_phone"].is_number() {
+        return (StatusCode::OK, refusal(1, "invalid request"));
+    }
+    let session = Uuid::new_v4().to_string();
+    let url = &tiki.url;
+    let data = json!({
+        "url_open": format!("{url}/apps/vn.tiki.vip?session={session}"),
+        // The second slash is Tiki's own.
+        "url_checkout_result": format!("{url}//apps/vn.tiki.vip/callback/index?session={session}&x=%20a"),
+        "request_id": session,
+    });
+    (
+        StatusCode::OK,
+        json!({ "code": 0, "message": "success", "data": data }),
+    )
+}
+
+async fn ipn(State(tiki): State<Tiki>, headers: HeaderMap, body: Bytes) -> AxumResponse {
+    let message: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let what = format!("IPN {}", message["status"].as_str().unwrap_or("?"));
+    let open = tiki.journal.open("ipn-sender", "Tiki", what);
+    let verified = tiki.verified(&headers, &body);
+    if verified {
+        note(&tiki, &headers, &message);
+    }
+    let mut said = Value::Null;
+    let response = tiki.faults.around("ipn", async || {
+        let (status, body) = if verified {
+            (StatusCode::OK, told(&tiki, &message))
+        } else {
+            (StatusCode::UNAUTHORIZED, refusal(1, "signature"))
+        };
+        said.clone_from(&body);
+        answer(status, &body)
+    });
+    let response = response.await;
+    open.done(words(&response, &said));
+    response
+}
+
+/// Every IPN that arrives is noted, also one that a fault then swallows.
+fn note(tiki: &Tiki, headers: &HeaderMap, message: &Value) {
+    let header = |name: &str| {
+        let value = headers.get(name).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default().to_owned()
+    };
+    let id = message["reference_transaction_id"]
+        .as_str()
+        .unwrap_or_default();
+    tiki.change(id, |order| {
+        order.ipns.push(Ipn {
+            timestamp: header(HeaderNames::TIKI.timestamp),
+            signature: header(HeaderNames::TIKI.signature),
+            body: message.clone(),
+        });
+    });
+}
+
+fn told(tiki: &Tiki, message: &Value) -> Value {
+    let id = message["reference_transaction_id"]
+        .as_str()
+        .unwrap_or_default();
+    let told = tiki.orders.write(|orders| {
+        let order = orders.get_mut(id).ok_or((3, "transaction not found"))?;
+        if order.cancelled {
+            return Err((6, "transaction cancelled"));
+        }
+        if message["transaction_amount"].as_u64() != Some(order.amount) {
+            return Err((5, "invalid amount"));
+        }
+        match message["status"].as_str() {
+            Some(status @ ("SUCCESS" | "FAILURE")) => status.clone_into(&mut order.status),
+            _ => return Err((1, "invalid request")),
+        }
+        Ok(json!({ "transaction_id": message["transaction_id"] }))
+    });
+    match told {
+        Ok(data) => json!({ "code": 0, "message": "success", "data": data }),
+        Err((code, message)) => refusal(code, message),
+    }
+}
+
+async fn look_up(
+    State(tiki): State<Tiki>,
+    OriginalUri(uri): OriginalUri,
+    Query(query): Query<HashMap<String, String>>,
+    headers: HeaderMap,
+) -> AxumResponse {
+    let open = tiki.journal.open("ipn-sender", "Tiki", "GET transaction");
+    let mut said = Value::Null;
+    let response = tiki.faults.around("look_up", async || {
+        let path = uri.path_and_query().map(PathAndQuery::as_str);
+        let signing = *tiki
+            .get_signing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let signed = signing.message("", path.unwrap_or_default());
+        let (status, body) = if tiki.verified(&headers, signed.as_bytes()) {
+            (StatusCode::OK, found(&tiki, &query))
+        } else {
+            (StatusCode::UNAUTHORIZED, refusal(1, "signature"))
+        };
+        said.clone_from(&body);
+        answer(status, &body)
+    });
+    let response = response.await;
+    open.done(words(&response, &said));
+    response
+}
+
+fn found(tiki: &Tiki, query: &HashMap<String, String>) -> Value {
+    let Some(id) = query.get("tiki_transaction_id") else {
+        return refusal(1, "invalid request");
+    };
+    match tiki.known(id) {
+        None => refusal(3, "transaction not found"),
+        Some(order) if order.cancelled => refusal(6, "transaction cancelled"),
+        Some(order) => json!({
+            "code": 0,
+            "message": "success",
+            "tiki_transaction_id": id,
+            "status": order.status,
+            "amount": order.amount,
+        }),
+    }
+}
+
+/// The shop, its result screen included. Tiki's own URLs have a slash too many, which routes would not take.
+async fn shop(State(tiki): State<Tiki>, uri: Uri) -> AxumResponse {
+    if uri.path().contains("/apps/") {
+        tiki.journal
+            .open("customer", "Tiki", "GET result screen")
+            .done("200, shown");
+        Html(include_str!("../pages/shop.html")).into_response()
+    } else {
+        StatusCode::NOT_FOUND.into_response()
+    }
+}
+
+/// What a person changes of an order.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    status: Option<Status>,
+    amount: Option<u64>,
+    cancelled: Option<bool>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum Status {
+    Pending,
+    Success,
+    Failure,
+}
+
+impl Status {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Success => "SUCCESS",
+            Self::Failure => "FAILURE",
+        }
+    }
+}
+
+/// `POST /_sandbox/orders/{id}`: `{"status": "FAILURE", "amount": 5000, "cancelled": true}`, or some of these.
+async fn change(
+    State(tiki): State<Tiki>,
+    Path(id): Path<String>,
+    Json(change): Json<Change>,
+) -> AxumResponse {
+    let changed = tiki.orders.write(|orders| {
+        let order = orders.get_mut(&id)?;
+        if let Some(status) = change.status {
+            status.as_str().clone_into(&mut order.status);
+        }
+        order.amount = change.amount.unwrap_or(order.amount);
+        order.cancelled = change.cancelled.unwrap_or(order.cancelled);
+        Some(())
+    });
+    match changed {
+        Some(()) => StatusCode::NO_CONTENT.into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// `POST /_sandbox/reconcile`: Tiki works through the files that have come, and says which results it has put.
+async fn reconcile(State(tiki): State<Tiki>) -> AxumResponse {
+    let work = move || tiki.reconcile(&tiki.folder);
+    match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(names)) => Json(names).into_response(),
+        Ok(Err(error)) => answer(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            &json!({ "message": format!("{error:#}") }),
+        ),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}

@@ -1,0 +1,281 @@
+//! What the auditor looks at in every answer of ours, and in everything that we tell Tiki.
+
+use serde_json::Value;
+
+use super::{Audit, Invariant as I};
+use crate::calls::{Call, Intent};
+use crate::fleet::Answered;
+use crate::world::World;
+
+impl Audit {
+    /// Whether Tiki has really asked for a refund.
+    pub(super) fn asked(&self, payment: usize, number: usize) -> bool {
+        self.books
+            .get(&payment)
+            .is_some_and(|book| book.asked.contains(&number))
+    }
+}
+
+impl World {
+    /// Tiki is about to ask for a refund.
+    pub(crate) fn audit_asks(&mut self, payment: usize, number: usize) {
+        self.audit.book(payment).asked.insert(number);
+    }
+
+    /// One of our functions has answered; whether the answer arrives or not, it was given.
+    pub(crate) fn audit_answered(
+        &mut self,
+        who: usize,
+        call: &Call,
+        began: i64,
+        answer: &Answered,
+    ) {
+        let payment = call.payment;
+        let code = answer.code();
+        self.cells_of_answer(who, call, code);
+        match &call.intent {
+            Intent::Create => self.audit_created(payment, code, answer),
+            Intent::CheckByPost | Intent::CheckByGet => {
+                self.audit_checked(payment, code, began, answer);
+            }
+            Intent::Refund(number) => self.audit_refunded(payment, *number, began, answer),
+            Intent::Result(kind) => self.audit_reported(payment, kind, &call.body, code, answer),
+            Intent::Redirect(_) | Intent::Return(_) => {
+                let location = answer.location.as_deref().unwrap_or_default();
+                let known = ["https://tiki.vn/", "https://core.simulated/pay?"];
+                let allowed = answer.location.is_none()
+                    || known.iter().any(|known| location.starts_with(known));
+                self.audit
+                    .must(allowed, I::RefusedMeansNothing, payment, || {
+                        format!("a customer was sent to {location}")
+                    });
+            }
+            Intent::Webview => {}
+        }
+    }
+
+    fn audit_created(&mut self, payment: usize, code: Option<i64>, answer: &Answered) {
+        if code != Some(0) {
+            return;
+        }
+        let stored = self.rows.find(self.lives[payment].id).is_some();
+        let mut said = answer.json();
+        // The link changes with its key; everything else is for ever.
+        said["data"]["payment_url"] = Value::Null;
+        let now = self.now();
+        let created = &mut self.audit.book(payment).created;
+        let (_, before) = created.get_or_insert_with(|| (now, said.clone())).clone();
+        self.audit.must(stored, I::AcknowledgedIsKept, payment, || {
+            "it was said to be created, and is not there".to_owned()
+        });
+        self.audit
+            .must(before == said, I::OneOutcomePerRequest, payment, || {
+                format!("created as {before}, and then as {said}")
+            });
+    }
+
+    fn audit_checked(&mut self, payment: usize, code: Option<i64>, began: i64, answer: &Answered) {
+        let created = self.audit.book(payment).created.as_ref();
+        let lost = code == Some(3) && created.is_some_and(|(told_at, _)| *told_at < began);
+        self.audit.must(!lost, I::AcknowledgedIsKept, payment, || {
+            "it was said to be created, and a look-up does not find it".to_owned()
+        });
+        if code != Some(0) {
+            return;
+        }
+        let said = answer.json();
+        let status = said["status"].as_str().unwrap_or_default();
+        if status == "PENDING" {
+            let shown = self.audit.book(payment).shown.clone();
+            let behind = shown.is_some_and(|(shown_at, _)| shown_at < began);
+            self.audit
+                .must(!behind, I::NotifiedWhatIsShown, payment, || {
+                    "a look-up shows PENDING, and a final status was shown before".to_owned()
+                });
+        } else {
+            let now = self.now();
+            self.audit.shows(payment, status, now, "a look-up");
+        }
+        self.audit_shows_refunds(payment, began, &said);
+        let back = said["refunded_amount"].as_u64().unwrap_or(u64::MAX);
+        let returned = self.core.returned(payment);
+        let same = said["amount"] == self.lives[payment].amount && back <= returned;
+        self.audit.must(same, I::NotifiedWhatIsShown, payment, || {
+            format!("a look-up shows {said}, and {returned} VND went back")
+        });
+    }
+
+    /// A refund that Tiki was told of is in every look-up that was begun after that.
+    fn audit_shows_refunds(&mut self, payment: usize, began: i64, said: &Value) {
+        let outcomes = self.audit.book(payment).outcomes.iter();
+        let told: Vec<(usize, Value)> = outcomes
+            .filter(|(_, (told_at, _))| *told_at < began)
+            .filter_map(|(number, (_, body))| {
+                let body: Value = serde_json::from_slice(body).ok()?;
+                Some((*number, body["data"].clone()))
+            })
+            .collect();
+        for (number, told) in told {
+            let plan = &self.lives[payment].refunds[number];
+            let shown = said["refunds"].as_array().into_iter().flatten();
+            let kept = shown
+                .filter(|refund| refund["request_id"] == plan.request_id)
+                .any(|refund| refund["status"] == told["status"]);
+            self.audit.must(kept, I::AcknowledgedIsKept, payment, || {
+                format!("{told} was told, and a look-up shows {said}")
+            });
+        }
+    }
+
+    fn audit_refunded(&mut self, payment: usize, number: usize, began: i64, answer: &Answered) {
+        let said = answer.json();
+        let status = said["data"]["status"].as_str();
+        let code = said["code"].as_i64();
+        let back = code == Some(0);
+        if number == usize::MAX {
+            return self
+                .audit
+                .must(!back, I::OneOutcomePerRequest, payment, || {
+                    "a request id was taken with another amount".to_owned()
+                });
+        }
+        let settled = back || (code == Some(9) && status == Some("FAILURE"));
+        let now = self.now();
+        let book = self.audit.book(payment);
+        let first = book.outcomes.get(&number).cloned();
+        match first {
+            None if settled => {
+                book.outcomes.insert(number, (now, answer.body.clone()));
+            }
+            // An answer that was begun before the outcome was told may be behind it.
+            Some((told_at, first)) if began > told_at => {
+                let none = matches!(code, Some(2 | 97 | 98) | None);
+                let same = none || first == answer.body;
+                self.audit.must(same, I::OneOutcomePerRequest, payment, || {
+                    format!("{} and then {said}", String::from_utf8_lossy(&first))
+                });
+            }
+            _ => {}
+        }
+        if back {
+            let id = said["data"]["refund_id"].as_str().unwrap_or_default();
+            let amount = self.lives[payment].refunds[number].amount;
+            let posting = self.core.postings.get(id);
+            let true_ = posting.is_some_and(|p| p.pays && p.amount == amount);
+            self.audit.must(true_, I::BelievedOnWordAlone, payment, || {
+                format!("{said}, which the core has not done")
+            });
+        }
+        let status_fits = match code {
+            Some(0) => answer.status == 200,
+            Some(97 | 98) => answer.status == 401,
+            _ => answer.status == 500,
+        };
+        self.audit
+            .must(status_fits, I::OneOutcomePerRequest, payment, || {
+                format!("code {code:?} with HTTP {}", answer.status)
+            });
+    }
+
+    fn audit_reported(
+        &mut self,
+        payment: usize,
+        kind: &'static str,
+        body: &str,
+        code: Option<i64>,
+        answer: &Answered,
+    ) {
+        if code != Some(0) {
+            return;
+        }
+        let stored = self.rows.find(self.lives[payment].id);
+        let kept = match kind {
+            "declined" => stored.is_some_and(|t| t.status() == domain::Status::Failure),
+            "paid another amount" => false,
+            _ => stored.is_some_and(|t| t.money_taken().is_some()),
+        };
+        self.audit.must(kept, I::AcknowledgedIsKept, payment, || {
+            format!("“{kind}” was acknowledged, and is not in the books")
+        });
+        let said = answer.json();
+        let status = said["data"]["status"].as_str().unwrap_or_default();
+        let now = self.now();
+        self.audit
+            .shows(payment, status, now, "the answer to the core");
+        self.audit_references(payment, body);
+    }
+
+    /// Of all debits of one customer only one is acknowledged: of a second the core hears by our no.
+    fn audit_references(&mut self, payment: usize, body: &str) {
+        let body: Value = serde_json::from_str(body).unwrap_or_default();
+        let Some(reference) = body["rail_reference"].as_str() else {
+            return;
+        };
+        let first = &mut self.audit.book(payment).reference;
+        let first = first.get_or_insert_with(|| reference.to_owned()).clone();
+        self.audit
+            .must(first == reference, I::AcknowledgedIsKept, payment, || {
+                format!("debit {reference} was acknowledged, and {first} before it")
+            });
+    }
+
+    /// Tiki has taken an IPN in.
+    pub(crate) fn audit_notification(&mut self, payment: usize, ipn: &Value) {
+        let status = ipn["status"].as_str().unwrap_or_default();
+        let life = &self.lives[payment];
+        let stored = self.rows.find(life.id).map(|t| t.status().as_str());
+        let same = stored == Some(status)
+            && status != "PENDING"
+            && ipn["transaction_amount"] == life.amount
+            && ipn["transaction_id"] == life.id.to_string();
+        self.audit.must(same, I::NotifiedWhatIsShown, payment, || {
+            format!("Tiki was told {ipn}, and our books say {stored:?}")
+        });
+        let now = self.now();
+        self.audit.shows(payment, status, now, "an IPN");
+    }
+
+    /// A call that was not signed for its purpose was answered.
+    pub(crate) fn audit_forged(&mut self, call: &Call, answer: &Answered) {
+        let refused = answer.status >= 400 && matches!(answer.code(), Some(1 | 2 | 97 | 98));
+        self.audit
+            .must(refused, I::RefusedMeansNothing, call.payment, || {
+                let body = String::from_utf8_lossy(&answer.body);
+                format!("{:?}, forged: {} {body}", call.intent, answer.status)
+            });
+    }
+
+    /// Counts the cell of the tables of our own answers.
+    fn cells_of_answer(&mut self, who: usize, call: &Call, code: Option<i64>) {
+        let saw = self.fleet.last_saw(who);
+        let word = match code {
+            Some(0) => "code 0",
+            Some(1) => "code 1",
+            Some(2) => "code 2",
+            Some(3) => "code 3",
+            Some(4) => "code 4",
+            Some(5) => "code 5",
+            Some(6) => "code 6",
+            Some(7) => "code 7",
+            Some(8) => "code 8",
+            Some(9) => "code 9",
+            Some(10) => "code 10",
+            Some(11) => "code 11",
+            Some(12) => "code 12",
+            Some(97) => "code 97",
+            Some(98) => "code 98",
+            _ => "no code",
+        };
+        let function = self.fleet.function(who).name();
+        self.coverage.count("answers", function, word);
+        match call.intent {
+            Intent::Result(kind) if !matches!(code, Some(2 | 97 | 98) | None) => {
+                self.coverage.count("the core's report", kind, saw);
+            }
+            Intent::Refund(_) if !matches!(code, Some(2 | 97 | 98) | None) => {
+                self.coverage.count("refund asked for", saw, word);
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What the auditor looks at in each day's data.
+
+use std::collections::BTreeSet;
+
+use domain::{Day, FinalTransaction, Transaction};
+
+use super::Invariant as I;
+use crate::choices::Lane;
+use crate::world::{DAY, MIDNIGHT, MINUTE, World};
+
+impl World {
+    /// A payment has become final: so early that no data of its day can be without it.
+    pub(super) fn audit_became_final(&mut self, payment: usize, after: &Transaction) {
+        let Some(at) = after.final_at() else {
+            return;
+        };
+        let at = at.unix_ms();
+        let read = self.audit.days.keys().any(|day| number(*day) == of(at));
+        self.audit.must(!read, I::ExportedOnce, payment, || {
+            format!("it became final at {at}, and its day was exported before it was written")
+        });
+        let into_the_day = (at - MIDNIGHT).rem_euclid(DAY);
+        let when = match into_the_day {
+            0..MINUTE => "in a day's first minute",
+            _ if into_the_day >= DAY - MINUTE => "in a day's last minute",
+            _ => "in between",
+        };
+        self.coverage.count("reconciliation", "final", when);
+    }
+
+    /// A day was read to its end: what was read is that day's data.
+    pub(crate) fn audit_read(&mut self, day: Day, entries: &[FinalTransaction]) {
+        self.tell(Lane::WORLD, "reconcile", || {
+            format!("exports {day}: {} payments", entries.len())
+        });
+        let mut read = BTreeSet::new();
+        let mut before = None;
+        for entry in entries {
+            let payment = self.by_id.get(&entry.id).copied().unwrap_or_default();
+            let stored = self
+                .rows
+                .find(entry.id)
+                .and_then(|t| FinalTransaction::of(t));
+            let place = Some(entry.place());
+            let days = self.audit.days.iter();
+            let other = days.filter(|(other, of)| **other != day && of.contains(&payment));
+            let other = other.map(|(other, _)| *other).next();
+            let audit = &mut self.audit;
+            audit.must(
+                stored.as_ref() == Some(entry),
+                I::ExportedOnce,
+                payment,
+                || format!("{day} has {entry:?}, and stored is {stored:?}"),
+            );
+            let is_its_day = of(entry.final_at.unix_ms()) == number(day);
+            audit.must(is_its_day, I::ExportedOnce, payment, || {
+                format!("{day} has {entry:?}")
+            });
+            audit.must(other.is_none(), I::ExportedOnce, payment, || {
+                format!("{day} has it, and {other:?} too")
+            });
+            audit.must(before < place, I::ExportedOnce, payment, || {
+                format!("{day} has {place:?} after {before:?}")
+            });
+            before = place;
+            read.insert(payment);
+        }
+        self.audit_nothing_is_missing(day, &read);
+        let again = self.audit.days.insert(day, read).is_some();
+        let column = match (again, entries.is_empty()) {
+            (true, _) => "again",
+            (false, true) => "without payments",
+            (false, false) => "with payments",
+        };
+        self.coverage.count("reconciliation", "a day", column);
+    }
+
+    /// Whatever is stored by now must be in it; the time before a day is read is long enough for all that can be
+    /// under way.
+    fn audit_nothing_is_missing(&mut self, day: Day, read: &BTreeSet<usize>) {
+        for (payment, life) in self.lives.iter().enumerate() {
+            let final_at = self.rows.find(life.id).and_then(|t| t.final_at());
+            let its_day = final_at.is_some_and(|at| of(at.unix_ms()) == number(day));
+            let missing = its_day && !read.contains(&payment);
+            self.audit.must(!missing, I::ExportedOnce, payment, || {
+                format!("it became final at {final_at:?}, and {day} was exported without it")
+            });
+        }
+    }
+
+    /// At the end each payment that is final is in one day's data.
+    pub(super) fn audit_exports(&mut self, payment: usize, t: &Transaction) {
+        let days = self.audit.days.iter();
+        let days = days.filter(|(_, of)| of.contains(&payment));
+        let days: Vec<_> = days.map(|(day, _)| *day).collect();
+        let once = days.len() == usize::from(t.final_at().is_some());
+        self.audit.must(once, I::ExportedOnce, payment, || {
+            format!("final at {:?}, and in the data of {days:?}", t.final_at())
+        });
+    }
+}
+
+/// The day of a time, counted from the first day of the world; by no calendar but this.
+fn of(at: i64) -> i64 {
+    (at - MIDNIGHT).div_euclid(DAY)
+}
+
+/// The same of a day of our calendar.
+fn number(day: Day) -> i64 {
+    of(day.start().unix_ms())
+}

@@ -1,0 +1,69 @@
+//! What the auditor looks at some days after the last fault.
+
+use domain::{Ipn, RefundState, Status, Transaction};
+
+use super::Invariant as I;
+use crate::core::Paying;
+use crate::world::World;
+
+impl World {
+    /// Looks at every payment once more, when all that can happen has happened.
+    pub(crate) fn audit_ending(&mut self) {
+        for payment in 0..self.lives.len() {
+            let stored = self.rows.find(self.lives[payment].id).cloned();
+            if let Some(transaction) = stored {
+                self.audit_end_of(payment, &transaction);
+            } else {
+                let paid = matches!(self.lives[payment].paying, Paying::Paid { .. });
+                self.audit
+                    .must(!paid, I::EveryPaymentAccounted, payment, || {
+                        "it was paid, and is in no book".to_owned()
+                    });
+            }
+        }
+    }
+
+    fn audit_end_of(&mut self, payment: usize, t: &Transaction) {
+        self.audit_exports(payment, t);
+        let unsettled = |state: &RefundState| {
+            matches!(state, RefundState::Reserved(_) | RefundState::Unknown(_))
+        };
+        let owed = t.status() == Status::Pending
+            || matches!(
+                t.ipn,
+                Ipn::NotDue | Ipn::Queued { .. } | Ipn::Retrying { .. }
+            )
+            || t.refunds.iter().any(|refund| unsettled(&refund.state));
+        let paid = matches!(self.lives[payment].paying, Paying::Paid { .. });
+        let returned = self.core.returned(payment);
+        let in_review = t.needs_review().is_some();
+        let accounted = match (t.status(), paid) {
+            (Status::Pending, _) => false,
+            (Status::Success, _) => {
+                matches!(t.ipn, Ipn::Confirmed { .. })
+                    || in_review
+                    || matches!(t.ipn, Ipn::Reversing { .. }) && returned == t.order.amount.get()
+            }
+            (Status::Failure, true) => returned == t.order.amount.get() || in_review,
+            (Status::Failure, false) => returned == 0,
+        };
+        let agree = returned == t.refunded_amount().get()
+            && paid == t.money_taken().is_some()
+            && returned <= t.order.amount.get();
+
+        let audit = &mut self.audit;
+        audit.must(!owed, I::NothingOwedForever, payment, || {
+            format!("{:?}, IPN {:?}, refunds {:?}", t.payment, t.ipn, t.refunds)
+        });
+        audit.must(accounted, I::EveryPaymentAccounted, payment, || {
+            format!("{:?}, IPN {:?}, {returned} VND returned", t.payment, t.ipn)
+        });
+        audit.must(agree, I::BooksAgree, payment, || {
+            let ours = t.refunded_amount();
+            format!(
+                "paid {paid}, returned {returned}; our books: {:?}, {ours}",
+                t.payment
+            )
+        });
+    }
+}

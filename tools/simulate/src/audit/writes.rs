@@ -1,0 +1,349 @@
+//! What the auditor looks at in every write of ours, and in every posting at the core.
+
+use domain::{
+    DisputeReason, Event, FailureCause, Ipn, MAX_REQUEUES, Origin, PaymentState, Refund, RefundId,
+    RefundState, ReversalReason, Status, Transaction, TransactionId,
+};
+use store::Item;
+
+use super::Invariant as I;
+use crate::choices::Lane;
+use crate::core::Paying;
+use crate::history::in_words;
+use crate::table::{number, text};
+use crate::world::World;
+
+impl World {
+    /// A write of ours has committed.
+    pub(crate) fn audit_write(
+        &mut self,
+        id: TransactionId,
+        before: Option<&Transaction>,
+        item: &Item,
+    ) {
+        let Some(payment) = self.by_id.get(&id).copied() else {
+            return self.audit.must(false, I::AcknowledgedIsKept, 0, || {
+                format!("{id} is nobody's transaction")
+            });
+        };
+        let after = match store::read(item.clone()) {
+            Ok(after) => after,
+            Err(error) => {
+                return self
+                    .audit
+                    .must(false, I::AcknowledgedIsKept, payment, || error.to_string());
+            }
+        };
+        for refund in &after.refunds {
+            self.core_will_know(refund.id, payment);
+        }
+        self.tell_write(payment, &after);
+        match before {
+            None => self.audit.must(
+                after.version == 1 && after.status() == Status::Pending,
+                I::AcknowledgedIsKept,
+                payment,
+                || "it was not created pending".to_owned(),
+            ),
+            Some(before) => self.audit_change(payment, before, &after),
+        }
+        self.audit_words(payment, &after);
+        self.audit_indexes(payment, &after, item);
+        self.audit_marks(payment, before, &after, item);
+    }
+
+    fn tell_write(&mut self, payment: usize, after: &Transaction) {
+        let now = self.now();
+        self.tell(Lane::of(payment), "DynamoDB", || in_words(after, now));
+    }
+
+    fn audit_change(&mut self, payment: usize, before: &Transaction, after: &Transaction) {
+        let audit = &mut self.audit;
+        audit.must(
+            after.version == before.version + 1,
+            I::AcknowledgedIsKept,
+            payment,
+            || format!("version {} follows {}", after.version, before.version),
+        );
+        let same = before.order == after.order
+            && before.tiki_id == after.tiki_id
+            && before.created_at == after.created_at
+            && before.expires_at == after.expires_at;
+        audit.must(same, I::AcknowledgedIsKept, payment, || {
+            "the order has changed".to_owned()
+        });
+        if before.status() == Status::Pending {
+            self.audit_became_final(payment, after);
+        } else {
+            let stays = before.status() == after.status() && before.final_at() == after.final_at();
+            self.audit.must(stays, I::FinalStatusStays, payment, || {
+                format!("{:?} became {:?}", before.payment, after.payment)
+            });
+        }
+        let audit = &mut self.audit;
+        let settled = match before.ipn {
+            Ipn::Confirmed { .. } | Ipn::Disputed { .. } => after.ipn == before.ipn,
+            Ipn::Abandoned { .. } | Ipn::Exhausted { .. } => {
+                after.ipn == before.ipn || queued_again(before, after)
+            }
+            Ipn::Reversing { .. } => {
+                let ground = DisputeReason::ReversalRejected;
+                let refused =
+                    |ipn: &Ipn| matches!(ipn, Ipn::Disputed { ground: g, .. } if *g == ground);
+                after.ipn == before.ipn || refused(&after.ipn)
+            }
+            Ipn::NotDue | Ipn::Queued { .. } | Ipn::Retrying { .. } => true,
+        };
+        audit.must(settled, I::FinalStatusStays, payment, || {
+            format!("IPN {:?} became {:?}", before.ipn, after.ipn)
+        });
+        let told = tells(before, after);
+        audit.must(told, I::TrailIsComplete, payment, || {
+            format!("{:?} became {:?}", before.trail, after.trail)
+        });
+        for old in &before.refunds {
+            let new = after.refund_by_id(old.id);
+            let kept = new.is_some_and(|new| {
+                let settled = old.due().is_none();
+                new.amount == old.amount
+                    && new.origin == old.origin
+                    && (!settled || new.state == old.state)
+            });
+            audit.must(kept, I::AcknowledgedIsKept, payment, || {
+                format!("refund {:?} became {new:?}", old.state)
+            });
+        }
+    }
+
+    /// What our books say, the other side must have said.
+    fn audit_words(&mut self, payment: usize, after: &Transaction) {
+        let life = &self.lives[payment];
+        let words = life.words;
+        let paid = matches!(life.paying, Paying::Paid { .. });
+        let payment_is_so = match &after.payment {
+            PaymentState::Pending { .. } => true,
+            PaymentState::Paid(_) => paid,
+            PaymentState::Failed(failure) => {
+                let no = match failure.cause {
+                    FailureCause::Declined { .. } => life.declined,
+                    FailureCause::Expired => life.core_said_no,
+                };
+                no && (paid || failure.late_payment.is_none())
+            }
+        };
+        let ipn_is_so = match after.ipn {
+            Ipn::NotDue | Ipn::Queued { .. } | Ipn::Retrying { .. } | Ipn::Exhausted { .. } => true,
+            Ipn::Confirmed { .. } => words.accepted,
+            Ipn::Abandoned { .. } => after.status() == Status::Failure,
+            Ipn::Reversing { ground, .. } => match ground {
+                ReversalReason::FailedAtTiki => words.failure,
+                ReversalReason::NotFoundAtTiki => words.not_found,
+                ReversalReason::CancelledAtTiki => words.cancelled,
+                // No person acts in the simulation.
+                ReversalReason::ByOperator => false,
+            },
+            Ipn::Disputed { ground, .. } => match ground {
+                DisputeReason::AmountDiffers => words.other_amount,
+                DisputeReason::InvalidRequest => words.invalid,
+                DisputeReason::NotOfThisPartner => words.of_another,
+                DisputeReason::ReversalRejected => after.refunds.iter().any(rejected_reversal),
+            },
+        };
+        let refunds_are_so = after.refunds.iter().all(|refund| self.core_agrees(refund));
+        let audit = &mut self.audit;
+        audit.must(payment_is_so, I::BelievedOnWordAlone, payment, || {
+            format!("{:?}, which the core never said", after.payment)
+        });
+        audit.must(ipn_is_so, I::BelievedOnWordAlone, payment, || {
+            format!("IPN {:?}, which Tiki never said", after.ipn)
+        });
+        audit.must(refunds_are_so, I::BelievedOnWordAlone, payment, || {
+            format!("{:?}, which the core never said", after.refunds)
+        });
+    }
+
+    fn core_agrees(&self, refund: &Refund) -> bool {
+        let posting = self.core.posting(refund.id);
+        match refund.state {
+            RefundState::Reserved(_) | RefundState::Unknown(_) => true,
+            RefundState::Succeeded { .. } => {
+                posting.is_some_and(|p| p.pays && p.amount == refund.amount.get())
+            }
+            RefundState::Rejected { .. } => posting.is_some_and(|p| !p.pays),
+        }
+    }
+
+    /// What is owed, and what needs a person, must be where it is looked for.
+    fn audit_indexes(&mut self, payment: usize, after: &Transaction, item: &Item) {
+        let told_at = match after.ipn {
+            Ipn::Queued { due_at } | Ipn::Retrying { due_at, .. } => Some(due_at.unix_ms()),
+            _ => None,
+        };
+        let asked_at = match &after.payment {
+            PaymentState::Pending { expiry_check, .. } => Some(expiry_check.due_at.unix_ms()),
+            PaymentState::Paid(_) | PaymentState::Failed(_) => None,
+        };
+        let owed = after
+            .refunds
+            .iter()
+            .filter_map(|refund| match refund.state {
+                RefundState::Reserved(due) | RefundState::Unknown(due) => {
+                    Some(due.due_at.unix_ms())
+                }
+                RefundState::Succeeded { .. } | RefundState::Rejected { .. } => None,
+            });
+        let refund_at = owed.min();
+        let kept = after.refunds.iter().any(|refund| {
+            refund.origin == Origin::LatePayment
+                && matches!(refund.state, RefundState::Rejected { .. })
+        });
+        let differs = matches!(&after.payment, PaymentState::Pending { other_amount_since, .. }
+            if other_amount_since.is_some());
+        let person =
+            matches!(after.ipn, Ipn::Disputed { .. } | Ipn::Exhausted { .. }) || kept || differs;
+        let is_final = after.status() != Status::Pending;
+
+        let audit = &mut self.audit;
+        for (due, at, shard) in [
+            (told_at, "ipn_due_at", "ipn_shard"),
+            (refund_at, "refund_due_at", "refund_shard"),
+            (asked_at, "expiry_due_at", "expiry_shard"),
+        ] {
+            let findable = number(item, at) == due && text(item, shard).is_some() == due.is_some();
+            audit.must(findable, I::OwedIsFindable, payment, || {
+                format!("{at} is {:?} and should be {due:?}", number(item, at))
+            });
+        }
+        let marked =
+            text(item, "needs_review").is_some() && number(item, "needs_review_since").is_some();
+        audit.must(marked == person, I::OwedIsFindable, payment, || {
+            format!("needs_review is {:?}", text(item, "needs_review"))
+        });
+        let day = text(item, "day_shard").is_some();
+        audit.must(day == is_final, I::OwedIsFindable, payment, || {
+            "no day".to_owned()
+        });
+    }
+
+    /// What is newly owed must wake its worker, so that nobody waits for a sweep.
+    fn audit_marks(
+        &mut self,
+        payment: usize,
+        before: Option<&Transaction>,
+        after: &Transaction,
+        item: &Item,
+    ) {
+        let queued = matches!(after.ipn, Ipn::Queued { .. });
+        let newly = before.is_some_and(|before| {
+            queued && before.ipn == Ipn::NotDue || queued_again(before, after)
+        });
+        let ours = |t: &Transaction| {
+            let ours = t.refunds.iter().filter(|r| r.origin.request_id().is_none());
+            ours.count()
+        };
+        let reserved = ours(after) > before.map_or(0, ours);
+        let marks = [("ipn_due_mark", newly), ("refund_due_mark", reserved)];
+        for (mark, expected) in marks {
+            let marked = text(item, mark).as_deref() == Some("now");
+            self.audit
+                .must(marked == expected, I::OwedIsFindable, payment, || {
+                    format!("{mark} is {marked} and should be {expected}")
+                });
+        }
+    }
+
+    /// The core has taken a posting on: money has moved, or will.
+    pub(crate) fn audit_posted(&mut self, payment: usize, key: &str) {
+        let posting = self.core.postings[key].clone();
+        let twice = self
+            .core
+            .postings
+            .values()
+            .filter(|p| p.refund_id == posting.refund_id);
+        let once = twice.count() == 1 && key == posting.refund_id;
+        let returned = self.core.returned(payment);
+        let life = &self.lives[payment];
+        let paid = match life.paying {
+            Paying::Paid { .. } => life.amount,
+            Paying::Not | Paying::AtIt | Paying::Failed => 0,
+        };
+        let stored = self.rows.find(life.id);
+        let id: Option<RefundId> = posting.refund_id.parse().ok();
+        let refund = stored.zip(id).and_then(|(t, id)| t.refund_by_id(id));
+        let reserved =
+            refund.is_some_and(|refund| refund.holds() && refund.amount.get() == posting.amount);
+        let grounds = refund.is_some_and(|refund| self.has_grounds(payment, refund));
+
+        let audit = &mut self.audit;
+        audit.must(once, I::OnePostingPerRefund, payment, || {
+            format!("refund {} was posted under key {key}", posting.refund_id)
+        });
+        audit.must(returned <= paid, I::ReturnedAtMostPaid, payment, || {
+            format!("{returned} VND went back of {paid}")
+        });
+        audit.must(reserved, I::ReservedBeforeAsked, payment, || {
+            format!("{} VND were asked for and not held", posting.amount)
+        });
+        audit.must(grounds, I::OnlyOnGrounds, payment, || {
+            format!("{} VND go back and nobody has asked for it", posting.amount)
+        });
+    }
+
+    fn has_grounds(&self, payment: usize, refund: &Refund) -> bool {
+        let life = &self.lives[payment];
+        let words = life.words;
+        match &refund.origin {
+            Origin::Tiki { request_id } => life.refunds.iter().enumerate().any(|(number, plan)| {
+                plan.request_id == request_id.as_str()
+                    && plan.amount == refund.amount.get()
+                    && self.audit.asked(payment, number)
+            }),
+            Origin::Reversal => words.failure || words.not_found || words.cancelled,
+            Origin::LatePayment => life.core_said_no || life.declined,
+        }
+    }
+}
+
+/// Whether reconciliation has queued a result again that reporting was given up for. It may a few times, and not
+/// while the money goes back.
+fn queued_again(before: &Transaction, after: &Transaction) -> bool {
+    let times = |t: &Transaction| {
+        let entries = t.trail.iter();
+        let requeued = entries.filter(|entry| entry.event == Event::Requeued);
+        requeued.map(|entry| entry.times).sum::<u32>()
+    };
+    let given_up = matches!(before.ipn, Ipn::Abandoned { .. } | Ipn::Exhausted { .. });
+    let queued = matches!(after.ipn, Ipn::Retrying { failures: 0, .. });
+    let has_active_reversal = |refund: &Refund| refund.origin == Origin::Reversal && refund.holds();
+    given_up
+        && queued
+        && times(after) == times(before) + 1
+        && times(after) <= MAX_REQUEUES
+        && !after.refunds.iter().any(has_active_reversal)
+}
+
+fn rejected_reversal(refund: &Refund) -> bool {
+    refund.origin == Origin::Reversal && matches!(refund.state, RefundState::Rejected { .. })
+}
+
+/// Whether the trail keeps what it told, in order, and tells of whatever has changed but for who is at it.
+fn tells(before: &Transaction, after: &Transaction) -> bool {
+    let keeps = before.trail.len() <= after.trail.len()
+        && before.trail.iter().zip(&after.trail).all(|(old, new)| {
+            let same = old.at == new.at && old.event == new.event && old.times == new.times;
+            let again = old.at == new.at
+                && old.event.as_str() == new.event.as_str()
+                && new.times == old.times + 1;
+            same || again
+        });
+    let happened = |t: &Transaction| t.trail.iter().map(|entry| entry.times).sum::<u32>();
+    let new = happened(after) - happened(before).min(happened(after));
+    let kind = |ipn: &Ipn| std::mem::discriminant(ipn);
+    let taken_up = matches!(after.ipn, Ipn::Retrying { .. });
+    let changed = before.status() != after.status()
+        || before.refunds.len() != after.refunds.len()
+        || before.refunded_amount() != after.refunded_amount()
+        || before.needs_review() != after.needs_review()
+        || (kind(&before.ipn) != kind(&after.ipn) && !taken_up);
+    keeps && (new > 0 || !changed)
+}

@@ -1,0 +1,251 @@
+//! The cells of the decision tables that the fixed seeds must reach, each of them.
+
+use domain::{IpnAnswer, IpnRefusal, LookUpAnswer, Status, Vnd};
+
+use crate::coverage::Cell;
+use crate::tiki::{ipn_cell, look_up_cell};
+
+/// Every cell that can be reached.
+#[must_use]
+pub fn required() -> Vec<Cell> {
+    let mut cells = Vec::new();
+    let mut add = |table, row, column: String| cells.push((table, row, column));
+    for row in ["SUCCESS", "FAILURE"] {
+        for answer in ipn_answers() {
+            for often in ["earlier", "third failure or later"] {
+                add(
+                    "IPN (protocol §3)",
+                    row,
+                    format!("{}, {often}", ipn_cell(answer)),
+                );
+            }
+        }
+    }
+    for (answer, same) in look_up_answers() {
+        add(
+            "look-up (protocol §4)",
+            "paid",
+            look_up_cell(answer, same).to_owned(),
+        );
+    }
+    let words = [
+        "paid",
+        "paid another amount",
+        "failed",
+        "not paid",
+        "pending",
+        "unknown",
+    ];
+    for word in words {
+        add("expired payment", "pending", word.to_owned());
+    }
+    // Meanwhile the core itself has reported it: what it says now is what it said then.
+    for word in ["paid", "pending", "unknown"] {
+        add("expired payment", "paid meanwhile", word.to_owned());
+    }
+    for word in ["failed", "not paid", "unknown"] {
+        add("expired payment", "failed meanwhile", word.to_owned());
+    }
+    for origin in ["tiki", "reversal", "late_payment"] {
+        for state in ["reserved", "unknown"] {
+            for word in ["succeeded", "rejected", "pending", "unknown", "never seen"] {
+                add("refund at the core", origin, format!("{state}, {word}"));
+            }
+        }
+        for word in ["succeeded", "rejected"] {
+            add(
+                "refund at the core",
+                origin,
+                format!("settled meanwhile, {word}"),
+            );
+        }
+    }
+    for (table, rows) in LISTED {
+        for (row, columns) in *rows {
+            for column in *columns {
+                add(table, row, (*column).to_owned());
+            }
+        }
+    }
+    for (row, points) in CRASHES {
+        for point in *points {
+            for when in ["before", "after"] {
+                add("crash points", row, format!("{when} {point}"));
+            }
+        }
+    }
+    cells
+}
+
+fn ipn_answers() -> Vec<IpnAnswer> {
+    let refusals = [
+        IpnRefusal::InvalidRequest,
+        IpnRefusal::NotFound,
+        IpnRefusal::NotOfThisPartner,
+        IpnRefusal::InvalidAmount,
+        IpnRefusal::Cancelled,
+    ];
+    let others = [
+        IpnAnswer::Accepted,
+        IpnAnswer::SystemError,
+        IpnAnswer::Unauthorized,
+        IpnAnswer::Unclear,
+    ];
+    let refusals = refusals.into_iter().map(IpnAnswer::Refused);
+    others.into_iter().chain(refusals).collect()
+}
+
+fn look_up_answers() -> Vec<(LookUpAnswer, bool)> {
+    let found = |status, amount| LookUpAnswer::Found(status, amount);
+    vec![
+        (found(Status::Success, Some(Vnd::MAX)), true),
+        (found(Status::Success, Some(Vnd::MAX)), false),
+        (found(Status::Success, None), false),
+        (found(Status::Pending, None), false),
+        (found(Status::Failure, None), false),
+        (LookUpAnswer::InvalidRequest, false),
+        (LookUpAnswer::SystemError, false),
+        (LookUpAnswer::NotFound, false),
+        (LookUpAnswer::NotOfThisPartner, false),
+        (LookUpAnswer::Cancelled, false),
+        (LookUpAnswer::Unauthorized, false),
+        (LookUpAnswer::Unclear, false),
+    ]
+}
+
+type Rows = &'static [(&'static str, &'static [&'static str])];
+
+/// The tables whose cells are listed here, because not every row goes with every column.
+const LISTED: &[(&str, Rows)] = &[
+    ("the core's report", REPORTS),
+    ("refund asked for", REFUNDS),
+    ("answers", ANSWERS),
+];
+
+/// In which states the core reports what.
+const REPORTS: Rows = &[
+    (
+        "paid",
+        &[
+            "pending",
+            "paid",
+            "declined",
+            "expired",
+            "paid late",
+            "reversing",
+            "disputed",
+        ],
+    ),
+    (
+        "paid, no reference",
+        &["pending", "paid", "expired", "paid late"],
+    ),
+    (
+        "paid a second time",
+        &[
+            "paid",
+            "paid late",
+            "refunded in part",
+            "reversing",
+            "disputed",
+        ],
+    ),
+    (
+        "paid another amount",
+        &[
+            "pending",
+            "paid",
+            "declined",
+            "expired",
+            "paid late",
+            "reversing",
+        ],
+    ),
+    (
+        "declined",
+        &[
+            "pending",
+            "paid",
+            "declined",
+            "expired",
+            "paid late",
+            "reversing",
+            "disputed",
+        ],
+    ),
+];
+
+/// In which states a refund is asked for, and what it can come to.
+const REFUNDS: Rows = &[
+    ("none", &["code 3"]),
+    ("pending", &["code 9"]),
+    ("paid", &["code 0", "code 10", "code 12"]),
+    ("refund reserved", &["code 0", "code 10", "code 12"]),
+    ("refund unknown", &["code 10", "code 11", "code 12"]),
+    (
+        "refund rejected",
+        &["code 0", "code 9", "code 10", "code 11"],
+    ),
+    (
+        "refunded in part",
+        &["code 0", "code 9", "code 10", "code 11"],
+    ),
+    ("refunded in full", &["code 0", "code 10", "code 11"]),
+    ("reversing", &["code 0", "code 9", "code 10", "code 11"]),
+    (
+        "disputed",
+        &["code 0", "code 9", "code 10", "code 11", "code 12"],
+    ),
+    ("exhausted", &["code 0", "code 10"]),
+    ("declined", &["code 6"]),
+    ("expired", &["code 7"]),
+    ("paid late", &["code 6", "code 7"]),
+];
+
+/// Which codes each function answers with.
+const ANSWERS: Rows = &[
+    (
+        "create-transaction",
+        &["code 0", "code 2", "code 5", "code 8", "code 97", "code 98"],
+    ),
+    (
+        "check-transaction",
+        &["code 0", "code 2", "code 3", "code 97", "code 98"],
+    ),
+    (
+        "refund-transaction",
+        &[
+            "code 0", "code 2", "code 3", "code 6", "code 7", "code 9", "code 10", "code 11",
+            "code 12", "code 97", "code 98",
+        ],
+    ),
+    (
+        "payment-result",
+        &["code 0", "code 2", "code 5", "code 8", "code 97", "code 98"],
+    ),
+    (
+        "open-webview",
+        &["code 0", "code 1", "code 2", "code 97", "code 98"],
+    ),
+];
+
+/// What each function waits for, and so where it can die.
+const CRASHES: Rows = &[
+    ("create-transaction", &["read secret", "put"]),
+    ("check-transaction", &["read secret", "get"]),
+    (
+        "refund-transaction",
+        &["read secret", "get", "put", "call the core", "sleep"],
+    ),
+    ("payment-result", &["read secret", "get", "put", "sleep"]),
+    ("payment-redirect", &["read secret", "get", "get session"]),
+    ("open-webview", &["read secret", "call Tiki", "put session"]),
+    (
+        "ipn-sender",
+        &["due", "get", "put", "read secret", "call Tiki", "sleep"],
+    ),
+    (
+        "core-worker",
+        &["due", "get", "put", "read secret", "call the core", "sleep"],
+    ),
+];

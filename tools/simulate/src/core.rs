@@ -1,0 +1,317 @@
+//! The partner's core: it holds the customers' money. It keeps a true ledger, is idempotent on the key that
+//! it is given, and stops nobody from giving too much back: that is for us to prove.
+
+use std::collections::{BTreeMap, HashMap};
+
+use domain::{RefundId, TransactionId};
+use http::HeaderMap;
+use serde_json::{Value, json};
+use signed_http::{Answer, HeaderNames, Method, Outgoing};
+use signing::{SignatureHeaders, Window};
+
+use crate::choices::Lane;
+use crate::coverage::{refund_state, state_of};
+use crate::fault::Fault;
+use crate::secrets::Secret;
+use crate::wiring::CORE_URL;
+use crate::world::{HOUR, SECOND, World};
+
+/// The core.
+#[derive(Default)]
+pub(crate) struct Core {
+    pub(crate) down_until: i64,
+    /// By idempotency key.
+    pub(crate) postings: BTreeMap<String, Posting>,
+    payment_of: HashMap<String, usize>,
+}
+
+/// What the core knows of one payment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Paying {
+    /// Nobody has paid.
+    #[default]
+    Not,
+    /// The customer is at it.
+    AtIt,
+    /// The customer's money is here.
+    Paid {
+        /// Under which reference, if the core names one.
+        reference: Option<String>,
+    },
+    /// Declined or cancelled. Final.
+    Failed,
+}
+
+/// A refund that was posted.
+#[derive(Clone, Debug)]
+pub(crate) struct Posting {
+    pub(crate) refund_id: String,
+    pub(crate) payment: usize,
+    pub(crate) amount: u64,
+    /// Whether the core gives the money back; decided once, for good.
+    pub(crate) pays: bool,
+    /// Until when the core says that it is at it.
+    settled_at: i64,
+    body: Vec<u8>,
+}
+
+impl Core {
+    /// What has gone back of a payment, in VND.
+    pub(crate) fn returned(&self, payment: usize) -> u64 {
+        let of = self.postings.values().filter(|p| p.payment == payment);
+        of.filter(|posting| posting.pays)
+            .map(|posting| posting.amount)
+            .sum()
+    }
+
+    /// The posting of this refund.
+    pub(crate) fn posting(&self, refund: RefundId) -> Option<&Posting> {
+        self.postings.get(&refund.to_string())
+    }
+}
+
+impl World {
+    /// The payment that a call to the core is about.
+    pub(crate) fn core_payment_of(&self, request: &Outgoing) -> Option<usize> {
+        let path = request.url.strip_prefix(CORE_URL)?;
+        if let Some(id) = path.strip_prefix("/payments/") {
+            return self.by_id.get(&id.parse::<TransactionId>().ok()?).copied();
+        }
+        if let Some(id) = path.strip_prefix("/refunds/") {
+            return self.core.payment_of.get(id).copied();
+        }
+        let body: Value = serde_json::from_slice(&request.body).ok()?;
+        let id: TransactionId = body["transaction_id"].as_str()?.parse().ok()?;
+        self.by_id.get(&id).copied()
+    }
+
+    /// Remembers whose refund this is, as soon as it is written down.
+    pub(crate) fn core_will_know(&mut self, refund: RefundId, payment: usize) {
+        self.core.payment_of.insert(refund.to_string(), payment);
+    }
+
+    pub(crate) fn core_receives(&mut self, request: &Outgoing) -> Answer {
+        if !self.signed(request, HeaderNames::PARTNER, Secret::Core, CORE_URL) {
+            return answer(401, &json!({"message": "signature refused"}));
+        }
+        let path = request.url.strip_prefix(CORE_URL).unwrap_or_default();
+        match (request.method, path) {
+            (Method::Post, "/refunds") => self.core_refunds(request),
+            (Method::Get, path) => match path.split_at(path.rfind('/').map_or(0, |i| i + 1)) {
+                ("/refunds/", id) => self.core_finds_refund(id),
+                ("/payments/", id) => self.core_finds_payment(id),
+                _ => answer(400, &json!({"message": "no such path"})),
+            },
+            (Method::Post, _) => answer(400, &json!({"message": "no such path"})),
+        }
+    }
+
+    fn core_refunds(&mut self, request: &Outgoing) -> Answer {
+        let body: Value = serde_json::from_slice(&request.body).expect("we send JSON");
+        let refund_id = body["refund_id"].as_str().expect("a refund id").to_owned();
+        let payment = self.core_payment_of(request).expect("a payment of ours");
+        let lane = Lane::of(payment);
+        let key = request
+            .headers
+            .iter()
+            .find(|(name, _)| *name == "Idempotency-Key");
+        // Without a key each post is a posting of its own.
+        let key = key.map_or_else(
+            || format!("no key {}", self.unique()),
+            |(_, key)| key.clone(),
+        );
+
+        if let Some(known) = self.core.postings.get(&key) {
+            if known.body != request.body {
+                let text = format!("{refund_id} was posted again with another body");
+                self.audit_posted_otherwise(payment, text);
+            }
+        } else {
+            let pending = self.choices.happens(lane, 1500);
+            let settled_at = if pending {
+                self.now() + self.choices.span(lane, SECOND, 3 * HOUR)
+            } else {
+                self.now()
+            };
+            let posting = Posting {
+                refund_id: refund_id.clone(),
+                payment,
+                amount: body["amount"].as_u64().expect("an amount"),
+                pays: !self.choices.happens(lane, 1200),
+                settled_at,
+                body: request.body.clone(),
+            };
+            self.tell(lane, "core", || {
+                let what = if posting.pays {
+                    "gives back"
+                } else {
+                    "refuses to give back"
+                };
+                format!("{what} {} VND, refund {refund_id}", posting.amount)
+            });
+            self.core.postings.insert(key.clone(), posting);
+            self.audit_posted(payment, &key);
+        }
+        self.core_says(&key, lane)
+    }
+
+    fn core_finds_refund(&mut self, id: &str) -> Answer {
+        let lane = self
+            .core
+            .payment_of
+            .get(id)
+            .map_or(Lane::WORLD, |k| Lane::of(*k));
+        if self.core.postings.contains_key(id) {
+            return self.core_says(id, lane);
+        }
+        self.tell(lane, "core", || format!("has never seen refund {id}"));
+        answer(404, &json!({"message": "never seen"}))
+    }
+
+    fn core_says(&mut self, key: &str, lane: Lane) -> Answer {
+        let vague = self.inject(lane, Fault::CoreVague);
+        let posting = &self.core.postings[key];
+        let status = match posting {
+            _ if vague => "pending",
+            posting if self.now() < posting.settled_at => "pending",
+            posting if posting.pays => "succeeded",
+            _ => "rejected",
+        };
+        let refund_id = posting.refund_id.clone();
+        self.tell(lane, "core", || {
+            format!("says “{status}” of refund {refund_id}")
+        });
+        answer(
+            200,
+            &json!({"refund_id": refund_id, "status": status, "reason": "simulated"}),
+        )
+    }
+
+    fn core_finds_payment(&mut self, id: &str) -> Answer {
+        let parsed = id.parse::<TransactionId>().ok();
+        let Some(payment) = parsed.and_then(|id| self.by_id.get(&id).copied()) else {
+            return answer(404, &json!({"message": "never seen"}));
+        };
+        let lane = Lane::of(payment);
+        let vague = self.inject(lane, Fault::CoreVague);
+        let other_amount = vague && self.choices.happens(lane, 4000);
+        let life = &mut self.lives[payment];
+        let amount = life.amount;
+        let (status, amount) = match &life.paying {
+            Paying::Paid { .. } if other_amount => ("paid", amount + 1),
+            _ if vague => ("pending", amount),
+            Paying::Not => ("not_paid", amount),
+            Paying::AtIt => ("pending", amount),
+            Paying::Paid { .. } => ("paid", amount),
+            Paying::Failed => ("failed", amount),
+        };
+        life.core_said_no |= matches!(status, "not_paid" | "failed");
+        let reference = match &life.paying {
+            Paying::Paid { reference } => reference.clone(),
+            Paying::Not | Paying::AtIt | Paying::Failed => None,
+        };
+        self.tell(lane, "core", || format!("says “{status}” of the payment"));
+        // A payment that it has never seen, and one that nobody has paid, come to the same (design §7).
+        if status == "not_paid" && self.choices.happens(lane, 5000) {
+            return answer(404, &json!({"message": "never seen"}));
+        }
+        answer(
+            200,
+            &json!({
+                "transaction_id": id, "status": status, "amount": amount,
+                "rail_reference": reference, "partner_banking_method": "ATM",
+            }),
+        )
+    }
+
+    /// Counts the cell of the tables of refunds and of expiry that an answer of the core leads to.
+    pub(crate) fn cells_of_core(&mut self, request: &Outgoing, heard: &Answer) {
+        let path = request.url.strip_prefix(CORE_URL).unwrap_or_default();
+        let Some(payment) = self.core_payment_of(request) else {
+            return;
+        };
+        let Some(transaction) = self.rows.find(self.lives[payment].id) else {
+            return;
+        };
+        let body: Value = serde_json::from_slice(&heard.body).unwrap_or_default();
+        let word = body["status"].as_str().filter(|_| heard.status == 200);
+        if path.starts_with("/payments/") {
+            let meaning = match word {
+                _ if heard.status == 404 => "not paid",
+                Some("not_paid") => "not paid",
+                Some("paid") if body["amount"] == self.lives[payment].amount => "paid",
+                Some("paid") => "paid another amount",
+                Some("failed") => "failed",
+                Some("pending") => "pending",
+                _ => "unknown",
+            };
+            let state = match state_of(Some(transaction)) {
+                "pending" => "pending",
+                "declined" | "expired" | "paid late" => "failed meanwhile",
+                _ => "paid meanwhile",
+            };
+            return self.coverage.count("expired payment", state, meaning);
+        }
+        let id = match request.method {
+            Method::Get => path.strip_prefix("/refunds/").map(str::to_owned),
+            Method::Post => {
+                let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+                body["refund_id"].as_str().map(str::to_owned)
+            }
+        };
+        let id: Option<RefundId> = id.and_then(|id| id.parse().ok());
+        let Some(refund) = id.and_then(|id| transaction.refund_by_id(id)) else {
+            return;
+        };
+        let meaning = match (request.method, word) {
+            (Method::Get, _) if heard.status == 404 => "never seen",
+            (_, Some("succeeded")) => "succeeded",
+            (_, Some("rejected")) => "rejected",
+            (_, Some("pending")) => "pending",
+            _ => "unknown",
+        };
+        let column = (refund_state(&refund.state), meaning);
+        self.coverage
+            .count("refund at the core", refund.origin.as_str(), column);
+    }
+
+    /// Whether a call carries a signature that the other side accepts now.
+    pub(crate) fn signed(
+        &self,
+        request: &Outgoing,
+        names: HeaderNames,
+        secret: Secret,
+        base: &str,
+    ) -> bool {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &request.headers {
+            let value = value.parse().expect("a header of ours is text");
+            headers.insert(
+                http::HeaderName::from_bytes(name.as_bytes()).expect("a name"),
+                value,
+            );
+        }
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let claimed = SignatureHeaders {
+            timestamp: header(names.timestamp),
+            client_id: header(names.client_id),
+            signature: header(names.signature),
+        };
+        let relative = request.url.strip_prefix(base).unwrap_or_default();
+        let body = match request.method {
+            Method::Post => request.body.as_slice(),
+            Method::Get => relative.as_bytes(),
+        };
+        let keys = self.secrets.accepted(secret);
+        keys.verify(&claimed, body, self.now(), Window::default())
+            .is_ok()
+    }
+}
+
+/// An answer in JSON.
+pub(crate) fn answer(status: u16, body: &Value) -> Answer {
+    Answer {
+        status,
+        body: body.to_string().into_bytes(),
+    }
+}

@@ -1,0 +1,123 @@
+//! Which cells of which decision tables a run has reached, and how often.
+
+use std::collections::BTreeMap;
+
+use domain::{Ipn, PaymentState, RefundState, Transaction};
+
+use crate::fault::Fault;
+
+/// A cell: its table, its row, its column.
+pub type Cell = (&'static str, &'static str, String);
+
+/// Counts of cells.
+#[derive(Clone, Debug, Default)]
+pub struct Coverage(BTreeMap<(&'static str, &'static str), BTreeMap<String, u64>>);
+
+/// What names a column.
+pub(crate) trait Column: Copy {
+    fn text(&self) -> String;
+}
+
+impl Column for &str {
+    fn text(&self) -> String {
+        (*self).to_owned()
+    }
+}
+
+impl Column for (&str, &str) {
+    fn text(&self) -> String {
+        format!("{}, {}", self.0, self.1)
+    }
+}
+
+impl Column for (&str, Fault) {
+    fn text(&self) -> String {
+        let when = if self.1 == Fault::CrashBefore {
+            "before"
+        } else {
+            "after"
+        };
+        format!("{when} {}", self.0)
+    }
+}
+
+impl Coverage {
+    /// Counts a cell.
+    pub(crate) fn count(&mut self, table: &'static str, row: &'static str, column: impl Column) {
+        let columns = self.0.entry((table, row)).or_default();
+        *columns.entry(column.text()).or_default() += 1;
+    }
+
+    /// Adds another run's counts.
+    pub fn add(&mut self, other: &Self) {
+        for (key, columns) in &other.0 {
+            let mine = self.0.entry(*key).or_default();
+            for (column, count) in columns {
+                *mine.entry(column.clone()).or_default() += count;
+            }
+        }
+    }
+
+    /// How often a cell was reached.
+    #[must_use]
+    pub fn of(&self, (table, row, column): &Cell) -> u64 {
+        let columns = self.0.get(&(*table, *row));
+        columns.and_then(|c| c.get(column)).copied().unwrap_or(0)
+    }
+
+    /// Every cell that was reached.
+    pub fn cells(&self) -> impl Iterator<Item = (Cell, u64)> {
+        self.0.iter().flat_map(|((table, row), columns)| {
+            let cell = |(column, count): (&String, &u64)| ((*table, *row, column.clone()), *count);
+            columns.iter().map(cell)
+        })
+    }
+}
+
+/// A transaction's state, in the words of the table of all states.
+pub(crate) fn state_of(transaction: Option<&Transaction>) -> &'static str {
+    let Some(t) = transaction else {
+        return "none";
+    };
+    match &t.payment {
+        PaymentState::Pending { .. } => "pending",
+        PaymentState::Failed(failure) => match (&failure.cause, &failure.late_payment) {
+            (_, Some(_)) => "paid late",
+            (domain::FailureCause::Declined { .. }, None) => "declined",
+            (domain::FailureCause::Expired, None) => "expired",
+        },
+        PaymentState::Paid(_) => paid_state(t),
+    }
+}
+
+fn paid_state(t: &Transaction) -> &'static str {
+    match t.ipn {
+        Ipn::Reversing { .. } => return "reversing",
+        Ipn::Disputed { .. } => return "disputed",
+        Ipn::Exhausted { .. } => return "exhausted",
+        Ipn::NotDue
+        | Ipn::Queued { .. }
+        | Ipn::Retrying { .. }
+        | Ipn::Confirmed { .. }
+        | Ipn::Abandoned { .. } => {}
+    }
+    match t.refunds.last().map(|refund| &refund.state) {
+        None => "paid",
+        Some(RefundState::Reserved(_)) => "refund reserved",
+        Some(RefundState::Unknown(_)) => "refund unknown",
+        Some(RefundState::Rejected { .. }) => "refund rejected",
+        Some(RefundState::Succeeded { .. }) if t.remaining_amount().get() == 0 => {
+            "refunded in full"
+        }
+        Some(RefundState::Succeeded { .. }) => "refunded in part",
+    }
+}
+
+/// A refund's state, for the table of the core's answers.
+pub(crate) fn refund_state(state: &RefundState) -> &'static str {
+    match state {
+        RefundState::Reserved(_) => "reserved",
+        RefundState::Unknown(_) => "unknown",
+        RefundState::Succeeded { .. } | RefundState::Rejected { .. } => "settled meanwhile",
+    }
+}

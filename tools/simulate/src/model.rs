@@ -1,0 +1,331 @@
+//! Every interleaving of a small configuration, over the pure domain: no seed, no luck.
+//!
+//! A state is the stored transaction, what the core has done, and every handler and worker that is under
+//! way, each with the transaction as it last read it and with what it is about to do. A step is one of them
+//! going on by one await, with every answer that it can get; or dying; or a write of a dead one committing
+//! after all. Time is left out: every lease may have run out at any moment, which is worse than any clock.
+
+mod actor;
+mod fingerprint;
+mod scenario;
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use domain::{
+    Change, FailureCause, Ipn, PaymentState, RefundId, RefundState, ReversalReason, Timestamp,
+    Transaction,
+};
+
+use self::actor::{Actor, Doing};
+use self::fingerprint::fingerprint;
+pub use self::scenario::{Scenario, scenarios};
+
+/// What a walk through a scenario came to.
+#[derive(Debug, Default)]
+pub struct Walk {
+    /// Different states that were visited.
+    pub states: u64,
+    /// Steps that were tried.
+    pub steps: u64,
+    /// States in which nobody was under way, from each of which everything was brought to its end.
+    pub endings: u64,
+    /// What did not hold, and the steps that lead to it.
+    pub violation: Option<(String, Vec<String>)>,
+}
+
+/// Visits every state that a scenario can come to.
+#[must_use]
+pub fn walk(scenario: &Scenario) -> Walk {
+    let mut walk = Walk::default();
+    let mut seen = HashSet::from([fingerprint(&scenario.start)]);
+    // How each state was come to: from which, by which of its steps.
+    let mut ways = vec![(0, 0)];
+    let mut open = vec![(scenario.start.clone(), 0)];
+    while let Some((state, here)) = open.pop() {
+        walk.states += 1;
+        let quiet = state.actors.is_empty();
+        walk.endings += u64::from(quiet);
+        let mut wrong = quiet.then(|| state.clone().ends_well().err()).flatten();
+        let mut way = (here, None);
+        for (number, (_, next)) in state.next().into_iter().enumerate() {
+            walk.steps += 1;
+            match next {
+                Ok(next) if seen.insert(fingerprint(&next)) => {
+                    ways.push((here, number));
+                    open.push((next, ways.len() - 1));
+                }
+                Ok(_) => {}
+                Err(text) => (wrong, way) = (Some(text), (here, Some(number))),
+            }
+        }
+        if let Some(text) = wrong {
+            let path = retrace(&scenario.start, &ways, way.0, way.1);
+            walk.violation = Some((text, path));
+            return walk;
+        }
+    }
+    walk
+}
+
+/// The steps to a state, and one more, in words.
+fn retrace(
+    start: &State,
+    ways: &[(usize, usize)],
+    mut at: usize,
+    last: Option<usize>,
+) -> Vec<String> {
+    let mut numbers: Vec<usize> = last.into_iter().collect();
+    while at != 0 {
+        numbers.push(ways[at].1);
+        at = ways[at].0;
+    }
+    let mut state = start.clone();
+    let mut words = Vec::new();
+    for number in numbers.into_iter().rev() {
+        let (step, next) = state.next().swap_remove(number);
+        words.push(step.in_words(&state));
+        match next {
+            Ok(next) => state = next,
+            Err(_) => break,
+        }
+    }
+    words
+}
+
+/// One state.
+#[derive(Clone, Debug)]
+pub struct State {
+    row: Arc<Transaction>,
+    /// What the core decided of each refund that was posted: whether it pays, and how much was asked for.
+    core: BTreeMap<RefundId, (bool, u64)>,
+    /// Whether the customer has paid.
+    paid: bool,
+    /// Whether the core has said that nobody paid.
+    said_not_paid: bool,
+    /// Whether Tiki has said that it does not have the order.
+    denied: bool,
+    actors: Vec<Actor>,
+    /// A write whose sender is dead, and which may still commit.
+    adrift: Option<Arc<Change>>,
+    /// Who may come, and how many of each are left.
+    to_come: Arc<[Doing]>,
+    left: Vec<u8>,
+    /// How many may still die.
+    deaths: u8,
+}
+
+/// What happens in a step; the numbers are places in the state before.
+enum Step {
+    Begins(usize),
+    WritesLate,
+    Dies(usize),
+    DiesWriting(usize),
+    GoesOn(usize, &'static str),
+}
+
+impl Step {
+    fn in_words(&self, before: &State) -> String {
+        match self {
+            Self::Begins(i) => format!("{:?} begins", before.to_come[*i]),
+            Self::WritesLate => "the write of a dead one commits".to_owned(),
+            Self::Dies(i) => format!("{:?} dies", before.actors[*i].doing),
+            Self::DiesWriting(i) => format!("{:?} dies, writing", before.actors[*i].doing),
+            Self::GoesOn(i, answer) => format!("{:?}: {answer}", before.actors[*i].doing),
+        }
+    }
+}
+
+impl State {
+    fn next(&self) -> Vec<(Step, Result<Self, String>)> {
+        let mut steps = Vec::new();
+        for (i, doing) in self.to_come.iter().enumerate() {
+            if self.left[i] > 0 && self.may_begin(doing) {
+                let mut next = self.clone();
+                next.left[i] -= 1;
+                next.actors.push(Actor {
+                    held: Arc::clone(&self.row),
+                    doing: doing.clone(),
+                });
+                steps.push((Step::Begins(i), Ok(next)));
+            }
+        }
+        if let Some(change) = &self.adrift {
+            let mut next = self.clone();
+            next.adrift = None;
+            let _ = next.commit(change);
+            steps.push((Step::WritesLate, next.holds()));
+        }
+        for i in 0..self.actors.len() {
+            let mut next = self.clone();
+            let actor = next.actors.remove(i);
+            if self.deaths > 0 {
+                let mut dead = next.clone();
+                dead.deaths -= 1;
+                if let Some(change) = actor.about_to_write().filter(|_| self.adrift.is_none()) {
+                    let mut dead = dead.clone();
+                    dead.adrift = Some(Arc::new(change));
+                    steps.push((Step::DiesWriting(i), Ok(dead)));
+                }
+                steps.push((Step::Dies(i), Ok(dead)));
+            }
+            for (answer, next) in actor.goes_on(&next) {
+                steps.push((Step::GoesOn(i, answer), next.and_then(Self::holds)));
+            }
+        }
+        steps
+    }
+
+    /// A worker begins only with what it is told is due.
+    fn may_begin(&self, doing: &Doing) -> bool {
+        match doing {
+            Doing::LeaseIpn => self.row.ipn_due_at().is_some(),
+            Doing::LeaseExpiry => matches!(self.row.payment, PaymentState::Pending { .. }),
+            Doing::Report(_) => self.paid,
+            Doing::Work => self.row.due_refunds(Timestamp::MAX).next().is_some(),
+            _ => true,
+        }
+    }
+
+    /// Writes a change if the version is still the one that was read; then every time is due at once.
+    fn commit(&mut self, change: &Change) -> bool {
+        if change.expected_version() != self.row.version {
+            return false;
+        }
+        self.row = Arc::new(due_at_once(change.transaction()));
+        true
+    }
+
+    /// The core takes a refund on, once for each id; it may pay or refuse.
+    fn post(&self, id: RefundId, amount: u64) -> Vec<(bool, Result<Self, String>)> {
+        if let Some((pays, posted)) = self.core.get(&id) {
+            let same = *posted == amount;
+            let other = || format!("refund {id} was posted again with another amount");
+            return vec![(*pays, same.then(|| self.clone()).ok_or_else(other))];
+        }
+        let outcomes = [true, false].into_iter().map(|pays| {
+            let mut next = self.clone();
+            next.core.insert(id, (pays, amount));
+            let held = self.row.refund_by_id(id);
+            let held = held.is_some_and(|refund| refund.holds() && refund.amount.get() == amount);
+            let next = if held {
+                next.holds()
+            } else {
+                Err(format!("refund {id} was posted and not held"))
+            };
+            (pays, next)
+        });
+        outcomes.collect()
+    }
+
+    /// What must hold in every state.
+    fn holds(self) -> Result<Self, String> {
+        let t = &self.row;
+        Transaction::restore((***t).clone()).map_err(|error| error.to_string())?;
+        let returned = self.returned();
+        let paid = if self.paid { t.order.amount.get() } else { 0 };
+        if returned > paid {
+            return Err(format!("{returned} went back of {paid}"));
+        }
+        for refund in &t.refunds {
+            let core = self.core.get(&refund.id);
+            let so = match refund.state {
+                RefundState::Succeeded { .. } => core == Some(&(true, refund.amount.get())),
+                RefundState::Rejected { .. } => core.is_some_and(|(pays, _)| !pays),
+                RefundState::Reserved(_) | RefundState::Unknown(_) => true,
+            };
+            if !so {
+                return Err(format!("{refund:?}, and the core says {core:?}"));
+            }
+        }
+        let by_person = ReversalReason::ByOperator;
+        if matches!(t.ipn, Ipn::Reversing { ground, .. } if ground != by_person) && !self.denied {
+            return Err("reversed without grounds".to_owned());
+        }
+        let expired = matches!(&t.payment, PaymentState::Failed(failure)
+            if failure.cause == FailureCause::Expired);
+        if expired && !self.said_not_paid {
+            return Err("expired without the core's word".to_owned());
+        }
+        Ok(self)
+    }
+
+    /// With nobody under way, the workers bring everything to its end: no obligation is lost, and our books
+    /// agree with the core's.
+    fn ends_well(mut self) -> Result<(), String> {
+        for _ in 0..100 {
+            let due: Vec<RefundId> = self.row.due_refunds(Timestamp::MAX).collect();
+            if let Some(id) = due.first() {
+                let amount = self
+                    .row
+                    .refund_by_id(*id)
+                    .map_or(0, |refund| refund.amount.get());
+                let (pays, _) = *self.core.entry(*id).or_insert((true, amount));
+                let answer = actor::word(pays);
+                let change = self.row.record_refund_outcome(*id, &answer, actor::NOW);
+                self.commit(&change.ok_or("a due refund that cannot be settled")?);
+            } else if self.row.expiry_due_at().is_some() {
+                let answer = actor::payment(self.paid, &self.row);
+                let change = self.row.conclude_expiry(&answer, actor::NOW);
+                self.said_not_paid |= !self.paid;
+                self.commit(&change.ok_or("an expiry that cannot be concluded")?);
+            } else if self.row.ipn_due_at().is_some() {
+                let taken = self.row.lease_ipn(Timestamp::MAX);
+                let (lease, change) = taken.ok_or("a due IPN that cannot be taken up")?;
+                self.commit(&change);
+                let told = actor::told(domain::Decision::Confirm);
+                let change = self.row.record_ipn(lease, told, actor::NOW);
+                self.commit(&change.ok_or("a lease that is not ours")?);
+            } else {
+                return self.settled();
+            }
+        }
+        Err("it never comes to an end".to_owned())
+    }
+
+    fn settled(self) -> Result<(), String> {
+        let state = self.holds()?;
+        let t = &state.row;
+        let (returned, ours) = (state.returned(), t.refunded_amount().get());
+        if returned != ours {
+            return Err(format!(
+                "the core gave back {returned}, our books say {ours}"
+            ));
+        }
+        let reversing = matches!(t.ipn, Ipn::Reversing { .. });
+        if reversing && t.remaining_amount().get() > 0 {
+            return Err("reversed, and something was kept".to_owned());
+        }
+        let late = matches!(&t.payment, PaymentState::Failed(f) if f.late_payment.is_some());
+        if late && t.remaining_amount().get() > 0 && t.needs_review().is_none() {
+            return Err("a late payment was kept, and nobody was told".to_owned());
+        }
+        Ok(())
+    }
+
+    fn returned(&self) -> u64 {
+        let paid = self.core.values().filter(|(pays, _)| *pays);
+        paid.map(|(_, amount)| amount).sum()
+    }
+}
+
+/// Leaves time out: whatever is due, is due now.
+fn due_at_once(t: &Transaction) -> Transaction {
+    let mut snapshot = (**t).clone();
+    let now = |due: &mut domain::Due| {
+        due.due_at = actor::NOW;
+        due.attempts = due.attempts.min(1);
+    };
+    if let PaymentState::Pending { expiry_check, .. } = &mut snapshot.payment {
+        now(expiry_check);
+    }
+    for refund in &mut snapshot.refunds {
+        if let RefundState::Reserved(due) | RefundState::Unknown(due) = &mut refund.state {
+            now(due);
+        }
+    }
+    if let Ipn::Queued { due_at } | Ipn::Retrying { due_at, .. } = &mut snapshot.ipn {
+        *due_at = actor::NOW;
+    }
+    Transaction::restore(snapshot).expect("only times have changed")
+}

@@ -1,0 +1,97 @@
+//! When two states are the same.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use domain::{Actor, Event, FailureCause, Ipn, PaymentState, RefundState, Transaction};
+
+use super::State;
+
+/// Tells states apart: versions only by how far they lie behind the stored one, those under way in no order.
+/// Of a few million states two have the same 64 bits with a chance below one in a million.
+pub(super) fn fingerprint(state: &State) -> u64 {
+    let version = state.row.version;
+    let mut actors: Vec<u64> = state
+        .actors
+        .iter()
+        .map(|actor| {
+            hash_of(|h| {
+                hash(&actor.held, version - actor.held.version, h);
+                format!("{:?}", actor.doing).hash(h);
+            })
+        })
+        .collect();
+    actors.sort_unstable();
+    hash_of(|h| {
+        hash(&state.row, 0, h);
+        (
+            actors,
+            &state.core,
+            state.paid,
+            state.said_not_paid,
+            state.denied,
+        )
+            .hash(h);
+        (&state.left, state.deaths).hash(h);
+        if let Some(change) = &state.adrift {
+            hash(
+                change.transaction(),
+                version - change.expected_version() + 1,
+                h,
+            );
+        }
+    })
+}
+
+fn hash_of(write: impl FnOnce(&mut DefaultHasher)) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    write(&mut hasher);
+    hasher.finish()
+}
+
+/// Everything of a transaction that can differ within one scenario.
+fn hash(t: &Transaction, behind: u64, h: &mut DefaultHasher) {
+    behind.hash(h);
+    match &t.payment {
+        PaymentState::Pending { .. } => 0.hash(h),
+        PaymentState::Paid(_) => 1.hash(h),
+        PaymentState::Failed(failure) => {
+            let expired = failure.cause == FailureCause::Expired;
+            (2, expired, failure.late_payment.is_some()).hash(h);
+        }
+    }
+    match t.ipn {
+        Ipn::NotDue => 0.hash(h),
+        Ipn::Queued { .. } => 1.hash(h),
+        Ipn::Retrying {
+            attempt, failures, ..
+        } => (2, attempt, failures).hash(h),
+        Ipn::Confirmed { .. } => 3.hash(h),
+        Ipn::Abandoned { .. } => 4.hash(h),
+        Ipn::Reversing { ground, .. } => (5, ground.as_str()).hash(h),
+        Ipn::Disputed { ground, .. } => (6, ground.as_str()).hash(h),
+        Ipn::Exhausted { .. } => 7.hash(h),
+    }
+    // Of what happened before, no command looks at more than this.
+    let attempts = t.trail.iter().filter_map(|entry| match entry.event {
+        Event::NotificationAttempt { attempt, .. } => Some(attempt),
+        _ => None,
+    });
+    let acts = t
+        .trail
+        .iter()
+        .filter(|e| e.event.actor() == Actor::Operator);
+    (attempts.max(), acts.count()).hash(h);
+    for refund in &t.refunds {
+        (refund.id, refund.amount.get()).hash(h);
+        match &refund.state {
+            RefundState::Reserved(due) => (0, due.attempts).hash(h),
+            RefundState::Unknown(due) => (1, due.attempts).hash(h),
+            RefundState::Succeeded { balance, .. } => {
+                (2, balance.refunded.get(), balance.remaining.get()).hash(h);
+            }
+            RefundState::Rejected { balance, .. } => {
+                (3, balance.refunded.get(), balance.remaining.get()).hash(h);
+            }
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The small configurations.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{
+    AmountLimits, Decision, DisputeReason, Order, PaidDetails, PaymentReport, PaymentResult,
+    RefundCommand, Timestamp, Transaction, Verdict, Vnd,
+};
+
+use super::actor::{Doing, NOW, told};
+use super::{State, due_at_once};
+use crate::wiring::client_id;
+
+/// A configuration, and who may come.
+pub struct Scenario {
+    /// What it is.
+    pub name: &'static str,
+    /// Whether it takes seconds, and not minutes.
+    pub quick: bool,
+    pub(super) start: State,
+}
+
+/// What a payment comes to in each of them: 100 VND.
+const AMOUNT: u64 = 100;
+
+/// So many of those under way may die, wherever they are.
+const DEATHS: u8 = 2;
+
+/// All of them. The numbers say how many of each may ever begin; so many may be under way at once.
+#[must_use]
+#[expect(clippy::too_many_lines, reason = "a row for each configuration")]
+pub fn scenarios() -> Vec<Scenario> {
+    let pending = pending();
+    let paid = write(
+        &pending,
+        pending.report_payment(&report_paid(), NOW).ok().flatten(),
+    );
+    let disputed = disputed(&paid);
+    let declined = PaymentReport {
+        amount: None,
+        result: PaymentResult::Declined { reason: None },
+    };
+    let failed = write(
+        &pending,
+        pending.report_payment(&declined, NOW).ok().flatten(),
+    );
+    vec![
+        Scenario {
+            name: "two refunds of more than there is, one repeated, and two workers",
+            quick: true,
+            start: state(
+                &paid,
+                true,
+                vec![
+                    (Doing::Reserve(refund("A", 60)), 2),
+                    (Doing::Reserve(refund("B", 50)), 1),
+                    (Doing::Work, 2),
+                ],
+            ),
+        },
+        Scenario {
+            name: "two refunds, a reversal, and a worker",
+            quick: false,
+            start: state(
+                &paid,
+                true,
+                vec![
+                    (Doing::Reserve(refund("A", 60)), 1),
+                    (Doing::Reserve(refund("B", 40)), 1),
+                    (Doing::LeaseIpn, 1),
+                    (Doing::Work, 1),
+                ],
+            ),
+        },
+        Scenario {
+            name: "a late payment, reported twice, a refund, and two workers",
+            quick: true,
+            start: state(
+                &failed,
+                true,
+                vec![
+                    (Doing::Report(report_paid()), 2),
+                    (Doing::Reserve(refund("A", 60)), 1),
+                    (Doing::Work, 2),
+                ],
+            ),
+        },
+        Scenario {
+            name: "paid in the moment of expiry: a report, two questions, a refund and a worker",
+            quick: true,
+            start: state(
+                &pending,
+                false,
+                vec![
+                    (Doing::Pay, 1),
+                    (Doing::Report(report_paid()), 1),
+                    (Doing::LeaseExpiry, 2),
+                    (Doing::Reserve(refund("A", 60)), 1),
+                    (Doing::Work, 1),
+                ],
+            ),
+        },
+        Scenario {
+            name: "a dispute, two persons who decide it, one of them twice, a refund and a worker",
+            quick: true,
+            start: state(
+                &disputed,
+                true,
+                vec![
+                    (Doing::Resolve(Verdict::Reverse), 2),
+                    (Doing::Resolve(Verdict::Confirmed), 1),
+                    (Doing::Reserve(refund("A", 60)), 1),
+                    (Doing::Work, 1),
+                ],
+            ),
+        },
+        Scenario {
+            name: "an IPN, a person who sends it again and one who reverses, a refund and a worker",
+            quick: false,
+            start: state(
+                &paid,
+                true,
+                vec![
+                    (Doing::LeaseIpn, 2),
+                    (Doing::Resend, 1),
+                    (Doing::Resolve(Verdict::Reverse), 1),
+                    (Doing::Reserve(refund("A", 60)), 1),
+                    (Doing::Work, 1),
+                ],
+            ),
+        },
+        Scenario {
+            name: "never paid: two questions at expiry, and an IPN of failure",
+            quick: true,
+            start: state(
+                &pending,
+                false,
+                vec![
+                    (Doing::LeaseExpiry, 2),
+                    (Doing::LeaseIpn, 2),
+                    (Doing::Reserve(refund("A", 60)), 1),
+                ],
+            ),
+        },
+    ]
+}
+
+fn state(row: &Transaction, paid: bool, to_come: Vec<(Doing, u8)>) -> State {
+    let (to_come, left): (Vec<Doing>, Vec<u8>) = to_come.into_iter().unzip();
+    State {
+        row: Arc::new(due_at_once(row)),
+        core: BTreeMap::new(),
+        paid,
+        said_not_paid: false,
+        denied: false,
+        actors: Vec::new(),
+        adrift: None,
+        to_come: to_come.into(),
+        left,
+        deaths: DEATHS,
+    }
+}
+
+/// Paid, and Tiki has another amount.
+fn disputed(paid: &Transaction) -> Transaction {
+    let (lease, taken_up) = paid.lease_ipn(Timestamp::MAX).expect("it is due");
+    let ground = Decision::Dispute(DisputeReason::AmountDiffers);
+    let taken_up = write(paid, Some(taken_up));
+    write(&taken_up, taken_up.record_ipn(lease, told(ground), NOW))
+}
+
+fn pending() -> Transaction {
+    let amount = Vnd::new(AMOUNT).expect("an amount");
+    let order = Order {
+        amount,
+        webview_request_id: None,
+        identify_code: None,
+        order_code: None,
+        description: None,
+        expires_in_s: 300,
+    };
+    let limits = AmountLimits {
+        min: amount,
+        max: amount,
+    };
+    let tiki_id = "MODEL".parse().expect("an id");
+    let created = Transaction::create(&client_id(), &tiki_id, order, limits, Duration::ZERO, NOW);
+    created.expect("within the limits").transaction().clone()
+}
+
+fn write(before: &Transaction, change: Option<domain::Change>) -> Transaction {
+    change.map_or_else(|| before.clone(), domain::Change::into_transaction)
+}
+
+fn report_paid() -> PaymentReport {
+    PaymentReport {
+        amount: Some(Vnd::new(AMOUNT).expect("an amount")),
+        result: PaymentResult::Paid(PaidDetails::default()),
+    }
+}
+
+fn refund(request_id: &str, amount: u64) -> RefundCommand {
+    RefundCommand {
+        request_id: request_id.parse().expect("an id"),
+        amount: Vnd::new(amount).expect("an amount"),
+        reason: "modelled".parse().expect("a reason"),
+    }
+}

@@ -1,0 +1,205 @@
+//! The network between our functions and the outside: calls that are lost, late, doubled, or answered with
+//! something that is no answer.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use signed_http::{Answer, Outgoing, Transport, TransportError};
+
+use crate::choices::Lane;
+use crate::fault::Fault;
+use crate::tiki;
+use crate::world::{HOUR, MINUTE, SECOND, Waiting, World, answered};
+
+/// Whom our functions call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Peer {
+    Tiki,
+    Core,
+}
+
+/// One function's way out.
+pub(crate) struct SimTransport {
+    pub(crate) world: Arc<Mutex<World>>,
+    pub(crate) who: usize,
+    pub(crate) peer: Peer,
+}
+
+#[async_trait]
+impl Transport for SimTransport {
+    async fn send(&self, request: Outgoing, timeout: Duration) -> Result<Answer, TransportError> {
+        let receiver = {
+            let mut world = self.world.lock().unwrap();
+            let lane = world.lane_of_call(self.peer, &request);
+            let timeout = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
+            let point = match self.peer {
+                Peer::Tiki => "call Tiki",
+                Peer::Core => "call the core",
+            };
+            world.ask(self.who, lane, point, |world, waiting| {
+                let call = Call {
+                    peer: self.peer,
+                    lane,
+                    request: Arc::new(request),
+                    timeout,
+                };
+                call.send(world, waiting);
+            })
+        };
+        answered(receiver).await
+    }
+}
+
+struct Call {
+    peer: Peer,
+    lane: Lane,
+    request: Arc<Outgoing>,
+    timeout: i64,
+}
+
+type Reply = Waiting<Result<Answer, TransportError>>;
+
+/// Bytes that are no answer to anything.
+const NONSENSE: [&str; 10] = [
+    "",
+    "{}",
+    "<html><body>502 Bad Gateway</body></html>",
+    "{\"code\":0",
+    "[]",
+    "{\"code\":null}",
+    "{\"code\":0,\"message\":\"success\"}",
+    "{\"code\":0,\"data\":{\"transaction_id\":\"another\"}}",
+    "{\"code\":99,\"message\":\"?\"}",
+    "{\"status\":\"succeeded\",\"refund_id\":\"another\",\"transaction_id\":\"another\"}",
+];
+
+/// HTTP errors.
+const ERRORS: [u16; 6] = [500, 502, 503, 429, 400, 403];
+
+impl Call {
+    fn send(self, world: &mut World, reply: Reply) {
+        let (lane, timeout) = (self.lane, self.timeout);
+        if world.is_down(self.peer) {
+            world.tell(lane, self.peer.name(), || "is away".to_owned());
+            return no_answer(world, reply, timeout.min(3 * SECOND), || {
+                TransportError::NotConnected("simulated".into())
+            });
+        }
+        if world.inject(lane, Fault::OutLost) {
+            world.tell(lane, self.peer.name(), || "never hears of it".to_owned());
+            return no_answer(world, reply, timeout, || TransportError::TimedOut);
+        }
+        if world.inject(lane, Fault::OutLate) {
+            let delay = timeout + world.choices.span(lane, SECOND, 8 * MINUTE);
+            self.arrive(world, delay);
+            return no_answer(world, reply, timeout, || TransportError::TimedOut);
+        }
+        if world.inject(lane, Fault::OutTwice) {
+            let again = world.choices.span(lane, SECOND, HOUR);
+            self.arrive(world, again);
+        }
+        if world.inject(lane, Fault::OutHttpError) {
+            let status = world.choices.one_of(lane, &ERRORS);
+            let body = br#"{"message":"simulated"}"#.to_vec();
+            return self.spoiled(world, reply, Answer { status, body });
+        }
+        if world.inject(lane, Fault::OutNonsense) {
+            let body = world.choices.one_of(lane, &NONSENSE).as_bytes().to_vec();
+            return self.spoiled(world, reply, Answer { status: 200, body });
+        }
+        let lost = world.inject(lane, Fault::OutAnswerLost);
+        let slow = world.inject(lane, Fault::OutSlow);
+        let way = if slow { timeout / 2 - 10 } else { 30 };
+        world.after(way, move |world| {
+            let answer = world.receive(self.peer, &self.request);
+            if lost {
+                world.tell(lane, self.peer.name(), || "its answer is lost".to_owned());
+                return no_answer(world, reply, timeout - way, || TransportError::TimedOut);
+            }
+            world.after(way, move |world| {
+                reply.answer_and(world, Ok(answer.clone()), move |world, who| {
+                    world.heard(who, self.peer, &self.request, &answer);
+                });
+            });
+        });
+    }
+
+    /// It arrives, whoever still waits for the answer.
+    fn arrive(&self, world: &mut World, after: i64) {
+        let (peer, lane, request) = (self.peer, self.lane, Arc::clone(&self.request));
+        world.after(after, move |world| {
+            world.tell(lane, peer.name(), || {
+                "hears of it late, or again".to_owned()
+            });
+            drop(world.receive(peer, &request));
+        });
+    }
+
+    /// Somebody on the way answers something else, whether or not the other side has done it.
+    fn spoiled(self, world: &mut World, reply: Reply, answer: Answer) {
+        if world.choices.happens(self.lane, 5000) {
+            self.arrive(world, 20);
+        }
+        world.after(60, move |world| {
+            reply.answer_and(world, Ok(answer.clone()), move |world, who| {
+                world.heard(who, self.peer, &self.request, &answer);
+            });
+        });
+    }
+}
+
+fn no_answer(
+    world: &mut World,
+    reply: Reply,
+    after: i64,
+    why: impl FnOnce() -> TransportError + Send + 'static,
+) {
+    world.after(after, move |world| reply.answer(world, Err(why())));
+}
+
+impl Peer {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Tiki => "Tiki",
+            Self::Core => "core",
+        }
+    }
+}
+
+impl World {
+    fn is_down(&self, peer: Peer) -> bool {
+        let until = match peer {
+            Peer::Tiki => self.tiki.down_until,
+            Peer::Core => self.core.down_until,
+        };
+        self.faults.on() && self.now() < until
+    }
+
+    fn receive(&mut self, peer: Peer, request: &Outgoing) -> Answer {
+        match peer {
+            Peer::Tiki => self.tiki_receives(request),
+            Peer::Core => self.core_receives(request),
+        }
+    }
+
+    /// A function has an answer in its hands: which cell of which table is it about to use?
+    /// A signature that is refused once leads nowhere yet: the client signs and sends once more.
+    fn heard(&mut self, who: usize, peer: Peer, request: &Outgoing, answer: &Answer) {
+        if matches!(answer.status, 401 | 403) && self.fleet.refused_first(who, &request.url) {
+            return;
+        }
+        match peer {
+            Peer::Tiki => self.cells_of_tiki(request, answer),
+            Peer::Core => self.cells_of_core(request, answer),
+        }
+    }
+
+    fn lane_of_call(&self, peer: Peer, request: &Outgoing) -> Lane {
+        let payment = match peer {
+            Peer::Tiki => tiki::asked_about(request),
+            Peer::Core => self.core_payment_of(request),
+        };
+        payment.map_or(Lane::WORLD, Lane::of)
+    }
+}

@@ -1,0 +1,155 @@
+//! Secrets that change while calls are under way: what Secrets Manager has, and what the other side uses.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use lambda::secrets::{SecretSource, Stage};
+use signing::{ClientSecret, Keyring};
+
+use crate::choices::Lane;
+use crate::fault::Fault;
+use crate::wiring::{CLIENT_ID, CORE_ID};
+use crate::world::{MINUTE, SECOND, World, answered};
+
+/// One of our secrets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Secret {
+    Tiki,
+    Core,
+    Link,
+}
+
+impl Secret {
+    const ALL: [Self; 3] = [Self::Tiki, Self::Core, Self::Link];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Tiki => "tiki",
+            Self::Core => "core",
+            Self::Link => "link",
+        }
+    }
+
+    pub(crate) fn client_id(self) -> &'static str {
+        match self {
+            Self::Tiki => CLIENT_ID,
+            Self::Core => CORE_ID,
+            Self::Link => "payment-link",
+        }
+    }
+
+    fn value(self, version: u64) -> String {
+        format!("{}-secret-{version}", self.name())
+    }
+}
+
+/// Which versions are where.
+#[derive(Clone, Copy, Debug)]
+struct Versions {
+    /// `AWSCURRENT`; the one before is `AWSPREVIOUS`.
+    ours: u64,
+    /// What the other side signs with.
+    signs: u64,
+    /// The newest that the other side accepts; it accepts the one before, too.
+    accepts: u64,
+}
+
+/// All secrets.
+pub(crate) struct Secrets([Versions; 3]);
+
+impl Secrets {
+    pub(crate) fn new() -> Self {
+        let first = Versions {
+            ours: 1,
+            signs: 1,
+            accepts: 1,
+        };
+        Self([first; 3])
+    }
+
+    /// What the other side signs with now.
+    pub(crate) fn theirs(&self, secret: Secret) -> Keyring {
+        keyring(secret, self.0[secret as usize].signs)
+    }
+
+    /// What the other side accepts now.
+    pub(crate) fn accepted(&self, secret: Secret) -> Keyring {
+        let newest = self.0[secret as usize].accepts;
+        let previous = ClientSecret::new(secret.value(newest.saturating_sub(1)));
+        keyring(secret, newest).accepting(Some(previous))
+    }
+
+    /// Both sides use the newest version, as after every rotation that was carried through.
+    pub(crate) fn settle(&mut self) {
+        for versions in &mut self.0 {
+            let newest = versions.ours.max(versions.accepts);
+            *versions = Versions {
+                ours: newest,
+                signs: newest,
+                accepts: newest,
+            };
+        }
+    }
+}
+
+fn keyring(secret: Secret, version: u64) -> Keyring {
+    Keyring::new(secret.client_id(), ClientSecret::new(secret.value(version)))
+}
+
+impl World {
+    /// Rotates a secret: three steps, in an order and at a distance that nobody promised.
+    pub(crate) fn rotate_a_secret(&mut self) {
+        let which = self.choices.one_of(Lane::WORLD, &Secret::ALL);
+        let next = self.secrets.0[which as usize].accepts + 1;
+        let step = |world: &mut Self, of: fn(&mut Versions) -> &mut u64| {
+            let after = world.choices.span(Lane::WORLD, 0, 10 * MINUTE);
+            world.after(after, move |world| {
+                let version = of(&mut world.secrets.0[which as usize]);
+                *version = next.max(*version);
+            });
+        };
+        step(self, |versions| &mut versions.accepts);
+        step(self, |versions| &mut versions.ours);
+        step(self, |versions| &mut versions.signs);
+    }
+}
+
+/// A secret as one instance reads it.
+pub(crate) struct SimSecret {
+    pub(crate) world: Arc<Mutex<World>>,
+    pub(crate) who: usize,
+    pub(crate) secret: Secret,
+}
+
+#[async_trait]
+impl SecretSource for SimSecret {
+    async fn version(
+        &self,
+        stage: Stage,
+    ) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>> {
+        let secret = self.secret;
+        let receiver = {
+            let mut world = self.world.lock().unwrap();
+            world.ask(self.who, Lane::WORLD, "read secret", |world, waiting| {
+                let fails = world.inject(Lane::WORLD, Fault::SecretsDown);
+                let ms = if fails { 4 * SECOND } else { 15 };
+                world.after(ms, move |world| {
+                    let current = world.secrets.0[secret as usize].ours;
+                    let version = match stage {
+                        Stage::Current => Some(current),
+                        Stage::Previous => current.checked_sub(1).filter(|version| *version > 0),
+                    };
+                    let value = version
+                        .map(|version| format!(r#"{{"secret":"{}"}}"#, secret.value(version)));
+                    let answer = if fails {
+                        Err("simulated".into())
+                    } else {
+                        Ok(value)
+                    };
+                    waiting.answer(world, answer);
+                });
+            })
+        };
+        answered(receiver).await
+    }
+}

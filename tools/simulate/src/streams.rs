@@ -1,0 +1,205 @@
+//! What brings workers their work: the table's stream, at least once and in order for each item, and the
+//! schedule, once a minute more or less.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use domain::TransactionId;
+use serde_json::{Value, json};
+use store::{DueIndex, Item};
+
+use crate::choices::Lane;
+use crate::fault::Fault;
+use crate::fleet::{Function, Input, Output};
+use crate::table::text;
+use crate::world::{AHEAD, HOUR, MINUTE, SECOND, World};
+
+/// As the template's event source mappings have it.
+const BATCH: usize = 10;
+const RETRIES: u32 = 10;
+/// Shards of the stream; records of one transaction are always in the same.
+const SHARDS: u8 = 3;
+
+/// The streams of both workers, and their schedules.
+#[derive(Default)]
+pub(crate) struct Streams {
+    shards: [[Shard; SHARDS as usize]; 2],
+    next_sweep: [Option<i64>; 2],
+}
+
+#[derive(Default)]
+struct Shard {
+    records: VecDeque<Record>,
+    busy: bool,
+}
+
+#[derive(Clone)]
+struct Record {
+    number: String,
+    lane: Lane,
+    image: Arc<Item>,
+    retried: u32,
+    since: i64,
+}
+
+/// The two workers: the indexes that each sweeps, and the mark by which the stream brings it work.
+const WORKERS: [(&[DueIndex], Function, &str); 2] = [
+    (&[DueIndex::Ipn], Function::Ipn, "ipn_due_mark"),
+    (
+        &[DueIndex::Refund, DueIndex::Expiry],
+        Function::Core,
+        "refund_due_mark",
+    ),
+];
+
+impl World {
+    /// Takes a write into the stream, for the workers whose filter it passes.
+    pub(crate) fn streams_take(&mut self, id: TransactionId, item: &Arc<Item>) {
+        let lane = self.lane_of(id);
+        for (worker, (_, _, mark)) in WORKERS.into_iter().enumerate() {
+            if text(item, mark).as_deref() != Some("now") {
+                continue;
+            }
+            let shard = usize::from(id.shard(SHARDS));
+            let number = self.unique().to_string();
+            let since = self.now();
+            self.streams.shards[worker][shard]
+                .records
+                .push_back(Record {
+                    number,
+                    lane,
+                    image: Arc::clone(item),
+                    retried: 0,
+                    since,
+                });
+            let delay = if self.inject(lane, Fault::StreamLate) {
+                self.choices.span(lane, SECOND, 20 * MINUTE)
+            } else {
+                150
+            };
+            self.after(delay, move |world| world.pump(worker, shard));
+        }
+    }
+
+    /// Hands the oldest records of a shard to its worker, one batch at a time.
+    fn pump(&mut self, worker: usize, shard: usize) {
+        let of = &mut self.streams.shards[worker][shard];
+        if of.busy || of.records.is_empty() {
+            return;
+        }
+        of.busy = true;
+        let batch: Vec<Record> = of.records.iter().take(BATCH).cloned().collect();
+        let lane = batch[0].lane;
+        if self.inject(lane, Fault::StreamTwice) {
+            let again = batch.clone();
+            let later = self.choices.span(lane, 0, 10 * MINUTE);
+            self.after(later, move |world| {
+                world.invoke_worker(worker, again[0].lane, records(&again), |_, _| {});
+            });
+        }
+        let event = records(&batch);
+        let batch = batch.len();
+        self.invoke_worker(worker, lane, event, move |world, output| {
+            world.delivered(worker, shard, batch, output);
+        });
+    }
+
+    /// Goes on after the records that are done; the first that failed comes again, up to its limits.
+    fn delivered(&mut self, worker: usize, shard: usize, batch: usize, output: Output) {
+        let now = self.now();
+        let of = &mut self.streams.shards[worker][shard];
+        of.busy = false;
+        let done = match output {
+            Output::Batch(failed) => {
+                let failed = |record: &Record| failed.contains(&record.number);
+                of.records
+                    .iter()
+                    .take(batch)
+                    .position(failed)
+                    .unwrap_or(batch)
+            }
+            _ => 0,
+        };
+        of.records.drain(..done);
+        if done < batch {
+            let first = &mut of.records[0];
+            first.retried += 1;
+            if first.retried > RETRIES || now - first.since > HOUR {
+                of.records.pop_front();
+                self.faults.note(Fault::StreamDrops);
+            }
+        }
+        let pause = if done < batch { SECOND } else { 10 };
+        self.after(pause, move |world| world.pump(worker, shard));
+    }
+
+    fn invoke_worker(
+        &mut self,
+        worker: usize,
+        lane: Lane,
+        event: Value,
+        done: impl FnOnce(&mut World, Output) + Send + 'static,
+    ) {
+        let function = WORKERS[worker].1;
+        self.invoke(
+            function,
+            lane,
+            Input::Event(event),
+            move |world, _, output| {
+                done(world, output);
+            },
+        );
+    }
+
+    /// Plans the next sweep that can find something. One that finds nothing changes nothing, and is left out.
+    pub(crate) fn plan_sweeps(&mut self) {
+        for (worker, (indexes, _, _)) in WORKERS.into_iter().enumerate() {
+            let Some(due) = self.rows.indexes.first_due(indexes) else {
+                continue;
+            };
+            // A machine whose clock is ahead finds something before its time.
+            let ahead = if self.faults.on() { AHEAD } else { 0 };
+            let from = (due - ahead).max(self.now() + 1);
+            let at = from.div_euclid(MINUTE) * MINUTE + MINUTE;
+            if self.streams.next_sweep[worker].is_some_and(|planned| planned <= at) {
+                continue;
+            }
+            self.streams.next_sweep[worker] = Some(at);
+            self.after(at - self.now(), move |world| {
+                if world.streams.next_sweep[worker] == Some(at) {
+                    world.streams.next_sweep[worker] = None;
+                    world.tick(worker);
+                }
+            });
+        }
+    }
+
+    fn tick(&mut self, worker: usize) {
+        let lane = Lane::WORLD;
+        if !self.inject(lane, Fault::SweepSkipped) {
+            let delay = if self.inject(lane, Fault::SweepLate) {
+                self.choices.span(lane, SECOND, 50 * SECOND)
+            } else {
+                0
+            };
+            self.after(delay, move |world| world.sweep(worker));
+            if self.inject(lane, Fault::SweepTwice) {
+                let apart = self.choices.span(lane, 0, 5 * SECOND);
+                self.after(delay + apart, move |world| world.sweep(worker));
+            }
+        }
+        self.plan_sweeps();
+    }
+
+    fn sweep(&mut self, worker: usize) {
+        let event = json!({"action": "sweep"});
+        self.invoke_worker(worker, Lane::WORLD, event, |world, _| world.plan_sweeps());
+    }
+}
+
+fn records(batch: &[Record]) -> Value {
+    let records = batch.iter().map(
+        |record| json!({"dynamodb": {"SequenceNumber": record.number, "NewImage": &*record.image}}),
+    );
+    json!({"Records": records.collect::<Vec<_>>()})
+}

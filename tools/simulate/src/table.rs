@@ -1,0 +1,372 @@
+//! DynamoDB as the functions see it: conditional writes, consistent reads, indexes that lag, and a client
+//! that tries again, so that a write can commit without an answer, or long after everybody has given up.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use domain::{Alarm, Day, Timestamp, Transaction, TransactionId};
+use serde_dynamo::AttributeValue;
+use store::{
+    Condition, DayIndex, DayPage, DueIndex, Indexed, Item, Put, SessionStore, Table, TableError,
+    WebviewSession,
+};
+
+use crate::choices::Lane;
+use crate::fault::Fault;
+use crate::indexes::{Indexes, OnDay, indexed, key_of};
+use crate::world::{MINUTE, SECOND, Waiting, World, answered};
+
+/// The table of transactions, and its indexes as they are seen.
+#[derive(Default)]
+pub(crate) struct Rows {
+    rows: HashMap<TransactionId, Row>,
+    pub(crate) indexes: Indexes,
+}
+
+/// An item, and what it says.
+pub(crate) struct Row {
+    item: Arc<Item>,
+    pub(crate) transaction: Transaction,
+}
+
+const TRIES: u32 = 4;
+/// As the functions' own settings have it: how long one try may take, and all of them.
+const TRY: i64 = 2 * SECOND;
+const ALL_TRIES: i64 = 7 * SECOND;
+
+/// One function's view of the table.
+pub(crate) struct SimTable {
+    pub(crate) world: Arc<Mutex<World>>,
+    pub(crate) who: usize,
+}
+
+#[async_trait]
+impl Table for SimTable {
+    async fn get(&self, id: TransactionId) -> Result<Option<Item>, TableError> {
+        let receiver = {
+            let mut world = self.world.lock().unwrap();
+            let lane = world.lane_of(id);
+            world.ask(self.who, lane, "get", |world, waiting| {
+                get(world, waiting, id, 1);
+            })
+        };
+        answered(receiver).await
+    }
+
+    async fn put(&self, item: Item, condition: Condition) -> Result<Put, TableError> {
+        let receiver = {
+            let mut world = self.world.lock().unwrap();
+            let id = key_of(&item);
+            let lane = world.lane_of(id);
+            let write = Write {
+                id,
+                item: Arc::new(item),
+                condition,
+                until: world.now() + ALL_TRIES,
+            };
+            world.ask(self.who, lane, "put", |world, waiting| {
+                put(world, waiting, write, 1);
+            })
+        };
+        answered(receiver).await
+    }
+
+    async fn due(
+        &self,
+        index: DueIndex,
+        shard: u8,
+        until: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<Indexed>, TableError> {
+        let receiver = {
+            let mut world = self.world.lock().unwrap();
+            world.ask(self.who, Lane::WORLD, "due", |world, waiting| {
+                let fails = world.inject(Lane::WORLD, Fault::ReadFails);
+                world.after(5, move |world| {
+                    let found = world.rows.indexes.due(index, shard, until, limit);
+                    let answer = if fails {
+                        Err(failed("Query"))
+                    } else {
+                        Ok(found)
+                    };
+                    waiting.answer(world, answer);
+                });
+            })
+        };
+        answered(receiver).await
+    }
+
+    async fn needs_review(&self, alarm: Alarm, limit: u16) -> Result<Vec<Indexed>, TableError> {
+        let receiver = {
+            let mut world = self.world.lock().unwrap();
+            world.ask(self.who, Lane::WORLD, "needs_review", |world, waiting| {
+                world.after(5, move |world| {
+                    let found = world.rows.needs_review(alarm, limit);
+                    waiting.answer(world, Ok(found));
+                });
+            })
+        };
+        answered(receiver).await
+    }
+
+    async fn on_day(
+        &self,
+        index: DayIndex,
+        day: Day,
+        shard: u8,
+        after: Option<Item>,
+        limit: u16,
+    ) -> Result<DayPage, TableError> {
+        let receiver = {
+            let mut world = self.world.lock().unwrap();
+            let query = OnDay {
+                index,
+                day,
+                shard,
+                after,
+            };
+            world.ask(self.who, Lane::WORLD, "read day", |world, waiting| {
+                on_day(world, waiting, query, limit, 1);
+            })
+        };
+        answered(receiver).await
+    }
+}
+
+#[async_trait]
+impl SessionStore for SimTable {
+    async fn put(&self, session: &WebviewSession) -> Result<(), TableError> {
+        let session = session.clone();
+        let receiver = {
+            let mut world = self.world.lock().unwrap();
+            world.ask(self.who, Lane::WORLD, "put session", |world, waiting| {
+                let lost = world.inject(Lane::WORLD, Fault::WriteLost);
+                world.after(10, move |world| {
+                    if lost {
+                        return waiting.answer(world, Err(failed("PutItem")));
+                    }
+                    world
+                        .sessions
+                        .insert(session.request_id.to_string(), session);
+                    waiting.answer(world, Ok(()));
+                });
+            })
+        };
+        answered(receiver).await
+    }
+
+    async fn result_url(
+        &self,
+        request_id: &domain::Label,
+        _now: Timestamp,
+    ) -> Result<Option<String>, TableError> {
+        let request_id = request_id.to_string();
+        let receiver = {
+            let mut world = self.world.lock().unwrap();
+            world.ask(self.who, Lane::WORLD, "get session", |world, waiting| {
+                world.after(5, move |world| {
+                    let session = world.sessions.get(&request_id);
+                    let url = session.map(|session| session.url_checkout_result.clone());
+                    waiting.answer(world, Ok(url));
+                });
+            })
+        };
+        answered(receiver).await
+    }
+}
+
+struct Write {
+    id: TransactionId,
+    item: Arc<Item>,
+    condition: Condition,
+    until: i64,
+}
+
+type GetAnswer = Result<Option<Item>, TableError>;
+type PutAnswer = Result<Put, TableError>;
+
+fn get(world: &mut World, waiting: Waiting<GetAnswer>, id: TransactionId, tried: u32) {
+    let lane = waiting.lane;
+    let fails = world.inject(lane, Fault::ReadFails);
+    if fails && tried < TRIES - 1 {
+        return world.after(TRY, move |world| {
+            if !waiting.gone() {
+                get(world, waiting, id, tried + 1);
+            }
+        });
+    }
+    world.after(5, move |world| {
+        let found = world.rows.rows.get(&id);
+        world
+            .fleet
+            .saw(waiting.who, found.map(|row| &row.transaction));
+        let item = found.map(|row| Item::clone(&row.item));
+        let answer = if fails {
+            Err(failed("GetItem"))
+        } else {
+            Ok(item)
+        };
+        waiting.answer(world, answer);
+    });
+}
+
+/// A page has as many entries as were asked for, or fewer: DynamoDB promises no number.
+fn on_day(
+    world: &mut World,
+    waiting: Waiting<Result<DayPage, TableError>>,
+    query: OnDay,
+    limit: u16,
+    tried: u32,
+) {
+    let lane = waiting.lane;
+    let fails = world.inject(lane, Fault::ReadFails);
+    if fails && tried < TRIES - 1 {
+        return world.after(TRY, move |world| {
+            if !waiting.gone() {
+                on_day(world, waiting, query, limit, tried + 1);
+            }
+        });
+    }
+    let most = world.choices.one_of(lane, &[limit, 1, 2, 5]);
+    world.after(5, move |world| {
+        let answer = if fails {
+            Err(failed("Query"))
+        } else {
+            Ok(world.rows.indexes.on_day(&query, most.min(limit).into()))
+        };
+        waiting.answer(world, answer);
+    });
+}
+
+fn put(world: &mut World, waiting: Waiting<PutAnswer>, write: Write, tried: u32) {
+    let lane = waiting.lane;
+    if world.inject(lane, Fault::Throttled) {
+        world.tell(lane, "DynamoDB", || "throttles a write".to_owned());
+        return again(world, waiting, write, tried, 50);
+    }
+    if world.inject(lane, Fault::WriteLost) {
+        world.tell(lane, "DynamoDB", || "a write is lost".to_owned());
+        return again(world, waiting, write, tried, TRY);
+    }
+    if world.inject(lane, Fault::WriteLate) {
+        let delay = world.choices.span(lane, TRY, 3 * MINUTE);
+        world.tell(lane, "DynamoDB", || format!("a write hangs for {delay} ms"));
+        let (item, condition, id) = (Arc::clone(&write.item), write.condition, write.id);
+        world.after(delay, move |world| drop(world.write(id, item, condition)));
+        return again(world, waiting, write, tried, TRY);
+    }
+    let lost = world.inject(lane, Fault::WriteAnswerLost);
+    world.after(5, move |world| {
+        let put = world.write(write.id, Arc::clone(&write.item), write.condition);
+        if lost {
+            world.tell(lane, "DynamoDB", || "the answer is lost".to_owned());
+            return again(world, waiting, write, tried, TRY);
+        }
+        // What it decided on stays what it has seen, unless somebody else was faster.
+        if matches!(put, Put::Refused(_)) {
+            let found = world.rows.rows.get(&write.id);
+            world
+                .fleet
+                .saw(waiting.who, found.map(|row| &row.transaction));
+        }
+        world.after(5, move |world| waiting.answer(world, Ok(put)));
+    });
+}
+
+/// The SDK tries again, while there are tries and time left and the function lives.
+fn again(world: &mut World, waiting: Waiting<PutAnswer>, write: Write, tried: u32, ms: i64) {
+    world.after(ms, move |world| {
+        if tried >= TRIES || world.now() >= write.until {
+            waiting.answer(world, Err(failed("PutItem")));
+        } else if !waiting.gone() {
+            put(world, waiting, write, tried + 1);
+        }
+    });
+}
+
+impl World {
+    /// The lane of the payment whose transaction this is.
+    pub(crate) fn lane_of(&self, id: TransactionId) -> Lane {
+        self.by_id.get(&id).map_or(Lane::WORLD, |k| Lane::of(*k))
+    }
+
+    /// Carries a write out, if its condition holds now.
+    fn write(&mut self, id: TransactionId, item: Arc<Item>, condition: Condition) -> Put {
+        let found = self.rows.rows.get(&id);
+        let holds = match condition {
+            Condition::Absent => found.is_none(),
+            Condition::VersionIs(version) => {
+                found.is_some_and(|row| row.transaction.version == version)
+            }
+        };
+        if !holds {
+            return Put::Refused(found.map(|row| Item::clone(&row.item)));
+        }
+        let before = found.map(|row| row.transaction.clone());
+        self.audit_write(id, before.as_ref(), &item);
+        let Ok(transaction) = store::read(Item::clone(&item)) else {
+            // The auditor has noted it, and the run ends.
+            return Put::Stored;
+        };
+        self.reconciliation_may_look(id, before.as_ref(), &transaction);
+        self.show(&item, id, transaction.version);
+        self.streams_take(id, &item);
+        self.rows.rows.insert(id, Row { item, transaction });
+        Put::Stored
+    }
+
+    /// Lets the indexes show a write, when they have heard of it.
+    fn show(&mut self, item: &Item, id: TransactionId, version: u64) {
+        let lane = self.lane_of(id);
+        let lag = if self.inject(lane, Fault::IndexLags) {
+            self.choices.span(lane, SECOND, 3 * MINUTE)
+        } else {
+            20
+        };
+        let entries = self.rows.indexes.entries(id, item);
+        self.after(lag, move |world| {
+            world.rows.indexes.show(id, version, entries);
+            world.plan_sweeps();
+        });
+    }
+}
+
+impl Rows {
+    /// The transaction of this id as it is stored.
+    pub(crate) fn find(&self, id: TransactionId) -> Option<&Transaction> {
+        self.rows.get(&id).map(|row| &row.transaction)
+    }
+
+    fn needs_review(&self, alarm: Alarm, limit: u16) -> Vec<Indexed> {
+        let marked = self.rows.iter().filter_map(|(id, row)| {
+            let (marked, since) = row.transaction.needs_review()?;
+            (marked == alarm).then(|| indexed(*id, since.unix_ms()))
+        });
+        let mut marked: Vec<_> = marked.collect();
+        marked.sort_by_key(|entry| (entry.at, entry.id.to_bytes()));
+        marked.truncate(limit.into());
+        marked
+    }
+}
+
+pub(crate) fn text(item: &Item, name: &str) -> Option<String> {
+    match item.get(name)? {
+        AttributeValue::S(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+pub(crate) fn number(item: &Item, name: &str) -> Option<i64> {
+    match item.get(name)? {
+        AttributeValue::N(number) => number.parse().ok(),
+        _ => None,
+    }
+}
+
+fn failed(operation: &'static str) -> TableError {
+    TableError {
+        operation,
+        source: "simulated".into(),
+    }
+}

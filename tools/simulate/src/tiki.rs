@@ -1,0 +1,293 @@
+//! Tiki: its orders, what it answers to IPNs and look-ups, and what it may say that is not so.
+
+use domain::{Ipn, IpnAnswer, LookUpAnswer, Status};
+use serde_json::{Value, json};
+use signed_http::{Answer, HeaderNames, Method, Outgoing};
+
+use crate::choices::Lane;
+use crate::core::answer;
+use crate::fault::Fault;
+use crate::secrets::Secret;
+use crate::wiring::TIKI_URL;
+use crate::world::World;
+
+/// Tiki, as far as it is one.
+#[derive(Default)]
+pub(crate) struct Tiki {
+    pub(crate) down_until: i64,
+}
+
+/// What Tiki thinks of one order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Waits for its payment.
+    #[default]
+    Waiting,
+    /// Paid, by our IPN.
+    Success,
+    /// Not paid, by our IPN, or by Tiki itself.
+    Failure,
+    /// Cancelled at Tiki.
+    Cancelled,
+    /// Tiki does not have it.
+    Missing,
+    /// Tiki has it under another partner.
+    OfAnother,
+    /// Tiki has it, paid, with another amount.
+    OtherAmount,
+    /// Tiki calls every question about it invalid.
+    InvalidField,
+    /// Tiki has a system error whenever it comes to this one.
+    Broken,
+}
+
+/// What Tiki has said of a transaction: the grounds on which we may act (protocol §3, §4).
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is said or not, whatever else was"
+)]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Words {
+    /// It has accepted an IPN, or a look-up found it paid with its amount.
+    pub(crate) accepted: bool,
+    /// A look-up said `FAILURE`.
+    pub(crate) failure: bool,
+    /// A look-up said code 3.
+    pub(crate) not_found: bool,
+    /// A look-up said code 6.
+    pub(crate) cancelled: bool,
+    /// A look-up said `SUCCESS` with another amount.
+    pub(crate) other_amount: bool,
+    /// A look-up said code 1.
+    pub(crate) invalid: bool,
+    /// A look-up said code 4.
+    pub(crate) of_another: bool,
+}
+
+impl World {
+    pub(crate) fn tiki_receives(&mut self, request: &Outgoing) -> Answer {
+        if !self.signed(request, HeaderNames::TIKI, Secret::Tiki, TIKI_URL) {
+            return answer(401, &json!({"message": "signature refused"}));
+        }
+        let payment = asked_about(request).expect("a payment of ours");
+        let lane = Lane::of(payment);
+        let path = request.url.strip_prefix(TIKI_URL).unwrap_or_default();
+        let said = match request.method {
+            Method::Get => self.tiki_looks_up(payment),
+            Method::Post if path == "/webview" => self.tiki_opens(payment),
+            Method::Post => {
+                let body = serde_json::from_slice(&request.body).expect("we send JSON");
+                self.audit_notification(payment, &body);
+                self.receive_notification(payment, &body)
+            }
+        };
+        self.tell(lane, "Tiki", || {
+            format!(
+                "answers {} {said}",
+                path.split('?').next().unwrap_or_default()
+            )
+        });
+        answer(200, &said)
+    }
+
+    fn tiki_opens(&mut self, payment: usize) -> Value {
+        let lane = Lane::of(payment);
+        if self.inject(lane, Fault::TikiCode) {
+            return json!({"code": self.choices.one_of(lane, &[1, 2]), "message": "simulated"});
+        }
+        json!({"code": 0, "message": "success", "data": {
+            "url_open": format!("https://tiki.vn/apps/vn.tiki.vip?c={payment}"),
+            "url_checkout_result": format!("https://tiki.vn//apps/vn.tiki.vip/callback/index?c={payment}"),
+            "request_id": format!("W-{payment}"),
+        }})
+    }
+
+    fn receive_notification(&mut self, payment: usize, ipn: &Value) -> Value {
+        let lane = Lane::of(payment);
+        let paid = ipn["status"] == "SUCCESS";
+        let order = self.lives[payment].order;
+        let (code, order) = match order {
+            Order::Waiting | Order::Success if paid => (0, Order::Success),
+            Order::Waiting | Order::Failure if !paid => (0, Order::Failure),
+            Order::Waiting | Order::Success | Order::Failure => (6, order),
+            Order::Cancelled => (6, order),
+            Order::Missing => (3, order),
+            Order::OfAnother => (4, order),
+            Order::OtherAmount => (5, order),
+            Order::InvalidField => (1, order),
+            Order::Broken => (2, order),
+        };
+        if self.inject(lane, Fault::TikiCode) {
+            // Whether it has taken it in or not.
+            if self.choices.happens(lane, 5000) {
+                self.lives[payment].order = order;
+            }
+            return json!({"code": self.choices.one_of(lane, &[2, 1, 3, 4, 5, 6]), "message": "simulated"});
+        }
+        self.lives[payment].order = order;
+        if code == 0 {
+            self.lives[payment].words.accepted = true;
+        }
+        let mut said = json!({"code": code, "message": "simulated"});
+        if code == 0 {
+            said["data"] = json!({"transaction_id": ipn["transaction_id"]});
+        }
+        said
+    }
+
+    fn tiki_looks_up(&mut self, payment: usize) -> Value {
+        let lane = Lane::of(payment);
+        let life = &self.lives[payment];
+        let truth = match life.order {
+            Order::Waiting => ("PENDING", Some(life.amount)),
+            Order::Success => ("SUCCESS", Some(life.amount)),
+            Order::OtherAmount => ("SUCCESS", Some(life.amount + 1)),
+            Order::Failure => ("FAILURE", Some(life.amount)),
+            Order::Cancelled => return self.tiki_says_code(payment, 6),
+            Order::Missing => return self.tiki_says_code(payment, 3),
+            Order::OfAnother => return self.tiki_says_code(payment, 4),
+            Order::InvalidField => return self.tiki_says_code(payment, 1),
+            Order::Broken => return self.tiki_says_code(payment, 2),
+        };
+        if !self.inject(lane, Fault::TikiCode) {
+            return self.tiki_says(payment, truth);
+        }
+        let amount = self.lives[payment].amount;
+        match self.choices.below(lane, 10) {
+            0 => self.tiki_says_code(payment, 2),
+            1 => self.tiki_says_code(payment, 1),
+            2 => self.tiki_says_code(payment, 3),
+            3 => self.tiki_says_code(payment, 4),
+            4 => self.tiki_says_code(payment, 6),
+            5 => self.tiki_says(payment, ("PENDING", Some(amount))),
+            6 => self.tiki_says(payment, ("FAILURE", None)),
+            7 => self.tiki_says(payment, ("SUCCESS", None)),
+            8 => self.tiki_says(payment, ("SUCCESS", Some(amount + 1))),
+            _ => self.tiki_says(payment, ("SUCCESS", Some(amount))),
+        }
+    }
+
+    fn tiki_says(&mut self, payment: usize, (status, amount): (&str, Option<u64>)) -> Value {
+        let lane = Lane::of(payment);
+        let life = &mut self.lives[payment];
+        match status {
+            "FAILURE" => life.words.failure = true,
+            "SUCCESS" if amount == Some(life.amount) => life.words.accepted = true,
+            "SUCCESS" if amount.is_some() => life.words.other_amount = true,
+            _ => {}
+        }
+        let mut said = json!({
+            "tiki_transaction_id": life.tiki_id.as_str(),
+            "partner_transaction_id": life.id.to_string(),
+            "status": status,
+        });
+        if let Some(amount) = amount {
+            said["amount"] = json!(amount);
+        }
+        // Both shapes that Tiki's page leaves open (protocol §4).
+        if self.choices.happens(lane, 3000) {
+            said = json!({"data": said});
+        }
+        said["code"] = json!(0);
+        said["message"] = json!("success");
+        said
+    }
+
+    fn tiki_says_code(&mut self, payment: usize, code: u64) -> Value {
+        let words = &mut self.lives[payment].words;
+        match code {
+            1 => words.invalid = true,
+            3 => words.not_found = true,
+            4 => words.of_another = true,
+            6 => words.cancelled = true,
+            _ => {}
+        }
+        json!({"code": code, "message": "simulated"})
+    }
+
+    /// Counts the cell of the tables of protocol §3 and §4 that an answer of Tiki's leads to.
+    pub(crate) fn cells_of_tiki(&mut self, request: &Outgoing, heard: &Answer) {
+        let Some(payment) = asked_about(request) else {
+            return;
+        };
+        let Some(transaction) = self.rows.find(self.lives[payment].id) else {
+            return;
+        };
+        if request.method == Method::Get {
+            let meaning = tiki_api::answer::look_up(
+                heard.status,
+                &heard.body,
+                &transaction.tiki_id,
+                Some(transaction.id),
+            );
+            let same = matches!(meaning, LookUpAnswer::Found(_, Some(amount)) if amount == transaction.order.amount);
+            let cell = look_up_cell(meaning, same);
+            return self.coverage.count("look-up (protocol §4)", "paid", cell);
+        }
+        let Ipn::Retrying { failures, .. } = transaction.ipn else {
+            return;
+        };
+        let meaning = tiki_api::answer::ipn(heard.status, &heard.body, transaction);
+        let often = if failures >= 2 {
+            "third failure or later"
+        } else {
+            "earlier"
+        };
+        let row = transaction.status().as_str();
+        self.coverage
+            .count("IPN (protocol §3)", row, (ipn_cell(meaning), often));
+    }
+}
+
+/// The name of an IPN's answer in the table.
+pub(crate) fn ipn_cell(answer: IpnAnswer) -> &'static str {
+    use domain::IpnRefusal::{
+        Cancelled, InvalidAmount, InvalidRequest, NotFound, NotOfThisPartner,
+    };
+    match answer {
+        IpnAnswer::Accepted => "accepted",
+        IpnAnswer::Refused(InvalidRequest) => "code 1",
+        IpnAnswer::SystemError => "code 2",
+        IpnAnswer::Refused(NotFound) => "code 3",
+        IpnAnswer::Refused(NotOfThisPartner) => "code 4",
+        IpnAnswer::Refused(InvalidAmount) => "code 5",
+        IpnAnswer::Refused(Cancelled) => "code 6",
+        IpnAnswer::Unauthorized => "unauthorized",
+        IpnAnswer::Unclear => "unclear",
+    }
+}
+
+/// The name of a look-up's answer in the table.
+pub(crate) fn look_up_cell(answer: LookUpAnswer, same_amount: bool) -> &'static str {
+    match answer {
+        LookUpAnswer::Found(Status::Success, Some(_)) if same_amount => "SUCCESS, same amount",
+        LookUpAnswer::Found(Status::Success, Some(_)) => "SUCCESS, another amount",
+        LookUpAnswer::Found(Status::Success, None) => "SUCCESS, no amount",
+        LookUpAnswer::Found(Status::Pending, _) => "PENDING",
+        LookUpAnswer::Found(Status::Failure, _) => "FAILURE",
+        LookUpAnswer::InvalidRequest => "code 1",
+        LookUpAnswer::SystemError => "code 2",
+        LookUpAnswer::NotFound => "code 3",
+        LookUpAnswer::NotOfThisPartner => "code 4",
+        LookUpAnswer::Cancelled => "code 6",
+        LookUpAnswer::Unauthorized => "unauthorized",
+        LookUpAnswer::Unclear => "unclear",
+    }
+}
+
+/// The payment that a call to Tiki is about.
+pub(crate) fn asked_about(request: &Outgoing) -> Option<usize> {
+    if let Some((_, id)) = request.url.split_once("?tiki_transaction_id=") {
+        return payment_of(id);
+    }
+    let body: Value = serde_json::from_slice(&request.body).ok()?;
+    match body["reference_transaction_id"].as_str() {
+        Some(id) => payment_of(id),
+        None => payment_of(body["identify_code"].as_str()?),
+    }
+}
+
+/// Tiki's ids here are `SIM-` and the payment's number.
+fn payment_of(id: &str) -> Option<usize> {
+    id.strip_prefix("SIM-")?.parse().ok()
+}

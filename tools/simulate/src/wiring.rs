@@ -1,0 +1,237 @@
+//! The production code of each function, wired to the simulated edges as its `main.rs` wires it to AWS.
+
+use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use check_transaction::CheckTransaction;
+use core_api::{CoreClient, TIMEOUT_IN_REQUEST, TIMEOUT_IN_WORKER};
+use core_worker::CoreWorker;
+use create_transaction::CreateTransaction;
+use domain::{AmountLimits, ClientId, Clock, Vnd};
+use ipn_sender::IpnSender;
+use lambda::config::{AllowedHosts, Redirects};
+use lambda::secrets::SecretKeys;
+use lambda::verifier::Verifier;
+use open_webview::OpenWebview;
+use outbox::Outbox;
+use payment_redirect::PaymentRedirect;
+use payment_result::PaymentResult;
+use refund_transaction::RefundTransaction;
+use signed_http::{HeaderNames, SignedClient};
+use signing::{GetSigning, KeyProvider, Window};
+use store::Transactions;
+use tiki_api::{PhoneFormat, TikiClient};
+
+use crate::fleet::{Code, Function, SimClock, SimWriteIds};
+use crate::net::{Peer, SimTransport};
+use crate::reconcile::Reconciler;
+use crate::secrets::{Secret, SimSecret};
+use crate::table::SimTable;
+use crate::world::World;
+
+/// The client id that Tiki gave the partner.
+pub(crate) const CLIENT_ID: &str = "f9c2a9c0-6d1d-4c2e-8f5f-2f6f3c1d7a11";
+/// The core's client id.
+pub(crate) const CORE_ID: &str = "core";
+/// Where Tiki's API is.
+pub(crate) const TIKI_URL: &str = "https://tiki.simulated/vip";
+/// Where the core's API is.
+pub(crate) const CORE_URL: &str = "https://core.simulated";
+/// Smallest payment, in VND.
+pub(crate) const MIN_AMOUNT: u64 = 1_000;
+/// Largest payment, in VND.
+pub(crate) const MAX_AMOUNT: u64 = 500_000_000;
+/// How long after a payment's expiry the core is asked about it.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// The code of one instance.
+pub(crate) fn wire(
+    world: Arc<Mutex<World>>,
+    who: usize,
+    function: Function,
+    offset: &Arc<AtomicI64>,
+) -> Code {
+    let clock = SimClock {
+        world: Arc::clone(&world),
+        who,
+        offset: Arc::clone(offset),
+    };
+    let edges = Edges {
+        world,
+        who,
+        clock: Arc::new(clock),
+    };
+    match function {
+        Function::Create => Code::Api(Arc::new(edges.create())),
+        Function::Check => Code::Api(Arc::new(edges.check())),
+        Function::Refund => Code::Api(Arc::new(edges.refund())),
+        Function::Redirect => Code::Api(Arc::new(edges.redirect())),
+        Function::Webview => Code::Api(Arc::new(edges.webview())),
+        Function::Result => Code::Api(Arc::new(edges.result())),
+        Function::Ipn => Code::Worker(Arc::new(edges.outbox(IpnSender {
+            tiki: TikiClient::new(edges.tiki(), PhoneFormat::default()),
+            transactions: edges.transactions(),
+            clock: Arc::clone(&edges.clock),
+        }))),
+        Function::Core => Code::Worker(Arc::new(edges.outbox(CoreWorker {
+            core: Arc::new(CoreClient::new(edges.core(), TIMEOUT_IN_WORKER)),
+            transactions: edges.transactions(),
+            clock: Arc::clone(&edges.clock),
+        }))),
+        Function::Reconcile => Code::Worker(Arc::new(Reconciler {
+            transactions: edges.transactions(),
+            clock: Arc::clone(&edges.clock),
+        })),
+    }
+}
+
+/// The client id, as the domain has it.
+pub(crate) fn client_id() -> ClientId {
+    CLIENT_ID.parse().expect("a client id")
+}
+
+/// The outermost edges, as one instance meets them.
+struct Edges {
+    world: Arc<Mutex<World>>,
+    who: usize,
+    clock: Arc<dyn Clock>,
+}
+
+impl Edges {
+    fn create(&self) -> CreateTransaction {
+        CreateTransaction {
+            verifier: self.verifier(HeaderNames::TIKI, Secret::Tiki),
+            client_id: client_id(),
+            limits: AmountLimits {
+                min: Vnd::new(MIN_AMOUNT).expect("an amount"),
+                max: Vnd::new(MAX_AMOUNT).expect("an amount"),
+            },
+            expiry_grace: GRACE,
+            link_keys: self.keys(Secret::Link),
+            public_base_url: None,
+            transactions: self.transactions(),
+            clock: Arc::clone(&self.clock),
+        }
+    }
+
+    fn check(&self) -> CheckTransaction {
+        CheckTransaction {
+            verifier: self.verifier(HeaderNames::TIKI, Secret::Tiki),
+            get_signing: GetSigning::default(),
+            client_id: client_id(),
+            transactions: self.transactions(),
+        }
+    }
+
+    fn refund(&self) -> RefundTransaction {
+        RefundTransaction {
+            verifier: self.verifier(HeaderNames::TIKI, Secret::Tiki),
+            client_id: client_id(),
+            transactions: self.transactions(),
+            core: Arc::new(CoreClient::new(self.core(), TIMEOUT_IN_REQUEST)),
+            clock: Arc::clone(&self.clock),
+        }
+    }
+
+    fn redirect(&self) -> PaymentRedirect {
+        PaymentRedirect {
+            link_keys: self.keys(Secret::Link),
+            core_keys: self.keys(Secret::Core),
+            redirects: Redirects {
+                payment_screen: "https://core.simulated/pay".parse().expect("a URL"),
+                apps: "https://tiki.vn/apps".parse().expect("a base URL"),
+                allowed: "".parse::<AllowedHosts>().expect("no more hosts"),
+            },
+            public_base_url: None,
+            transactions: self.transactions(),
+            sessions: self.table(),
+            clock: Arc::clone(&self.clock),
+        }
+    }
+
+    fn webview(&self) -> OpenWebview {
+        OpenWebview {
+            verifier: self.verifier(HeaderNames::PARTNER, Secret::Core),
+            tiki: TikiClient::new(self.tiki(), PhoneFormat::default()),
+            sessions: self.table(),
+            clock: Arc::clone(&self.clock),
+        }
+    }
+
+    fn result(&self) -> PaymentResult {
+        PaymentResult {
+            verifier: self.verifier(HeaderNames::PARTNER, Secret::Core),
+            transactions: self.transactions(),
+            clock: Arc::clone(&self.clock),
+        }
+    }
+
+    fn outbox<W>(&self, worker: W) -> Outbox<W> {
+        Outbox {
+            worker,
+            transactions: self.transactions(),
+            clock: Arc::clone(&self.clock),
+        }
+    }
+
+    fn transactions(&self) -> Transactions {
+        let write_ids = SimWriteIds {
+            world: Arc::clone(&self.world),
+        };
+        Transactions::new(self.table(), Arc::new(write_ids), Arc::clone(&self.clock))
+    }
+
+    fn table(&self) -> Arc<SimTable> {
+        Arc::new(SimTable {
+            world: Arc::clone(&self.world),
+            who: self.who,
+        })
+    }
+
+    fn keys(&self, secret: Secret) -> Arc<dyn KeyProvider> {
+        let source = SimSecret {
+            world: Arc::clone(&self.world),
+            who: self.who,
+            secret,
+        };
+        Arc::new(SecretKeys::new(
+            Arc::new(source),
+            Arc::clone(&self.clock),
+            secret.name(),
+            secret.client_id(),
+        ))
+    }
+
+    fn verifier(&self, headers: HeaderNames, secret: Secret) -> Verifier {
+        Verifier {
+            headers,
+            keys: self.keys(secret),
+            window: Window::default(),
+            clock: Arc::clone(&self.clock),
+        }
+    }
+
+    fn tiki(&self) -> SignedClient {
+        self.client(Peer::Tiki, TIKI_URL, HeaderNames::TIKI, Secret::Tiki)
+    }
+
+    fn core(&self) -> SignedClient {
+        self.client(Peer::Core, CORE_URL, HeaderNames::PARTNER, Secret::Core)
+    }
+
+    fn client(&self, peer: Peer, url: &str, headers: HeaderNames, secret: Secret) -> SignedClient {
+        SignedClient {
+            base: url.parse().expect("a base URL"),
+            headers,
+            get_signing: GetSigning::default(),
+            keys: self.keys(secret),
+            clock: Arc::clone(&self.clock),
+            transport: Arc::new(SimTransport {
+                world: Arc::clone(&self.world),
+                who: self.who,
+                peer,
+            }),
+        }
+    }
+}
