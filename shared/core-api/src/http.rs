@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    PaidDetails, PaymentAnswer, Refund, RefundAnswer, RefundId, Transaction, TransactionId,
+    FailureReason, PaidDetails, PaymentAnswer, Refund, RefundAnswer, RefundId, RejectionReason,
+    Transaction, TransactionId,
 };
 use json_fields::Fields;
 use serde::Serialize;
@@ -103,7 +104,7 @@ fn refund_answer(answer: &Answer, id: RefundId) -> RefundAnswer {
         Some(match fields.text::<String>("status").ok()?.as_str() {
             "succeeded" => RefundAnswer::Succeeded,
             "rejected" => RefundAnswer::Rejected {
-                reason: reason(&fields).ok().flatten(),
+                reason: reason(&fields, RejectionReason::truncated).ok().flatten(),
             },
             "pending" => RefundAnswer::Pending,
             _ => return None,
@@ -122,7 +123,7 @@ fn payment_answer(answer: &Answer, id: TransactionId) -> PaymentAnswer {
                 details: paid_details(&fields),
             },
             "failed" => PaymentAnswer::Failed {
-                reason: reason(&fields).ok().flatten(),
+                reason: reason(&fields, FailureReason::truncated).ok().flatten(),
             },
             "not_paid" => PaymentAnswer::NotPaid,
             "pending" => PaymentAnswer::Pending,

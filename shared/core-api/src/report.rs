@@ -1,6 +1,6 @@
 //! The core's report of a payment's result: `POST /partner/v1/payments/{transaction_id}/result`.
 
-use domain::{PaidDetails, PaymentReport, PaymentResult, Reason, TransactionId};
+use domain::{FailureReason, PaidDetails, PaymentReport, PaymentResult, TransactionId};
 use json_fields::{Fields, InvalidField};
 use signing::Verified;
 
@@ -51,7 +51,7 @@ pub fn read(verified: Verified<'_>, id: TransactionId) -> Result<PaymentReport, 
             PaymentResult::Paid(paid_details(&fields)?)
         }
         "FAILURE" => PaymentResult::Declined {
-            reason: reason(&fields)?,
+            reason: reason(&fields, FailureReason::truncated)?,
         },
         _ => return Err(InvalidField::field("status", "must be SUCCESS or FAILURE")),
     };
@@ -68,7 +68,10 @@ fn paid_details(fields: &Fields) -> Result<PaidDetails, InvalidField> {
 }
 
 /// An explanation: cut to what we keep, since no result may fail for its length.
-pub(crate) fn reason(fields: &Fields) -> Result<Option<Reason>, InvalidField> {
+pub(crate) fn reason<T>(
+    fields: &Fields,
+    truncated: fn(&str) -> Option<T>,
+) -> Result<Option<T>, InvalidField> {
     let text: Option<String> = fields.optional_text("reason")?;
-    Ok(text.as_deref().and_then(Reason::truncated))
+    Ok(text.as_deref().and_then(truncated))
 }

@@ -3,8 +3,8 @@
 use crate::change::Edit;
 use crate::{
     Alarm, BankingMethod, CORE_LEASE, Change, CoreAnswer, CoreReference, Due, Event, Failure,
-    FailureCause, Ipn, Payment, PaymentState, Reason, Refusal, Snapshot, Timestamp, Transaction,
-    Vnd, schedule,
+    FailureCause, FailureReason, Ipn, Payment, PaymentState, Refusal, Snapshot, Timestamp,
+    Transaction, Vnd, schedule,
 };
 
 /// A result that the core reports.
@@ -24,7 +24,7 @@ pub enum PaymentResult {
     /// The payment was declined or cancelled.
     Declined {
         /// In the core's words.
-        reason: Option<Reason>,
+        reason: Option<FailureReason>,
     },
 }
 
@@ -52,7 +52,7 @@ pub enum PaymentAnswer {
     /// Declined or cancelled.
     Failed {
         /// In the core's words.
-        reason: Option<Reason>,
+        reason: Option<FailureReason>,
     },
     /// Nobody has paid.
     NotPaid,
@@ -187,7 +187,7 @@ impl Transaction {
         })
     }
 
-    fn decline(&self, reason: Option<&Reason>, now: Timestamp) -> Change {
+    fn decline(&self, reason: Option<&FailureReason>, now: Timestamp) -> Change {
         let reason = reason.cloned();
         self.fail(FailureCause::Declined { reason }, now)
     }

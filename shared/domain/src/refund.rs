@@ -5,8 +5,8 @@ use crate::change::Edit;
 use crate::trail::MAX_OPERATOR_ACTS;
 use crate::{
     Alarm, Balance, CORE_LEASE, Change, DisputeReason, Due, Event, FailureCause, Ipn, OperatorWord,
-    Origin, PaymentState, Reason, Refund, RefundId, RefundState, Refusal, RequestId,
-    ReversalReason, Snapshot, Timestamp, Transaction, TransactionId, Vnd, schedule,
+    Origin, PaymentState, Refund, RefundId, RefundReason, RefundState, Refusal, RejectionReason,
+    RequestId, ReversalReason, Snapshot, Timestamp, Transaction, TransactionId, Vnd, schedule,
 };
 
 /// The most refunds that Tiki may ask of one transaction; they all live in its one item.
@@ -27,7 +27,7 @@ pub struct RefundCommand {
     /// How much.
     pub amount: Vnd,
     /// Why.
-    pub reason: Reason,
+    pub reason: RefundReason,
 }
 
 /// What a refund request comes to, before the core is asked.
@@ -48,7 +48,7 @@ pub enum RefundAnswer {
     /// The core refuses, for good.
     Rejected {
         /// In the core's words.
-        reason: Option<Reason>,
+        reason: Option<RejectionReason>,
     },
     /// The core is at it.
     Pending,
@@ -277,7 +277,7 @@ impl Edit {
         if amount == Vnd::ZERO {
             return;
         }
-        let Some(reason) = Reason::truncated(reason) else {
+        let Some(reason) = RefundReason::truncated(reason) else {
             return;
         };
         let same = self.after.refunds.iter().filter(|r| r.origin == origin);

@@ -5,11 +5,9 @@
 //! clear answer) is one entry that counts, and what a person may do is limited in number.
 
 use crate::{
-    Decision, IpnAnswer, IpnRefusal, LookUpAnswer, Reason, Status, Text, Timestamp, Verdict,
+    Decision, IpnAnswer, IpnRefusal, LookUpAnswer, OperatorName, OperatorReason, Status, Timestamp,
+    Verdict,
 };
-
-/// The name of a person who acts.
-pub type OperatorName = Text<64>;
 
 /// How often persons may act on one transaction: the trail has an end.
 pub const MAX_OPERATOR_ACTS: usize = 20;
@@ -107,7 +105,7 @@ pub struct OperatorWord {
     /// Who.
     pub by: OperatorName,
     /// Why.
-    pub reason: Reason,
+    pub reason: OperatorReason,
 }
 
 /// An entry of the trail. Entries stand in the order in which their events first happened.

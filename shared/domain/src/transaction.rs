@@ -4,8 +4,9 @@ use std::ops::Deref;
 
 use crate::change::{Change, Edit};
 use crate::{
-    BankingMethod, ClientId, CoreReference, DisputeReason, Entry, Label, Reason, RefundId,
-    RequestId, ReversalReason, TikiTransactionId, Timestamp, TransactionId, Vnd,
+    BankingMethod, ClientId, CoreReference, Description, DisputeReason, Entry, FailureReason,
+    IdentifyCode, OrderCode, RefundId, RefundReason, RejectionReason, RequestId, ReversalReason,
+    TikiTransactionId, Timestamp, TransactionId, Vnd, WebviewRequestId,
 };
 
 /// A transaction that holds by its rules. Reading is free; only a command changes it, into a [`Change`].
@@ -47,13 +48,13 @@ pub struct Order {
     /// What the customer is to pay.
     pub amount: Vnd,
     /// The webview session, which knows Tiki's result screen.
-    pub webview_request_id: Option<Label>,
+    pub webview_request_id: Option<WebviewRequestId>,
     /// The customer, as the webview was opened for.
-    pub identify_code: Option<Label>,
+    pub identify_code: Option<IdentifyCode>,
     /// Tiki's order.
-    pub order_code: Option<Label>,
+    pub order_code: Option<OrderCode>,
     /// For the payment screen.
-    pub description: Option<Reason>,
+    pub description: Option<Description>,
     /// How long the customer has, in seconds.
     pub expires_in_s: u32,
 }
@@ -113,7 +114,7 @@ pub enum FailureCause {
     /// The core or the customer said no.
     Declined {
         /// In the core's words.
-        reason: Option<Reason>,
+        reason: Option<FailureReason>,
     },
     /// Nobody paid in time, and the core confirmed that.
     Expired,
@@ -129,7 +130,7 @@ pub struct Refund {
     /// How much.
     pub amount: Vnd,
     /// Why, for the core.
-    pub reason: Reason,
+    pub reason: RefundReason,
     /// When it was reserved.
     pub created_at: Timestamp,
     /// What became of it.
@@ -169,7 +170,7 @@ pub enum RefundState {
         /// When we learned of it.
         at: Timestamp,
         /// In the core's words.
-        reason: Option<Reason>,
+        reason: Option<RejectionReason>,
         /// The balance that this left.
         balance: Balance,
     },

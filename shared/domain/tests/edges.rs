@@ -7,8 +7,8 @@ use std::time::Duration;
 use domain::{
     Alarm, AmountLimits, Balance, Decision, DisputeReason, Due, DueMarks, Failure, FailureCause,
     Ipn, IpnAnswer, MAX_OPERATOR_ACTS, NotificationOutcome, Order, Origin, PaidDetails, Payment,
-    PaymentAnswer, PaymentReport, PaymentResult, PaymentState, Reason, Refund, RefundAnswer,
-    RefundCommand, RefundId, RefundState, Refusal, Reservation, ReversalReason, Snapshot,
+    PaymentAnswer, PaymentReport, PaymentResult, PaymentState, Refund, RefundAnswer, RefundCommand,
+    RefundId, RefundReason, RefundState, Refusal, Reservation, ReversalReason, Snapshot,
     TikiTransactionId, Timestamp, Transaction, TransactionId, Vnd,
 };
 use uuid::Uuid;
@@ -76,7 +76,7 @@ fn refused(mut snapshot: Snapshot, tikis: usize, ours: usize, origin: &Origin) -
             .unwrap(),
         origin,
         amount: Vnd::new(1).unwrap(),
-        reason: Reason::truncated("x").unwrap(),
+        reason: RefundReason::truncated("x").unwrap(),
         created_at: at(1),
         state: RefundState::Rejected {
             at: at(2),

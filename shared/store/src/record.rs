@@ -156,7 +156,6 @@ struct Derived {
 impl Record {
     fn of(transaction: &Transaction, due_marks: DueMarks, write_id: Uuid) -> Self {
         let t = transaction;
-        let text = |text: &Option<_>| text.as_ref().map(ToString::to_string);
         let (expiry_check, payment, failure) = match &t.payment {
             PaymentState::Pending { expiry_check, .. } => (Some(expiry_check.into()), None, None),
             PaymentState::Paid(payment) => (None, Some(payment.into()), None),
@@ -180,10 +179,10 @@ impl Record {
             expires_at: t.expires_at.unix_ms(),
             updated_at: t.updated_at.unix_ms(),
             expires_in_s: t.order.expires_in_s,
-            webview_request_id: text(&t.order.webview_request_id),
-            identify_code: text(&t.order.identify_code),
-            order_code: text(&t.order.order_code),
-            description: t.order.description.as_ref().map(ToString::to_string),
+            webview_request_id: text(t.order.webview_request_id.as_ref()),
+            identify_code: text(t.order.identify_code.as_ref()),
+            order_code: text(t.order.order_code.as_ref()),
+            description: text(t.order.description.as_ref()),
             expiry_check,
             other_amount_since,
             payment,
@@ -232,6 +231,10 @@ impl Record {
             version: self.version,
         })
     }
+}
+
+fn text<T: ToString>(text: Option<&T>) -> Option<String> {
+    text.map(ToString::to_string)
 }
 
 /// The partition of an index by day: `2026-11-22#07`.

@@ -1,8 +1,8 @@
 //! What Tiki's answers mean (protocol §3, §4, §6). Pure: a status and some bytes in, a meaning out.
 
 use domain::{
-    IpnAnswer, IpnRefusal, Label, LookUpAnswer, Status, TikiTransactionId, Transaction,
-    TransactionId,
+    IpnAnswer, IpnRefusal, LookUpAnswer, Status, TikiTransactionId, Transaction, TransactionId,
+    WebviewRequestId,
 };
 use json_fields::Fields;
 
@@ -14,7 +14,7 @@ pub struct Webview {
     /// Tiki's result screen for this customer. Opaque.
     pub url_checkout_result: String,
     /// Names the session.
-    pub request_id: Label,
+    pub request_id: WebviewRequestId,
 }
 
 /// What Tiki says to a webview request.

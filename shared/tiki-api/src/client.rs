@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use domain::{IpnAnswer, LookUpAnswer, Text, TikiTransactionId, Transaction, TransactionId};
+use domain::{
+    BankingMethod, CustomerName, IpnAnswer, LookUpAnswer, TikiTransactionId, Transaction,
+    TransactionId,
+};
 use serde::Serialize;
 use signed_http::{Answer, CallError, SignedClient, causes};
 
@@ -60,7 +63,7 @@ impl TikiClient {
             transaction_amount: transaction.order.amount.get(),
             transaction_id: transaction.id.to_string(),
             status: transaction.status().as_str(),
-            partner_banking_method: method.map(Text::as_str),
+            partner_banking_method: method.map(BankingMethod::as_str),
         });
         let answer = self.client.post("/payment/ipn", body, None, TIMEOUT).await;
         let meaning = match &answer {
@@ -101,7 +104,7 @@ impl TikiClient {
         let body = json(&Body {
             identify_code: request.identify_code.as_str(),
             identify_phone: self.phone_format.json(&request.identify_phone),
-            identify_fullname: request.identify_fullname.as_ref().map(Text::as_str),
+            identify_fullname: request.identify_fullname.as_ref().map(CustomerName::as_str),
         });
         let answer = match self.client.post("/webview", body, None, TIMEOUT).await {
             Ok(answer) => answer,

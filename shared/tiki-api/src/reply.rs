@@ -1,7 +1,8 @@
 //! What goes out: the envelope and the data of each answer (design §6).
 
 use domain::{
-    FailureCause, PaymentState, Refund, RefundState, Status, Text, Timestamp, Transaction,
+    BankingMethod, FailureCause, FailureReason, PaymentState, Refund, RefundState, RequestId,
+    Status, Timestamp, Transaction,
 };
 use serde::Serialize;
 
@@ -91,7 +92,7 @@ pub fn checked(transaction: &Transaction) -> Vec<u8> {
         failure_reason: failure_reason(transaction),
         partner_banking_method: payment
             .and_then(|p| p.banking_method.as_ref())
-            .map(Text::as_str),
+            .map(BankingMethod::as_str),
         created_at: transaction.created_at.to_rfc3339(),
         expires_at: transaction.expires_at.to_rfc3339(),
         paid_at: payment.map(|p| p.paid_at).map(Timestamp::to_rfc3339),
@@ -160,7 +161,7 @@ struct CheckedRefund<'t> {
 impl<'t> CheckedRefund<'t> {
     fn of(refund: &'t Refund) -> Self {
         Self {
-            request_id: refund.origin.request_id().map(Text::as_str),
+            request_id: refund.origin.request_id().map(RequestId::as_str),
             refund_id: refund.id.to_string(),
             amount: refund.amount.get(),
             status: refund.status().as_str(),
@@ -174,7 +175,9 @@ fn failure_reason(transaction: &Transaction) -> Option<&str> {
     match &transaction.payment {
         PaymentState::Pending { .. } | PaymentState::Paid(_) => None,
         PaymentState::Failed(failure) => Some(match &failure.cause {
-            FailureCause::Declined { reason } => reason.as_ref().map_or("declined", Text::as_str),
+            FailureCause::Declined { reason } => {
+                reason.as_ref().map_or("declined", FailureReason::as_str)
+            }
             FailureCause::Expired => "expired",
         }),
     }

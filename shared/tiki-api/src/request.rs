@@ -1,7 +1,8 @@
 //! What comes in: read from verified bytes, never before (design §3).
 
 use domain::{
-    Label, Order, Reason, RefundCommand, Refusal, RequestId, TikiTransactionId, TransactionId,
+    CustomerName, Description, IdentifyCode, Order, RefundCommand, Refusal, TikiTransactionId,
+    TransactionId,
 };
 use json_fields::{Fields, InvalidField};
 use signing::Verified;
@@ -91,11 +92,11 @@ pub struct RefundRequest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebviewRequest {
     /// Who the customer is, to the partner.
-    pub identify_code: Label,
+    pub identify_code: IdentifyCode,
     /// The customer's phone.
     pub identify_phone: PhoneNumber,
     /// The customer's name.
-    pub identify_fullname: Option<Reason>,
+    pub identify_fullname: Option<CustomerName>,
 }
 
 /// Reads a create request.
@@ -167,7 +168,7 @@ pub fn refund(verified: Verified<'_>) -> Result<RefundRequest, InvalidField> {
         tiki_id: fields.text("tiki_transaction_id")?,
         id: id.as_str().parse().ok(),
         command: RefundCommand {
-            request_id: fields.text::<RequestId>("request_id")?,
+            request_id: fields.text("request_id")?,
             amount,
             reason: fields.text("reason")?,
         },
@@ -204,7 +205,7 @@ fn message(verified: Verified<'_>, own: &[&str]) -> Result<Fields, InvalidField>
 }
 
 /// A description may be empty: then there is none.
-fn described(fields: &Fields) -> Result<Option<Reason>, InvalidField> {
+fn described(fields: &Fields) -> Result<Option<Description>, InvalidField> {
     let text: Option<String> = fields.optional_text("description")?;
     match text.as_deref() {
         None | Some("") => Ok(None),

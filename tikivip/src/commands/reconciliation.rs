@@ -1,7 +1,7 @@
 //! `tikivip reconciliation` and `tikivip close-finding`: what the two sides' books do not agree in.
 
 use anyhow::anyhow;
-use domain::{Day, OperatorName, Reason, Timestamp, Vnd};
+use domain::{Day, OperatorName, OperatorReason, Timestamp, Vnd};
 use ledger::{Entry, Ledger, Written};
 use reconciliation::classify::Kind;
 use reconciliation::record::{Closed, Finding, Record, Values, of_day};
@@ -65,7 +65,7 @@ pub(super) async fn settle(
     word: &Word,
 ) -> anyhow::Result<Outcome> {
     let by: OperatorName = word.by.parse().map_err(|e| anyhow!("--by {e}"))?;
-    let reason: Reason = word.reason.parse().map_err(|e| anyhow!("--reason {e}"))?;
+    let reason: OperatorReason = word.reason.parse().map_err(|e| anyhow!("--reason {e}"))?;
     let ledger = context.ledger()?;
     let closed = Closed {
         at: context.clock().now().unix_ms(),

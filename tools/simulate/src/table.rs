@@ -158,7 +158,7 @@ impl SessionStore for SimTable {
 
     async fn result_url(
         &self,
-        request_id: &domain::Label,
+        request_id: &domain::WebviewRequestId,
         _now: Timestamp,
     ) -> Result<Option<String>, TableError> {
         let request_id = request_id.to_string();

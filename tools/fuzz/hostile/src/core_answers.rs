@@ -1,5 +1,6 @@
 //! The core's answers, through the client that asks (docs/core.md).
 
+use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -7,7 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use core_api::{Core, CoreClient, FoundRefund};
 use domain::{
-    PaymentAnswer, Reason, Refund, RefundAnswer, RefundCommand, Reservation, Text, Transaction, Vnd,
+    BankingMethod, CoreReference, PaymentAnswer, Refund, RefundAnswer, RefundCommand, Reservation,
+    Transaction, Vnd,
 };
 use futures::executor::block_on;
 use signed_http::{Answer, HeaderNames, Method, Outgoing, SignedClient, Transport, TransportError};
@@ -120,7 +122,7 @@ impl Said {
     }
 
     /// An explanation is cut, and one that cannot be read is none: it changes no result.
-    fn reason(&self) -> Option<Reason> {
+    fn reason<T: FromStr>(&self) -> Option<T> {
         let text = self.fields.as_ref()?.text("reason")?;
         text.chars().take(255).collect::<String>().parse().ok()
     }
@@ -136,8 +138,8 @@ fn payment_holds(said: &Said, payment: &PaymentAnswer) {
             assert!((1..=1 << 53).contains(&amount.get()));
             let given = fields.and_then(|fields| fields.whole("amount"));
             assert_eq!(given, Some(i128::from(amount.get())));
-            let method = details.banking_method.as_ref().map(Text::as_str);
-            let reference = details.core_reference.as_ref().map(Text::as_str);
+            let method = details.banking_method.as_ref().map(BankingMethod::as_str);
+            let reference = details.core_reference.as_ref().map(CoreReference::as_str);
             for (text, name, most) in [
                 (method, "partner_banking_method", 64),
                 (reference, "rail_reference", 128),
