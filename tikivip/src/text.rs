@@ -7,12 +7,12 @@ use domain::{
 
 /// How far Tiki has been told.
 pub(crate) fn ipn(t: &Transaction) -> String {
-    match &t.ipn {
+    match t.ipn() {
         Ipn::NotDue => "nothing to report yet".to_owned(),
-        Ipn::Queued { due_at } => format!("to be told at {}", clock(*due_at)),
+        Ipn::Queued { due_at } => format!("to be told at {}", clock(due_at)),
         Ipn::Retrying {
             failures, due_at, ..
-        } => format!("told {failures} times in vain, next at {}", clock(*due_at)),
+        } => format!("told {failures} times in vain, next at {}", clock(due_at)),
         Ipn::Confirmed { .. } => "confirmed".to_owned(),
         Ipn::Abandoned { .. } => "closed: Tiki need not know".to_owned(),
         Ipn::Reversing { ground, .. } => format!("reversed: {}", ground.as_str()),
@@ -23,7 +23,7 @@ pub(crate) fn ipn(t: &Transaction) -> String {
 
 /// Who paid, or why not.
 pub(crate) fn payment(t: &Transaction) -> String {
-    match &t.payment {
+    match t.payment() {
         PaymentState::Pending { .. } => "pending".to_owned(),
         PaymentState::Paid(payment) => format!("paid at {}", clock(payment.paid_at)),
         PaymentState::Failed(failure) if failure.late_payment.is_some() => {
@@ -52,7 +52,7 @@ pub(crate) fn refund(state: &RefundState) -> String {
 
 /// On whose word something happened.
 pub(crate) fn who(t: &Transaction, event: &Event) -> String {
-    if let (Event::RefundReserved { refund }, refunds) = (event, &t.refunds) {
+    if let (Event::RefundReserved { refund }, refunds) = (event, t.refunds()) {
         return match refunds.get(*refund).map(|refund| &refund.origin) {
             Some(Origin::Tiki { .. }) => "Tiki".to_owned(),
             Some(Origin::Reversal | Origin::LatePayment) | None => "ours".to_owned(),
@@ -69,12 +69,12 @@ pub(crate) fn who(t: &Transaction, event: &Event) -> String {
 
 /// What happened, and what the other side said.
 pub(crate) fn what(t: &Transaction, event: &Event) -> String {
-    let amount = |place: usize| match t.refunds.get(place) {
+    let amount = |place: usize| match t.refunds().get(place) {
         Some(refund) => format!("refund {} of {}", place + 1, refund.amount.grouped()),
         None => format!("refund {}", place + 1),
     };
     match event {
-        Event::Created => format!("created, {}", t.order.amount.grouped()),
+        Event::Created => format!("created, {}", t.order().amount.grouped()),
         Event::Paid => "paid".to_owned(),
         Event::Declined => "declined or cancelled".to_owned(),
         Event::Expired => "expired: not paid in time".to_owned(),
@@ -87,7 +87,10 @@ pub(crate) fn what(t: &Transaction, event: &Event) -> String {
         },
         Event::NotificationAttempt { attempt, told } => told_in_words(*attempt, told),
         Event::RefundReserved { refund } => {
-            let origin = t.refunds.get(*refund).map(|refund| refund.origin.as_str());
+            let origin = t
+                .refunds()
+                .get(*refund)
+                .map(|refund| refund.origin.as_str());
             let origin = origin.unwrap_or("?");
             format!("{} reserved ({origin})", amount(*refund))
         }
@@ -98,7 +101,7 @@ pub(crate) fn what(t: &Transaction, event: &Event) -> String {
         Event::RefundSucceeded { refund } => format!("{} is back", amount(*refund)),
         Event::RefundReturned { refund } => format!("{} is back by other means", amount(*refund)),
         Event::RefundRejected { refund } => {
-            let state = t.refunds.get(*refund).map(|refund| &refund.state);
+            let state = t.refunds().get(*refund).map(|refund| &refund.state);
             let said = match state {
                 Some(RefundState::Rejected { reason, .. }) => reason.as_ref(),
                 _ => None,

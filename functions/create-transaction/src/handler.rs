@@ -49,7 +49,7 @@ impl Handler for CreateTransaction {
             self.expiry_grace,
             self.clock.now(),
         )?;
-        record_transaction_in_span(created.transaction().id);
+        record_transaction_in_span(created.transaction().id());
 
         let transaction = match self.transactions.create(created).await? {
             Creation::New(transaction) => transaction,
@@ -74,9 +74,9 @@ impl CreateTransaction {
         request: &Inbound,
         transaction: &Transaction,
     ) -> Result<String, ApiError> {
-        let expires_at = transaction.expires_at.after(LINK_OUTLIVES_PAYMENT);
+        let expires_at = transaction.expires_at().after(LINK_OUTLIVES_PAYMENT);
         let link = PaymentLink {
-            transaction_id: transaction.id.to_bytes(),
+            transaction_id: transaction.id().to_bytes(),
             expires_at_ms: expires_at.unix_ms().unsigned_abs(),
         };
         let token = link.token(&self.link_keys.keys().await?);

@@ -129,9 +129,12 @@ impl IpnSender {
             Decision::LookUp => {
                 let known = self
                     .tiki
-                    .look_up(&transaction.tiki_id, Some(transaction.id))
+                    .look_up(transaction.tiki_id(), Some(transaction.id()))
                     .await;
-                (Some(known), after_look_up(transaction.order.amount, known))
+                (
+                    Some(known),
+                    after_look_up(transaction.order().amount, known),
+                )
             }
             decided => (None, decided),
         };

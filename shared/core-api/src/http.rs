@@ -48,8 +48,8 @@ impl Core for CoreClient {
         let refund_id = refund.id.to_string();
         let body = Body {
             refund_id: &refund_id,
-            transaction_id: transaction.id.to_string(),
-            tiki_transaction_id: transaction.tiki_id.as_str(),
+            transaction_id: transaction.id().to_string(),
+            tiki_transaction_id: transaction.tiki_id().as_str(),
             amount: refund.amount.get(),
             reason: refund.reason.as_str(),
         };

@@ -1,6 +1,6 @@
 //! What both sides compare of a transaction (protocol §7).
 
-use crate::{Snapshot, Status, TikiTransactionId, Timestamp, TransactionId, Vnd};
+use crate::{Status, TikiTransactionId, Timestamp, Transaction, TransactionId, Vnd};
 
 /// A transaction whose status is final, as reconciliation has it. None of it ever changes again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,13 +22,13 @@ pub struct FinalTransaction {
 impl FinalTransaction {
     /// What reconciliation has of a transaction; `None` while its status is not final.
     #[must_use]
-    pub fn of(transaction: &Snapshot) -> Option<Self> {
+    pub fn of(transaction: &Transaction) -> Option<Self> {
         Some(Self {
-            id: transaction.id,
-            tiki_id: transaction.tiki_id.clone(),
-            amount: transaction.order.amount,
+            id: transaction.id(),
+            tiki_id: transaction.tiki_id().clone(),
+            amount: transaction.order().amount,
             status: transaction.status(),
-            created_at: transaction.created_at,
+            created_at: transaction.created_at(),
             final_at: transaction.final_at()?,
         })
     }

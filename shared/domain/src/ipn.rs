@@ -213,7 +213,7 @@ impl Transaction {
     /// the budget; the next sweep takes it up again.
     #[must_use]
     pub fn lease_ipn(&self, now: Timestamp) -> Option<(IpnLease, Change)> {
-        let (attempt, failures) = match self.ipn {
+        let (attempt, failures) = match self.data.ipn {
             Ipn::Queued { due_at } if due_at <= now => (0, 0),
             Ipn::Retrying {
                 attempt,
@@ -235,7 +235,7 @@ impl Transaction {
             status: self.status(),
         };
         let change = self.change(now, |edit| {
-            edit.after.ipn = Ipn::Retrying {
+            edit.after.data.ipn = Ipn::Retrying {
                 attempt: lease.attempt,
                 failures,
                 due_at: now.after(IPN_LEASE),
@@ -253,7 +253,7 @@ impl Transaction {
         told: NotificationOutcome,
         now: Timestamp,
     ) -> Option<Change> {
-        match self.ipn {
+        match self.data.ipn {
             Ipn::Retrying { attempt, .. } if attempt == lease.attempt => {
                 Some(self.decided(lease, told, now))
             }
@@ -273,7 +273,7 @@ impl Transaction {
     /// is being reported anyway, needs no report, is a person's to decide, or was queued again often enough.
     #[must_use]
     pub fn requeue_ipn(&self, now: Timestamp) -> Option<Change> {
-        match self.ipn {
+        match self.data.ipn {
             Ipn::Exhausted { .. } | Ipn::Abandoned { .. } => {}
             Ipn::NotDue
             | Ipn::Queued { .. }
@@ -282,12 +282,12 @@ impl Transaction {
             | Ipn::Reversing { .. }
             | Ipn::Disputed { .. } => return None,
         }
-        if self.has_active_reversal() || trail::requeues(&self.trail) >= MAX_REQUEUES {
+        if self.has_active_reversal() || trail::requeues(&self.data.audit_trail) >= MAX_REQUEUES {
             return None;
         }
         Some(self.change(now, |edit| {
-            edit.after.ipn = Ipn::Retrying {
-                attempt: trail::last_attempt(&self.trail).saturating_add(1),
+            edit.after.data.ipn = Ipn::Retrying {
+                attempt: trail::last_attempt(&self.data.audit_trail).saturating_add(1),
                 failures: 0,
                 due_at: now,
             };
@@ -301,18 +301,18 @@ impl Transaction {
         let event = Event::NotificationAttempt { attempt, told };
         let to = |ipn: Ipn| {
             self.change(now, |edit| {
-                edit.after.ipn = ipn;
+                edit.after.data.ipn = ipn;
                 edit.note(event.clone());
             })
         };
-        match (&self.payment, told.decision) {
+        match (&self.data.payment, told.decision) {
             (_, Decision::Confirm) => to(Ipn::Confirmed { at: now }),
             (_, Decision::Retry | Decision::LookUp) => self.try_again(lease, event, None, now),
             (_, Decision::RetryUnauthorized) => {
                 self.try_again(lease, event, Some(Alarm::IpnUnauthorized), now)
             }
             (PaymentState::Paid(_), Decision::Reverse(ground)) => self.change(now, |edit| {
-                edit.after.ipn = Ipn::Reversing { at: now, ground };
+                edit.after.data.ipn = Ipn::Reversing { at: now, ground };
                 edit.note(event.clone());
                 edit.reserve_reversal(ground);
             }),
@@ -336,7 +336,7 @@ impl Transaction {
         now: Timestamp,
     ) -> Change {
         let failures = lease.failures.saturating_add(1);
-        let (ipn, alarm) = match schedule::next_ipn(self.id, failures, now) {
+        let (ipn, alarm) = match schedule::next_ipn(self.data.id, failures, now) {
             Some(due_at) => {
                 let attempt = lease.attempt;
                 let ipn = Ipn::Retrying {
@@ -352,7 +352,7 @@ impl Transaction {
             None => (Ipn::Exhausted { at: now }, Some(Alarm::IpnExhausted)),
         };
         self.change(now, |edit| {
-            edit.after.ipn = ipn;
+            edit.after.data.ipn = ipn;
             edit.note(event);
         })
         .with_alarm(alarm)

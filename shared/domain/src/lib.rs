@@ -37,6 +37,8 @@ mod refund;
 mod refusal;
 mod schedule;
 mod snapshot;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod text;
 mod time;
 mod trail;

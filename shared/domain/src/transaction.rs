@@ -1,7 +1,5 @@
 //! The nouns: a transaction and its parts, as plain data.
 
-use std::ops::Deref;
-
 use crate::change::{Change, Edit};
 use crate::{
     BankingMethod, ClientId, CoreReference, Description, DisputeReason, Entry, FailureReason,
@@ -11,7 +9,9 @@ use crate::{
 
 /// A transaction that holds by its rules. Reading is free; only a command changes it, into a [`Change`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Transaction(Snapshot);
+pub struct Transaction {
+    pub(crate) data: Snapshot,
+}
 
 /// A transaction's data, as it is kept: [`Transaction::restore`] checks it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub struct Snapshot {
     /// What Tiki knows of the result.
     pub ipn: Ipn,
     /// What happened, when and on whose word.
-    pub trail: Vec<Entry>,
+    pub audit_trail: Vec<Entry>,
     /// Counts the writes; the condition of the next one.
     pub version: u64,
 }
@@ -187,7 +187,7 @@ pub struct Balance {
 }
 
 /// What Tiki knows of the result (protocol §3).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ipn {
     /// There is no result yet.
     NotDue,
@@ -265,30 +265,97 @@ impl Status {
 #[error("inconsistent transaction: {0}")]
 pub struct Inconsistent(pub &'static str);
 
-impl Deref for Transaction {
-    type Target = Snapshot;
-
-    fn deref(&self) -> &Snapshot {
-        &self.0
-    }
-}
-
 impl Transaction {
     /// Takes data that was read back, if it holds by the rules.
     pub fn restore(snapshot: Snapshot) -> Result<Self, Inconsistent> {
-        snapshot.check()?;
-        Ok(Self(snapshot))
+        let transaction = Self { data: snapshot };
+        transaction.check()?;
+        Ok(transaction)
     }
 
-    pub(crate) fn new(snapshot: Snapshot) -> Self {
-        Self(snapshot)
+    /// A copy of the plain data, as [`Transaction::restore`] takes it.
+    #[must_use]
+    pub fn to_snapshot(&self) -> Snapshot {
+        self.data.clone()
+    }
+
+    /// Our id.
+    #[must_use]
+    pub fn id(&self) -> TransactionId {
+        self.data.id
+    }
+
+    /// Tiki's id.
+    #[must_use]
+    pub fn tiki_id(&self) -> &TikiTransactionId {
+        &self.data.tiki_id
+    }
+
+    /// The client id under which it was created.
+    #[must_use]
+    pub fn client_id(&self) -> &ClientId {
+        &self.data.client_id
+    }
+
+    /// What Tiki asked for.
+    #[must_use]
+    pub fn order(&self) -> &Order {
+        &self.data.order
+    }
+
+    /// When it was created.
+    #[must_use]
+    pub fn created_at(&self) -> Timestamp {
+        self.data.created_at
+    }
+
+    /// Until when the customer may pay.
+    #[must_use]
+    pub fn expires_at(&self) -> Timestamp {
+        self.data.expires_at
+    }
+
+    /// When it was last changed.
+    #[must_use]
+    pub fn updated_at(&self) -> Timestamp {
+        self.data.updated_at
+    }
+
+    /// Whether the customer has paid.
+    #[must_use]
+    pub fn payment(&self) -> &PaymentState {
+        &self.data.payment
+    }
+
+    /// Every refund, on whosever word, the oldest first.
+    #[must_use]
+    pub fn refunds(&self) -> &[Refund] {
+        &self.data.refunds
+    }
+
+    /// What Tiki knows of the result.
+    #[must_use]
+    pub fn ipn(&self) -> Ipn {
+        self.data.ipn
+    }
+
+    /// What happened, when and on whose word.
+    #[must_use]
+    pub fn audit_trail(&self) -> &[Entry] {
+        &self.data.audit_trail
+    }
+
+    /// How often it was written; the condition of the next write.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.data.version
     }
 
     /// The one way to a changed transaction: everything that is made is written together, or not at all.
     pub(crate) fn change(&self, now: Timestamp, make: impl FnOnce(&mut Edit)) -> Change {
-        let mut edit = Edit::new(&self.0, now);
+        let mut edit = Edit::new(self, now);
         make(&mut edit);
-        Change::of(self.version, edit)
+        Change::of(self.data.version, edit)
     }
 }
 

@@ -108,7 +108,7 @@ impl<W: Worker> Outbox<W> {
 
     /// Meets one transaction's obligations; what broke is logged here, once.
     async fn process(&self, found: Transaction) -> anyhow::Result<()> {
-        let span = tracing::info_span!("obligation", transaction_id = %found.id);
+        let span = tracing::info_span!("obligation", transaction_id = %found.id());
         let work = async {
             let result = self.worker.process(found).await;
             if let Err(error) = &result {

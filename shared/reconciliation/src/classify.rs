@@ -4,7 +4,7 @@
 //! money moves by the rules that are there already: a payment of which Tiki does not know is reported again, and
 //! whatever follows, follows from Tiki's answer to the report.
 
-use domain::{Ipn, LookUpAnswer, PaymentState, Snapshot, Status, Vnd};
+use domain::{Ipn, LookUpAnswer, PaymentState, Status, Transaction, Vnd};
 use serde::{Deserialize, Serialize};
 
 /// How a finding stands.
@@ -137,7 +137,7 @@ enum Word {
 
 /// What follows from our record, if there is one, and what Tiki knows.
 #[must_use]
-pub fn classify(ours: Option<&Snapshot>, known: LookUpAnswer) -> Classification {
+pub fn classify(ours: Option<&Transaction>, known: LookUpAnswer) -> Classification {
     let word = match known {
         LookUpAnswer::Found(Status::Success, amount) => Word::Paid(amount),
         LookUpAnswer::Found(Status::Pending, _) => Word::Waits,
@@ -154,18 +154,18 @@ pub fn classify(ours: Option<&Snapshot>, known: LookUpAnswer) -> Classification 
         (_, Word::NotOurs) => found(Kind::NeedsReview, MismatchReason::NotOurs),
         (None, Word::Paid(_)) => found(Kind::NeedsReview, MismatchReason::UnknownHere),
         (None, Word::Waits | Word::Gone) => found(Kind::Matched, MismatchReason::NobodyPaid),
-        (Some(t), word) => match &t.payment {
+        (Some(t), word) => match t.payment() {
             PaymentState::Paid(_) => paid(t, &word),
             PaymentState::Pending { .. } | PaymentState::Failed(_) => unpaid(t, &word),
         },
     }
 }
 
-fn unpaid(t: &Snapshot, word: &Word) -> Classification {
+fn unpaid(t: &Transaction, word: &Word) -> Classification {
     if t.needs_review().is_some() {
         return found(Kind::NeedsReview, MismatchReason::InReview);
     }
-    match (word, &t.ipn) {
+    match (word, t.ipn()) {
         (Word::Paid(_), _) => found(Kind::NeedsReview, MismatchReason::PaidAtTikiOnly),
         (Word::Gone, _) => found(Kind::Matched, MismatchReason::NobodyPaid),
         (Word::Waits, Ipn::NotDue) => found(Kind::Matched, MismatchReason::Agree),
@@ -184,9 +184,9 @@ fn unpaid(t: &Snapshot, word: &Word) -> Classification {
     }
 }
 
-fn paid(t: &Snapshot, word: &Word) -> Classification {
+fn paid(t: &Transaction, word: &Word) -> Classification {
     let all_back = t.refunded_amount() == t.paid_amount();
-    match (&t.ipn, word) {
+    match (t.ipn(), word) {
         (Ipn::Disputed { .. }, _) => found(Kind::NeedsReview, MismatchReason::InReview),
         // Tiki gives an order up after it has refunded it in full, too.
         (_, Word::Gone) if all_back => found(Kind::Matched, MismatchReason::MoneyIsBack),
@@ -198,7 +198,7 @@ fn paid(t: &Snapshot, word: &Word) -> Classification {
             found(Kind::NeedsReview, MismatchReason::ReversedAndPaid)
         }
         (_, Word::Paid(None)) => found(Kind::NeedsReview, MismatchReason::NoAmountAtTiki),
-        (_, Word::Paid(Some(amount))) if *amount != t.order.amount => {
+        (_, Word::Paid(Some(amount))) if *amount != t.order().amount => {
             found(Kind::NeedsReview, MismatchReason::AmountDiffers)
         }
         (Ipn::Exhausted { .. }, Word::Paid(_)) => {

@@ -13,6 +13,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use domain::testing::AssumeCommitted;
 use domain::{
     AmountLimits, Change, Decision, DisputeReason, Ipn, IpnAnswer, LookUpAnswer,
     NotificationOutcome, OperatorWord, Order, PaidDetails, PaymentAnswer, PaymentReport,
@@ -47,7 +48,7 @@ fn pending() -> Transaction {
     let (client, tiki_id) = ("client".parse().unwrap(), "T-1".parse().unwrap());
     let grace = Duration::from_mins(1);
     let created = Transaction::create(&client, &tiki_id, order, limits, grace, at(0));
-    created.unwrap().transaction().clone()
+    created.unwrap().assume_committed()
 }
 
 fn reported(t: &Transaction, result: PaymentResult) -> Transaction {
@@ -55,23 +56,23 @@ fn reported(t: &Transaction, result: PaymentResult) -> Transaction {
         amount: None,
         result,
     };
-    let change = t.report_payment(&report, t.updated_at.after(Duration::from_secs(10)));
-    change.unwrap().unwrap().into_transaction()
+    let change = t.report_payment(&report, t.updated_at().after(Duration::from_secs(10)));
+    change.unwrap().unwrap().assume_committed()
 }
 
 fn decided(t: &Transaction, decision: Decision) -> Transaction {
-    let now = t.updated_at.after(Duration::from_hours(48));
+    let now = t.updated_at().after(Duration::from_hours(48));
     let (lease, change) = t.lease_ipn(now).unwrap();
     let told = NotificationOutcome {
         answer: IpnAnswer::Unclear,
         known: None,
         decision,
     };
-    let leased = change.into_transaction();
+    let leased = change.assume_committed();
     leased
         .record_ipn(lease, told, now)
         .unwrap()
-        .into_transaction()
+        .assume_committed()
 }
 
 fn given_up(mut t: Transaction) -> Transaction {
@@ -82,9 +83,9 @@ fn given_up(mut t: Transaction) -> Transaction {
 }
 
 fn refunded_by_core(t: &Transaction, refund: usize, answer: &RefundAnswer) -> Transaction {
-    let id = t.refunds[refund].id;
-    let change = t.record_refund_outcome(id, answer, t.updated_at);
-    change.map(Change::into_transaction).unwrap()
+    let id = t.refunds()[refund].id;
+    let change = t.record_refund_outcome(id, answer, t.updated_at());
+    change.map(Change::assume_committed).unwrap()
 }
 
 fn asked_to_refund(t: &Transaction, request_id: &str, amount: u64) -> Transaction {
@@ -93,15 +94,15 @@ fn asked_to_refund(t: &Transaction, request_id: &str, amount: u64) -> Transactio
         amount: vnd(amount),
         reason: "changed mind".parse().unwrap(),
     };
-    let Ok(Reservation::Reserve(_, change)) = t.reserve_refund(&command, t.updated_at) else {
+    let Ok(Reservation::Reserve(_, change)) = t.reserve_refund(&command, t.updated_at()) else {
         panic!("it is reserved");
     };
-    change.into_transaction()
+    change.assume_committed()
 }
 
 fn refunded(t: &Transaction, request_id: &str, amount: u64) -> Transaction {
     let t = asked_to_refund(t, request_id, amount);
-    refunded_by_core(&t, t.refunds.len() - 1, &RefundAnswer::Succeeded)
+    refunded_by_core(&t, t.refunds().len() - 1, &RefundAnswer::Succeeded)
 }
 
 fn resolved(t: &Transaction, verdict: Verdict) -> Transaction {
@@ -109,8 +110,8 @@ fn resolved(t: &Transaction, verdict: Verdict) -> Transaction {
         by: "lan".parse().unwrap(),
         reason: "Tiki said so by phone".parse().unwrap(),
     };
-    let change = t.resolve(verdict, &word, t.updated_at);
-    change.unwrap().into_transaction()
+    let change = t.resolve(verdict, &word, t.updated_at());
+    change.unwrap().assume_committed()
 }
 
 type State = (&'static str, Option<Transaction>);
@@ -118,10 +119,10 @@ type State = (&'static str, Option<Transaction>);
 fn states() -> Vec<State> {
     let pending = pending();
     let asked = pending.lease_expiry_check(at(960)).unwrap();
-    let asked = asked.into_transaction();
+    let asked = asked.assume_committed();
     let core_says = |answer: PaymentAnswer| {
         let change = asked.conclude_expiry(&answer, at(961));
-        change.unwrap().into_transaction()
+        change.unwrap().assume_committed()
     };
     let other_amount = PaymentAnswer::Paid {
         amount: vnd(AMOUNT - 1),
@@ -147,19 +148,19 @@ fn states() -> Vec<State> {
 /// Paid, and the payment stands.
 fn paid_states(paid: &Transaction) -> Vec<State> {
     let rejected = RefundAnswer::Rejected { reason: None };
-    let leased = paid.lease_ipn(paid.updated_at).unwrap().1;
+    let leased = paid.lease_ipn(paid.updated_at()).unwrap().1;
     let given_up_once = given_up(paid.clone());
     let mut worn = given_up_once.clone();
     for _ in 0..domain::MAX_REQUEUES {
-        let again = worn.requeue_ipn(worn.updated_at).unwrap();
-        worn = given_up(again.into_transaction());
+        let again = worn.requeue_ipn(worn.updated_at()).unwrap();
+        worn = given_up(again.assume_committed());
     }
     let confirmed = decided(paid, Decision::Confirm);
     let asked = asked_to_refund(&confirmed, "A", AMOUNT);
     let disputed = decided(paid, Decision::Dispute(DisputeReason::AmountDiffers));
     [
         ("paid, to be reported", paid.clone()),
-        ("paid, being reported", leased.into_transaction()),
+        ("paid, being reported", leased.assume_committed()),
         (
             "paid, reported in vain so far",
             decided(paid, Decision::Retry),
@@ -305,7 +306,7 @@ fn answers() -> Vec<(&'static str, LookUpAnswer)> {
 }
 
 fn found(ours: Option<&Transaction>, known: LookUpAnswer) -> Classification {
-    classify(ours.map(|t| &**t), known)
+    classify(ours, known)
 }
 
 /// Every cell: a record of ours, Tiki's word, and what is judged of the two.
@@ -363,7 +364,7 @@ fn nothing_is_settled_while_the_sides_differ_about_money() {
         let paid_at_tiki = matches!(known, LookUpAnswer::Found(Status::Success, _));
         match (&ours, paid_here, paid_at_tiki) {
             (Some(t), true, true) => {
-                let same = LookUpAnswer::Found(Status::Success, Some(t.order.amount));
+                let same = LookUpAnswer::Found(Status::Success, Some(t.order().amount));
                 assert_eq!(known, same, "{cell}");
                 assert!(
                     !t.has_active_reversal(),
@@ -389,13 +390,13 @@ fn a_payment_that_is_not_confirmed_is_judged_as_the_protocol_decides() {
     for (cell, ours, known, judged) in cells() {
         let waits = |t: &&Transaction| {
             let paid = t.status() == Status::Success;
-            let reporting = t.ipn_due_at().is_some() || matches!(t.ipn, Ipn::Exhausted { .. });
-            paid && reporting && t.refunds.is_empty()
+            let reporting = t.ipn_due_at().is_some() || matches!(t.ipn(), Ipn::Exhausted { .. });
+            paid && reporting && t.refunds().is_empty()
         };
         let Some(t) = ours.as_ref().filter(waits) else {
             continue;
         };
-        let expected: &[Kind] = match after_look_up(t.order.amount, known) {
+        let expected: &[Kind] = match after_look_up(t.order().amount, known) {
             Decision::Confirm => &[Kind::Matched],
             Decision::Dispute(_) => &[Kind::NeedsReview],
             Decision::Reverse(_) => &[Kind::Reverse],
@@ -423,7 +424,7 @@ fn only_a_report_that_was_given_up_is_queued_again_and_only_by_a_clear_word() {
             continue;
         }
         let t = ours.unwrap();
-        let given_up = matches!(t.ipn, Ipn::Exhausted { .. } | Ipn::Abandoned { .. });
+        let given_up = matches!(t.ipn(), Ipn::Exhausted { .. } | Ipn::Abandoned { .. });
         assert!(given_up && !unclear, "{cell}");
         assert_ne!(
             judged.kind,
@@ -431,7 +432,7 @@ fn only_a_report_that_was_given_up_is_queued_again_and_only_by_a_clear_word() {
             "{cell}: a person is not overtaken"
         );
         let worn = cell.contains("as often as that is allowed");
-        assert_eq!(t.requeue_ipn(t.updated_at).is_none(), worn, "{cell}");
+        assert_eq!(t.requeue_ipn(t.updated_at()).is_none(), worn, "{cell}");
     }
 }
 

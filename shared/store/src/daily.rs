@@ -144,7 +144,7 @@ impl RefundedOnDay {
             }
             day = day.next();
         }
-        refunds.sort_by_key(|(t, refund)| (refund.back_at(), t.id, refund.id));
+        refunds.sort_by_key(|(t, refund)| (refund.back_at(), t.id(), refund.id));
         self.shard = self.shard.saturating_add(1);
         Ok(Some(refunds))
     }
@@ -167,7 +167,7 @@ impl RefundedOnDay {
                 let on_the_day = |refund: &&Refund| {
                     refund.back_at().map(Timestamp::vietnamese_day) == Some(self.day)
                 };
-                for refund in transaction.refunds.iter().filter(on_the_day) {
+                for refund in transaction.refunds().iter().filter(on_the_day) {
                     refunds.push((transaction.clone(), refund.clone()));
                 }
             }

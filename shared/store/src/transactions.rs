@@ -95,7 +95,7 @@ impl Transactions {
         Ok(match self.table.put(item, Condition::Absent).await? {
             Put::Stored => Creation::New(transaction.clone()),
             Put::Refused(found) => {
-                let found = stored(found, transaction.id)?;
+                let found = stored(found, transaction.id())?;
                 if found.write_id == write_id.to_string() {
                     Creation::New(found.transaction)
                 } else {
@@ -132,7 +132,7 @@ impl Transactions {
             }
             self.back_off(round).await;
         }
-        Err(StoreError::Contended(transaction.id).into())
+        Err(StoreError::Contended(transaction.id()).into())
     }
 
     /// [`Transactions::update`] by a decision that says no to nobody.
@@ -163,7 +163,7 @@ impl Transactions {
 
     async fn commit(&self, change: Change) -> Result<Committed, StoreError> {
         let write_id = self.write_ids.next();
-        let id = change.transaction().id;
+        let id = change.transaction().id();
         let item = record::write(change.transaction(), change.due_marks(), write_id)?;
         let condition = Condition::VersionIs(change.expected_version());
         let put = self.table.put(item, condition).await;
@@ -175,6 +175,10 @@ impl Transactions {
             }
         }
         notify::happened(&change);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the commit, and the change is written"
+        )]
         Ok(Committed::Done(change.into_transaction()))
     }
 

@@ -197,7 +197,7 @@ impl Store {
             other => panic!("{other:?}"),
         });
         let reserved = reserved.await;
-        let id = reserved.refunds.last().unwrap().id;
+        let id = reserved.refunds().last().unwrap().id;
         self.changed(reserved, |t| {
             t.record_refund_outcome(id, &RefundAnswer::Succeeded, when)
         })
@@ -247,10 +247,10 @@ impl Store {
         let mut all = Vec::new();
         let mut shards = 0;
         while let Some(refunds) = refunded.next().await.unwrap() {
-            assert!(refunds.is_sorted_by_key(|(t, refund)| (refund.back_at(), t.id)));
+            assert!(refunds.is_sorted_by_key(|(t, refund)| (refund.back_at(), t.id())));
             all.extend(refunds.into_iter().map(|(t, refund)| {
                 let request = refund.origin.request_id().unwrap();
-                (t.tiki_id.to_string(), request.to_string())
+                (t.tiki_id().to_string(), request.to_string())
             }));
             shards += 1;
         }

@@ -60,7 +60,7 @@ fn echoes(body: &[u8], transaction: &Transaction) -> bool {
         let data = Fields::read(body).ok()?.optional_object("data").ok()??;
         data.optional_text::<String>("transaction_id").ok()?
     };
-    echoed().is_some_and(|id| id.eq_ignore_ascii_case(&transaction.id.to_string()))
+    echoed().is_some_and(|id| id.eq_ignore_ascii_case(&transaction.id().to_string()))
 }
 
 /// The meaning of an answer to our look-up of this id of Tiki's, flat or nested in `data`; `ours` is our id of

@@ -59,9 +59,9 @@ impl TikiClient {
             .money_taken()
             .and_then(|p| p.banking_method.as_ref());
         let body = json(&Ipn {
-            reference_transaction_id: transaction.tiki_id.as_str(),
-            transaction_amount: transaction.order.amount.get(),
-            transaction_id: transaction.id.to_string(),
+            reference_transaction_id: transaction.tiki_id().as_str(),
+            transaction_amount: transaction.order().amount.get(),
+            transaction_id: transaction.id().to_string(),
             status: transaction.status().as_str(),
             partner_banking_method: method.map(BankingMethod::as_str),
         });
@@ -70,7 +70,7 @@ impl TikiClient {
             Ok(answer) => answer::ipn(answer.status, &answer.body, transaction),
             Err(_) => IpnAnswer::Unclear,
         };
-        log("ipn", Some(transaction.id), &answer, &meaning);
+        log("ipn", Some(transaction.id()), &answer, &meaning);
         meaning
     }
 

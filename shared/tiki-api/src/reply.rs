@@ -45,14 +45,14 @@ pub fn created(transaction: &Transaction, payment_url: &str) -> Vec<u8> {
         expires_at: String,
     }
     let data = Data {
-        transaction_id: transaction.id.to_string(),
-        tiki_transaction_id: transaction.tiki_id.as_str(),
-        transaction_amount: transaction.order.amount.get(),
+        transaction_id: transaction.id().to_string(),
+        tiki_transaction_id: transaction.tiki_id().as_str(),
+        transaction_amount: transaction.order().amount.get(),
         // As of the creation: a repeat gets the answer of the first time; what became of it, a look-up says.
         status: Status::Pending.as_str(),
         payment_url,
-        created_at: transaction.created_at.to_rfc3339(),
-        expires_at: transaction.expires_at.to_rfc3339(),
+        created_at: transaction.created_at().to_rfc3339(),
+        expires_at: transaction.expires_at().to_rfc3339(),
     };
     envelope(Code::Success, "success", Some(data))
 }
@@ -78,26 +78,30 @@ pub fn checked(transaction: &Transaction) -> Vec<u8> {
         refunded_amount: u64,
         refunds: Vec<CheckedRefund<'t>>,
     }
-    let id = transaction.id.to_string();
+    let id = transaction.id().to_string();
     let payment = transaction.money_taken();
     bytes(&Checked {
         code: Code::Success.number(),
         message: "success",
-        tiki_transaction_id: transaction.tiki_id.as_str(),
+        tiki_transaction_id: transaction.tiki_id().as_str(),
         transaction_id: &id,
         partner_transaction_id: &id,
         status: transaction.status().as_str(),
-        amount: transaction.order.amount.get(),
-        transaction_amount: transaction.order.amount.get(),
+        amount: transaction.order().amount.get(),
+        transaction_amount: transaction.order().amount.get(),
         failure_reason: failure_reason(transaction),
         partner_banking_method: payment
             .and_then(|p| p.banking_method.as_ref())
             .map(BankingMethod::as_str),
-        created_at: transaction.created_at.to_rfc3339(),
-        expires_at: transaction.expires_at.to_rfc3339(),
+        created_at: transaction.created_at().to_rfc3339(),
+        expires_at: transaction.expires_at().to_rfc3339(),
         paid_at: payment.map(|p| p.paid_at).map(Timestamp::to_rfc3339),
         refunded_amount: transaction.refunded_amount().get(),
-        refunds: transaction.refunds.iter().map(CheckedRefund::of).collect(),
+        refunds: transaction
+            .refunds()
+            .iter()
+            .map(CheckedRefund::of)
+            .collect(),
     })
 }
 
@@ -139,9 +143,9 @@ pub fn reported(transaction: &Transaction) -> Vec<u8> {
         status: &'static str,
     }
     let data = Data {
-        transaction_id: transaction.id.to_string(),
-        tiki_transaction_id: transaction.tiki_id.as_str(),
-        transaction_amount: transaction.order.amount.get(),
+        transaction_id: transaction.id().to_string(),
+        tiki_transaction_id: transaction.tiki_id().as_str(),
+        transaction_amount: transaction.order().amount.get(),
         status: transaction.status().as_str(),
     };
     envelope(Code::Success, "success", Some(data))
@@ -172,7 +176,7 @@ impl<'t> CheckedRefund<'t> {
 }
 
 fn failure_reason(transaction: &Transaction) -> Option<&str> {
-    match &transaction.payment {
+    match transaction.payment() {
         PaymentState::Pending { .. } | PaymentState::Paid(_) => None,
         PaymentState::Failed(failure) => Some(match &failure.cause {
             FailureCause::Declined { reason } => {

@@ -297,7 +297,7 @@ impl World {
         let holds = match condition {
             Condition::Absent => found.is_none(),
             Condition::VersionIs(version) => {
-                found.is_some_and(|row| row.transaction.version == version)
+                found.is_some_and(|row| row.transaction.version() == version)
             }
         };
         if !holds {
@@ -310,7 +310,7 @@ impl World {
             return Put::Stored;
         };
         self.reconciliation_may_look(id, before.as_ref(), &transaction);
-        self.show(&item, id, transaction.version);
+        self.show(&item, id, transaction.version());
         self.streams_take(id, &item);
         self.rows.rows.insert(id, Row { item, transaction });
         Put::Stored

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use core_api::{Core, CoreClient, FoundRefund};
+use domain::testing::AssumeCommitted;
 use domain::{
     BankingMethod, CoreReference, PaymentAnswer, Refund, RefundAnswer, RefundCommand, Reservation,
     Transaction, Vnd,
@@ -62,7 +63,7 @@ pub fn core_answers(data: &[u8]) -> Marks {
     };
     assert_eq!(found, expected);
 
-    let payment = block_on(rail.payment(transaction.id));
+    let payment = block_on(rail.payment(transaction.id()));
     core.was_asked_once();
     payment_holds(&said, &payment);
 
@@ -248,7 +249,7 @@ static REFUNDING: LazyLock<(Transaction, Refund)> = LazyLock::new(|| {
         _ => None,
     }
     .expect("a new refund");
-    let transaction = change.into_transaction();
+    let transaction = change.assume_committed();
     let refund = transaction.refund_by_id(id).cloned();
     (transaction, refund.expect("the refund"))
 });
@@ -309,7 +310,7 @@ mod tests {
         let paid =
             |amount| format!(r#"{{"transaction_id":"PAYMENT","status":"paid","amount":{amount}}}"#);
         let says = PaymentAnswer::Paid {
-            amount: PAID.order.amount,
+            amount: PAID.order().amount,
             details: domain::PaidDetails::default(),
         };
         assert!(!is_a_lie(200, &paid("100000"), &says));

@@ -29,10 +29,10 @@ pub fn tiki_answers(data: &[u8]) -> Marks {
     assert_eq!(ipn, answer::ipn(status, &body, &PAID), "read twice");
     ipn_holds(&said, ipn, &PAID);
 
-    let look_up = answer::look_up(status, &body, &PAID.tiki_id, Some(PAID.id));
+    let look_up = answer::look_up(status, &body, PAID.tiki_id(), Some(PAID.id()));
     assert_eq!(
         look_up,
-        answer::look_up(status, &body, &PAID.tiki_id, Some(PAID.id)),
+        answer::look_up(status, &body, PAID.tiki_id(), Some(PAID.id())),
         "read twice"
     );
     look_up_holds(&said, look_up, &PAID);
@@ -105,7 +105,7 @@ fn ipn_holds(said: &Said, answer: IpnAnswer, ours: &Transaction) {
                 .as_ref()
                 .and_then(|data| data.text("transaction_id"));
             let echoed = echoed.map(|id| id.to_ascii_lowercase());
-            assert_eq!(echoed, Some(ours.id.to_string()), "accepted another");
+            assert_eq!(echoed, Some(ours.id().to_string()), "accepted another");
         }
         IpnAnswer::Refused(refusal) => {
             let code = match refusal {
@@ -126,9 +126,9 @@ fn ipn_holds(said: &Said, answer: IpnAnswer, ours: &Transaction) {
 fn look_up_holds(said: &Said, answer: LookUpAnswer, ours: &Transaction) {
     if !matches!(answer, LookUpAnswer::Unclear | LookUpAnswer::Unauthorized) {
         for place in said.flat.iter().chain(&said.data) {
-            let tikis = |named: &str| named == ours.tiki_id.as_str();
+            let tikis = |named: &str| named == ours.tiki_id().as_str();
             speaks_of(place, "tiki_transaction_id", tikis);
-            let id = ours.id.to_string();
+            let id = ours.id().to_string();
             let partners = |named: &str| named.eq_ignore_ascii_case(&id);
             speaks_of(place, "partner_transaction_id", partners);
         }
@@ -167,7 +167,7 @@ fn speaks_of(place: &Object, field: &str, ours: impl Fn(&str) -> bool) {
 
 /// What follows of a look-up for a paid transaction, in so many words.
 fn money_holds(said: &Said, answer: LookUpAnswer, ours: &Transaction) {
-    let amount = ours.order.amount;
+    let amount = ours.order().amount;
     let field = |name| said.place().and_then(|place| place.text(name));
     match domain::after_look_up(amount, answer) {
         Decision::Reverse(ground) => assert!(
@@ -303,7 +303,7 @@ mod tests {
         assert!(!is_a_lie(200, r#"{"code":3}"#, LookUpAnswer::NotFound));
         assert!(is_a_lie(404, r#"{"code":3}"#, LookUpAnswer::NotFound));
         assert!(is_a_lie(200, r#"{"code":6}"#, LookUpAnswer::NotFound));
-        let paid = LookUpAnswer::Found(Status::Success, Some(PAID.order.amount));
+        let paid = LookUpAnswer::Found(Status::Success, Some(PAID.order().amount));
         let body = |amount| format!(r#"{{"code":0,"status":"SUCCESS","amount":{amount}}}"#);
         assert!(!is_a_lie(200, &body("100000.0"), paid));
         assert!(is_a_lie(200, &body("100000.5"), paid));
@@ -315,7 +315,10 @@ mod tests {
             let said = Said::of(status, body.as_bytes());
             catch_unwind(|| ipn_holds(&said, IpnAnswer::Accepted, &PAID)).is_err()
         };
-        let ours = format!(r#"{{"code":0,"data":{{"transaction_id":"{}"}}}}"#, PAID.id);
+        let ours = format!(
+            r#"{{"code":0,"data":{{"transaction_id":"{}"}}}}"#,
+            PAID.id()
+        );
         assert!(!is_a_lie(200, &ours));
         assert!(is_a_lie(302, &ours));
         assert!(is_a_lie(200, &ours.replace("e9", "e8")));

@@ -37,10 +37,7 @@ impl World {
         let mut before = None;
         for entry in entries {
             let payment = self.by_id.get(&entry.id).copied().unwrap_or_default();
-            let stored = self
-                .rows
-                .find(entry.id)
-                .and_then(|t| FinalTransaction::of(t));
+            let stored = self.rows.find(entry.id).and_then(FinalTransaction::of);
             let place = Some(entry.place());
             let days = self.audit.days.iter();
             let other = days.filter(|(other, of)| **other != day && of.contains(&payment));
@@ -79,7 +76,7 @@ impl World {
     /// under way.
     fn audit_nothing_is_missing(&mut self, day: Day, read: &BTreeSet<usize>) {
         for (payment, life) in self.lives.iter().enumerate() {
-            let final_at = self.rows.find(life.id).and_then(|t| t.final_at());
+            let final_at = self.rows.find(life.id).and_then(Transaction::final_at);
             let its_day = final_at.is_some_and(|at| of(at.unix_ms()) == number(day));
             let missing = its_day && !read.contains(&payment);
             self.audit.must(!missing, I::ExportedOnce, payment, || {

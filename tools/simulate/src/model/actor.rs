@@ -231,7 +231,7 @@ impl Actor {
     }
 
     fn look_up(&self, world: &State, lease: IpnLease) -> Next {
-        let amount = self.held.order.amount;
+        let amount = self.held.order().amount;
         let answers = [
             ("paid", LookUpAnswer::Found(Status::Success, Some(amount))),
             ("code 3", LookUpAnswer::NotFound),
@@ -280,7 +280,7 @@ pub(super) fn word(pays: bool) -> RefundAnswer {
 pub(super) fn payment(paid: bool, t: &Transaction) -> PaymentAnswer {
     if paid {
         PaymentAnswer::Paid {
-            amount: t.order.amount,
+            amount: t.order().amount,
             details: PaidDetails::default(),
         }
     } else {

@@ -9,13 +9,13 @@ use super::State;
 /// Tells states apart: versions only by how far they lie behind the stored one, those under way in no order.
 /// Of a few million states two have the same 64 bits with a chance below one in a million.
 pub(super) fn fingerprint(state: &State) -> u64 {
-    let version = state.row.version;
+    let version = state.row.version();
     let mut actors: Vec<u64> = state
         .actors
         .iter()
         .map(|actor| {
             hash_of(|h| {
-                hash(&actor.held, version - actor.held.version, h);
+                hash(&actor.held, version - actor.held.version(), h);
                 format!("{:?}", actor.doing).hash(h);
             })
         })
@@ -51,7 +51,7 @@ fn hash_of(write: impl FnOnce(&mut DefaultHasher)) -> u64 {
 /// Everything of a transaction that can differ within one scenario.
 fn hash(t: &Transaction, behind: u64, h: &mut DefaultHasher) {
     behind.hash(h);
-    match &t.payment {
+    match t.payment() {
         PaymentState::Pending { .. } => 0.hash(h),
         PaymentState::Paid(_) => 1.hash(h),
         PaymentState::Failed(failure) => {
@@ -59,7 +59,7 @@ fn hash(t: &Transaction, behind: u64, h: &mut DefaultHasher) {
             (2, expired, failure.late_payment.is_some()).hash(h);
         }
     }
-    match t.ipn {
+    match t.ipn() {
         Ipn::NotDue => 0.hash(h),
         Ipn::Queued { .. } => 1.hash(h),
         Ipn::Retrying {
@@ -72,16 +72,19 @@ fn hash(t: &Transaction, behind: u64, h: &mut DefaultHasher) {
         Ipn::Exhausted { .. } => 7.hash(h),
     }
     // Of what happened before, no command looks at more than this.
-    let attempts = t.trail.iter().filter_map(|entry| match entry.event {
-        Event::NotificationAttempt { attempt, .. } => Some(attempt),
-        _ => None,
-    });
+    let attempts = t
+        .audit_trail()
+        .iter()
+        .filter_map(|entry| match entry.event {
+            Event::NotificationAttempt { attempt, .. } => Some(attempt),
+            _ => None,
+        });
     let acts = t
-        .trail
+        .audit_trail()
         .iter()
         .filter(|e| e.event.actor() == Actor::Operator);
     (attempts.max(), acts.count()).hash(h);
-    for refund in &t.refunds {
+    for refund in t.refunds() {
         (refund.id, refund.amount.get()).hash(h);
         match &refund.state {
             RefundState::Reserved(due) => (0, due.attempts).hash(h),
