@@ -128,7 +128,7 @@ fn told_in_words(attempt: u32, told: &NotificationOutcome) -> String {
         None => String::new(),
     };
     let then = match told.decision {
-        Decision::Retry | Decision::LookUp => "to be tried again",
+        Decision::Retry => "to be tried again",
         Decision::RetryUnauthorized => "signature refused, to be tried again",
         Decision::Confirm => "confirmed",
         Decision::Abandon => "abandoned",

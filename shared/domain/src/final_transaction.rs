@@ -1,6 +1,6 @@
 //! What both sides compare of a transaction (protocol §7).
 
-use crate::{Status, TikiTransactionId, Timestamp, Transaction, TransactionId, Vnd};
+use crate::{FinalStatus, TikiTransactionId, Timestamp, Transaction, TransactionId, Vnd};
 
 /// A transaction whose status is final, as reconciliation has it. None of it ever changes again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,8 +11,8 @@ pub struct FinalTransaction {
     pub tiki_id: TikiTransactionId,
     /// What was to be paid.
     pub amount: Vnd,
-    /// `Success` or `Failure`.
-    pub status: Status,
+    /// Whether it was paid.
+    pub status: FinalStatus,
     /// When it was created.
     pub created_at: Timestamp,
     /// When its status became final: its day, and `updated_at` in the file.
@@ -27,7 +27,7 @@ impl FinalTransaction {
             id: transaction.id(),
             tiki_id: transaction.tiki_id().clone(),
             amount: transaction.order().amount,
-            status: transaction.status(),
+            status: transaction.final_status()?,
             created_at: transaction.created_at(),
             final_at: transaction.final_at()?,
         })

@@ -4,7 +4,8 @@ use crate::change::Alarm;
 use crate::schedule::{self, IPN_LEASE, LOOK_UP_FROM_FAILURE};
 use crate::trail::{self, MAX_REQUEUES};
 use crate::{
-    Change, Event, Ipn, NotificationOutcome, PaymentState, Status, Timestamp, Transaction, Vnd,
+    Change, Event, FinalStatus, Ipn, NotificationOutcome, PaymentState, Status, Timestamp,
+    Transaction, Vnd,
 };
 
 /// What came of an IPN.
@@ -58,15 +59,22 @@ pub enum LookUpAnswer {
     Unclear,
 }
 
-/// What to do after an IPN or a look-up.
+/// What follows at once from the answer to an IPN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotificationStep {
+    /// Ask Tiki what it knows; [`after_look_up`] then decides.
+    LookUp,
+    /// The answer alone decides.
+    Decide(Decision),
+}
+
+/// What was decided after an IPN, and a look-up if there was one. This is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// Tiki has it.
     Confirm,
     /// Tiki need not have it: no money was taken.
     Abandon,
-    /// Ask Tiki what it knows, at once.
-    LookUp,
     /// Send again on the schedule.
     Retry,
     /// Send again on the schedule, and tell a person: wrong key, or wrong clock.
@@ -152,26 +160,33 @@ pub struct IpnLease {
     pub attempt: u32,
     /// How many tries had failed before.
     pub failures: u32,
-    /// What is reported: `Success` or `Failure`, never `Pending` (protocol §3).
-    pub status: Status,
+    /// What is reported (protocol §3).
+    pub status: FinalStatus,
 }
 
 /// The table of protocol §3: what an IPN's answer means, after so many failures before it.
 #[must_use]
-pub fn after_notification(reported: Status, answer: IpnAnswer, failures: u32) -> Decision {
+pub fn after_notification(
+    reported: FinalStatus,
+    answer: IpnAnswer,
+    failures: u32,
+) -> NotificationStep {
     use IpnAnswer::{Accepted, Refused, SystemError, Unauthorized, Unclear};
+    use NotificationStep::{Decide, LookUp};
     let failed_often = failures.saturating_add(1) >= LOOK_UP_FROM_FAILURE;
     match (reported, answer) {
-        (Status::Success | Status::Failure, Accepted) => Decision::Confirm,
-        (Status::Success | Status::Failure, Unauthorized) => Decision::RetryUnauthorized,
-        (Status::Success, Refused(_)) => Decision::LookUp,
-        (Status::Success, SystemError | Unclear) if failed_often => Decision::LookUp,
-        (Status::Success, SystemError | Unclear) => Decision::Retry,
-        (Status::Failure, Refused(IpnRefusal::NotFound | IpnRefusal::Cancelled)) => {
-            Decision::Abandon
+        (FinalStatus::Success | FinalStatus::Failure, Accepted) => Decide(Decision::Confirm),
+        (FinalStatus::Success | FinalStatus::Failure, Unauthorized) => {
+            Decide(Decision::RetryUnauthorized)
+        }
+        (FinalStatus::Success, Refused(_)) => LookUp,
+        (FinalStatus::Success, SystemError | Unclear) if failed_often => LookUp,
+        (FinalStatus::Success, SystemError | Unclear) => Decide(Decision::Retry),
+        (FinalStatus::Failure, Refused(IpnRefusal::NotFound | IpnRefusal::Cancelled)) => {
+            Decide(Decision::Abandon)
         }
         (
-            Status::Failure,
+            FinalStatus::Failure,
             Refused(
                 IpnRefusal::InvalidRequest
                 | IpnRefusal::NotOfThisPartner
@@ -179,9 +194,7 @@ pub fn after_notification(reported: Status, answer: IpnAnswer, failures: u32) ->
             )
             | SystemError
             | Unclear,
-        ) => Decision::Retry,
-        // Never sent. If it were, nothing could follow from the answer.
-        (Status::Pending, _) => Decision::Retry,
+        ) => Decide(Decision::Retry),
     }
 }
 
@@ -232,7 +245,7 @@ impl Transaction {
         let lease = IpnLease {
             attempt: attempt.saturating_add(1),
             failures,
-            status: self.status(),
+            status: self.final_status()?,
         };
         let change = self.change(now, |edit| {
             edit.after.data.ipn = Ipn::Retrying {
@@ -307,7 +320,7 @@ impl Transaction {
         };
         match (&self.data.payment, told.decision) {
             (_, Decision::Confirm) => to(Ipn::Confirmed { at: now }),
-            (_, Decision::Retry | Decision::LookUp) => self.try_again(lease, event, None, now),
+            (_, Decision::Retry) => self.try_again(lease, event, None, now),
             (_, Decision::RetryUnauthorized) => {
                 self.try_again(lease, event, Some(Alarm::IpnUnauthorized), now)
             }
@@ -346,7 +359,7 @@ impl Transaction {
                 };
                 (ipn, alarm)
             }
-            None if self.status() == Status::Failure => {
+            None if lease.status == FinalStatus::Failure => {
                 (Ipn::Abandoned { at: now }, Some(Alarm::FailureNotReported))
             }
             None => (Ipn::Exhausted { at: now }, Some(Alarm::IpnExhausted)),

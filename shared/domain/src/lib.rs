@@ -50,8 +50,8 @@ pub use day::{BadDay, Day};
 pub use final_transaction::FinalTransaction;
 pub use ids::{BadId, RefundId, TikiTransactionId, TransactionId};
 pub use ipn::{
-    Decision, DisputeReason, IpnAnswer, IpnLease, IpnRefusal, LookUpAnswer, ReversalReason,
-    after_look_up, after_notification,
+    Decision, DisputeReason, IpnAnswer, IpnLease, IpnRefusal, LookUpAnswer, NotificationStep,
+    ReversalReason, after_look_up, after_notification,
 };
 pub use money::{BadAmount, Vnd};
 pub use operator::{OperatorRefusal, Verdict};
@@ -70,6 +70,6 @@ pub use trail::{
     NotificationOutcome, OperatorWord,
 };
 pub use transaction::{
-    Balance, Due, Failure, FailureCause, Inconsistent, Ipn, Order, Origin, Payment, PaymentState,
-    Refund, RefundState, Snapshot, Status, Transaction,
+    Balance, Due, Failure, FailureCause, FinalStatus, Inconsistent, Ipn, Order, Origin, Payment,
+    PaymentState, Refund, RefundState, Snapshot, Status, Transaction,
 };

@@ -5,18 +5,24 @@ use std::collections::BTreeSet;
 
 use crate::refund::{MAX_REFUNDS, MAX_TIKI_REFUNDS};
 use crate::{
-    Alarm, Balance, Inconsistent, Ipn, Origin, Payment, PaymentState, Refund, RefundId,
-    RefundState, RequestId, Status, Timestamp, Transaction, Vnd,
+    Alarm, Balance, FinalStatus, Inconsistent, Ipn, Origin, Payment, PaymentState, Refund,
+    RefundId, RefundState, RequestId, Status, Timestamp, Transaction, Vnd,
 };
 
 impl Transaction {
     /// The status to Tiki.
     #[must_use]
     pub fn status(&self) -> Status {
+        self.final_status().map_or(Status::Pending, Status::from)
+    }
+
+    /// The status once it is final.
+    #[must_use]
+    pub fn final_status(&self) -> Option<FinalStatus> {
         match self.data.payment {
-            PaymentState::Pending { .. } => Status::Pending,
-            PaymentState::Paid(_) => Status::Success,
-            PaymentState::Failed(_) => Status::Failure,
+            PaymentState::Pending { .. } => None,
+            PaymentState::Paid(_) => Some(FinalStatus::Success),
+            PaymentState::Failed(_) => Some(FinalStatus::Failure),
         }
     }
 

@@ -327,7 +327,7 @@ impl Decision {
         match self {
             Self::Confirm => "confirmed",
             Self::Abandon => "abandoned",
-            Self::LookUp | Self::Retry => "again",
+            Self::Retry => "again",
             Self::RetryUnauthorized => "again_unauthorized",
             Self::Reverse(_) => "reversed",
             Self::Dispute(_) => "disputed",
@@ -340,11 +340,7 @@ impl Decision {
         match self {
             Self::Reverse(ground) => Some(ground.as_str()),
             Self::Dispute(ground) => Some(ground.as_str()),
-            Self::Confirm
-            | Self::Abandon
-            | Self::LookUp
-            | Self::Retry
-            | Self::RetryUnauthorized => None,
+            Self::Confirm | Self::Abandon | Self::Retry | Self::RetryUnauthorized => None,
         }
     }
 }

@@ -260,6 +260,32 @@ impl Status {
     }
 }
 
+/// A status that never changes again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FinalStatus {
+    /// Paid.
+    Success,
+    /// Not paid.
+    Failure,
+}
+
+impl FinalStatus {
+    /// The word on the wire (protocol §3).
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        Status::from(self).as_str()
+    }
+}
+
+impl From<FinalStatus> for Status {
+    fn from(status: FinalStatus) -> Self {
+        match status {
+            FinalStatus::Success => Self::Success,
+            FinalStatus::Failure => Self::Failure,
+        }
+    }
+}
+
 /// Data that no command of ours can have made: damaged, or written by something else.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("inconsistent transaction: {0}")]

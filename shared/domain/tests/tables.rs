@@ -13,11 +13,11 @@ use std::time::Duration;
 
 use domain::testing::AssumeCommitted;
 use domain::{
-    AmountLimits, Change, ClientId, Decision, DisputeReason, Ipn, IpnAnswer, IpnLease, IpnRefusal,
-    LookUpAnswer, NotificationOutcome, OperatorRefusal, OperatorWord, Order, PaidDetails,
-    PaymentAnswer, PaymentReport, PaymentResult, RefundAnswer, RefundCommand, RefundId, Refusal,
-    Reservation, ReversalReason, Status, TikiTransactionId, Timestamp, Transaction, Verdict, Vnd,
-    after_look_up, after_notification,
+    AmountLimits, Change, ClientId, Decision, DisputeReason, FinalStatus, Ipn, IpnAnswer, IpnLease,
+    IpnRefusal, LookUpAnswer, NotificationOutcome, NotificationStep, OperatorRefusal, OperatorWord,
+    Order, PaidDetails, PaymentAnswer, PaymentReport, PaymentResult, RefundAnswer, RefundCommand,
+    RefundId, Refusal, Reservation, ReversalReason, Status, TikiTransactionId, Timestamp,
+    Transaction, Verdict, Vnd, after_look_up, after_notification,
 };
 use proptest::prelude::*;
 
@@ -339,7 +339,7 @@ fn table() -> String {
     let lease = |attempt| IpnLease {
         attempt,
         failures: 0,
-        status: Status::Success,
+        status: FinalStatus::Success,
     };
     let mut text = String::new();
     for (name, t) in states() {
@@ -487,59 +487,63 @@ const IPN_ANSWERS: [IpnAnswer; 9] = [
 
 #[test]
 fn every_ipn_answer_is_decided_by_protocol_3() {
-    use Decision::{Abandon, Confirm, LookUp, Retry, RetryUnauthorized};
-    let rows: [(Status, [Decision; 9], [Decision; 9]); 3] = [
+    use NotificationStep::{Decide, LookUp};
+
+    const CONFIRM: NotificationStep = Decide(Decision::Confirm);
+    const ABANDON: NotificationStep = Decide(Decision::Abandon);
+    const RETRY: NotificationStep = Decide(Decision::Retry);
+    const UNAUTHORIZED: NotificationStep = Decide(Decision::RetryUnauthorized);
+    let rows: [(FinalStatus, [NotificationStep; 9], [NotificationStep; 9]); 2] = [
         (
-            Status::Success,
+            FinalStatus::Success,
             [
-                Confirm,
+                CONFIRM,
                 LookUp,
-                Retry,
-                LookUp,
-                LookUp,
+                RETRY,
                 LookUp,
                 LookUp,
-                RetryUnauthorized,
-                Retry,
+                LookUp,
+                LookUp,
+                UNAUTHORIZED,
+                RETRY,
             ],
             [
-                Confirm,
+                CONFIRM,
                 LookUp,
                 LookUp,
                 LookUp,
                 LookUp,
                 LookUp,
                 LookUp,
-                RetryUnauthorized,
+                UNAUTHORIZED,
                 LookUp,
             ],
         ),
         (
-            Status::Failure,
+            FinalStatus::Failure,
             [
-                Confirm,
-                Retry,
-                Retry,
-                Abandon,
-                Retry,
-                Retry,
-                Abandon,
-                RetryUnauthorized,
-                Retry,
+                CONFIRM,
+                RETRY,
+                RETRY,
+                ABANDON,
+                RETRY,
+                RETRY,
+                ABANDON,
+                UNAUTHORIZED,
+                RETRY,
             ],
             [
-                Confirm,
-                Retry,
-                Retry,
-                Abandon,
-                Retry,
-                Retry,
-                Abandon,
-                RetryUnauthorized,
-                Retry,
+                CONFIRM,
+                RETRY,
+                RETRY,
+                ABANDON,
+                RETRY,
+                RETRY,
+                ABANDON,
+                UNAUTHORIZED,
+                RETRY,
             ],
         ),
-        (Status::Pending, [Retry; 9], [Retry; 9]),
     ];
     for (status, at_first, from_the_third) in rows {
         for failures in 0..12 {
@@ -846,7 +850,7 @@ fn carry_out(t: &Transaction, act: &Act, now: Timestamp) -> Option<Change> {
             let lease = IpnLease {
                 attempt: *attempt,
                 failures: 0,
-                status: t.status(),
+                status: t.final_status().unwrap_or(FinalStatus::Success),
             };
             t.record_ipn(lease, told(*decision), now)
         }

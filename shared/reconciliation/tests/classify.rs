@@ -406,7 +406,7 @@ fn a_payment_that_is_not_confirmed_is_judged_as_the_protocol_decides() {
             }
             Decision::Retry => &[Kind::Resent, Kind::Undecided],
             Decision::RetryUnauthorized => &[Kind::Undecided],
-            Decision::Abandon | Decision::LookUp => panic!("{cell}"),
+            Decision::Abandon => panic!("{cell}"),
         };
         assert!(expected.contains(&judged.kind), "{cell}");
     }

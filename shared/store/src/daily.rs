@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use domain::{Day, FinalTransaction, Refund, Status, Timestamp, Transaction, Vnd};
+use domain::{Day, FinalStatus, FinalTransaction, Refund, Timestamp, Transaction, Vnd};
 use futures::future::try_join_all;
 use serde::Deserialize;
 
@@ -205,8 +205,8 @@ fn settled(entry: Item) -> Result<FinalTransaction, StoreError> {
                 .map_err(|_| wrong("tiki_transaction_id"))?,
             amount: Vnd::new(entry.amount_vnd).map_err(|_| wrong("amount_vnd"))?,
             status: match entry.status.as_str() {
-                "SUCCESS" => Status::Success,
-                "FAILURE" => Status::Failure,
+                "SUCCESS" => FinalStatus::Success,
+                "FAILURE" => FinalStatus::Failure,
                 _ => return Err(wrong("status")),
             },
             created_at: Timestamp::from_unix_ms(entry.created_at)

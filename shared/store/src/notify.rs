@@ -64,6 +64,6 @@ fn count_notification(told: &NotificationOutcome, t: &Transaction) {
         Decision::Reverse(_) => metrics::REVERSALS.count(&[]),
         Decision::Dispute(_) => metrics::DISPUTES.count(&[]),
         // How long it already takes, each sweep says; nobody waits for the news of a failure that Tiki has not.
-        Decision::Retry | Decision::LookUp | Decision::RetryUnauthorized | Decision::Abandon => {}
+        Decision::Retry | Decision::RetryUnauthorized | Decision::Abandon => {}
     }
 }

@@ -300,7 +300,7 @@ async fn every_state_is_read_back_as_it_was_written() {
                         let lease = domain::IpnLease {
                             attempt: 1,
                             failures: 0,
-                            status: t.status(),
+                            status: t.final_status().unwrap(),
                         };
                         let told = NotificationOutcome {
                             answer: IpnAnswer::Refused(IpnRefusal::NotFound),

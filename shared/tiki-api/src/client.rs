@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use domain::{
-    BankingMethod, CustomerName, IpnAnswer, LookUpAnswer, TikiTransactionId, Transaction,
-    TransactionId,
+    BankingMethod, CustomerName, FinalStatus, IpnAnswer, LookUpAnswer, TikiTransactionId,
+    Transaction, TransactionId,
 };
 use serde::Serialize;
 use signed_http::{Answer, CallError, SignedClient, causes};
@@ -45,7 +45,7 @@ impl TikiClient {
     }
 
     /// Reports a transaction's final status, signed anew (protocol §3).
-    pub async fn send_ipn(&self, transaction: &Transaction) -> IpnAnswer {
+    pub async fn send_ipn(&self, transaction: &Transaction, status: FinalStatus) -> IpnAnswer {
         #[derive(Serialize)]
         struct Ipn<'t> {
             reference_transaction_id: &'t str,
@@ -62,7 +62,7 @@ impl TikiClient {
             reference_transaction_id: transaction.tiki_id().as_str(),
             transaction_amount: transaction.order().amount.get(),
             transaction_id: transaction.id().to_string(),
-            status: transaction.status().as_str(),
+            status: status.as_str(),
             partner_banking_method: method.map(BankingMethod::as_str),
         });
         let answer = self.client.post("/payment/ipn", body, None, TIMEOUT).await;

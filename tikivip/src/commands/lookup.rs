@@ -103,7 +103,7 @@ fn of_paid(t: &Transaction, answer: LookUpAnswer) -> (bool, String) {
             (false, text)
         }
         Decision::Dispute(ground) => (false, format!("a person must decide: {}", ground.as_str())),
-        Decision::Retry | Decision::RetryUnauthorized | Decision::LookUp | Decision::Abandon => (
+        Decision::Retry | Decision::RetryUnauthorized | Decision::Abandon => (
             false,
             "Tiki has not taken it up: it is to be told again".to_owned(),
         ),

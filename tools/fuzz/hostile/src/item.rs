@@ -135,11 +135,13 @@ fn changes(transaction: &Transaction) -> Vec<(&'static str, domain::Change)> {
         ("ipn taken up", t.lease_ipn(late).map(|(_, change)| change)),
         ("refund reserved", reserved(t)),
     ];
-    if let Ipn::Retrying {
-        attempt, failures, ..
-    } = t.ipn()
+    if let (
+        Ipn::Retrying {
+            attempt, failures, ..
+        },
+        Some(status),
+    ) = (t.ipn(), t.final_status())
     {
-        let status = t.status();
         let lease = IpnLease {
             attempt,
             failures,

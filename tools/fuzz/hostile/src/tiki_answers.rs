@@ -183,7 +183,6 @@ fn money_holds(said: &Said, answer: LookUpAnswer, ours: &Transaction) {
             assert_eq!(at_tiki, Some(i128::from(amount.get())));
         }
         Decision::Abandon
-        | Decision::LookUp
         | Decision::Retry
         | Decision::RetryUnauthorized
         | Decision::Dispute(_) => {}

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use domain::{
     Change, Decision, IpnAnswer, IpnLease, IpnRefusal, LookUpAnswer, NotificationOutcome,
-    OperatorWord, PaidDetails, PaymentAnswer, PaymentReport, RefundAnswer, RefundCommand, RefundId,
-    Reservation, Status, Timestamp, Transaction, Verdict, after_look_up, after_notification,
+    NotificationStep, OperatorWord, PaidDetails, PaymentAnswer, PaymentReport, RefundAnswer,
+    RefundCommand, RefundId, Reservation, Status, Timestamp, Transaction, Verdict, after_look_up,
+    after_notification,
 };
 
 use super::State;
@@ -222,8 +223,8 @@ impl Actor {
         ];
         let next = answers.into_iter().map(|(label, answer)| {
             let doing = match after_notification(lease.status, answer, lease.failures) {
-                Decision::LookUp => Doing::LookUp(lease),
-                decision => Doing::Record(lease, told(decision)),
+                NotificationStep::LookUp => Doing::LookUp(lease),
+                NotificationStep::Decide(decision) => Doing::Record(lease, told(decision)),
             };
             (label, Ok(self.with(world, doing)))
         });
