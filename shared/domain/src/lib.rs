@@ -31,6 +31,7 @@ mod final_transaction;
 mod ids;
 mod ipn;
 mod money;
+mod notification;
 mod operator;
 mod payment;
 mod refund;
@@ -54,6 +55,7 @@ pub use ipn::{
     ReversalReason, after_look_up, after_notification,
 };
 pub use money::{BadAmount, Vnd};
+pub use notification::{FailedNotification, Ipn, PaidNotification};
 pub use operator::{OperatorRefusal, Verdict};
 pub use payment::{PaidDetails, PaymentAnswer, PaymentReport, PaymentResult};
 pub use refund::{MAX_TIKI_REFUNDS, RefundAnswer, RefundCommand, Reservation};
@@ -70,6 +72,6 @@ pub use trail::{
     NotificationOutcome, OperatorWord,
 };
 pub use transaction::{
-    Balance, Due, Failure, FailureCause, FinalStatus, Inconsistent, Ipn, Order, Origin, Payment,
+    Balance, Due, Failure, FailureCause, FinalStatus, Inconsistent, Order, Origin, Payment,
     PaymentState, Refund, RefundState, Snapshot, Status, Transaction,
 };

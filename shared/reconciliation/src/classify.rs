@@ -155,8 +155,8 @@ pub fn classify(ours: Option<&Transaction>, known: LookUpAnswer) -> Classificati
         (None, Word::Paid(_)) => found(Kind::NeedsReview, MismatchReason::UnknownHere),
         (None, Word::Waits | Word::Gone) => found(Kind::Matched, MismatchReason::NobodyPaid),
         (Some(t), word) => match t.payment() {
-            PaymentState::Paid(_) => paid(t, &word),
-            PaymentState::Pending { .. } | PaymentState::Failed(_) => unpaid(t, &word),
+            PaymentState::Paid { .. } => paid(t, &word),
+            PaymentState::Pending { .. } | PaymentState::Failed { .. } => unpaid(t, &word),
         },
     }
 }

@@ -62,7 +62,8 @@ pub(super) async fn lookup(
 /// Whether Tiki's word and ours agree, and what it means.
 fn meaning(t: &Transaction, answer: LookUpAnswer) -> (bool, String) {
     let reversal = |refund: &Refund| refund.origin == Origin::Reversal && refund.holds();
-    let kept = matches!(t.payment(), PaymentState::Paid(_)) && !t.refunds().iter().any(reversal);
+    let kept =
+        matches!(t.payment(), PaymentState::Paid { .. }) && !t.refunds().iter().any(reversal);
     let no_order = matches!(
         answer,
         LookUpAnswer::NotFound | LookUpAnswer::Cancelled | LookUpAnswer::Found(Status::Failure, _)
@@ -79,15 +80,15 @@ fn meaning(t: &Transaction, answer: LookUpAnswer) -> (bool, String) {
             let text = "Tiki has an order that we keep no money for: have Tiki cancel it";
             (false, text.to_owned())
         }
-        (PaymentState::Failed(_), _) if no_order => {
+        (PaymentState::Failed { .. }, _) if no_order => {
             (true, "neither has it: no money is kept".to_owned())
         }
-        (PaymentState::Paid(_), _) if no_order && !kept => (
+        (PaymentState::Paid { .. }, _) if no_order && !kept => (
             true,
             "Tiki does not have it, and the money goes back".to_owned(),
         ),
-        (PaymentState::Paid(_), _) => of_paid(t, answer),
-        (PaymentState::Pending { .. } | PaymentState::Failed(_), _) => {
+        (PaymentState::Paid { .. }, _) => of_paid(t, answer),
+        (PaymentState::Pending { .. } | PaymentState::Failed { .. }, _) => {
             (false, "no clear answer, or another than ours".to_owned())
         }
     }
