@@ -274,8 +274,8 @@ impl TestEnv {
         self.dynamodb
             .put_item()
             .table_name("ReconciliationTable")
-            .item("subject", text("runs"))
-            .item("entry", text("began"))
+            .item("partition", text("runs"))
+            .item("sort", text("began"))
             .item("version", AttributeValue::N("1".to_owned()))
             .item("write_id", text("a test's"))
             .item("record", AttributeValue::M(record.into()))
@@ -290,8 +290,8 @@ impl TestEnv {
         self.dynamodb
             .update_item()
             .table_name("ReconciliationTable")
-            .key("subject", key("runs"))
-            .key("entry", key("lease"))
+            .key("partition", key("runs"))
+            .key("sort", key("lease"))
             .update_expression("SET #record.#until = :zero ADD version :one")
             .expression_attribute_names("#record", "record")
             .expression_attribute_names("#until", "until")

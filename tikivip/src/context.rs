@@ -5,9 +5,8 @@ use std::sync::Arc;
 use domain::{Clock, TikiTransactionId, Transaction, TransactionId};
 use lambda::aws::AwsContext;
 use lambda::config::{Identity, TableName, get_signing, tiki_api};
-use ledger::Ledger;
 use signing::{KeyProvider, Keyring};
-use store::{RandomWriteIds, Transactions};
+use store::{RandomWriteIds, ReconciliationRecords, Transactions};
 use tiki_api::{PhoneFormat, TikiClient};
 
 use crate::cli::Conversation;
@@ -37,10 +36,14 @@ impl CommandContext {
         Ok(self.aws.transactions(&table))
     }
 
-    pub(crate) fn ledger(&self) -> anyhow::Result<Ledger> {
+    pub(crate) fn records(&self) -> anyhow::Result<ReconciliationRecords> {
         let table = self.aws.env.load(TableName::reconciliation)?;
         let dynamodb = store::connect(self.aws.sdk());
-        Ok(Ledger::new(dynamodb, table.0, Arc::new(RandomWriteIds)))
+        Ok(ReconciliationRecords::new(
+            dynamodb,
+            table.0,
+            Arc::new(RandomWriteIds),
+        ))
     }
 
     /// The transaction of either id.

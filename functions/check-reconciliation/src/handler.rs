@@ -10,11 +10,11 @@ use domain::{Clock, Day};
 use json_fields::InvalidField;
 use lambda::api::{ApiError, Handler, Inbound, Reply};
 use lambda::verifier::{Verifier, payload_candidates};
-use ledger::{Entry, Ledger};
 use reconciliation::file::Sum;
-use reconciliation::record::{Exported, Record, Sent, of_day};
+use reconciliation::record::{Exported, Sent};
 use serde::Serialize;
 use signing::GetSigning;
+use store::{ReconciliationRecords, Record, Versioned, day_partition};
 use tiki_api::{Code, reply};
 
 /// The part of the path that belongs to the base URL that Tiki was given.
@@ -30,7 +30,7 @@ pub struct CheckReconciliation {
     /// What is signed of a GET.
     pub get_signing: GetSigning,
     /// What is kept of files.
-    pub ledger: Ledger,
+    pub records: ReconciliationRecords,
     /// Where the files are.
     pub archive: Archive,
     /// The time.
@@ -47,12 +47,12 @@ impl Handler for CheckReconciliation {
             .parse()
             .map_err(|error| InvalidField::field("day", error))?;
 
-        let subject = of_day(day);
+        let partition = day_partition(day);
         let exported = self
-            .ledger
-            .get::<Exported>(&subject, Exported::PREFIX)
+            .records
+            .get::<Exported>(&partition, Exported::PREFIX)
             .await?;
-        let Some(Entry {
+        let Some(Versioned {
             record: exported, ..
         }) = exported
         else {
@@ -61,7 +61,7 @@ impl Handler for CheckReconciliation {
                 body: reply::refusal(Code::NotFound, "there is no file of this day"),
             });
         };
-        let sent = self.ledger.list::<Sent>(&subject).await?;
+        let sent = self.records.list::<Sent>(&partition).await?;
         Ok(Reply::Json {
             code: Code::Success,
             body: self.answer(day, &exported, &sent).await?,
@@ -74,12 +74,12 @@ impl CheckReconciliation {
         &self,
         day: Day,
         exported: &Exported,
-        sent: &[Entry<Sent>],
+        sent: &[Versioned<Sent>],
     ) -> Result<Vec<u8>, ApiError> {
         let mut files = Vec::new();
         for counter in &exported.counters {
-            let of_counter = |sent: &&Entry<Sent>| sent.record.counter == *counter;
-            if let Some(Entry { record, .. }) = sent.iter().find(of_counter) {
+            let of_counter = |sent: &&Versioned<Sent>| sent.record.counter == *counter;
+            if let Some(Versioned { record, .. }) = sent.iter().find(of_counter) {
                 files.push(self.file(record).await?);
             }
         }

@@ -7,9 +7,8 @@ use check_reconciliation::CheckReconciliation;
 use lambda::api;
 use lambda::aws::AwsContext;
 use lambda::config::{Identity, TableName, archive_bucket, get_signing, signature_window};
-use ledger::Ledger;
 use signed_http::HeaderNames;
-use store::RandomWriteIds;
+use store::{RandomWriteIds, ReconciliationRecords};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
@@ -27,7 +26,7 @@ async fn main() -> anyhow::Result<()> {
     api::serve(CheckReconciliation {
         verifier: aws.verifier(HeaderNames::TIKI, &keys, window),
         get_signing,
-        ledger: Ledger::new(dynamodb, table.0, Arc::new(RandomWriteIds)),
+        records: ReconciliationRecords::new(dynamodb, table.0, Arc::new(RandomWriteIds)),
         archive: Archive::new(aws.sdk(), bucket),
         clock: Arc::clone(&aws.clock),
     })

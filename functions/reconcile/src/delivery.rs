@@ -11,10 +11,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use lambda::secrets::{SecretSource, Stage, secret};
-use ledger::{Entry, Written};
 use reconciliation::record::Sent;
 use sftp::{Server, Sftp, SftpError};
 use sha2::{Digest, Sha256};
+use store::{Versioned, Written};
 
 use crate::{Reconcile, Run};
 
@@ -55,7 +55,11 @@ impl SftpServer {
 
 impl Reconcile {
     /// Copies a planned file to the archive, once.
-    pub(crate) async fn copy(&self, sent: Entry<Sent>, file: &Path) -> anyhow::Result<Entry<Sent>> {
+    pub(crate) async fn copy(
+        &self,
+        sent: Versioned<Sent>,
+        file: &Path,
+    ) -> anyhow::Result<Versioned<Sent>> {
         if sent.record.archived_at.is_some() {
             return Ok(sent);
         }
@@ -68,7 +72,7 @@ impl Reconcile {
             archived_at: Some(self.clock.now().unix_ms()),
             ..sent.record
         };
-        match self.ledger.put(archived, Some(sent.version)).await? {
+        match self.records.put(archived, Some(sent.version)).await? {
             Written::Stored(archived) => Ok(archived),
             Written::Refused(there) => bail!("another run sends {}", there.record.name),
         }
@@ -78,7 +82,7 @@ impl Reconcile {
     pub(crate) async fn deliver(
         &self,
         run: &mut Run,
-        sent: Entry<Sent>,
+        sent: Versioned<Sent>,
         file: &Path,
     ) -> anyhow::Result<()> {
         let name = sent.record.name.clone();
@@ -105,12 +109,12 @@ impl Reconcile {
         arrived.with_context(|| sent.name.clone())
     }
 
-    pub(crate) async fn record_delivery(&self, sent: Entry<Sent>) -> anyhow::Result<()> {
+    pub(crate) async fn record_delivery(&self, sent: Versioned<Sent>) -> anyhow::Result<()> {
         let delivered = Sent {
             delivered_at: Some(self.clock.now().unix_ms()),
             ..sent.record
         };
-        match self.ledger.put(delivered, Some(sent.version)).await? {
+        match self.records.put(delivered, Some(sent.version)).await? {
             Written::Stored(_) => Ok(()),
             Written::Refused(there) if there.record.delivered_at.is_some() => Ok(()),
             Written::Refused(there) => bail!("another run sends {}", there.record.name),

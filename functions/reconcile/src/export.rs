@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use domain::{Day, FinalTransaction, Timestamp};
-use ledger::{Entry, Written};
 use reconciliation::file::{self, Part, Parts, Refunded, Row, Totals};
-use reconciliation::record::{Began, Exported, Record, Sent, of_day};
+use reconciliation::record::{Began, Exported, Sent};
+use store::{Record, Versioned, Written, day_partition};
 
 use crate::{DAYS_LOOKED_AFTER, DUE_AFTER, EXPORT_CUTOFF, Reconcile, Run};
 
@@ -25,12 +25,12 @@ impl Reconcile {
             first_day: self.clock.now().vietnamese_day().previous().to_string(),
         };
         let known = self
-            .ledger
-            .get::<Began>(&began.subject(), &began.entry())
+            .records
+            .get::<Began>(&began.partition(), &began.sort())
             .await?;
         let began = match known {
             Some(known) => known.record,
-            None => match self.ledger.put(began, None).await? {
+            None => match self.records.put(began, None).await? {
                 Written::Stored(began) | Written::Refused(began) => began.record,
             },
         };
@@ -39,11 +39,11 @@ impl Reconcile {
 
     /// Whether a day was exported, and all of it is at Tiki.
     pub(crate) async fn is_delivered(&self, day: Day) -> anyhow::Result<bool> {
-        let subject = of_day(day);
+        let partition = day_partition(day);
         let Some(exported) = self.exported(day).await? else {
             return Ok(false);
         };
-        let sent = self.ledger.list::<Sent>(&subject).await?;
+        let sent = self.records.list::<Sent>(&partition).await?;
         let delivered = |counter: &u32| {
             let at = sent.iter().find(|sent| sent.record.counter == *counter);
             at.is_some_and(|sent| sent.record.delivered_at.is_some())
@@ -51,10 +51,10 @@ impl Reconcile {
         Ok(exported.record.counters.iter().all(delivered))
     }
 
-    pub(crate) async fn exported(&self, day: Day) -> anyhow::Result<Option<Entry<Exported>>> {
+    pub(crate) async fn exported(&self, day: Day) -> anyhow::Result<Option<Versioned<Exported>>> {
         let found = self
-            .ledger
-            .get::<Exported>(&of_day(day), Exported::PREFIX)
+            .records
+            .get::<Exported>(&day_partition(day), Exported::PREFIX)
             .await;
         Ok(found?)
     }
@@ -102,7 +102,7 @@ impl Reconcile {
         exported: Exported,
     ) -> anyhow::Result<()> {
         let known = self.exported(day).await?;
-        let same = |known: &Entry<Exported>| {
+        let same = |known: &Versioned<Exported>| {
             (&known.record.counters, known.record.totals) == (&exported.counters, exported.totals)
         };
         if known.as_ref().is_some_and(same) {
@@ -115,7 +115,7 @@ impl Reconcile {
             .count
             .saturating_add(exported.totals.failure.count);
         let version = known.map(|known| known.version);
-        match self.ledger.put(exported, version).await? {
+        match self.records.put(exported, version).await? {
             Written::Stored(_) => {
                 tracing::info!(%day, transactions, "exported");
                 Ok(())
@@ -159,9 +159,9 @@ impl Reconcile {
         day: Day,
         part: &Part,
         parts: &[Part],
-    ) -> anyhow::Result<Entry<Sent>> {
+    ) -> anyhow::Result<Versioned<Sent>> {
         loop {
-            let known = self.ledger.list::<Sent>(&of_day(day)).await?;
+            let known = self.records.list::<Sent>(&day_partition(day)).await?;
             let (counter, version) = match place(&known, part, parts) {
                 Place::Known(known) => return Ok(known.clone()),
                 // It may have arrived, and its run have died before it could say so.
@@ -185,7 +185,7 @@ impl Reconcile {
                 archived_at: None,
                 delivered_at: None,
             };
-            if let Written::Stored(planned) = self.ledger.put(sent, version).await? {
+            if let Written::Stored(planned) = self.records.put(sent, version).await? {
                 return Ok(planned);
             }
             // Another run has taken the counter; what it has planned may be the same.
@@ -197,19 +197,19 @@ impl Reconcile {
 #[derive(Debug, PartialEq)]
 enum Place<'k> {
     /// There is a plan for these bytes.
-    Known(&'k Entry<Sent>),
+    Known(&'k Versioned<Sent>),
     /// Here is a counter whose file was never finished, and is of no use any more.
-    Unfinished(&'k Entry<Sent>),
+    Unfinished(&'k Versioned<Sent>),
     /// Under the next counter.
     New(u32),
 }
 
-fn place<'k>(known: &'k [Entry<Sent>], part: &Part, parts: &[Part]) -> Place<'k> {
-    let same = |sent: &&Entry<Sent>| sent.record.sha256 == part.sha256;
+fn place<'k>(known: &'k [Versioned<Sent>], part: &Part, parts: &[Part]) -> Place<'k> {
+    let same = |sent: &&Versioned<Sent>| sent.record.sha256 == part.sha256;
     if let Some(known) = known.iter().find(same) {
         return Place::Known(known);
     }
-    let unfinished = |sent: &&Entry<Sent>| {
+    let unfinished = |sent: &&Versioned<Sent>| {
         // What is planned for another part of the day is that part's.
         let wanted = parts.iter().any(|part| part.sha256 == sent.record.sha256);
         sent.record.delivered_at.is_none() && !wanted
@@ -294,7 +294,7 @@ mod tests {
         }
     }
 
-    fn sent(counter: u32, bytes: &str, delivered: bool) -> Entry<Sent> {
+    fn sent(counter: u32, bytes: &str, delivered: bool) -> Versioned<Sent> {
         let record = Sent {
             day: "2026-11-22".to_owned(),
             counter,
@@ -308,7 +308,7 @@ mod tests {
             archived_at: None,
             delivered_at: delivered.then_some(1),
         };
-        Entry { record, version: 1 }
+        Versioned { record, version: 1 }
     }
 
     #[test]

@@ -25,12 +25,11 @@ use std::time::Duration;
 
 use archive::Archive;
 use domain::{ClientId, Clock, Day, Timestamp};
-use ledger::Ledger;
 use reconciliation::classify::Kind;
 use reconciliation::file::PartnerName;
 use reconciliation::result::ResultFormat;
 use serde::Serialize;
-use store::{Transactions, WriteIds};
+use store::{ReconciliationRecords, Transactions, WriteIds};
 use tempfile::TempDir;
 use tiki_api::TikiClient;
 
@@ -57,7 +56,7 @@ pub struct Reconcile {
     /// The transactions.
     pub transactions: Transactions,
     /// What is kept of files and findings.
-    pub ledger: Ledger,
+    pub records: ReconciliationRecords,
     /// Copies of everything.
     pub archive: Archive,
     /// Tiki's server; none if files are offered by API alone.
@@ -178,7 +177,10 @@ impl Reconcile {
             }
         }
         metrics::RECONCILIATION_LATENESS.record_duration(&[], lateness);
-        let waiting = self.ledger.count_open(Kind::NeedsReview.as_str()).await?;
+        let waiting = self
+            .records
+            .count_with_status(Kind::NeedsReview.as_str())
+            .await?;
         metrics::FINDINGS_OPEN.record(&[], waiting);
         Ok(())
     }

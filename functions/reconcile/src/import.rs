@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use domain::{Day, TransactionId};
 use futures::{StreamExt, stream};
-use ledger::{Entry, Written};
 use reconciliation::classify::{Kind, MismatchReason};
 use reconciliation::file::day_in;
-use reconciliation::record::{Closed, Finding, Received, Record, of_day, ours};
+use reconciliation::record::{Closed, Finding, Received, ours};
 use reconciliation::result::{Lines, ResultLine, Unreadable, Verdict};
 use sftp::{RemoteFile, Sftp, SftpError};
 use sha2::{Digest, Sha256};
+use store::{Record, Versioned, Written, day_partition};
 
 use crate::{Reconcile, Run};
 
@@ -76,12 +76,12 @@ impl Reconcile {
         (day, file): (Day, &RemoteFile),
         again: bool,
     ) -> anyhow::Result<()> {
-        let known = self.ledger.list::<Received>(&of_day(day)).await?;
-        let same = |known: &&Entry<Received>| {
+        let known = self.records.list::<Received>(&day_partition(day)).await?;
+        let same = |known: &&Versioned<Received>| {
             let known = &known.record;
             (known.name.as_str(), known.bytes) == (file.name.as_str(), file.size)
         };
-        let unchanged = |known: &Entry<Received>| {
+        let unchanged = |known: &Versioned<Received>| {
             known.record.done_at.is_some() && known.record.modified == file.modified
         };
         if !again && file.modified.is_some() && known.iter().filter(same).any(unchanged) {
@@ -107,7 +107,7 @@ impl Reconcile {
                     modified,
                     ..known.record
                 };
-                self.ledger.put(record, Some(known.version)).await?;
+                self.records.put(record, Some(known.version)).await?;
                 return Ok(());
             }
             Some(known) => known,
@@ -116,7 +116,7 @@ impl Reconcile {
                 let key = format!("{day}/received/{}", file.name);
                 let kind = "text/plain; charset=utf-8";
                 self.archive.put(&key, &local, &sha256, kind).await?;
-                match self.ledger.put(received, None).await? {
+                match self.records.put(received, None).await? {
                     Written::Stored(received) | Written::Refused(received) => received,
                 }
             }
@@ -126,17 +126,17 @@ impl Reconcile {
     }
 
     /// Forgets how far a file was read, and what of it could not be. What was found stays, and is looked at again.
-    async fn begin_again(&self, known: Entry<Received>) -> anyhow::Result<Entry<Received>> {
-        let subject = known.record.subject();
+    async fn begin_again(&self, known: Versioned<Received>) -> anyhow::Result<Versioned<Received>> {
+        let partition = known.record.partition();
         let mut after = None;
         loop {
-            let (page, next) = self.ledger.page::<Finding>(&subject, after, 200).await?;
-            let of_file = |finding: &Entry<Finding>| {
+            let (page, next) = self.records.page::<Finding>(&partition, after, 200).await?;
+            let of_file = |finding: &Versioned<Finding>| {
                 let finding = &finding.record;
                 finding.ground == MismatchReason::UnreadableLine
                     && finding.file == known.record.name
             };
-            for Entry {
+            for Versioned {
                 mut record,
                 version,
             } in page.into_iter().filter(of_file)
@@ -146,7 +146,7 @@ impl Reconcile {
                     by: "reconcile".to_owned(),
                     reason: "the file is read again".to_owned(),
                 });
-                self.ledger.put(record, Some(version)).await?;
+                self.records.put(record, Some(version)).await?;
             }
             match next {
                 Some(next) => after = Some(next),
@@ -161,7 +161,7 @@ impl Reconcile {
             done_at: None,
             ..known.record
         };
-        match self.ledger.put(record, Some(known.version)).await? {
+        match self.records.put(record, Some(known.version)).await? {
             Written::Stored(known) => Ok(known),
             Written::Refused(_) => bail!("another run reads it"),
         }
@@ -173,7 +173,7 @@ impl Reconcile {
         &self,
         run: &mut Run,
         day: Day,
-        mut received: Entry<Received>,
+        mut received: Versioned<Received>,
         local: &Path,
     ) -> anyhow::Result<()> {
         let mut lines = Lines::new(BufReader::new(File::open(local)?), self.format.clone());
@@ -206,7 +206,7 @@ impl Reconcile {
             received.record.lines = received.record.lines.max(lines.line());
             received.record.done_at = over.then_some(now.unix_ms());
             let version = Some(received.version);
-            received = match self.ledger.put(received.record, version).await? {
+            received = match self.records.put(received.record, version).await? {
                 Written::Stored(received) => received,
                 Written::Refused(_) => bail!("another run reads it"),
             };
@@ -290,8 +290,11 @@ impl Reconcile {
         };
         // A stranger stays where it is; it is told of once, not once a day.
         for known in [day, day.previous(), day.previous().previous()] {
-            let entry = format!("{}{name}:0", Finding::PREFIX);
-            let found = self.ledger.get::<Finding>(&of_day(known), &entry).await?;
+            let sort = format!("{}{name}:0", Finding::PREFIX);
+            let found = self
+                .records
+                .get::<Finding>(&day_partition(known), &sort)
+                .await?;
             if found.is_some() {
                 return Ok(());
             }
@@ -310,11 +313,11 @@ impl Reconcile {
         let mut finding = Finding::new(day, id, file, line.line, now);
         finding.reason = reason;
         finding.look(now, Kind::NeedsReview, MismatchReason::UnreadableLine);
-        match self.ledger.put(finding.clone(), None).await? {
+        match self.records.put(finding.clone(), None).await? {
             Written::Stored(_) => metrics::FINDINGS.count(&[Kind::NeedsReview.as_str()]),
             // A run before this one has said so; unless the file is read again, that stands.
             Written::Refused(there) if there.record.closed.is_some() => {
-                self.ledger.put(finding, Some(there.version)).await?;
+                self.records.put(finding, Some(there.version)).await?;
             }
             Written::Refused(_) => {}
         }

@@ -8,10 +8,9 @@ use domain::Timestamp;
 use lambda::aws::AwsContext;
 use lambda::secrets::SecretsManager;
 use lambda_runtime::{LambdaEvent, service_fn};
-use ledger::Ledger;
 use reconcile::{Event, Reconcile, Settings, SftpServer};
 use serde_json::Value;
-use store::{RandomWriteIds, WriteIds};
+use store::{RandomWriteIds, ReconciliationRecords, WriteIds};
 use tiki_api::{PhoneFormat, TikiClient};
 use tracing::Instrument;
 
@@ -25,7 +24,11 @@ async fn main() -> anyhow::Result<()> {
     let dynamodb = store::connect(aws.sdk());
     let reconcile = Reconcile {
         transactions: aws.transactions(&settings.transactions),
-        ledger: Ledger::new(dynamodb, settings.reconciliation.0, Arc::clone(&write_ids)),
+        records: ReconciliationRecords::new(
+            dynamodb,
+            settings.reconciliation.0,
+            Arc::clone(&write_ids),
+        ),
         archive: Archive::new(aws.sdk(), settings.bucket),
         sftp: settings.sftp.map(|sftp| SftpServer {
             server: sftp.server,

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use anyhow::Context;
 use domain::Day;
-use ledger::Entry;
-use reconciliation::record::{CLOSED, Finding, Received, Record, Reported, Sent, of_day};
+use reconciliation::record::{Finding, Received, Reported, Sent};
 use reconciliation::report::{DayReport, FindingsTable, MOST_SHOWN};
+use store::{CLOSED, Record, Versioned, day_partition};
 
 use crate::import::sha256;
 use crate::{Reconcile, Run};
@@ -20,10 +20,10 @@ const PAGE: u16 = 200;
 impl Reconcile {
     /// Writes the report of each day about which there is something new.
     pub(crate) async fn publish(&self, run: &mut Run) -> anyhow::Result<()> {
-        let closed = self.ledger.open(CLOSED, PAGE).await?;
+        let closed = self.records.with_status(CLOSED, PAGE).await?;
         let mut closings = Vec::new();
-        for (subject, entry) in closed {
-            if let Some(finding) = self.ledger.get::<Finding>(&subject, &entry).await? {
+        for (partition, sort) in closed {
+            if let Some(finding) = self.records.get::<Finding>(&partition, &sort).await? {
                 run.touched.insert(finding.record.day.parse()?);
                 closings.push(finding);
             }
@@ -38,7 +38,7 @@ impl Reconcile {
                 reported: true,
                 ..closing.record
             };
-            self.ledger.put(reported, Some(closing.version)).await?;
+            self.records.put(reported, Some(closing.version)).await?;
         }
         Ok(())
     }
@@ -54,11 +54,11 @@ impl Reconcile {
             csv_sha256: sha256(&csv)?,
         };
         let known = self
-            .ledger
-            .get::<Reported>(&of_day(day), &reported.entry())
+            .records
+            .get::<Reported>(&day_partition(day), &reported.sort())
             .await?;
         let (version, before) = known
-            .map(|Entry { record, version }| (version, record))
+            .map(|Versioned { record, version }| (version, record))
             .unzip();
         if before.as_ref() == Some(&reported) {
             return Ok(());
@@ -71,21 +71,22 @@ impl Reconcile {
         put("report.html", &html, &reported.html_sha256, kind).await?;
         let kind = "text/csv; charset=utf-8";
         put("report.csv", &csv, &reported.csv_sha256, kind).await?;
-        self.ledger.put(reported, version).await?;
+        self.records.put(reported, version).await?;
         run.outcome.reported.push(day.to_string());
         Ok(())
     }
 
     /// A day's report; every finding goes into the table, and of the page those that need somebody most.
     async fn report(&self, day: Day, table: &Path) -> anyhow::Result<DayReport> {
-        let subject = of_day(day);
-        let records = |entries: Vec<Entry<Sent>>| entries.into_iter().map(|e| e.record).collect();
-        let received = self.ledger.list::<Received>(&subject).await?;
+        let partition = day_partition(day);
+        let records =
+            |entries: Vec<Versioned<Sent>>| entries.into_iter().map(|e| e.record).collect();
+        let received = self.records.list::<Received>(&partition).await?;
         let mut report = DayReport {
             day,
-            exported: self.exported(day).await?.map(|entry| entry.record),
-            sent: records(self.ledger.list::<Sent>(&subject).await?),
-            received: received.into_iter().map(|entry| entry.record).collect(),
+            exported: self.exported(day).await?.map(|known| known.record),
+            sent: records(self.records.list::<Sent>(&partition).await?),
+            received: received.into_iter().map(|known| known.record).collect(),
             kinds: BTreeMap::new(),
             closed: 0,
             findings: Vec::new(),
@@ -93,8 +94,11 @@ impl Reconcile {
         let mut table = FindingsTable::new(BufWriter::new(File::create(table)?))?;
         let mut after = None;
         loop {
-            let (page, next) = self.ledger.page::<Finding>(&subject, after, PAGE).await?;
-            for Entry { record, .. } in page {
+            let (page, next) = self
+                .records
+                .page::<Finding>(&partition, after, PAGE)
+                .await?;
+            for Versioned { record, .. } in page {
                 table.write(&record)?;
                 let count = match record.closed {
                     Some(_) => &mut report.closed,

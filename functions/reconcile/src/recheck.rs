@@ -5,10 +5,10 @@ use std::time::Duration;
 use anyhow::bail;
 use domain::{Day, LookUpAnswer, TikiTransactionId, Timestamp, TransactionId};
 use futures::{StreamExt, stream};
-use ledger::{Entry, Written};
 use reconciliation::classify::{Classification, Kind, MismatchReason, classify};
-use reconciliation::record::{Finding, Record, Values, of_day, ours, tiki_id};
+use reconciliation::record::{Finding, Values, ours, tiki_id};
 use reconciliation::result::ResultLine;
+use store::{Record, Versioned, Written, day_partition};
 
 use crate::{Reconcile, Run};
 
@@ -47,9 +47,12 @@ impl Reconcile {
     /// Looks at what a line of a result file is about.
     pub(crate) async fn find(&self, day: Day, file: &str, line: ResultLine) -> anyhow::Result<()> {
         let view = self.view(&line.tiki_id).await?;
-        let entry = format!("{}{}", Finding::PREFIX, line.tiki_id);
+        let sort = format!("{}{}", Finding::PREFIX, line.tiki_id);
         for _ in 0..ROUNDS {
-            let known = self.ledger.get::<Finding>(&of_day(day), &entry).await?;
+            let known = self
+                .records
+                .get::<Finding>(&day_partition(day), &sort)
+                .await?;
             let version = known.as_ref().map(|known| known.version);
             let now = self.clock.now().unix_ms();
             let mut finding = match known {
@@ -74,13 +77,13 @@ impl Reconcile {
             if kind == Kind::Matched {
                 continue;
             }
-            let open = self.ledger.open(kind.as_str(), LOOKED_AT).await?;
+            let open = self.records.with_status(kind.as_str(), LOOKED_AT).await?;
             let (began, until) = (run.began, run.until);
-            let work = open.into_iter().map(async |(subject, entry)| {
+            let work = open.into_iter().map(async |(partition, sort)| {
                 if self.clock.now() >= until {
                     return Ok(None);
                 }
-                self.look_at(&subject, &entry, began).await
+                self.look_at(&partition, &sort, began).await
             });
             let mut work = stream::iter(work).buffer_unordered(AT_ONCE);
             while let Some(changed) = work.next().await {
@@ -96,18 +99,18 @@ impl Reconcile {
     /// The finding's day, if it stands otherwise than before.
     async fn look_at(
         &self,
-        subject: &str,
-        entry: &str,
+        partition: &str,
+        sort: &str,
         began: Timestamp,
     ) -> anyhow::Result<Option<Day>> {
-        let Some(known) = self.ledger.get::<Finding>(subject, entry).await? else {
+        let Some(known) = self.records.get::<Finding>(partition, sort).await? else {
             return Ok(None);
         };
         // The index lags behind; and what this run has found needs no second look.
         if !known.record.is_open() || known.record.looked_at >= began.unix_ms() {
             return Ok(None);
         }
-        let Entry {
+        let Versioned {
             record: mut finding,
             version,
         } = known;
@@ -115,7 +118,7 @@ impl Reconcile {
         let Some(tiki_id) = tiki_id(&finding) else {
             // Nothing to ask; it goes to the end of the row.
             finding.looked_at = self.clock.now().unix_ms();
-            self.ledger.put(finding, Some(version)).await?;
+            self.records.put(finding, Some(version)).await?;
             return Ok(None);
         };
         let view = self.view(&tiki_id).await?;
@@ -185,7 +188,7 @@ impl Reconcile {
         };
         let before = finding.history.last().map(|step| step.kind);
         let new = finding.look(now, kind, ground);
-        if let Written::Refused(_) = self.ledger.put(finding, version).await? {
+        if let Written::Refused(_) = self.records.put(finding, version).await? {
             return Ok(Look::Refused);
         }
         if before != Some(kind) {

@@ -1,37 +1,13 @@
-//! What is kept of files and findings. Each record has its key in the table: a subject, and an entry of it.
+//! The records of files and findings. Their keys are the store's.
 
 mod finding;
 
-use domain::{Day, Status, Vnd};
-use serde::de::DeserializeOwned;
+use domain::{Status, Vnd};
 use serde::{Deserialize, Serialize};
 
 use crate::file::Totals;
 
-pub use self::finding::{CLOSED, Closed, Finding, Step, tiki_id};
-
-/// Something that is kept.
-pub trait Record: Serialize + DeserializeOwned + Send + Sync {
-    /// What its entries begin with, so that all of a subject can be listed.
-    const PREFIX: &'static str;
-
-    /// Its subject: mostly a day.
-    fn subject(&self) -> String;
-
-    /// Its entry: what is unique within the subject.
-    fn entry(&self) -> String;
-
-    /// Where it stands in the index `open`, if it does: under a word, and since when, Unix milliseconds.
-    fn open(&self) -> Option<(&'static str, i64)> {
-        None
-    }
-}
-
-/// The subject of a day's records.
-#[must_use]
-pub fn of_day(day: Day) -> String {
-    format!("day#{day}")
-}
+pub use self::finding::{Closed, Finding, Step, tiki_id};
 
 /// A part of a day's data, as it was or is to be sent. It is written before anything is sent, so that a run
 /// which follows one that died knows what the other was about.
@@ -55,24 +31,12 @@ pub struct Sent {
     pub run: String,
     /// When it was planned, Unix milliseconds.
     pub planned_at: i64,
-    /// When its copy was in the archive, Unix milliseconds.
+    /// When its copy was stored in the bucket, Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archived_at: Option<i64>,
     /// When it was at Tiki under its name, for certain; Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivered_at: Option<i64>,
-}
-
-impl Record for Sent {
-    const PREFIX: &'static str = "sent#";
-
-    fn subject(&self) -> String {
-        format!("day#{}", self.day)
-    }
-
-    fn entry(&self) -> String {
-        format!("sent#{:06}", self.counter)
-    }
 }
 
 /// A day as it was last exported.
@@ -88,18 +52,6 @@ pub struct Exported {
     pub exported_at: i64,
     /// The run that did it.
     pub run: String,
-}
-
-impl Record for Exported {
-    const PREFIX: &'static str = "exported";
-
-    fn subject(&self) -> String {
-        format!("day#{}", self.day)
-    }
-
-    fn entry(&self) -> String {
-        "exported".to_owned()
-    }
 }
 
 /// A result file of Tiki's.
@@ -132,18 +84,6 @@ pub struct Received {
     pub done_at: Option<i64>,
 }
 
-impl Record for Received {
-    const PREFIX: &'static str = "received#";
-
-    fn subject(&self) -> String {
-        format!("day#{}", self.day)
-    }
-
-    fn entry(&self) -> String {
-        format!("received#{}#{}", self.name, self.sha256)
-    }
-}
-
 /// One side's values, as far as it gave any.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Values {
@@ -162,18 +102,6 @@ pub struct Began {
     pub first_day: String,
 }
 
-impl Record for Began {
-    const PREFIX: &'static str = "began";
-
-    fn subject(&self) -> String {
-        "runs".to_owned()
-    }
-
-    fn entry(&self) -> String {
-        "began".to_owned()
-    }
-}
-
 /// Who is at it: one run at a time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
@@ -181,18 +109,6 @@ pub struct Lease {
     pub run: String,
     /// Until when, Unix milliseconds; a run that died holds nobody up for longer.
     pub until: i64,
-}
-
-impl Record for Lease {
-    const PREFIX: &'static str = "lease";
-
-    fn subject(&self) -> String {
-        "runs".to_owned()
-    }
-
-    fn entry(&self) -> String {
-        "lease".to_owned()
-    }
 }
 
 /// A day's report, as it was last written: the same is not written again.
@@ -204,18 +120,6 @@ pub struct Reported {
     pub html_sha256: String,
     /// The SHA-256 of the table, in hex.
     pub csv_sha256: String,
-}
-
-impl Record for Reported {
-    const PREFIX: &'static str = "reported";
-
-    fn subject(&self) -> String {
-        format!("day#{}", self.day)
-    }
-
-    fn entry(&self) -> String {
-        "reported".to_owned()
-    }
 }
 
 /// Our side's values of a transaction.

@@ -1,15 +1,11 @@
-//! What is kept: how a finding remembers what became of it, and under which keys things lie.
+//! The records: the history of a finding, and how a stored one is read.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use domain::{Day, Status, Vnd};
 use proptest::prelude::*;
 use reconciliation::classify::{Kind, MismatchReason};
-use reconciliation::file::Totals;
-use reconciliation::record::{
-    Began, CLOSED, Closed, Exported, Finding, Lease, Received, Record, Reported, Sent, of_day,
-    ours, tiki_id,
-};
+use reconciliation::record::{Closed, Finding, ours, tiki_id};
 
 fn day() -> Day {
     "2026-11-22".parse().unwrap()
@@ -163,27 +159,6 @@ fn a_long_history_keeps_how_it_began_and_how_it_ended() {
 }
 
 #[test]
-fn a_finding_stands_open_under_its_kind_until_it_is_settled_or_its_closing_is_reported() {
-    let mut finding = finding();
-    for kind in Kind::ALL {
-        finding.look(5_000, kind, MismatchReason::Agree);
-        let open = (kind != Kind::Matched).then_some((kind.as_str(), 5_000));
-        assert_eq!((finding.open(), finding.is_open()), (open, open.is_some()));
-    }
-    let mut closed = closed();
-    assert_eq!(closed.open(), None);
-    closed.reported = false;
-    assert_eq!(
-        closed.open(),
-        Some((CLOSED, 3_000)),
-        "until the report says so"
-    );
-    closed.kind = Kind::Matched;
-    assert_eq!(closed.open(), Some((CLOSED, 3_000)));
-    assert!(Kind::ALL.iter().all(|kind| kind.as_str() != CLOSED));
-}
-
-#[test]
 fn only_a_finding_about_a_transaction_can_be_asked_about() {
     let mut finding = finding();
     finding.look(1, Kind::NeedsReview, MismatchReason::AmountDiffers);
@@ -198,108 +173,6 @@ fn only_a_finding_about_a_transaction_can_be_asked_about() {
         "a file that is called as an id may be"
     );
     assert!(!finding.is_about_a_transaction());
-}
-
-fn sent(counter: u32) -> Sent {
-    Sent {
-        day: day().to_string(),
-        counter,
-        name: String::new(),
-        lines: 1,
-        bytes: 1,
-        sha256: String::new(),
-        totals: Totals::default(),
-        run: String::new(),
-        planned_at: 0,
-        archived_at: None,
-        delivered_at: None,
-    }
-}
-
-fn received(name: &str, sha256: &str) -> Received {
-    Received {
-        day: day().to_string(),
-        name: name.to_owned(),
-        sha256: sha256.to_owned(),
-        bytes: 0,
-        modified: None,
-        received_at: 0,
-        lines: 0,
-        matched: 0,
-        findings: 0,
-        unreadable: 0,
-        done_at: None,
-    }
-}
-
-fn key<R: Record>(record: &R) -> String {
-    let (subject, entry) = (record.subject(), record.entry());
-    assert!(entry.starts_with(R::PREFIX), "{entry}");
-    format!("{subject} {entry}")
-}
-
-#[test]
-fn what_is_a_days_lies_with_its_day_each_thing_under_its_own_key() {
-    let exported = Exported {
-        day: day().to_string(),
-        totals: Totals::default(),
-        counters: Vec::new(),
-        exported_at: 0,
-        run: String::new(),
-    };
-    let reported = Reported {
-        day: day().to_string(),
-        html_sha256: String::new(),
-        csv_sha256: String::new(),
-    };
-    let keys = [
-        key(&sent(1)),
-        key(&sent(10)),
-        key(&exported),
-        key(&received("f", "a")),
-        key(&received("f", "b")),
-        key(&received("g", "a")),
-        key(&finding()),
-        key(&reported),
-    ];
-    let expected = [
-        "sent#000001",
-        "sent#000010",
-        "exported",
-        "received#f#a",
-        "received#f#b",
-        "received#g#a",
-        "finding#T-1",
-        "reported",
-    ]
-    .map(|entry| format!("{} {entry}", of_day(day())));
-    assert_eq!(keys, expected);
-    assert_eq!(of_day(day()), "day#2026-11-22");
-    let run = "r".to_owned();
-    assert_eq!(key(&Lease { run, until: 0 }), "runs lease");
-    let first_day = day().to_string();
-    assert_eq!(key(&Began { first_day }), "runs began");
-}
-
-/// All of a kind are listed by what their entries begin with.
-#[test]
-fn no_kind_of_record_is_listed_with_another() {
-    let prefixes = [
-        Sent::PREFIX,
-        Exported::PREFIX,
-        Received::PREFIX,
-        Finding::PREFIX,
-        Reported::PREFIX,
-        Began::PREFIX,
-        Lease::PREFIX,
-    ];
-    for (n, one) in prefixes.iter().enumerate() {
-        let others = prefixes.iter().enumerate().filter(|(other, _)| *other != n);
-        assert!(
-            others.into_iter().all(|(_, other)| !other.starts_with(one)),
-            "{one}"
-        );
-    }
 }
 
 #[test]
@@ -318,12 +191,6 @@ fn what_an_earlier_version_has_written_is_read() {
 }
 
 proptest! {
-    #[test]
-    fn counters_are_listed_in_their_order(one in 1_u32..1_000_000, other in 1_u32..1_000_000) {
-        let entries = (sent(one).entry(), sent(other).entry());
-        prop_assert_eq!(entries.0.cmp(&entries.1), one.cmp(&other));
-    }
-
     #[test]
     fn a_finding_is_read_as_it_was_written(texts in prop::collection::vec(".*", 6), amounts: [Option<u64>; 3]) {
         let mut finding = closed();

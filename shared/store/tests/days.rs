@@ -64,17 +64,17 @@ impl Table for Memory {
     ) -> Result<DayPage, TableError> {
         let mut asked = self.asked.lock().unwrap();
         *asked = limit.max(*asked);
+        let index = index.index();
         let partition = format!("{day}#{shard:02}");
         // The last characters of an id first: an order, and none that means anything.
         let place = |item: &Item| {
             let id = text(item, "transaction_id").unwrap();
-            let at = number(item, index.at_attribute());
+            let at = number(item, index.sort_key);
             (at, id.chars().rev().collect::<String>())
         };
         let items = self.items.lock().unwrap();
-        let of_partition = |item: &&Item| {
-            text(item, index.shard_attribute()).as_deref() == Some(partition.as_str())
-        };
+        let of_partition =
+            |item: &&Item| text(item, index.partition_key).as_deref() == Some(partition.as_str());
         let mut entries: Vec<Item> = items.values().filter(of_partition).cloned().collect();
         entries.sort_by_key(place);
         if let Some(after) = after {
@@ -83,11 +83,7 @@ impl Table for Memory {
         }
         entries.truncate(self.most.min(limit.into()));
         let full = entries.len() == self.most.min(limit.into());
-        let keys = [
-            "transaction_id",
-            index.shard_attribute(),
-            index.at_attribute(),
-        ];
+        let keys = ["transaction_id", index.partition_key, index.sort_key];
         let last = entries.last().filter(|_| full);
         Ok(DayPage {
             next: last.map(|last| {

@@ -2,10 +2,10 @@
 
 use anyhow::anyhow;
 use domain::{Day, OperatorName, Reason, Timestamp, Vnd};
-use ledger::{Entry, Ledger, Written};
 use reconciliation::classify::Kind;
-use reconciliation::record::{Closed, Finding, Record, Values, of_day};
+use reconciliation::record::{Closed, Finding, Values};
 use serde::Serialize;
+use store::{ReconciliationRecords, Record, Versioned, Written, day_partition};
 
 use crate::cli::{Form, Word};
 use crate::context::CommandContext;
@@ -25,21 +25,21 @@ pub(super) async fn list(
     day: Option<Day>,
     limit: u16,
 ) -> anyhow::Result<Outcome> {
-    let ledger = context.ledger()?;
+    let records = context.records()?;
     let mut list = List {
         findings: Vec::new(),
         more: false,
     };
     for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Matched) {
-        let wanted = day.map(of_day);
+        let wanted = day.map(day_partition);
         // Of one day the others are passed over, so all are asked for.
         let asked = if day.is_some() {
             u16::MAX
         } else {
             limit.saturating_add(1)
         };
-        for (subject, entry) in ledger.open(kind.as_str(), asked).await? {
-            if wanted.as_ref().is_some_and(|wanted| *wanted != subject) {
+        for (partition, sort) in records.with_status(kind.as_str(), asked).await? {
+            if wanted.as_ref().is_some_and(|wanted| *wanted != partition) {
                 continue;
             }
             if list.findings.len() >= usize::from(limit) {
@@ -47,7 +47,7 @@ pub(super) async fn list(
                 break;
             }
             // The index lags behind; what it names is looked at again.
-            let found = ledger.get::<Finding>(&subject, &entry).await?;
+            let found = records.get::<Finding>(&partition, &sort).await?;
             let open = found.filter(|found| found.record.is_open());
             list.findings.extend(open.map(|found| found.record));
         }
@@ -66,16 +66,16 @@ pub(super) async fn settle(
 ) -> anyhow::Result<Outcome> {
     let by: OperatorName = word.by.parse().map_err(|e| anyhow!("--by {e}"))?;
     let reason: Reason = word.reason.parse().map_err(|e| anyhow!("--reason {e}"))?;
-    let ledger = context.ledger()?;
+    let records = context.records()?;
     let closed = Closed {
         at: context.clock().now().unix_ms(),
         by: by.to_string(),
         reason: reason.to_string(),
     };
-    let mut found = find(&ledger, id, day).await?;
+    let mut found = find(&records, id, day).await?;
     // Reconciliation may look at it at the same moment.
     for _ in 0..10 {
-        let Entry { record, version } = found;
+        let Versioned { record, version } = found;
         if let Some(closed) = &record.closed {
             let refused = format!("{} has closed it: {}", closed.by, closed.reason);
             return Err(Outcome::Refused(refused).into());
@@ -89,7 +89,7 @@ pub(super) async fn settle(
             reported: false,
             ..record
         };
-        match ledger.put(closing, Some(version)).await? {
+        match records.put(closing, Some(version)).await? {
             Written::Stored(stored) => {
                 let list = List {
                     findings: vec![stored.record],
@@ -104,9 +104,13 @@ pub(super) async fn settle(
     Err(anyhow!("the finding is being changed by others"))
 }
 
-async fn find(ledger: &Ledger, id: &str, day: Day) -> anyhow::Result<Entry<Finding>> {
-    let entry = format!("{}{id}", Finding::PREFIX);
-    let found = ledger.get::<Finding>(&of_day(day), &entry).await?;
+async fn find(
+    records: &ReconciliationRecords,
+    id: &str,
+    day: Day,
+) -> anyhow::Result<Versioned<Finding>> {
+    let sort = format!("{}{id}", Finding::PREFIX);
+    let found = records.get::<Finding>(&day_partition(day), &sort).await?;
     found.ok_or_else(|| Outcome::NotFound(format!("{id} on {day}")).into())
 }
 

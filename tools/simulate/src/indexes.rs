@@ -16,26 +16,11 @@ pub(crate) struct Indexes {
     days: [Index; 2],
 }
 
-/// The attributes that `by_day` has, as in the template.
-const BY_DAY: &[&str] = &[
-    "transaction_id",
-    "day_shard",
-    "final_at",
-    "tiki_transaction_id",
-    "amount_vnd",
-    "status",
-    "created_at",
-    "updated_at",
-];
-/// And those that `by_refund_day` has: keys alone.
-const BY_REFUND_DAY: &[&str] = &["transaction_id", "refund_day_shard", "refund_at"];
-
 /// One sparse index, by partition and time.
 struct Index {
-    partition: &'static str,
-    at: &'static str,
-    /// The attributes that it gives back; those of a due index are all in the place.
-    has: &'static [&'static str],
+    keys: store::Index,
+    /// The attributes that an entry has; none in a due index, whose entries are their places.
+    attributes: Vec<&'static str>,
     shown: BTreeMap<Place, Item>,
     of: HashMap<TransactionId, (u64, Option<Place>)>,
 }
@@ -57,15 +42,17 @@ pub(crate) struct OnDay {
 /// The indexes of the workers.
 const DUE: [DueIndex; 3] = [DueIndex::Ipn, DueIndex::Refund, DueIndex::Expiry];
 /// The two indexes of reconciliation.
-const DAYS: [(DayIndex, &[&str]); 2] =
-    [(DayIndex::Final, BY_DAY), (DayIndex::Refund, BY_REFUND_DAY)];
+const DAYS: [DayIndex; 2] = [DayIndex::Final, DayIndex::Refund];
 
 impl Default for Indexes {
     fn default() -> Self {
         Self {
-            due: DUE.map(|index| Index::new(index.shard_attribute(), index.due_attribute(), &[])),
-            days: DAYS
-                .map(|(index, has)| Index::new(index.shard_attribute(), index.at_attribute(), has)),
+            due: DUE.map(|index| Index::new(index.index(), Vec::new())),
+            days: DAYS.map(|index| {
+                let keys = index.index();
+                let included = keys.projection.attributes();
+                Index::new(keys, [&key_attributes(keys), included].concat())
+            }),
         }
     }
 }
@@ -121,31 +108,30 @@ impl Indexes {
         let page: Vec<_> = index.of_partition(&partition, after).take(limit).collect();
         let last = page.last().filter(|_| page.len() == limit);
         DayPage {
-            next: last
-                .map(|(_, item)| projected(item, &["transaction_id", index.partition, index.at])),
+            next: last.map(|(_, item)| projected(item, &key_attributes(index.keys))),
             entries: page.into_iter().map(|(_, item)| item.clone()).collect(),
         }
     }
 }
 
 impl Index {
-    fn new(partition: &'static str, at: &'static str, has: &'static [&'static str]) -> Self {
+    fn new(keys: store::Index, attributes: Vec<&'static str>) -> Self {
         Self {
-            partition,
-            at,
-            has,
+            keys,
+            attributes,
             shown: BTreeMap::new(),
             of: HashMap::new(),
         }
     }
 
     fn place(&self, id: TransactionId, item: &Item) -> Option<Place> {
-        let partition = text(item, self.partition)?;
-        Some((partition, number(item, self.at)?, meaningless(id), id))
+        let partition = text(item, self.keys.partition_key)?;
+        let at = number(item, self.keys.sort_key)?;
+        Some((partition, at, meaningless(id), id))
     }
 
     fn entry(&self, id: TransactionId, item: &Item) -> Entry {
-        Some((self.place(id, item)?, projected(item, self.has)))
+        Some((self.place(id, item)?, projected(item, &self.attributes)))
     }
 
     fn show(&mut self, id: TransactionId, version: u64, entry: Entry) {
@@ -193,6 +179,11 @@ pub(crate) fn indexed(id: TransactionId, at: i64) -> Indexed {
 pub(crate) fn key_of(item: &Item) -> TransactionId {
     let id = text(item, "transaction_id").expect("an item has its key");
     id.parse().expect("a key is an id")
+}
+
+/// The keys of the index and of the table.
+fn key_attributes(keys: store::Index) -> [&'static str; 3] {
+    [store::TRANSACTION_ID, keys.partition_key, keys.sort_key]
 }
 
 fn projected(item: &Item, has: &[&str]) -> Item {

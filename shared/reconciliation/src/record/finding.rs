@@ -3,14 +3,11 @@
 use domain::{Day, TikiTransactionId};
 use serde::{Deserialize, Serialize};
 
-use super::{Record, Values};
+use super::Values;
 use crate::classify::{Kind, MismatchReason};
 
 /// How many steps of a finding are kept: the first ones, and the last.
 const MOST_STEPS: usize = 40;
-
-/// The word in the index `open` of findings that a person has closed and no report says so yet.
-pub const CLOSED: &str = "closed";
 
 /// A line of a result file by which the sides do not agree, or that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,28 +93,6 @@ pub struct Closed {
     pub by: String,
     /// Why.
     pub reason: String,
-}
-
-impl Record for Finding {
-    const PREFIX: &'static str = "finding#";
-
-    fn subject(&self) -> String {
-        format!("day#{}", self.day)
-    }
-
-    fn entry(&self) -> String {
-        format!("finding#{}", self.id)
-    }
-
-    /// Those first that were not looked at for longest. One that a person has closed stands there until the
-    /// day's report says so.
-    fn open(&self) -> Option<(&'static str, i64)> {
-        match (&self.closed, self.kind) {
-            (Some(closed), _) if !self.reported => Some((CLOSED, closed.at)),
-            (Some(_), _) | (None, Kind::Matched) => None,
-            (None, kind) => Some((kind.as_str(), self.looked_at)),
-        }
-    }
 }
 
 impl Finding {

@@ -223,17 +223,19 @@ fn is_in_its_indexes(item: &Item, t: &Transaction) {
         (store::DueIndex::Expiry, t.expiry_due_at()),
     ] {
         let due = due.map(Timestamp::unix_ms);
-        assert_eq!(number(index.due_attribute()), due, "{}", index.name());
+        let index = index.index();
+        assert_eq!(number(index.sort_key), due, "{}", index.name);
         let expected = due.map(|_| shard.as_str());
-        assert_eq!(text(index.shard_attribute()), expected, "{}", index.name());
+        assert_eq!(text(index.partition_key), expected, "{}", index.name);
     }
-    for (day_attribute, at_attribute, at) in [
-        ("day_shard", "final_at", t.final_at()),
-        ("refund_day_shard", "refund_at", t.last_refund_at()),
+    for (index, at) in [
+        (store::DayIndex::Final, t.final_at()),
+        (store::DayIndex::Refund, t.last_refund_at()),
     ] {
+        let index = index.index();
         let day = at.map(|at| format!("{}#{shard}", at.vietnamese_day()));
-        assert_eq!(text(day_attribute), day.as_deref());
-        assert_eq!(number(at_attribute), at.map(Timestamp::unix_ms));
+        assert_eq!(text(index.partition_key), day.as_deref());
+        assert_eq!(number(index.sort_key), at.map(Timestamp::unix_ms));
     }
     assert_eq!(text("status"), Some(t.status().as_str()));
     let needs_review = t.needs_review().map(|(alarm, _)| alarm.as_str());
