@@ -3,7 +3,7 @@
 use std::fs;
 
 use e2e::{Cut, Keys, Sshd};
-use sftp::{HostKeys, Server, Sftp, SftpError};
+use files::sftp::{HostKeys, Server, SftpError, SftpFileDrop};
 
 fn server(sshd: &Sshd) -> Server {
     Server {
@@ -14,7 +14,7 @@ fn server(sshd: &Sshd) -> Server {
     }
 }
 
-async fn connect(sshd: &Sshd) -> Sftp {
+async fn connect(sshd: &Sshd) -> SftpFileDrop {
     server(sshd).connect(&sshd.private_key).await.unwrap()
 }
 

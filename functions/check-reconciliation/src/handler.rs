@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use archive::Archive;
 use async_trait::async_trait;
 use domain::{Clock, Day};
+use files::s3::S3ObjectStore;
 use json_fields::InvalidField;
 use lambda::api::{ApiError, Handler, Inbound, Reply};
 use lambda::verifier::{Verifier, payload_candidates};
@@ -32,7 +32,7 @@ pub struct CheckReconciliation {
     /// What is kept of files.
     pub records: ReconciliationRecords,
     /// Where the files are.
-    pub archive: Archive,
+    pub objects: S3ObjectStore,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -98,7 +98,7 @@ impl CheckReconciliation {
 
     async fn file(&self, sent: &Sent) -> Result<File, ApiError> {
         let key = format!("{}/sent/{}", sent.day, sent.name);
-        let url = self.archive.link(&key, LINK_LIVES).await;
+        let url = self.objects.link(&key, LINK_LIVES).await;
         Ok(File {
             name: sent.name.clone(),
             lines: sent.lines,

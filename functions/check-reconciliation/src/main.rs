@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use archive::Archive;
 use check_reconciliation::CheckReconciliation;
+use files::s3::S3ObjectStore;
 use lambda::api;
 use lambda::aws::AwsContext;
 use lambda::config::{Identity, TableName, archive_bucket, get_signing, signature_window};
@@ -27,7 +27,7 @@ async fn main() -> anyhow::Result<()> {
         verifier: aws.verifier(HeaderNames::TIKI, &keys, window),
         get_signing,
         records: ReconciliationRecords::new(dynamodb, table.0, Arc::new(RandomWriteIds)),
-        archive: Archive::new(aws.sdk(), bucket),
+        objects: S3ObjectStore::new(aws.sdk(), bucket),
         clock: Arc::clone(&aws.clock),
     })
     .await

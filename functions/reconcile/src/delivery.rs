@@ -10,9 +10,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use files::sftp::{Server, SftpError, SftpFileDrop};
 use lambda::secrets::{SecretSource, Stage, secret};
 use reconciliation::record::Sent;
-use sftp::{Server, Sftp, SftpError};
 use sha2::{Digest, Sha256};
 use store::{Versioned, Written};
 
@@ -30,7 +30,7 @@ pub struct SftpServer {
 
 impl SftpServer {
     /// Connects. The key is read each time: a run is rare, and a key that was changed is then used at once.
-    pub(crate) async fn connect(&self) -> anyhow::Result<Sftp> {
+    pub(crate) async fn connect(&self) -> anyhow::Result<SftpFileDrop> {
         let key = secret(self.key.as_ref(), Stage::Current).await;
         let key = key
             .map_err(|error| anyhow::anyhow!(error))
@@ -65,7 +65,7 @@ impl Reconcile {
         }
         let key = format!("{}/sent/{}", sent.record.day, sent.record.name);
         let kind = "text/csv; charset=utf-8";
-        self.archive
+        self.objects
             .put(&key, file, &sent.record.sha256, kind)
             .await?;
         let archived = Sent {
@@ -123,7 +123,7 @@ impl Reconcile {
 }
 
 async fn arrive(
-    sftp: &Sftp,
+    sftp: &SftpFileDrop,
     server: &SftpServer,
     sent: &Sent,
     file: &Path,
@@ -145,7 +145,11 @@ async fn arrive(
 
 /// Tiki may have taken it already. A file of this name with other bytes is none of ours, and nobody's to
 /// replace.
-async fn has_arrived(sftp: &Sftp, server: &SftpServer, sent: &Sent) -> anyhow::Result<bool> {
+async fn has_arrived(
+    sftp: &SftpFileDrop,
+    server: &SftpServer,
+    sent: &Sent,
+) -> anyhow::Result<bool> {
     let waiting = is_there(sftp, &server.inbound(), sent).await?;
     // Not every server shows what it has taken. Then it is sent again, under the same name.
     let taken = is_there(sftp, &server.archived(), sent).await;
@@ -157,7 +161,11 @@ async fn has_arrived(sftp: &Sftp, server: &SftpServer, sent: &Sent) -> anyhow::R
 }
 
 /// Whether a file of this name has these bytes; `None` if there is none.
-async fn is_there(sftp: &Sftp, folder: &str, sent: &Sent) -> Result<Option<bool>, SftpError> {
+async fn is_there(
+    sftp: &SftpFileDrop,
+    folder: &str,
+    sent: &Sent,
+) -> Result<Option<bool>, SftpError> {
     let path = format!("{folder}/{}", sent.name);
     let Some(bytes) = sftp.size(&path).await? else {
         return Ok(None);

@@ -23,8 +23,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use archive::Archive;
 use domain::{ClientId, Clock, Day, Timestamp};
+use files::s3::S3ObjectStore;
 use reconciliation::classify::Kind;
 use reconciliation::file::PartnerName;
 use reconciliation::result::ResultFormat;
@@ -58,7 +58,7 @@ pub struct Reconcile {
     /// What is kept of files and findings.
     pub records: ReconciliationRecords,
     /// Copies of everything.
-    pub archive: Archive,
+    pub objects: S3ObjectStore,
     /// Tiki's server; none if files are offered by API alone.
     pub sftp: Option<SftpServer>,
     /// Tiki, for look-ups.

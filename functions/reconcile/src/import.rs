@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use domain::{Day, TransactionId};
+use files::sftp::{RemoteFile, SftpError, SftpFileDrop};
 use futures::{StreamExt, stream};
 use reconciliation::classify::{Kind, MismatchReason};
 use reconciliation::file::day_in;
 use reconciliation::record::{Closed, Finding, Received, ours};
 use reconciliation::result::{Lines, ResultLine, Unreadable, Verdict};
-use sftp::{RemoteFile, Sftp, SftpError};
 use sha2::{Digest, Sha256};
 use store::{Record, Versioned, Written, day_partition};
 
@@ -71,7 +71,7 @@ impl Reconcile {
     async fn import_file(
         &self,
         run: &mut Run,
-        sftp: &Sftp,
+        sftp: &SftpFileDrop,
         path: &str,
         (day, file): (Day, &RemoteFile),
         again: bool,
@@ -115,7 +115,7 @@ impl Reconcile {
                 let received = new(day, file, &sha256, self.clock.now().unix_ms());
                 let key = format!("{day}/received/{}", file.name);
                 let kind = "text/plain; charset=utf-8";
-                self.archive.put(&key, &local, &sha256, kind).await?;
+                self.objects.put(&key, &local, &sha256, kind).await?;
                 match self.records.put(received, None).await? {
                     Written::Stored(received) | Written::Refused(received) => received,
                 }
@@ -355,7 +355,7 @@ enum Fetched {
     TooLarge,
 }
 
-async fn fetch(sftp: &Sftp, path: &str, to: &PathBuf) -> anyhow::Result<Fetched> {
+async fn fetch(sftp: &SftpFileDrop, path: &str, to: &PathBuf) -> anyhow::Result<Fetched> {
     let mut file = File::create(to)?;
     match sftp.get(path, &mut file, LARGEST).await {
         Ok(true) => {}

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use anyhow::anyhow;
-use archive::Archive;
 use domain::Timestamp;
+use files::s3::S3ObjectStore;
 use lambda::aws::AwsContext;
 use lambda::secrets::SecretsManager;
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -29,7 +29,7 @@ async fn main() -> anyhow::Result<()> {
             settings.reconciliation.0,
             Arc::clone(&write_ids),
         ),
-        archive: Archive::new(aws.sdk(), settings.bucket),
+        objects: S3ObjectStore::new(aws.sdk(), settings.bucket),
         sftp: settings.sftp.map(|sftp| SftpServer {
             server: sftp.server,
             folder: sftp.folder,

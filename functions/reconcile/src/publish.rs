@@ -65,7 +65,7 @@ impl Reconcile {
         }
         let put = async |name, file: &Path, hash: &str, kind| {
             let key = format!("{day}/{name}");
-            self.archive.put(&key, file, hash, kind).await
+            self.objects.put(&key, file, hash, kind).await
         };
         let kind = "text/html; charset=utf-8";
         put("report.html", &html, &reported.html_sha256, kind).await?;

@@ -2,10 +2,10 @@
 
 use std::str::FromStr;
 
+use files::sftp::Server;
 use lambda::config::{Env, Identity, TableName, archive_bucket, get_signing, tiki_api};
 use reconciliation::file::PartnerName;
 use reconciliation::result::ResultFormat;
-use sftp::Server;
 use signed_http::BaseUrl;
 use signing::GetSigning;
 

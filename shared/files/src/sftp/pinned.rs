@@ -1,17 +1,17 @@
-//! The pinned host key.
+//! The pinned host keys.
 
 use std::str::FromStr;
 
 use russh::client::Handler;
 use russh::keys::{Algorithm, HashAlg, PublicKey, PublicKeyOrCertificate};
 
-use crate::SftpError;
+use super::error::SftpError;
 
-/// The keys that a server may show: one, or two while it changes them.
+/// The host keys that the server may show: one, or two while it changes its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostKeys(Vec<PublicKey>);
 
-/// No host keys.
+/// The text is not a list of host keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be one or more OpenSSH public keys, with commas between them: ssh-ed25519 AAAA…")]
 pub struct BadHostKeys;
@@ -31,7 +31,7 @@ impl FromStr for HostKeys {
 }
 
 impl HostKeys {
-    /// The algorithms of these keys, as they are negotiated: an RSA key signs with SHA-2, never with SHA-1.
+    /// The algorithms to negotiate for these keys. An RSA key signs with SHA-2, never with SHA-1.
     pub(crate) fn algorithms(&self) -> Vec<Algorithm> {
         let algorithms = self.0.iter().flat_map(|key| match key.algorithm() {
             Algorithm::Rsa { .. } => vec![
@@ -52,7 +52,7 @@ impl HostKeys {
     }
 }
 
-/// Refuses a server that is not who it must be.
+/// Refuses a server with another host key.
 pub(crate) struct Pinned(pub(crate) HostKeys);
 
 impl Handler for Pinned {

@@ -1,9 +1,9 @@
-//! A partner's side of an SFTP server: whole files, under their name only once they are complete.
+//! The file drop, on an SFTP server: a file has its name only when it is complete.
 //!
-//! The host key is pinned: a server that shows another one is refused before anything is said to it. A file is
-//! written under a temporary name, its size is read back, and then it is renamed, which fails if there is one
-//! of that name already. So a run that dies at any moment leaves nothing half done under a name that somebody
-//! reads (protocol §7).
+//! The host key is pinned: a server that shows another one is refused before anything is sent to it. A file is
+//! written under a temporary name, its size is read back, and then it is renamed, which fails if there is already a
+//! file with that name. So a run that crashes at any moment leaves no incomplete file under a name that Tiki reads
+//! (protocol §7).
 
 mod error;
 mod pinned;
@@ -25,25 +25,25 @@ pub use self::error::SftpError;
 use self::pinned::Pinned;
 pub use self::pinned::{BadHostKeys, HostKeys};
 
-/// To be connected and let in.
-const TO_CONNECT: Duration = Duration::from_secs(20);
-/// For one answer of the server's; a file is many.
-const TO_ANSWER_S: u64 = 30;
-/// A server that says nothing is asked whether it is there, and given up after three times.
-const ALIVE: Duration = Duration::from_secs(15);
-/// How much is read and written at a time.
-const CHUNK: usize = 32 * 1024;
+/// The time to connect and to authenticate.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+/// The time for one answer of the server. The transfer of a file has many.
+const ANSWER_TIMEOUT_S: u64 = 30;
+/// The connection is checked after this much silence, and closed after three checks without an answer.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+/// The bytes of one read or write.
+const CHUNK_BYTES: usize = 32 * 1024;
 
-/// Where the server is, who we are there, and who it must be.
+/// The server's address, our user there, and its host keys.
 #[derive(Clone, Debug)]
 pub struct Server {
-    /// Its name or address.
+    /// Its host name or IP address.
     pub host: String,
-    /// Its port.
+    /// Its TCP port.
     pub port: u16,
-    /// Our name there.
+    /// Our user name.
     pub user: String,
-    /// The keys that it may show.
+    /// The pinned host keys.
     pub host_keys: HostKeys,
 }
 
@@ -54,31 +54,31 @@ pub struct RemoteFile {
     pub name: String,
     /// In bytes.
     pub size: u64,
-    /// When it was last written, Unix seconds, if the server says.
+    /// The time of the last write in Unix seconds, if the server gives it.
     pub modified: Option<u32>,
 }
 
 /// A session with the server.
-pub struct Sftp {
+pub struct SftpFileDrop {
     files: SftpSession,
     connection: Handle<Pinned>,
 }
 
 impl Server {
-    /// Connects, if the server is who it must be and takes our key: an OpenSSH or PKCS#8 private key.
-    pub async fn connect(&self, private_key: &str) -> Result<Sftp, SftpError> {
-        // What is wrong with a key says nothing of the key.
+    /// Connects to the server, if it shows a pinned host key and accepts our private key (OpenSSH or PKCS#8).
+    pub async fn connect(&self, private_key: &str) -> Result<SftpFileDrop, SftpError> {
+        // The cause is dropped, because it might quote a part of the key.
         let key = decode_secret_key(private_key, None).map_err(|_| SftpError::PrivateKey)?;
-        let connected = tokio::time::timeout(TO_CONNECT, self.session(key)).await;
+        let connected = tokio::time::timeout(CONNECT_TIMEOUT, self.session(key)).await;
         connected.map_err(|_| SftpError::Timeout("connect"))?
     }
 
-    async fn session(&self, key: PrivateKey) -> Result<Sftp, SftpError> {
+    async fn session(&self, key: PrivateKey) -> Result<SftpFileDrop, SftpError> {
         let config = client::Config {
-            keepalive_interval: Some(ALIVE),
+            keepalive_interval: Some(KEEPALIVE_INTERVAL),
             nodelay: true,
             preferred: Preferred {
-                // Else the server may show a key that it has, too, and that nobody has pinned.
+                // A server with several keys then shows one of an algorithm that is pinned.
                 key: self.host_keys.algorithms().into(),
                 ..Preferred::default()
             },
@@ -96,19 +96,19 @@ impl Server {
         let channel = connection.channel_open_session().await?;
         channel.request_subsystem(true, "sftp").await?;
         let config = russh_sftp::client::Config {
-            request_timeout_secs: TO_ANSWER_S,
+            request_timeout_secs: ANSWER_TIMEOUT_S,
             ..Default::default()
         };
         let stream = channel.into_stream();
         let files = SftpSession::new_with_config(stream, config).await;
         let files = files.map_err(|error| SftpError::server("open SFTP", error))?;
-        Ok(Sftp { files, connection })
+        Ok(SftpFileDrop { files, connection })
     }
 }
 
-impl Sftp {
-    /// Writes a file under a temporary name, reads its size back, and renames it. Refused if there is a file of
-    /// that name; what is left under the temporary name then, or after a failure, is removed if that is possible.
+impl SftpFileDrop {
+    /// Writes a file under a temporary name, reads its size back, and renames it. Refuses if a file with that name
+    /// exists. After an error it tries to remove the temporary file.
     pub async fn put(
         &self,
         content: &mut (dyn Read + Send),
@@ -117,7 +117,7 @@ impl Sftp {
     ) -> Result<(), SftpError> {
         let done = self.put_whole(content, temporary, name).await;
         if done.is_err() {
-            // It may never have been there, and the line may be cut.
+            // Best effort: the file may not exist, and the connection may be broken.
             let _ = self.files.remove_file(temporary).await;
         }
         done
@@ -137,7 +137,7 @@ impl Sftp {
                 there: there.unwrap_or(0),
             });
         }
-        // By the protocol a rename replaces nothing, but not every server keeps to that.
+        // SFTP's rename replaces nothing, but not every server follows that.
         if self.size(name).await?.is_some() {
             return Err(SftpError::Taken(name.to_owned()));
         }
@@ -153,7 +153,7 @@ impl Sftp {
         let flags = OpenFlags::CREATE | OpenFlags::TRUNCATE | OpenFlags::WRITE;
         let opened = self.files.open_with_flags(temporary, flags).await;
         let mut file = opened.map_err(|error| SftpError::server("create", error))?;
-        let mut chunk = vec![0; CHUNK];
+        let mut chunk = vec![0; CHUNK_BYTES];
         let mut written = 0_u64;
         loop {
             let length = content.read(&mut chunk).map_err(SftpError::Local)?;
@@ -170,7 +170,7 @@ impl Sftp {
         Ok(written)
     }
 
-    /// The size of a file in bytes, or `None` if there is none.
+    /// The size of a file in bytes; `None` if it does not exist.
     pub async fn size(&self, path: &str) -> Result<Option<u64>, SftpError> {
         match self.files.metadata(path).await {
             Ok(found) => Ok(Some(size(&found)?)),
@@ -179,7 +179,7 @@ impl Sftp {
         }
     }
 
-    /// Reads a file into `into`; `false` if there is none. One that has more bytes than `at_most` is refused.
+    /// Reads a file into `into`; `false` if it does not exist. Refuses one with more than `at_most` bytes.
     pub async fn get(
         &self,
         path: &str,
@@ -191,7 +191,7 @@ impl Sftp {
             Err(error) if is_missing(&error) => return Ok(false),
             Err(error) => return Err(SftpError::server("open", error)),
         };
-        let mut chunk = vec![0; CHUNK];
+        let mut chunk = vec![0; CHUNK_BYTES];
         let mut read = 0_u64;
         loop {
             let length = file.read(&mut chunk).await.map_err(SftpError::Read)?;
@@ -208,13 +208,13 @@ impl Sftp {
         Ok(true)
     }
 
-    /// The files of a folder, by name, without its folders and hidden ones.
+    /// The files of a folder by name, without its folders and hidden files.
     pub async fn list(&self, folder: &str) -> Result<Vec<RemoteFile>, SftpError> {
         let entries = self.names(folder, |entry| !entry.starts_with('.')).await?;
         Ok(entries)
     }
 
-    /// Removes what runs before this one have left under temporary names that begin so.
+    /// Removes the files whose names start with `begins`: temporary files that crashed runs have left.
     pub async fn clear(&self, folder: &str, begins: &str) -> Result<usize, SftpError> {
         let left = self.names(folder, |name| name.starts_with(begins)).await?;
         for file in &left {
@@ -252,13 +252,13 @@ impl Sftp {
         Ok(files)
     }
 
-    /// Takes leave. What was written is written, whatever comes of it.
+    /// Closes the session. Files that were written stay, so errors are ignored.
     pub async fn close(self) {
         let _ = self.files.close().await;
-        let bye = self
+        let closed = self
             .connection
             .disconnect(Disconnect::ByApplication, "", "");
-        let _ = bye.await;
+        let _ = closed.await;
     }
 }
 

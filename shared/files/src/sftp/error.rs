@@ -1,66 +1,66 @@
-//! What can go wrong with a server.
+//! The errors of the file drop.
 
 use std::io;
 
 use russh_sftp::client::error::Error as ServerError;
 
-/// Why it could not be done. No error has a part of a key or of a file in it.
+/// An operation on the file drop failed. No message contains a part of a key or of a file.
 #[derive(Debug, thiserror::Error)]
 pub enum SftpError {
-    /// Our own key cannot be read.
-    #[error("the private key is no OpenSSH or PKCS#8 key without a passphrase")]
+    /// The secret is not a key that can be used.
+    #[error("the private key is not an OpenSSH or PKCS#8 key without a passphrase")]
     PrivateKey,
-    /// The server is not who it must be.
+    /// The server's host key is not one of those that are pinned.
     #[error("the server shows another host key than is pinned: {shown}")]
     HostKey {
         /// The fingerprint of the key that it shows.
         shown: String,
     },
-    /// It does not take our key.
-    #[error("the server does not let us in with this user and key")]
+    /// The server refused our user or key.
+    #[error("the server does not accept this user and key")]
     NotLetIn,
-    /// It did not answer in time.
+    /// No answer in time.
     #[error("the server did not answer in time: {0}")]
     Timeout(&'static str),
-    /// The connection failed or broke.
+    /// There is no connection, or it broke.
     #[error("the connection failed")]
     Connection(#[from] russh::Error),
-    /// The server said no.
+    /// The server refused an operation.
     #[error("the server did not {doing}")]
     Server {
-        /// What was asked of it.
+        /// The operation.
         doing: &'static str,
-        /// What it said.
+        /// The server's answer.
         #[source]
         source: ServerError,
     },
-    /// A file could not be written: the server's word, or a broken line.
+    /// Writing to the server failed: by its answer, or because the connection broke.
     #[error("the file could not be written to the server")]
     Write(#[source] io::Error),
-    /// A file could not be read.
+    /// Reading from the server failed.
     #[error("the file could not be read from the server")]
     Read(#[source] io::Error),
-    /// Our own side of a copy failed.
+    /// Reading or writing on this machine failed.
     #[error("the file on our side cannot be read or written")]
     Local(#[source] io::Error),
-    /// Not all of it has arrived.
-    #[error("{written} bytes were written, and {there} are there")]
+    /// The server has another number of bytes than were written.
+    #[error("{written} bytes were written, and {there} are on the server")]
     SizeDiffers {
         /// Bytes that were written.
         written: u64,
         /// Bytes that the server has.
         there: u64,
     },
-    /// The server does not tell sizes.
+    /// The server does not give the sizes of files.
     #[error("the server does not say how large a file is")]
     NoSize,
-    /// There is a file of that name.
+    /// A file with this name exists.
     #[error("there is already a file {0}")]
     Taken(String),
-    /// More than is read.
+    /// The file is larger than the caller allows.
     #[error("the file has more than {at_most} bytes")]
     TooLarge {
-        /// The most that is read.
+        /// The limit.
         at_most: u64,
     },
 }
