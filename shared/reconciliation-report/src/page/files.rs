@@ -3,10 +3,10 @@
 use std::fmt::{self, Display, Write};
 
 use super::heading;
-use crate::record::{Received, Sent};
-use crate::report::DayReport;
-use crate::report::text::{Escaped, clock, grouped};
-use crate::report::words::{Words, words};
+use crate::day::DayReport;
+use crate::text::{Escaped, clock, grouped};
+use crate::words::{Words, words};
+use reconciliation::record::{Received, Sent};
 
 pub(super) fn sent(page: &mut String, report: &DayReport) -> fmt::Result {
     heading(page, "Tệp gửi Tiki", "Files sent")?;

@@ -4,11 +4,9 @@ use std::fmt::{self, Display, Write};
 
 use domain::Timestamp;
 
-use super::words::Words;
-
 /// A text from outside, that can be nothing but a text within the page: markup is escaped, and what would
 /// reorder or hide the characters around it is shown as a replacement character.
-pub(super) struct Escaped<'t>(pub(super) &'t str);
+pub(crate) struct Escaped<'t>(pub(crate) &'t str);
 
 impl Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -32,22 +30,14 @@ fn turns_the_direction(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Vietnamese, and English beside it.
-impl Display for Words {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { vi, en } = self;
-        write!(f, "{vi} <span lang=\"en\">{en}</span>")
-    }
-}
-
 /// A moment on Vietnam's clock; nothing, if it is none.
-pub(super) fn clock(unix_ms: i64) -> String {
+pub(crate) fn clock(unix_ms: i64) -> String {
     let at = Timestamp::from_unix_ms(unix_ms);
     at.map(Timestamp::on_vietnams_clock).unwrap_or_default()
 }
 
 /// A number as it is read in Vietnam: `1.234.567`. A day's sum may be more than a `Vnd` holds.
-pub(super) fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let groups = digits.as_bytes().rchunks(3).rev();
     let groups: Vec<&str> = groups.filter_map(|g| std::str::from_utf8(g).ok()).collect();
@@ -55,12 +45,12 @@ pub(super) fn grouped(number: u64) -> String {
 }
 
 /// An amount: `100.000 ₫`.
-pub(super) fn money(vnd: u64) -> String {
+pub(crate) fn money(vnd: u64) -> String {
     grouped(vnd) + " ₫"
 }
 
 /// A word of a command line: whatever a file is called, a shell takes it for nothing else.
-pub(super) fn shell_word(text: &str) -> String {
+pub(crate) fn shell_word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-:/".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         text.to_owned()

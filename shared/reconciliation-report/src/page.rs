@@ -6,13 +6,14 @@ mod verdict;
 
 use std::fmt::{self, Write};
 
-use super::DayReport;
-use super::text::{grouped, money};
-use super::words::words;
-use crate::file::Sum;
+use reconciliation::file::Sum;
+
+use crate::day::DayReport;
+use crate::text::{grouped, money};
+use crate::words::words;
 
 /// The page. Writing into a text does not fail.
-pub(super) fn html(report: &DayReport) -> String {
+pub fn page_html(report: &DayReport) -> String {
     let mut page = String::new();
     let _ = write_page(&mut page, report);
     page

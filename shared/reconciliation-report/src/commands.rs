@@ -1,13 +1,13 @@
 //! The concrete next steps: the commands that a person types, with the ids that they are about.
 
-use crate::classify::Kind;
-use crate::record::Finding;
+use reconciliation::classify::Kind;
+use reconciliation::record::Finding;
 
-use super::text::shell_word;
-use super::words::{self, Command};
+use crate::text::shell_word;
+use crate::words::{self, Command};
 
 /// The commands for a finding that waits for a person; none for any other, which `tikivip close-finding` refuses.
-pub(super) fn of(finding: &Finding) -> Vec<String> {
+pub(crate) fn of(finding: &Finding) -> Vec<String> {
     if finding.closed.is_some() || finding.kind != Kind::NeedsReview {
         return Vec::new();
     }

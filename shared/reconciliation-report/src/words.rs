@@ -1,34 +1,44 @@
 //! What a kind, a ground and an answer mean, and what is proposed: in Vietnamese, and in English beside it.
 
+use std::fmt::{self, Display};
+
 use domain::{LookUpAnswer, Status};
 
-use crate::classify::{Kind, MismatchReason};
+use reconciliation::classify::{Kind, MismatchReason};
 
 /// The same in Vietnamese and in English.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Words {
-    pub(super) vi: &'static str,
-    pub(super) en: &'static str,
+pub(crate) struct Words {
+    pub(crate) vi: &'static str,
+    pub(crate) en: &'static str,
 }
 
-pub(super) const fn words(vi: &'static str, en: &'static str) -> Words {
+pub(crate) const fn words(vi: &'static str, en: &'static str) -> Words {
     Words { vi, en }
+}
+
+/// Vietnamese, and English beside it.
+impl Display for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { vi, en } = self;
+        write!(f, "{vi} <span lang=\"en\">{en}</span>")
+    }
 }
 
 /// What is said of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Said {
+pub(crate) struct Said {
     /// What was found.
-    pub(super) because: Words,
+    pub(crate) because: Words,
     /// What is to be done about it.
-    pub(super) proposal: Words,
+    pub(crate) proposal: Words,
     /// By what commands, where it is for a person.
-    pub(super) commands: &'static [Command],
+    pub(crate) commands: &'static [Command],
 }
 
 /// A command of `tikivip`, of one transaction or finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Command {
+pub(crate) enum Command {
     Show,
     LookUp,
     ResendIpn,
@@ -37,10 +47,10 @@ pub(super) enum Command {
 }
 
 /// What a person has closed, or a run that reads a file once more.
-pub(super) const CLOSED: Words = words("Đã đóng", "Closed");
+pub(crate) const CLOSED: Words = words("Đã đóng", "Closed");
 
 /// How findings of this kind stand.
-pub(super) fn kind(kind: Kind) -> Words {
+pub(crate) fn kind(kind: Kind) -> Words {
     match kind {
         Kind::NeedsReview => words("Cần người xử lý", "For a person"),
         Kind::Reverse => words("Đang hoàn tiền", "Being given back"),
@@ -51,7 +61,7 @@ pub(super) fn kind(kind: Kind) -> Words {
 }
 
 /// What Tiki said when it was asked; `None` of a word that is none of its answers.
-pub(super) fn asked(word: &str) -> Option<Words> {
+pub(crate) fn asked(word: &str) -> Option<Words> {
     let mut answers = LookUpAnswer::ALL.into_iter();
     let answer = answers.find(|answer| answer.as_str() == word)?;
     Some(match answer {
@@ -69,7 +79,7 @@ pub(super) fn asked(word: &str) -> Option<Words> {
 }
 
 /// The status that an answer of Tiki's comes to; `None` if it says nothing of one.
-pub(super) fn status(word: &str) -> Option<&'static str> {
+pub(crate) fn status(word: &str) -> Option<&'static str> {
     let mut answers = LookUpAnswer::ALL.into_iter();
     match answers.find(|answer| answer.as_str() == word)? {
         LookUpAnswer::Found(status, _) => Some(status.as_str()),
@@ -87,7 +97,7 @@ pub(super) fn status(word: &str) -> Option<&'static str> {
     clippy::too_many_lines,
     reason = "a table of texts, with a row for each ground"
 )]
-pub(super) fn ground(ground: MismatchReason) -> Said {
+pub(crate) fn ground(ground: MismatchReason) -> Said {
     use Command::{CloseFinding, LookUp, ResendIpn, Resolve, Show};
     match ground {
         MismatchReason::Agree => no_need(words("Hai bên đã khớp.", "The two sides agree.")),

@@ -2,9 +2,10 @@
 
 use std::fmt::{self, Write};
 
-use crate::classify::Kind;
-use crate::report::DayReport;
-use crate::report::text::grouped;
+use reconciliation::classify::Kind;
+
+use crate::day::DayReport;
+use crate::text::grouped;
 
 /// Something that is so, what it means for the whole, and where on the page it is told.
 struct Line {

@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use reconciliation::classify::{Kind, MismatchReason};
 use reconciliation::file::{Sum, Totals};
 use reconciliation::record::{Closed, Exported, Finding, Received, Sent, Values};
-use reconciliation::report::{DayReport, FindingsTable, MOST_SHOWN};
+use reconciliation_report::{DayReport, FindingsTable, MAX_FINDINGS_ON_PAGE, page_html};
 
 /// Every ground, and a kind that it is found with.
 const GROUNDS: [(MismatchReason, Kind); 18] = [
@@ -288,7 +288,7 @@ fn pages_to_look_at() {
         ..quiet()
     };
     for (name, report) in [("quiet", quiet()), ("full", full()), ("early", early)] {
-        std::fs::write(folder.join(format!("{name}.html")), report.html()).unwrap();
+        std::fs::write(folder.join(format!("{name}.html")), page_html(&report)).unwrap();
         std::fs::write(folder.join(format!("{name}.csv")), table(&report.findings)).unwrap();
     }
 }
@@ -302,12 +302,12 @@ fn table(findings: &[Finding]) -> String {
 }
 
 fn with_one(finding: Finding) -> String {
-    with(vec![finding]).html()
+    page_html(&with(vec![finding]))
 }
 
 /// The headline, without its markup.
 fn verdict(report: &DayReport) -> Vec<String> {
-    let page = report.html();
+    let page = page_html(&report);
     let (_, rest) = page.split_once("<div class=\"verdict ").unwrap();
     let (class, rest) = rest.split_once("\">\n").unwrap();
     let (lines, _) = rest.split_once("</div>").unwrap();
@@ -345,7 +345,7 @@ fn tags(page: &str) -> usize {
 
 #[test]
 fn a_page_needs_nothing_from_elsewhere_and_runs_nothing() {
-    for page in [quiet().html(), full().html()] {
+    for page in [page_html(&quiet()), page_html(&full())] {
         tags(&page);
         let csp = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">";
         assert!(page.contains(csp));
@@ -364,7 +364,7 @@ fn a_page_needs_nothing_from_elsewhere_and_runs_nothing() {
 
 #[test]
 fn the_same_records_give_the_same_bytes() {
-    assert_eq!(full().html(), full().html());
+    assert_eq!(page_html(&full()), page_html(&full()));
     assert_eq!(table(&full().findings), table(&full().findings));
     // That it was looked at, and how a run was called, is nothing new.
     let mut again = full();
@@ -374,7 +374,7 @@ fn the_same_records_give_the_same_bytes() {
     for sent in &mut again.sent {
         "another".clone_into(&mut sent.run);
     }
-    assert_eq!(again.html(), full().html());
+    assert_eq!(page_html(&again), page_html(&full()));
     assert_eq!(table(&again.findings), table(&full().findings));
 }
 
@@ -443,7 +443,7 @@ fn what_is_left_of_earlier_exports_keeps_no_day_from_being_delivered() {
     };
     report.sent = vec![sent(1, 5), sent(2, 6), never];
     assert_eq!(verdict(&report)[0], "good");
-    let page = report.html();
+    let page = page_html(&report);
     let states = ["Bản cũ, đã có tệp thay", "Đã giao", "Không dùng"];
     let places: Vec<usize> = states
         .iter()
@@ -455,7 +455,7 @@ fn what_is_left_of_earlier_exports_keeps_no_day_from_being_delivered() {
 
 #[test]
 fn sums_stand_by_status_and_refunds_only_where_there_are_any() {
-    let page = quiet().html();
+    let page = page_html(&quiet());
     for text in [
         "12.408</td><td>4.310.550.000 ₫",
         "731</td><td>288.400.000 ₫",
@@ -464,7 +464,7 @@ fn sums_stand_by_status_and_refunds_only_where_there_are_any() {
         assert!(page.contains(text), "{text}");
     }
     assert!(!page.contains("Hoàn tiền"), "{page}");
-    let page = full().html();
+    let page = page_html(&full());
     assert!(page.contains("310</td><td>91.200.000 ₫"), "{page}");
     assert!(
         page.contains("1.277.190</td><td>459.895.000.000 ₫"),
@@ -477,12 +477,12 @@ fn sums_stand_by_status_and_refunds_only_where_there_are_any() {
     };
     let mut huge = quiet();
     huge.exported = Some(exported(totals, &[1]));
-    assert!(huge.html().contains("18.446.744.073.709.551.615 ₫"));
+    assert!(page_html(&huge).contains("18.446.744.073.709.551.615 ₫"));
 }
 
 #[test]
 fn files_stand_with_all_that_proves_them() {
-    let page = full().html();
+    let page = page_html(&full());
     for sent in full().sent {
         for text in [sent.name, sent.sha256] {
             assert!(page.contains(&text), "{text}");
@@ -506,7 +506,7 @@ fn files_stand_with_all_that_proves_them() {
 fn findings_stand_by_kind_and_what_needs_a_person_first() {
     let mut report = full();
     report.findings.reverse();
-    let page = report.html();
+    let page = page_html(&report);
     let anchors = Kind::ALL.map(Kind::as_str).into_iter().chain(["closed"]);
     let places: Vec<usize> = anchors
         .map(|anchor| {
@@ -522,7 +522,7 @@ fn findings_stand_by_kind_and_what_needs_a_person_first() {
             finding.id
         );
     }
-    let quiet = quiet().html();
+    let quiet = page_html(&quiet());
     assert!(
         !quiet.contains("<h3 id") && !quiet.contains("href"),
         "{quiet}"
@@ -659,15 +659,15 @@ fn what_a_file_is_called_is_one_word_to_a_shell() {
 
 #[test]
 fn a_page_shows_so_many_and_says_where_the_others_are() {
-    let many = (0..MOST_SHOWN + 7)
+    let many = (0..MAX_FINDINGS_ON_PAGE + 7)
         .map(|n| finding(&format!("T-{n}"), Kind::Matched, MismatchReason::Agree));
     let mut report = with(many.collect());
     report.findings[0].kind = Kind::NeedsReview;
     report.kinds.insert(Kind::NeedsReview, 9_000);
-    let page = report.html();
+    let page = page_html(&report);
     assert_eq!(
         page.matches("<section class=\"card finding").count(),
-        MOST_SHOWN
+        MAX_FINDINGS_ON_PAGE
     );
     let all = "11.007";
     assert!(
@@ -680,7 +680,7 @@ fn a_page_shows_so_many_and_says_where_the_others_are() {
         page.contains(&format!("2.000 of {all} are shown; report.csv has all")),
         "{page}"
     );
-    assert!(!full().html().contains("report.csv"), "all are shown");
+    assert!(!page_html(&full()).contains("report.csv"), "all are shown");
 }
 
 /// Every text of a finding and of a file that somebody else has written.
@@ -717,7 +717,7 @@ fn what_comes_from_outside_is_a_text_within_the_page() {
     let hostile =
         "</code></style><script>alert('x')</script><img src=x onerror=\"y()\">&amp;\u{202e}";
     overwrite(&mut report, &[hostile.to_owned()]);
-    let page = report.html();
+    let page = page_html(&report);
     tags(&page);
     for markup in ["<script", "<img", "alert('x')", "onerror=\"", "\u{202e}"] {
         assert!(!page.contains(markup), "{markup}");
@@ -839,7 +839,7 @@ proptest! {
                 finding.id = finding.id.replace(" --", "");
                 finding.tiki.clear();
             }
-            tags(&report.html())
+            tags(&page_html(&report))
         };
         prop_assert_eq!(count(&texts), count(&plain));
     }

@@ -2,11 +2,12 @@
 
 use std::fmt::{self, Write};
 
-use crate::classify::Kind;
-use crate::record::{Closed, Finding, Step};
-use crate::report::text::{Escaped, clock, grouped, money};
-use crate::report::words::{self, Words, words};
-use crate::report::{DayReport, MOST_SHOWN, steps};
+use crate::commands;
+use crate::day::{DayReport, MAX_FINDINGS_ON_PAGE};
+use crate::text::{Escaped, clock, grouped, money};
+use crate::words::{self, Words, words};
+use reconciliation::classify::Kind;
+use reconciliation::record::{Closed, Finding, Step};
 
 /// Findings that stand alike: the open ones by kind, then the settled, and last what a person has closed.
 #[derive(Clone, Copy)]
@@ -63,7 +64,7 @@ pub(super) fn all(page: &mut String, report: &DayReport) -> fmt::Result {
         "<h2 id=\"findings\">{}</h2>",
         words("Chênh lệch", "Findings")
     )?;
-    let shown = report.findings.len().min(MOST_SHOWN);
+    let shown = report.findings.len().min(MAX_FINDINGS_ON_PAGE);
     if report.all() == 0 && shown == 0 {
         return writeln!(
             page,
@@ -94,7 +95,7 @@ pub(super) fn all(page: &mut String, report: &DayReport) -> fmt::Result {
     }
     for group in Group::all() {
         let mut first = true;
-        let of_group = report.findings.iter().take(MOST_SHOWN);
+        let of_group = report.findings.iter().take(MAX_FINDINGS_ON_PAGE);
         for finding in of_group.filter(|finding| group.has(finding)) {
             if first {
                 let count = grouped(group.count(report));
@@ -139,7 +140,7 @@ fn one(page: &mut String, finding: &Finding, class: &str) -> fmt::Result {
 
 fn what_to_do(page: &mut String, finding: &Finding, proposal: Words) -> fmt::Result {
     writeln!(page, "<p>{proposal}</p>")?;
-    let commands = steps::of(finding);
+    let commands = commands::of(finding);
     if commands.is_empty() {
         return Ok(());
     }

@@ -4,10 +4,11 @@ use std::io::{self, Write};
 
 use csv::{Terminator, Writer, WriterBuilder};
 
-use super::steps;
-use super::text::clock;
-use super::words::{self, Words};
-use crate::record::{Closed, Finding};
+use reconciliation::record::{Closed, Finding};
+
+use crate::commands;
+use crate::text::clock;
+use crate::words::{self, Words};
 
 const HEADLINE: [&str; 21] = [
     "Ngày / Day",
@@ -100,7 +101,7 @@ fn proposal(finding: &Finding) -> String {
         return String::new();
     }
     let proposal = words::ground(finding.ground).proposal.vi.to_owned();
-    let commands = steps::of(finding);
+    let commands = commands::of(finding);
     if commands.is_empty() {
         proposal
     } else {
