@@ -47,7 +47,7 @@ impl Reconcile {
         let html = run.folder.path().join("report.html");
         let csv = run.folder.path().join("report.csv");
         let report = self.report(day, &csv).await?;
-        std::fs::write(&html, page_html(&report))?;
+        std::fs::write(&html, page_html(&report)?)?;
         let reported = Reported {
             day: day.to_string(),
             html_sha256: sha256(&html)?,

@@ -10,7 +10,7 @@
 //! | `page` | the HTML page, from the templates in `templates/` |
 //! | `table` | the CSV table |
 //! | `commands` | the `tikivip` commands that the report proposes for a finding |
-//! | `words` | what each kind, reason and answer of Tiki means, in both languages |
+//! | `phrases` | what each kind, reason and answer of Tiki means, in both languages |
 //! | `day` | the data of one day, and its counts |
 //! | `text` | how numbers, times and texts from outside are printed |
 
@@ -19,9 +19,9 @@
 mod commands;
 mod day;
 mod page;
+mod phrases;
 mod table;
 mod text;
-mod words;
 
 pub use self::day::{DayReport, MAX_FINDINGS_ON_PAGE};
 pub use self::page::page_html;

@@ -1,91 +1,145 @@
-//! The page of a day: self-contained, Vietnamese first, readable on a phone and on paper.
+//! The HTML page of one day: self-contained, Vietnamese first, readable on a phone and on paper.
 
-mod files;
-mod findings;
-mod verdict;
+mod finding;
+mod summary;
 
-use std::fmt::{self, Write};
+use std::io;
 
-use reconciliation::file::Sum;
+use askama::Template;
+use reconciliation::file::{Sum, Totals};
 
-use crate::day::DayReport;
-use crate::text::{grouped, money};
-use crate::words::words;
+use self::finding::Group;
+use self::summary::Line;
+use crate::day::{DayReport, MAX_FINDINGS_ON_PAGE};
 
-/// The page. Writing into a text does not fail.
-pub fn page_html(report: &DayReport) -> String {
-    let mut page = String::new();
-    let _ = write_page(&mut page, report);
-    page
+/// Renders the page of one day. The templates escape all text from outside.
+pub fn page_html(report: &DayReport) -> io::Result<String> {
+    let shown = report.findings.len().min(MAX_FINDINGS_ON_PAGE);
+    let page = Page {
+        report,
+        summary: summary::lines(report),
+        sums: report
+            .exported
+            .as_ref()
+            .map(|exported| Sums::of(&exported.totals)),
+        groups: Group::all(report),
+        shown: u64::try_from(shown).unwrap_or(u64::MAX),
+        all: report.all(),
+    };
+    Ok(page.render()?)
 }
 
-fn write_page(page: &mut String, report: &DayReport) -> fmt::Result {
-    let day = report.day;
-    let name = words("Đối soát Tiki VIP", "Reconciliation");
-    write!(
-        page,
-        "<!doctype html>\n<html lang=\"vi\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"robots\" content=\"noindex\">\n<title>{} {day}</title>\n<style>\n{}</style>\n\
-         </head>\n<body>\n<main>\n<h1>{name}<time>{day}</time></h1>\n",
-        name.vi,
-        include_str!("page/style.css"),
-    )?;
-    verdict::write(page, report)?;
-    sums(page, report)?;
-    files::sent(page, report)?;
-    files::received(page, &report.received)?;
-    findings::all(page, report)?;
-    let footer = words(
-        "Giờ Việt Nam (GMT+7). Đối soát không tự chuyển tiền.",
-        "Vietnam's time. Reconciliation moves no money.",
-    );
-    writeln!(page, "<footer>{footer}</footer>\n</main>\n</body>\n</html>")
+#[derive(Template)]
+#[template(path = "page.html")]
+struct Page<'r> {
+    report: &'r DayReport,
+    summary: Vec<Line>,
+    sums: Option<Sums>,
+    /// The groups that have findings, the most urgent first.
+    groups: Vec<Group<'r>>,
+    /// The number of findings on the page.
+    shown: u64,
+    all: u64,
 }
 
-fn sums(page: &mut String, report: &DayReport) -> fmt::Result {
-    heading(page, "Giao dịch trong ngày", "The day's transactions")?;
-    let Some(exported) = &report.exported else {
-        let none = words("Ngày này chưa được xuất tệp.", "The day is not exported.");
-        return writeln!(page, "<p class=\"card\">{none}</p>");
-    };
-    let totals = exported.totals;
-    writeln!(
-        page,
-        "<div class=\"card\"><table class=\"sums\">\n<thead><tr><th scope=\"col\">{}</th>\
-         <th scope=\"col\">{}</th><th scope=\"col\">{}</th></tr></thead>\n<tbody>",
-        words("Trạng thái", "Status"),
-        words("Số lượng", "Count"),
-        words("Số tiền", "Amount"),
-    )?;
-    let (success, failure) = (totals.success, totals.failure);
-    sum(page, words("Thành công", "SUCCESS"), success)?;
-    sum(page, words("Không thành công", "FAILURE"), failure)?;
-    writeln!(page, "</tbody>\n<tbody class=\"total\">")?;
-    let all = Sum {
-        count: success.count.saturating_add(failure.count),
-        amount_vnd: success.amount_vnd.saturating_add(failure.amount_vnd),
-    };
-    sum(page, words("Tổng giao dịch", "All transactions"), all)?;
-    writeln!(page, "</tbody>")?;
-    if totals.refunds != Sum::default() {
-        writeln!(page, "<tbody>")?;
-        sum(page, words("Hoàn tiền", "Refunds"), totals.refunds)?;
-        writeln!(page, "</tbody>")?;
+/// The sums of the day's transactions. Refunds are not transactions.
+struct Sums {
+    success: Sum,
+    failure: Sum,
+    all: Sum,
+    /// `None` if there were no refunds, or the files have no rows for them.
+    refunds: Option<Sum>,
+}
+
+impl Sums {
+    fn of(totals: &Totals) -> Self {
+        let Totals {
+            success,
+            failure,
+            refunds,
+        } = *totals;
+        Self {
+            success,
+            failure,
+            all: Sum {
+                count: success.count.saturating_add(failure.count),
+                amount_vnd: success.amount_vnd.saturating_add(failure.amount_vnd),
+            },
+            refunds: Some(refunds).filter(|refunds| *refunds != Sum::default()),
+        }
     }
-    writeln!(page, "</table></div>")
 }
 
-fn sum(page: &mut String, what: impl fmt::Display, sum: Sum) -> fmt::Result {
-    writeln!(
-        page,
-        "<tr><th scope=\"row\">{what}</th><td>{}</td><td>{}</td></tr>",
-        grouped(sum.count),
-        money(sum.amount_vnd),
-    )
+impl Page<'_> {
+    /// The most urgent line gives the summary its colour.
+    fn summary_class(&self) -> &'static str {
+        self.summary.first().map_or("good", |line| line.class)
+    }
 }
 
-fn heading(page: &mut String, vi: &'static str, en: &'static str) -> fmt::Result {
-    writeln!(page, "<h2>{}</h2>", words(vi, en))
+/// How the templates print values. What a filter returns is escaped like any other text.
+#[expect(
+    unreachable_pub,
+    clippy::inline_always,
+    clippy::trivially_copy_pass_by_ref,
+    clippy::unnecessary_wraps,
+    clippy::unused_self,
+    reason = "`filter_fn` prescribes these signatures, and makes items of its own"
+)]
+mod filters {
+    use std::convert::Infallible;
+
+    use askama::{Values, filter_fn};
+
+    use crate::text;
+
+    /// Text from outside. The template escapes its markup; this shows characters that could hide or reorder
+    /// the text around them.
+    #[filter_fn]
+    pub(super) fn visible(text: &str, _: &dyn Values) -> Result<String, Infallible> {
+        Ok(text::visible(text))
+    }
+
+    #[filter_fn]
+    pub(super) fn grouped(number: &u64, _: &dyn Values) -> Result<String, Infallible> {
+        Ok(text::grouped(*number))
+    }
+
+    #[filter_fn]
+    pub(super) fn vnd(amount: &u64, _: &dyn Values) -> Result<String, Infallible> {
+        Ok(text::vnd(*amount))
+    }
+
+    #[filter_fn]
+    pub(super) fn time(unix_ms: &i64, _: &dyn Values) -> Result<String, Infallible> {
+        Ok(text::vietnam_time(*unix_ms))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use askama::Template;
+    use proptest::prelude::*;
+
+    use super::filters;
+
+    #[derive(Template)]
+    #[template(source = "{{ text|visible }}", ext = "html")]
+    struct Visible<'t> {
+        text: &'t str,
+    }
+
+    proptest! {
+        #[test]
+        fn text_from_outside_is_never_markup(text in ".*") {
+            let shown = Visible { text: &text }.render();
+            prop_assert!(shown.is_ok());
+            let shown = shown.unwrap_or_default();
+            let special = |c: char| "<>\"'".contains(c) || c.is_control();
+            prop_assert!(!shown.contains(special), "{}", shown);
+            let entities = ["&#38;", "&#60;", "&#62;", "&#34;", "&#39;"];
+            let known = shown.match_indices('&').all(|(n, _)| entities.iter().any(|e| shown[n..].starts_with(e)));
+            prop_assert!(known, "{}", shown);
+        }
+    }
 }
