@@ -5,6 +5,7 @@ mod page;
 
 use std::sync::Arc;
 
+use anyhow::Context;
 use async_trait::async_trait;
 use domain::{Clock, Status, Timestamp, Transaction, TransactionId};
 use http::StatusCode;
@@ -40,15 +41,15 @@ impl Handler for PaymentRedirect {
         let now = self.clock.now();
         let link = match self.verify(token, now).await? {
             Ok(link) => link,
-            Err(LinkRefusal::Expired) => return Ok(self.page(StatusCode::GONE, page::EXPIRED)),
+            Err(LinkRefusal::Expired) => return self.page(StatusCode::GONE, page::EXPIRED),
             Err(LinkRefusal::InvalidField) => {
-                return Ok(self.page(StatusCode::NOT_FOUND, page::UNKNOWN));
+                return self.page(StatusCode::NOT_FOUND, page::UNKNOWN);
             }
         };
         let id = TransactionId::from_bytes(link.transaction_id);
         record_transaction_in_span(id);
         let Some(transaction) = self.transactions.load(id).await? else {
-            return Ok(self.page(StatusCode::NOT_FOUND, page::UNKNOWN));
+            return self.page(StatusCode::NOT_FOUND, page::UNKNOWN);
         };
 
         let returning = request.resource.ends_with("/return");
@@ -56,7 +57,7 @@ impl Handler for PaymentRedirect {
             _ if returning => self.result_screen(&transaction).await?,
             Status::Success | Status::Failure => self.result_screen(&transaction).await?,
             Status::Pending if now > transaction.expires_at => {
-                return Ok(self.page(StatusCode::GONE, page::EXPIRED));
+                return self.page(StatusCode::GONE, page::EXPIRED);
             }
             Status::Pending => self.payment_screen(request, token, &transaction).await?,
         };
@@ -124,9 +125,9 @@ impl PaymentRedirect {
         self.redirects.apps.join("/vn.tiki.vip")
     }
 
-    fn page(&self, status: StatusCode, text: page::Text) -> Reply {
-        let html = page::render(text, &self.shop());
-        Reply::Page { status, html }
+    fn page(&self, status: StatusCode, text: page::Text) -> Result<Reply, ApiError> {
+        let html = page::render(text, &self.shop()).context("render the page")?;
+        Ok(Reply::Page { status, html })
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::Context;
 use domain::Day;
 use reconciliation::record::{Finding, Received, Reported, Sent};
-use reconciliation::report::{DayReport, FindingsTable, MOST_SHOWN};
+use reconciliation_report::{DayReport, FindingsTable, MAX_FINDINGS_ON_PAGE, page_html};
 use store::{CLOSED, Record, Versioned, day_partition};
 
 use crate::import::sha256;
@@ -47,7 +47,7 @@ impl Reconcile {
         let html = run.folder.path().join("report.html");
         let csv = run.folder.path().join("report.csv");
         let report = self.report(day, &csv).await?;
-        std::fs::write(&html, report.html())?;
+        std::fs::write(&html, page_html(&report)?)?;
         let reported = Reported {
             day: day.to_string(),
             html_sha256: sha256(&html)?,
@@ -109,7 +109,7 @@ impl Reconcile {
             }
             // Those that need somebody most, and of the same kind those that come first.
             report.findings.sort_by(|a, b| rank(a).cmp(&rank(b)));
-            report.findings.truncate(MOST_SHOWN);
+            report.findings.truncate(MAX_FINDINGS_ON_PAGE);
             match next {
                 Some(next) => after = Some(next),
                 None => break,

@@ -13,5 +13,4 @@
 pub mod classify;
 pub mod file;
 pub mod record;
-pub mod report;
 pub mod result;

@@ -1,18 +1,19 @@
-//! The concrete next steps: the commands that a person types, with the ids that they are about.
+//! The commands of `tikivip` that the report proposes, with the ids of the finding.
 
-use crate::classify::Kind;
-use crate::record::Finding;
+use reconciliation::classify::Kind;
+use reconciliation::record::Finding;
 
-use super::text::shell_word;
-use super::words::{self, Command};
+use crate::phrases::{Command, explain};
+use crate::text::shell_word;
 
-/// The commands for a finding that waits for a person; none for any other, which `tikivip close-finding` refuses.
-pub(super) fn of(finding: &Finding) -> Vec<String> {
+/// The commands for a finding that needs review. There are none for any other: `tikivip close-finding` refuses
+/// those.
+pub(crate) fn commands_for(finding: &Finding) -> Vec<String> {
     if finding.closed.is_some() || finding.kind != Kind::NeedsReview {
         return Vec::new();
     }
     let (id, day) = (shell_word(&finding.id), shell_word(&finding.day));
-    // All but `settle` are about a transaction that we have.
+    // Every command but `close-finding` is about a transaction that we have.
     let possible =
         |command: &&Command| **command == Command::CloseFinding || finding.transaction_id.is_some();
     let line = |command: &Command| match command {
@@ -24,6 +25,6 @@ pub(super) fn of(finding: &Finding) -> Vec<String> {
             format!("tikivip close-finding {id} --day {day} --by … --reason …")
         }
     };
-    let said = words::ground(finding.ground);
-    said.commands.iter().filter(possible).map(line).collect()
+    let commands = explain(finding.ground).commands;
+    commands.iter().filter(possible).map(line).collect()
 }

@@ -1,6 +1,7 @@
-//! The page and the table of a day: what is on them, whatever stands in the records.
+//! What the page and the table of a day show, whatever the records contain.
 //!
-//! `REPORT_PAGES=target/report cargo test -p reconciliation --test report` writes the pages, to be looked at.
+//! `REPORT_PAGES=target/report cargo test -p tikivip-reconciliation-report --test report` writes sample pages
+//! into that folder, for a look in a browser.
 
 #![expect(
     clippy::unwrap_used,
@@ -16,10 +17,10 @@ use proptest::prelude::*;
 use reconciliation::classify::{Kind, MismatchReason};
 use reconciliation::file::{Sum, Totals};
 use reconciliation::record::{Closed, Exported, Finding, Received, Sent, Values};
-use reconciliation::report::{DayReport, FindingsTable, MOST_SHOWN};
+use reconciliation_report::{DayReport, FindingsTable, MAX_FINDINGS_ON_PAGE, page_html};
 
-/// Every ground, and a kind that it is found with.
-const GROUNDS: [(MismatchReason, Kind); 18] = [
+/// Every reason, and a kind that it occurs with.
+const REASONS: [(MismatchReason, Kind); 18] = [
     (MismatchReason::AmountDiffers, Kind::NeedsReview),
     (MismatchReason::UnknownHere, Kind::NeedsReview),
     (MismatchReason::PaidAtTikiOnly, Kind::NeedsReview),
@@ -104,7 +105,7 @@ fn values(status: &str, amount_vnd: u64) -> Values {
     }
 }
 
-fn finding(id: &str, kind: Kind, ground: MismatchReason) -> Finding {
+fn finding(id: &str, kind: Kind, reason: MismatchReason) -> Finding {
     let mut finding = Finding::new(day(), id.to_owned(), NAME, 17, at("23T09:00:05"));
     finding.transaction_id = Some("9e87ce51-4647-5d79-9155-19ee50d4d84e".to_owned());
     "03".clone_into(&mut finding.code);
@@ -113,7 +114,7 @@ fn finding(id: &str, kind: Kind, ground: MismatchReason) -> Finding {
     finding.ours = values("SUCCESS", 300_000);
     "success".clone_into(&mut finding.tiki);
     finding.tiki_amount_vnd = Some(299_000);
-    finding.look(at("23T09:00:05"), kind, ground);
+    finding.look(at("23T09:00:05"), kind, reason);
     finding
 }
 
@@ -125,7 +126,7 @@ fn closed(by: &str, reason: &str) -> Closed {
     }
 }
 
-/// A day with these findings, counted.
+/// A day with these findings, and the counts that belong to them.
 fn with(findings: Vec<Finding>) -> DayReport {
     let mut kinds = BTreeMap::new();
     for finding in findings.iter().filter(|finding| finding.closed.is_none()) {
@@ -140,7 +141,7 @@ fn with(findings: Vec<Finding>) -> DayReport {
     }
 }
 
-/// A day on which all is well.
+/// A day in order: delivered, and without findings.
 fn quiet() -> DayReport {
     let totals = Totals {
         success: sum(12_408, 4_310_550_000),
@@ -162,12 +163,12 @@ fn quiet() -> DayReport {
     }
 }
 
-/// A finding with a long life.
-fn long() -> Finding {
+/// A finding with a long history.
+fn with_long_history() -> Finding {
     let id = "261122TIKIVIP-".to_owned() + &"2".repeat(50);
     let mut long = finding(&id, Kind::NeedsReview, MismatchReason::AmountDiffers);
     long.reason = "Số tiền không khớp với đơn hàng của khách; ".repeat(5) + &"x".repeat(60);
-    for (hour, tiki, kind, ground) in [
+    for (hour, tiki, kind, reason) in [
         (
             10,
             "unclear",
@@ -194,25 +195,25 @@ fn long() -> Finding {
         ),
     ] {
         tiki.clone_into(&mut long.tiki);
-        long.look(at(&format!("23T{hour}:00:07")), kind, ground);
+        long.look(at(&format!("23T{hour}:00:07")), kind, reason);
     }
     long
 }
 
-/// A finding of each ground, and one that a person has closed.
+/// One finding of each reason, and one that a person closed.
 fn one_of_each() -> Vec<Finding> {
-    let of_ground = |(n, (ground, kind)): (usize, (MismatchReason, Kind))| {
+    let of_reason = |(n, (reason, kind)): (usize, (MismatchReason, Kind))| {
         finding(
             &format!("261122TIKIVIP-3001{n:02}-1795305900"),
             kind,
-            ground,
+            reason,
         )
     };
-    let mut findings: Vec<Finding> = GROUNDS.into_iter().enumerate().map(of_ground).collect();
-    let unheard = &mut findings[1];
-    (unheard.ours, unheard.transaction_id) = (Values::default(), None);
-    "Chỉ có ở Tiki".clone_into(&mut unheard.reason);
-    "02".clone_into(&mut unheard.code);
+    let mut findings: Vec<Finding> = REASONS.into_iter().enumerate().map(of_reason).collect();
+    let unknown_here = &mut findings[1];
+    (unknown_here.ours, unknown_here.transaction_id) = (Values::default(), None);
+    "Chỉ có ở Tiki".clone_into(&mut unknown_here.reason);
+    "02".clone_into(&mut unknown_here.code);
     for (n, tiki) in [
         (5, "not_found"),
         (9, "not_of_this_partner"),
@@ -231,20 +232,20 @@ fn one_of_each() -> Vec<Finding> {
     let failed = &mut findings[2];
     (failed.ours, failed.in_file) = (values("FAILURE", 300_000), values("SUCCESS", 300_000));
     failed.tiki_amount_vnd = Some(300_000);
-    findings[0] = long();
-    let agreed = finding(
+    findings[0] = with_long_history();
+    let to_close = finding(
         "261122TIKIVIP-300118-1795305900",
         Kind::NeedsReview,
         MismatchReason::AmountDiffers,
     );
     findings.push(Finding {
         closed: Some(closed("lan", "Tiki đã huỷ đơn, phiếu 4713")),
-        ..agreed
+        ..to_close
     });
     findings
 }
 
-/// A day with everything that there is, and long.
+/// A day with everything that the page can show, and long texts.
 fn full() -> DayReport {
     let totals = Totals {
         success: sum(1_204_080, 431_055_000_000),
@@ -272,11 +273,11 @@ fn full() -> DayReport {
 }
 
 #[test]
-fn pages_to_look_at() {
+fn sample_pages_are_written_on_request() {
     let Some(folder) = std::env::var_os("REPORT_PAGES") else {
         return;
     };
-    // A test runs in its crate's folder.
+    // Relative to the workspace: a test runs in the folder of its crate.
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")
         .join(folder);
@@ -288,7 +289,11 @@ fn pages_to_look_at() {
         ..quiet()
     };
     for (name, report) in [("quiet", quiet()), ("full", full()), ("early", early)] {
-        std::fs::write(folder.join(format!("{name}.html")), report.html()).unwrap();
+        std::fs::write(
+            folder.join(format!("{name}.html")),
+            page_html(&report).unwrap(),
+        )
+        .unwrap();
         std::fs::write(folder.join(format!("{name}.csv")), table(&report.findings)).unwrap();
     }
 }
@@ -302,13 +307,13 @@ fn table(findings: &[Finding]) -> String {
 }
 
 fn with_one(finding: Finding) -> String {
-    with(vec![finding]).html()
+    page_html(&with(vec![finding])).unwrap()
 }
 
-/// The headline, without its markup.
-fn verdict(report: &DayReport) -> Vec<String> {
-    let page = report.html();
-    let (_, rest) = page.split_once("<div class=\"verdict ").unwrap();
+/// The class and the lines of the summary, without markup.
+fn summary(report: &DayReport) -> Vec<String> {
+    let page = page_html(report).unwrap();
+    let (_, rest) = page.split_once("<div class=\"summary ").unwrap();
     let (class, rest) = rest.split_once("\">\n").unwrap();
     let (lines, _) = rest.split_once("</div>").unwrap();
     let text = |line: &str| {
@@ -317,7 +322,7 @@ fn verdict(report: &DayReport) -> Vec<String> {
             tags += i32::from(*c == '<') - i32::from(*c == '>');
             tags == 0 && *c != '>'
         });
-        text.collect::<String>()
+        text.collect::<String>().replace("&#39;", "'")
     };
     [class.to_owned()]
         .into_iter()
@@ -325,7 +330,7 @@ fn verdict(report: &DayReport) -> Vec<String> {
         .collect()
 }
 
-/// Every tag that is opened is closed where it must be; gives back how many there are.
+/// Checks that each opened tag is closed in its place; returns the number of tags.
 fn tags(page: &str) -> usize {
     let mut open = Vec::new();
     let mut count = 0;
@@ -344,8 +349,8 @@ fn tags(page: &str) -> usize {
 }
 
 #[test]
-fn a_page_needs_nothing_from_elsewhere_and_runs_nothing() {
-    for page in [quiet().html(), full().html()] {
+fn the_page_is_self_contained_and_runs_no_script() {
+    for page in [page_html(&quiet()).unwrap(), page_html(&full()).unwrap()] {
         tags(&page);
         let csp = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">";
         assert!(page.contains(csp));
@@ -364,9 +369,9 @@ fn a_page_needs_nothing_from_elsewhere_and_runs_nothing() {
 
 #[test]
 fn the_same_records_give_the_same_bytes() {
-    assert_eq!(full().html(), full().html());
+    assert_eq!(page_html(&full()).unwrap(), page_html(&full()).unwrap());
     assert_eq!(table(&full().findings), table(&full().findings));
-    // That it was looked at, and how a run was called, is nothing new.
+    // The time of the last look-up and the name of a run are not shown.
     let mut again = full();
     for finding in &mut again.findings {
         finding.looked_at += 3_600_000;
@@ -374,18 +379,18 @@ fn the_same_records_give_the_same_bytes() {
     for sent in &mut again.sent {
         "another".clone_into(&mut sent.run);
     }
-    assert_eq!(again.html(), full().html());
+    assert_eq!(page_html(&again).unwrap(), page_html(&full()).unwrap());
     assert_eq!(table(&again.findings), table(&full().findings));
 }
 
 #[test]
-fn the_headline_says_at_a_glance_whether_all_is_well() {
-    let says = |report: &DayReport, expected: &[&str]| assert_eq!(verdict(report), expected);
+fn the_summary_says_whether_the_day_is_in_order() {
+    let says = |report: &DayReport, expected: &[&str]| assert_eq!(summary(report), expected);
     says(
         &quiet(),
         &["good", "Không có chênh lệch nào đang mở No open findings"],
     );
-    // What is settled or closed is well, too.
+    // Matched and closed findings are in order, too.
     let mut done = quiet();
     (done.kinds, done.closed) = (BTreeMap::from([(Kind::Matched, 7)]), 3);
     says(
@@ -395,11 +400,11 @@ fn the_headline_says_at_a_glance_whether_all_is_well() {
 
     let mut waits = quiet();
     waits.kinds = BTreeMap::from([(Kind::Resent, 1_000), (Kind::Undecided, 2)]);
-    let by_rules = "1.002 chênh lệch đang được hệ thống xử lý 1.002 are settled by the rules";
-    says(&waits, &["wait", by_rules]);
+    let automatic = "1.002 chênh lệch đang được hệ thống tự xử lý 1.002 processed automatically";
+    says(&waits, &["wait", automatic]);
     waits.kinds.insert(Kind::NeedsReview, 1);
-    let person = "1 chênh lệch cần người xử lý 1 for a person";
-    says(&waits, &["bad", person, by_rules]);
+    let review = "1 chênh lệch chờ xử lý 1 to review";
+    says(&waits, &["bad", review, automatic]);
 
     let mut late = quiet();
     late.sent[0].delivered_at = None;
@@ -434,7 +439,7 @@ fn the_headline_says_at_a_glance_whether_all_is_well() {
 }
 
 #[test]
-fn what_is_left_of_earlier_exports_keeps_no_day_from_being_delivered() {
+fn files_of_earlier_exports_do_not_count_as_undelivered() {
     let mut report = quiet();
     report.exported = Some(exported(Totals::default(), &[2]));
     let never = Sent {
@@ -442,8 +447,8 @@ fn what_is_left_of_earlier_exports_keeps_no_day_from_being_delivered() {
         ..sent(3, 5)
     };
     report.sent = vec![sent(1, 5), sent(2, 6), never];
-    assert_eq!(verdict(&report)[0], "good");
-    let page = report.html();
+    assert_eq!(summary(&report)[0], "good");
+    let page = page_html(&report).unwrap();
     let states = ["Bản cũ, đã có tệp thay", "Đã giao", "Không dùng"];
     let places: Vec<usize> = states
         .iter()
@@ -454,8 +459,8 @@ fn what_is_left_of_earlier_exports_keeps_no_day_from_being_delivered() {
 }
 
 #[test]
-fn sums_stand_by_status_and_refunds_only_where_there_are_any() {
-    let page = quiet().html();
+fn sums_are_by_status_and_refunds_only_if_there_are_any() {
+    let page = page_html(&quiet()).unwrap();
     for text in [
         "12.408</td><td>4.310.550.000 ₫",
         "731</td><td>288.400.000 ₫",
@@ -464,7 +469,7 @@ fn sums_stand_by_status_and_refunds_only_where_there_are_any() {
         assert!(page.contains(text), "{text}");
     }
     assert!(!page.contains("Hoàn tiền"), "{page}");
-    let page = full().html();
+    let page = page_html(&full()).unwrap();
     assert!(page.contains("310</td><td>91.200.000 ₫"), "{page}");
     assert!(
         page.contains("1.277.190</td><td>459.895.000.000 ₫"),
@@ -477,12 +482,16 @@ fn sums_stand_by_status_and_refunds_only_where_there_are_any() {
     };
     let mut huge = quiet();
     huge.exported = Some(exported(totals, &[1]));
-    assert!(huge.html().contains("18.446.744.073.709.551.615 ₫"));
+    assert!(
+        page_html(&huge)
+            .unwrap()
+            .contains("18.446.744.073.709.551.615 ₫")
+    );
 }
 
 #[test]
-fn files_stand_with_all_that_proves_them() {
-    let page = full().html();
+fn each_file_is_shown_with_its_hash_and_times() {
+    let page = page_html(&full()).unwrap();
     for sent in full().sent {
         for text in [sent.name, sent.sha256] {
             assert!(page.contains(&text), "{text}");
@@ -503,10 +512,10 @@ fn files_stand_with_all_that_proves_them() {
 }
 
 #[test]
-fn findings_stand_by_kind_and_what_needs_a_person_first() {
+fn findings_are_grouped_by_kind_the_most_urgent_first() {
     let mut report = full();
     report.findings.reverse();
-    let page = report.html();
+    let page = page_html(&report).unwrap();
     let anchors = Kind::ALL.map(Kind::as_str).into_iter().chain(["closed"]);
     let places: Vec<usize> = anchors
         .map(|anchor| {
@@ -517,12 +526,12 @@ fn findings_stand_by_kind_and_what_needs_a_person_first() {
     assert!(places.is_sorted(), "{places:?}");
     for finding in &report.findings {
         assert!(
-            page.contains(&finding.id.replace('&', "&amp;")),
+            page.contains(&finding.id.replace('&', "&#38;")),
             "{}",
             finding.id
         );
     }
-    let quiet = quiet().html();
+    let quiet = page_html(&quiet()).unwrap();
     assert!(
         !quiet.contains("<h3 id") && !quiet.contains("href"),
         "{quiet}"
@@ -536,12 +545,12 @@ fn a_finding_shows_both_sides_and_marks_what_differs() {
     let page = with_one(finding.clone());
     assert!(
         page.contains("SUCCESS</td><td>300.000 ₫</td>"),
-        "ours: {page}"
+        "our values: {page}"
     );
     assert!(page.contains("<i>≠</i> 299.000 ₫</b>"), "{page}");
     assert!(
         !page.contains("<i>≠</i> 300.000 ₫"),
-        "the file has what we have"
+        "the file has our amount"
     );
     assert!(
         page.contains("“") || page.contains("<q>Sai số tiền</q>"),
@@ -549,7 +558,7 @@ fn a_finding_shows_both_sides_and_marks_what_differs() {
     );
     assert!(page.contains("<code>03</code>"), "{page}");
 
-    // Every word of Tiki's is shown in words, and marked if it is not what we have.
+    // Each answer of Tiki is shown in words, and marked if its status is not ours.
     for answer in LookUpAnswer::ALL {
         answer.as_str().clone_into(&mut finding.tiki);
         finding.tiki_amount_vnd = None;
@@ -565,7 +574,7 @@ fn a_finding_shows_both_sides_and_marks_what_differs() {
     "hm".clone_into(&mut finding.tiki);
     assert!(
         with_one(finding.clone()).contains("<td>hm</td>"),
-        "a word that is none of them"
+        "a text that is not an answer"
     );
 
     (finding.ours, finding.transaction_id) = (Values::default(), None);
@@ -577,35 +586,35 @@ fn a_finding_shows_both_sides_and_marks_what_differs() {
 }
 
 #[test]
-fn every_ground_has_words_and_for_a_person_a_concrete_next_step() {
-    let mut said = BTreeMap::new();
-    for (ground, kind) in GROUNDS {
-        let page = with_one(finding("T-1", kind, ground));
-        let (_, because) = page.split_once("<p class=\"because\">").unwrap();
-        let (vi, rest) = because.split_once(" <span lang=\"en\">").unwrap();
+fn every_reason_is_explained_and_review_has_commands() {
+    let mut meanings = BTreeMap::new();
+    for (reason, kind) in REASONS {
+        let page = with_one(finding("T-1", kind, reason));
+        let (_, meaning) = page.split_once("<p class=\"meaning\">").unwrap();
+        let (vi, rest) = meaning.split_once(" <span lang=\"en\">").unwrap();
         let (en, rest) = rest.split_once("</span></p>").unwrap();
         assert!(
             vi.ends_with('.') && en.ends_with('.') && !vi.is_ascii(),
             "{vi} {en}"
         );
-        let before = said.insert(vi.to_owned(), ground);
+        let before = meanings.insert(vi.to_owned(), reason);
         assert_eq!(before, None, "{vi}");
-        let settle = rest.contains("tikivip close-finding T-1 <span>--day 2026-11-22</span>");
-        assert_eq!(settle, kind == Kind::NeedsReview, "{ground:?}");
-        assert_eq!(rest.contains("<li><code>tikivip "), settle, "{ground:?}");
+        let close = rest.contains("tikivip close-finding T-1 <span>--day 2026-11-22</span>");
+        assert_eq!(close, kind == Kind::NeedsReview, "{reason:?}");
+        assert_eq!(rest.contains("<li><code>tikivip "), close, "{reason:?}");
         assert_eq!(
             rest.contains("Không cần làm gì."),
             kind != Kind::NeedsReview && kind != Kind::Undecided
         );
-        let row = table(&[finding("T-1", kind, ground)]);
+        let row = table(&[finding("T-1", kind, reason)]);
         assert_eq!(
             row.contains("tikivip close-finding T-1 --day 2026-11-22"),
-            settle,
+            close,
             "{row}"
         );
     }
-    assert_eq!(said.len(), GROUNDS.len());
-    // Tiki has been unclear for a day.
+    assert_eq!(meanings.len(), REASONS.len());
+    // Tiki gave no clear answer for a day.
     let page = with_one(finding(
         "T-1",
         Kind::NeedsReview,
@@ -618,20 +627,20 @@ fn every_ground_has_words_and_for_a_person_a_concrete_next_step() {
 }
 
 #[test]
-fn only_steps_that_are_possible_are_proposed() {
-    // What we do not have cannot be shown, looked up or resolved.
-    for ground in [
+fn only_possible_commands_are_proposed() {
+    // A transaction that we do not have cannot be shown, looked up or resolved.
+    for reason in [
         MismatchReason::UnknownHere,
         MismatchReason::NotOurs,
         MismatchReason::NoClearAnswer,
     ] {
-        let mut unknown = finding("T-1", Kind::NeedsReview, ground);
+        let mut unknown = finding("T-1", Kind::NeedsReview, reason);
         unknown.transaction_id = None;
         let page = with_one(unknown);
-        assert_eq!(page.matches("<code>tikivip ").count(), 1, "{ground:?}");
-        assert!(page.contains("tikivip close-finding T-1"), "{ground:?}");
+        assert_eq!(page.matches("<code>tikivip ").count(), 1, "{reason:?}");
+        assert!(page.contains("tikivip close-finding T-1"), "{reason:?}");
     }
-    // What a person has closed is done.
+    // A closed finding needs nothing more.
     let mut done = finding("T-1", Kind::NeedsReview, MismatchReason::AmountDiffers);
     done.closed = Some(closed("lan", "Tiki, ticket 4713"));
     let page = with_one(done.clone());
@@ -643,31 +652,30 @@ fn only_steps_that_are_possible_are_proposed() {
     assert!(!table(&[done]).contains("tikivip "));
 }
 
-/// A proposal is there to be copied into a shell, and a file may be called anything.
+/// People copy the commands into a shell, and a file may have any name.
 #[test]
-fn what_a_file_is_called_is_one_word_to_a_shell() {
+fn a_hostile_file_name_is_one_word_in_a_command() {
     let hostile = "x'; $(reboot) `id` & \"y\" --day 1.csv:3";
     let page = with_one(finding(
         hostile,
         Kind::NeedsReview,
         MismatchReason::UnreadableLine,
     ));
-    let quoted =
-        "tikivip close-finding &#39;x&#39;\\&#39;&#39;; $(reboot) `id` &amp; &quot;y&quot;";
+    let quoted = "tikivip close-finding &#39;x&#39;\\&#39;&#39;; $(reboot) `id` &#38; &#34;y&#34;";
     assert!(page.contains(quoted), "{page}");
 }
 
 #[test]
-fn a_page_shows_so_many_and_says_where_the_others_are() {
-    let many = (0..MOST_SHOWN + 7)
+fn a_page_with_too_many_findings_names_the_table() {
+    let many = (0..MAX_FINDINGS_ON_PAGE + 7)
         .map(|n| finding(&format!("T-{n}"), Kind::Matched, MismatchReason::Agree));
     let mut report = with(many.collect());
     report.findings[0].kind = Kind::NeedsReview;
     report.kinds.insert(Kind::NeedsReview, 9_000);
-    let page = report.html();
+    let page = page_html(&report).unwrap();
     assert_eq!(
         page.matches("<section class=\"card finding").count(),
-        MOST_SHOWN
+        MAX_FINDINGS_ON_PAGE
     );
     let all = "11.007";
     assert!(
@@ -680,10 +688,13 @@ fn a_page_shows_so_many_and_says_where_the_others_are() {
         page.contains(&format!("2.000 of {all} are shown; report.csv has all")),
         "{page}"
     );
-    assert!(!full().html().contains("report.csv"), "all are shown");
+    assert!(
+        !page_html(&full()).unwrap().contains("report.csv"),
+        "all are shown"
+    );
 }
 
-/// Every text of a finding and of a file that somebody else has written.
+/// Puts the texts into each field that Tiki, a file name or a person can fill.
 fn overwrite(report: &mut DayReport, texts: &[String]) {
     let mut texts = texts.iter().cycle();
     let mut put = |field: &mut String| field.clone_from(texts.next().unwrap());
@@ -712,34 +723,34 @@ fn overwrite(report: &mut DayReport, texts: &[String]) {
 }
 
 #[test]
-fn what_comes_from_outside_is_a_text_within_the_page() {
+fn text_from_outside_stays_text() {
     let mut report = full();
     let hostile =
         "</code></style><script>alert('x')</script><img src=x onerror=\"y()\">&amp;\u{202e}";
     overwrite(&mut report, &[hostile.to_owned()]);
-    let page = report.html();
+    let page = page_html(&report).unwrap();
     tags(&page);
     for markup in ["<script", "<img", "alert('x')", "onerror=\"", "\u{202e}"] {
         assert!(!page.contains(markup), "{markup}");
     }
-    assert!(page.contains("&lt;/code&gt;&lt;/style&gt;&lt;script&gt;alert(&#39;x&#39;)"));
-    assert!(page.contains("&amp;amp;\u{fffd}"));
+    assert!(page.contains("&#60;/code&#62;&#60;/style&#62;&#60;script&#62;alert(&#39;x&#39;)"));
+    assert!(page.contains("&#38;amp;\u{fffd}"));
 }
 
 #[test]
-fn a_table_has_a_line_for_each_finding_and_amounts_as_numbers() {
+fn the_table_has_a_line_per_finding_and_plain_amounts() {
     let report = full();
     let text = table(&report.findings);
     assert!(
         text.starts_with("\u{feff}Ngày / Day,"),
-        "a spreadsheet knows by it that this is UTF-8"
+        "the mark by which a spreadsheet recognises UTF-8"
     );
     assert!(!text.contains('\r') && text.ends_with('\n'));
     assert_eq!(text.lines().count(), report.findings.len() + 1);
     let rows = rows(&text);
-    let headline = &rows[0];
+    let header = &rows[0];
     let cell = |row: &[String], name: &str| {
-        let place = headline.iter().position(|head| head.ends_with(name));
+        let place = header.iter().position(|head| head.ends_with(name));
         row[place.unwrap()].clone()
     };
     let first = &rows[1];
@@ -748,10 +759,10 @@ fn a_table_has_a_line_for_each_finding_and_amounts_as_numbers() {
         ("/ Day", "2026-11-22"),
         ("/ Tiki's id", &finding.id),
         ("/ Our id", "9e87ce51-4647-5d79-9155-19ee50d4d84e"),
-        ("/ Stands", "Cần người xử lý / For a person"),
+        ("/ State", "Chờ xử lý / Needs review"),
         ("/ Our status", "SUCCESS"),
         ("/ Our amount", "300000"),
-        ("/ Tiki, asked", "SUCCESS / paid"),
+        ("/ Look-up at Tiki", "SUCCESS / paid"),
         ("/ Tiki's amount", "299000"),
         ("/ Status in the file", "SUCCESS"),
         ("/ Amount in the file", "299000"),
@@ -768,18 +779,22 @@ fn a_table_has_a_line_for_each_finding_and_amounts_as_numbers() {
     let history = cell(first, "/ History");
     assert_eq!(history.split(" | ").count(), 5, "{history}");
     assert!(
-        history.starts_with("2026-11-23 09:00:05 Cần người xử lý: "),
+        history.starts_with("2026-11-23 09:00:05 Chờ xử lý: "),
         "{history}"
     );
     let last = rows.last().unwrap();
-    assert_eq!(cell(last, "/ Stands"), "Đã đóng / Closed");
+    assert_eq!(cell(last, "/ State"), "Đã đóng / Closed");
     assert_eq!(cell(last, "/ Closed by"), "lan");
     assert_eq!(cell(last, "/ Closed at"), "2026-11-23 15:04:05");
     assert_eq!(
-        cell(last, "/ Closed because"),
+        cell(last, "/ Reason for closing"),
         "Tiki đã huỷ đơn, phiếu 4713"
     );
-    assert_eq!(rows_of_nothing(), 1, "a day without findings is a headline");
+    assert_eq!(
+        rows_of_empty_table(),
+        1,
+        "a day without findings is a header"
+    );
 }
 
 fn rows(text: &str) -> Vec<Vec<String>> {
@@ -791,7 +806,7 @@ fn rows(text: &str) -> Vec<Vec<String>> {
     rows.collect()
 }
 
-fn rows_of_nothing() -> usize {
+fn rows_of_empty_table() -> usize {
     rows(&table(&[])).len()
 }
 
@@ -807,7 +822,7 @@ fn a_table_that_cannot_be_written_is_an_error() {
     assert!(table.finish().is_err());
 }
 
-/// Texts as somebody would write them who wants them run.
+/// Texts of somebody who wants a browser or a spreadsheet to run them.
 fn hostile() -> impl Strategy<Value = Vec<String>> {
     let piece = prop_oneof![
         Just("=cmd|' /C calc'!A0".to_owned()),
@@ -827,10 +842,10 @@ fn hostile() -> impl Strategy<Value = Vec<String>> {
 
 proptest! {
     #[test]
-    fn no_text_from_outside_changes_what_the_page_is_made_of(texts in hostile()) {
+    fn text_from_outside_does_not_change_the_tags(texts in hostile()) {
         let plain: Vec<String> = texts.iter().map(|text| if text.is_empty() { String::new() } else { "x".to_owned() }).collect();
         let count = |texts: &[String]| {
-            // What differs is marked: no matter here.
+            // Whatever adds markup of our own is left out: marks of differences, and options of commands.
             let mut report = full();
             report.findings.truncate(2);
             overwrite(&mut report, texts);
@@ -839,13 +854,13 @@ proptest! {
                 finding.id = finding.id.replace(" --", "");
                 finding.tiki.clear();
             }
-            tags(&report.html())
+            tags(&page_html(&report).unwrap())
         };
         prop_assert_eq!(count(&texts), count(&plain));
     }
 
     #[test]
-    fn no_cell_of_the_table_is_run_and_each_finding_is_a_line(texts in hostile(), amounts: [Option<u64>; 3]) {
+    fn no_cell_is_a_formula_and_each_finding_is_one_line(texts in hostile(), amounts: [Option<u64>; 3]) {
         let mut report = full();
         overwrite(&mut report, &texts);
         for finding in &mut report.findings {

@@ -4,21 +4,22 @@ use std::io::{self, Write};
 
 use csv::{Terminator, Writer, WriterBuilder};
 
-use super::steps;
-use super::text::clock;
-use super::words::{self, Words};
-use crate::record::{Closed, Finding};
+use reconciliation::record::{Closed, Finding};
 
-const HEADLINE: [&str; 21] = [
+use crate::commands::commands_for;
+use crate::phrases::{CLOSED, Phrase, explain, kind_label, look_up_label};
+use crate::text::vietnam_time;
+
+const HEADER: [&str; 21] = [
     "Ngày / Day",
     "Mã Tiki / Tiki's id",
     "Mã của chúng ta / Our id",
-    "Tình trạng / Stands",
-    "Nội dung / Because",
+    "Tình trạng / State",
+    "Nội dung / Finding",
     "Đề xuất / Proposal",
     "Trạng thái của chúng ta / Our status",
     "Số tiền của chúng ta / Our amount",
-    "Tiki trả lời / Tiki, asked",
+    "Tiki trả lời / Look-up at Tiki",
     "Số tiền Tiki trả lời / Tiki's amount",
     "Trạng thái trong tệp / Status in the file",
     "Số tiền trong tệp / Amount in the file",
@@ -30,43 +31,43 @@ const HEADLINE: [&str; 21] = [
     "Lịch sử / History",
     "Người đóng / Closed by",
     "Đóng lúc / Closed at",
-    "Lý do đóng / Closed because",
+    "Lý do đóng / Reason for closing",
 ];
 
-/// Writes a day's findings, one at a time and each on a line: UTF-8 with the mark by which spreadsheets know
-/// it, RFC 4180.
+/// Writes the findings of a day, one line each, as RFC 4180 has it: UTF-8 with a byte order mark, by which
+/// spreadsheets recognise the encoding.
 pub struct FindingsTable<W: Write>(Writer<W>);
 
 impl<W: Write> FindingsTable<W> {
-    /// A table with its headline.
+    /// Starts a table and writes its header.
     pub fn new(mut into: W) -> io::Result<Self> {
         into.write_all("\u{feff}".as_bytes())?;
         let mut writer = WriterBuilder::new()
             .terminator(Terminator::Any(b'\n'))
             .from_writer(into);
-        writer.write_record(HEADLINE)?;
+        writer.write_record(HEADER)?;
         Ok(Self(writer))
     }
 
-    /// Writes a finding.
+    /// Adds the line of one finding.
     pub fn write(&mut self, finding: &Finding) -> io::Result<()> {
         let closed = finding.closed.as_ref();
-        let stands = closed.map_or(words::kind(finding.kind), |_| words::CLOSED);
-        let because = words::ground(finding.ground).because.vi;
+        let state = closed.map_or(kind_label(finding.kind), |_| CLOSED);
+        let meaning = explain(finding.ground).meaning.vi;
         let optional = |text: Option<&str>| safe(text.unwrap_or_default());
         let amount = |vnd: Option<u64>| vnd.map(|vnd| vnd.to_string()).unwrap_or_default();
-        let by_closing = |of: fn(&Closed) -> &str| optional(closed.map(of));
+        let of_closing = |field: fn(&Closed) -> &str| optional(closed.map(field));
         let (ours, in_file) = (&finding.ours, &finding.in_file);
         let record = [
             finding.day.clone(),
             safe(&finding.id),
             optional(finding.transaction_id.as_deref()),
-            both(stands),
-            because.to_owned(),
+            both(state),
+            meaning.to_owned(),
             safe(&proposal(finding)),
             optional(ours.status.as_deref()),
             amount(ours.amount_vnd),
-            words::asked(&finding.tiki).map_or_else(|| safe(&finding.tiki), both),
+            look_up_label(&finding.tiki).map_or_else(|| safe(&finding.tiki), both),
             amount(finding.tiki_amount_vnd),
             optional(in_file.status.as_deref()),
             amount(in_file.amount_vnd),
@@ -74,33 +75,35 @@ impl<W: Write> FindingsTable<W> {
             safe(&finding.reason),
             safe(&finding.file),
             finding.line.to_string(),
-            clock(finding.found_at),
+            vietnam_time(finding.found_at),
             safe(&history(finding)),
-            by_closing(|closed| &closed.by),
-            closed.map(|closed| clock(closed.at)).unwrap_or_default(),
-            by_closing(|closed| &closed.reason),
+            of_closing(|closed| &closed.by),
+            closed
+                .map(|closed| vietnam_time(closed.at))
+                .unwrap_or_default(),
+            of_closing(|closed| &closed.reason),
         ];
         Ok(self.0.write_record(record)?)
     }
 
-    /// Writes what is left.
+    /// Writes what is still buffered.
     pub fn finish(self) -> io::Result<W> {
         let finished = self.0.into_inner();
         finished.map_err(|error| io::Error::other(error.to_string()))
     }
 }
 
-fn both(Words { vi, en }: Words) -> String {
+fn both(Phrase { vi, en }: Phrase) -> String {
     format!("{vi} / {en}")
 }
 
-/// What is to be done, and by what commands; nothing, if a person has closed it.
+/// What to do, and the commands for it; empty if a person closed the finding.
 fn proposal(finding: &Finding) -> String {
     if finding.closed.is_some() {
         return String::new();
     }
-    let proposal = words::ground(finding.ground).proposal.vi.to_owned();
-    let commands = steps::of(finding);
+    let proposal = explain(finding.ground).proposal.vi.to_owned();
+    let commands = commands_for(finding);
     if commands.is_empty() {
         proposal
     } else {
@@ -110,32 +113,32 @@ fn proposal(finding: &Finding) -> String {
 
 fn history(finding: &Finding) -> String {
     let steps = finding.history.iter().map(|step| {
-        let (kind, because) = (words::kind(step.kind), words::ground(step.ground).because);
-        format!("{} {}: {}", clock(step.at), kind.vi, because.vi)
+        let (kind, meaning) = (kind_label(step.kind), explain(step.ground).meaning);
+        format!("{} {}: {}", vietnam_time(step.at), kind.vi, meaning.vi)
     });
     steps.collect::<Vec<_>>().join(" | ")
 }
 
-/// A text that no spreadsheet runs as a formula: one that begins as a formula does gets an apostrophe before
-/// it, which the spreadsheet takes for "this is a text". The same after each semicolon, where a spreadsheet
-/// that is set to this separator begins a cell, quoted or not. Ends of lines become blanks.
+/// A text that no spreadsheet runs as a formula. One that starts like a formula gets an apostrophe before it,
+/// which a spreadsheet reads as "this is text". The same after each semicolon: a spreadsheet with that
+/// separator starts a cell there, quoted or not. Line ends become spaces.
 fn safe(text: &str) -> String {
     let cells = text.split(';').map(|cell| {
-        let apostrophe = if runs(cell) { "'" } else { "" };
+        let apostrophe = if is_formula(cell) { "'" } else { "" };
         format!("{apostrophe}{cell}")
     });
     let text = cells.collect::<Vec<_>>().join(";");
     text.replace(char::is_control, " ")
 }
 
-/// Whether a spreadsheet may take a cell for a formula: by its first character that it does not pass over.
-fn runs(cell: &str) -> bool {
-    let passed_over = |c: char| {
+/// Whether a spreadsheet may read a cell as a formula. It decides by the first character that it does not skip.
+fn is_formula(cell: &str) -> bool {
+    let skipped = |c: char| {
         let invisible = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}');
         c.is_whitespace() || c.is_control() || invisible || "\"'".contains(c)
     };
-    let begins = cell.trim_start_matches(passed_over);
-    begins.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
+    let start = cell.trim_start_matches(skipped);
+    start.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
         || cell.starts_with(['\t', '\r', '\n'])
 }
 
@@ -146,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_begins_as_a_formula_is_a_text() {
+    fn a_formula_becomes_text() {
         for formula in [
             "=1+1",
             "+1",
@@ -194,12 +197,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_cell_begins_as_a_formula(text in "[=+@＝＋－＠\\-;\"' \t\r\n\u{a0}\u{feff}a1]{0,12}|.*") {
+        fn no_cell_starts_like_a_formula(text in "[=+@＝＋－＠\\-;\"' \t\r\n\u{a0}\u{feff}a1]{0,12}|.*") {
             let safe = safe(&text);
             prop_assert!(!safe.contains(char::is_control));
             for (cell, before) in safe.split(';').zip(text.split(';')) {
-                let kept = cell.strip_prefix('\'').filter(|_| runs(before)).unwrap_or(cell);
-                prop_assert_eq!(kept, before.replace(char::is_control, " "), "nothing else is changed");
+                let kept = cell.strip_prefix('\'').filter(|_| is_formula(before)).unwrap_or(cell);
+                prop_assert_eq!(kept, before.replace(char::is_control, " "), "nothing else changes");
                 let bare = cell.trim_start_matches(|c: char| c.is_whitespace() || c == '"');
                 prop_assert!(!bare.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']), "{}", safe);
             }
