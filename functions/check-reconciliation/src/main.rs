@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use archive::Archive;
 use check_reconciliation::CheckReconciliation;
-use lambda::api;
 use lambda::aws::AwsContext;
 use lambda::config::{Identity, TableName, archive_bucket, get_signing, signature_window};
 use ledger::Ledger;
@@ -24,7 +23,7 @@ async fn main() -> anyhow::Result<()> {
     })?;
     let keys = aws.keys(&tiki).await;
     let dynamodb = store::connect(aws.sdk());
-    api::serve(CheckReconciliation {
+    lambda::serve_http(CheckReconciliation {
         verifier: aws.verifier(HeaderNames::TIKI, &keys, window),
         get_signing,
         ledger: Ledger::new(dynamodb, table.0, Arc::new(RandomWriteIds)),

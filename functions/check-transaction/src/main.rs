@@ -1,7 +1,6 @@
 //! Wires [`check_transaction::CheckTransaction`] to Lambda.
 
 use check_transaction::CheckTransaction;
-use lambda::api;
 use lambda::aws::AwsContext;
 use lambda::config::{Identity, TableName, get_signing, signature_window};
 use signed_http::HeaderNames;
@@ -17,7 +16,7 @@ async fn main() -> anyhow::Result<()> {
         Some((tiki?, window?, get_signing?, table?))
     })?;
     let keys = aws.keys(&tiki).await;
-    api::serve(CheckTransaction {
+    lambda::serve_http(CheckTransaction {
         verifier: aws.verifier(HeaderNames::TIKI, &keys, window),
         get_signing,
         client_id: tiki.client_id,

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use create_transaction::CreateTransaction;
-use lambda::api;
 use lambda::aws::AwsContext;
 use lambda::config::{Identity, Links, TableName, amount_limits, expiry_grace, signature_window};
 use signed_http::HeaderNames;
@@ -21,7 +20,7 @@ async fn main() -> anyhow::Result<()> {
         Some((tiki?, window?, table?, limits?, grace?, links?))
     })?;
     let keys = aws.keys(&tiki).await;
-    api::serve(CreateTransaction {
+    lambda::serve_http(CreateTransaction {
         verifier: aws.verifier(HeaderNames::TIKI, &keys, window),
         client_id: tiki.client_id,
         limits,

@@ -26,11 +26,10 @@ async fn main() -> anyhow::Result<()> {
         transactions: transactions.clone(),
         clock: Arc::clone(&aws.clock),
     };
-    Outbox {
+    lambda::serve_stream(Outbox {
         worker,
         transactions,
         clock: Arc::clone(&aws.clock),
-    }
-    .serve()
+    })
     .await
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use lambda::api;
 use lambda::aws::AwsContext;
 use lambda::config::{Identity, TableName, phone_format, signature_window, tiki_api};
 use open_webview::OpenWebview;
@@ -26,7 +25,7 @@ async fn main() -> anyhow::Result<()> {
     let tiki_keys = aws.keys(&tiki).await;
     // It posts alone, so how a GET is signed is no setting of its.
     let client = aws.tiki_client(api, GetSigning::default(), tiki_keys)?;
-    api::serve(OpenWebview {
+    lambda::serve_http(OpenWebview {
         verifier: aws.verifier(HeaderNames::PARTNER, &core_keys, window),
         tiki: TikiClient::new(client, phone_format),
         sessions: Arc::new(aws.sessions(&table)),

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use lambda::api;
 use lambda::aws::AwsContext;
 use lambda::config::{Identity, Links, Redirects, TableName};
 use payment_redirect::PaymentRedirect;
@@ -18,7 +17,7 @@ async fn main() -> anyhow::Result<()> {
         let sessions = TableName::sessions(env);
         Some((core?, links?, redirects?, transactions?, sessions?))
     })?;
-    api::serve(PaymentRedirect {
+    lambda::serve_http(PaymentRedirect {
         link_keys: aws.link_keys(&links.secret_id).await,
         core_keys: aws.keys(&core).await,
         redirects,

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use lambda::api;
 use lambda::aws::AwsContext;
 use lambda::config::{Identity, TableName, signature_window};
 use payment_result::PaymentResult;
@@ -18,7 +17,7 @@ async fn main() -> anyhow::Result<()> {
         Some((core?, window?, table?))
     })?;
     let keys = aws.keys(&core).await;
-    api::serve(PaymentResult {
+    lambda::serve_http(PaymentResult {
         verifier: aws.verifier(HeaderNames::PARTNER, &keys, window),
         transactions: aws.transactions(&table),
         clock: Arc::clone(&aws.clock),

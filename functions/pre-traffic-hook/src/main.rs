@@ -26,11 +26,10 @@ async fn main() -> anyhow::Result<()> {
         // Alone among the functions it starts all the same: CodeDeploy would wait an hour for its word.
         Err(error) => Err(error),
     };
-    PreTrafficHook {
+    let hook = PreTrafficHook {
         keys,
         aws,
         clock: context.clock,
-    }
-    .serve()
-    .await
+    };
+    lambda::serve_event(async |event, _| hook.handle(&event).await).await
 }

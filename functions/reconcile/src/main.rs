@@ -2,18 +2,13 @@
 
 use std::sync::Arc;
 
-use anyhow::anyhow;
 use archive::Archive;
-use domain::Timestamp;
 use lambda::aws::AwsContext;
 use lambda::secrets::SecretsManager;
-use lambda_runtime::{LambdaEvent, service_fn};
 use ledger::Ledger;
 use reconcile::{Event, Reconcile, Settings, SftpServer};
-use serde_json::Value;
 use store::{RandomWriteIds, WriteIds};
 use tiki_api::{PhoneFormat, TikiClient};
-use tracing::Instrument;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
@@ -41,23 +36,8 @@ async fn main() -> anyhow::Result<()> {
         clock: Arc::clone(&aws.clock),
         write_ids,
     };
-    serve(&reconcile).await
-}
-
-async fn serve(reconcile: &Reconcile) -> anyhow::Result<()> {
-    lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
-        let deadline = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
-        let deadline = Timestamp::from_unix_ms(deadline).unwrap_or(Timestamp::MAX);
-        let span = tracing::info_span!("invocation", request_id = %event.context.request_id);
-        let work = async {
-            reconcile
-                .handle(Event::read(event.payload)?, deadline)
-                .await
-        };
-        // With its causes: who calls by hand reads nothing else.
-        let outcome = work.instrument(span).await;
-        outcome.map_err(|error| lambda_runtime::Error::from(format!("{error:#}")))
-    }))
+    lambda::serve_event(async |event, deadline| {
+        reconcile.handle(Event::read(event)?, deadline).await
+    })
     .await
-    .map_err(|error| anyhow!(error))
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use core_api::{CoreClient, TIMEOUT_IN_REQUEST};
-use lambda::api;
 use lambda::aws::AwsContext;
 use lambda::config::{Identity, TableName, core_url, signature_window};
 use refund_transaction::RefundTransaction;
@@ -22,7 +21,7 @@ async fn main() -> anyhow::Result<()> {
     })?;
     let keys = aws.keys(&tiki).await;
     let core = aws.core_client(core_url, aws.keys(&core).await)?;
-    api::serve(RefundTransaction {
+    lambda::serve_http(RefundTransaction {
         verifier: aws.verifier(HeaderNames::TIKI, &keys, window),
         client_id: tiki.client_id,
         transactions: aws.transactions(&table),

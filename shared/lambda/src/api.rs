@@ -9,7 +9,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use json_fields::InvalidField;
 use lambda_http::request::RequestContext;
-use lambda_http::{Body, Request, RequestExt, service_fn};
+use lambda_http::{Body, Request, RequestExt};
 use signing::{KeyError, SignatureRefusal};
 use store::{StoreError, TableError};
 use tiki_api::{Code, reply};
@@ -111,17 +111,7 @@ pub trait Handler: Send + Sync {
     }
 }
 
-/// Serves a handler as a Lambda function, until Lambda ends it.
-pub async fn serve(handler: impl Handler) -> anyhow::Result<()> {
-    let handler = &handler;
-    lambda_http::run(service_fn(async |request: Request| {
-        Ok::<_, lambda_http::Error>(respond(handler, request).await)
-    }))
-    .await
-    .map_err(|error| anyhow::anyhow!(error))
-}
-
-async fn respond(handler: &dyn Handler, request: Request) -> Response<Body> {
+pub(crate) async fn respond(handler: &dyn Handler, request: Request) -> Response<Body> {
     let request = Inbound::from(request);
     let span = tracing::info_span!(
         "request",

@@ -14,7 +14,9 @@ pub mod aws;
 pub mod clock;
 pub mod config;
 pub mod secrets;
+mod serve;
 pub mod telemetry;
 pub mod verifier;
 
 pub use clock::SystemClock;
+pub use serve::{serve_event, serve_http, serve_stream};

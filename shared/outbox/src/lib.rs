@@ -14,7 +14,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{Clock, Timestamp, Transaction};
 use futures::{StreamExt, stream};
-use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
 use store::{DueIndex, StoreError, Transactions};
 use tracing::Instrument;
@@ -52,23 +51,6 @@ pub struct Outbox<W> {
 }
 
 impl<W: Worker> Outbox<W> {
-    /// Serves the worker as a Lambda function, until Lambda ends it.
-    pub async fn serve(self) -> anyhow::Result<()> {
-        let outbox = &self;
-        lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
-            let deadline = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
-            let deadline = Timestamp::from_unix_ms(deadline).unwrap_or(Timestamp::MAX);
-            let span = tracing::info_span!("invocation", request_id = %event.context.request_id);
-            let result = outbox
-                .handle(event.payload, deadline)
-                .instrument(span)
-                .await;
-            result.map_err(lambda_runtime::Error::from)
-        }))
-        .await
-        .map_err(|error| anyhow::anyhow!(error))
-    }
-
     /// Does an event's work until shortly before the deadline.
     pub async fn handle(&self, event: Value, deadline: Timestamp) -> anyhow::Result<BatchResponse> {
         match Event::read(event)? {
