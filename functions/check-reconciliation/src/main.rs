@@ -7,7 +7,7 @@ use check_reconciliation::CheckReconciliation;
 use lambda::aws::AwsContext;
 use lambda::config::{Identity, TableName, archive_bucket, get_signing, signature_window};
 use ledger::Ledger;
-use signed_http::HeaderNames;
+use signing::HeaderNames;
 use store::RandomWriteIds;
 
 #[tokio::main(flavor = "current_thread")]

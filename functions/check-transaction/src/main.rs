@@ -3,7 +3,7 @@
 use check_transaction::CheckTransaction;
 use lambda::aws::AwsContext;
 use lambda::config::{Identity, TableName, get_signing, signature_window};
-use signed_http::HeaderNames;
+use signing::HeaderNames;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {

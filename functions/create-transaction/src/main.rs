@@ -5,7 +5,7 @@ use std::sync::Arc;
 use create_transaction::CreateTransaction;
 use lambda::aws::AwsContext;
 use lambda::config::{Identity, Links, TableName, amount_limits, expiry_grace, signature_window};
-use signed_http::HeaderNames;
+use signing::HeaderNames;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {

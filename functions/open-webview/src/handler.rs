@@ -3,12 +3,11 @@
 
 use std::sync::Arc;
 
+use api::{ApiError, Code, Handler, Inbound, Reply, Verifier};
 use async_trait::async_trait;
 use domain::Clock;
-use lambda::api::{ApiError, Handler, Inbound, Reply};
-use lambda::verifier::Verifier;
 use store::{SessionStore, WebviewSession};
-use tiki_api::{Code, TikiClient, WebviewAnswer, request};
+use tiki_api::{TikiClient, WebviewAnswer, request};
 
 /// What the function needs.
 pub struct OpenWebview {

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use lambda::aws::AwsContext;
 use lambda::config::{Identity, TableName, phone_format, signature_window, tiki_api};
 use open_webview::OpenWebview;
-use signed_http::HeaderNames;
-use signing::GetSigning;
+use signing::{GetSigning, HeaderNames};
 use tiki_api::TikiClient;
 
 #[tokio::main(flavor = "current_thread")]

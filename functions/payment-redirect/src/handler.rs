@@ -5,10 +5,10 @@ mod page;
 
 use std::sync::Arc;
 
+use api::{ApiError, Handler, Inbound, Reply, record_transaction_in_span};
 use async_trait::async_trait;
 use domain::{Clock, Status, Timestamp, Transaction, TransactionId};
 use http::StatusCode;
-use lambda::api::{ApiError, Handler, Inbound, Reply, record_transaction_in_span};
 use lambda::config::Redirects;
 use signed_http::BaseUrl;
 use signing::{KeyProvider, LinkRefusal, PaymentLink};

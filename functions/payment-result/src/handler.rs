@@ -3,14 +3,13 @@
 
 use std::sync::Arc;
 
+use api::{ApiError, Code, Handler, Inbound, Reply, Verifier, record_transaction_in_span};
 use async_trait::async_trait;
 use core_api::report;
 use domain::{Clock, Refusal, TikiTransactionId, TransactionId};
 use json_fields::InvalidField;
-use lambda::api::{ApiError, Handler, Inbound, Reply, record_transaction_in_span};
-use lambda::verifier::Verifier;
 use store::Transactions;
-use tiki_api::{Code, reply};
+use tiki_api::reply;
 
 /// What the function needs.
 pub struct PaymentResult {

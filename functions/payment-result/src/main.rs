@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lambda::aws::AwsContext;
 use lambda::config::{Identity, TableName, signature_window};
 use payment_result::PaymentResult;
-use signed_http::HeaderNames;
+use signing::HeaderNames;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {

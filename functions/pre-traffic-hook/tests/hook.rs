@@ -287,7 +287,7 @@ async fn a_version_that_answers_rightly_may_have_traffic() {
 
 #[tokio::test]
 async fn each_function_is_called_with_the_keys_of_its_caller() {
-    let verified = async |kind, names: signed_http::HeaderNames, keys: Keyring| {
+    let verified = async |kind, names: signing::HeaderNames, keys: Keyring| {
         let seen = run(right(kind), |_| {}).await;
         let event = &invoked(&seen).unwrap().body;
         let header = |name: &str| event["headers"][name].as_str();
@@ -301,8 +301,8 @@ async fn each_function_is_called_with_the_keys_of_its_caller() {
         verified.map(|_| ())
     };
     let (tikis, partners) = (
-        signed_http::HeaderNames::TIKI,
-        signed_http::HeaderNames::PARTNER,
+        signing::HeaderNames::TIKI,
+        signing::HeaderNames::PARTNER,
     );
     assert_eq!(
         verified(Kind::CreateTransaction, tikis, tiki()).await,
@@ -331,7 +331,7 @@ async fn a_get_is_signed_as_it_is_set() {
         assert_eq!(told(&seen), "Succeeded", "{set:?}");
         let event = &invoked(&seen).unwrap().body;
         assert_eq!(event["path"], path);
-        let names = signed_http::HeaderNames::TIKI;
+        let names = signing::HeaderNames::TIKI;
         let header = |name: &str| event["headers"][name].as_str();
         let headers = SignatureHeaders {
             timestamp: header(names.timestamp),

@@ -6,7 +6,7 @@ use core_api::{CoreClient, TIMEOUT_IN_REQUEST};
 use lambda::aws::AwsContext;
 use lambda::config::{Identity, TableName, core_url, signature_window};
 use refund_transaction::RefundTransaction;
-use signed_http::HeaderNames;
+use signing::HeaderNames;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {

@@ -3,6 +3,7 @@
 //! Each runs until Lambda ends the process. An error of a plain event goes back to Lambda with its causes: who
 //! invoked the function by hand reads nothing else.
 
+use api::Handler;
 use domain::Timestamp;
 use lambda_http::Request;
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -11,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracing::Instrument;
 
-use crate::api::{Handler, respond};
+use crate::http::respond;
 
 /// Serves a function behind API Gateway.
 pub async fn serve_http(handler: impl Handler) -> anyhow::Result<()> {

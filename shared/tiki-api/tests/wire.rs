@@ -8,13 +8,14 @@
 
 use std::time::Duration;
 
+use api::Code;
 use domain::{
     AmountLimits, IpnAnswer, IpnRefusal, LookUpAnswer, Order, Status, Timestamp, Transaction, Vnd,
 };
 use proptest::prelude::*;
 use signing::{ClientSecret, Keyring, SignatureHeaders, Window};
 use tiki_api::answer::{self, WebviewReading};
-use tiki_api::{Code, request};
+use tiki_api::request;
 
 fn transaction() -> Transaction {
     let order = Order {

@@ -9,8 +9,8 @@ use domain::{Label, Timestamp, TransactionId};
 use lambda::config::{
     Env, Identity, Links, TableName, core_url, get_signing, signature_window, tiki_api,
 };
-use signed_http::{BaseUrl, HeaderNames, causes};
-use signing::{GetSigning, Keyring};
+use signed_http::{BaseUrl, causes};
+use signing::{GetSigning, HeaderNames, Keyring};
 use store::SessionStore;
 
 use self::findings::{Findings, Health, table};

@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use api::Verifier;
 use check_transaction::CheckTransaction;
 use core_api::{CoreClient, TIMEOUT_IN_REQUEST, TIMEOUT_IN_WORKER};
 use core_worker::CoreWorker;
@@ -12,14 +13,13 @@ use domain::{AmountLimits, ClientId, Clock, Vnd};
 use ipn_sender::IpnSender;
 use lambda::config::{AllowedHosts, Redirects};
 use lambda::secrets::SecretKeys;
-use lambda::verifier::Verifier;
 use open_webview::OpenWebview;
 use outbox::Outbox;
 use payment_redirect::PaymentRedirect;
 use payment_result::PaymentResult;
 use refund_transaction::RefundTransaction;
-use signed_http::{HeaderNames, SignedClient};
-use signing::{GetSigning, KeyProvider, Window};
+use signed_http::SignedClient;
+use signing::{GetSigning, HeaderNames, KeyProvider, Window};
 use store::Transactions;
 use tiki_api::{PhoneFormat, TikiClient};
 
