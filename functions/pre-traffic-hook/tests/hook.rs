@@ -300,10 +300,7 @@ async fn each_function_is_called_with_the_keys_of_its_caller() {
         let verified = keys.verify(&headers, body, NOW, Window::default());
         verified.map(|_| ())
     };
-    let (tikis, partners) = (
-        signing::HeaderNames::TIKI,
-        signing::HeaderNames::PARTNER,
-    );
+    let (tikis, partners) = (signing::HeaderNames::TIKI, signing::HeaderNames::PARTNER);
     assert_eq!(
         verified(Kind::CreateTransaction, tikis, tiki()).await,
         Ok(())

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use domain::{
     AmountLimits, Change, Decision, DisputeReason, Ipn, IpnAnswer, LookUpAnswer,
-    NotificationOutcome, OperatorWord, Order, PaidDetails, PaymentAnswer, PaymentReport,
+    NotificationOutcome, OperatorWord, Order, PaidDetails, PaymentAnswer, PaymentResultMessage,
     PaymentResult, RefundAnswer, RefundCommand, Reservation, ReversalReason, Status, Timestamp,
     Transaction, Verdict, Vnd, after_look_up,
 };
@@ -51,11 +51,11 @@ fn pending() -> Transaction {
 }
 
 fn reported(t: &Transaction, result: PaymentResult) -> Transaction {
-    let report = PaymentReport {
+    let report = PaymentResultMessage {
         amount: None,
         result,
     };
-    let change = t.report_payment(&report, t.updated_at.after(Duration::from_secs(10)));
+    let change = t.record_payment_result(&report, t.updated_at.after(Duration::from_secs(10)));
     change.unwrap().unwrap().into_transaction()
 }
 

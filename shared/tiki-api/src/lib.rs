@@ -9,9 +9,9 @@
 
 pub mod answer;
 mod client;
-mod phone;
+mod phone_format;
 pub mod reply;
 pub mod request;
 
 pub use client::{TikiClient, WebviewAnswer};
-pub use phone::{BadPhone, PhoneFormat, PhoneNumber, UnknownPhoneFormat};
+pub use phone_format::{PhoneFormat, UnknownPhoneFormat};

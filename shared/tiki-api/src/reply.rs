@@ -103,25 +103,6 @@ pub fn refunded(code: Code, message: &str, transaction: &Transaction, refund: &R
     envelope(code, message, Some(data))
 }
 
-/// The answer to the core's report of a result; a repeat gets the same.
-#[must_use]
-pub fn reported(transaction: &Transaction) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct Data<'t> {
-        transaction_id: String,
-        tiki_transaction_id: &'t str,
-        transaction_amount: u64,
-        status: &'static str,
-    }
-    let data = Data {
-        transaction_id: transaction.id.to_string(),
-        tiki_transaction_id: transaction.tiki_id.as_str(),
-        transaction_amount: transaction.order.amount.get(),
-        status: transaction.status().as_str(),
-    };
-    envelope(Code::Success, "success", Some(data))
-}
-
 /// A refund within the answer to a look-up. One of our own making has no `request_id` of Tiki's.
 #[derive(Serialize)]
 struct CheckedRefund<'t> {

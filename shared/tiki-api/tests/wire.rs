@@ -307,7 +307,6 @@ proptest! {
             let _ = request::create(verified);
             let _ = request::check(verified);
             let _ = request::refund(verified);
-            let _ = request::webview(verified);
         }
     }
 }
