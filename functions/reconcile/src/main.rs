@@ -1,14 +1,18 @@
 //! Wires [`reconcile::Reconcile`] to Lambda.
 
+mod settings;
+
 use std::sync::Arc;
 
 use archive::Archive;
 use lambda::aws::AwsContext;
 use lambda::secrets::SecretsManager;
 use ledger::Ledger;
-use reconcile::{Event, Reconcile, Settings, SftpServer};
+use reconcile::{Event, Reconcile, SftpServer};
 use store::{RandomWriteIds, WriteIds};
 use tiki_api::{PhoneFormat, TikiClient};
+
+use crate::settings::Settings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
@@ -27,7 +31,7 @@ async fn main() -> anyhow::Result<()> {
             folder: sftp.folder,
             key: Arc::new(SecretsManager::new(aws.sdk(), &sftp.secret_id)),
         }),
-        // It opens no webview, so how a phone is written is no setting of its.
+        // It opens no webview, so it needs no phone format.
         tiki: TikiClient::new(client, PhoneFormat::default()),
         client_id: settings.tiki.client_id,
         partner: settings.partner,

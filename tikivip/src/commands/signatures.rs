@@ -343,7 +343,7 @@ fn payload_candidates(
 ) -> anyhow::Result<Vec<PayloadCandidate>> {
     let (configured, api) = context.aws().env.load(|env| {
         let (signing, api) = (get_signing(env), tiki_api(env));
-        Some((signing?, api?))
+        Ok((signing?, api?))
     })?;
     Ok(variants::of_get(configured, api.path(), relative))
 }
