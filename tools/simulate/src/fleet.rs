@@ -281,7 +281,11 @@ impl<W: Worker> Work for Outbox<W> {
         match self.handle(event, deadline).await {
             Ok(response) => {
                 let failures = response.batch_item_failures.into_iter();
-                Output::Batch(failures.map(|failure| failure.item_identifier).collect())
+                Output::Batch(
+                    failures
+                        .filter_map(|failure| failure.item_identifier)
+                        .collect(),
+                )
             }
             Err(_) => Output::Error,
         }
