@@ -9,8 +9,7 @@ use std::path::PathBuf;
 use domain::{ClientId, TikiTransactionId, TransactionId};
 use e2e::{Payment, TestEnv};
 use serde_json::{Value, json};
-use signed_http::HeaderNames;
-use signing::{ClientSecret, Keyring, PaymentLink};
+use signing::{ClientSecret, HeaderNames, Keyring, PaymentLink};
 
 /// When the events were signed.
 const SIGNED_AT_MS: i64 = 1_795_000_000_000;

@@ -8,8 +8,7 @@ use e2e::TestEnv;
 use rustix::process::Signal;
 use sandbox::Caller;
 use serde_json::{Value, json};
-use signed_http::HeaderNames;
-use signing::{ClientSecret, GetSigning, Keyring};
+use signing::{ClientSecret, GetSigning, HeaderNames, Keyring};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 

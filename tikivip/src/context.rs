@@ -83,7 +83,7 @@ impl CommandContext {
     pub(crate) async fn tiki(&self) -> anyhow::Result<TikiClient> {
         let (api, get_signing) = self.aws.env.load(|env| {
             let (api, get_signing) = (tiki_api(env), get_signing(env));
-            Some((api?, get_signing?))
+            Ok((api?, get_signing?))
         })?;
         let keys = self.provider(Conversation::Tiki).await?;
         let client = self.aws.tiki_client(api, get_signing, keys)?;

@@ -4,18 +4,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::{
+    ApiError, Code, Handler, Inbound, Reply, Verifier, envelope, payload_candidates, refusal,
+};
 use async_trait::async_trait;
 use domain::{Clock, Day};
 use files::s3::S3ObjectStore;
 use json_fields::InvalidField;
-use lambda::api::{ApiError, Handler, Inbound, Reply};
-use lambda::verifier::{Verifier, payload_candidates};
 use reconciliation::file::Sum;
 use reconciliation::record::{Exported, Sent};
 use serde::Serialize;
 use signing::GetSigning;
 use store::{ReconciliationRecords, Record, Versioned, day_partition};
-use tiki_api::{Code, reply};
 
 /// The part of the path that belongs to the base URL that Tiki was given.
 const BASE: &str = "/tikivip/v1";
@@ -58,7 +58,7 @@ impl Handler for CheckReconciliation {
         else {
             return Ok(Reply::Json {
                 code: Code::NotFound,
-                body: reply::refusal(Code::NotFound, "there is no file of this day"),
+                body: refusal(Code::NotFound, "there is no file of this day"),
             });
         };
         let sent = self.records.list::<Sent>(&partition).await?;
@@ -93,7 +93,7 @@ impl CheckReconciliation {
             },
             files,
         };
-        Ok(reply::envelope(Code::Success, "success", Some(data)))
+        Ok(envelope(Code::Success, "success", Some(data)))
     }
 
     async fn file(&self, sent: &Sent) -> Result<File, ApiError> {

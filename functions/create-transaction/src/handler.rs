@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::{ApiError, Code, Handler, Inbound, Reply, Verifier, record_transaction_in_span};
 use async_trait::async_trait;
 use domain::{AmountLimits, ClientId, Clock, Transaction};
-use lambda::api::{ApiError, Handler, Inbound, Reply, record_transaction_in_span};
-use lambda::verifier::Verifier;
 use signed_http::BaseUrl;
 use signing::{KeyProvider, PaymentLink};
 use store::{Creation, Transactions};
-use tiki_api::{Code, reply, request};
+use tiki_api::{reply, request};
 
 /// How long a link works after its payment has expired: the customer who paid in the last second still
 /// comes back through it.

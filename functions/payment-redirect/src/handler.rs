@@ -2,19 +2,21 @@
 //! Tiki's result screen (integration points 3 and 7, design §6).
 
 mod page;
+mod redirect_policy;
 
 use std::sync::Arc;
 
 use anyhow::Context;
+use api::{ApiError, Handler, Inbound, Reply, record_transaction_in_span};
 use async_trait::async_trait;
 use domain::{Clock, Status, Timestamp, Transaction, TransactionId};
 use http::StatusCode;
-use lambda::api::{ApiError, Handler, Inbound, Reply, record_transaction_in_span};
-use lambda::config::Redirects;
 use signed_http::BaseUrl;
 use signing::{KeyProvider, LinkRefusal, PaymentLink};
 use store::{SessionStore, Transactions};
 use url::Url;
+
+pub use redirect_policy::{AllowedHosts, BadHosts, Redirects};
 
 /// What the function needs.
 pub struct PaymentRedirect {

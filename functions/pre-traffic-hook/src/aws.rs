@@ -10,7 +10,7 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use domain::Clock;
-use lambda::config::Env;
+use lambda::config::{Env, Setting};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
@@ -64,10 +64,10 @@ pub struct Endpoints {
 
 impl Endpoints {
     /// Reads both.
-    pub fn read(env: &Env) -> Option<Self> {
+    pub fn read(env: &Env) -> Setting<Self> {
         let codedeploy = env.optional("AWS_ENDPOINT_URL_CODEDEPLOY");
         let lambda = env.optional("AWS_ENDPOINT_URL_LAMBDA");
-        Some(Self {
+        Ok(Self {
             codedeploy: codedeploy?,
             lambda: lambda?,
         })

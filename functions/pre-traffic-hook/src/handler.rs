@@ -15,7 +15,6 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use domain::Clock;
 use lambda::config::ConfigError;
-use lambda_runtime::{LambdaEvent, service_fn};
 use serde::Deserialize;
 use serde_json::Value;
 use signing::{GetSigning, KeyError, KeyProvider, Keyring};
@@ -59,22 +58,13 @@ pub struct PreTrafficHook {
 }
 
 impl PreTrafficHook {
-    /// Serves the hook as a Lambda function, until Lambda ends it.
-    pub async fn serve(self) -> anyhow::Result<()> {
-        let hook = &self;
-        lambda_runtime::run(service_fn(async |event: LambdaEvent<Event>| {
-            let request_id = event.context.request_id;
-            let deployment_id = &event.payload.deployment_id;
-            let span = tracing::info_span!("hook", request_id, deployment_id);
-            let result = hook.handle(&event.payload).instrument(span).await;
-            result.map_err(lambda_runtime::Error::from)
-        }))
-        .await
-        .map_err(|error| anyhow!(error))
-    }
-
     /// Tries out what a deployment brings, and tells CodeDeploy. Fails only if CodeDeploy cannot be told.
     pub async fn handle(&self, event: &Event) -> anyhow::Result<()> {
+        let span = tracing::info_span!("hook", deployment_id = event.deployment_id);
+        self.answer(event).instrument(span).await
+    }
+
+    async fn answer(&self, event: &Event) -> anyhow::Result<()> {
         let tried = tokio::time::timeout(LONGEST, self.try_all(&event.deployment_id)).await;
         let verdict = match tried.unwrap_or_else(|_| Err(anyhow!("not done in {LONGEST:?}"))) {
             Ok(()) => Verdict::Succeeded,

@@ -3,8 +3,7 @@
 use anyhow::{Context, ensure};
 use domain::Timestamp;
 use serde_json::{Map, Value, json};
-use signed_http::HeaderNames;
-use signing::{GetSigning, Keyring};
+use signing::{GetSigning, HeaderNames, Keyring};
 
 use crate::Release;
 
@@ -366,8 +365,7 @@ fn is_page(answer: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lambda::api::Inbound;
-    use lambda::verifier::payload_candidates;
+    use api::{Inbound, payload_candidates};
     use signing::{ClientSecret, SignatureHeaders, Window};
 
     const NOW: i64 = 1_795_000_000_000;

@@ -17,7 +17,6 @@ mod import;
 mod publish;
 mod recheck;
 mod run_lock;
-mod settings;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -36,7 +35,6 @@ use tiki_api::TikiClient;
 pub use self::delivery::SftpServer;
 pub use self::event::Event;
 use self::run_lock::Turn;
-pub use self::settings::{Settings, SftpSettings};
 
 /// A day can be exported from so long after its end on: until then somebody with a slow clock, or in the midst
 /// of a write, may still add to it.

@@ -7,16 +7,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::{ApiError, Code, Handler, Inbound, Reply, Verifier, record_transaction_in_span};
 use async_trait::async_trait;
 use core_api::Core;
 use domain::{
     ClientId, Clock, RefundCommand, RefundId, RefundState, Refusal, Reservation, Transaction,
 };
 use http::StatusCode;
-use lambda::api::{ApiError, Handler, Inbound, Reply, record_transaction_in_span};
-use lambda::verifier::Verifier;
 use store::Transactions;
-use tiki_api::{Code, reply, request};
+use tiki_api::{reply, request};
 
 /// How often and how long a repeat looks whether the first request, which is just asking the core, is done.
 /// Together a little longer than the core is given.

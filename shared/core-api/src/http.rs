@@ -10,7 +10,6 @@ use json_fields::Fields;
 use serde::Serialize;
 use signed_http::{Answer, CallError, SignedClient};
 
-use crate::report::reason;
 use crate::{Core, FoundRefund};
 
 /// How long the core may take while Tiki waits (design §7).
@@ -103,7 +102,7 @@ fn refund_answer(answer: &Answer, id: RefundId) -> RefundAnswer {
         Some(match fields.text::<String>("status").ok()?.as_str() {
             "succeeded" => RefundAnswer::Succeeded,
             "rejected" => RefundAnswer::Rejected {
-                reason: reason(&fields).ok().flatten(),
+                reason: fields.optional_reason("reason").ok().flatten(),
             },
             "pending" => RefundAnswer::Pending,
             _ => return None,
@@ -122,7 +121,7 @@ fn payment_answer(answer: &Answer, id: TransactionId) -> PaymentAnswer {
                 details: paid_details(&fields),
             },
             "failed" => PaymentAnswer::Failed {
-                reason: reason(&fields).ok().flatten(),
+                reason: fields.optional_reason("reason").ok().flatten(),
             },
             "not_paid" => PaymentAnswer::NotPaid,
             "pending" => PaymentAnswer::Pending,

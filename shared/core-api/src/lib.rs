@@ -4,7 +4,6 @@
 //! whose core speaks something else implements the trait and wires it in two `main.rs`.
 
 mod http;
-pub mod report;
 
 use async_trait::async_trait;
 use domain::{PaymentAnswer, Refund, RefundAnswer, RefundId, Transaction, TransactionId};

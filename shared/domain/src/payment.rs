@@ -7,9 +7,9 @@ use crate::{
     Vnd, schedule,
 };
 
-/// A result that the core reports.
+/// A payment result, as the core sends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PaymentReport {
+pub struct PaymentResultMessage {
     /// The amount, if the core gave it; it must be the transaction's.
     pub amount: Option<Vnd>,
     /// What happened.
@@ -79,9 +79,9 @@ impl PaymentAnswer {
 impl Transaction {
     /// Takes a result from the core. A repeat writes nothing; a result for a failed transaction that was
     /// paid after all gives the money back in full.
-    pub fn report_payment(
+    pub fn record_payment_result(
         &self,
-        report: &PaymentReport,
+        report: &PaymentResultMessage,
         now: Timestamp,
     ) -> Result<Option<Change>, Refusal> {
         if report

@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::{
     Alarm, AmountLimits, Balance, Decision, DisputeReason, Due, DueMarks, Failure, FailureCause,
     Ipn, IpnAnswer, MAX_OPERATOR_ACTS, NotificationOutcome, Order, Origin, PaidDetails, Payment,
-    PaymentAnswer, PaymentReport, PaymentResult, PaymentState, Reason, Refund, RefundAnswer,
+    PaymentAnswer, PaymentResult, PaymentResultMessage, PaymentState, Reason, Refund, RefundAnswer,
     RefundCommand, RefundId, RefundState, Refusal, Reservation, ReversalReason, Snapshot,
     TikiTransactionId, Timestamp, Transaction, TransactionId, Vnd,
 };
@@ -48,11 +48,14 @@ fn pending() -> Transaction {
 }
 
 fn paid() -> Transaction {
-    let report = PaymentReport {
+    let report = PaymentResultMessage {
         amount: None,
         result: PaymentResult::Paid(PaidDetails::default()),
     };
-    let change = pending().report_payment(&report, at(10)).unwrap().unwrap();
+    let change = pending()
+        .record_payment_result(&report, at(10))
+        .unwrap()
+        .unwrap();
     change.into_transaction()
 }
 
@@ -304,7 +307,7 @@ fn another_amount_at_the_core_stays_on_a_desk_until_it_is_clear() {
 /// Found by reading the simulation: with none known, any number of debits passed for the same one.
 #[test]
 fn the_first_reference_that_comes_is_the_one_that_counts() {
-    let report = |reference: Option<&str>| PaymentReport {
+    let report = |reference: Option<&str>| PaymentResultMessage {
         amount: None,
         result: PaymentResult::Paid(PaidDetails {
             core_reference: reference.map(|r| r.parse().unwrap()),
@@ -316,9 +319,12 @@ fn the_first_reference_that_comes_is_the_one_that_counts() {
         ..late()
     });
     for unnamed in [paid(), late.unwrap()] {
-        assert_eq!(unnamed.report_payment(&report(None), at(50)), Ok(None));
+        assert_eq!(
+            unnamed.record_payment_result(&report(None), at(50)),
+            Ok(None)
+        );
         let change = unnamed
-            .report_payment(&report(Some("D1")), at(50))
+            .record_payment_result(&report(Some("D1")), at(50))
             .unwrap()
             .unwrap();
         assert_eq!(
@@ -338,9 +344,12 @@ fn the_first_reference_that_comes_is_the_one_that_counts() {
             expected
         });
         for again in [None, Some("D1")] {
-            assert_eq!(named.report_payment(&report(again), at(60)), Ok(None));
+            assert_eq!(
+                named.record_payment_result(&report(again), at(60)),
+                Ok(None)
+            );
         }
-        let second = named.report_payment(&report(Some("D2")), at(60));
+        let second = named.record_payment_result(&report(Some("D2")), at(60));
         assert_eq!(second, Err(Refusal::ResultDiffers));
     }
 }

@@ -14,9 +14,9 @@ use std::time::Duration;
 use domain::{
     AmountLimits, Change, ClientId, Decision, DisputeReason, Ipn, IpnAnswer, IpnLease, IpnRefusal,
     LookUpAnswer, NotificationOutcome, OperatorRefusal, OperatorWord, Order, PaidDetails,
-    PaymentAnswer, PaymentReport, PaymentResult, RefundAnswer, RefundCommand, RefundId, Refusal,
-    Reservation, ReversalReason, Status, TikiTransactionId, Timestamp, Transaction, Verdict, Vnd,
-    after_look_up, after_notification,
+    PaymentAnswer, PaymentResult, PaymentResultMessage, RefundAnswer, RefundCommand, RefundId,
+    Refusal, Reservation, ReversalReason, Status, TikiTransactionId, Timestamp, Transaction,
+    Verdict, Vnd, after_look_up, after_notification,
 };
 use proptest::prelude::*;
 
@@ -70,8 +70,8 @@ fn create(amount: u64) -> Result<Transaction, Refusal> {
     .map(|created| created.transaction().clone())
 }
 
-fn paid_report(amount: u64, reference: Option<&str>) -> PaymentReport {
-    PaymentReport {
+fn paid_report(amount: u64, reference: Option<&str>) -> PaymentResultMessage {
+    PaymentResultMessage {
         amount: Some(vnd(amount)),
         result: PaymentResult::Paid(PaidDetails {
             core_reference: reference.map(|r| r.parse().unwrap()),
@@ -80,8 +80,8 @@ fn paid_report(amount: u64, reference: Option<&str>) -> PaymentReport {
     }
 }
 
-fn declined_report() -> PaymentReport {
-    PaymentReport {
+fn declined_report() -> PaymentResultMessage {
+    PaymentResultMessage {
         amount: None,
         result: PaymentResult::Declined {
             reason: "no money".parse().ok(),
@@ -199,8 +199,8 @@ fn exhausted(mut transaction: Transaction) -> Transaction {
 fn states() -> Vec<(&'static str, Transaction)> {
     let rejected = RefundAnswer::Rejected { reason: None };
     let pending = create(AMOUNT).unwrap();
-    let report = |report: PaymentReport| {
-        let change = pending.report_payment(&report, at(10)).unwrap();
+    let report = |report: PaymentResultMessage| {
+        let change = pending.record_payment_result(&report, at(10)).unwrap();
         commit(&pending, change.unwrap())
     };
     let paid = report(paid_report(AMOUNT, Some("R1")));
@@ -216,7 +216,7 @@ fn states() -> Vec<(&'static str, Transaction)> {
     );
     let expired = asked.conclude_expiry(&PaymentAnswer::NotPaid, at(961));
     let expired = commit(&asked, expired.unwrap());
-    let late = declined.report_payment(&paid_report(AMOUNT, Some("R1")), at(20));
+    let late = declined.record_payment_result(&paid_report(AMOUNT, Some("R1")), at(20));
     let late = commit(&declined, late.unwrap().unwrap());
     let leased = commit(&paid, paid.lease_ipn(later(&paid)).unwrap().1);
     let confirmed = decided(&paid, Decision::Confirm);
@@ -352,7 +352,8 @@ fn table() -> String {
             amount: vnd(amount),
             details: PaidDetails::default(),
         };
-        let report = |report: &PaymentReport| answered(&t, t.report_payment(report, now));
+        let report =
+            |report: &PaymentResultMessage| answered(&t, t.record_payment_result(report, now));
         let record =
             |attempt, decision| outcome(&t, t.record_ipn(lease(attempt), told(decision), now));
         let rows = [
@@ -769,7 +770,7 @@ fn what_no_command_can_have_made_is_not_taken() {
 /// One thing that the world may do to a transaction.
 #[derive(Clone, Debug)]
 enum Act {
-    Report(PaymentReport),
+    Report(PaymentResultMessage),
     Reserve(u8, u64),
     Settle(prop::sample::Index, RefundAnswer),
     LeaseRefunds,
@@ -821,7 +822,7 @@ fn acts() -> impl Strategy<Value = Act> {
 
 fn carry_out(t: &Transaction, act: &Act, now: Timestamp) -> Option<Change> {
     match act {
-        Act::Report(report) => t.report_payment(report, now).ok().flatten(),
+        Act::Report(report) => t.record_payment_result(report, now).ok().flatten(),
         Act::Reserve(id, amount) => {
             match t.reserve_refund(&refund_command(&id.to_string(), *amount), now) {
                 Ok(Reservation::Reserve(_, change)) => Some(change),

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
+use api::Verifier;
 use aws_config::SdkConfig;
 use domain::Clock;
-use signed_http::{BaseUrl, HeaderNames, HttpTransport, SignedClient, Transport};
-use signing::{GetSigning, KeyProvider, Window};
+use signed_http::{BaseUrl, HttpTransport, SignedClient, Transport};
+use signing::{GetSigning, HeaderNames, KeyProvider, Window};
 use store::{DynamoSessions, DynamoTable, RandomWriteIds, Transactions};
 
 use crate::config::{Env, Identity, TableName};
 use crate::secrets::{SecretKeys, SecretsManager};
-use crate::verifier::Verifier;
 use crate::{SystemClock, telemetry};
 
 /// The world as a function meets it.

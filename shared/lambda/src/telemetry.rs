@@ -14,7 +14,9 @@ use crate::config::{Env, log_level, metrics_namespace};
 const OTHERS: LevelFilter = LevelFilter::WARN;
 
 /// Our crates, whose events carry ids and codes and nothing personal.
-const OURS: [&str; 19] = [
+const OURS: [&str; 21] = [
+    // With its colons: a target goes by its prefix, and a foreign crate may begin with these letters.
+    "api::",
     "check_reconciliation",
     "check_transaction",
     "core_api",
@@ -26,6 +28,7 @@ const OURS: [&str; 19] = [
     "lambda::",
     "open_webview",
     "outbox",
+    "partner_api",
     "payment_redirect",
     "payment_result",
     "pre_traffic_hook",

@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use domain::{
     AmountLimits, Change, Decision, DisputeReason, Ipn, IpnAnswer, LookUpAnswer,
-    NotificationOutcome, OperatorWord, Order, PaidDetails, PaymentAnswer, PaymentReport,
-    PaymentResult, RefundAnswer, RefundCommand, Reservation, ReversalReason, Status, Timestamp,
-    Transaction, Verdict, Vnd, after_look_up,
+    NotificationOutcome, OperatorWord, Order, PaidDetails, PaymentAnswer, PaymentResult,
+    PaymentResultMessage, RefundAnswer, RefundCommand, Reservation, ReversalReason, Status,
+    Timestamp, Transaction, Verdict, Vnd, after_look_up,
 };
 use reconciliation::classify::{Classification, Kind, classify};
 
@@ -51,11 +51,11 @@ fn pending() -> Transaction {
 }
 
 fn reported(t: &Transaction, result: PaymentResult) -> Transaction {
-    let report = PaymentReport {
+    let report = PaymentResultMessage {
         amount: None,
         result,
     };
-    let change = t.report_payment(&report, t.updated_at.after(Duration::from_secs(10)));
+    let change = t.record_payment_result(&report, t.updated_at.after(Duration::from_secs(10)));
     change.unwrap().unwrap().into_transaction()
 }
 

@@ -7,7 +7,7 @@
 mod client;
 mod transport;
 
-pub use client::{BadBaseUrl, BaseUrl, CallError, HeaderNames, SignedClient};
+pub use client::{BadBaseUrl, BaseUrl, CallError, SignedClient};
 pub use transport::{Answer, HttpTransport, Method, Outgoing, Transport, TransportError};
 
 /// An error with its causes on one line, for a log.

@@ -19,6 +19,7 @@
 
 mod explain;
 mod get;
+mod header_names;
 mod key;
 mod link;
 mod message;
@@ -26,6 +27,7 @@ mod verify;
 
 pub use explain::{Match, PayloadCandidate, Steps};
 pub use get::{GetSigning, UnknownGetSigning};
+pub use header_names::HeaderNames;
 pub use key::{ClientSecret, KeyError, KeyProvider, Keyring};
 pub use link::{LinkRefusal, PaymentLink};
 pub use message::Signed;

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    Alarm, AmountLimits, Clock, Day, FinalTransaction, Order, PaidDetails, PaymentReport,
-    PaymentResult, RefundAnswer, RefundCommand, Reservation, Status, Timestamp, Transaction,
+    Alarm, AmountLimits, Clock, Day, FinalTransaction, Order, PaidDetails, PaymentResult,
+    PaymentResultMessage, RefundAnswer, RefundCommand, Reservation, Status, Timestamp, Transaction,
     TransactionId, Vnd,
 };
 use proptest::prelude::*;
@@ -169,7 +169,7 @@ impl Store {
 
     /// A payment that became final at this time, as a success or a failure.
     async fn settled(&self, name: &str, when: Timestamp, status: Status) -> Transaction {
-        let report = PaymentReport {
+        let report = PaymentResultMessage {
             amount: None,
             result: match status {
                 Status::Success => PaymentResult::Paid(PaidDetails::default()),
@@ -177,7 +177,7 @@ impl Store {
             },
         };
         let found = self.created(name).await;
-        self.changed(found, |t| t.report_payment(&report, when).unwrap())
+        self.changed(found, |t| t.record_payment_result(&report, when).unwrap())
             .await
     }
 

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use domain::{IpnAnswer, LookUpAnswer, Text, TikiTransactionId, Transaction, TransactionId};
+use domain::{
+    Customer, IpnAnswer, LookUpAnswer, Text, TikiTransactionId, Transaction, TransactionId,
+};
 use serde::Serialize;
 use signed_http::{Answer, CallError, SignedClient, causes};
 
 use crate::PhoneFormat;
 use crate::answer::{self, Webview, WebviewReading};
-use crate::request::WebviewRequest;
 
 /// Overall, for each call (protocol §3).
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -89,7 +90,7 @@ impl TikiClient {
     }
 
     /// Asks Tiki to open its shop for a customer (protocol §6).
-    pub async fn open_webview(&self, request: &WebviewRequest) -> WebviewAnswer {
+    pub async fn open_webview(&self, customer: &Customer) -> WebviewAnswer {
         #[expect(clippy::struct_field_names, reason = "the names on the wire")]
         #[derive(Serialize)]
         struct Body<'r> {
@@ -99,9 +100,9 @@ impl TikiClient {
             identify_fullname: Option<&'r str>,
         }
         let body = json(&Body {
-            identify_code: request.identify_code.as_str(),
-            identify_phone: self.phone_format.json(&request.identify_phone),
-            identify_fullname: request.identify_fullname.as_ref().map(Text::as_str),
+            identify_code: customer.identify_code.as_str(),
+            identify_phone: self.phone_format.json(&customer.identify_phone),
+            identify_fullname: customer.identify_fullname.as_ref().map(Text::as_str),
         });
         let answer = match self.client.post("/webview", body, None, TIMEOUT).await {
             Ok(answer) => answer,

@@ -1,12 +1,8 @@
 //! What comes in: read from verified bytes, never before (design §3).
 
-use domain::{
-    Label, Order, Reason, RefundCommand, Refusal, RequestId, TikiTransactionId, TransactionId,
-};
+use domain::{Order, Reason, RefundCommand, Refusal, RequestId, TikiTransactionId, TransactionId};
 use json_fields::{Fields, InvalidField};
 use signing::Verified;
-
-use crate::PhoneNumber;
 
 const CREATE: &[&str] = &[
     "tiki_transaction_id",
@@ -26,7 +22,6 @@ const REFUND: &[&str] = &[
     "request_id",
     "request_amount",
 ];
-const WEBVIEW: &[&str] = &["identify_code", "identify_phone", "identify_fullname"];
 
 /// Every field that any message between Tiki and us has, in either direction: one secret serves both ways.
 const ALL: &[&str] = &[
@@ -85,17 +80,6 @@ pub struct RefundRequest {
     pub id: Option<TransactionId>,
     /// What is to be refunded.
     pub command: RefundCommand,
-}
-
-/// `POST /partner/v1/webview` (design §7).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WebviewRequest {
-    /// Who the customer is, to the partner.
-    pub identify_code: Label,
-    /// The customer's phone.
-    pub identify_phone: PhoneNumber,
-    /// The customer's name.
-    pub identify_fullname: Option<Reason>,
 }
 
 /// Reads a create request.
@@ -171,29 +155,6 @@ pub fn refund(verified: Verified<'_>) -> Result<RefundRequest, InvalidField> {
             amount,
             reason: fields.text("reason")?,
         },
-    })
-}
-
-/// Reads the partner's request to open a webview. The phone may be a text or a number.
-pub fn webview(verified: Verified<'_>) -> Result<WebviewRequest, InvalidField> {
-    let fields = message(verified, WEBVIEW)?;
-    let phone = match fields.optional_text::<PhoneNumber>("identify_phone") {
-        Ok(phone) => phone,
-        // A text is read as a text or refused; only what is a number is read as one.
-        Err(refused) if fields.optional_text::<String>("identify_phone").is_ok() => {
-            return Err(refused);
-        }
-        Err(_) => fields
-            .optional_integer("identify_phone")?
-            .map(|number| number.to_string().parse())
-            .transpose()
-            .map_err(|problem| InvalidField::field("identify_phone", problem))?,
-    };
-    Ok(WebviewRequest {
-        identify_code: fields.text("identify_code")?,
-        identify_phone: phone
-            .ok_or_else(|| InvalidField::field("identify_phone", "is required"))?,
-        identify_fullname: fields.optional_text("identify_fullname")?,
     })
 }
 

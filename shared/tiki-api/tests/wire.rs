@@ -8,13 +8,14 @@
 
 use std::time::Duration;
 
+use api::Code;
 use domain::{
     AmountLimits, IpnAnswer, IpnRefusal, LookUpAnswer, Order, Status, Timestamp, Transaction, Vnd,
 };
 use proptest::prelude::*;
 use signing::{ClientSecret, Keyring, SignatureHeaders, Window};
 use tiki_api::answer::{self, WebviewReading};
-use tiki_api::{Code, request};
+use tiki_api::request;
 
 fn transaction() -> Transaction {
     let order = Order {
@@ -306,7 +307,6 @@ proptest! {
             let _ = request::create(verified);
             let _ = request::check(verified);
             let _ = request::refund(verified);
-            let _ = request::webview(verified);
         }
     }
 }

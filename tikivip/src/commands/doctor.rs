@@ -9,8 +9,8 @@ use domain::{Label, Timestamp, TransactionId};
 use lambda::config::{
     Env, Identity, Links, TableName, core_url, get_signing, signature_window, tiki_api,
 };
-use signed_http::{BaseUrl, HeaderNames, causes};
-use signing::{GetSigning, Keyring};
+use signed_http::{BaseUrl, causes};
+use signing::{GetSigning, HeaderNames, Keyring};
 use store::SessionStore;
 
 use self::findings::{Findings, Health, table};
@@ -60,7 +60,7 @@ fn configuration(context: &CommandContext, findings: &mut Findings) {
             TableName::sessions(env).map(drop),
             Links::read(env).map(drop),
         );
-        Some(parts)
+        Ok(parts)
     };
     match context.aws().env.load(read) {
         Ok(_) => findings.good("configuration", "every variable is set and well-formed"),
@@ -146,7 +146,7 @@ async fn ask_tiki(
 ) -> anyhow::Result<()> {
     let configured = context.aws().env.load(|env| {
         let (api, signing) = (tiki_api(env), get_signing(env));
-        Some((api?, signing?))
+        Ok((api?, signing?))
     });
     let Ok((api, configured)) = configured else {
         return Ok(());

@@ -4,13 +4,13 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use lambda::api::Inbound;
+use api::Inbound;
 use lambda::config::{get_signing, signature_window, tiki_api};
-use lambda::verifier;
 use serde::Serialize;
 use serde_json::Value;
-use signed_http::HeaderNames;
-use signing::{KeyUsed, Keyring, Match, PayloadCandidate, SignatureHeaders, SignatureRefusal};
+use signing::{
+    HeaderNames, KeyUsed, Keyring, Match, PayloadCandidate, SignatureHeaders, SignatureRefusal,
+};
 
 use super::variants;
 use crate::cli::{Conversation, Form, Headers, Message};
@@ -202,7 +202,7 @@ fn of_get_event(context: &CommandContext, event: &Value) -> anyhow::Result<Vec<P
         ..Inbound::default()
     };
     let configured = context.aws().env.load(get_signing)?;
-    let tried = verifier::payload_candidates(configured, &inbound, BASE);
+    let tried = api::payload_candidates(configured, &inbound, BASE);
     let relative = tried.first().cloned().unwrap_or_default();
     let mut candidates: Vec<PayloadCandidate> =
         tried.into_iter().map(|t| (None, t.into_bytes())).collect();
@@ -343,7 +343,7 @@ fn payload_candidates(
 ) -> anyhow::Result<Vec<PayloadCandidate>> {
     let (configured, api) = context.aws().env.load(|env| {
         let (signing, api) = (get_signing(env), tiki_api(env));
-        Some((signing?, api?))
+        Ok((signing?, api?))
     })?;
     Ok(variants::of_get(configured, api.path(), relative))
 }

@@ -3,8 +3,7 @@
 use anyhow::Context;
 use domain::Timestamp;
 use serde_json::Value;
-use signed_http::HeaderNames;
-use signing::{GetSigning, Keyring};
+use signing::{GetSigning, HeaderNames, Keyring};
 
 /// Calls one API, signed as one side.
 #[derive(Clone, Debug)]

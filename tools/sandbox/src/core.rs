@@ -15,8 +15,7 @@ use axum::{Json, Router};
 use domain::Vnd;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use signed_http::HeaderNames;
-use signing::Keyring;
+use signing::{HeaderNames, Keyring};
 
 use crate::caller::{Caller, Response, now_ms};
 use crate::faults::{Faults, words};

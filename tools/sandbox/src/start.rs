@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use axum::Router;
-use signed_http::HeaderNames;
+use signing::HeaderNames;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;

@@ -1,10 +1,10 @@
 //! Calls to us: signed by the caller's clock and secret, carried by a network that loses, delays, doubles and
 //! replays them, answered by a function that may die.
 
+use api::Inbound;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use lambda::api::Inbound;
 use serde_json::Value;
-use signed_http::HeaderNames;
+use signing::HeaderNames;
 
 use crate::choices::Lane;
 use crate::fault::Fault;

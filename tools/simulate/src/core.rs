@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashMap};
 use domain::{RefundId, TransactionId};
 use http::HeaderMap;
 use serde_json::{Value, json};
-use signed_http::{Answer, HeaderNames, Method, Outgoing};
-use signing::{SignatureHeaders, Window};
+use signed_http::{Answer, Method, Outgoing};
+use signing::{HeaderNames, SignatureHeaders, Window};
 
 use crate::choices::Lane;
 use crate::coverage::{refund_state, state_of};

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use api::{Handler, Inbound};
 use async_trait::async_trait;
 use domain::{Clock, FinalTransaction, Timestamp, Transaction};
-use lambda::api::{self, Handler, Inbound};
 use outbox::{Outbox, Worker};
 use serde_json::Value;
 use store::WriteIds;
@@ -264,7 +264,7 @@ async fn run(code: Arc<Code>, input: Input, deadline: i64) -> Output {
             Output::Http(Answered {
                 status: response.status().as_u16(),
                 location: location.and_then(|l| l.to_str().ok()).map(str::to_owned),
-                body: response.into_body().to_vec(),
+                body: response.into_body().into_bytes(),
             })
         }
         (Code::Worker(worker), Input::Event(event)) => {
@@ -281,7 +281,11 @@ impl<W: Worker> Work for Outbox<W> {
         match self.handle(event, deadline).await {
             Ok(response) => {
                 let failures = response.batch_item_failures.into_iter();
-                Output::Batch(failures.map(|failure| failure.item_identifier).collect())
+                Output::Batch(
+                    failures
+                        .filter_map(|failure| failure.item_identifier)
+                        .collect(),
+                )
             }
             Err(_) => Output::Error,
         }

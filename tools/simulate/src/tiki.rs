@@ -2,7 +2,8 @@
 
 use domain::{Ipn, IpnAnswer, LookUpAnswer, Status};
 use serde_json::{Value, json};
-use signed_http::{Answer, HeaderNames, Method, Outgoing};
+use signed_http::{Answer, Method, Outgoing};
+use signing::HeaderNames;
 
 use crate::choices::Lane;
 use crate::core::answer;

@@ -4,22 +4,21 @@ use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use api::Verifier;
 use check_transaction::CheckTransaction;
 use core_api::{CoreClient, TIMEOUT_IN_REQUEST, TIMEOUT_IN_WORKER};
 use core_worker::CoreWorker;
 use create_transaction::CreateTransaction;
 use domain::{AmountLimits, ClientId, Clock, Vnd};
 use ipn_sender::IpnSender;
-use lambda::config::{AllowedHosts, Redirects};
 use lambda::secrets::SecretKeys;
-use lambda::verifier::Verifier;
 use open_webview::OpenWebview;
 use outbox::Outbox;
-use payment_redirect::PaymentRedirect;
+use payment_redirect::{AllowedHosts, PaymentRedirect, Redirects};
 use payment_result::PaymentResult;
 use refund_transaction::RefundTransaction;
-use signed_http::{HeaderNames, SignedClient};
-use signing::{GetSigning, KeyProvider, Window};
+use signed_http::SignedClient;
+use signing::{GetSigning, HeaderNames, KeyProvider, Window};
 use store::Transactions;
 use tiki_api::{PhoneFormat, TikiClient};
 

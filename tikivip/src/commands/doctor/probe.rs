@@ -4,8 +4,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use domain::Timestamp;
 use serde_json::Value;
-use signed_http::{BaseUrl, HeaderNames};
-use signing::{GetSigning, Keyring};
+use signed_http::BaseUrl;
+use signing::{GetSigning, HeaderNames, Keyring};
 
 use crate::context::CommandContext;
 

@@ -10,8 +10,8 @@ use domain::{
     PaymentAnswer, Reason, Refund, RefundAnswer, RefundCommand, Reservation, Text, Transaction, Vnd,
 };
 use futures::executor::block_on;
-use signed_http::{Answer, HeaderNames, Method, Outgoing, SignedClient, Transport, TransportError};
-use signing::{GetSigning, SignatureHeaders, Window};
+use signed_http::{Answer, Method, Outgoing, SignedClient, Transport, TransportError};
+use signing::{GetSigning, HeaderNames, SignatureHeaders, Window};
 
 use crate::Marks;
 use crate::data::Data;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{
     AmountLimits, Clock, Decision, IpnAnswer, NotificationOutcome, Order, PaidDetails,
-    PaymentReport, PaymentResult, Timestamp, Transaction, Vnd,
+    PaymentResult, PaymentResultMessage, Timestamp, Transaction, Vnd,
 };
 use signing::{ClientSecret, KeyError, KeyProvider, Keyring};
 
@@ -95,13 +95,13 @@ pub(crate) fn created() -> domain::Created {
 }
 
 /// What the core says when the customer has paid.
-pub(crate) fn paid_report() -> PaymentReport {
+pub(crate) fn paid_report() -> PaymentResultMessage {
     let details = PaidDetails {
         paid_at: Some(now()),
         banking_method: "ACCOUNT".parse().ok(),
         core_reference: "FT0001".parse().ok(),
     };
-    PaymentReport {
+    PaymentResultMessage {
         amount: Vnd::new(AMOUNT).ok(),
         result: PaymentResult::Paid(details),
     }
@@ -122,7 +122,7 @@ pub(crate) static PAID: LazyLock<Transaction> = LazyLock::new(|| {
     let created = created();
     let paid = created
         .transaction()
-        .report_payment(&paid_report(), now())
+        .record_payment_result(&paid_report(), now())
         .ok()
         .flatten();
     paid.expect("a change").into_transaction()

@@ -54,10 +54,10 @@ pub fn inbound(data: &[u8]) -> Marks {
             &WEBVIEW,
             neighbour,
             verified,
-            tiki_api::request::webview,
+            partner_api::request::webview,
             holds::webview,
         );
-        let report = |verified: Verified<'_>| core_api::report::read(verified, id);
+        let report = |verified: Verified<'_>| partner_api::request::payment_result(verified, id);
         let report = meet(&REPORT, neighbour, verified, report, |message, body| {
             holds::report(message, body, id);
         });

@@ -130,7 +130,9 @@ fn changes(transaction: &Transaction) -> Vec<(&'static str, domain::Change)> {
         ("declined", declined),
         (
             "paid",
-            t.report_payment(&paid_report(), now()).ok().flatten(),
+            t.record_payment_result(&paid_report(), now())
+                .ok()
+                .flatten(),
         ),
         ("ipn taken up", t.lease_ipn(late).map(|(_, change)| change)),
         ("refund reserved", reserved(t)),

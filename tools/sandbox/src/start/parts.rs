@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use signed_http::HeaderNames;
-use signing::{ClientSecret, GetSigning, Keyring};
+use signing::{ClientSecret, GetSigning, HeaderNames, Keyring};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 

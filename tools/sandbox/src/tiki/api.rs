@@ -15,8 +15,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use signed_http::HeaderNames;
-use signing::{Keyring, SignatureHeaders, Window};
+use signing::{HeaderNames, Keyring, SignatureHeaders, Window};
 use uuid::Uuid;
 
 use super::{Ipn, Tiki};

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use domain::{
     Change, Decision, IpnAnswer, IpnLease, IpnRefusal, LookUpAnswer, NotificationOutcome,
-    OperatorWord, PaidDetails, PaymentAnswer, PaymentReport, RefundAnswer, RefundCommand, RefundId,
-    Reservation, Status, Timestamp, Transaction, Verdict, after_look_up, after_notification,
+    OperatorWord, PaidDetails, PaymentAnswer, PaymentResultMessage, RefundAnswer, RefundCommand,
+    RefundId, Reservation, Status, Timestamp, Transaction, Verdict, after_look_up,
+    after_notification,
 };
 
 use super::State;
@@ -53,7 +54,7 @@ pub(super) enum Doing {
     /// ipn-sender records what came of it.
     Record(IpnLease, NotificationOutcome),
     /// payment-result takes the core's report.
-    Report(PaymentReport),
+    Report(PaymentResultMessage),
     /// A person has the result reported again.
     Resend,
     /// A person decides what is disputed.
@@ -169,7 +170,7 @@ impl Actor {
                 .record_ipn(*lease, *told, NOW)
                 .map(|change| (change, None)),
             Doing::Report(report) => {
-                let change = t.report_payment(report, NOW).ok().flatten();
+                let change = t.record_payment_result(report, NOW).ok().flatten();
                 change.map(|change| (change, None))
             }
             Doing::Resend => t.resend_ipn(&word_of_person(), NOW).ok().map(|c| (c, None)),

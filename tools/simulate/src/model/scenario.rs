@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{
-    AmountLimits, Decision, DisputeReason, Order, PaidDetails, PaymentReport, PaymentResult,
+    AmountLimits, Decision, DisputeReason, Order, PaidDetails, PaymentResult, PaymentResultMessage,
     RefundCommand, Timestamp, Transaction, Verdict, Vnd,
 };
 
@@ -35,16 +35,19 @@ pub fn scenarios() -> Vec<Scenario> {
     let pending = pending();
     let paid = write(
         &pending,
-        pending.report_payment(&report_paid(), NOW).ok().flatten(),
+        pending
+            .record_payment_result(&report_paid(), NOW)
+            .ok()
+            .flatten(),
     );
     let disputed = disputed(&paid);
-    let declined = PaymentReport {
+    let declined = PaymentResultMessage {
         amount: None,
         result: PaymentResult::Declined { reason: None },
     };
     let failed = write(
         &pending,
-        pending.report_payment(&declined, NOW).ok().flatten(),
+        pending.record_payment_result(&declined, NOW).ok().flatten(),
     );
     vec![
         Scenario {
@@ -194,8 +197,8 @@ fn write(before: &Transaction, change: Option<domain::Change>) -> Transaction {
     change.map_or_else(|| before.clone(), domain::Change::into_transaction)
 }
 
-fn report_paid() -> PaymentReport {
-    PaymentReport {
+fn report_paid() -> PaymentResultMessage {
+    PaymentResultMessage {
         amount: Some(Vnd::new(AMOUNT).expect("an amount")),
         result: PaymentResult::Paid(PaidDetails::default()),
     }

@@ -1,7 +1,7 @@
 //! What must hold of each message that was accepted, by a second reading of its body.
 
-use domain::{PaymentReport, PaymentResult, TransactionId};
-use tiki_api::request::{CheckRequest, CreateRequest, RefundRequest, WebviewRequest};
+use domain::{Customer, PaymentResult, PaymentResultMessage, TransactionId};
+use tiki_api::request::{CheckRequest, CreateRequest, RefundRequest};
 
 use crate::json::Object;
 
@@ -166,7 +166,7 @@ pub(super) fn refund(message: &RefundRequest, body: &Object) {
     a_text(Some(command.reason.as_str()), 255, body, "reason");
 }
 
-pub(super) fn webview(message: &WebviewRequest, body: &Object) {
+pub(super) fn webview(message: &Customer, body: &Object) {
     a_text(
         Some(message.identify_code.as_str()),
         128,
@@ -197,7 +197,7 @@ pub(super) fn webview(message: &WebviewRequest, body: &Object) {
     );
 }
 
-pub(super) fn report(message: &PaymentReport, body: &Object, id: TransactionId) {
+pub(super) fn report(message: &PaymentResultMessage, body: &Object, id: TransactionId) {
     if body.has("transaction_id") {
         our_id(Some(id), body);
     }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    Alarm, Change, Day, Decision, DisputeReason, IpnLease, PaymentAnswer, PaymentReport,
-    PaymentResult, RefundAnswer, RefundCommand, RefundId, Reservation, ReversalReason, Timestamp,
-    Transaction, TransactionId, Vnd,
+    Alarm, Change, Day, Decision, DisputeReason, IpnLease, PaymentAnswer, PaymentResult,
+    PaymentResultMessage, RefundAnswer, RefundCommand, RefundId, Reservation, ReversalReason,
+    Timestamp, Transaction, TransactionId, Vnd,
 };
 use futures::executor::block_on;
 use store::{
@@ -172,7 +172,7 @@ impl History {
             sending.record_ipn(lease, told(Decision::Abandon), late()),
         );
 
-        let declined = PaymentReport {
+        let declined = PaymentResultMessage {
             amount: None,
             result: PaymentResult::Declined {
                 reason: "not enough money".parse().ok(),
@@ -185,8 +185,8 @@ impl History {
         self.settled(&late, refund, &RefundAnswer::Rejected { reason: None });
     }
 
-    fn reported(&mut self, found: &Transaction, report: &PaymentReport) -> Transaction {
-        let change = found.report_payment(report, now()).ok().flatten();
+    fn reported(&mut self, found: &Transaction, report: &PaymentResultMessage) -> Transaction {
+        let change = found.record_payment_result(report, now()).ok().flatten();
         self.then(found, change)
     }
 

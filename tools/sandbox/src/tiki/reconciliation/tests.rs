@@ -1,6 +1,5 @@
 use serde_json::{Value, json};
-use signed_http::HeaderNames;
-use signing::{ClientSecret, GetSigning, Keyring};
+use signing::{ClientSecret, GetSigning, HeaderNames, Keyring};
 use tempfile::TempDir;
 
 use super::*;
