@@ -133,13 +133,13 @@ impl TestEnv {
     pub async fn report_paid(&self, payment: &Payment) -> Response {
         self.core.take_money(&payment.id, payment.amount);
         let report = json!({ "status": "SUCCESS", "amount": payment.amount });
-        self.core.report(&payment.id, &report).await.unwrap()
+        self.core.send_result(&payment.id, &report).await.unwrap()
     }
 
     /// The core reports a failure.
     pub async fn report_failed(&self, payment: &Payment) -> Response {
         let report = json!({ "status": "FAILURE", "reason": "not enough money" });
-        self.core.report(&payment.id, &report).await.unwrap()
+        self.core.send_result(&payment.id, &report).await.unwrap()
     }
 
     /// Tiki asks money back.

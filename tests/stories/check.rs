@@ -27,7 +27,7 @@ async fn a_look_up_tells_everything_by_either_id_and_either_method() {
         "status": "SUCCESS", "amount": 100_000, "paid_at": "2026-11-23T10:00:00+07:00",
         "partner_banking_method": "ACCOUNT", "rail_reference": "FT1",
     });
-    env.core.report(&payment.id, &report).await.unwrap();
+    env.core.send_result(&payment.id, &report).await.unwrap();
     let refunded = env.refund(&payment, "R1", 30_000).await;
 
     let (tiki_id, id) = (&payment.tiki_id, &payment.id);

@@ -263,7 +263,14 @@ async fn functions_killed_again_and_again_forget_nothing() {
         let report = json!({ "status": "SUCCESS", "amount": 100_000 });
         let reported = async {
             // As a core does: until it is taken.
-            while env.core.report(&payment.id, &report).await.unwrap().status != 200 {}
+            while env
+                .core
+                .send_result(&payment.id, &report)
+                .await
+                .unwrap()
+                .status
+                != 200
+            {}
         };
         let killing = async {
             tokio::time::sleep(Duration::from_millis(7 * i)).await;

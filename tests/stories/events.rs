@@ -169,8 +169,8 @@ async fn every_sample_event_is_taken_by_its_function() {
     };
     let token = json!({ "token": link.token(&link_keys) });
     let none = || Value::Null;
-    env.tiki.adopt(TIKI_ID, 100_000);
-    env.tiki.adopt(DECLINED, 100_000);
+    env.tiki.add_order(TIKI_ID, 100_000);
+    env.tiki.add_order(DECLINED, 100_000);
 
     let post = |resource, parameters, signed, body: Value| Call {
         method: "POST",
@@ -389,10 +389,10 @@ async fn every_sample_event_is_taken_by_its_function() {
         .await;
     }
     env.until("the late payment is back", async || {
-        env.core.given_back(&declined_id.to_string()) == 100_000
+        env.core.refunded_vnd(&declined_id.to_string()) == 100_000
     })
     .await;
-    assert_eq!(env.core.given_back(&id.to_string()), 40_000);
+    assert_eq!(env.core.refunded_vnd(&id.to_string()), 40_000);
 
     for (file, fresh) in [
         ("reconcile-a-day.json", json!({ "day": DAY })),

@@ -134,7 +134,7 @@ async fn a_late_payment_goes_back_in_full_and_once() {
             assert_eq!(answer.json["data"]["status"], "FAILURE");
         }
         env.until("it is back", async || {
-            env.core.given_back(&payment.id) == 100_000
+            env.core.refunded_vnd(&payment.id) == 100_000
         })
         .await;
         env.until("it is settled", async || {
@@ -151,10 +151,14 @@ async fn a_late_payment_goes_back_in_full_and_once() {
         assert_eq!(env.refund(&payment, "R1", 1).await.code(), Some(code));
         let second = json!({ "status": "SUCCESS", "amount": 100_000, "rail_reference": "FT2" });
         assert_eq!(
-            env.core.report(&payment.id, &second).await.unwrap().code(),
+            env.core
+                .send_result(&payment.id, &second)
+                .await
+                .unwrap()
+                .code(),
             Some(0)
         );
-        assert_eq!(env.core.given_back(&payment.id), 100_000);
+        assert_eq!(env.core.refunded_vnd(&payment.id), 100_000);
     }
 }
 

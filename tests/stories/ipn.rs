@@ -55,7 +55,7 @@ async fn what_is_no_clear_answer_is_tried_again_and_heard_the_next_time() {
             "{fault:?}"
         );
         assert_eq!(
-            env.core.given_back(&payment.id),
+            env.core.refunded_vnd(&payment.id),
             0,
             "no ground to give money back"
         );
@@ -158,7 +158,7 @@ async fn a_refused_ipn_is_looked_up_at_once_and_decided_by_what_tiki_knows() {
                 "code {refusal}, then {look_up}"
             );
             env.until("what is to go back is back", async || {
-                env.core.given_back(&payment.id) == given_back
+                env.core.refunded_vnd(&payment.id) == given_back
             })
             .await;
             assert_eq!(
@@ -183,7 +183,7 @@ async fn a_look_up_without_an_answer_is_no_ground_for_anything() {
         env.tiki.faults.standing("look_up", fault.clone());
         let payment = notified_with_fault(&env, code(3)).await;
         assert_eq!(env.ipn_state(&payment).await, "retrying", "{fault:?}");
-        assert_eq!(env.core.given_back(&payment.id), 0);
+        assert_eq!(env.core.refunded_vnd(&payment.id), 0);
         env.tiki.faults.off("look_up");
         env.later(&payment).await;
         assert_eq!(env.ipn_state(&payment).await, "confirmed", "{fault:?}");
@@ -256,7 +256,7 @@ async fn a_payment_that_tiki_never_hears_of_is_exhausted_with_an_alarm_and_no_mo
         10,
         "and no more"
     );
-    assert_eq!(env.core.given_back(&payment.id), 0);
+    assert_eq!(env.core.refunded_vnd(&payment.id), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -308,7 +308,7 @@ async fn a_reversal_gives_back_what_tikis_own_refunds_have_left() {
     env.later(&payment).await;
     assert_eq!(env.ipn_state(&payment).await, "reversing");
     env.until("all is back", async || {
-        env.core.given_back(&payment.id) == 100_000
+        env.core.refunded_vnd(&payment.id) == 100_000
     })
     .await;
     let refused = env.refund(&payment, "R2", 1).await;

@@ -181,7 +181,7 @@ async fn a_dispute_is_decided_by_a_persons_word() {
     let trail = events(&reversed.json());
     assert!(trail.contains(&("resolved".to_owned(), "lan".to_owned())));
     env.until("the money is back", async || {
-        env.core.given_back(&back.id) == 100_000
+        env.core.refunded_vnd(&back.id) == 100_000
     })
     .await;
     // Tiki's own refund finds nothing left.
@@ -190,7 +190,7 @@ async fn a_dispute_is_decided_by_a_persons_word() {
     let words = &["resolve", &stands.tiki_id, "--as", "confirmed"];
     assert_eq!(typed(&env, words, &BY).await.code, 0);
     assert_eq!(env.ipn_state(&stands).await, "confirmed");
-    assert_eq!(env.core.given_back(&stands.id), 0);
+    assert_eq!(env.core.refunded_vnd(&stands.id), 0);
 
     let twice = typed(&env, &["resolve", &stands.id, "--as", "reverse"], &BY).await;
     assert_eq!(twice.code, 4);

@@ -106,7 +106,7 @@ async fn a_day_goes_up_and_what_differs_comes_back_and_is_settled_or_lies_on_a_d
     env.tiki
         .change(&gone.tiki_id, |order| order.cancelled = true);
     let claimed = "261123TIKIVIP-0-CLAIMED";
-    env.tiki.claims_payment(claimed, 700_000);
+    env.tiki.add_order_only_at_tiki(claimed, 700_000);
     env.days_pass().await;
 
     // The file.
@@ -219,8 +219,14 @@ async fn a_day_goes_up_and_what_differs_comes_back_and_is_settled_or_lies_on_a_d
             .rposition(|entry| entry["what"] == what)
             .unwrap()
     };
-    assert!(place("requeued") < place("notification_attempt"), "{trail:?}");
-    assert_eq!(trail[place("notification_attempt")]["ground"], "cancelled_at_tiki");
+    assert!(
+        place("requeued") < place("notification_attempt"),
+        "{trail:?}"
+    );
+    assert_eq!(
+        trail[place("notification_attempt")]["ground"],
+        "cancelled_at_tiki"
+    );
     assert_eq!(env.ipn_state(&cancelled).await, "reversing");
     env.until("the money is back", async || {
         env.later(&cancelled).await;

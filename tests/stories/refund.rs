@@ -41,7 +41,7 @@ async fn a_refund_is_made_once_and_a_repeat_returns_the_first_answer() {
         .collect();
     assert_eq!(posted.len(), 2);
     assert!(posted.iter().all(|(_, posted)| *posted == 1));
-    assert_eq!(env.core.given_back(&payment.id), 100_000);
+    assert_eq!(env.core.refunded_vnd(&payment.id), 100_000);
     let checked = env.check(&payment).await;
     assert_eq!(
         (&checked["status"], &checked["refunded_amount"]),
@@ -122,8 +122,8 @@ async fn every_refusal_has_its_code_and_tikis_status() {
         .await
         .unwrap();
     assert_eq!(found(&answer), (500, Some(11)), "{}", answer.text);
-    assert_eq!(env.core.given_back(&paid.id), 90_000);
-    assert_eq!(env.core.given_back(&failed.id), 0);
+    assert_eq!(env.core.refunded_vnd(&paid.id), 90_000);
+    assert_eq!(env.core.refunded_vnd(&failed.id), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -193,7 +193,7 @@ async fn every_malformed_field_is_named() {
         .await
         .unwrap();
     assert_eq!(found(&large), (500, Some(1)));
-    assert_eq!(env.core.given_back(&payment.id), 0);
+    assert_eq!(env.core.refunded_vnd(&payment.id), 0);
 
     let mut agreeing = good;
     agreeing["request_amount"] = json!("1000.0");
@@ -221,7 +221,7 @@ async fn two_hundred_refunds_at_once_return_as_much_as_fits_and_no_more() {
     }
     let expected = BTreeMap::from([((200, Some(0)), 33), ((500, Some(10)), 167)]);
     assert_eq!(codes, expected);
-    assert_eq!(env.core.given_back(&payment.id), 990_000);
+    assert_eq!(env.core.refunded_vnd(&payment.id), 990_000);
     assert!(
         env.core
             .refunds(&payment.id)
@@ -246,7 +246,7 @@ async fn fifty_repeats_at_once_are_one_refund_and_agree() {
     }
     let refunds = env.core.refunds(&payment.id);
     assert_eq!((refunds.len(), refunds[0].posted), (1, 1));
-    assert_eq!(env.core.given_back(&payment.id), 40_000);
+    assert_eq!(env.core.refunded_vnd(&payment.id), 40_000);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -299,7 +299,7 @@ async fn a_refund_that_the_core_never_saw_is_posted_again_under_its_id() {
         found(&env.refund(&payment, "R1", 40_000).await),
         (200, Some(0))
     );
-    assert_eq!(env.core.given_back(&payment.id), 40_000);
+    assert_eq!(env.core.refunded_vnd(&payment.id), 40_000);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -331,7 +331,7 @@ async fn only_a_clear_word_of_the_core_settles_a_refund() {
         env.later(&payment).await;
         let answer = env.refund(&payment, "R1", 40_000).await;
         assert_eq!(found(&answer), (200, Some(0)), "{fault:?}: {}", answer.text);
-        assert_eq!(env.core.given_back(&payment.id), 40_000);
+        assert_eq!(env.core.refunded_vnd(&payment.id), 40_000);
     }
 }
 
@@ -366,7 +366,7 @@ async fn a_refund_that_the_core_rejects_gives_its_amount_back_and_one_it_works_o
         env.refund(&payment, "R1", 100_000).await.text,
         rejected.text
     );
-    assert_eq!(env.core.given_back(&payment.id), 100_000);
+    assert_eq!(env.core.refunded_vnd(&payment.id), 100_000);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -58,7 +58,7 @@ async fn no_log_holds_a_secret_a_name_a_phone_or_a_query() {
     env.core.faults.next("refund", [Fault::Lost]);
     let report =
         json!({ "status": "SUCCESS", "amount": 100_000, "rail_reference": "THAM-CHIEU-RIENG" });
-    env.core.report(&payment.id, &report).await.unwrap();
+    env.core.send_result(&payment.id, &report).await.unwrap();
     env.until("Tiki is notified", async || {
         env.item(&payment).await["ipn"]["failures"] == 1
     })
@@ -118,7 +118,7 @@ async fn no_log_holds_a_secret_a_name_a_phone_or_a_query() {
         amount: 100_000,
     };
     env.later(&expiring).await;
-    env.core.report(&expiring.id, &report).await.unwrap();
+    env.core.send_result(&expiring.id, &report).await.unwrap();
     env.later(&expiring).await;
     env.tiki
         .change(&payment.tiki_id, |order| order.cancelled = true);

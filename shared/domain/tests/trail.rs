@@ -210,7 +210,10 @@ fn a_dispute_is_settled_by_a_persons_word_and_money_moves_by_the_one_balance() {
     let back = back.unwrap();
     assert!(back.due_marks().refund);
     let back = back.into_transaction();
-    assert_eq!(names(&back)[2..], ["notification_attempt", "resolved", "refund_reserved"]);
+    assert_eq!(
+        names(&back)[2..],
+        ["notification_attempt", "resolved", "refund_reserved"]
+    );
     assert_eq!(back.remaining_amount(), Vnd::ZERO);
     // The core refuses: it comes back to the desk, and may be said again.
     let refused = RefundAnswer::Rejected { reason: None };
