@@ -1,18 +1,18 @@
-//! `POST /partner/v1/payments/{transaction_id}/result` (design §7).
+//! `POST /partner/v1/payments/{transaction_id}/result`.
 
 use e2e::TestEnv;
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_result_is_taken_once_and_a_repeat_is_answered_alike() {
+async fn a_repeated_result_returns_the_first_answer() {
     let env = TestEnv::start().await;
     let payment = env.create(100_000).await;
-    let report = json!({
+    let result = json!({
         "transaction_id": payment.id, "status": "SUCCESS", "amount": 100_000,
         "paid_at": "2026-11-23T03:00:00Z", "partner_banking_method": "CARD", "rail_reference": "FT1",
         "reason": null,
     });
-    let first = env.core.send_result(&payment.id, &report).await.unwrap();
+    let first = env.core.send_result(&payment.id, &result).await.unwrap();
     assert_eq!(
         (first.status, first.code()),
         (200, Some(0)),
@@ -24,13 +24,13 @@ async fn a_result_is_taken_once_and_a_repeat_is_answered_alike() {
     assert_eq!(data["tiki_transaction_id"], json!(payment.tiki_id));
     assert_eq!(data["transaction_amount"], 100_000);
     assert_eq!(data["status"], "SUCCESS");
-    env.until("Tiki is told", async || {
+    env.until("Tiki is notified", async || {
         env.ipn_state(&payment).await == "confirmed"
     })
     .await;
-    let again = env.core.send_result(&payment.id, &report).await.unwrap();
+    let again = env.core.send_result(&payment.id, &result).await.unwrap();
     assert_eq!(again.text, first.text);
-    // Its creation, its result, and the IPN's two; none of the repeat's.
+    // One write for the creation, one for the result, two for the IPN, and none for the repeat.
     assert_eq!(env.item(&payment).await["version"], 4);
     assert_eq!(
         env.tiki.known(&payment.tiki_id).unwrap().ipns[0].body["partner_banking_method"],
@@ -228,11 +228,11 @@ async fn every_refusal_has_its_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_long_reason_does_not_lose_a_result() {
+async fn a_result_with_a_long_reason_is_accepted() {
     let env = TestEnv::start().await;
     let payment = env.create(100_000).await;
-    let report = json!({ "status": "FAILURE", "reason": "đ".repeat(1000) });
-    let answer = env.core.send_result(&payment.id, &report).await.unwrap();
+    let result = json!({ "status": "FAILURE", "reason": "đ".repeat(1000) });
+    let answer = env.core.send_result(&payment.id, &result).await.unwrap();
     assert_eq!(answer.code(), Some(0), "{}", answer.text);
     let kept = env.check(&payment).await["failure_reason"]
         .as_str()
