@@ -334,7 +334,7 @@ def purchase(base, work):
     say("sam local invoke: ipn-sender → Tiki   IPN SUCCESS, confirmed", began)
 
 
-# (event, function, status, code), in the order of the story. As tests/stories/events.rs tells it.
+# (event, function, status, code), in the order of the story. As tests/stories/sample_events.rs does.
 STORY = [
     ("open-webview", "OpenWebview", 200, 0),
     ("create-transaction", "CreateTransaction", 200, 0),

@@ -260,7 +260,7 @@ async fn seen() -> Seen {
     env.core.faults.next("refund", [Fault::Lost]);
     env.refund(&payment, "R1", 100_000).await;
     env.later(&payment).await;
-    assert_eq!(env.core.given_back(&payment.id), 100_000);
+    assert_eq!(env.core.refunded_vnd(&payment.id), 100_000);
     a_day_is_reconciled(&env).await;
     let hook = env.sandbox.invoke("pre-traffic-hook", &Value::Null).await;
     assert!(hook.is_err(), "it starts, and there is no deployment");

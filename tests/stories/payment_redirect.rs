@@ -45,7 +45,7 @@ async fn in_a_webview(env: &TestEnv) -> (Payment, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_customer_is_brought_to_the_payment_screen_and_back_to_tiki() {
+async fn a_customer_is_redirected_to_the_payment_screen_and_back() {
     let env = TestEnv::start().await;
     let (payment, result_url) = in_a_webview(&env).await;
     let to_screen = browse(&payment.url).await;
@@ -61,7 +61,7 @@ async fn a_customer_is_brought_to_the_payment_screen_and_back_to_tiki() {
     assert!(screen.text.contains("100.000 ₫") && screen.text.contains(r#"<html lang="vi">"#));
     assert!(!screen.text.contains("<script"));
 
-    // What the customer could change in the address, the screen refuses.
+    // The payment screen refuses a changed address.
     let cheaper = browse(&screen_url.replace("amount=100000", "amount=1000")).await;
     assert_eq!(cheaper.status, 400);
 
@@ -69,7 +69,7 @@ async fn a_customer_is_brought_to_the_payment_screen_and_back_to_tiki() {
     assert_guarded(&back);
     assert_eq!(location(&back), result_url, "byte for byte");
 
-    env.report_paid(&payment).await;
+    env.send_paid_result(&payment).await;
     assert_eq!(
         location(&browse(&payment.url).await),
         result_url,
@@ -78,7 +78,7 @@ async fn a_customer_is_brought_to_the_payment_screen_and_back_to_tiki() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_customers_decision_reaches_us_and_tiki() {
+async fn the_customers_decision_reaches_the_functions_and_tiki() {
     let env = TestEnv::start().await;
     for (action, status) in [("pay", "SUCCESS"), ("cancel", "FAILURE")] {
         let (payment, result_url) = in_a_webview(&env).await;
@@ -96,7 +96,7 @@ async fn the_customers_decision_reaches_us_and_tiki() {
         let back = pressed.headers()["location"].to_str().unwrap().to_owned();
         assert_eq!(location(&browse(&back).await), result_url);
         assert_eq!(env.check(&payment).await["status"], status);
-        env.until("Tiki is told", async || {
+        env.until("Tiki is notified", async || {
             env.tiki.known(&payment.tiki_id).unwrap().status == status
         })
         .await;
@@ -104,7 +104,7 @@ async fn the_customers_decision_reaches_us_and_tiki() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_known_webview_the_way_back_is_the_shop() {
+async fn without_a_known_webview_the_customer_returns_to_the_shop() {
     let env = TestEnv::start().await;
     let shop = format!("{}/apps/vn.tiki.vip", env.sandbox.tiki_url);
     let payment = env.create(100_000).await;
@@ -123,7 +123,7 @@ async fn without_a_known_webview_the_way_back_is_the_shop() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_is_sent_where_no_customer_of_ours_is_sent() {
+async fn a_customer_is_never_redirected_to_an_unknown_host() {
     let env = TestEnv::start().await;
     let shop = format!("{}/apps/vn.tiki.vip", env.sandbox.tiki_url);
     let tiki_id = env.tiki.order(100_000);
@@ -153,7 +153,7 @@ async fn nobody_is_sent_where_no_customer_of_ours_is_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_that_leads_nowhere_shows_a_page_with_the_way_back() {
+async fn an_invalid_link_shows_a_page_with_a_way_back() {
     let env = TestEnv::start().await;
     let payment = env.create(100_000).await;
     let mut tampered = payment.url.clone();
@@ -172,7 +172,7 @@ async fn a_link_that_leads_nowhere_shows_a_page_with_the_way_back() {
         assert_page(&env, &page, "không hợp lệ");
     }
 
-    // Its time is over, and nobody has paid.
+    // The payment has expired without a payment.
     let past = AttributeValue::N("1".to_owned());
     let key = AttributeValue::S(payment.id.clone());
     let update = env
@@ -187,7 +187,7 @@ async fn a_link_that_leads_nowhere_shows_a_page_with_the_way_back() {
     let page = browse(&payment.url).await;
     assert_eq!(page.status, 410);
     assert_page(&env, &page, "đã hết hạn");
-    // The customer who comes back from the payment screen late still gets to Tiki.
+    // A customer who returns late from the payment screen is still redirected to Tiki.
     assert_eq!(browse(&format!("{}/return", payment.url)).await.status, 302);
 }
 
@@ -212,7 +212,7 @@ fn assert_page(env: &TestEnv, page: &Response, words: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_is_good_for_its_transaction_until_it_expires() {
+async fn a_token_is_valid_for_one_transaction_until_it_expires() {
     let env = TestEnv::start().await;
     let payment = env.create(100_000).await;
     let keys = Keyring::new("payment-link", ClientSecret::new("sandbox-link-key"));
@@ -232,7 +232,7 @@ async fn a_token_is_good_for_its_transaction_until_it_expires() {
     let nobody = browse(&url([7; 16], far)).await;
     assert_eq!(nobody.status, 404);
     assert_page(&env, &nobody, "không hợp lệ");
-    env.report_failed(&payment).await;
+    env.send_failed_result(&payment).await;
     let shop = format!("{}/apps/vn.tiki.vip", env.sandbox.tiki_url);
     assert_eq!(
         location(&browse(&payment.url).await),
@@ -242,7 +242,7 @@ async fn a_token_is_good_for_its_transaction_until_it_expires() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rotated_link_key_breaks_no_link() {
+async fn links_stay_valid_when_the_link_key_is_rotated() {
     let env = TestEnv::start().await;
     let before = env.create(100_000).await;
     assert_eq!(browse(&before.url).await.status, 302);
@@ -250,7 +250,7 @@ async fn a_rotated_link_key_breaks_no_link() {
     env.sandbox.secrets.put(secret, "the next link key");
     env.sandbox.restart("create-transaction").await;
     let after = env.create(100_000).await;
-    // payment-redirect still has the old key, and looks again, at most every few seconds.
+    // payment-redirect has cached the old key, and reloads it at most every few seconds.
     env.until("the new link works", async || {
         browse(&after.url).await.status == 302
     })
@@ -259,7 +259,7 @@ async fn a_rotated_link_key_breaks_no_link() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_webview_of_the_day_before_is_forgotten() {
+async fn an_expired_webview_session_is_not_used() {
     let env = TestEnv::start().await;
     let (payment, result_url) = in_a_webview(&env).await;
     let url = format!("{}/return", payment.url);
@@ -289,7 +289,7 @@ async fn a_webview_of_the_day_before_is_forgotten() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_customer_pressed_first_stands() {
+async fn the_customers_first_choice_counts() {
     let env = TestEnv::start().await;
     let payment = env.create(100_000).await;
     let screen_url = location(&browse(&payment.url).await).to_owned();

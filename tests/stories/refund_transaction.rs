@@ -12,7 +12,7 @@ fn found(answer: &Response) -> (u16, Option<i64>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refund_is_made_once_and_a_repeat_returns_the_first_answer() {
+async fn a_repeated_refund_returns_the_first_answer() {
     let env = TestEnv::start().await;
     let payment = env.confirmed(100_000).await;
     let first = env.refund(&payment, "R1", 40_000).await;
@@ -41,7 +41,7 @@ async fn a_refund_is_made_once_and_a_repeat_returns_the_first_answer() {
         .collect();
     assert_eq!(posted.len(), 2);
     assert!(posted.iter().all(|(_, posted)| *posted == 1));
-    assert_eq!(env.core.given_back(&payment.id), 100_000);
+    assert_eq!(env.core.refunded_vnd(&payment.id), 100_000);
     let checked = env.check(&payment).await;
     assert_eq!(
         (&checked["status"], &checked["refunded_amount"]),
@@ -56,7 +56,7 @@ async fn every_refusal_has_its_code_and_tikis_status() {
     env.refund(&paid, "R1", 90_000).await;
     let other = env.create(100_000).await;
     let failed = env.create(100_000).await;
-    env.report_failed(&failed).await;
+    env.send_failed_result(&failed).await;
     let expired = env.create(100_000).await;
     env.later(&expired).await;
 
@@ -122,8 +122,8 @@ async fn every_refusal_has_its_code_and_tikis_status() {
         .await
         .unwrap();
     assert_eq!(found(&answer), (500, Some(11)), "{}", answer.text);
-    assert_eq!(env.core.given_back(&paid.id), 90_000);
-    assert_eq!(env.core.given_back(&failed.id), 0);
+    assert_eq!(env.core.refunded_vnd(&paid.id), 90_000);
+    assert_eq!(env.core.refunded_vnd(&failed.id), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -193,7 +193,7 @@ async fn every_malformed_field_is_named() {
         .await
         .unwrap();
     assert_eq!(found(&large), (500, Some(1)));
-    assert_eq!(env.core.given_back(&payment.id), 0);
+    assert_eq!(env.core.refunded_vnd(&payment.id), 0);
 
     let mut agreeing = good;
     agreeing["request_amount"] = json!("1000.0");
@@ -207,7 +207,7 @@ async fn every_malformed_field_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_hundred_refunds_at_once_return_as_much_as_fits_and_no_more() {
+async fn two_hundred_concurrent_refunds_never_exceed_the_payment() {
     let env = TestEnv::start().await;
     let payment = env.confirmed(1_000_000).await;
     let refunds = (0..200).map(|i| {
@@ -221,7 +221,7 @@ async fn two_hundred_refunds_at_once_return_as_much_as_fits_and_no_more() {
     }
     let expected = BTreeMap::from([((200, Some(0)), 33), ((500, Some(10)), 167)]);
     assert_eq!(codes, expected);
-    assert_eq!(env.core.given_back(&payment.id), 990_000);
+    assert_eq!(env.core.refunded_vnd(&payment.id), 990_000);
     assert!(
         env.core
             .refunds(&payment.id)
@@ -235,7 +235,7 @@ async fn two_hundred_refunds_at_once_return_as_much_as_fits_and_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fifty_repeats_at_once_are_one_refund_and_agree() {
+async fn fifty_concurrent_repeats_make_one_refund() {
     let env = TestEnv::start().await;
     let payment = env.confirmed(100_000).await;
     let refunds = (0..50).map(|_| env.refund(&payment, "R1", 40_000));
@@ -246,11 +246,11 @@ async fn fifty_repeats_at_once_are_one_refund_and_agree() {
     }
     let refunds = env.core.refunds(&payment.id);
     assert_eq!((refunds.len(), refunds[0].posted), (1, 1));
-    assert_eq!(env.core.given_back(&payment.id), 40_000);
+    assert_eq!(env.core.refunded_vnd(&payment.id), 40_000);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refund_whose_answer_was_lost_is_unknown_until_the_core_is_asked() {
+async fn a_refund_with_a_lost_answer_is_unknown_until_looked_up() {
     let env = TestEnv::start().await;
     let payment = env.confirmed(100_000).await;
     env.core.faults.next("refund", [Fault::Lost]);
@@ -265,8 +265,8 @@ async fn a_refund_whose_answer_was_lost_is_unknown_until_the_core_is_asked() {
     assert_eq!(found(&again), (500, Some(12)));
 
     env.later(&payment).await;
-    let settled = env.refund(&payment, "R1", 40_000).await;
-    assert_eq!(found(&settled), (200, Some(0)), "{}", settled.text);
+    let second = env.refund(&payment, "R1", 40_000).await;
+    assert_eq!(found(&second), (200, Some(0)), "{}", second.text);
     let refunds = env.core.refunds(&payment.id);
     assert_eq!(
         (refunds.len(), refunds[0].posted),
@@ -276,7 +276,7 @@ async fn a_refund_whose_answer_was_lost_is_unknown_until_the_core_is_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refund_that_the_core_never_saw_is_posted_again_under_its_id() {
+async fn a_refund_that_the_core_never_saw_is_posted_again() {
     let env = TestEnv::start().await;
     let payment = env.confirmed(100_000).await;
     env.core.faults.next("refund", [Fault::Down]);
@@ -299,11 +299,11 @@ async fn a_refund_that_the_core_never_saw_is_posted_again_under_its_id() {
         found(&env.refund(&payment, "R1", 40_000).await),
         (200, Some(0))
     );
-    assert_eq!(env.core.given_back(&payment.id), 40_000);
+    assert_eq!(env.core.refunded_vnd(&payment.id), 40_000);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_a_clear_word_of_the_core_settles_a_refund() {
+async fn only_a_clear_answer_of_the_core_decides_a_refund() {
     let env = TestEnv::start().await;
     let unclear = |status, body: &str| Fault::Answer {
         status,
@@ -331,12 +331,12 @@ async fn only_a_clear_word_of_the_core_settles_a_refund() {
         env.later(&payment).await;
         let answer = env.refund(&payment, "R1", 40_000).await;
         assert_eq!(found(&answer), (200, Some(0)), "{fault:?}: {}", answer.text);
-        assert_eq!(env.core.given_back(&payment.id), 40_000);
+        assert_eq!(env.core.refunded_vnd(&payment.id), 40_000);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refund_that_the_core_rejects_gives_its_amount_back_and_one_it_works_on_does_not() {
+async fn only_a_rejected_refund_frees_its_amount() {
     let env = TestEnv::start().await;
     let payment = env.confirmed(100_000).await;
     env.core.faults.next("refund", [Fault::Lost]);
@@ -366,14 +366,14 @@ async fn a_refund_that_the_core_rejects_gives_its_amount_back_and_one_it_works_o
         env.refund(&payment, "R1", 100_000).await.text,
         rejected.text
     );
-    assert_eq!(env.core.given_back(&payment.id), 100_000);
+    assert_eq!(env.core.refunded_vnd(&payment.id), 100_000);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_core_refusing_our_signature_is_met_by_the_rotated_secret() {
+async fn a_401_of_the_core_is_retried_with_a_reloaded_secret() {
     let env = TestEnv::start().await;
     let payment = env.confirmed(100_000).await;
-    // The core answers 401 once; the function loads its secret again, signs again, and is heard.
+    // The core answers 401 once. The function reloads its secret, signs again, and succeeds.
     env.core.faults.next(
         "refund",
         [Fault::Answer {

@@ -1,6 +1,6 @@
-//! What an operator types at 2 a.m.: `tikivip`, the real binary, against a sandbox.
+//! The operator's command `tikivip`, against a sandbox.
 
-use e2e::{Payment, TestEnv, Typed};
+use e2e::{CommandOutput, Payment, TestEnv};
 use sandbox::Fault;
 use serde_json::{Value, json};
 use signing::{ClientSecret, GetSigning, Keyring};
@@ -14,7 +14,7 @@ async fn disputed(env: &TestEnv) -> Payment {
         order.amount = 90_000;
         "SUCCESS".clone_into(&mut order.status);
     });
-    env.report_paid(&payment).await;
+    env.send_paid_result(&payment).await;
     env.until("it is disputed", async || {
         env.ipn_state(&payment).await == "disputed"
     })
@@ -22,7 +22,7 @@ async fn disputed(env: &TestEnv) -> Payment {
     payment
 }
 
-/// A payment that Tiki could not be told of, within the whole schedule.
+/// A payment whose notification is exhausted: Tiki accepted none of its attempts.
 async fn exhausted(env: &TestEnv) -> Payment {
     env.tiki.faults.standing("ipn", Fault::Down);
     env.tiki.faults.standing("look_up", Fault::Down);
@@ -36,7 +36,7 @@ async fn exhausted(env: &TestEnv) -> Payment {
     payment
 }
 
-async fn typed(env: &TestEnv, first: &[&str], rest: &[&str]) -> Typed {
+async fn run(env: &TestEnv, first: &[&str], rest: &[&str]) -> CommandOutput {
     env.tikivip(&[first, rest].concat()).await
 }
 
@@ -45,12 +45,12 @@ fn events(shown: &Value) -> Vec<(String, String)> {
     let trail = shown["trail"].as_array().unwrap();
     trail
         .iter()
-        .map(|entry| (text(entry, "event"), text(entry, "word_of")))
+        .map(|entry| (text(entry, "event"), text(entry, "actor")))
         .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_payments_life_is_shown_by_either_id() {
+async fn show_finds_a_payment_by_either_id() {
     let env = TestEnv::start().await;
     let payment = env.confirmed(100_000).await;
     env.refund(&payment, "R1", 40_000).await;
@@ -80,13 +80,13 @@ async fn a_payments_life_is_shown_by_either_id() {
     ] {
         assert!(table.out.contains(text), "{}", table.out);
     }
-    let nobody = env.tikivip(&["show", "T-none"]).await;
-    assert_eq!(nobody.code, 3);
-    assert!(nobody.err.contains("there is no transaction T-none"));
+    let unknown = env.tikivip(&["show", "T-none"]).await;
+    assert_eq!(unknown.code, 3);
+    assert!(unknown.err.contains("there is no transaction T-none"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_waits_for_somebody_is_listed_by_what_it_waits_for() {
+async fn list_shows_each_payment_under_its_state() {
     let env = TestEnv::start().await;
     let pending = env.create(50_000).await;
     let disputed = disputed(&env).await;
@@ -114,7 +114,7 @@ async fn what_waits_for_somebody_is_listed_by_what_it_waits_for() {
         ids.map(|t| t["transaction_id"].as_str().unwrap().to_owned())
             .collect::<Vec<_>>()
     };
-    assert_eq!(listed("desk").await, [disputed.id.as_str()]);
+    assert_eq!(listed("review").await, [disputed.id.as_str()]);
     assert_eq!(listed("disputed").await, [disputed.id.as_str()]);
     assert!(listed("exhausted").await.is_empty());
     assert!(listed("refund-rejected").await.is_empty());
@@ -132,7 +132,7 @@ async fn what_waits_for_somebody_is_listed_by_what_it_waits_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_report_that_was_given_up_is_sent_again_by_a_persons_word() {
+async fn an_operator_resends_an_exhausted_notification() {
     let env = TestEnv::start().await;
     let payment = exhausted(&env).await;
     let waiting = env
@@ -142,13 +142,13 @@ async fn a_report_that_was_given_up_is_sent_again_by_a_persons_word() {
         waiting.json()["transactions"][0]["transaction_id"],
         json!(payment.id)
     );
-    // Without a name nobody acts.
+    // An action needs a person's name.
     let nameless = env
         .tikivip(&["resend-ipn", &payment.id, "--reason", "x"])
         .await;
     assert_eq!(nameless.code, 2);
 
-    let sent = typed(&env, &["resend-ipn", &payment.id], &BY).await;
+    let sent = run(&env, &["resend-ipn", &payment.id], &BY).await;
     assert_eq!(sent.code, 0, "{sent:?}");
     env.until("Tiki has it", async || {
         env.ipn_state(&payment).await == "confirmed"
@@ -164,45 +164,45 @@ async fn a_report_that_was_given_up_is_sent_again_by_a_persons_word() {
         "{shown}"
     );
 
-    let again = typed(&env, &["resend-ipn", &payment.id], &BY).await;
+    let again = run(&env, &["resend-ipn", &payment.id], &BY).await;
     assert_eq!(again.code, 4);
     assert!(again.err.contains("Tiki has confirmed it"), "{again:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dispute_is_decided_by_a_persons_word() {
+async fn an_operator_resolves_a_dispute() {
     let env = TestEnv::start().await;
     let back = disputed(&env).await;
     let stands = disputed(&env).await;
 
     let words = &["resolve", &back.id, "--as", "reverse", "--output", "json"];
-    let reversed = typed(&env, words, &BY).await;
+    let reversed = run(&env, words, &BY).await;
     assert_eq!(reversed.code, 0, "{reversed:?}");
     let trail = events(&reversed.json());
     assert!(trail.contains(&("resolved".to_owned(), "lan".to_owned())));
     env.until("the money is back", async || {
-        env.core.given_back(&back.id) == 100_000
+        env.core.refunded_vnd(&back.id) == 100_000
     })
     .await;
-    // Tiki's own refund finds nothing left.
+    // A refund by Tiki exceeds the remaining amount.
     assert_eq!(env.refund(&back, "R1", 1).await.code(), Some(10));
 
     let words = &["resolve", &stands.tiki_id, "--as", "confirmed"];
-    assert_eq!(typed(&env, words, &BY).await.code, 0);
+    assert_eq!(run(&env, words, &BY).await.code, 0);
     assert_eq!(env.ipn_state(&stands).await, "confirmed");
-    assert_eq!(env.core.given_back(&stands.id), 0);
+    assert_eq!(env.core.refunded_vnd(&stands.id), 0);
 
-    let twice = typed(&env, &["resolve", &stands.id, "--as", "reverse"], &BY).await;
+    let twice = run(&env, &["resolve", &stands.id, "--as", "reverse"], &BY).await;
     assert_eq!(twice.code, 4);
     assert!(twice.err.contains("nothing of it waits for a decision"));
     let empty = env
-        .tikivip(&["list", "--state", "desk", "--output", "json"])
+        .tikivip(&["list", "--state", "review", "--output", "json"])
         .await;
     assert_eq!(empty.json()["transactions"], json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tiki_is_asked_what_it_knows() {
+async fn lookup_shows_what_tiki_knows() {
     let env = TestEnv::start().await;
     let payment = env.confirmed(100_000).await;
     let known = env.tikivip(&["lookup", &payment.id]).await;
@@ -214,17 +214,17 @@ async fn tiki_is_asked_what_it_knows() {
         .await;
     assert_eq!(forgotten.code, 5);
     assert_eq!(forgotten.json()["tiki"], "not_found");
-    // It is a question: nothing has changed.
+    // A look-up changes nothing.
     assert_eq!(env.ipn_state(&payment).await, "confirmed");
 }
 
-/// A message of Tiki's, as three headers and a file.
-struct Sent {
+/// A message from Tiki: three headers, and a file with the body.
+struct Message {
     folder: tempfile::TempDir,
     headers: Vec<String>,
 }
 
-fn sent(keys: &Keyring, at_ms: i64, signed: &[u8], received: &[u8]) -> Sent {
+fn message(keys: &Keyring, at_ms: i64, signed: &[u8], received: &[u8]) -> Message {
     let signature = keys.sign(at_ms, signed);
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("body"), received).unwrap();
@@ -235,16 +235,16 @@ fn sent(keys: &Keyring, at_ms: i64, signed: &[u8], received: &[u8]) -> Sent {
     ];
     let headers = headers.into_iter();
     let headers = headers.flat_map(|(name, value)| [name.to_owned(), value]);
-    Sent {
+    Message {
         folder,
         headers: headers.collect(),
     }
 }
 
-async fn verified(env: &TestEnv, sent: &Sent, what: &[&str]) -> Typed {
-    let body = sent.folder.path().join("body");
+async fn verified(env: &TestEnv, message: &Message, what: &[&str]) -> CommandOutput {
+    let body = message.folder.path().join("body");
     let mut arguments = vec!["verify", "--explain", "--output", "json"];
-    arguments.extend(sent.headers.iter().map(String::as_str));
+    arguments.extend(message.headers.iter().map(String::as_str));
     if what.is_empty() {
         arguments.extend(["--body", body.to_str().unwrap()]);
     }
@@ -252,8 +252,8 @@ async fn verified(env: &TestEnv, sent: &Sent, what: &[&str]) -> Typed {
     env.tikivip(&arguments).await
 }
 
-fn causes(typed: &Typed) -> String {
-    typed.json()["explanation"]["causes"].to_string()
+fn causes(output: &CommandOutput) -> String {
+    output.json()["explanation"]["causes"].to_string()
 }
 
 fn now_ms() -> i64 {
@@ -262,7 +262,7 @@ fn now_ms() -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signature_is_explained_whatever_is_wrong_with_it() {
+async fn verify_explains_each_signature_mistake() {
     let env = TestEnv::start().await;
     let c = &env.options.credentials;
     let arn = env.sandbox.plan.secrets["TikiSecret"].clone();
@@ -270,7 +270,7 @@ async fn a_signature_is_explained_whatever_is_wrong_with_it() {
     let body = r#"{"b":1,"a":"Hủy đơn"}"#.as_bytes();
     let right = keys(&c.client_secret);
 
-    let good = verified(&env, &sent(&right, now_ms(), body, body), &[]).await;
+    let good = verified(&env, &message(&right, now_ms(), body, body), &[]).await;
     assert_eq!((good.code, causes(&good).as_str()), (0, "[]"), "{good:?}");
     assert_eq!(
         good.json()["explanation"]["payload"]
@@ -282,16 +282,16 @@ async fn a_signature_is_explained_whatever_is_wrong_with_it() {
         r#".{"b":1,"a":"Hủy đơn"}"#
     );
 
-    let six_minutes_ago = sent(&right, now_ms() - 360_000, body, body);
+    let six_minutes_ago = message(&right, now_ms() - 360_000, body, body);
     let stale = verified(&env, &six_minutes_ago, &[]).await;
     assert_eq!(stale.code, 5);
     assert!(causes(&stale).contains("the timestamp is 360 s old"));
-    let ahead = sent(&right, now_ms() + 360_000, body, body);
+    let ahead = message(&right, now_ms() + 360_000, body, body);
     let ahead = verified(&env, &ahead, &[]).await;
     assert!(causes(&ahead).contains("s ahead: a clock is wrong"));
 
     let proxied = r#"{"b": 1, "a": "Hủy đơn"}"#.as_bytes();
-    let rewritten = verified(&env, &sent(&right, now_ms(), body, proxied), &[]).await;
+    let rewritten = verified(&env, &message(&right, now_ms(), body, proxied), &[]).await;
     assert_eq!(rewritten.code, 5);
     assert!(
         causes(&rewritten).contains("a re-serialised body: compact"),
@@ -299,13 +299,13 @@ async fn a_signature_is_explained_whatever_is_wrong_with_it() {
     );
 
     let core = keys(&c.core_secret);
-    let mixed_up = verified(&env, &sent(&core, now_ms(), body, body), &[]).await;
+    let mixed_up = verified(&env, &message(&core, now_ms(), body, body), &[]).await;
     assert!(causes(&mixed_up).contains("the secret of the core"));
-    let unknown = verified(&env, &sent(&keys("?"), now_ms(), body, body), &[]).await;
+    let unknown = verified(&env, &message(&keys("?"), now_ms(), body, body), &[]).await;
     assert!(causes(&unknown).contains("no known mistake gives this signature"));
 
     let get = "/transaction?tiki_transaction_id=T-1";
-    let empty = sent(&right, now_ms(), b"", b"");
+    let empty = message(&right, now_ms(), b"", b"");
     let variant = verified(&env, &empty, &["--get", get]).await;
     assert!(
         causes(&variant).contains("TIKI_GET_SIGNING=empty_body"),
@@ -313,7 +313,7 @@ async fn a_signature_is_explained_whatever_is_wrong_with_it() {
     );
 
     env.sandbox.secrets.put(&arn, "the next secret");
-    let previous = verified(&env, &sent(&right, now_ms(), body, body), &[]).await;
+    let previous = verified(&env, &message(&right, now_ms(), body, body), &[]).await;
     assert_eq!(previous.code, 0, "the overlap accepts it");
     assert!(causes(&previous).contains("the previous secret"));
     let table = env.tikivip(&["verify", "--help"]).await;
@@ -321,7 +321,7 @@ async fn a_signature_is_explained_whatever_is_wrong_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_is_signed_as_the_functions_sign_and_a_sample_event_is_verified() {
+async fn sign_and_verify_use_the_functions_rules() {
     let env = TestEnv::start().await;
     let folder = tempfile::tempdir().unwrap();
     let body = folder.path().join("body");
@@ -367,14 +367,14 @@ async fn a_message_is_signed_as_the_functions_sign_and_a_sample_event_is_verifie
 
 fn finding<'f>(found: &'f Value, what: &str) -> &'f Value {
     let all = found.as_array().unwrap().iter();
-    let mut of_it = all.filter(|finding| finding["what"] == what);
-    of_it
+    let mut matching = all.filter(|finding| finding["what"] == what);
+    matching
         .next()
-        .unwrap_or_else(|| panic!("nothing about {what}: {found}"))
+        .unwrap_or_else(|| panic!("no finding about {what}: {found}"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_doctor_finds_each_known_fault_and_names_it() {
+async fn doctor_names_each_known_fault() {
     let env = TestEnv::start().await;
     let c = env.options.credentials.clone();
     let secrets = &env.sandbox.secrets;
@@ -384,7 +384,8 @@ async fn the_doctor_finds_each_known_fault_and_names_it() {
         env.tikivip_set(changed, &["doctor", "--output", "json"])
             .await
     };
-    let said = |typed: &Typed, what: &str| finding(&typed.json(), what)["text"].to_string();
+    let text_of =
+        |output: &CommandOutput, what: &str| finding(&output.json(), what)["text"].to_string();
 
     let well = doctor(&[]).await;
     assert_eq!(well.code, 0, "{well:?}");
@@ -398,14 +399,14 @@ async fn the_doctor_finds_each_known_fault_and_names_it() {
 
     let wrong = doctor(&[("TIKI_API_URL", &format!("{}/nowhere", env.sandbox.tiki_url))]).await;
     assert_eq!(wrong.code, 5);
-    assert!(said(&wrong, "Tiki").contains("there is no such API: HTTP 404"));
+    assert!(text_of(&wrong, "Tiki").contains("there is no such API: HTTP 404"));
     let down = doctor(&[("CORE_URL", "http://127.0.0.1:1")]).await;
     assert!(
-        said(&down, "core").contains("cannot be reached"),
+        text_of(&down, "core").contains("cannot be reached"),
         "{down:?}"
     );
     let unset = doctor(&[("TIKI_CLIENT_ID", "")]).await;
-    assert!(said(&unset, "configuration").contains("TIKI_CLIENT_ID is not set"));
+    assert!(text_of(&unset, "configuration").contains("TIKI_CLIENT_ID is not set"));
     let elsewhere = doctor(&[("TRANSACTIONS_TABLE", "AnotherTable")]).await;
     assert_eq!(
         finding(&elsewhere.json(), "table of transactions")["state"],
@@ -415,7 +416,7 @@ async fn the_doctor_finds_each_known_fault_and_names_it() {
     env.tiki.expect_get_signing(GetSigning::EmptyObject);
     let variant = doctor(&[]).await;
     assert!(
-        said(&variant, "Tiki")
+        text_of(&variant, "Tiki")
             .contains("Tiki signs GETs by empty_object, and relative_path is set"),
         "{variant:?}"
     );
@@ -424,23 +425,23 @@ async fn the_doctor_finds_each_known_fault_and_names_it() {
     env.tiki.set_clock_ahead(360_000);
     let clock = doctor(&[]).await;
     assert!(
-        said(&clock, "clock, by Tiki's").contains("s behind"),
+        text_of(&clock, "clock, by Tiki's").contains("s behind"),
         "{clock:?}"
     );
     assert!(
-        said(&clock, "Tiki").contains("only at its own time"),
+        text_of(&clock, "Tiki").contains("only at its own time"),
         "{clock:?}"
     );
     env.tiki.set_clock_ahead(0);
 
     env.tiki.expect_keys(keys("another"));
     let secret = doctor(&[]).await;
-    assert!(said(&secret, "Tiki").contains("refuses our signature (HTTP 401)"));
+    assert!(text_of(&secret, "Tiki").contains("refuses our signature (HTTP 401)"));
     env.tiki.expect_keys(keys(&c.client_secret));
     secrets.put(&tiki_arn, "the next");
     let previous = doctor(&[]).await;
     assert!(
-        said(&previous, "Tiki").contains("Tiki still has the previous secret"),
+        text_of(&previous, "Tiki").contains("Tiki still has the previous secret"),
         "{previous:?}"
     );
     secrets.put(&tiki_arn, "");
@@ -453,13 +454,13 @@ async fn the_doctor_finds_each_known_fault_and_names_it() {
     ));
     let core = doctor(&[]).await;
     assert!(
-        said(&core, "core").contains("refuses our signature"),
+        text_of(&core, "core").contains("refuses our signature"),
         "{core:?}"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_shell_can_complete_the_command() {
+async fn completions_work_for_each_shell() {
     let env = TestEnv::start().await;
     for shell in ["bash", "zsh", "fish"] {
         let script = env.tikivip(&["completions", shell]).await;

@@ -1,7 +1,8 @@
-//! Each sample event in `events/` is used here, so that none can rot.
+//! Uses every sample event in `events/`, so that none becomes outdated.
 //!
-//! They are signed with the sandbox's own credentials at a fixed time, so a function takes them only where
-//! `SIGNATURE_MAX_AGE_S` is large. `REWRITE_EVENTS=1 cargo test -p e2e events` writes them anew.
+//! The events are signed with the sandbox's credentials at a fixed time. So a function accepts them only if
+//! `SIGNATURE_MAX_AGE_S` is large. `REWRITE_EVENTS=1 cargo test -p e2e sample_events` writes the files again. People use
+//! these files with `sam local invoke`, so they are plain JSON events and not snapshots with a header.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -11,10 +12,10 @@ use e2e::{Payment, TestEnv};
 use serde_json::{Value, json};
 use signing::{ClientSecret, HeaderNames, Keyring, PaymentLink};
 
-/// When the events were signed.
+/// The time at which the events are signed.
 const SIGNED_AT_MS: i64 = 1_795_000_000_000;
 const TIKI_ID: &str = "221115TIKIVIP-235784371-1668488254";
-/// A day on which nothing happened.
+/// A day without payments.
 const DAY: &str = "2026-11-22";
 const DECLINED: &str = "221115TIKIVIP-235784372-1668488255";
 
@@ -26,7 +27,7 @@ fn rewrites() -> bool {
     std::env::var_os("REWRITE_EVENTS").is_some()
 }
 
-/// The event of this file, after writing it if it is to be written anew.
+/// Reads the event from its file. With `REWRITE_EVENTS` it is written first.
 fn event(name: &str, fresh: impl FnOnce() -> Value) -> Value {
     let file = folder().join(name);
     if rewrites() {
@@ -101,7 +102,7 @@ fn id_of(env: &TestEnv, tiki_id: &str) -> TransactionId {
     TransactionId::derive(&client, &tiki_id.parse::<TikiTransactionId>().unwrap())
 }
 
-/// A record as it would be in a batch, of an item as it is now.
+/// A stream record of an item in its current state.
 async fn record(env: &TestEnv, tiki_id: &str, mark: &str) -> Value {
     let payment = payment(env, tiki_id);
     let item = env.item(&payment).await;
@@ -139,7 +140,7 @@ fn payment(env: &TestEnv, tiki_id: &str) -> Payment {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_sample_event_is_taken_by_its_function() {
+async fn every_sample_event_is_accepted_by_its_function() {
     let env = TestEnv::with(|options| {
         let forever = ("SignatureMaxAgeSeconds".to_owned(), "3153600000".to_owned());
         let early = (
@@ -168,8 +169,8 @@ async fn every_sample_event_is_taken_by_its_function() {
     };
     let token = json!({ "token": link.token(&link_keys) });
     let none = || Value::Null;
-    env.tiki.adopt(TIKI_ID, 100_000);
-    env.tiki.adopt(DECLINED, 100_000);
+    env.tiki.add_order(TIKI_ID, 100_000);
+    env.tiki.add_order(DECLINED, 100_000);
 
     let post = |resource, parameters, signed, body: Value| Call {
         method: "POST",
@@ -382,16 +383,16 @@ async fn every_sample_event_is_taken_by_its_function() {
     }
     for tiki_id in [TIKI_ID, DECLINED] {
         let payment = payment(&env, tiki_id);
-        env.until("Tiki is told", async || {
+        env.until("Tiki is notified", async || {
             env.ipn_state(&payment).await == "confirmed"
         })
         .await;
     }
     env.until("the late payment is back", async || {
-        env.core.given_back(&declined_id.to_string()) == 100_000
+        env.core.refunded_vnd(&declined_id.to_string()) == 100_000
     })
     .await;
-    assert_eq!(env.core.given_back(&id.to_string()), 40_000);
+    assert_eq!(env.core.refunded_vnd(&id.to_string()), 40_000);
 
     for (file, fresh) in [
         ("reconcile-a-day.json", json!({ "day": DAY })),
@@ -423,7 +424,7 @@ async fn every_sample_event_is_taken_by_its_function() {
     );
     let functions: BTreeSet<String> = env.sandbox.plan.functions.keys().cloned().collect();
     for function in functions {
-        // CodeDeploy alone calls it; its own tests play CodeDeploy.
+        // Only CodeDeploy invokes it; its own tests play CodeDeploy.
         if function == "pre-traffic-hook" {
             continue;
         }

@@ -1,4 +1,4 @@
-//! Telling Tiki: the tables of protocol §3 and §4, over the wire.
+//! The notification (IPN) to Tiki: the tables of protocol §3 and §4.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -19,7 +19,7 @@ fn code(code: u8) -> Fault {
     answer(200, &format!(r#"{{"code":{code},"message":"no"}}"#))
 }
 
-/// A payment whose first IPN goes wrong in this way.
+/// A payment whose first IPN has this fault.
 async fn notified_with_fault(env: &TestEnv, fault: Fault) -> Payment {
     env.tiki.faults.next("ipn", [fault]);
     let payment = env.paid(100_000).await;
@@ -32,7 +32,7 @@ async fn notified_with_fault(env: &TestEnv, fault: Fault) -> Payment {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_clear_answer_is_tried_again_and_heard_the_next_time() {
+async fn an_unclear_answer_to_an_ipn_is_retried() {
     let env = TestEnv::start().await;
     for fault in [
         code(2),
@@ -55,7 +55,7 @@ async fn what_is_no_clear_answer_is_tried_again_and_heard_the_next_time() {
             "{fault:?}"
         );
         assert_eq!(
-            env.core.given_back(&payment.id),
+            env.core.refunded_vnd(&payment.id),
             0,
             "no ground to give money back"
         );
@@ -65,9 +65,9 @@ async fn what_is_no_clear_answer_is_tried_again_and_heard_the_next_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_signature_is_answered_with_a_reloaded_secret_at_once() {
+async fn a_refused_signature_is_retried_with_a_reloaded_secret() {
     let env = TestEnv::start().await;
-    // The sender has the old secret; Tiki has taken up the new one, and refuses the old.
+    // The sender has the old secret. Tiki has changed to the new one and refuses the old one.
     env.confirmed(100_000).await;
     let old = &env.tiki.caller.keys;
     let new = Keyring::new(old.client_id(), ClientSecret::new("the next secret"));
@@ -79,7 +79,7 @@ async fn a_refused_signature_is_answered_with_a_reloaded_secret_at_once() {
     .await;
     let secret = &env.sandbox.plan.secrets["TikiSecret"];
     env.sandbox.secrets.put(secret, "the next secret");
-    // It is looked for at most every few seconds, and each try in vain is one of ten.
+    // The secret is reloaded at most every few seconds. Each refused attempt is one of ten.
     env.until("it is heard with the new secret", async || {
         tokio::time::sleep(Duration::from_secs(1)).await;
         env.later(&payment).await;
@@ -87,7 +87,7 @@ async fn a_refused_signature_is_answered_with_a_reloaded_secret_at_once() {
     })
     .await;
 
-    // Refused twice, it waits for the schedule, and a person is told.
+    // After two refusals it waits for the schedule, and an alarm is raised.
     env.tiki
         .faults
         .next("ipn", [answer(403, ""), answer(403, "")]);
@@ -102,7 +102,7 @@ async fn a_refused_signature_is_answered_with_a_reloaded_secret_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_ipn_is_looked_up_at_once_and_decided_by_what_tiki_knows() {
+async fn a_refused_ipn_is_decided_by_a_look_up() {
     let env = TestEnv::start().await;
     for refusal in [1, 3, 4, 5, 6] {
         for (look_up, state, given_back) in [
@@ -158,7 +158,7 @@ async fn a_refused_ipn_is_looked_up_at_once_and_decided_by_what_tiki_knows() {
                 "code {refusal}, then {look_up}"
             );
             env.until("what is to go back is back", async || {
-                env.core.given_back(&payment.id) == given_back
+                env.core.refunded_vnd(&payment.id) == given_back
             })
             .await;
             assert_eq!(
@@ -171,7 +171,7 @@ async fn a_refused_ipn_is_looked_up_at_once_and_decided_by_what_tiki_knows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_look_up_without_an_answer_is_no_ground_for_anything() {
+async fn a_look_up_without_an_answer_changes_nothing() {
     let env = TestEnv::start().await;
     for fault in [
         answer(500, ""),
@@ -183,7 +183,7 @@ async fn a_look_up_without_an_answer_is_no_ground_for_anything() {
         env.tiki.faults.standing("look_up", fault.clone());
         let payment = notified_with_fault(&env, code(3)).await;
         assert_eq!(env.ipn_state(&payment).await, "retrying", "{fault:?}");
-        assert_eq!(env.core.given_back(&payment.id), 0);
+        assert_eq!(env.core.refunded_vnd(&payment.id), 0);
         env.tiki.faults.off("look_up");
         env.later(&payment).await;
         assert_eq!(env.ipn_state(&payment).await, "confirmed", "{fault:?}");
@@ -191,7 +191,7 @@ async fn a_look_up_without_an_answer_is_no_ground_for_anything() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_tiki_is_down_payments_are_taken_and_it_is_told_when_it_is_back() {
+async fn payments_continue_and_tiki_is_notified_after_an_outage() {
     let env = TestEnv::start().await;
     env.tiki.faults.standing("ipn", answer(503, ""));
     env.tiki.faults.standing("look_up", answer(503, ""));
@@ -213,7 +213,7 @@ async fn while_tiki_is_down_payments_are_taken_and_it_is_told_when_it_is_back() 
     for failures in 2..=5 {
         env.later(&payment).await;
         assert_eq!(env.item(&payment).await["ipn"]["failures"], failures);
-        // From the third failure on, after each.
+        // After the third failed attempt, and after each later one.
         assert_eq!(look_ups(), failures.max(2) - 2, "after {failures} failures");
     }
     let ipns = env.tiki.known(&payment.tiki_id).unwrap().ipns;
@@ -234,7 +234,7 @@ async fn while_tiki_is_down_payments_are_taken_and_it_is_told_when_it_is_back() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_payment_that_tiki_never_hears_of_is_exhausted_with_an_alarm_and_no_money_moves() {
+async fn an_exhausted_notification_raises_an_alarm_and_moves_no_money() {
     let env = TestEnv::start().await;
     env.tiki.faults.standing("ipn", Fault::Down);
     env.tiki.faults.standing("look_up", Fault::Down);
@@ -256,11 +256,11 @@ async fn a_payment_that_tiki_never_hears_of_is_exhausted_with_an_alarm_and_no_mo
         10,
         "and no more"
     );
-    assert_eq!(env.core.given_back(&payment.id), 0);
+    assert_eq!(env.core.refunded_vnd(&payment.id), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failure_that_tiki_does_not_take_is_closed_and_never_looked_up() {
+async fn a_failure_that_tiki_refuses_is_closed_without_a_look_up() {
     let env = TestEnv::start().await;
     for (refusal, first) in [
         (3, "abandoned"),
@@ -272,7 +272,7 @@ async fn a_failure_that_tiki_does_not_take_is_closed_and_never_looked_up() {
     ] {
         env.tiki.faults.next("ipn", [code(refusal)]);
         let payment = env.create(100_000).await;
-        env.report_failed(&payment).await;
+        env.send_failed_result(&payment).await;
         env.until("recorded", async || {
             let ipn = &env.item(&payment).await["ipn"];
             ipn["state"] == "abandoned" || ipn["failures"] == 1
@@ -282,7 +282,7 @@ async fn a_failure_that_tiki_does_not_take_is_closed_and_never_looked_up() {
     }
     env.tiki.faults.standing("ipn", code(5));
     let payment = env.create(100_000).await;
-    env.report_failed(&payment).await;
+    env.send_failed_result(&payment).await;
     for _ in 0..10 {
         env.later(&payment).await;
     }
@@ -297,7 +297,7 @@ async fn a_failure_that_tiki_does_not_take_is_closed_and_never_looked_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reversal_gives_back_what_tikis_own_refunds_have_left() {
+async fn a_reversal_returns_the_remaining_amount() {
     let env = TestEnv::start().await;
     env.tiki.faults.standing("ipn", answer(503, ""));
     let payment = notified_with_fault(&env, answer(503, "")).await;
@@ -308,7 +308,7 @@ async fn a_reversal_gives_back_what_tikis_own_refunds_have_left() {
     env.later(&payment).await;
     assert_eq!(env.ipn_state(&payment).await, "reversing");
     env.until("all is back", async || {
-        env.core.given_back(&payment.id) == 100_000
+        env.core.refunded_vnd(&payment.id) == 100_000
     })
     .await;
     let refused = env.refund(&payment, "R2", 1).await;
@@ -324,7 +324,7 @@ async fn a_reversal_gives_back_what_tikis_own_refunds_have_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reversal_that_the_core_rejects_is_disputed_with_an_alarm() {
+async fn a_rejected_reversal_is_disputed_and_raises_an_alarm() {
     let env = TestEnv::start().await;
     env.tiki.faults.next("look_up", [code(3)]);
     env.core.faults.standing("refund", Fault::Lost);
@@ -332,7 +332,7 @@ async fn a_reversal_that_the_core_rejects_is_disputed_with_an_alarm() {
     let payment = notified_with_fault(&env, code(3)).await;
     env.until("asked", async || {
         !env.core.refunds(&payment.id).is_empty() || {
-            // Nothing is posted before the core was asked.
+            // Nothing is posted before the core has been asked.
             env.core.faults.off("find_refund");
             env.later(&payment).await;
             false
@@ -350,7 +350,7 @@ async fn a_reversal_that_the_core_rejects_is_disputed_with_an_alarm() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_look_up_is_signed_by_the_setting() {
+async fn a_look_up_is_signed_as_the_setting_says() {
     for setting in ["relative_path", "full_path", "empty_body", "empty_object"] {
         let env = TestEnv::with(|options| {
             options
@@ -359,11 +359,11 @@ async fn a_look_up_is_signed_by_the_setting() {
         });
         let env = env.await;
         env.tiki.expect_get_signing(setting.parse().unwrap());
-        // Tiki has failed the order, and says so only to a look-up that is signed as it expects.
+        // The order failed at Tiki. Only a look-up with the expected signature shows it.
         let payment = env.create(100_000).await;
         env.tiki
             .change(&payment.tiki_id, |order| order.cancelled = true);
-        env.report_paid(&payment).await;
+        env.send_paid_result(&payment).await;
         env.until("decided", async || {
             env.ipn_state(&payment).await == "reversing"
         })

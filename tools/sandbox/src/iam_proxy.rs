@@ -1,8 +1,7 @@
-//! The door to AWS: who calls, whether its role allows it, and what it uses.
+//! The proxy in front of the AWS services. It checks each call against the caller's IAM role, and measures usage.
 //!
-//! Each function calls with credentials of its own, so the door knows it, and lets through what the role that
-//! the template gives it allows and nothing else: a permission that is missing shows here and not first in
-//! production.
+//! Each function has its own credentials, so the proxy knows who calls. It allows only what the function's role
+//! in the template allows. So a missing permission fails here, and not first in production.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,58 +14,38 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use crate::grants::Grant;
 use crate::template::Plan;
 use crate::{faults, s3};
 
-/// Whose credentials the operator's command has.
+/// The access key of the operator's command.
 pub(crate) const OPERATOR: &str = "operator";
 
-/// More than any call has.
+/// In bytes; no call to a JSON service is larger.
 const LARGEST_CALL: usize = 8 * 1024 * 1024;
-
-/// What a role allows: an action on a resource, both as the template has them.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Grant {
-    /// `dynamodb:GetItem`.
-    pub action: String,
-    /// The ARN; it may end in `*`.
-    pub resource: String,
-}
-
-impl Grant {
-    /// Whether it covers what is asked.
-    pub(crate) fn allows(&self, asked: &Self) -> bool {
-        let fits = match self.resource.strip_suffix('*') {
-            Some(prefix) => asked.resource.starts_with(prefix),
-            None => self.resource == asked.resource,
-        };
-        self.action == asked.action && fits
-    }
-}
 
 /// A call that a function made.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AwsCall {
     /// The function's binary.
     pub function: String,
-    /// What of its role it used: a resource that the role gives by its beginning stands here so, too.
+    /// The permission that it used, as its role writes it: a resource may end in `*`.
     pub grant: Grant,
 }
 
-/// How often something was called, and what it used.
+/// What a function used of a permission.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
-    /// How often.
+    /// Number of calls.
     pub calls: u64,
     /// DynamoDB's capacity units, indexes included.
     pub units: f64,
 }
 
-/// The door.
 #[derive(Clone)]
 pub(crate) struct IamProxy {
     grants: Arc<BTreeMap<String, Vec<Grant>>>,
-    seen: Arc<Mutex<BTreeMap<AwsCall, Usage>>>,
+    usage: Arc<Mutex<BTreeMap<AwsCall, Usage>>>,
     dynamodb: String,
     http: reqwest::Client,
 }
@@ -78,41 +57,44 @@ impl IamProxy {
         let operator = (OPERATOR.to_owned(), plan.operator_grants.clone());
         Self {
             grants: Arc::new(grants.chain([operator]).collect()),
-            seen: Arc::default(),
+            usage: Arc::default(),
             dynamodb: dynamodb.to_owned(),
             http,
         }
     }
 
-    /// What the functions have called.
-    pub(crate) fn seen(&self) -> BTreeMap<AwsCall, Usage> {
+    pub(crate) fn usage(&self) -> BTreeMap<AwsCall, Usage> {
         self.lock().clone()
     }
 
-    /// DynamoDB behind the door.
+    /// DynamoDB behind this proxy.
     pub(crate) fn dynamodb(&self) -> Router {
-        Router::new().fallback(pass_on).with_state(self.clone())
+        Router::new().fallback(forward).with_state(self.clone())
     }
 
-    /// Another service behind the door.
-    pub(crate) fn before(&self, service: Router) -> Router {
+    /// A JSON service behind this proxy.
+    pub(crate) fn guard_service(&self, service: Router) -> Router {
         service.layer(middleware::from_fn_with_state(self.clone(), guard))
     }
 
-    /// S3 behind the door: it looks at the head of a request alone, since what is put there may be large.
-    pub(crate) fn before_objects(&self, objects: Router) -> Router {
+    /// S3 behind this proxy. Only the head of a request is read, because an object may be large.
+    pub(crate) fn guard_objects(&self, objects: Router) -> Router {
         objects.route_layer(middleware::from_fn_with_state(self.clone(), guard_object))
     }
 
-    /// The call that a function makes; `None` if it is no function that calls, but the sandbox or a person.
-    fn admit(&self, caller: Option<&str>, asked: Option<Grant>) -> Result<Option<AwsCall>, String> {
+    /// Checks a call. `None` if the caller has no role: it is the sandbox or a person.
+    fn authorize(
+        &self,
+        caller: Option<&str>,
+        needed: Option<Grant>,
+    ) -> Result<Option<AwsCall>, String> {
         let caller = caller.unwrap_or_default();
         let Some(grants) = self.grants.get(caller) else {
             return Ok(None);
         };
-        let asked = asked.ok_or("a call that the door does not know")?;
-        let Some(used) = grants.iter().find(|grant| grant.allows(&asked)) else {
-            let Grant { action, resource } = asked;
+        let needed = needed.ok_or("the sandbox does not know this call")?;
+        let Some(used) = grants.iter().find(|grant| grant.allows(&needed)) else {
+            let Grant { action, resource } = needed;
             return Err(format!(
                 "{caller} is not authorized to perform {action} on {resource}"
             ));
@@ -123,44 +105,29 @@ impl IamProxy {
         }))
     }
 
-    fn note(&self, call: AwsCall, units: f64) {
-        let mut seen = self.lock();
-        let usage = seen.entry(call).or_default();
+    fn record(&self, call: AwsCall, units: f64) {
+        let mut all = self.lock();
+        let usage = all.entry(call).or_default();
         usage.calls += 1;
         usage.units += units;
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<AwsCall, Usage>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        self.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Whose credentials signed a call.
+/// The access key that signed a call.
 fn access_key(headers: &HeaderMap) -> Option<&str> {
     let authorization = headers.get("authorization")?.to_str().ok()?;
     let (_, credential) = authorization.split_once("Credential=")?;
     credential.split('/').next()
 }
 
-/// What is asked, in IAM's words.
-fn asked(headers: &HeaderMap, body: &Value) -> Option<Grant> {
+/// The permission that a call of a JSON service needs.
+fn needed(headers: &HeaderMap, body: &Value) -> Option<Grant> {
     let target = headers.get("x-amz-target")?.to_str().ok()?;
-    let (service, operation) = target.split_once('.')?;
-    let text = |name: &str| body[name].as_str();
-    let (service, resource) = if service.starts_with("DynamoDB_") {
-        let table = format!("arn:aws:sandbox:{}:Arn", text("TableName")?);
-        let resource = match text("IndexName") {
-            Some(index) => format!("{table}/index/{index}"),
-            None => table,
-        };
-        ("dynamodb", resource)
-    } else {
-        (service, text("SecretId")?.to_owned())
-    };
-    Some(Grant {
-        action: format!("{service}:{operation}"),
-        resource,
-    })
+    Grant::for_json_call(target, body)
 }
 
 fn denied(message: &str) -> Response {
@@ -168,48 +135,48 @@ fn denied(message: &str) -> Response {
     (StatusCode::BAD_REQUEST, axum::Json(body)).into_response()
 }
 
-async fn guard(State(door): State<IamProxy>, request: Request, next: Next) -> Response {
+async fn guard(State(proxy): State<IamProxy>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, LARGEST_CALL).await else {
         return StatusCode::BAD_REQUEST.into_response();
     };
     let json = serde_json::from_slice(&body).unwrap_or_default();
-    match door.admit(access_key(&parts.headers), asked(&parts.headers, &json)) {
+    match proxy.authorize(access_key(&parts.headers), needed(&parts.headers, &json)) {
         Err(message) => return denied(&message),
-        Ok(Some(call)) => door.note(call, 0.0),
+        Ok(Some(call)) => proxy.record(call, 0.0),
         Ok(None) => {}
     }
     next.run(Request::from_parts(parts, Body::from(body))).await
 }
 
 async fn guard_object(
-    State(door): State<IamProxy>,
+    State(proxy): State<IamProxy>,
     Path((bucket, key)): Path<(String, String)>,
     request: Request,
     next: Next,
 ) -> Response {
-    let linked = s3::linked_by(request.uri().query().unwrap_or_default());
-    let caller = access_key(request.headers()).or(linked.as_deref());
-    let asked = s3::asked(request.method().as_str(), &bucket, &key);
-    match door.admit(caller, asked) {
+    let signer = s3::link_signer(request.uri().query().unwrap_or_default());
+    let caller = access_key(request.headers()).or(signer.as_deref());
+    let needed = Grant::for_object(request.method().as_str(), &bucket, &key);
+    match proxy.authorize(caller, needed) {
         Err(message) => return s3::denied(message).into_response(),
-        Ok(Some(call)) => door.note(call, 0.0),
+        Ok(Some(call)) => proxy.record(call, 0.0),
         Ok(None) => {}
     }
     next.run(request).await
 }
 
-/// Carries a call to DynamoDB and its answer back, and asks what it used on the way.
-async fn pass_on(State(door): State<IamProxy>, headers: HeaderMap, body: Bytes) -> Response {
+/// Forwards a call to DynamoDB, and records the capacity that it used.
+async fn forward(State(proxy): State<IamProxy>, headers: HeaderMap, body: Bytes) -> Response {
     let mut json: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let call = match door.admit(access_key(&headers), asked(&headers, &json)) {
+    let call = match proxy.authorize(access_key(&headers), needed(&headers, &json)) {
         Err(message) => return denied(&message),
         Ok(call) => call,
     };
     if let Some(object) = json.as_object_mut() {
         object.insert("ReturnConsumedCapacity".to_owned(), json!("TOTAL"));
     }
-    let mut request = door.http.post(&door.dynamodb).body(json.to_string());
+    let mut request = proxy.http.post(&proxy.dynamodb).body(json.to_string());
     for name in [
         "x-amz-target",
         "content-type",
@@ -225,14 +192,14 @@ async fn pass_on(State(door): State<IamProxy>, headers: HeaderMap, body: Bytes) 
         let status = answer.status();
         Ok::<_, reqwest::Error>((status, answer.bytes().await?))
     };
-    // A line that breaks behind the door breaks before it.
+    // DynamoDB's connection broke, so the caller's connection breaks too.
     let Ok((status, bytes)) = answer.await else {
         return faults::broken();
     };
     if let Some(call) = call {
-        let said: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-        let units = said["ConsumedCapacity"]["CapacityUnits"].as_f64();
-        door.note(call, units.unwrap_or_default());
+        let answer: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        let units = answer["ConsumedCapacity"]["CapacityUnits"].as_f64();
+        proxy.record(call, units.unwrap_or_default());
     }
     let content_type = [("content-type", "application/x-amz-json-1.0")];
     (status, content_type, bytes).into_response()

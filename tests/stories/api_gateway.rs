@@ -1,4 +1,4 @@
-//! What API Gateway and Lambda do around the functions.
+//! What API Gateway and Lambda do before and after a function runs.
 
 use e2e::TestEnv;
 use futures::future::join_all;
@@ -6,7 +6,7 @@ use sandbox::{Fault, Response};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_method_or_path_that_does_not_exist_is_answered_in_our_envelope() {
+async fn an_unknown_route_is_answered_in_our_envelope() {
     let env = TestEnv::start().await;
     let http = &env.tiki.caller.http;
     for (method, path) in [
@@ -44,10 +44,10 @@ async fn a_method_or_path_that_does_not_exist_is_answered_in_our_envelope() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_at_once_get_instances_of_their_own_up_to_the_bound() {
+async fn concurrent_requests_get_instances_up_to_the_limit() {
     let env = TestEnv::with(|options| options.instances = 3).await;
     let payment = env.confirmed(1_000_000).await;
-    // Each holds its instance until all three are there; two more have to wait.
+    // Each call occupies an instance until three calls run. Two more calls must wait.
     env.core
         .faults
         .next("refund", vec![Fault::Late { ms: 1_500 }; 5]);
@@ -66,7 +66,7 @@ async fn requests_at_once_get_instances_of_their_own_up_to_the_bound() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_function_that_is_set_up_wrongly_names_everything_that_is_wrong() {
+async fn a_wrongly_configured_function_names_every_error() {
     let env = TestEnv::with(|options| {
         options
             .parameters
@@ -100,7 +100,7 @@ async fn a_function_that_is_set_up_wrongly_names_everything_that_is_wrong() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn more_requests_than_the_api_takes_are_answered_429() {
+async fn requests_over_the_limit_are_answered_429() {
     let env = TestEnv::with(|options| {
         options
             .parameters
@@ -131,7 +131,7 @@ async fn more_requests_than_the_api_takes_are_answered_429() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_api_gateway_would_not_take_does_not_reach_a_function() {
+async fn a_request_that_api_gateway_refuses_reaches_no_function() {
     let env = TestEnv::start().await;
     let http = &env.tiki.caller.http;
     let url = |path: String| format!("{}{path}", env.sandbox.url);
@@ -152,7 +152,7 @@ async fn what_api_gateway_would_not_take_does_not_reach_a_function() {
         .body(huge)
         .send()
         .await;
-    // Refused before it was sent to its end, or after.
+    // The refusal can come before or after the whole body is sent.
     assert!(huge.is_err() || huge.unwrap().status() == 413);
     for value in ["\u{e9}", "a\tb", "\u{7f}x"] {
         let Ok(value) = reqwest::header::HeaderValue::from_bytes(value.as_bytes()) else {

@@ -1,18 +1,18 @@
-//! `POST /partner/v1/payments/{transaction_id}/result` (design §7).
+//! `POST /partner/v1/payments/{transaction_id}/result`.
 
 use e2e::TestEnv;
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_result_is_taken_once_and_a_repeat_is_answered_alike() {
+async fn a_repeated_result_returns_the_first_answer() {
     let env = TestEnv::start().await;
     let payment = env.create(100_000).await;
-    let report = json!({
+    let result = json!({
         "transaction_id": payment.id, "status": "SUCCESS", "amount": 100_000,
         "paid_at": "2026-11-23T03:00:00Z", "partner_banking_method": "CARD", "rail_reference": "FT1",
         "reason": null,
     });
-    let first = env.core.report(&payment.id, &report).await.unwrap();
+    let first = env.core.send_result(&payment.id, &result).await.unwrap();
     assert_eq!(
         (first.status, first.code()),
         (200, Some(0)),
@@ -24,13 +24,13 @@ async fn a_result_is_taken_once_and_a_repeat_is_answered_alike() {
     assert_eq!(data["tiki_transaction_id"], json!(payment.tiki_id));
     assert_eq!(data["transaction_amount"], 100_000);
     assert_eq!(data["status"], "SUCCESS");
-    env.until("Tiki is told", async || {
+    env.until("Tiki is notified", async || {
         env.ipn_state(&payment).await == "confirmed"
     })
     .await;
-    let again = env.core.report(&payment.id, &report).await.unwrap();
+    let again = env.core.send_result(&payment.id, &result).await.unwrap();
     assert_eq!(again.text, first.text);
-    // Its creation, its result, and the IPN's two; none of the repeat's.
+    // One write for the creation, one for the result, two for the IPN, and none for the repeat.
     assert_eq!(env.item(&payment).await["version"], 4);
     assert_eq!(
         env.tiki.known(&payment.tiki_id).unwrap().ipns[0].body["partner_banking_method"],
@@ -167,7 +167,7 @@ async fn every_refusal_has_its_code() {
         ),
     ];
     for (field, body, status, code) in cases {
-        let answer = env.core.report(&payment.id, &body).await.unwrap();
+        let answer = env.core.send_result(&payment.id, &body).await.unwrap();
         assert_eq!(
             (answer.status, answer.code()),
             (status, Some(code)),
@@ -187,7 +187,7 @@ async fn every_refusal_has_its_code() {
         ("a%20b", 400, 1),
         ("%2e%2e%2fx", 400, 1),
     ] {
-        let answer = env.core.report(id, &paid).await.unwrap();
+        let answer = env.core.send_result(id, &paid).await.unwrap();
         assert_eq!(
             (answer.status, answer.code()),
             (status, Some(code)),
@@ -197,11 +197,15 @@ async fn every_refusal_has_its_code() {
     }
 
     assert_eq!(
-        env.core.report(&payment.id, &paid).await.unwrap().code(),
+        env.core
+            .send_result(&payment.id, &paid)
+            .await
+            .unwrap()
+            .code(),
         Some(0)
     );
     let declined = json!({ "status": "FAILURE" });
-    let contradicts = env.core.report(&payment.id, &declined).await.unwrap();
+    let contradicts = env.core.send_result(&payment.id, &declined).await.unwrap();
     assert_eq!(
         (contradicts.status, contradicts.code()),
         (200, Some(8)),
@@ -209,7 +213,11 @@ async fn every_refusal_has_its_code() {
         contradicts.text
     );
     let second_debit = json!({ "status": "SUCCESS", "amount": 100_000, "rail_reference": "FT2" });
-    let second_debit = env.core.report(&payment.id, &second_debit).await.unwrap();
+    let second_debit = env
+        .core
+        .send_result(&payment.id, &second_debit)
+        .await
+        .unwrap();
     assert_eq!(
         second_debit.code(),
         Some(8),
@@ -220,11 +228,11 @@ async fn every_refusal_has_its_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_long_reason_does_not_lose_a_result() {
+async fn a_result_with_a_long_reason_is_accepted() {
     let env = TestEnv::start().await;
     let payment = env.create(100_000).await;
-    let report = json!({ "status": "FAILURE", "reason": "đ".repeat(1000) });
-    let answer = env.core.report(&payment.id, &report).await.unwrap();
+    let result = json!({ "status": "FAILURE", "reason": "đ".repeat(1000) });
+    let answer = env.core.send_result(&payment.id, &result).await.unwrap();
     assert_eq!(answer.code(), Some(0), "{}", answer.text);
     let kept = env.check(&payment).await["failure_reason"]
         .as_str()

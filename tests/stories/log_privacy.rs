@@ -1,4 +1,4 @@
-//! Nothing secret or personal in any log.
+//! No log holds secrets or personal data.
 
 use e2e::TestEnv;
 use sandbox::Fault;
@@ -9,7 +9,7 @@ const NAME: &str = "Trần Thị Bí Mật";
 const CUSTOMER: &str = "KHACH-HANG-RIENG-TU";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_log_holds_a_secret_a_name_a_phone_or_a_query() {
+async fn no_log_holds_a_secret_or_personal_data() {
     let folder = tempfile::TempDir::new().unwrap();
     let log = folder.path().join("log");
     let env = TestEnv::with(|options| {
@@ -44,7 +44,7 @@ async fn no_log_holds_a_secret_a_name_a_phone_or_a_query() {
         .await
         .unwrap();
 
-    // The stories that go well, and those that do not.
+    // Successful calls and refused calls.
     env.tiki.faults.next(
         "ipn",
         [
@@ -56,9 +56,9 @@ async fn no_log_holds_a_secret_a_name_a_phone_or_a_query() {
         ],
     );
     env.core.faults.next("refund", [Fault::Lost]);
-    let report =
+    let result =
         json!({ "status": "SUCCESS", "amount": 100_000, "rail_reference": "THAM-CHIEU-RIENG" });
-    env.core.report(&payment.id, &report).await.unwrap();
+    env.core.send_result(&payment.id, &result).await.unwrap();
     env.until("Tiki is notified", async || {
         env.item(&payment).await["ipn"]["failures"] == 1
     })
@@ -118,7 +118,7 @@ async fn no_log_holds_a_secret_a_name_a_phone_or_a_query() {
         amount: 100_000,
     };
     env.later(&expiring).await;
-    env.core.report(&expiring.id, &report).await.unwrap();
+    env.core.send_result(&expiring.id, &result).await.unwrap();
     env.later(&expiring).await;
     env.tiki
         .change(&payment.tiki_id, |order| order.cancelled = true);
@@ -166,7 +166,7 @@ async fn no_log_holds_a_secret_a_name_a_phone_or_a_query() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_line_of_a_request_has_the_id_that_was_answered() {
+async fn every_log_line_has_the_request_id_of_its_answer() {
     let env = TestEnv::start().await;
     let payment = env.confirmed(100_000).await;
     env.core.faults.next("refund", [Fault::Down]);
@@ -174,7 +174,7 @@ async fn every_line_of_a_request_has_the_id_that_was_answered() {
     let id = answer.headers["x-request-id"].to_str().unwrap();
     let of_it = || {
         let logs = env.sandbox.logs().into_iter();
-        // A metric is about the function, and about no request.
+        // A metric belongs to the function and not to a request.
         logs.filter(|line| line.function == "refund-transaction" && line.event["_aws"].is_null())
             .collect::<Vec<_>>()
     };

@@ -27,7 +27,7 @@ fn assert_refused(answer: &Response, status: u16, code: i64, field: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_creation_is_answered_with_everything_tiki_needs() {
+async fn a_creation_is_answered_with_all_fields() {
     let env = TestEnv::start().await;
     let created = post(
         &env,
@@ -77,7 +77,7 @@ async fn a_repeated_creation_returns_the_first_answer() {
     let again = post(&env, &body(&id)).await;
     assert_eq!(first.text, again.text);
 
-    // Written in another way, it is the same request.
+    // The same request in another JSON format.
     let text = format!(
         r#"{{ "transaction_amount": "100000.0", "tiki_transaction_id": "{id}", "expires_in": 900 }}"#
     );
@@ -89,7 +89,7 @@ async fn a_repeated_creation_returns_the_first_answer() {
         .unwrap();
     assert_eq!(first.text, spelt.text);
 
-    // Also once it is paid.
+    // A repeat after the payment returns the same answer.
     let payment = e2e::Payment {
         tiki_id: id.clone(),
         id: first.json["data"]["transaction_id"]
@@ -99,7 +99,7 @@ async fn a_repeated_creation_returns_the_first_answer() {
         url: String::new(),
         amount: 100_000,
     };
-    env.report_paid(&payment).await;
+    env.send_paid_result(&payment).await;
     assert_eq!(post(&env, &body(&id)).await.text, first.text);
 }
 
@@ -145,7 +145,7 @@ async fn every_malformed_field_is_named() {
         ("expires_in", json!(86_401)),
         ("expires_in", json!(300.5)),
         ("expires_in", json!("soon")),
-        // Fields of other messages.
+        // Fields that belong to other messages.
         ("reference_transaction_id", json!("x")),
         ("transaction_id", json!("x")),
         ("reason", json!("x")),
@@ -165,7 +165,7 @@ async fn every_malformed_field_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_amount_is_refused_as_an_amount() {
+async fn an_invalid_amount_is_refused_with_its_own_code() {
     let env = TestEnv::start().await;
     for amount in [
         "0",
@@ -210,7 +210,7 @@ async fn what_is_no_amount_is_refused_as_an_amount() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_json_object_is_refused() {
+async fn a_body_that_is_not_a_json_object_is_refused() {
     let env = TestEnv::start().await;
     let twice =
         br#"{"tiki_transaction_id":"a","tiki_transaction_id":"b","transaction_amount":1000}"#;
@@ -237,7 +237,7 @@ async fn what_is_no_json_object_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_of_64_kib_is_read_and_one_byte_more_is_not() {
+async fn a_body_over_64_kib_is_refused() {
     let env = TestEnv::start().await;
     let of_size = |size: usize| {
         let id = env.tiki.order(0);

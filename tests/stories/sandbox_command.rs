@@ -1,4 +1,4 @@
-//! The sandbox as a person or another process meets it.
+//! The sandbox's command, as a person or another process uses it.
 
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -37,7 +37,7 @@ async fn started(command: &mut Command, folder: &Path) -> (Child, Value) {
     };
     tokio::time::timeout(Duration::from_secs(120), wait)
         .await
-        .expect("it gets ready");
+        .expect("the sandbox is ready");
     (
         child,
         serde_json::from_slice(&std::fs::read(ready).unwrap()).unwrap(),
@@ -46,7 +46,7 @@ async fn started(command: &mut Command, folder: &Path) -> (Child, Value) {
 
 async fn ended(child: &mut Child) -> ExitStatus {
     let ended = tokio::time::timeout(Duration::from_secs(60), child.wait()).await;
-    ended.expect("it ends").unwrap()
+    ended.expect("the sandbox ends").unwrap()
 }
 
 fn children(pid: u64) -> Vec<u32> {
@@ -71,7 +71,7 @@ fn children(pid: u64) -> Vec<u32> {
         .collect()
 }
 
-fn lives(pid: u32) -> bool {
+fn is_running(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
     stat.is_ok_and(|stat| {
         !stat
@@ -85,7 +85,7 @@ fn lives(pid: u32) -> bool {
 
 async fn gone(pids: &[u32]) {
     let wait = async {
-        while pids.iter().any(|pid| lives(*pid)) {
+        while pids.iter().any(|pid| is_running(*pid)) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
@@ -95,12 +95,12 @@ async fn gone(pids: &[u32]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn once_walks_a_payment_through_shows_it_and_exits_with_0() {
+async fn once_shows_a_payment_and_exits_with_0() {
     let output = command().await.arg("--once").output().await.unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
     assert!(
         output.status.success(),
-        "{said}{}",
+        "{printed}{}",
         String::from_utf8_lossy(&output.stderr)
     );
     for word in [
@@ -110,15 +110,15 @@ async fn once_walks_a_payment_through_shows_it_and_exits_with_0() {
         "ipn-sender → Tiki",
         "IPN SUCCESS",
         "100.000 ₫",
-        "40.000 ₫ of it refunded",
+        "40.000 ₫ refunded",
         " ms",
     ] {
-        assert!(said.contains(word), "no {word} in\n{said}");
+        assert!(printed.contains(word), "no {word} in\n{printed}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_done_is_said_and_exits_with_1() {
+async fn an_impossible_request_is_explained_and_exits_with_1() {
     let output = command()
         .await
         .args(["--once", "--tiki-url", "http://127.0.0.1:1"])
@@ -137,7 +137,7 @@ async fn what_cannot_be_done_is_said_and_exits_with_1() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signal_stops_everything_and_so_does_its_death() {
+async fn a_signal_or_a_kill_stops_all_processes() {
     for signal in [Signal::INT, Signal::TERM, Signal::KILL] {
         let folder = TempDir::new().unwrap();
         let (mut child, ready) = started(&mut command().await, folder.path()).await;
@@ -167,7 +167,7 @@ async fn a_signal_stops_everything_and_so_does_its_death() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_process_can_be_tiki_and_the_core() {
+async fn another_process_can_play_tiki_and_the_core() {
     let others = TestEnv::start().await;
     let folder = TempDir::new().unwrap();
     let log = folder.path().join("log");
@@ -208,11 +208,11 @@ async fn another_process_can_be_tiki_and_the_core() {
     let created = tiki.post("/tikivip/v1/transactions", &body).await.unwrap();
     assert_eq!(created.code(), Some(0), "{}", created.text);
     let transaction_id = created.json["data"]["transaction_id"].as_str().unwrap();
-    let report = json!({ "status": "SUCCESS", "amount": 100_000 });
+    let result = json!({ "status": "SUCCESS", "amount": 100_000 });
     let path = format!("/partner/v1/payments/{transaction_id}/result");
-    assert_eq!(core.post(&path, &report).await.unwrap().code(), Some(0));
+    assert_eq!(core.post(&path, &result).await.unwrap().code(), Some(0));
     others
-        .until("the other Tiki is told", async || {
+        .until("the other Tiki is notified", async || {
             others.tiki.known(&id).unwrap().status == "SUCCESS"
         })
         .await;

@@ -1,4 +1,4 @@
-//! A secret is changed while payments go on: nobody is refused, and nothing is lost.
+//! The rotation of a secret during payments: no call is refused, and nothing is lost.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use tokio::sync::RwLock;
 
 const NEXT: &str = "the secret after this one";
 
-/// Tiki's calls that go on all the time, with whatever secret Tiki has.
+/// Continuous calls by Tiki, with Tiki's current secret.
 #[derive(Clone)]
 struct Load {
     caller: Arc<RwLock<Caller>>,
@@ -44,7 +44,7 @@ impl Load {
         }
     }
 
-    /// Until no call is under way.
+    /// Waits until no call is running.
     async fn pause(&self, env: &TestEnv) {
         self.paused.store(true, Ordering::SeqCst);
         env.until("the load pauses", async || {
@@ -53,7 +53,7 @@ impl Load {
         .await;
     }
 
-    /// Waits until so many more calls were answered.
+    /// Waits until so many more calls are answered.
     async fn goes_on(&self, env: &TestEnv, calls: usize) {
         let until = self.asked.load(Ordering::Relaxed) + calls;
         env.until("the load goes on", async || {
@@ -69,7 +69,7 @@ impl Load {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_secret_is_rotated_under_load_and_nobody_is_refused() {
+async fn a_rotation_under_load_refuses_no_call() {
     let env = TestEnv::start().await;
     let c = env.options.credentials.clone();
     let arn = env.sandbox.plan.secrets["TikiSecret"].clone();
@@ -86,18 +86,18 @@ async fn a_secret_is_rotated_under_load_and_nobody_is_refused() {
     load.goes_on(&env, 100).await;
     env.confirmed(100_000).await;
 
-    // 1. Tiki accepts both. 2. We sign with the new one, and accept both.
+    // 1. Tiki accepts both secrets. 2. The functions sign with the new secret and accept both.
     let both = keys(NEXT).accepting(Some(ClientSecret::new(c.client_secret.as_str())));
     env.tiki.expect_keys(both);
     env.sandbox.secrets.put(&arn, NEXT);
     load.goes_on(&env, 100).await;
     env.confirmed(100_000).await;
 
-    // 3. Tiki signs with the new one, from one call to the next.
+    // 3. Tiki signs with the new secret.
     load.caller.write().await.keys = keys(NEXT);
     load.goes_on(&env, 300).await;
 
-    // As long as anybody still uses the old one, it is counted: also by a process that starts only now.
+    // A metric counts the use of the old secret, also in a process that has just started.
     load.pause(&env).await;
     env.sandbox.restart("check-transaction").await;
     assert_eq!(env.tiki.check("T-none").await.unwrap().code(), Some(3));
@@ -109,11 +109,11 @@ async fn a_secret_is_rotated_under_load_and_nobody_is_refused() {
     .await;
     load.paused.store(false, Ordering::Relaxed);
 
-    // 4. Nobody uses the old one any more: it goes, on both sides.
+    // 4. The old secret is not used any more, and both sides delete it.
     env.tiki.expect_keys(keys(NEXT));
     env.sandbox.secrets.forget_previous(&arn);
     load.goes_on(&env, 100).await;
-    // ipn-sender may still have the old one in its cache: Tiki refuses it once, and it looks again.
+    // ipn-sender may have cached the old secret. Tiki refuses it once, and it reloads the secret.
     env.confirmed(100_000).await;
     load.over.store(true, Ordering::Relaxed);
     for task in tasks {

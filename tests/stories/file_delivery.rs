@@ -1,20 +1,20 @@
-//! The day's file on its way to a real OpenSSH server, over the real binary, and what can happen to it there.
+//! The delivery of the day's file to a real OpenSSH server.
 
 use std::fs;
 
-use e2e::{Cut, Payment, Sshd, TestEnv, kill};
+use e2e::{FaultyConnection, Payment, Sshd, TestEnv, kill};
 use serde_json::{Value, json};
 
 use crate::reconciliation::the_day;
 
-/// A world whose Tiki has this server, reached through this port.
+/// A test environment that delivers to this server through this port.
 async fn env(sshd: &Sshd, port: u16) -> TestEnv {
     let folder = sshd.folder().display().to_string();
     let host_key = sshd.host_key.clone();
-    world_with(sshd, port, &host_key, &folder).await
+    env_with(sshd, port, &host_key, &folder).await
 }
 
-async fn world_with(sshd: &Sshd, port: u16, host_key: &str, folder: &str) -> TestEnv {
+async fn env_with(sshd: &Sshd, port: u16, host_key: &str, folder: &str) -> TestEnv {
     let env = TestEnv::with(|options| {
         let given = [
             ("SftpHost", "127.0.0.1"),
@@ -32,7 +32,7 @@ async fn world_with(sshd: &Sshd, port: u16, host_key: &str, folder: &str) -> Tes
     env
 }
 
-/// Some payments of the day.
+/// Confirmed payments of the day.
 async fn some_payments(env: &TestEnv) -> Vec<Payment> {
     let mut payments = Vec::new();
     for amount in [100_000, 200_000, 300_000] {
@@ -42,14 +42,14 @@ async fn some_payments(env: &TestEnv) -> Vec<Payment> {
     payments
 }
 
-/// A server, a line to it, a world whose Tiki has it, and some payments of the day; nothing where this machine
-/// has no such server.
-async fn given() -> Option<(Sshd, Cut, TestEnv, Vec<Payment>)> {
+/// A server, a connection to it, a test environment that uses it, and the day's payments. `None` if OpenSSH's server
+/// is not installed.
+async fn setup() -> Option<(Sshd, FaultyConnection, TestEnv, Vec<Payment>)> {
     let sshd = Sshd::start().await?;
-    let cut = Cut::to(sshd.port).await;
-    let env = env(&sshd, cut.port).await;
+    let connection = FaultyConnection::to(sshd.port).await;
+    let env = env(&sshd, connection.port).await;
     let payments = some_payments(&env).await;
-    Some((sshd, cut, env, payments))
+    Some((sshd, connection, env, payments))
 }
 
 fn event() -> Value {
@@ -60,8 +60,8 @@ fn name(n: u32) -> String {
     format!("tikivip_sandbox_{}_{n}", the_day().digits())
 }
 
-/// That the file is there, whole, once, and nothing else is.
-fn arrived(sshd: &Sshd, payments: &[Payment]) {
+/// Checks that the complete file has arrived once, and no other file.
+fn assert_arrived(sshd: &Sshd, payments: &[Payment]) {
     assert_eq!(sshd.names("INBOUND"), [name(1)]);
     let file = fs::read_to_string(sshd.path("INBOUND").join(name(1))).unwrap();
     assert_eq!(file.lines().count(), 1 + payments.len(), "{file}");
@@ -77,20 +77,20 @@ fn lateness(env: &TestEnv) -> i64 {
         .rev()
         .filter(|line| line.function == "reconcile");
     let mut measured = measured.filter_map(|line| line.event["ReconciliationLateness"].as_i64());
-    measured.next().expect("it was measured")
+    measured.next().expect("the lateness is logged")
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_arrives_at_an_openssh_server_once() {
-    let Some((sshd, _cut, env, payments)) = given().await else {
+    let Some((sshd, _connection, env, payments)) = setup().await else {
         return;
     };
     let outcome = env.sandbox.invoke("reconcile", &event()).await.unwrap();
     assert_eq!(outcome["delivered"], json!([name(1)]));
-    arrived(&sshd, &payments);
-    // Once more, and by the schedule, and after Tiki has taken it.
+    assert_arrived(&sshd, &payments);
+    // A second run, also after Tiki has taken the file.
     env.sandbox.invoke("reconcile", &event()).await.unwrap();
-    arrived(&sshd, &payments);
+    assert_arrived(&sshd, &payments);
     fs::rename(
         sshd.path("INBOUND").join(name(1)),
         sshd.path("ARCHIVED").join(name(1)),
@@ -102,81 +102,81 @@ async fn a_file_arrives_at_an_openssh_server_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_line_that_is_cut_anywhere_leaves_no_half_file_and_the_next_run_delivers() {
-    let Some((sshd, cut, env, payments)) = given().await else {
+async fn a_broken_connection_leaves_no_half_file() {
+    let Some((sshd, connection, env, payments)) = setup().await else {
         return;
     };
-    // How long a whole conversation is, from one that delivers another day.
+    // The delivery of another day shows how many bytes a delivery sends.
     let before = json!({ "day": the_day().previous().to_string() });
     env.sandbox.invoke("reconcile", &before).await.unwrap();
     for name in sshd.names("INBOUND") {
         fs::remove_file(sshd.path("INBOUND").join(name)).unwrap();
     }
-    let all = cut.take_gone();
+    let all = connection.take_bytes_sent();
     let mut failed = 0;
     for stage in 0..12 {
-        cut.after(all * stage / 10);
+        connection.break_after(all * stage / 10);
         failed += usize::from(env.sandbox.invoke("reconcile", &event()).await.is_err());
-        cut.mend();
-        let there = sshd.names("INBOUND");
-        if there.contains(&name(1)) {
+        connection.restore();
+        let names = sshd.names("INBOUND");
+        if names.contains(&name(1)) {
             let file = fs::read_to_string(sshd.path("INBOUND").join(name(1))).unwrap();
             assert_eq!(file.lines().count(), 4, "half a file: {file}");
         }
     }
     assert!(failed > 3, "{failed}");
     env.sandbox.invoke("reconcile", &event()).await.unwrap();
-    arrived(&sshd, &payments);
+    assert_arrived(&sshd, &payments);
     assert_eq!(env.tikivip(&["reconciliation"]).await.code, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_is_killed_while_it_uploads_leaves_nothing_and_the_next_delivers() {
-    let Some((sshd, cut, env, payments)) = given().await else {
+async fn a_killed_run_leaves_nothing_and_the_next_one_delivers() {
+    let Some((sshd, connection, env, payments)) = setup().await else {
         return;
     };
-    // The server is slow: it takes the connection, and a part of the conversation, and then nothing for a while.
-    cut.hold_after(3_000);
+    // A slow server: it accepts the connection and a few bytes, and then nothing for a while.
+    connection.hold_after(3_000);
     let event_ = event();
     let killed = env.sandbox.invoke("reconcile", &event_);
     let kill_it = async {
-        env.until("it talks to the server", async || cut.holds())
+        env.until("it talks to the server", async || connection.is_held())
             .await;
         kill(&env.sandbox.pids("reconcile"));
     };
     let (killed, ()) = tokio::join!(killed, kill_it);
     assert!(killed.is_err());
-    cut.mend();
-    let there = sshd.names("INBOUND");
-    assert!(!there.contains(&name(1)), "{there:?}");
-    // Until its time would have been over, its turn is its own; then the next one's.
+    connection.restore();
+    let names = sshd.names("INBOUND");
+    assert!(!names.contains(&name(1)), "{names:?}");
+    // The run lock of the killed run stays until it expires.
     let busy = env.sandbox.invoke("reconcile", &event_).await.unwrap();
     assert!(busy["busy"].is_string(), "{busy}");
-    env.turn_runs_out().await;
+    env.expire_run_lock().await;
     env.sandbox.invoke("reconcile", &event_).await.unwrap();
-    arrived(&sshd, &payments);
+    assert_arrived(&sshd, &payments);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_slow_is_waited_for() {
-    let Some((sshd, cut, env, payments)) = given().await else {
+async fn a_slow_server_still_receives_the_file() {
+    let Some((sshd, connection, env, payments)) = setup().await else {
         return;
     };
-    cut.hold_after(3_000);
-    let mend = async {
-        env.until("it waits", async || cut.holds()).await;
+    connection.hold_after(3_000);
+    let restore = async {
+        env.until("it waits", async || connection.is_held()).await;
         tokio::time::sleep(std::time::Duration::from_secs(2)).await;
-        cut.mend();
+        connection.restore();
     };
     let event = event();
-    let (outcome, ()) = tokio::join!(env.sandbox.invoke("reconcile", &event), mend);
+    let (outcome, ()) = tokio::join!(env.sandbox.invoke("reconcile", &event), restore);
     assert_eq!(outcome.unwrap()["delivered"], json!([name(1)]));
-    arrived(&sshd, &payments);
+    assert_arrived(&sshd, &payments);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_runs_at_once_deliver_one_file() {
-    let Some((sshd, _cut, env, payments)) = given().await else {
+async fn concurrent_runs_deliver_one_file() {
+    let Some((sshd, _connection, env, payments)) = setup().await else {
         return;
     };
     let event = event();
@@ -187,25 +187,27 @@ async fn two_runs_at_once_deliver_one_file() {
         outcome["delivered"] == json!([name(1)])
     };
     assert_eq!(outcomes.iter().filter(delivered).count(), 1, "{outcomes:?}");
-    arrived(&sshd, &payments);
+    assert_arrived(&sshd, &payments);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn runs_that_all_think_it_is_their_turn_still_deliver_one_file() {
-    let Some((sshd, cut, env, payments)) = given().await else {
+async fn a_run_whose_lock_has_expired_delivers_no_second_file() {
+    let Some((sshd, connection, env, payments)) = setup().await else {
         return;
     };
-    cut.hold_after(3_000);
+    connection.hold_after(3_000);
     let event = event();
     let first = env.sandbox.invoke("reconcile", &event);
     let second = async {
-        env.until("the first talks to the server", async || cut.holds())
-            .await;
-        // The first hangs for longer than its turn; others come, and then it goes on.
-        env.turn_runs_out().await;
-        cut.mend_for_new();
+        env.until("the first talks to the server", async || {
+            connection.is_held()
+        })
+        .await;
+        // The first run hangs until its lock has expired, and continues after the second run.
+        env.expire_run_lock().await;
+        connection.restore_for_new();
         let second = env.sandbox.invoke("reconcile", &event).await;
-        cut.mend();
+        connection.restore();
         second
     };
     let (first, second) = tokio::join!(first, second);
@@ -213,19 +215,19 @@ async fn runs_that_all_think_it_is_their_turn_still_deliver_one_file() {
     let first = first.map(|outcome| outcome["delivered"].clone());
     assert!(
         first.is_err() || first.unwrap() == json!([]),
-        "it was there already"
+        "the file had arrived already"
     );
-    arrived(&sshd, &payments);
+    assert_arrived(&sshd, &payments);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_another_or_does_not_know_us_gets_nothing_and_the_file_is_late() {
+async fn a_wrong_host_key_or_a_refused_login_delivers_nothing() {
     let Some(sshd) = Sshd::start().await else {
         return;
     };
     let (stranger, other_key) = sshd.stranger();
     let folder = sshd.folder().display().to_string();
-    let env = world_with(&sshd, sshd.port, &other_key, &folder).await;
+    let env = env_with(&sshd, sshd.port, &other_key, &folder).await;
     some_payments(&env).await;
     let refused = env
         .sandbox
@@ -238,7 +240,7 @@ async fn a_server_that_is_another_or_does_not_know_us_gets_nothing_and_the_file_
         "{refused}"
     );
     assert_eq!(sshd.names("INBOUND"), Vec::<String>::new());
-    // By API it can be had all the same.
+    // Tiki can still fetch the day by API.
     let path = format!("/tikivip/v1/reconciliation/{}", the_day());
     assert_eq!(env.tiki.caller.get(&path).await.unwrap().code(), Some(0));
 
@@ -255,12 +257,12 @@ async fn a_server_that_is_another_or_does_not_know_us_gets_nothing_and_the_file_
     assert!(refused.contains("does not let us in"), "{refused}");
     assert!(!refused.contains("PRIVATE KEY"), "{refused}");
     assert_eq!(sshd.names("INBOUND"), Vec::<String>::new());
-    env.reconciles_since(the_day()).await;
+    env.set_first_day(the_day()).await;
     let scheduled = json!({ "action": "reconcile" });
     assert!(env.sandbox.invoke("reconcile", &scheduled).await.is_err());
-    // Due at six in the morning of yesterday.
+    // It was due at 6:00 yesterday.
     assert!(lateness(&env) > 18 * 3_600_000);
-    // Put right, it goes by itself.
+    // With the right key the next run delivers it.
     env.sandbox.secrets.put(secret, &sshd.private_key);
     env.sandbox.invoke("reconcile", &scheduled).await.unwrap();
     assert!(sshd.names("INBOUND").contains(&name(1)));
@@ -268,8 +270,8 @@ async fn a_server_that_is_another_or_does_not_know_us_gets_nothing_and_the_file_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_file_of_our_name_is_not_replaced() {
-    let Some((sshd, _cut, env, _)) = given().await else {
+async fn a_different_file_of_the_same_name_is_not_replaced() {
+    let Some((sshd, _connection, env, _)) = setup().await else {
         return;
     };
     fs::write(sshd.path("INBOUND").join(name(1)), "another's").unwrap();
@@ -286,7 +288,7 @@ async fn another_file_of_our_name_is_not_replaced() {
     let there = fs::read_to_string(sshd.path("INBOUND").join(name(1))).unwrap();
     assert_eq!(there, "another's");
     assert_eq!(sshd.names("INBOUND"), [name(1)]);
-    // Nor is a name used again that Tiki has taken with other bytes in it.
+    // A name is not used again if Tiki has taken other content under it.
     fs::rename(
         sshd.path("INBOUND").join(name(1)),
         sshd.path("ARCHIVED").join(name(1)),

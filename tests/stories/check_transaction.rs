@@ -1,6 +1,6 @@
 //! `POST /tikivip/v1/transactions/query` and `GET /tikivip/v1/transactions`.
 
-use e2e::{Proxy, TestEnv};
+use e2e::{DynamoDbProxy, TestEnv};
 use sandbox::Response;
 use serde_json::{Value, json};
 use signing::GetSigning;
@@ -19,15 +19,15 @@ async fn get(env: &TestEnv, query: &str) -> Response {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_look_up_tells_everything_by_either_id_and_either_method() {
+async fn a_look_up_finds_a_payment_by_either_id_and_method() {
     let env = TestEnv::start().await;
     let payment = env.create(100_000).await;
     env.core.take_money(&payment.id, 100_000);
-    let report = json!({
+    let result = json!({
         "status": "SUCCESS", "amount": 100_000, "paid_at": "2026-11-23T10:00:00+07:00",
         "partner_banking_method": "ACCOUNT", "rail_reference": "FT1",
     });
-    env.core.report(&payment.id, &report).await.unwrap();
+    env.core.send_result(&payment.id, &result).await.unwrap();
     let refunded = env.refund(&payment, "R1", 30_000).await;
 
     let (tiki_id, id) = (&payment.tiki_id, &payment.id);
@@ -85,7 +85,7 @@ async fn a_look_up_tells_everything_by_either_id_and_either_method() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_found_or_not_asked_for_rightly_is_refused() {
+async fn an_unknown_id_or_a_malformed_look_up_is_refused() {
     let env = TestEnv::start().await;
     let one = env.create(100_000).await;
     let two = env.create(100_000).await;
@@ -168,8 +168,8 @@ async fn what_is_not_found_or_not_asked_for_rightly_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_transaction_of_another_partner_is_not_shown_nor_refunded() {
-    let proxy = Proxy::start().await;
+async fn a_transaction_of_another_partner_is_refused() {
+    let proxy = DynamoDbProxy::start().await;
     let here = TestEnv::with(|options| options.dynamodb_url = Some(proxy.url.clone())).await;
     let theirs = TestEnv::with(|options| {
         options.dynamodb_url = Some(proxy.url.clone());
@@ -195,7 +195,7 @@ async fn a_transaction_of_another_partner_is_not_shown_nor_refunded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_get_is_verified_by_the_setting_and_by_no_other() {
+async fn a_get_is_verified_only_as_the_setting_says() {
     for setting in ["relative_path", "full_path", "empty_body", "empty_object"] {
         let env = TestEnv::with(|options| {
             options
@@ -212,7 +212,7 @@ async fn a_get_is_verified_by_the_setting_and_by_no_other() {
             let mut caller = env.tiki.caller.clone();
             caller.get_signing = sent.parse::<GetSigning>().unwrap();
             let answer = caller.get(&path).await.unwrap();
-            // From the host's root, relative and full are one.
+            // At the host's root a relative path and a full path are the same.
             let fits = sent == setting || (sent, setting) == ("relative_path", "full_path");
             assert_eq!(
                 answer.status == 200,

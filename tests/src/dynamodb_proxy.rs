@@ -1,4 +1,4 @@
-//! A line to DynamoDB that counts what passes, and can break after the far side has done its work.
+//! A proxy in front of DynamoDB. It counts calls, and can lose the answer of a call that took effect.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,31 +13,31 @@ use futures::stream;
 use sandbox::EmbeddedDynamoDb;
 use tempfile::TempDir;
 
-/// A DynamoDB behind a line of ours.
-pub struct Proxy {
-    /// Where to call it.
+/// A DynamoDB behind a proxy.
+pub struct DynamoDbProxy {
+    /// The proxy's URL.
     pub url: String,
-    line: Line,
+    state: Shared,
     _dynamodb: EmbeddedDynamoDb,
     _folder: TempDir,
 }
 
 #[derive(Clone)]
-struct Line {
-    far: String,
+struct Shared {
+    dynamodb: String,
     http: reqwest::Client,
     counts: Arc<Mutex<HashMap<String, usize>>>,
     breaks: Arc<Mutex<HashSet<String>>>,
     fails: Arc<AtomicBool>,
 }
 
-impl Proxy {
-    /// Starts both.
+impl DynamoDbProxy {
+    /// Starts DynamoDB and the proxy.
     pub async fn start() -> Self {
         let folder = TempDir::new().unwrap();
         let dynamodb = EmbeddedDynamoDb::start(&folder.path().join("dynamodb.sqlite")).unwrap();
-        let line = Line {
-            far: dynamodb.url().to_owned(),
+        let state = Shared {
+            dynamodb: dynamodb.url().to_owned(),
             http: sandbox::http().unwrap(),
             counts: Arc::default(),
             breaks: Arc::default(),
@@ -45,44 +45,44 @@ impl Proxy {
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = Router::new().fallback(pass).with_state(line.clone());
+        let router = Router::new().fallback(forward).with_state(state.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self {
             url,
-            line,
+            state,
             _dynamodb: dynamodb,
             _folder: folder,
         }
     }
 
-    /// The next call of this operation is carried out, and its answer is lost.
+    /// Loses the answer to the next call of this operation. The call takes effect.
     pub fn lose_next(&self, operation: &str) {
-        self.line
+        self.state
             .breaks
             .lock()
             .unwrap()
             .insert(operation.to_owned());
     }
 
-    /// From now on every call of the functions fails, or none does.
+    /// Makes every call fail, or none.
     pub fn fail(&self, fails: bool) {
-        self.line.fails.store(fails, Ordering::Release);
+        self.state.fails.store(fails, Ordering::Release);
     }
 
-    /// Whether a call whose answer was to be lost has been made.
+    /// Whether the answer that [`Self::lose_next`] asked for has been lost.
     #[must_use]
     pub fn lost(&self, operation: &str) -> bool {
-        !self.line.breaks.lock().unwrap().contains(operation)
+        !self.state.breaks.lock().unwrap().contains(operation)
     }
 
-    /// Calls of these operations since the last time.
+    /// The number of calls by operation, since the last time.
     #[must_use]
     pub fn take_counts(&self) -> HashMap<String, usize> {
-        std::mem::take(&mut self.line.counts.lock().unwrap())
+        std::mem::take(&mut self.state.counts.lock().unwrap())
     }
 }
 
-async fn pass(State(line): State<Line>, headers: HeaderMap, body: Bytes) -> Response {
+async fn forward(State(state): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
     let target = headers
         .get("x-amz-target")
         .and_then(|target| target.to_str().ok());
@@ -92,17 +92,17 @@ async fn pass(State(line): State<Line>, headers: HeaderMap, body: Bytes) -> Resp
         .next()
         .unwrap_or_default()
         .to_owned();
-    *line
+    *state
         .counts
         .lock()
         .unwrap()
         .entry(operation.clone())
         .or_default() += 1;
 
-    if line.fails.load(Ordering::Acquire) {
+    if state.fails.load(Ordering::Acquire) {
         return status(StatusCode::INTERNAL_SERVER_ERROR);
     }
-    let mut request = line.http.post(&line.far).body(body);
+    let mut request = state.http.post(&state.dynamodb).body(body);
     for (name, value) in &headers {
         if name != "host" && name != "content-length" {
             request = request.header(name, value);
@@ -116,9 +116,9 @@ async fn pass(State(line): State<Line>, headers: HeaderMap, body: Bytes) -> Resp
         response.headers_mut().insert(name, value.clone());
     }
     let body = answer.bytes().await.unwrap();
-    if line.breaks.lock().unwrap().remove(&operation) {
+    if state.breaks.lock().unwrap().remove(&operation) {
         let breaks =
-            stream::once(async { Err::<Bytes, _>(std::io::Error::other("the line broke")) });
+            stream::once(async { Err::<Bytes, _>(std::io::Error::other("the connection broke")) });
         *response.body_mut() = Body::from_stream(breaks);
     } else {
         *response.body_mut() = Body::from(body);

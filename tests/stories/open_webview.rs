@@ -5,7 +5,7 @@ use sandbox::Fault;
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_webview_is_opened_and_tikis_answer_handed_on() {
+async fn a_webview_is_opened_and_tikis_answer_is_passed_on() {
     let env = TestEnv::start().await;
     for phone in [
         json!("0912345678"),
@@ -74,7 +74,7 @@ async fn every_malformed_field_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tikis_no_is_handed_on_and_its_silence_is_a_system_error() {
+async fn tikis_refusal_is_passed_on_and_no_answer_is_an_error() {
     let env = TestEnv::start().await;
     let customer = json!({ "identify_code": "KH-1", "identify_phone": "0912345678" });
     let answer = |status, body: &str| Fault::Answer {
@@ -109,7 +109,7 @@ async fn tikis_no_is_handed_on_and_its_silence_is_a_system_error() {
             found.text
         );
     }
-    // Refused once, signed again with the reloaded secret.
+    // After one refusal the secret is reloaded and the call signed again.
     env.tiki.faults.next("webview", [answer(401, "")]);
     assert_eq!(
         env.core.open_webview(&customer).await.unwrap().code(),
@@ -118,11 +118,11 @@ async fn tikis_no_is_handed_on_and_its_silence_is_a_system_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_phone_goes_to_tiki_by_the_setting() {
+async fn the_phone_number_is_sent_as_the_setting_says() {
     for (setting, phone) in [
         ("national_number", json!(912_345_678)),
         ("international_number", json!(84_912_345_678_u64)),
-        // Tiki as played here takes no text; its no is handed on.
+        // The played Tiki refuses a text; its refusal is passed on.
         ("string", json!("0912345678")),
     ] {
         let env = TestEnv::with(|options| {

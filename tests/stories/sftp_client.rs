@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use e2e::{Cut, Keys, Sshd};
+use e2e::{FaultyConnection, Keys, Sshd};
 use files::sftp::{HostKeys, Server, SftpError, SftpFileDrop};
 
 fn server(sshd: &Sshd) -> Server {
@@ -23,7 +23,7 @@ fn at(sshd: &Sshd, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_file_goes_there_and_comes_back_byte_for_byte() {
+async fn a_file_is_uploaded_and_downloaded_unchanged() {
     let Some(sshd) = Sshd::start().await else {
         return;
     };
@@ -60,7 +60,7 @@ async fn a_file_goes_there_and_comes_back_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn an_rsa_server_and_an_rsa_key_are_good_enough() {
+async fn an_rsa_server_and_an_rsa_key_are_accepted() {
     let Some(sshd) = Sshd::with(Keys::Rsa).await else {
         return;
     };
@@ -73,7 +73,7 @@ async fn an_rsa_server_and_an_rsa_key_are_good_enough() {
 }
 
 #[tokio::test]
-async fn another_host_key_than_the_pinned_one_is_refused_before_anything_is_said() {
+async fn another_host_key_is_refused_before_the_login() {
     let Some(sshd) = Sshd::start().await else {
         return;
     };
@@ -84,7 +84,7 @@ async fn another_host_key_than_the_pinned_one_is_refused_before_anything_is_said
     };
     let refused = pinned(&other).connect(&sshd.private_key).await;
     assert!(matches!(refused, Err(SftpError::HostKey { .. })));
-    // While the server changes its key, both are pinned.
+    // During a change of the host key, both keys are pinned.
     let both = format!("{other},{}", sshd.host_key);
     pinned(&both).connect(&sshd.private_key).await.unwrap();
     assert!("".parse::<HostKeys>().is_err());
@@ -92,7 +92,7 @@ async fn another_host_key_than_the_pinned_one_is_refused_before_anything_is_said
 }
 
 #[tokio::test]
-async fn a_key_that_the_server_does_not_know_is_not_let_in() {
+async fn a_key_that_the_server_does_not_know_is_refused() {
     let Some(sshd) = Sshd::start().await else {
         return;
     };
@@ -104,7 +104,7 @@ async fn a_key_that_the_server_does_not_know_is_not_let_in() {
 }
 
 #[tokio::test]
-async fn nothing_is_overwritten() {
+async fn no_file_is_overwritten() {
     let Some(sshd) = Sshd::start().await else {
         return;
     };
@@ -120,12 +120,12 @@ async fn nothing_is_overwritten() {
 }
 
 #[tokio::test]
-async fn a_full_disk_leaves_nothing_under_the_name() {
+async fn a_full_disk_leaves_no_file_of_that_name() {
     let Some(sshd) = Sshd::start().await else {
         return;
     };
     let sftp = connect(&sshd).await;
-    // Whatever is written there meets a disk that is full.
+    // Every write to /dev/full fails as on a full disk.
     std::os::unix::fs::symlink("/dev/full", sshd.path("INBOUND").join(".part")).unwrap();
     let content = vec![7; 100_000];
     let (part, name) = (at(&sshd, ".part"), at(&sshd, "file"));
@@ -135,13 +135,13 @@ async fn a_full_disk_leaves_nothing_under_the_name() {
 }
 
 #[tokio::test]
-async fn a_line_that_is_cut_at_any_stage_leaves_all_or_nothing_under_the_name() {
+async fn a_broken_upload_leaves_the_whole_file_or_none() {
     let Some(sshd) = Sshd::start().await else {
         return;
     };
-    let cut = Cut::to(sshd.port).await;
+    let connection = FaultyConnection::to(sshd.port).await;
     let server = Server {
-        port: cut.port,
+        port: connection.port,
         ..server(&sshd)
     };
     let content: Vec<u8> = (0..200_000_u32)
@@ -157,19 +157,19 @@ async fn a_line_that_is_cut_at_any_stage_leaves_all_or_nothing_under_the_name() 
         put
     };
     put("whole").await.unwrap();
-    let all = cut.take_gone();
+    let all = connection.take_bytes_sent();
     let mut arrived = 0;
     for stage in 0..40 {
-        // From the first byte to the last, more closely towards the end, where it is renamed.
+        // From the first byte to the last, in smaller steps near the end, where the file is renamed.
         let bytes = if stage < 20 {
             all * stage / 20
         } else {
             all + 400 - 60 * (40 - stage)
         };
         let name = format!("file-{stage}");
-        cut.after(bytes);
+        connection.break_after(bytes);
         let done = put(&name).await;
-        cut.mend();
+        connection.restore();
         let there = fs::read(sshd.path("INBOUND").join(&name)).ok();
         assert!(
             there.is_none() || there.as_ref() == Some(&content),
@@ -180,7 +180,7 @@ async fn a_line_that_is_cut_at_any_stage_leaves_all_or_nothing_under_the_name() 
             "said to be there, and is not, at {bytes}"
         );
         arrived += usize::from(there.is_some());
-        // The next run clears what was left, and does it again.
+        // The next run deletes what is left, and uploads again.
         let sftp = connect(&sshd).await;
         sftp.clear(&sshd.path("INBOUND").display().to_string(), ".file.")
             .await
