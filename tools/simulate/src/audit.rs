@@ -43,33 +43,33 @@ invariants! {
     OnePostingPerRefund = "one-posting-per-refund",
         "Each refund is posted at the core once, however often it is asked for, and always with the same content.";
     ReservedBeforeAsked = "reserved-before-asked",
-        "The core never hears of a refund whose amount is not already held in our books.";
+        "The core is never asked for a refund whose amount is not already held in our item.";
     OneOutcomePerRequest = "one-outcome-per-request",
-        "A request of Tiki's that was carried out or refused by the core has one outcome: once told, it is told again in the same bytes, for ever; and no request is taken twice, or with other content.";
+        "A request of Tiki that was carried out or refused by the core has one outcome: each later answer has the same bytes; and no request is carried out twice, or with other content.";
     FinalStatusStays = "final-status-stays",
-        "A payment that is a success or a failure stays one, with the day on which it became so; and what was settled with Tiki stays settled.";
+        "A payment that is a success or a failure stays one, with the day on which it became final; and what Tiki has confirmed stays confirmed.";
     AcknowledgedIsKept = "acknowledged-is-kept",
-        "What we have said yes to is in the books, and nothing that was in the books vanishes from them.";
+        "What we have acknowledged is in our item, and nothing disappears from it.";
     OnlyOnGrounds = "only-on-grounds",
         "Money goes back only because Tiki asked, because Tiki said that it does not have the order, or because it came after the payment had failed.";
     NotifiedWhatIsShown = "notified-what-is-shown",
-        "Tiki is told exactly the status and amount that we show, and never one that is not final.";
+        "Tiki is notified of exactly the status and amount that we show, and never of one that is not final.";
     BelievedOnWordAlone = "believed-on-word-alone",
-        "Our books say paid, failed, refunded, confirmed or disputed only where the other side has said so in clear words.";
+        "Our item says paid, failed, refunded, confirmed or disputed only if the counterparty has clearly said so.";
     OwedIsFindable = "owed-is-findable",
-        "Whatever is owed to anybody stands in the index that its worker reads, and whatever needs a person in the one that people read.";
+        "Each obligation is in the index that its worker reads, and each transaction that needs review in the index that operators read.";
     TrailIsComplete = "trail-is-complete",
-        "The audit trail of a payment only grows, in order, and tells of every change of what is paid, reported or refunded.";
+        "The audit trail of a payment only grows, in order, and has every change of what is paid, notified or refunded.";
     ExportedOnce = "exported-once",
         "Each payment that became final is in exactly one day's data, with the status and amount that it has for ever.";
     RefusedMeansNothing = "refused-means-nothing",
-        "A call that is not signed, or is signed for another purpose, is refused as one.";
+        "A call that is not signed, or is signed for another purpose, is refused.";
     NothingOwedForever = "nothing-owed-for-ever",
-        "Some days after the last fault nothing is owed any more: no report, no question, no refund.";
+        "Some days after the last fault no obligation is left: no notification, no question, no refund.";
     EveryPaymentAccounted = "every-payment-accounted",
-        "Some days after the last fault each payment is confirmed at Tiki, given back, or on a person's desk with an alarm.";
+        "Some days after the last fault each payment is confirmed at Tiki, given back, or in the review queue with an alarm.";
     BooksAgree = "books-agree",
-        "Some days after the last fault our books and the core's agree to the dong.";
+        "Some days after the last fault our items and the core's records agree to the đồng.";
 }
 
 /// Something that must hold did not.
