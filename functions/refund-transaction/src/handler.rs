@@ -15,7 +15,8 @@ use domain::{
 };
 use http::StatusCode;
 use store::Transactions;
-use tiki_api::{reply, request};
+use tiki_api::reply;
+use tiki_api::request::{self, InvalidRefund};
 
 /// How often and how long a repeat looks whether the first request, which is just asking the core, is done.
 /// Together a little longer than the core is given.
@@ -39,7 +40,7 @@ pub struct RefundTransaction {
 impl Handler for RefundTransaction {
     async fn handle(&self, request: &Inbound) -> Result<Reply, ApiError> {
         let verified = self.verifier.verify(request).await?;
-        let refund = request::refund(verified)?;
+        let refund = request::refund(verified).map_err(refused)?;
         let id = refund.id.ok_or(Refusal::NotFound)?;
         record_transaction_in_span(id);
 
@@ -64,6 +65,16 @@ impl Handler for RefundTransaction {
     fn status_too_large(&self) -> StatusCode {
         StatusCode::INTERNAL_SERVER_ERROR
     }
+}
+
+/// A request with two amounts is refused like any other malformed one, and also raises an alarm.
+fn refused(invalid: InvalidRefund) -> ApiError {
+    if invalid == InvalidRefund::AmountsDiffer {
+        let alarm = "request_amount_differs";
+        metrics::REVIEW_RAISED.count(&[alarm]);
+        tracing::error!(alarm, "a person must act");
+    }
+    ApiError::Invalid(invalid.into())
 }
 
 enum Reserved {
