@@ -15,12 +15,12 @@ use crate::import::sha256;
 use crate::{Reconcile, Run};
 
 /// Findings that are read at a time.
-const PAGE: u16 = 200;
+const FINDINGS_PER_PAGE: u16 = 200;
 
 impl Reconcile {
     /// Writes the report of each day about which there is something new.
     pub(crate) async fn publish(&self, run: &mut Run) -> anyhow::Result<()> {
-        let closed = self.ledger.open(CLOSED, PAGE).await?;
+        let closed = self.ledger.open(CLOSED, FINDINGS_PER_PAGE).await?;
         let mut closings = Vec::new();
         for (subject, entry) in closed {
             if let Some(finding) = self.ledger.get::<Finding>(&subject, &entry).await? {
@@ -93,7 +93,10 @@ impl Reconcile {
         let mut table = FindingsTable::new(BufWriter::new(File::create(table)?))?;
         let mut after = None;
         loop {
-            let (page, next) = self.ledger.page::<Finding>(&subject, after, PAGE).await?;
+            let (page, next) = self
+                .ledger
+                .page::<Finding>(&subject, after, FINDINGS_PER_PAGE)
+                .await?;
             for Entry { record, .. } in page {
                 table.write(&record)?;
                 let count = match record.closed {

@@ -20,7 +20,7 @@ use tiki_api::request::{self, InvalidRefund};
 
 /// How often and how long a repeat looks whether the first request, which is just asking the core, is done.
 /// Together a little longer than the core is given.
-const FOLLOW: [u64; 9] = [50, 100, 200, 300, 500, 600, 700, 700, 700];
+const FOLLOW_WAITS_MS: [u64; 9] = [50, 100, 200, 300, 500, 600, 700, 700, 700];
 
 /// What the function needs.
 pub struct RefundTransaction {
@@ -130,7 +130,7 @@ impl RefundTransaction {
         mut transaction: Transaction,
         id: RefundId,
     ) -> Result<Transaction, ApiError> {
-        for wait_ms in FOLLOW {
+        for wait_ms in FOLLOW_WAITS_MS {
             let refund = transaction.refund_by_id(id);
             if !refund.is_some_and(|refund| matches!(refund.state, RefundState::Reserved(_))) {
                 break;

@@ -24,7 +24,7 @@ const REFUND: &[&str] = &[
 ];
 
 /// Every field that any message between Tiki and us has, in either direction: one secret serves both ways.
-const ALL: &[&str] = &[
+const ALL_TIKI: &[&str] = &[
     "tiki_transaction_id",
     "transaction_amount",
     "request_id",
@@ -135,7 +135,7 @@ pub fn check_query<'q>(
     query: impl IntoIterator<Item = (&'q str, &'q str)>,
 ) -> Result<CheckRequest, InvalidField> {
     let fields = Fields::of_texts(query);
-    fields.reject_foreign_fields(ALL, CHECK)?;
+    fields.reject_foreign_fields(ALL_TIKI, CHECK)?;
     check_fields(&fields)
 }
 
@@ -181,7 +181,7 @@ pub fn refund(verified: Verified<'_>) -> Result<RefundRequest, InvalidRefund> {
 
 fn message(verified: Verified<'_>, own: &[&str]) -> Result<Fields, InvalidField> {
     let fields = Fields::read(verified.body())?;
-    fields.reject_foreign_fields(ALL, own)?;
+    fields.reject_foreign_fields(ALL_TIKI, own)?;
     Ok(fields)
 }
 
