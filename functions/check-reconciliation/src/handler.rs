@@ -18,10 +18,10 @@ use signing::GetSigning;
 use store::{ReconciliationRecords, Record, Versioned, day_partition};
 
 /// The part of the path that belongs to the base URL that Tiki was given.
-const BASE: &str = "/tikivip/v1";
+const BASE_PATH: &str = "/tikivip/v1";
 
 /// How long a link can be followed.
-const LINK_LIVES: Duration = Duration::from_mins(10);
+const LINK_LIFETIME: Duration = Duration::from_mins(10);
 
 /// What the function needs.
 pub struct CheckReconciliation {
@@ -40,7 +40,7 @@ pub struct CheckReconciliation {
 #[async_trait]
 impl Handler for CheckReconciliation {
     async fn handle(&self, request: &Inbound) -> Result<Reply, ApiError> {
-        let candidates = payload_candidates(self.get_signing, request, BASE);
+        let candidates = payload_candidates(self.get_signing, request, BASE_PATH);
         self.verifier.verify_get(request, &candidates).await?;
         let day: Day = request
             .path_parameter("day")
@@ -98,14 +98,14 @@ impl CheckReconciliation {
 
     async fn file(&self, sent: &Sent) -> Result<File, ApiError> {
         let key = format!("{}/sent/{}", sent.day, sent.name);
-        let url = self.objects.link(&key, LINK_LIVES).await;
+        let url = self.objects.link(&key, LINK_LIFETIME).await;
         Ok(File {
             name: sent.name.clone(),
             lines: sent.lines,
             bytes: sent.bytes,
             sha256: sent.sha256.clone(),
             url: url.map_err(|error| ApiError::Internal(error.into()))?,
-            url_expires_at: self.clock.now().after(LINK_LIVES).to_rfc3339(),
+            url_expires_at: self.clock.now().after(LINK_LIFETIME).to_rfc3339(),
         })
     }
 }

@@ -14,7 +14,7 @@ use tiki_api::reply;
 use tiki_api::request::{self, CheckRequest};
 
 /// The part of the path that belongs to the base URL that Tiki was given.
-const BASE: &str = "/tikivip/v1";
+const BASE_PATH: &str = "/tikivip/v1";
 
 /// What the function needs.
 pub struct CheckTransaction {
@@ -48,7 +48,7 @@ impl Handler for CheckTransaction {
 impl CheckTransaction {
     async fn verified(&self, request: &Inbound) -> Result<CheckRequest, ApiError> {
         if request.method == Method::GET {
-            let candidates = payload_candidates(self.get_signing, request, BASE);
+            let candidates = payload_candidates(self.get_signing, request, BASE_PATH);
             let verified = self.verifier.verify_get(request, &candidates).await?;
             let query = request
                 .query

@@ -4,7 +4,7 @@ mod settings;
 
 use std::sync::Arc;
 
-use core_api::{CoreClient, TIMEOUT_IN_WORKER};
+use core_api::{CORE_TIMEOUT_IN_WORKER, CoreClient};
 use core_worker::CoreWorker;
 use lambda::aws::AwsContext;
 use outbox::Outbox;
@@ -19,7 +19,7 @@ async fn main() -> anyhow::Result<()> {
     let client = aws.core_client(settings.core_url, keys)?;
     let transactions = aws.transactions(&settings.transactions);
     let worker = CoreWorker {
-        core: Arc::new(CoreClient::new(client, TIMEOUT_IN_WORKER)),
+        core: Arc::new(CoreClient::new(client, CORE_TIMEOUT_IN_WORKER)),
         transactions: transactions.clone(),
         clock: Arc::clone(&aws.clock),
     };

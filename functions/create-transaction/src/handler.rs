@@ -13,7 +13,7 @@ use tiki_api::{reply, request};
 
 /// How long a link works after its payment has expired: the customer who paid in the last second still
 /// comes back through it.
-const LINK_OUTLIVES_PAYMENT: Duration = Duration::from_hours(24);
+const LINK_LIFETIME_AFTER_EXPIRY: Duration = Duration::from_hours(24);
 
 /// What the function needs.
 pub struct CreateTransaction {
@@ -73,7 +73,7 @@ impl CreateTransaction {
         request: &Inbound,
         transaction: &Transaction,
     ) -> Result<String, ApiError> {
-        let expires_at = transaction.expires_at.after(LINK_OUTLIVES_PAYMENT);
+        let expires_at = transaction.expires_at.after(LINK_LIFETIME_AFTER_EXPIRY);
         let link = PaymentLink {
             transaction_id: transaction.id.to_bytes(),
             expires_at_ms: expires_at.unix_ms().unsigned_abs(),

@@ -44,7 +44,7 @@ impl Handler for PaymentRedirect {
         let link = match self.verify(token, now).await? {
             Ok(link) => link,
             Err(LinkRefusal::Expired) => return self.page(StatusCode::GONE, page::EXPIRED),
-            Err(LinkRefusal::InvalidField) => {
+            Err(LinkRefusal::Invalid) => {
                 return self.page(StatusCode::NOT_FOUND, page::UNKNOWN);
             }
         };
@@ -75,7 +75,7 @@ impl PaymentRedirect {
     ) -> Result<Result<PaymentLink, LinkRefusal>, ApiError> {
         let keys = self.link_keys.keys().await?;
         let link = PaymentLink::verify(&keys, token, now.unix_ms());
-        if link != Err(LinkRefusal::InvalidField) {
+        if link != Err(LinkRefusal::Invalid) {
             return Ok(link);
         }
         // A rotation explains it, if create-transaction has the new key and we have not.

@@ -25,7 +25,7 @@ pub use aws::{Aws, Endpoints, Verdict};
 pub use synthetic::{Caller, Kind, Request, Synthetic};
 
 /// The longest that trying out takes, so that of the function's 60 s enough are left to tell CodeDeploy.
-const LONGEST: Duration = Duration::from_secs(45);
+const MAX_TRIAL_TIME: Duration = Duration::from_secs(45);
 
 /// What CodeDeploy calls a hook with.
 #[derive(Clone, Debug, Deserialize)]
@@ -65,8 +65,9 @@ impl PreTrafficHook {
     }
 
     async fn answer(&self, event: &Event) -> anyhow::Result<()> {
-        let tried = tokio::time::timeout(LONGEST, self.try_all(&event.deployment_id)).await;
-        let verdict = match tried.unwrap_or_else(|_| Err(anyhow!("not done in {LONGEST:?}"))) {
+        let tried = tokio::time::timeout(MAX_TRIAL_TIME, self.try_all(&event.deployment_id)).await;
+        let verdict = match tried.unwrap_or_else(|_| Err(anyhow!("not done in {MAX_TRIAL_TIME:?}")))
+        {
             Ok(()) => Verdict::Succeeded,
             Err(error) => {
                 tracing::error!(error = format!("{error:#}"), "the new version is refused");

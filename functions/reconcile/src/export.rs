@@ -10,7 +10,7 @@ use reconciliation::file::{self, Part, Parts, Refunded, Row, Totals};
 use reconciliation::record::{Began, Exported, Sent};
 use store::{Record, Versioned, Written, day_partition};
 
-use crate::{DAYS_LOOKED_AFTER, DUE_AFTER, EXPORT_CUTOFF, Reconcile, Run};
+use crate::{EXPORT_CUTOFF, EXPORT_DUE_AFTER, MAX_DUE_DAYS, Reconcile, Run};
 
 impl Reconcile {
     /// The days whose files are due, the oldest first: from the first day that was ever reconciled.
@@ -228,8 +228,8 @@ fn path(run: &Run, day: Day, place: usize) -> PathBuf {
 fn due(first: Day, now: Timestamp) -> Vec<Day> {
     let mut day = now.vietnamese_day().previous();
     let mut days = Vec::new();
-    while days.len() < DAYS_LOOKED_AFTER && day >= first {
-        if now >= day.end_exclusive().after(DUE_AFTER) {
+    while days.len() < MAX_DUE_DAYS && day >= first {
+        if now >= day.end_exclusive().after(EXPORT_DUE_AFTER) {
             days.push(day);
         }
         if day.previous() == day {
@@ -280,7 +280,7 @@ mod tests {
         assert_eq!(due(day("2026-11-23"), now), []);
         assert_eq!(due(day("2026-11-22"), now), [day("2026-11-22")]);
         let many = due(day("2020-01-01"), now);
-        assert_eq!(many.len(), DAYS_LOOKED_AFTER);
+        assert_eq!(many.len(), MAX_DUE_DAYS);
         assert!(many.windows(2).all(|two| two[0].next() == two[1]));
         assert_eq!(due(day("1970-01-01"), Timestamp::MIN), []);
     }

@@ -41,13 +41,13 @@ use self::run_lock::Turn;
 pub const EXPORT_CUTOFF: Duration = Duration::from_mins(15);
 
 /// The file of a day is due so long after the day's end: 06:00 in Vietnam.
-const DUE_AFTER: Duration = Duration::from_hours(6);
+const EXPORT_DUE_AFTER: Duration = Duration::from_hours(6);
 
 /// Days that are looked after by themselves. An older one, somebody must ask for.
-const DAYS_LOOKED_AFTER: usize = 31;
+const MAX_DUE_DAYS: usize = 31;
 
 /// What is left of the time when nothing more is begun.
-const LEAVES: Duration = Duration::from_secs(60);
+const TIME_TO_FINISH: Duration = Duration::from_secs(60);
 
 /// What reconciliation needs.
 pub struct Reconcile {
@@ -109,7 +109,7 @@ impl Reconcile {
             name: self.write_ids.next().simple().to_string(),
             began: self.clock.now(),
             folder: tempfile::tempdir()?,
-            until: before(deadline, LEAVES),
+            until: before(deadline, TIME_TO_FINISH),
             touched: BTreeSet::new(),
             outcome: Outcome::default(),
             failures: Vec::new(),
@@ -171,7 +171,7 @@ impl Reconcile {
         let mut lateness = Duration::ZERO;
         for day in self.due_days().await? {
             if !self.is_delivered(day).await? {
-                lateness = lateness.max(now.since(day.end_exclusive().after(DUE_AFTER)));
+                lateness = lateness.max(now.since(day.end_exclusive().after(EXPORT_DUE_AFTER)));
             }
         }
         metrics::RECONCILIATION_LATENESS.record_duration(&[], lateness);

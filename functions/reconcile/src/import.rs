@@ -18,13 +18,13 @@ use store::{Record, Versioned, Written, day_partition};
 use crate::{Reconcile, Run};
 
 /// A larger file is no answer to ours, which have half a million lines at most.
-const LARGEST: u64 = 256 * 1024 * 1024;
+const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Lines that are worked on at once: Tiki is asked about each that does not agree.
-const AT_ONCE: usize = 8;
+const MAX_CONCURRENT_LINES: usize = 8;
 
 /// How often it is written down how far a file was read.
-const LINES_AT_A_TIME: usize = 400;
+const LINES_PER_CHECKPOINT: usize = 400;
 
 /// What a line came to.
 enum Accounted {
@@ -92,7 +92,7 @@ impl Reconcile {
             Fetched::Whole(sha256) => sha256,
             Fetched::Gone => return Ok(()),
             Fetched::TooLarge => {
-                let problem = format!("the file has more than {LARGEST} bytes");
+                let problem = format!("the file has more than {MAX_FILE_BYTES} bytes");
                 return self.report_file(run, day, file, problem).await;
             }
         };
@@ -181,7 +181,7 @@ impl Reconcile {
         loop {
             let mut some = Vec::new();
             let mut over = false;
-            while some.len() < LINES_AT_A_TIME && !over {
+            while some.len() < LINES_PER_CHECKPOINT && !over {
                 match lines.read()? {
                     None => over = true,
                     // What was accounted for by a run before this one.
@@ -192,7 +192,7 @@ impl Reconcile {
             let work = some
                 .into_iter()
                 .map(|read| self.process_line(day, &name, read));
-            let mut work = stream::iter(work).buffer_unordered(AT_ONCE);
+            let mut work = stream::iter(work).buffer_unordered(MAX_CONCURRENT_LINES);
             while let Some(accounted) = work.next().await {
                 let count = match accounted? {
                     Accounted::Matched => &mut received.record.matched,
@@ -357,7 +357,7 @@ enum Fetched {
 
 async fn fetch(sftp: &SftpFileDrop, path: &str, to: &PathBuf) -> anyhow::Result<Fetched> {
     let mut file = File::create(to)?;
-    match sftp.get(path, &mut file, LARGEST).await {
+    match sftp.get(path, &mut file, MAX_FILE_BYTES).await {
         Ok(true) => {}
         Ok(false) => return Ok(Fetched::Gone),
         Err(SftpError::TooLarge { .. }) => return Ok(Fetched::TooLarge),

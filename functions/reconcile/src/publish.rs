@@ -15,12 +15,12 @@ use crate::import::sha256;
 use crate::{Reconcile, Run};
 
 /// Findings that are read at a time.
-const PAGE: u16 = 200;
+const FINDINGS_PER_PAGE: u16 = 200;
 
 impl Reconcile {
     /// Writes the report of each day about which there is something new.
     pub(crate) async fn publish(&self, run: &mut Run) -> anyhow::Result<()> {
-        let closed = self.records.with_status(CLOSED, PAGE).await?;
+        let closed = self.records.with_status(CLOSED, FINDINGS_PER_PAGE).await?;
         let mut closings = Vec::new();
         for (partition, sort) in closed {
             if let Some(finding) = self.records.get::<Finding>(&partition, &sort).await? {
@@ -96,7 +96,7 @@ impl Reconcile {
         loop {
             let (page, next) = self
                 .records
-                .page::<Finding>(&partition, after, PAGE)
+                .page::<Finding>(&partition, after, FINDINGS_PER_PAGE)
                 .await?;
             for Versioned { record, .. } in page {
                 table.write(&record)?;

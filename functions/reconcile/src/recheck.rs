@@ -13,16 +13,16 @@ use store::{Record, Versioned, Written, day_partition};
 use crate::{Reconcile, Run};
 
 /// How many of each kind a run looks at again, those first that were not looked at for longest.
-const LOOKED_AT: u16 = 2_000;
+const MAX_RECHECKS_PER_KIND: u16 = 2_000;
 
 /// Looked at at once.
-const AT_ONCE: usize = 8;
+const MAX_CONCURRENT_RECHECKS: usize = 8;
 
 /// Tiki is given so long for a clear answer before a person is called.
-const PATIENCE: Duration = Duration::from_hours(24);
+const REVIEW_UNDECIDED_AFTER: Duration = Duration::from_hours(24);
 
 /// Rounds against another writer of the same finding.
-const ROUNDS: usize = 5;
+const MAX_WRITE_ATTEMPTS: usize = 5;
 
 /// What there is to see of a transaction.
 struct View {
@@ -48,7 +48,7 @@ impl Reconcile {
     pub(crate) async fn find(&self, day: Day, file: &str, line: ResultLine) -> anyhow::Result<()> {
         let view = self.view(&line.tiki_id).await?;
         let sort = format!("{}{}", Finding::PREFIX, line.tiki_id);
-        for _ in 0..ROUNDS {
+        for _ in 0..MAX_WRITE_ATTEMPTS {
             let known = self
                 .records
                 .get::<Finding>(&day_partition(day), &sort)
@@ -77,7 +77,10 @@ impl Reconcile {
             if kind == Kind::Matched {
                 continue;
             }
-            let open = self.records.with_status(kind.as_str(), LOOKED_AT).await?;
+            let open = self
+                .records
+                .with_status(kind.as_str(), MAX_RECHECKS_PER_KIND)
+                .await?;
             let (began, until) = (run.began, run.until);
             let work = open.into_iter().map(async |(partition, sort)| {
                 if self.clock.now() >= until {
@@ -85,7 +88,7 @@ impl Reconcile {
                 }
                 self.look_at(&partition, &sort, began).await
             });
-            let mut work = stream::iter(work).buffer_unordered(AT_ONCE);
+            let mut work = stream::iter(work).buffer_unordered(MAX_CONCURRENT_RECHECKS);
             while let Some(changed) = work.next().await {
                 match changed {
                     Ok(day) => run.touched.extend(day),
@@ -176,7 +179,9 @@ impl Reconcile {
             .take_while(|step| step.ground == MismatchReason::NoClearAnswer)
             .last();
         let waited = since.map_or(0, |step| now.saturating_sub(step.at));
-        if kind == Kind::Undecided && u128::from(waited.unsigned_abs()) > PATIENCE.as_millis() {
+        if kind == Kind::Undecided
+            && u128::from(waited.unsigned_abs()) > REVIEW_UNDECIDED_AFTER.as_millis()
+        {
             kind = Kind::NeedsReview;
         }
         finding.transaction_id.clone_from(&view.transaction_id);

@@ -15,11 +15,12 @@ use domain::{
 };
 use http::StatusCode;
 use store::Transactions;
-use tiki_api::{reply, request};
+use tiki_api::reply;
+use tiki_api::request::{self, InvalidRefund};
 
 /// How often and how long a repeat looks whether the first request, which is just asking the core, is done.
 /// Together a little longer than the core is given.
-const FOLLOW: [u64; 9] = [50, 100, 200, 300, 500, 600, 700, 700, 700];
+const FOLLOW_WAITS_MS: [u64; 9] = [50, 100, 200, 300, 500, 600, 700, 700, 700];
 
 /// What the function needs.
 pub struct RefundTransaction {
@@ -39,7 +40,7 @@ pub struct RefundTransaction {
 impl Handler for RefundTransaction {
     async fn handle(&self, request: &Inbound) -> Result<Reply, ApiError> {
         let verified = self.verifier.verify(request).await?;
-        let refund = request::refund(verified)?;
+        let refund = request::refund(verified).map_err(refused)?;
         let id = refund.id.ok_or(Refusal::NotFound)?;
         record_transaction_in_span(id);
 
@@ -64,6 +65,16 @@ impl Handler for RefundTransaction {
     fn status_too_large(&self) -> StatusCode {
         StatusCode::INTERNAL_SERVER_ERROR
     }
+}
+
+/// A request with two amounts is refused like any other malformed one, and also raises an alarm.
+fn refused(invalid: InvalidRefund) -> ApiError {
+    if invalid == InvalidRefund::AmountsDiffer {
+        let alarm = "request_amount_differs";
+        metrics::REVIEW_RAISED.count(&[alarm]);
+        tracing::error!(alarm, "a person must act");
+    }
+    ApiError::Invalid(invalid.into())
 }
 
 enum Reserved {
@@ -119,7 +130,7 @@ impl RefundTransaction {
         mut transaction: Transaction,
         id: RefundId,
     ) -> Result<Transaction, ApiError> {
-        for wait_ms in FOLLOW {
+        for wait_ms in FOLLOW_WAITS_MS {
             let refund = transaction.refund_by_id(id);
             if !refund.is_some_and(|refund| matches!(refund.state, RefundState::Reserved(_))) {
                 break;

@@ -4,7 +4,7 @@ mod settings;
 
 use std::sync::Arc;
 
-use core_api::{CoreClient, TIMEOUT_IN_REQUEST};
+use core_api::{CORE_TIMEOUT_IN_REQUEST, CoreClient};
 use lambda::aws::AwsContext;
 use refund_transaction::RefundTransaction;
 use signing::HeaderNames;
@@ -22,7 +22,7 @@ async fn main() -> anyhow::Result<()> {
         verifier: aws.verifier(HeaderNames::TIKI, &tiki_keys, settings.window),
         client_id: settings.tiki.client_id,
         transactions: aws.transactions(&settings.transactions),
-        core: Arc::new(CoreClient::new(core, TIMEOUT_IN_REQUEST)),
+        core: Arc::new(CoreClient::new(core, CORE_TIMEOUT_IN_REQUEST)),
         clock: Arc::clone(&aws.clock),
     })
     .await

@@ -5,7 +5,7 @@ use signing::GetSigning;
 use crate::Inbound;
 
 /// Parameters of a GET that we try in every order; API Gateway does not tell in which they came.
-const MOST_PARAMETERS: usize = 3;
+const MAX_QUERY_PARAMETERS: usize = 3;
 
 /// The texts that the sender of a GET may have signed, of which any one will do: they all bind the same
 /// query. API Gateway hands a query over decoded and without order, so it is put together again in every
@@ -25,7 +25,7 @@ pub fn payload_candidates(signing: GetSigning, request: &Inbound, base: &str) ->
         pair.append_pair(name, value).finish()
     };
     let pairs: Vec<String> = request.query.iter().map(pair).collect();
-    if pairs.len() > MOST_PARAMETERS {
+    if pairs.len() > MAX_QUERY_PARAMETERS {
         return Vec::new();
     }
     let queries = orders(&pairs);

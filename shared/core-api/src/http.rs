@@ -13,9 +13,9 @@ use signed_http::{Answer, CallError, SignedClient};
 use crate::{Core, FoundRefund};
 
 /// How long the core may take while Tiki waits (design §7).
-pub const TIMEOUT_IN_REQUEST: Duration = Duration::from_secs(3);
+pub const CORE_TIMEOUT_IN_REQUEST: Duration = Duration::from_secs(3);
 /// How long the core may take while nobody waits (design §7).
-pub const TIMEOUT_IN_WORKER: Duration = Duration::from_secs(10);
+pub const CORE_TIMEOUT_IN_WORKER: Duration = Duration::from_secs(10);
 
 /// The partner's core behind a signed client.
 #[derive(Clone)]
@@ -166,7 +166,7 @@ fn log(
             tracing::info!(call, id, http_status, meaning, "the core answered");
         }
         Err(error) => {
-            let error = signed_http::causes(error);
+            let error = signed_http::error_chain(error);
             tracing::warn!(call, id, error, "the core did not answer");
         }
     }

@@ -8,7 +8,7 @@ mod http;
 use async_trait::async_trait;
 use domain::{PaymentAnswer, Refund, RefundAnswer, RefundId, Transaction, TransactionId};
 
-pub use http::{CoreClient, TIMEOUT_IN_REQUEST, TIMEOUT_IN_WORKER};
+pub use http::{CORE_TIMEOUT_IN_REQUEST, CORE_TIMEOUT_IN_WORKER, CoreClient};
 
 /// What is known at the core of a refund.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -84,7 +84,7 @@ impl AwsContext {
         let keys = SecretKeys::new(source, Arc::clone(&self.clock), secret_id, client_id);
         if let Err(error) = keys.keys().await {
             tracing::error!(
-                error = signed_http::causes(&error),
+                error = signed_http::error_chain(&error),
                 "a secret cannot be read"
             );
         }

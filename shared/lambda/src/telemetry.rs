@@ -11,10 +11,10 @@ use self::emf::EmbeddedMetrics;
 use crate::config::{Env, log_level, metrics_namespace};
 
 /// Others' crates are heard only when they warn: what they tell of a request is not ours to publish.
-const OTHERS: LevelFilter = LevelFilter::WARN;
+const LEVEL_OF_OTHERS: LevelFilter = LevelFilter::WARN;
 
 /// Our crates, whose events carry ids and codes and nothing personal.
-const OURS: [&str; 21] = [
+const OUR_TARGETS: [&str; 21] = [
     // With its colons: a target goes by its prefix, and a foreign crate may begin with these letters.
     "api::",
     "check_reconciliation",
@@ -45,9 +45,9 @@ const OURS: [&str; 21] = [
 pub fn init(env: &Env, function: &'static str) {
     let level = log_level(env);
     let targets = Targets::new()
-        .with_default(OTHERS)
+        .with_default(LEVEL_OF_OTHERS)
         .with_target(metrics::TARGET, LevelFilter::OFF)
-        .with_targets(OURS.map(|target| (target, level)));
+        .with_targets(OUR_TARGETS.map(|target| (target, level)));
     let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)

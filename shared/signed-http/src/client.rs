@@ -68,7 +68,7 @@ pub enum CallError {
     Keys(#[from] KeyError),
     /// There was no answer.
     #[error(transparent)]
-    TransportError(#[from] TransportError),
+    Transport(#[from] TransportError),
 }
 
 /// Calls one other side, each try signed anew with a fresh timestamp (protocol §2).

@@ -25,7 +25,7 @@ mod link;
 mod message;
 mod verify;
 
-pub use explain::{Match, PayloadCandidate, Steps};
+pub use explain::{PayloadCandidate, SignatureMatch, SigningSteps};
 pub use get::{GetSigning, UnknownGetSigning};
 pub use header_names::HeaderNames;
 pub use key::{ClientSecret, KeyError, KeyProvider, Keyring};

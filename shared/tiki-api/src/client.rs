@@ -6,13 +6,13 @@ use domain::{
     Customer, IpnAnswer, LookUpAnswer, Text, TikiTransactionId, Transaction, TransactionId,
 };
 use serde::Serialize;
-use signed_http::{Answer, CallError, SignedClient, causes};
+use signed_http::{Answer, CallError, SignedClient, error_chain};
 
 use crate::PhoneFormat;
 use crate::answer::{self, Webview, WebviewReading};
 
 /// Overall, for each call (protocol §3).
-const TIMEOUT: Duration = Duration::from_secs(15);
+const TIKI_ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Tiki, as we call it.
 #[derive(Clone)]
@@ -63,7 +63,10 @@ impl TikiClient {
             status: transaction.status().as_str(),
             partner_banking_method: method.map(Text::as_str),
         });
-        let answer = self.client.post("/payment/ipn", body, None, TIMEOUT).await;
+        let answer = self
+            .client
+            .post("/payment/ipn", body, None, TIKI_ANSWER_TIMEOUT)
+            .await;
         let meaning = match &answer {
             Ok(answer) => answer::ipn(answer.status, &answer.body, transaction),
             Err(_) => IpnAnswer::Unclear,
@@ -80,7 +83,7 @@ impl TikiClient {
     ) -> LookUpAnswer {
         // Only characters that a query takes as they are (protocol §8).
         let relative = format!("/transaction?tiki_transaction_id={tiki_id}");
-        let answer = self.client.get(&relative, TIMEOUT).await;
+        let answer = self.client.get(&relative, TIKI_ANSWER_TIMEOUT).await;
         let meaning = match &answer {
             Ok(answer) => answer::look_up(answer.status, &answer.body, tiki_id, ours),
             Err(_) => LookUpAnswer::Unclear,
@@ -104,12 +107,16 @@ impl TikiClient {
             identify_phone: self.phone_format.json(&customer.identify_phone),
             identify_fullname: customer.identify_fullname.as_ref().map(Text::as_str),
         });
-        let answer = match self.client.post("/webview", body, None, TIMEOUT).await {
+        let answer = match self
+            .client
+            .post("/webview", body, None, TIKI_ANSWER_TIMEOUT)
+            .await
+        {
             Ok(answer) => answer,
             Err(error) => {
                 tracing::warn!(
                     call = "webview",
-                    error = causes(&error),
+                    error = error_chain(&error),
                     "Tiki did not answer"
                 );
                 return WebviewAnswer::Unavailable;
@@ -149,7 +156,7 @@ fn log(
         Err(error) => tracing::warn!(
             call,
             transaction_id,
-            error = causes(error),
+            error = error_chain(error),
             "Tiki did not answer"
         ),
     }

@@ -9,7 +9,7 @@ use domain::{Label, Timestamp, TransactionId};
 use lambda::config::{
     Env, Identity, Links, TableName, core_url, get_signing, signature_window, tiki_api,
 };
-use signed_http::{BaseUrl, causes};
+use signed_http::{BaseUrl, error_chain};
 use signing::{GetSigning, HeaderNames, Keyring};
 use store::SessionStore;
 
@@ -89,7 +89,7 @@ async fn secret(
     let provider = context.provider(conversation).await.ok()?;
     match provider.keys().await {
         Err(error) => {
-            findings.wrong(what, causes(&error), advice);
+            findings.wrong(what, error_chain(&error), advice);
             None
         }
         Ok(keys) if keys.has_previous() => {

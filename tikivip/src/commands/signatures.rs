@@ -9,7 +9,8 @@ use lambda::config::{get_signing, signature_window, tiki_api};
 use serde::Serialize;
 use serde_json::Value;
 use signing::{
-    HeaderNames, KeyUsed, Keyring, Match, PayloadCandidate, SignatureHeaders, SignatureRefusal,
+    HeaderNames, KeyUsed, Keyring, PayloadCandidate, SignatureHeaders, SignatureMatch,
+    SignatureRefusal,
 };
 
 use super::variants;
@@ -242,7 +243,7 @@ fn causes(
     keys: &Keyring,
     received: &Received,
     refusal: Option<SignatureRefusal>,
-    found: &[Match],
+    found: &[SignatureMatch],
     age_ms: Option<i64>,
 ) -> Vec<String> {
     let mut causes = Vec::new();

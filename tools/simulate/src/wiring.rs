@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use api::Verifier;
 use check_transaction::CheckTransaction;
-use core_api::{CoreClient, TIMEOUT_IN_REQUEST, TIMEOUT_IN_WORKER};
+use core_api::{CORE_TIMEOUT_IN_REQUEST, CORE_TIMEOUT_IN_WORKER, CoreClient};
 use core_worker::CoreWorker;
 use create_transaction::CreateTransaction;
 use domain::{AmountLimits, ClientId, Clock, Vnd};
@@ -74,7 +74,7 @@ pub(crate) fn wire(
             clock: Arc::clone(&edges.clock),
         }))),
         Function::Core => Code::Worker(Arc::new(edges.outbox(CoreWorker {
-            core: Arc::new(CoreClient::new(edges.core(), TIMEOUT_IN_WORKER)),
+            core: Arc::new(CoreClient::new(edges.core(), CORE_TIMEOUT_IN_WORKER)),
             transactions: edges.transactions(),
             clock: Arc::clone(&edges.clock),
         }))),
@@ -128,7 +128,7 @@ impl Edges {
             verifier: self.verifier(HeaderNames::TIKI, Secret::Tiki),
             client_id: client_id(),
             transactions: self.transactions(),
-            core: Arc::new(CoreClient::new(self.core(), TIMEOUT_IN_REQUEST)),
+            core: Arc::new(CoreClient::new(self.core(), CORE_TIMEOUT_IN_REQUEST)),
             clock: Arc::clone(&self.clock),
         }
     }

@@ -97,7 +97,7 @@ impl<'o> Probe<'o> {
             }
             Err(error) => Said {
                 status: None,
-                error: signed_http::causes(&error.without_url()),
+                error: signed_http::error_chain(&error.without_url()),
                 date: None,
                 ours,
                 body: Value::Null,

@@ -226,7 +226,7 @@ fn rail_to(core: &Arc<PlayedCore>) -> Option<CoreClient> {
         clock: Arc::new(Still),
         transport: Arc::clone(core) as Arc<dyn Transport>,
     };
-    Some(CoreClient::new(client, core_api::TIMEOUT_IN_WORKER))
+    Some(CoreClient::new(client, core_api::CORE_TIMEOUT_IN_WORKER))
 }
 
 /// The transaction with a refund that the core is asked for.

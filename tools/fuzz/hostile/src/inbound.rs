@@ -47,7 +47,7 @@ pub fn inbound(data: &[u8]) -> Marks {
             &REFUND,
             neighbour,
             verified,
-            tiki_api::request::refund,
+            |verified| tiki_api::request::refund(verified).map_err(InvalidField::from),
             holds::refund,
         );
         let webview = meet(

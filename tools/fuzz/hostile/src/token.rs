@@ -31,7 +31,7 @@ fn made_up(mut data: Data<'_>) -> Marks {
     let text = String::from_utf8_lossy(data.rest());
     let at = |now_ms| PaymentLink::verify(&keys(CURRENT), &text, now_ms);
     let found = at(now_ms);
-    if found != Err(LinkRefusal::InvalidField) {
+    if found != Err(LinkRefusal::Invalid) {
         // Ours, and once good.
         let tokens = at(i64::MIN).map(|link| [CURRENT, PREVIOUS].map(|key| link.token(&keys(key))));
         let ours = tokens.is_ok_and(|tokens| tokens.iter().any(|token| *token == text));
@@ -40,7 +40,7 @@ fn made_up(mut data: Data<'_>) -> Marks {
     vec![match found {
         Ok(_) => "made up and taken",
         Err(LinkRefusal::Expired) => "made up and expired",
-        Err(LinkRefusal::InvalidField) => "made up and invalid",
+        Err(LinkRefusal::Invalid) => "made up and invalid",
     }]
 }
 
@@ -56,7 +56,7 @@ fn real(mut data: Data<'_>) -> Marks {
 
     let expired = i128::from(now_ms) > i128::from(link.expires_at_ms);
     let (expected, mark) = match (key, expired) {
-        (STRANGER, _) => (Err(LinkRefusal::InvalidField), "a stranger's is invalid"),
+        (STRANGER, _) => (Err(LinkRefusal::Invalid), "a stranger's is invalid"),
         (_, true) => (Err(LinkRefusal::Expired), "an old one is expired"),
         (PREVIOUS, false) => (Ok(link), "one under the previous key is taken"),
         (_, false) => (Ok(link), "one is taken"),
@@ -83,7 +83,7 @@ fn changed(mut data: Data<'_>) -> Marks {
     if text == token {
         return vec!["changed into itself"];
     }
-    assert_eq!(found, Err(LinkRefusal::InvalidField), "{text} was {token}");
+    assert_eq!(found, Err(LinkRefusal::Invalid), "{text} was {token}");
     vec!["a changed one is invalid"]
 }
 
