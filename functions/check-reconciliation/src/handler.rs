@@ -1,5 +1,5 @@
-//! `GET /tikivip/v1/reconciliation/{day}`: a day's totals, and a short-lived link to each of its files, for a
-//! Tiki that reconciles by API (protocol §1, §7).
+//! `GET /tikivip/v1/reconciliation/{day}`: the totals of a day, and a short-lived link to each of its files. Tiki
+//! calls it if it reconciles by API and not by SFTP (protocol §1, §7).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,30 +17,30 @@ use signing::GetSigning;
 use store::{ReconciliationRecords, Record, Versioned, day_partition};
 use tiki_api::{Code, reply};
 
-/// The part of the path that belongs to the base URL that Tiki was given.
-const BASE: &str = "/tikivip/v1";
+/// The part of the path that belongs to our base URL, as Tiki has it.
+const BASE_PATH: &str = "/tikivip/v1";
 
-/// How long a link can be followed.
-const LINK_LIVES: Duration = Duration::from_mins(10);
+/// The time for which a link works.
+const LINK_LIFETIME: Duration = Duration::from_mins(10);
 
-/// What the function needs.
+/// The function.
 pub struct CheckReconciliation {
     /// Checks Tiki's signature.
     pub verifier: Verifier,
-    /// What is signed of a GET.
+    /// The part of a GET that is signed.
     pub get_signing: GetSigning,
-    /// What is kept of files.
+    /// The records of files.
     pub records: ReconciliationRecords,
-    /// Where the files are.
+    /// The bucket with the files.
     pub objects: S3ObjectStore,
-    /// The time.
+    /// The time of day.
     pub clock: Arc<dyn Clock>,
 }
 
 #[async_trait]
 impl Handler for CheckReconciliation {
     async fn handle(&self, request: &Inbound) -> Result<Reply, ApiError> {
-        let candidates = payload_candidates(self.get_signing, request, BASE);
+        let candidates = payload_candidates(self.get_signing, request, BASE_PATH);
         self.verifier.verify_get(request, &candidates).await?;
         let day: Day = request
             .path_parameter("day")
@@ -98,14 +98,14 @@ impl CheckReconciliation {
 
     async fn file(&self, sent: &Sent) -> Result<File, ApiError> {
         let key = format!("{}/sent/{}", sent.day, sent.name);
-        let url = self.objects.link(&key, LINK_LIVES).await;
+        let url = self.objects.link(&key, LINK_LIFETIME).await;
         Ok(File {
             name: sent.name.clone(),
             lines: sent.lines,
             bytes: sent.bytes,
             sha256: sent.sha256.clone(),
             url: url.map_err(|error| ApiError::Internal(error.into()))?,
-            url_expires_at: self.clock.now().after(LINK_LIVES).to_rfc3339(),
+            url_expires_at: self.clock.now().after(LINK_LIFETIME).to_rfc3339(),
         })
     }
 }

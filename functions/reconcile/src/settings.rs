@@ -1,4 +1,4 @@
-//! What the environment says.
+//! The settings of the function, from its environment.
 
 use std::str::FromStr;
 
@@ -11,40 +11,40 @@ use signing::GetSigning;
 
 /// The settings of reconciliation.
 pub struct Settings {
-    /// Between Tiki and us.
+    /// Our identity at Tiki.
     pub tiki: Identity,
-    /// Where Tiki's API begins.
+    /// The base URL of Tiki's API.
     pub tiki_api: BaseUrl,
-    /// What is signed of a GET.
+    /// The part of a GET that is signed.
     pub get_signing: GetSigning,
     /// The table of transactions.
     pub transactions: TableName,
     /// The table of reconciliation.
     pub reconciliation: TableName,
-    /// The bucket of copies.
+    /// The bucket for files and reports.
     pub bucket: String,
     /// `PARTNER_NAME`: our name in file names.
     pub partner: PartnerName,
-    /// Tiki's server; none where no host is set: then files are offered by API alone.
+    /// Tiki's file drop. Without `SFTP_HOST` there is none, and Tiki fetches the files from check-reconciliation.
     pub sftp: Option<SftpSettings>,
-    /// `RECONCILIATION_REFUND_ROWS`: whether refunds have rows.
+    /// `RECONCILIATION_REFUND_ROWS`: whether the files have rows for refunds.
     pub refund_rows: bool,
-    /// `RECONCILIATION_RESULT_FORMAT`: how Tiki's result files are written.
+    /// `RECONCILIATION_RESULT_FORMAT`: the format of Tiki's result files.
     pub format: ResultFormat,
 }
 
-/// Tiki's server.
+/// Tiki's file drop.
 pub struct SftpSettings {
     /// `SFTP_HOST`, `SFTP_PORT`, `SFTP_USER`, `SFTP_HOST_KEY`.
     pub server: Server,
-    /// `SFTP_FOLDER`: what has the three folders of protocol §7.
+    /// `SFTP_FOLDER`: the folder that contains the three folders of protocol §7.
     pub folder: String,
     /// `SFTP_SECRET_ID`: the secret with our private key.
     pub secret_id: String,
 }
 
 impl Settings {
-    /// Reads all of them; what is wrong, the environment remembers.
+    /// Reads all settings. `env` collects what is wrong with them.
     pub fn read(env: &Env) -> Option<Self> {
         let tiki = Identity::tiki(env);
         let tiki_api = tiki_api(env);
@@ -73,7 +73,7 @@ impl Settings {
 
 #[expect(
     clippy::option_option,
-    reason = "unset is one thing, and malformed another"
+    reason = "the outer None is a malformed setting, the inner one is no setting"
 )]
 fn sftp(env: &Env) -> Option<Option<SftpSettings>> {
     let Some(host) = env.optional("SFTP_HOST")? else {
