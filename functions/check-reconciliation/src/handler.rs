@@ -1,5 +1,5 @@
-//! `GET /tikivip/v1/reconciliation/{day}`: a day's totals, and a short-lived link to each of its files, for a
-//! Tiki that reconciles by API (protocol §1, §7).
+//! `GET /tikivip/v1/reconciliation/{day}`: the totals of a day, and a short-lived link to each of its files. Tiki
+//! calls it if it reconciles by API and not by SFTP (protocol §1, §7).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,23 +17,23 @@ use serde::Serialize;
 use signing::GetSigning;
 use store::{ReconciliationRecords, Record, Versioned, day_partition};
 
-/// The part of the path that belongs to the base URL that Tiki was given.
+/// The part of the path that belongs to our base URL, as Tiki has it.
 const BASE_PATH: &str = "/tikivip/v1";
 
-/// How long a link can be followed.
+/// The time for which a link works.
 const LINK_LIFETIME: Duration = Duration::from_mins(10);
 
-/// What the function needs.
+/// The function.
 pub struct CheckReconciliation {
     /// Checks Tiki's signature.
     pub verifier: Verifier,
-    /// What is signed of a GET.
+    /// The part of a GET that is signed.
     pub get_signing: GetSigning,
-    /// What is kept of files.
+    /// The records of files.
     pub records: ReconciliationRecords,
-    /// Where the files are.
+    /// The bucket with the files.
     pub objects: S3ObjectStore,
-    /// The time.
+    /// The time of day.
     pub clock: Arc<dyn Clock>,
 }
 

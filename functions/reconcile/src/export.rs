@@ -1,4 +1,4 @@
-//! A day's data, in files: written here, planned in the ledger, copied, delivered.
+//! Exports a day: writes its files, records them, copies them to the object store and delivers them to Tiki.
 
 use std::fs::File;
 use std::io::BufWriter;
@@ -13,13 +13,13 @@ use store::{Record, Versioned, Written, day_partition};
 use crate::{EXPORT_CUTOFF, EXPORT_DUE_AFTER, MAX_DUE_DAYS, Reconcile, Run};
 
 impl Reconcile {
-    /// The days whose files are due, the oldest first: from the first day that was ever reconciled.
+    /// The days whose files are due, the oldest first.
     pub(crate) async fn due_days(&self) -> anyhow::Result<Vec<Day>> {
         let first = self.first_day().await?;
         Ok(due(first, self.clock.now()))
     }
 
-    /// The first day that is reconciled: yesterday, when there was no run yet.
+    /// The first day that is reconciled: the day before the first run.
     async fn first_day(&self) -> anyhow::Result<Day> {
         let began = Began {
             first_day: self.clock.now().vietnamese_day().previous().to_string(),
@@ -37,7 +37,7 @@ impl Reconcile {
         Ok(began.first_day.parse()?)
     }
 
-    /// Whether a day was exported, and all of it is at Tiki.
+    /// Whether a day was exported, and each of its files was delivered.
     pub(crate) async fn is_delivered(&self, day: Day) -> anyhow::Result<bool> {
         let partition = day_partition(day);
         let Some(exported) = self.exported(day).await? else {
@@ -59,12 +59,13 @@ impl Reconcile {
         Ok(found?)
     }
 
-    /// Exports a day: what of its data is not at Tiki yet, goes there. The same data is sent once; data that
-    /// has changed since goes up under the next counter.
+    /// Exports a day. The same bytes are sent once; bytes that have changed since are sent under the next counter.
     pub(crate) async fn export(&self, run: &mut Run, day: Day) -> anyhow::Result<()> {
-        let settled_at = settled_at(day);
-        if self.clock.now() < settled_at {
-            bail!("{day} is not settled before {settled_at}");
+        let from = exportable_from(day);
+        if self.clock.now() < from {
+            bail!(
+                "{day} cannot be exported before {from}: until then payments may still be added to it"
+            );
         }
         let parts = self
             .write(run, day)
@@ -84,11 +85,11 @@ impl Reconcile {
             exported_at: self.clock.now().unix_ms(),
             run: run.name.clone(),
         };
-        // From here on it is offered by API, whatever becomes of the way by SFTP.
+        // From here on check-reconciliation offers the files, whether the delivery works or not.
         self.record_export(run, day, exported).await?;
         for (place, sent) in all.into_iter().enumerate() {
             if sent.record.delivered_at.is_none() {
-                run.touched.insert(day);
+                run.changed_days.insert(day);
                 self.deliver(run, sent, &path(run, day, place)).await?;
             }
         }
@@ -108,7 +109,7 @@ impl Reconcile {
         if known.as_ref().is_some_and(same) {
             return Ok(());
         }
-        run.touched.insert(day);
+        run.changed_days.insert(day);
         let transactions = exported
             .totals
             .success
@@ -124,35 +125,35 @@ impl Reconcile {
         }
     }
 
-    /// Writes the lines of a day into files of the run.
+    /// Writes the lines of a day into files in the run's folder.
     async fn write(&self, run: &Run, day: Day) -> anyhow::Result<Vec<Part>> {
         let open = |place| Ok(BufWriter::new(File::create(path(run, day, place))?));
         let mut parts = Parts::new(self.refund_rows, open);
-        let mut settled = self.transactions.final_on_day(day);
-        while let Some(settled) = settled.next().await? {
-            parts.write(Row::Payment(&settled))?;
+        let mut payments = self.transactions.final_on_day(day);
+        while let Some(payment) = payments.next().await? {
+            parts.write(Row::Payment(&payment))?;
         }
         if self.refund_rows {
             let today = self.clock.now().vietnamese_day();
             let mut refunds = self.transactions.refunded_on_day(day, today);
             while let Some(refunds) = refunds.next().await? {
                 for (transaction, refund) in refunds {
-                    let settled = FinalTransaction::of(&transaction);
-                    let settled = settled.context("a refund of a payment that is not final")?;
+                    let payment = FinalTransaction::of(&transaction);
+                    let payment = payment.context("a refund of a payment that is not final")?;
                     let refunded = Refunded {
                         request_id: refund.origin.request_id().cloned(),
                         refund_id: refund.id,
                         amount: refund.amount,
                         back_at: refund.back_at().unwrap_or(Timestamp::MIN),
                     };
-                    parts.write(Row::Refund(&settled, &refunded))?;
+                    parts.write(Row::Refund(&payment, &refunded))?;
                 }
             }
         }
         Ok(parts.finish()?)
     }
 
-    /// The plan for a part: the one there is for these bytes, or a new one.
+    /// The record of a part: the existing one for these bytes, or a new one.
     async fn plan(
         &self,
         run: &Run,
@@ -164,7 +165,7 @@ impl Reconcile {
             let known = self.records.list::<Sent>(&day_partition(day)).await?;
             let (counter, version) = match place(&known, part, parts) {
                 Place::Known(known) => return Ok(known.clone()),
-                // It may have arrived, and its run have died before it could say so.
+                // Its run may have delivered it, and crashed before it recorded that.
                 Place::Unfinished(sent) if self.has_arrived(&sent.record).await? => {
                     self.record_delivery(sent.clone()).await?;
                     continue;
@@ -188,19 +189,19 @@ impl Reconcile {
             if let Written::Stored(planned) = self.records.put(sent, version).await? {
                 return Ok(planned);
             }
-            // Another run has taken the counter; what it has planned may be the same.
+            // Another run has used the counter, perhaps for the same bytes.
         }
     }
 }
 
-/// Where a part has its place among what was planned before.
+/// The place of a part among the recorded files of its day.
 #[derive(Debug, PartialEq)]
 enum Place<'k> {
-    /// There is a plan for these bytes.
+    /// This record has the same bytes.
     Known(&'k Versioned<Sent>),
-    /// Here is a counter whose file was never finished, and is of no use any more.
+    /// The file of this record was never delivered, and no part has its bytes any more: its counter is used again.
     Unfinished(&'k Versioned<Sent>),
-    /// Under the next counter.
+    /// The next counter.
     New(u32),
 }
 
@@ -210,7 +211,7 @@ fn place<'k>(known: &'k [Versioned<Sent>], part: &Part, parts: &[Part]) -> Place
         return Place::Known(known);
     }
     let unfinished = |sent: &&Versioned<Sent>| {
-        // What is planned for another part of the day is that part's.
+        // A record that another part of the day has is that part's.
         let wanted = parts.iter().any(|part| part.sha256 == sent.record.sha256);
         sent.record.delivered_at.is_none() && !wanted
     };
@@ -223,8 +224,7 @@ fn path(run: &Run, day: Day, place: usize) -> PathBuf {
     run.folder.path().join(format!("{day}-{place}"))
 }
 
-/// The days since the first whose files are due at this time, the oldest first, of the last ones that are
-/// looked after.
+/// The days since `first` whose files are due at `now`, the oldest first; at most [`MAX_DUE_DAYS`], the latest ones.
 fn due(first: Day, now: Timestamp) -> Vec<Day> {
     let mut day = now.vietnamese_day().previous();
     let mut days = Vec::new();
@@ -241,8 +241,8 @@ fn due(first: Day, now: Timestamp) -> Vec<Day> {
     days
 }
 
-/// From when on nobody adds to a day any more.
-fn settled_at(day: Day) -> Timestamp {
+/// From this time on nothing is added to a day any more.
+fn exportable_from(day: Day) -> Timestamp {
     day.end_exclusive().after(EXPORT_CUTOFF)
 }
 
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_before_the_first_day_and_long_ago_is_not_looked_after() {
+    fn days_before_the_first_one_or_long_ago_are_not_due() {
         let now = at("2026-11-23T07:00:00");
         assert_eq!(due(day("2026-11-23"), now), []);
         assert_eq!(due(day("2026-11-22"), now), [day("2026-11-22")]);
@@ -312,12 +312,12 @@ mod tests {
     }
 
     #[test]
-    fn a_part_has_a_counter_of_its_own() {
+    fn each_part_has_its_own_counter() {
         let parts = ["a", "b", "c"].map(part);
         let mut known = Vec::new();
         for (part, counter) in parts.iter().zip(1..) {
             assert_eq!(place(&known, part, &parts), Place::New(counter));
-            // Planned, and none of them delivered yet.
+            // Recorded, and not delivered yet.
             known.push(sent(counter, &part.sha256, false));
         }
         for (part, planned) in parts.iter().zip(&known) {
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changed_takes_the_counter_of_what_never_arrived_or_the_next() {
+    fn a_changed_part_gets_an_undelivered_counter_or_the_next() {
         let parts = ["a2", "b"].map(part);
         let delivered = [sent(1, "a", true), sent(2, "b", true)];
         assert_eq!(place(&delivered, &parts[0], &parts), Place::New(3));
@@ -340,7 +340,10 @@ mod tests {
     }
 
     #[test]
-    fn a_day_is_settled_a_quarter_of_an_hour_after_midnight() {
-        assert_eq!(settled_at(day("2026-11-22")), at("2026-11-23T00:15:00"));
+    fn a_day_can_be_exported_fifteen_minutes_after_midnight() {
+        assert_eq!(
+            exportable_from(day("2026-11-22")),
+            at("2026-11-23T00:15:00")
+        );
     }
 }

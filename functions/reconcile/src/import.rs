@@ -1,8 +1,8 @@
-//! Tiki's result files: each once, each line accounted for.
+//! Reads Tiki's result files: each file once, and each line to an outcome.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::BufReader;
+use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use domain::{Day, TransactionId};
@@ -10,32 +10,39 @@ use files::sftp::{RemoteFile, SftpError, SftpFileDrop};
 use futures::{StreamExt, stream};
 use reconciliation::classify::{Kind, MismatchReason};
 use reconciliation::file::day_in;
+use reconciliation::hash::HashingWriter;
 use reconciliation::record::{Closed, Finding, Received, ours};
 use reconciliation::result::{Lines, ResultLine, Unreadable, Verdict};
-use sha2::{Digest, Sha256};
 use store::{Record, Versioned, Written, day_partition};
 
 use crate::{Reconcile, Run};
 
-/// A larger file is no answer to ours, which have half a million lines at most.
-const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
+/// The largest result file that is read. Our own files have at most half a million lines, so a larger one is not an
+/// answer to them.
+const MAX_RESULT_FILE_BYTES: u64 = 256 * 1024 * 1024;
 
-/// Lines that are worked on at once: Tiki is asked about each that does not agree.
+/// The lines that are processed at the same time. Tiki is asked about each one on which the sides differ.
 const MAX_CONCURRENT_LINES: usize = 8;
 
-/// How often it is written down how far a file was read.
-const LINES_PER_CHECKPOINT: usize = 400;
+/// The lines after which the progress in a file is recorded.
+const LINES_PER_PROGRESS_RECORD: usize = 400;
 
-/// What a line came to.
-enum Accounted {
+/// The findings that one request reads.
+const FINDINGS_PER_PAGE: u16 = 200;
+
+/// The longest file name in a finding, in characters.
+const MAX_NAME_CHARS: usize = 200;
+
+/// The outcome of a line.
+enum LineOutcome {
     Matched,
-    Found,
+    Finding,
     Unreadable,
 }
 
 impl Reconcile {
-    /// Reads every result file that is new; or the one that is named, once more if it was read. One that fails
-    /// keeps no other from being read.
+    /// Reads each result file that is new; or the one that is named, also if it was read before. If one file fails,
+    /// the others are read all the same.
     pub(crate) async fn import(&self, run: &mut Run, named: Option<&str>) -> anyhow::Result<()> {
         let Some(server) = &self.sftp else {
             return Ok(());
@@ -43,7 +50,7 @@ impl Reconcile {
         let sftp = server.connect().await?;
         let folder = server.outbound();
         let listed = sftp.list(&folder).await;
-        let mut files = listed.context("Tiki's results")?;
+        let mut files = listed.context("the list of Tiki's result files")?;
         if let Some(named) = named {
             files.retain(|file| file.name == named);
             ensure!(!files.is_empty(), "{named} is not in {folder}");
@@ -92,16 +99,16 @@ impl Reconcile {
             Fetched::Whole(sha256) => sha256,
             Fetched::Gone => return Ok(()),
             Fetched::TooLarge => {
-                let problem = format!("the file has more than {MAX_FILE_BYTES} bytes");
+                let problem = format!("the file has more than {MAX_RESULT_FILE_BYTES} bytes");
                 return self.report_file(run, day, file, problem).await;
             }
         };
         let received = match known.into_iter().find(|known| {
             (known.record.name.as_str(), &known.record.sha256) == (file.name.as_str(), &sha256)
         }) {
-            Some(known) if again => self.begin_again(known).await?,
+            Some(known) if again => self.start_again(known).await?,
             Some(known) if known.record.done_at.is_some() => {
-                // The same bytes, put there again: to be known by their new time.
+                // The same bytes with a new time, by which the next run recognises the file without reading it.
                 let modified = file.modified;
                 let record = Received {
                     modified,
@@ -121,16 +128,20 @@ impl Reconcile {
                 }
             }
         };
-        run.touched.insert(day);
+        run.changed_days.insert(day);
         self.process_lines(run, day, received, &local).await
     }
 
-    /// Forgets how far a file was read, and what of it could not be. What was found stays, and is looked at again.
-    async fn begin_again(&self, known: Versioned<Received>) -> anyhow::Result<Versioned<Received>> {
+    /// Resets the progress in a file, and closes the findings about its unreadable lines. The other findings stay,
+    /// and are checked again.
+    async fn start_again(&self, known: Versioned<Received>) -> anyhow::Result<Versioned<Received>> {
         let partition = known.record.partition();
         let mut after = None;
         loop {
-            let (page, next) = self.records.page::<Finding>(&partition, after, 200).await?;
+            let (page, next) = self
+                .records
+                .page::<Finding>(&partition, after, FINDINGS_PER_PAGE)
+                .await?;
             let of_file = |finding: &Versioned<Finding>| {
                 let finding = &finding.record;
                 finding.ground == MismatchReason::UnreadableLine
@@ -163,12 +174,12 @@ impl Reconcile {
         };
         match self.records.put(record, Some(known.version)).await? {
             Written::Stored(known) => Ok(known),
-            Written::Refused(_) => bail!("another run reads it"),
+            Written::Refused(_) => bail!("another run is reading this file"),
         }
     }
 
-    /// Goes on with a file where it was left, as far as the time allows. Done, it is when each of its lines is
-    /// a match, a finding, or reported as unreadable.
+    /// Processes the lines of a file from the last recorded progress on, as far as the time allows. The file is done
+    /// when each line has an outcome.
     async fn process_lines(
         &self,
         run: &mut Run,
@@ -179,42 +190,42 @@ impl Reconcile {
         let mut lines = Lines::new(BufReader::new(File::open(local)?), self.format.clone());
         let name = received.record.name.clone();
         loop {
-            let mut some = Vec::new();
-            let mut over = false;
-            while some.len() < LINES_PER_CHECKPOINT && !over {
+            let mut batch = Vec::new();
+            let mut at_end = false;
+            while batch.len() < LINES_PER_PROGRESS_RECORD && !at_end {
                 match lines.read()? {
-                    None => over = true,
-                    // What was accounted for by a run before this one.
+                    None => at_end = true,
+                    // An earlier run has processed it.
                     Some(read) if number(&read) <= received.record.lines => {}
-                    Some(read) => some.push(read),
+                    Some(read) => batch.push(read),
                 }
             }
-            let work = some
+            let work = batch
                 .into_iter()
                 .map(|read| self.process_line(day, &name, read));
             let mut work = stream::iter(work).buffer_unordered(MAX_CONCURRENT_LINES);
-            while let Some(accounted) = work.next().await {
-                let count = match accounted? {
-                    Accounted::Matched => &mut received.record.matched,
-                    Accounted::Found => &mut received.record.findings,
-                    Accounted::Unreadable => &mut received.record.unreadable,
+            while let Some(outcome) = work.next().await {
+                let count = match outcome? {
+                    LineOutcome::Matched => &mut received.record.matched,
+                    LineOutcome::Finding => &mut received.record.findings,
+                    LineOutcome::Unreadable => &mut received.record.unreadable,
                 };
                 *count = count.saturating_add(1);
             }
             drop(work);
             let now = self.clock.now();
             received.record.lines = received.record.lines.max(lines.line());
-            received.record.done_at = over.then_some(now.unix_ms());
+            received.record.done_at = at_end.then_some(now.unix_ms());
             let version = Some(received.version);
             received = match self.records.put(received.record, version).await? {
                 Written::Stored(received) => received,
-                Written::Refused(_) => bail!("another run reads it"),
+                Written::Refused(_) => bail!("another run is reading this file"),
             };
-            if over {
+            if at_end {
                 tracing::info!(
                     file = name,
                     lines = received.record.lines,
-                    "a result was read"
+                    "a result file was read"
                 );
                 run.outcome.received.push(name);
                 return Ok(());
@@ -222,7 +233,7 @@ impl Reconcile {
             if !run.has_time(now) {
                 tracing::warn!(
                     file = name,
-                    "there was no time for all of it; the next run goes on"
+                    "there was no time for the whole result file: the next run continues"
                 );
                 return Ok(());
             }
@@ -234,21 +245,21 @@ impl Reconcile {
         day: Day,
         file: &str,
         read: reconciliation::result::Read,
-    ) -> anyhow::Result<Accounted> {
+    ) -> anyhow::Result<LineOutcome> {
         match read {
             Err(unreadable) => {
                 self.report_line(day, file, unreadable).await?;
-                Ok(Accounted::Unreadable)
+                Ok(LineOutcome::Unreadable)
             }
-            Ok(line) if self.matches(&line).await? => Ok(Accounted::Matched),
+            Ok(line) if self.matches(&line).await? => Ok(LineOutcome::Matched),
             Ok(line) => {
-                self.find(day, file, line).await?;
-                Ok(Accounted::Found)
+                self.check_line(day, file, line).await?;
+                Ok(LineOutcome::Finding)
             }
         }
     }
 
-    /// Whether Tiki says that the sides agree, and our own record says so too. Then Tiki need not be asked.
+    /// Whether the file says that the sides agree, and our own record agrees too. Tiki is then not asked.
     async fn matches(&self, line: &ResultLine) -> anyhow::Result<bool> {
         if line.verdict != Verdict::Match {
             return Ok(false);
@@ -264,7 +275,7 @@ impl Reconcile {
         Ok(t.final_at().is_some() && same_status && same_amount)
     }
 
-    /// A file whose name is none of ours: nobody can say what day it is about.
+    /// Makes a finding of a file whose name we do not recognise, under yesterday: the name gives no day.
     async fn report_unrecognised_file(
         &self,
         run: &mut Run,
@@ -282,13 +293,13 @@ impl Reconcile {
         file: &RemoteFile,
         problem: String,
     ) -> anyhow::Result<()> {
-        let name: String = file.name.chars().take(200).collect();
+        let name: String = file.name.chars().take(MAX_NAME_CHARS).collect();
         let unreadable = Unreadable {
             line: 0,
             column: None,
             problem,
         };
-        // A stranger stays where it is; it is told of once, not once a day.
+        // The file stays on the server. It is reported once, and not each day.
         for known in [day, day.previous(), day.previous().previous()] {
             let sort = format!("{}{name}:0", Finding::PREFIX);
             let found = self
@@ -299,7 +310,7 @@ impl Reconcile {
                 return Ok(());
             }
         }
-        run.touched.insert(day);
+        run.changed_days.insert(day);
         self.report_line(day, &name, unreadable).await
     }
 
@@ -315,7 +326,7 @@ impl Reconcile {
         finding.look(now, Kind::NeedsReview, MismatchReason::UnreadableLine);
         match self.records.put(finding.clone(), None).await? {
             Written::Stored(_) => metrics::FINDINGS.count(&[Kind::NeedsReview.as_str()]),
-            // A run before this one has said so; unless the file is read again, that stands.
+            // An earlier run has reported it. Only when the file is read again is it reported again.
             Written::Refused(there) if there.record.closed.is_some() => {
                 self.records.put(finding, Some(there.version)).await?;
             }
@@ -349,34 +360,19 @@ fn number(read: &reconciliation::result::Read) -> u64 {
 }
 
 enum Fetched {
-    /// With the SHA-256 of its bytes.
+    /// The SHA-256 of the whole file.
     Whole(String),
     Gone,
     TooLarge,
 }
 
-async fn fetch(sftp: &SftpFileDrop, path: &str, to: &PathBuf) -> anyhow::Result<Fetched> {
-    let mut file = File::create(to)?;
-    match sftp.get(path, &mut file, MAX_FILE_BYTES).await {
+async fn fetch(sftp: &SftpFileDrop, path: &str, to: &Path) -> anyhow::Result<Fetched> {
+    let mut file = HashingWriter::new(File::create(to)?);
+    match sftp.get(path, &mut file, MAX_RESULT_FILE_BYTES).await {
         Ok(true) => {}
         Ok(false) => return Ok(Fetched::Gone),
         Err(SftpError::TooLarge { .. }) => return Ok(Fetched::TooLarge),
         Err(error) => return Err(error.into()),
     }
-    file.flush()?;
-    Ok(Fetched::Whole(sha256(to)?))
-}
-
-/// The SHA-256 of a file, in hex.
-pub(crate) fn sha256(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut hash = Sha256::new();
-    let mut chunk = vec![0; 64 * 1024];
-    loop {
-        let length = file.read(&mut chunk)?;
-        match chunk.get(..length) {
-            Some(piece) if !piece.is_empty() => hash.update(piece),
-            _ => return Ok(hex::encode(hash.finalize())),
-        }
-    }
+    Ok(Fetched::Whole(file.finish()?.sha256))
 }

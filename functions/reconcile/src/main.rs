@@ -34,7 +34,7 @@ async fn main() -> anyhow::Result<()> {
             folder: sftp.folder,
             key: Arc::new(SecretsManager::new(aws.sdk(), &sftp.secret_id)),
         }),
-        // It opens no webview, so it needs no phone format.
+        // This function opens no webview, so it needs no phone format.
         tiki: TikiClient::new(client, PhoneFormat::default()),
         client_id: settings.tiki.client_id,
         partner: settings.partner,

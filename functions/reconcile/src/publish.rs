@@ -1,34 +1,34 @@
-//! The day's report, for persons: a page and a table, in the archive beside the files.
+//! Writes the day's report for people, a page and a table, to the object store beside the files.
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{self, BufWriter};
 use std::path::Path;
 
 use anyhow::Context;
 use domain::Day;
+use reconciliation::hash::HashingWriter;
 use reconciliation::record::{Finding, Received, Reported, Sent};
 use reconciliation_report::{DayReport, FindingsTable, MAX_FINDINGS_ON_PAGE, page_html};
 use store::{CLOSED, Record, Versioned, day_partition};
 
-use crate::import::sha256;
 use crate::{Reconcile, Run};
 
-/// Findings that are read at a time.
+/// The findings that one request reads.
 const FINDINGS_PER_PAGE: u16 = 200;
 
 impl Reconcile {
-    /// Writes the report of each day about which there is something new.
+    /// Writes the report of each day on which something has changed.
     pub(crate) async fn publish(&self, run: &mut Run) -> anyhow::Result<()> {
         let closed = self.records.with_status(CLOSED, FINDINGS_PER_PAGE).await?;
         let mut closings = Vec::new();
         for (partition, sort) in closed {
             if let Some(finding) = self.records.get::<Finding>(&partition, &sort).await? {
-                run.touched.insert(finding.record.day.parse()?);
+                run.changed_days.insert(finding.record.day.parse()?);
                 closings.push(finding);
             }
         }
-        for day in std::mem::take(&mut run.touched) {
+        for day in std::mem::take(&mut run.changed_days) {
             self.publish_day(run, day)
                 .await
                 .with_context(|| format!("{day}"))?;
@@ -76,7 +76,7 @@ impl Reconcile {
         Ok(())
     }
 
-    /// A day's report; every finding goes into the table, and of the page those that need somebody most.
+    /// The report of a day. The table has all findings; the page has those that most need a person.
     async fn report(&self, day: Day, table: &Path) -> anyhow::Result<DayReport> {
         let partition = day_partition(day);
         let records =
@@ -107,7 +107,6 @@ impl Reconcile {
                 *count = count.saturating_add(1);
                 report.findings.push(record);
             }
-            // Those that need somebody most, and of the same kind those that come first.
             report.findings.sort_by(|a, b| rank(a).cmp(&rank(b)));
             report.findings.truncate(MAX_FINDINGS_ON_PAGE);
             match next {
@@ -120,6 +119,14 @@ impl Reconcile {
     }
 }
 
+/// The order of findings on the page: those first that most need a person.
 fn rank(finding: &Finding) -> (bool, reconciliation::classify::Kind, &str) {
     (!finding.is_open(), finding.kind, &finding.id)
+}
+
+/// The SHA-256 of a file, in hex.
+fn sha256(path: &Path) -> io::Result<String> {
+    let mut hash = HashingWriter::new(io::sink());
+    io::copy(&mut File::open(path)?, &mut hash)?;
+    Ok(hash.finish()?.sha256)
 }

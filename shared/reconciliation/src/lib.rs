@@ -2,6 +2,7 @@
 //!
 //! | room | what is there |
 //! |---|---|
+//! | [`hash`] | the size and hash of bytes, taken while they are written |
 //! | [`mod@file`] | the file of a day: its name, its lines, its parts |
 //! | [`result`] | Tiki's answer, line by line, in whatever format was agreed |
 //! | [`judge`] | what follows from our record and Tiki's word |
@@ -12,5 +13,6 @@
 
 pub mod classify;
 pub mod file;
+pub mod hash;
 pub mod record;
 pub mod result;
