@@ -7,7 +7,8 @@ use std::str::FromStr;
 use csv::{Terminator, Writer, WriterBuilder};
 use domain::{Day, FinalTransaction, RefundId, RequestId, Status, Timestamp, Vnd};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+
+use crate::hash::{Hashed, HashingWriter};
 
 /// The most lines that a file has, its header included.
 pub const MOST_LINES: u64 = 500_000;
@@ -174,7 +175,7 @@ pub struct Parts<W: Write, F> {
     refund_rows: bool,
     most_lines: u64,
     open: F,
-    current: Option<(Writer<Counted<W>>, Part)>,
+    current: Option<(Writer<HashingWriter<W>>, Part)>,
     done: Vec<Part>,
 }
 
@@ -269,9 +270,9 @@ impl<W: Write, F: FnMut(usize) -> io::Result<W>> Parts<W, F> {
         Ok(writer.write_record(None::<&[u8]>)?)
     }
 
-    fn part(&mut self) -> io::Result<&mut (Writer<Counted<W>>, Part)> {
+    fn part(&mut self) -> io::Result<&mut (Writer<HashingWriter<W>>, Part)> {
         if self.current.is_none() {
-            let inner = Counted::new((self.open)(self.done.len())?);
+            let inner = HashingWriter::new((self.open)(self.done.len())?);
             let mut writer = WriterBuilder::new()
                 .terminator(Terminator::Any(b'\n'))
                 .from_writer(inner);
@@ -299,45 +300,14 @@ impl<W: Write, F: FnMut(usize) -> io::Result<W>> Parts<W, F> {
         let Some((writer, mut part)) = self.current.take() else {
             return Ok(());
         };
-        let mut counted = writer
+        let written = writer
             .into_inner()
             .map_err(|error| io::Error::other(error.to_string()))?;
-        counted.inner.flush()?;
-        part.bytes = counted.bytes;
-        part.sha256 = hex::encode(counted.hash.finalize());
+        Hashed {
+            bytes: part.bytes,
+            sha256: part.sha256,
+        } = written.finish()?;
         self.done.push(part);
         Ok(())
-    }
-}
-
-/// Counts and hashes what it writes.
-struct Counted<W> {
-    inner: W,
-    hash: Sha256,
-    bytes: u64,
-}
-
-impl<W> Counted<W> {
-    fn new(inner: W) -> Self {
-        Self {
-            inner,
-            hash: Sha256::new(),
-            bytes: 0,
-        }
-    }
-}
-
-impl<W: Write> Write for Counted<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let length = self.inner.write(bytes)?;
-        self.hash.update(bytes.get(..length).unwrap_or_default());
-        self.bytes = self
-            .bytes
-            .saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
-        Ok(length)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
     }
 }

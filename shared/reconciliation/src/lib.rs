@@ -12,5 +12,6 @@
 
 pub mod classify;
 pub mod file;
+pub mod hash;
 pub mod record;
 pub mod result;
