@@ -1,6 +1,7 @@
-//! What follows from our record and Tiki's word, in every cell; and what must hold of each.
+//! Every combination of our record and an answer of Tiki: its classification, and the rules for all of them.
 //!
-//! `REWRITE_TABLES=1 cargo test -p reconciliation` writes the table anew; read its difference.
+//! The table is a snapshot. After a deliberate change, write it again and review the difference line by line:
+//! `INSTA_UPDATE=always cargo test -p tikivip-reconciliation --test classify`.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,7 +11,6 @@
     reason = "a test may panic"
 )]
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::{
@@ -130,7 +130,7 @@ fn states() -> Vec<State> {
     let paid = reported(&pending, PaymentResult::Paid(PaidDetails::default()));
     let declined = reported(&pending, PaymentResult::Declined { reason: None });
     let mut all = vec![
-        ("nothing", None),
+        ("no record", None),
         ("pending", Some(pending)),
         (
             "pending, another amount at the core",
@@ -158,24 +158,24 @@ fn paid_states(paid: &Transaction) -> Vec<State> {
     let asked = asked_to_refund(&confirmed, "A", AMOUNT);
     let disputed = decided(paid, Decision::Dispute(DisputeReason::AmountDiffers));
     [
-        ("paid, to be reported", paid.clone()),
-        ("paid, being reported", leased.into_transaction()),
+        ("paid, notification queued", paid.clone()),
+        ("paid, notification being sent", leased.into_transaction()),
         (
-            "paid, reported in vain so far",
+            "paid, notification to be sent again",
             decided(paid, Decision::Retry),
         ),
         (
-            "paid, to be reported, refunded in full",
+            "paid, notification queued, refunded in full",
             refunded(paid, "A", AMOUNT),
         ),
-        ("paid, given up", given_up_once.clone()),
-        ("paid, given up as often as that is allowed", worn),
+        ("paid, notification exhausted", given_up_once.clone()),
+        ("paid, notification exhausted, no requeue left", worn),
         (
-            "paid, given up, refunded in part",
+            "paid, notification exhausted, refunded in part",
             refunded(&given_up_once, "A", 40_000),
         ),
         (
-            "paid, given up, refunded in full",
+            "paid, notification exhausted, refunded in full",
             refunded(&given_up_once, "A", AMOUNT),
         ),
         ("paid, confirmed", confirmed.clone()),
@@ -187,13 +187,13 @@ fn paid_states(paid: &Transaction) -> Vec<State> {
             "paid, confirmed, refunded in part",
             refunded(&confirmed, "A", 40_000),
         ),
-        ("paid, confirmed, to be refunded in full", asked.clone()),
+        ("paid, confirmed, full refund queued", asked.clone()),
         (
-            "paid, confirmed, refunded in full or not: the core does not say",
+            "paid, confirmed, full refund without a clear answer",
             refunded_by_core(&asked, 0, &RefundAnswer::Unknown),
         ),
         (
-            "paid, confirmed, the refund rejected",
+            "paid, confirmed, refund rejected",
             refunded_by_core(&asked, 0, &rejected),
         ),
         (
@@ -223,15 +223,15 @@ fn reversed_states(paid: &Transaction) -> Vec<State> {
     [
         ("reversing", reversing.clone()),
         (
-            "reversing, the core does not say",
+            "reversing, without a clear answer",
             refunded_by_core(&reversing, 0, &RefundAnswer::Unknown),
         ),
         (
-            "reversing, by a person's word",
+            "reversing, by a person",
             resolved(&disputed, Verdict::Reverse),
         ),
         (
-            "reversing, a part is back, a refund of Tiki's is not",
+            "reversing, one part returned, Tiki's refund open",
             one_part.clone(),
         ),
         (
@@ -239,11 +239,11 @@ fn reversed_states(paid: &Transaction) -> Vec<State> {
             refunded_by_core(&reversing, 0, &RefundAnswer::Succeeded),
         ),
         (
-            "reversed, a part by a refund of Tiki's",
+            "reversed, one part by Tiki's refund",
             refunded_by_core(&one_part, 0, &RefundAnswer::Succeeded),
         ),
         (
-            "given back by other means",
+            "reversed, by other means",
             resolved(&refused, Verdict::Returned),
         ),
         ("reversal rejected", refused),
@@ -261,26 +261,32 @@ fn failed_states(declined: &Transaction) -> Vec<State> {
     let kept = refunded_by_core(&late_confirmed, 0, &rejected);
     let late_closed = pay(&decided(declined, Decision::Abandon));
     [
-        ("failed, to be reported", declined.clone()),
+        ("failed, notification queued", declined.clone()),
         (
-            "failed, reported in vain so far",
+            "failed, notification to be sent again",
             decided(declined, Decision::Retry),
         ),
         ("failed, confirmed", confirmed),
-        ("failed, closed", decided(declined, Decision::Abandon)),
-        ("failed, given up", given_up(declined.clone())),
-        ("failed, to be reported, paid late", late),
-        ("failed, closed, paid late", late_closed),
+        (
+            "failed, notification abandoned",
+            decided(declined, Decision::Abandon),
+        ),
+        (
+            "failed, notification retries used up",
+            given_up(declined.clone()),
+        ),
+        ("failed, notification queued, paid late", late),
+        ("failed, notification abandoned, paid late", late_closed),
         ("failed, confirmed, paid late", late_confirmed.clone()),
         (
-            "failed, confirmed, paid late, back",
+            "failed, confirmed, paid late, returned",
             refunded_by_core(&late_confirmed, 0, &RefundAnswer::Succeeded),
         ),
         (
-            "failed, paid late, back by other means",
+            "failed, paid late, returned by other means",
             resolved(&kept, Verdict::Returned),
         ),
-        ("failed, paid late, and kept", kept),
+        ("failed, paid late, return rejected", kept),
     ]
     .map(|(name, t)| (name, Some(t)))
     .into()
@@ -304,50 +310,43 @@ fn answers() -> Vec<(&'static str, LookUpAnswer)> {
     ]
 }
 
-fn found(ours: Option<&Transaction>, known: LookUpAnswer) -> Classification {
+fn classified(ours: Option<&Transaction>, known: LookUpAnswer) -> Classification {
     classify(ours.map(|t| &**t), known)
 }
 
-/// Every cell: a record of ours, Tiki's word, and what is judged of the two.
+/// Every combination of our record and an answer of Tiki, with its name and its classification.
 fn cells() -> impl Iterator<Item = (String, Option<Transaction>, LookUpAnswer, Classification)> {
     states().into_iter().flat_map(|(name, ours)| {
-        answers().into_iter().map(move |(word, known)| {
-            let judged = found(ours.as_ref(), known);
-            (format!("{name}: {word}"), ours.clone(), known, judged)
+        answers().into_iter().map(move |(answer, known)| {
+            let result = classified(ours.as_ref(), known);
+            (format!("{name}: {answer}"), ours.clone(), known, result)
         })
     })
 }
 
 #[test]
-fn every_record_beside_every_word_of_tikis_is_judged_as_the_table_says() {
-    // Records of which the same is judged stand together.
-    let mut alike: Vec<(Vec<&str>, String)> = Vec::new();
+fn every_combination_is_classified_as_in_the_table() {
+    // Records with the same results share one block.
+    let mut blocks: Vec<(Vec<&str>, String)> = Vec::new();
     for (name, ours) in states() {
-        let mut column = String::new();
-        for (word, known) in answers() {
-            let judged = found(ours.as_ref(), known);
-            let again = if judged.requeue { ", queued again" } else { "" };
-            let (kind, ground) = (judged.kind.as_str(), judged.ground.as_str());
-            column += &format!("    {word:<24} {kind}: {ground}{again}\n");
+        let mut results = String::new();
+        for (answer, known) in answers() {
+            let result = classified(ours.as_ref(), known);
+            let requeue = if result.requeue { ", queued again" } else { "" };
+            let (kind, reason) = (result.kind.as_str(), result.ground.as_str());
+            results += &format!("    {answer:<24} {kind}: {reason}{requeue}\n");
         }
-        match alike.iter_mut().find(|(_, known)| *known == column) {
+        match blocks.iter_mut().find(|(_, known)| *known == results) {
             Some((names, _)) => names.push(name),
-            None => alike.push((vec![name], column)),
+            None => blocks.push((vec![name], results)),
         }
     }
-    let table = alike
+    let table = blocks
         .iter()
-        .map(|(names, column)| format!("{}\n{column}\n", names.join("\n")));
-    let table: String = table.collect();
-    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/classify_table.txt");
-    if std::env::var_os("REWRITE_TABLES").is_some() {
-        std::fs::write(&file, &table).unwrap();
-    }
-    let expected = std::fs::read_to_string(file).unwrap();
-    for (n, (found, expected)) in table.lines().zip(expected.lines()).enumerate() {
-        assert_eq!(found, expected, "classify_table.txt:{}", n + 1);
-    }
-    assert_eq!(table, expected);
+        .map(|(names, results)| format!("{}\n{results}\n", names.join("\n")));
+    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!("classify_table", table.collect::<String>());
+    });
 }
 
 /// Closed is a finding only if both sides count the payment alike, or the customer has all of the money back.
@@ -430,7 +429,7 @@ fn only_a_report_that_was_given_up_is_queued_again_and_only_by_a_clear_word() {
             Kind::NeedsReview,
             "{cell}: a person is not overtaken"
         );
-        let worn = cell.contains("as often as that is allowed");
+        let worn = cell.contains("no requeue left");
         assert_eq!(t.requeue_ipn(t.updated_at).is_none(), worn, "{cell}");
     }
 }
@@ -449,7 +448,7 @@ fn nothing_that_goes_back_is_reported_again() {
 fn only_of_a_payment_does_tikis_amount_matter() {
     for (name, ours) in states() {
         for status in [Status::Pending, Status::Failure] {
-            let of = |amount| found(ours.as_ref(), LookUpAnswer::Found(status, amount));
+            let of = |amount| classified(ours.as_ref(), LookUpAnswer::Found(status, amount));
             for amount in [AMOUNT, AMOUNT - 1] {
                 assert_eq!(of(Some(vnd(amount))), of(None), "{name}");
             }
