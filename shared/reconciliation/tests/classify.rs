@@ -50,7 +50,7 @@ fn pending() -> Transaction {
     created.unwrap().transaction().clone()
 }
 
-fn reported(t: &Transaction, result: PaymentResult) -> Transaction {
+fn with_result(t: &Transaction, result: PaymentResult) -> Transaction {
     let report = PaymentReport {
         amount: None,
         result,
@@ -62,19 +62,19 @@ fn reported(t: &Transaction, result: PaymentResult) -> Transaction {
 fn decided(t: &Transaction, decision: Decision) -> Transaction {
     let now = t.updated_at.after(Duration::from_hours(48));
     let (lease, change) = t.lease_ipn(now).unwrap();
-    let told = NotificationOutcome {
+    let outcome = NotificationOutcome {
         answer: IpnAnswer::Unclear,
         known: None,
         decision,
     };
     let leased = change.into_transaction();
     leased
-        .record_ipn(lease, told, now)
+        .record_ipn(lease, outcome, now)
         .unwrap()
         .into_transaction()
 }
 
-fn given_up(mut t: Transaction) -> Transaction {
+fn exhausted(mut t: Transaction) -> Transaction {
     while t.ipn_due_at().is_some() {
         t = decided(&t, Decision::Retry);
     }
@@ -94,7 +94,7 @@ fn asked_to_refund(t: &Transaction, request_id: &str, amount: u64) -> Transactio
         reason: "changed mind".parse().unwrap(),
     };
     let Ok(Reservation::Reserve(_, change)) = t.reserve_refund(&command, t.updated_at) else {
-        panic!("it is reserved");
+        panic!("the refund is reserved");
     };
     change.into_transaction()
 }
@@ -119,7 +119,7 @@ fn states() -> Vec<State> {
     let pending = pending();
     let asked = pending.lease_expiry_check(at(960)).unwrap();
     let asked = asked.into_transaction();
-    let core_says = |answer: PaymentAnswer| {
+    let core_answers = |answer: PaymentAnswer| {
         let change = asked.conclude_expiry(&answer, at(961));
         change.unwrap().into_transaction()
     };
@@ -127,32 +127,35 @@ fn states() -> Vec<State> {
         amount: vnd(AMOUNT - 1),
         details: PaidDetails::default(),
     };
-    let paid = reported(&pending, PaymentResult::Paid(PaidDetails::default()));
-    let declined = reported(&pending, PaymentResult::Declined { reason: None });
+    let paid = with_result(&pending, PaymentResult::Paid(PaidDetails::default()));
+    let declined = with_result(&pending, PaymentResult::Declined { reason: None });
     let mut all = vec![
         ("no record", None),
         ("pending", Some(pending)),
         (
             "pending, another amount at the core",
-            Some(core_says(other_amount)),
+            Some(core_answers(other_amount)),
         ),
     ];
     all.extend(paid_states(&paid));
     all.extend(reversed_states(&paid));
-    all.push(("failed, expired", Some(core_says(PaymentAnswer::NotPaid))));
+    all.push((
+        "failed, expired",
+        Some(core_answers(PaymentAnswer::NotPaid)),
+    ));
     all.extend(failed_states(&declined));
     all
 }
 
-/// Paid, and the payment stands.
+/// Paid, and not reversed.
 fn paid_states(paid: &Transaction) -> Vec<State> {
     let rejected = RefundAnswer::Rejected { reason: None };
     let leased = paid.lease_ipn(paid.updated_at).unwrap().1;
-    let given_up_once = given_up(paid.clone());
-    let mut worn = given_up_once.clone();
+    let exhausted_once = exhausted(paid.clone());
+    let mut used_up = exhausted_once.clone();
     for _ in 0..domain::MAX_REQUEUES {
-        let again = worn.requeue_ipn(worn.updated_at).unwrap();
-        worn = given_up(again.into_transaction());
+        let again = used_up.requeue_ipn(used_up.updated_at).unwrap();
+        used_up = exhausted(again.into_transaction());
     }
     let confirmed = decided(paid, Decision::Confirm);
     let asked = asked_to_refund(&confirmed, "A", AMOUNT);
@@ -168,15 +171,15 @@ fn paid_states(paid: &Transaction) -> Vec<State> {
             "paid, notification queued, refunded in full",
             refunded(paid, "A", AMOUNT),
         ),
-        ("paid, notification exhausted", given_up_once.clone()),
-        ("paid, notification exhausted, no requeue left", worn),
+        ("paid, notification exhausted", exhausted_once.clone()),
+        ("paid, notification exhausted, no requeue left", used_up),
         (
             "paid, notification exhausted, refunded in part",
-            refunded(&given_up_once, "A", 40_000),
+            refunded(&exhausted_once, "A", 40_000),
         ),
         (
             "paid, notification exhausted, refunded in full",
-            refunded(&given_up_once, "A", AMOUNT),
+            refunded(&exhausted_once, "A", AMOUNT),
         ),
         ("paid, confirmed", confirmed.clone()),
         (
@@ -210,14 +213,14 @@ fn paid_states(paid: &Transaction) -> Vec<State> {
     .into()
 }
 
-/// Paid, and the money goes back because Tiki does not have the order.
+/// Paid, and reversed because Tiki does not have the order.
 fn reversed_states(paid: &Transaction) -> Vec<State> {
     let rejected = RefundAnswer::Rejected { reason: None };
     let reverse = Decision::Reverse(ReversalReason::NotFoundAtTiki);
     let reversing = decided(paid, reverse);
-    let partly = asked_to_refund(paid, "A", 40_000);
-    let partly = decided(&partly, reverse);
-    let one_part = refunded_by_core(&partly, 1, &RefundAnswer::Succeeded);
+    let in_part = asked_to_refund(paid, "A", 40_000);
+    let in_part = decided(&in_part, reverse);
+    let one_part = refunded_by_core(&in_part, 1, &RefundAnswer::Succeeded);
     let disputed = decided(paid, Decision::Dispute(DisputeReason::AmountDiffers));
     let refused = refunded_by_core(&reversing, 0, &rejected);
     [
@@ -255,7 +258,7 @@ fn reversed_states(paid: &Transaction) -> Vec<State> {
 fn failed_states(declined: &Transaction) -> Vec<State> {
     let rejected = RefundAnswer::Rejected { reason: None };
     let confirmed = decided(declined, Decision::Confirm);
-    let pay = |t: &Transaction| reported(t, PaymentResult::Paid(PaidDetails::default()));
+    let pay = |t: &Transaction| with_result(t, PaymentResult::Paid(PaidDetails::default()));
     let late = pay(declined);
     let late_confirmed = pay(&confirmed);
     let kept = refunded_by_core(&late_confirmed, 0, &rejected);
@@ -273,7 +276,7 @@ fn failed_states(declined: &Transaction) -> Vec<State> {
         ),
         (
             "failed, notification retries used up",
-            given_up(declined.clone()),
+            exhausted(declined.clone()),
         ),
         ("failed, notification queued, paid late", late),
         ("failed, notification abandoned, paid late", late_closed),
@@ -349,15 +352,15 @@ fn every_combination_is_classified_as_in_the_table() {
     });
 }
 
-/// Closed is a finding only if both sides count the payment alike, or the customer has all of the money back.
+/// A finding matches only if the payment is the same on both sides, or the customer has all the money back.
 #[test]
-fn nothing_is_settled_while_the_sides_differ_about_money() {
-    let mut settled = 0;
-    for (cell, ours, known, judged) in cells() {
-        if judged.kind != Kind::Matched {
+fn nothing_matches_while_the_sides_differ_about_money() {
+    let mut matched = 0;
+    for (cell, ours, known, result) in cells() {
+        if result.kind != Kind::Matched {
             continue;
         }
-        settled += 1;
+        matched += 1;
         let paid_here = ours.as_ref().is_some_and(|t| t.status() == Status::Success);
         let paid_at_tiki = matches!(known, LookUpAnswer::Found(Status::Success, _));
         match (&ours, paid_here, paid_at_tiki) {
@@ -366,39 +369,39 @@ fn nothing_is_settled_while_the_sides_differ_about_money() {
                 assert_eq!(known, same, "{cell}");
                 assert!(
                     !t.has_active_reversal(),
-                    "{cell}: Tiki delivers what was given back"
+                    "{cell}: Tiki delivers, but the payment is reversed"
                 );
             }
             (Some(t), true, false) => {
                 assert_eq!(t.refunded_amount(), t.paid_amount(), "{cell}");
             }
-            // Whatever was paid late is back, or a worker is at it.
+            // A late payment is returned, or its return is queued.
             (Some(t), false, false) => assert_eq!(t.remaining_amount(), Vnd::ZERO, "{cell}"),
             (None, false, false) => {}
             (_, false, true) => panic!("{cell}: paid at Tiki only"),
             (None, true, _) => unreachable!("{cell}"),
         }
     }
-    assert!(settled > 50, "{settled}");
+    assert!(matched > 50, "{matched}");
 }
 
-/// Protocol §4, for a payment whose report is not confirmed: what is judged is what its table decides.
+/// For a payment whose notification is not confirmed, the result is what the table of protocol §4 decides.
 #[test]
-fn a_payment_that_is_not_confirmed_is_judged_as_the_protocol_decides() {
-    for (cell, ours, known, judged) in cells() {
-        let waits = |t: &&Transaction| {
+fn an_unconfirmed_payment_follows_the_protocol() {
+    for (cell, ours, known, result) in cells() {
+        let unconfirmed = |t: &&Transaction| {
             let paid = t.status() == Status::Success;
-            let reporting = t.ipn_due_at().is_some() || matches!(t.ipn, Ipn::Exhausted { .. });
-            paid && reporting && t.refunds.is_empty()
+            let notifying = t.ipn_due_at().is_some() || matches!(t.ipn, Ipn::Exhausted { .. });
+            paid && notifying && t.refunds.is_empty()
         };
-        let Some(t) = ours.as_ref().filter(waits) else {
+        let Some(t) = ours.as_ref().filter(unconfirmed) else {
             continue;
         };
         let expected: &[Kind] = match after_look_up(t.order.amount, known) {
             Decision::Confirm => &[Kind::Matched],
             Decision::Dispute(_) => &[Kind::NeedsReview],
             Decision::Reverse(_) => &[Kind::Reverse],
-            // No amount, which the sender asks for again; here a person does.
+            // Without an amount the sender looks up again; here a person must look.
             Decision::Retry if known == LookUpAnswer::Found(Status::Success, None) => {
                 &[Kind::NeedsReview]
             }
@@ -406,46 +409,46 @@ fn a_payment_that_is_not_confirmed_is_judged_as_the_protocol_decides() {
             Decision::RetryUnauthorized => &[Kind::Undecided],
             Decision::Abandon | Decision::LookUp => panic!("{cell}"),
         };
-        assert!(expected.contains(&judged.kind), "{cell}");
+        assert!(expected.contains(&result.kind), "{cell}");
     }
 }
 
 #[test]
-fn only_a_report_that_was_given_up_is_queued_again_and_only_by_a_clear_word() {
-    for (cell, ours, known, judged) in cells() {
+fn only_a_notification_given_up_is_queued_again() {
+    for (cell, ours, known, result) in cells() {
         let unclear = matches!(
             known,
             LookUpAnswer::SystemError | LookUpAnswer::Unauthorized | LookUpAnswer::Unclear
         );
-        assert_eq!(judged.kind == Kind::Undecided, unclear, "{cell}");
-        if !judged.requeue {
+        assert_eq!(result.kind == Kind::Undecided, unclear, "{cell}");
+        if !result.requeue {
             continue;
         }
         let t = ours.unwrap();
         let given_up = matches!(t.ipn, Ipn::Exhausted { .. } | Ipn::Abandoned { .. });
         assert!(given_up && !unclear, "{cell}");
         assert_ne!(
-            judged.kind,
+            result.kind,
             Kind::NeedsReview,
-            "{cell}: a person is not overtaken"
+            "{cell}: a person decides first"
         );
-        let worn = cell.contains("no requeue left");
-        assert_eq!(t.requeue_ipn(t.updated_at).is_none(), worn, "{cell}");
+        let used_up = cell.contains("no requeue left");
+        assert_eq!(t.requeue_ipn(t.updated_at).is_none(), used_up, "{cell}");
     }
 }
 
-/// Money that went back, or goes, is nobody's to report as paid.
+/// Tiki must not read that a payment is paid while its money goes back, or after.
 #[test]
-fn nothing_that_goes_back_is_reported_again() {
-    for (cell, ours, _, judged) in cells() {
+fn a_reversed_payment_is_never_notified_again() {
+    for (cell, ours, _, result) in cells() {
         if ours.is_some_and(|t| t.has_active_reversal()) {
-            assert!(!judged.requeue && judged.kind != Kind::Resent, "{cell}");
+            assert!(!result.requeue && result.kind != Kind::Resent, "{cell}");
         }
     }
 }
 
 #[test]
-fn only_of_a_payment_does_tikis_amount_matter() {
+fn tikis_amount_only_matters_if_tiki_says_paid() {
     for (name, ours) in states() {
         for status in [Status::Pending, Status::Failure] {
             let of = |amount| classified(ours.as_ref(), LookUpAnswer::Found(status, amount));
@@ -457,12 +460,12 @@ fn only_of_a_payment_does_tikis_amount_matter() {
 }
 
 #[test]
-fn kinds_and_grounds_have_one_name_each_everywhere() {
+fn each_kind_and_reason_has_one_name() {
     for kind in Kind::ALL {
         assert_eq!(serde_json::json!(kind), kind.as_str());
     }
-    for (_, _, _, judged) in cells() {
-        let ground = judged.ground;
-        assert_eq!(serde_json::json!(ground), ground.as_str());
+    for (_, _, _, result) in cells() {
+        let reason = result.ground;
+        assert_eq!(serde_json::json!(reason), reason.as_str());
     }
 }
