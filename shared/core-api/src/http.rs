@@ -1,4 +1,4 @@
-//! The core over HTTP. Any answer but a clear one, and none in time, is *unknown*, never a no (design §7).
+//! The core over HTTP. Any answer but a clear one, and none in time, is *unknown*, never a no (docs/architecture.md#the-partners-side).
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use signed_http::{Answer, CallError, SignedClient};
 
 use crate::{Core, FoundRefund};
 
-/// How long the core may take while Tiki waits (design §7).
+/// How long the core may take while Tiki waits (docs/architecture.md#the-partners-side).
 pub const TIMEOUT_IN_REQUEST: Duration = Duration::from_secs(3);
-/// How long the core may take while nobody waits (design §7).
+/// How long the core may take while nobody waits (docs/architecture.md#the-partners-side).
 pub const TIMEOUT_IN_WORKER: Duration = Duration::from_secs(10);
 
 /// The partner's core behind a signed client.
