@@ -1,5 +1,5 @@
 //! `POST /tikivip/v1/transactions/query` and `GET /tikivip/v1/transactions`: Tiki looks a transaction up
-//! (integration point 9, design §6).
+//! (integration point 9, docs/architecture.md#what-tiki-calls).
 
 use api::{
     ApiError, Code, Handler, Inbound, Reply, Verifier, payload_candidates,

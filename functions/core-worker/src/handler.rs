@@ -1,5 +1,5 @@
 //! Asks the partner's core for refunds that are owed or unknown, and whether an expired payment was made
-//! after all (design §4).
+//! after all (docs/architecture.md#the-transaction).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,7 +87,7 @@ impl CoreWorker {
     }
 
     /// Asks for the refund by its id before anything is posted again; one that the core has never seen is
-    /// posted under the same id (design §4).
+    /// posted under the same id (docs/architecture.md#the-transaction).
     async fn ask(&self, transaction: &Transaction, id: RefundId) -> RefundAnswer {
         match self.core.find_refund(id).await {
             FoundRefund::Known(answer) => answer,

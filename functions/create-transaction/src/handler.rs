@@ -1,4 +1,4 @@
-//! `POST /tikivip/v1/transactions`: Tiki creates a transaction (integration point 8, design §6).
+//! `POST /tikivip/v1/transactions`: Tiki creates a transaction (integration point 8, docs/architecture.md#what-tiki-calls).
 
 use std::sync::Arc;
 use std::time::Duration;

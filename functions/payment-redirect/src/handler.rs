@@ -1,5 +1,5 @@
 //! `GET /pay/{token}` brings a customer to the partner's payment screen, `GET /pay/{token}/return` back to
-//! Tiki's result screen (integration points 3 and 7, design §6).
+//! Tiki's result screen (integration points 3 and 7, docs/architecture.md#what-tiki-calls).
 
 mod page;
 mod redirect_policy;
@@ -83,7 +83,7 @@ impl PaymentRedirect {
         Ok(PaymentLink::verify(&keys, token, now.unix_ms()))
     }
 
-    /// The payment screen, with a query that only we can have made: signed like a GET (design §6), with the
+    /// The payment screen, with a query that only we can have made: signed like a GET (docs/architecture.md#what-tiki-calls), with the
     /// signature's own parts at its end since a redirect carries no headers.
     async fn payment_screen(
         &self,

@@ -1,5 +1,5 @@
 //! `POST /partner/v1/payments/{transaction_id}/result`: the partner's core reports what became of a payment
-//! (design §7).
+//! (docs/architecture.md#the-partners-side).
 
 use std::sync::Arc;
 

@@ -53,7 +53,7 @@ impl Handler for RefundTransaction {
         answer(&transaction, refund_id)
     }
 
-    /// Tiki's page knows two statuses: 200 on success alone, 500 otherwise; and 401 (design §6).
+    /// Tiki's page knows two statuses: 200 on success alone, 500 otherwise; and 401 (docs/architecture.md#what-tiki-calls).
     fn status(&self, code: Code) -> StatusCode {
         match code {
             Code::Success => StatusCode::OK,

@@ -1,4 +1,4 @@
-//! The codes that we answer with (design §6).
+//! The codes that we answer with (docs/architecture.md#what-tiki-calls).
 
 use domain::Refusal;
 use json_fields::InvalidField;

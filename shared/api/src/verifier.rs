@@ -1,4 +1,4 @@
-//! The signature check of incoming calls, before anything is parsed (protocol §2, design §3).
+//! The signature check of incoming calls, before anything is parsed (protocol §2, docs/architecture.md#one-request).
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The core over HTTP. Any answer but a clear one, and none in time, is *unknown*, never a no (design §7).
+//! The core over HTTP. Any answer but a clear one, and none in time, is *unknown*, never a no (docs/architecture.md#the-partners-side).
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The partner's core: what we ask of it, and what it tells us (design §7).
+//! The partner's core: what we ask of it, and what it tells us (docs/architecture.md#the-partners-side).
 //!
 //! [`Core`] is what the rest of the system needs of a core; [`CoreClient`] asks it over HTTP. A partner
 //! whose core speaks something else implements the trait and wires it in two `main.rs`.

@@ -1,4 +1,4 @@
-//! What the core says of a payment: results, late payments, expiry (design §4, §7).
+//! What the core says of a payment: results, late payments, expiry (docs/architecture.md#the-transaction, docs/architecture.md#the-partners-side).
 
 use crate::change::Edit;
 use crate::{
@@ -39,7 +39,7 @@ pub struct PaidDetails {
     pub core_reference: Option<CoreReference>,
 }
 
-/// The core's answer to the question what became of a payment (design §7).
+/// The core's answer to the question what became of a payment (docs/architecture.md#the-partners-side).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PaymentAnswer {
     /// Paid.

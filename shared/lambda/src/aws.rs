@@ -117,7 +117,7 @@ impl AwsContext {
         self.client(base, HeaderNames::TIKI, get_signing, keys)
     }
 
-    /// Calls the partner's core, whose GETs sign path and query (design §7).
+    /// Calls the partner's core, whose GETs sign path and query (docs/architecture.md#the-partners-side).
     pub fn core_client(
         &self,
         base: BaseUrl,

@@ -1,4 +1,4 @@
-//! JSON logs, one line an event, each with the request's id (design §9, rule 7); and metrics among them, in
+//! JSON logs, one line an event, each with the request's id (docs/architecture.md#rules-of-the-code); and metrics among them, in
 //! CloudWatch's embedded metric format.
 
 mod emf;

@@ -1,4 +1,4 @@
-//! The token of a payment link: names one transaction, expires, and cannot be made up (design §6).
+//! The token of a payment link: names one transaction, expires, and cannot be made up (docs/architecture.md#what-tiki-calls).
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,4 +1,4 @@
-//! What goes out: the envelope and the data of each answer (design §6).
+//! What goes out: the envelope and the data of each answer (docs/architecture.md#what-tiki-calls).
 
 use api::{Code, envelope, to_json};
 use domain::{

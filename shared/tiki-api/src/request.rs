@@ -1,4 +1,4 @@
-//! What comes in: read from verified bytes, never before (design §3).
+//! What comes in: read from verified bytes, never before (docs/architecture.md#one-request).
 
 use domain::{Order, Reason, RefundCommand, Refusal, RequestId, TikiTransactionId, TransactionId};
 use json_fields::{Fields, InvalidField};
@@ -53,7 +53,7 @@ const ALL_TIKI: &[&str] = &[
 const DEFAULT_EXPIRES_IN_S: u32 = 900;
 const EXPIRES_IN_S: std::ops::RangeInclusive<i64> = 300..=86_400;
 
-/// `POST /tikivip/v1/transactions` (design §6).
+/// `POST /tikivip/v1/transactions` (docs/architecture.md#what-tiki-calls).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateRequest {
     /// Tiki's id of the transaction.

@@ -211,7 +211,7 @@ impl World {
             Paying::Not | Paying::AtIt | Paying::Failed => None,
         };
         self.tell(lane, "core", || format!("says “{status}” of the payment"));
-        // A payment that it has never seen, and one that nobody has paid, come to the same (design §7).
+        // A payment that it has never seen, and one that nobody has paid, come to the same (docs/architecture.md#the-partners-side).
         if status == "not_paid" && self.choices.happens(lane, 5000) {
             return answer(404, &json!({"message": "never seen"}));
         }

@@ -1,4 +1,4 @@
-//! Stored items: damaged, spliced, and made up (design §5).
+//! Stored items: damaged, spliced, and made up (docs/architecture.md#storage).
 
 mod damage;
 mod states;

@@ -1,4 +1,4 @@
-//! Tokens of payment links: made up, and real ones that were changed on the way (design §6).
+//! Tokens of payment links: made up, and real ones that were changed on the way (docs/architecture.md#what-tiki-calls).
 
 use signing::{ClientSecret, Keyring, LinkRefusal, PaymentLink};
 
