@@ -252,7 +252,7 @@ async fn a_server_that_is_another_or_does_not_know_us_gets_nothing_and_the_file_
         .await
         .unwrap_err()
         .to_string();
-    assert!(refused.contains("does not let us in"), "{refused}");
+    assert!(refused.contains("does not accept this user and key"), "{refused}");
     assert!(!refused.contains("PRIVATE KEY"), "{refused}");
     assert_eq!(sshd.names("INBOUND"), Vec::<String>::new());
     env.reconciles_since(the_day()).await;
