@@ -1,5 +1,5 @@
-//! A day's transactions over a table that pages as DynamoDB does: in no order within a moment, with fewer entries
-//! than were asked for, and with a page more than there is something on it.
+//! The transactions of a day over a table with pages as in DynamoDB: entries of one millisecond in no order, fewer
+//! entries than the limit, and an empty last page.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
@@ -20,11 +20,11 @@ use store::{
     StoreError, Table, TableError, Transactions,
 };
 
-/// A table by its items; a page has so many entries at most.
+/// A table in memory; a page has at most `most` entries.
 struct Memory {
     items: Mutex<HashMap<String, Item>>,
     most: usize,
-    /// The longest page that anybody has asked for.
+    /// The largest limit of a request.
     asked: Mutex<u16>,
 }
 
@@ -66,7 +66,7 @@ impl Table for Memory {
         *asked = limit.max(*asked);
         let index = index.index();
         let partition = format!("{day}#{shard:02}");
-        // The last characters of an id first: an order, and none that means anything.
+        // By the reversed id: a stable order without a meaning.
         let place = |item: &Item| {
             let id = text(item, "transaction_id").unwrap();
             let at = number(item, index.sort_key);
@@ -167,8 +167,8 @@ impl Store {
         }
     }
 
-    /// A payment that became final at this time, as a success or a failure.
-    async fn settled(&self, name: &str, when: Timestamp, status: Status) -> Transaction {
+    /// A payment whose status becomes final at this time.
+    async fn final_payment(&self, name: &str, when: Timestamp, status: Status) -> Transaction {
         let report = PaymentResultMessage {
             amount: None,
             result: match status {
@@ -212,12 +212,12 @@ impl Store {
 
     /// A day, as it is read.
     async fn read(&self, day: Day) -> Result<Vec<FinalTransaction>, StoreError> {
-        let mut settled = self.transactions.final_on_day(day);
+        let mut payments = self.transactions.final_on_day(day);
         let mut all = Vec::new();
-        while let Some(next) = settled.next().await? {
+        while let Some(next) = payments.next().await? {
             all.push(next);
         }
-        assert_eq!(settled.next().await?, None, "and nothing after its end");
+        assert_eq!(payments.next().await?, None, "and nothing after its end");
         Ok(all)
     }
 
@@ -227,10 +227,10 @@ impl Store {
         let all = items
             .values()
             .map(|item| store::read(item.clone()).unwrap());
-        let settled = all.filter_map(|t| FinalTransaction::of(&t));
-        let mut all: Vec<_> = settled
-            .filter(|settled| {
-                settled.final_at >= day.start() && settled.final_at < day.end_exclusive()
+        let payments = all.filter_map(|t| FinalTransaction::of(&t));
+        let mut all: Vec<_> = payments
+            .filter(|payment| {
+                payment.final_at >= day.start() && payment.final_at < day.end_exclusive()
             })
             .collect();
         all.sort_by_key(FinalTransaction::place);
@@ -265,10 +265,10 @@ fn day(day: u8) -> Day {
     format!("2026-11-{day}").parse().unwrap()
 }
 
-fn names(settled: &[FinalTransaction]) -> Vec<&str> {
-    settled
+fn names(payments: &[FinalTransaction]) -> Vec<&str> {
+    payments
         .iter()
-        .map(|settled| settled.tiki_id.as_str())
+        .map(|payment| payment.tiki_id.as_str())
         .collect()
 }
 
@@ -278,7 +278,7 @@ async fn a_day_without_payments_has_none() {
     assert_eq!(store.read(day(22)).await.unwrap(), []);
     store.created("pending").await;
     store
-        .settled("later", at("23T12:00:00"), Status::Success)
+        .final_payment("later", at("23T12:00:00"), Status::Success)
         .await;
     assert_eq!(store.read(day(22)).await.unwrap(), []);
     assert_eq!(store.refunds(day(22), day(23)).await, []);
@@ -288,22 +288,22 @@ async fn a_day_without_payments_has_none() {
 async fn a_day_ends_at_midnight_in_vietnam() {
     let store = Store::with_pages_of(1);
     store
-        .settled("first", at("22T00:00:00.000"), Status::Failure)
+        .final_payment("first", at("22T00:00:00.000"), Status::Failure)
         .await;
     store
-        .settled("last", at("22T23:59:59.999"), Status::Success)
+        .final_payment("last", at("22T23:59:59.999"), Status::Success)
         .await;
     store
-        .settled("next", at("23T00:00:00.000"), Status::Success)
+        .final_payment("next", at("23T00:00:00.000"), Status::Success)
         .await;
     store
-        .settled("before", at("21T23:59:59.999"), Status::Failure)
+        .final_payment("before", at("21T23:59:59.999"), Status::Failure)
         .await;
-    let settled = store.read(day(22)).await.unwrap();
-    assert_eq!(names(&settled), ["first", "last"]);
+    let payments = store.read(day(22)).await.unwrap();
+    assert_eq!(names(&payments), ["first", "last"]);
     assert_eq!(names(&store.read(day(21)).await.unwrap()), ["before"]);
     assert_eq!(names(&store.read(day(23)).await.unwrap()), ["next"]);
-    let [first, last] = settled.try_into().unwrap();
+    let [first, last] = payments.try_into().unwrap();
     assert_eq!(
         (first.status, last.status),
         (Status::Failure, Status::Success)
@@ -322,7 +322,7 @@ async fn a_payment_keeps_its_place_whatever_happens_to_it_later() {
         let when = at("22T12:00:00").after(Duration::from_secs(i));
         all.push(
             store
-                .settled(&format!("T-{i}"), when, Status::Success)
+                .final_payment(&format!("T-{i}"), when, Status::Success)
                 .await,
         );
     }
@@ -345,19 +345,19 @@ async fn more_of_one_moment_than_a_page_has_come_in_order() {
     });
     // The moment begins on the first page of its shard, and ends on the fourth.
     for name in of_one_shard.by_ref().take(390) {
-        store.settled(&name, before, Status::Success).await;
+        store.final_payment(&name, before, Status::Success).await;
     }
     for name in of_one_shard.by_ref().take(900) {
-        store.settled(&name, moment, Status::Success).await;
+        store.final_payment(&name, moment, Status::Success).await;
     }
     for name in of_one_shard.take(30) {
         store
-            .settled(&name, at("22T12:00:00.001"), Status::Success)
+            .final_payment(&name, at("22T12:00:00.001"), Status::Success)
             .await;
     }
     for i in 0..40 {
         store
-            .settled(&format!("other-{i}"), moment, Status::Failure)
+            .final_payment(&format!("other-{i}"), moment, Status::Failure)
             .await;
     }
     let read = store.read(day(22)).await.unwrap();
@@ -373,7 +373,7 @@ async fn a_full_day_comes_in_order() {
     for i in 0..8_000_u64 {
         let when = at("22T00:00:00").after(Duration::from_millis(i * 7_919 % 86_400_000));
         store
-            .settled(&format!("T-{i}"), when, Status::Success)
+            .final_payment(&format!("T-{i}"), when, Status::Success)
             .await;
     }
     let read = store.read(day(22)).await.unwrap();
@@ -395,7 +395,7 @@ proptest! {
                 // The last of them are the next day's.
                 let when = at("22T23:59:59.994").after(Duration::from_millis(*ms));
                 let status = if *paid { Status::Success } else { Status::Failure };
-                store.settled(&format!("T-{i}"), when, status).await;
+                store.final_payment(&format!("T-{i}"), when, status).await;
             }
             for day in [day(22), day(23)] {
                 prop_assert_eq!(store.read(day).await.unwrap(), store.stored(day));
@@ -431,7 +431,7 @@ async fn an_entry_that_cannot_be_read_is_an_error_that_names_it() {
         for i in 0..30 {
             let when = at("22T12:00:00").after(Duration::from_secs(i));
             store
-                .settled(&format!("T-{i}"), when, Status::Success)
+                .final_payment(&format!("T-{i}"), when, Status::Success)
                 .await;
         }
         let damaged = store.stored(day(22)).swap_remove(20).id.to_string();
@@ -458,15 +458,15 @@ async fn an_entry_that_cannot_be_read_is_an_error_that_names_it() {
 #[tokio::test]
 async fn a_refund_is_of_its_own_day_though_a_later_one_moved_its_payment() {
     let store = Store::with_pages_of(2);
-    let settled = |name| store.settled(name, at("22T09:00:00"), Status::Success);
+    let final_payment = |name| store.final_payment(name, at("22T09:00:00"), Status::Success);
     // Of one day alone, of the days around it, and twice of one.
-    let once = settled("once").await;
+    let once = final_payment("once").await;
     store.refunded(once, "R-1", at("22T23:59:59.999")).await;
-    let moved = settled("moved").await;
+    let moved = final_payment("moved").await;
     let moved = store.refunded(moved, "R-1", at("22T10:00:00")).await;
     let moved = store.refunded(moved, "R-2", at("23T00:00:00")).await;
     store.refunded(moved, "R-3", at("25T00:00:00")).await;
-    let twice = settled("twice").await;
+    let twice = final_payment("twice").await;
     let twice = store.refunded(twice, "R-1", at("24T10:00:00")).await;
     store.refunded(twice, "R-2", at("24T10:00:00")).await;
 
@@ -488,7 +488,7 @@ async fn each_refund_comes_once_whatever_the_pages() {
         let mut expected = Vec::new();
         for i in 0..120 {
             let (name, when) = (format!("T-{i:03}"), at("22T09:00:00"));
-            let t = store.settled(&name, when, Status::Success).await;
+            let t = store.final_payment(&name, when, Status::Success).await;
             let t = store.refunded(t, "R-1", when).await;
             expected.push((name, "R-1".to_owned()));
             if i % 3 == 0 {
