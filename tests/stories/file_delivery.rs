@@ -254,7 +254,10 @@ async fn a_wrong_host_key_or_a_refused_login_delivers_nothing() {
         .await
         .unwrap_err()
         .to_string();
-    assert!(refused.contains("does not accept this user and key"), "{refused}");
+    assert!(
+        refused.contains("does not accept this user and key"),
+        "{refused}"
+    );
     assert!(!refused.contains("PRIVATE KEY"), "{refused}");
     assert_eq!(sshd.names("INBOUND"), Vec::<String>::new());
     env.set_first_day(the_day()).await;

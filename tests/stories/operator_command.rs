@@ -76,13 +76,13 @@ async fn show_finds_a_payment_by_either_id() {
     for text in [
         "100.000 ₫",
         "IPN, attempt 1: accepted → confirmed",
-        "refund 1 of 40.000 ₫ is back",
+        "refund 1 of 40.000 ₫ succeeded",
     ] {
         assert!(table.out.contains(text), "{}", table.out);
     }
     let unknown = env.tikivip(&["show", "T-none"]).await;
     assert_eq!(unknown.code, 3);
-    assert!(unknown.err.contains("there is no transaction T-none"));
+    assert!(unknown.err.contains("transaction T-none does not exist"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -156,11 +156,12 @@ async fn an_operator_resends_an_exhausted_notification() {
     .await;
     let shown = env.tikivip(&["show", &payment.id]).await.out;
     assert!(
-        shown.contains("lan") && shown.contains("had it sent again: Tiki said so by phone"),
+        shown.contains("lan")
+            && shown.contains("sent the notification again: Tiki said so by phone"),
         "{shown}"
     );
     assert!(
-        shown.contains("IPN, attempt 10: unclear; look-up: unclear → to be tried again"),
+        shown.contains("IPN, attempt 10: unclear; look-up: unclear → will be repeated"),
         "{shown}"
     );
 
@@ -358,7 +359,7 @@ async fn sign_and_verify_use_the_functions_rules() {
         .tikivip_set(&old, &["verify", "--event", event, "--explain"])
         .await;
     assert_eq!(verified.code, 0, "{verified:?}");
-    assert!(verified.out.contains("nothing is wrong with it"));
+    assert!(verified.out.contains("the signature is right"));
     let verified = env.tikivip_set(&old, &["verify", "--event", get]).await;
     assert_eq!(verified.code, 0, "{verified:?}");
     let stale = env.tikivip(&["verify", "--event", event]).await;
@@ -399,7 +400,7 @@ async fn doctor_names_each_known_fault() {
 
     let wrong = doctor(&[("TIKI_API_URL", &format!("{}/nowhere", env.sandbox.tiki_url))]).await;
     assert_eq!(wrong.code, 5);
-    assert!(text_of(&wrong, "Tiki").contains("there is no such API: HTTP 404"));
+    assert!(text_of(&wrong, "Tiki").contains("HTTP 404 without a code"));
     let down = doctor(&[("CORE_URL", "http://127.0.0.1:1")]).await;
     assert!(
         text_of(&down, "core").contains("cannot be reached"),
@@ -417,7 +418,7 @@ async fn doctor_names_each_known_fault() {
     let variant = doctor(&[]).await;
     assert!(
         text_of(&variant, "Tiki")
-            .contains("Tiki signs GETs by empty_object, and relative_path is set"),
+            .contains("Tiki signs a GET by empty_object, but the setting is relative_path"),
         "{variant:?}"
     );
     env.tiki.expect_get_signing(GetSigning::RelativePath);
@@ -425,7 +426,7 @@ async fn doctor_names_each_known_fault() {
     env.tiki.set_clock_ahead(360_000);
     let clock = doctor(&[]).await;
     assert!(
-        text_of(&clock, "clock, by Tiki's").contains("s behind"),
+        text_of(&clock, "clock against Tiki").contains("s behind"),
         "{clock:?}"
     );
     assert!(

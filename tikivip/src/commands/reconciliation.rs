@@ -1,4 +1,4 @@
-//! `tikivip reconciliation` and `tikivip close-finding`: what the two sides' books do not agree in.
+//! `tikivip reconciliation` and `tikivip close-finding`: the findings of the reconciliation.
 
 use anyhow::anyhow;
 use domain::{Day, OperatorName, Reason, Timestamp, Vnd};
@@ -7,18 +7,18 @@ use reconciliation::record::{Closed, Finding, Values};
 use serde::Serialize;
 use store::{ReconciliationRecords, Record, Versioned, Written, day_partition};
 
-use crate::cli::{Form, Word};
+use crate::cli::{Form, OperatorArgs};
 use crate::context::CommandContext;
 use crate::output::{self, Outcome};
 
 #[derive(Serialize)]
 struct List {
     findings: Vec<Finding>,
-    /// Whether there may be more than are listed.
+    /// Whether there may be more than the list shows.
     more: bool,
 }
 
-/// Lists what is open, of one day or of all, what needs a person first.
+/// Lists the open findings of one day or of all days, findings that need review first.
 pub(super) async fn list(
     context: &CommandContext,
     form: Form,
@@ -32,7 +32,7 @@ pub(super) async fn list(
     };
     for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Matched) {
         let wanted = day.map(day_partition);
-        // Of one day the others are passed over, so all are asked for.
+        // The index holds all days, so for one day all entries are read.
         let asked = if day.is_some() {
             u16::MAX
         } else {
@@ -46,7 +46,7 @@ pub(super) async fn list(
                 list.more = true;
                 break;
             }
-            // The index lags behind; what it names is looked at again.
+            // The index can be outdated, so the finding itself is checked.
             let found = records.get::<Finding>(&partition, &sort).await?;
             let open = found.filter(|found| found.record.is_open());
             list.findings.extend(open.map(|found| found.record));
@@ -56,16 +56,19 @@ pub(super) async fn list(
     Ok(Outcome::Done)
 }
 
-/// Closes a finding that the two companies have settled between them. No money moves by it.
-pub(super) async fn settle(
+/// Closes a finding that both companies have resolved. Moves no money.
+pub(super) async fn close(
     context: &CommandContext,
     form: Form,
     id: &str,
     day: Day,
-    word: &Word,
+    operator: &OperatorArgs,
 ) -> anyhow::Result<Outcome> {
-    let by: OperatorName = word.by.parse().map_err(|e| anyhow!("--by {e}"))?;
-    let reason: Reason = word.reason.parse().map_err(|e| anyhow!("--reason {e}"))?;
+    let by: OperatorName = operator.by.parse().map_err(|e| anyhow!("--by {e}"))?;
+    let reason: Reason = operator
+        .reason
+        .parse()
+        .map_err(|e| anyhow!("--reason {e}"))?;
     let records = context.records()?;
     let closed = Closed {
         at: context.clock().now().unix_ms(),
@@ -73,15 +76,21 @@ pub(super) async fn settle(
         reason: reason.to_string(),
     };
     let mut found = find(&records, id, day).await?;
-    // Reconciliation may look at it at the same moment.
+    // The reconciliation may change the finding at the same time.
     for _ in 0..10 {
         let Versioned { record, version } = found;
         if let Some(closed) = &record.closed {
-            let refused = format!("{} has closed it: {}", closed.by, closed.reason);
+            let refused = format!(
+                "{} has closed this finding already: {}",
+                closed.by, closed.reason
+            );
             return Err(Outcome::Refused(refused).into());
         }
         if record.kind != Kind::NeedsReview {
-            let refused = format!("it is {}: it needs no person", record.kind.as_str());
+            let refused = format!(
+                "the finding is {}, and only a finding that needs review can be closed",
+                record.kind.as_str()
+            );
             return Err(Outcome::Refused(refused).into());
         }
         let closing = Finding {
@@ -101,7 +110,9 @@ pub(super) async fn settle(
             Written::Refused(newer) => found = newer,
         }
     }
-    Err(anyhow!("the finding is being changed by others"))
+    Err(anyhow!(
+        "the finding changed ten times during this command. Try again."
+    ))
 }
 
 async fn find(
@@ -111,12 +122,12 @@ async fn find(
 ) -> anyhow::Result<Versioned<Finding>> {
     let sort = format!("{}{id}", Finding::PREFIX);
     let found = records.get::<Finding>(&day_partition(day), &sort).await?;
-    found.ok_or_else(|| Outcome::NotFound(format!("{id} on {day}")).into())
+    found.ok_or_else(|| Outcome::NotFound(format!("finding {id} of {day}")).into())
 }
 
 fn table(list: &List) -> String {
     if list.findings.is_empty() {
-        return "  The books agree.".to_owned();
+        return "  No open findings.".to_owned();
     }
     let rows = list.findings.iter().map(|f| {
         let tiki = Values {
@@ -134,26 +145,26 @@ fn table(list: &List) -> String {
             f.ground.as_str().to_owned(),
             values(&f.ours),
             values(&tiki),
-            said(f),
+            file_result(f),
             since(f),
         ]
     });
-    let headline = [
+    let heading = [
         "Day",
         "Tiki's id",
-        "Stands",
-        "Because",
+        "State",
+        "Reason",
         "Ours",
-        "Tiki, asked",
+        "Tiki's look-up",
         "Tiki's file",
         "Since (GMT+7)",
     ];
     let more = if list.more {
-        "\n\n  There are more: --limit shows them."
+        "\n\n  There are more. Use a higher --limit."
     } else {
         ""
     };
-    format!("{}{more}", output::table(headline, rows))
+    format!("{}{more}", output::table(heading, rows))
 }
 
 fn values(values: &Values) -> String {
@@ -171,7 +182,7 @@ fn values(values: &Values) -> String {
     }
 }
 
-fn said(f: &Finding) -> String {
+fn file_result(f: &Finding) -> String {
     let parts = [f.code.as_str(), f.reason.as_str()];
     let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     parts.join(" ")

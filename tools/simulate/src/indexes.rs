@@ -1,5 +1,4 @@
-//! The indexes of the table as they are seen: what each shows may be the past, and entries of one moment come
-//! in an order that nobody has promised.
+//! The indexes of the table. An index can show an old state, and entries with the same time have no fixed order.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
@@ -10,7 +9,7 @@ use store::{DayIndex, DayPage, DueIndex, Indexed, Item, SHARDS};
 
 use crate::table::{number, text};
 
-/// All sparse indexes but the one that people read.
+/// All sparse indexes except the review queue.
 pub(crate) struct Indexes {
     due: [Index; 3],
     days: [Index; 2],
@@ -25,13 +24,13 @@ struct Index {
     of: HashMap<TransactionId, (u64, Option<Place>)>,
 }
 
-/// An entry's place: its partition, its time, something that follows from the id and means nothing, the id.
+/// An entry's place: partition, time, a number without meaning that depends on the id, and the id.
 type Place = (String, i64, u64, TransactionId);
 
-/// An entry as it is to be shown.
+/// An entry.
 pub(crate) type Entry = Option<(Place, Item)>;
 
-/// What is asked of an index by day.
+/// A query of an index by day.
 pub(crate) struct OnDay {
     pub(crate) index: DayIndex,
     pub(crate) day: Day,
@@ -58,21 +57,21 @@ impl Default for Indexes {
 }
 
 impl Indexes {
-    /// What the indexes will show of an item.
+    /// The entries of an item in all indexes.
     pub(crate) fn entries(&self, id: TransactionId, item: &Item) -> [Entry; 5] {
         let [ipn, refund, expiry] = self.due.each_ref().map(|index| index.entry(id, item));
         let [by_day, by_refund_day] = self.days.each_ref().map(|index| index.entry(id, item));
         [ipn, refund, expiry, by_day, by_refund_day]
     }
 
-    /// Shows an item as it was, unless a newer version of it is shown.
+    /// Shows a version of an item, unless a newer version is shown already.
     pub(crate) fn show(&mut self, id: TransactionId, version: u64, entries: [Entry; 5]) {
         for (index, entry) in self.due.iter_mut().chain(&mut self.days).zip(entries) {
             index.show(id, version, entry);
         }
     }
 
-    /// When the first obligation that these indexes show is due.
+    /// The first due time in these indexes.
     pub(crate) fn first_due(&self, indexes: &[DueIndex]) -> Option<i64> {
         let shown = indexes
             .iter()
@@ -87,7 +86,7 @@ impl Indexes {
         until: Timestamp,
         limit: u16,
     ) -> Vec<Indexed> {
-        assert!(shard < SHARDS, "there is no such shard");
+        assert!(shard < SHARDS, "the shard does not exist");
         let partition = format!("{shard:02}");
         let shown = self.due[index as usize].of_partition(&partition, None);
         shown
@@ -97,14 +96,18 @@ impl Indexes {
             .collect()
     }
 
-    /// A page of so many entries. As with DynamoDB, one that is full tells where to go on, also if nothing
+    /// A page of at most `limit` entries. As in DynamoDB, a full page has a position for the next page, also if nothing
     /// follows.
     pub(crate) fn on_day(&self, query: &OnDay, limit: usize) -> DayPage {
-        assert!(query.shard < SHARDS, "there is no such shard");
+        assert!(query.shard < SHARDS, "the shard does not exist");
         let index = &self.days[query.index as usize];
         let partition = format!("{}#{:02}", query.day, query.shard);
         let after = query.after.as_ref();
-        let after = after.map(|key| index.place(key_of(key), key).expect("a key that we gave"));
+        let after = after.map(|key| {
+            index
+                .place(key_of(key), key)
+                .expect("a position that this index returned")
+        });
         let page: Vec<_> = index.of_partition(&partition, after).take(limit).collect();
         let last = page.last().filter(|_| page.len() == limit);
         DayPage {
@@ -164,7 +167,7 @@ impl Index {
     }
 }
 
-/// A number that follows from the id, and by which nobody can go.
+/// A number that depends on the id and gives no useful order.
 fn meaningless(id: TransactionId) -> u64 {
     let mix = |n: u64, byte: u8| (n ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3);
     id.to_bytes().into_iter().fold(0, mix)
@@ -175,7 +178,7 @@ pub(crate) fn indexed(id: TransactionId, at: i64) -> Indexed {
     Indexed { id, at }
 }
 
-/// The id of an item, which is its key.
+/// The key of an item.
 pub(crate) fn key_of(item: &Item) -> TransactionId {
     let id = text(item, "transaction_id").expect("an item has its key");
     id.parse().expect("a key is an id")

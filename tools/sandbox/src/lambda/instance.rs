@@ -217,7 +217,7 @@ async fn watch(mut child: Child, api: Arc<RuntimeApi>, kill: Arc<Notify>) {
         Err(error) => error.to_string(),
     };
     api.alive.store(false, Ordering::Release);
-    // Dropping it tells the waiting caller that there is no answer.
+    // After the drop the waiting caller gets no answer.
     lock(&api.pending).take();
     api.gone.notify_waiters();
 }
