@@ -7,12 +7,12 @@ use domain::{
 
 /// The state of the notification to Tiki.
 pub(crate) fn ipn(t: &Transaction) -> String {
-    match &t.ipn {
+    match t.ipn() {
         Ipn::NotDue => "no notification due".to_owned(),
-        Ipn::Queued { due_at } => format!("notification due at {}", clock(*due_at)),
+        Ipn::Queued { due_at } => format!("notification due at {}", clock(due_at)),
         Ipn::Retrying {
             failures, due_at, ..
-        } => format!("failed attempts: {failures}, next at {}", clock(*due_at)),
+        } => format!("failed attempts: {failures}, next at {}", clock(due_at)),
         Ipn::Confirmed { .. } => "confirmed".to_owned(),
         Ipn::Abandoned { .. } => "abandoned: no further attempts".to_owned(),
         Ipn::Reversing { ground, .. } => format!("reversed: {}", ground.as_str()),
@@ -23,7 +23,7 @@ pub(crate) fn ipn(t: &Transaction) -> String {
 
 /// The state of the payment.
 pub(crate) fn payment(t: &Transaction) -> String {
-    match &t.payment {
+    match t.payment() {
         PaymentState::Pending { .. } => "pending".to_owned(),
         PaymentState::Paid(payment) => format!("paid at {}", clock(payment.paid_at)),
         PaymentState::Failed(failure) if failure.late_payment.is_some() => {
@@ -52,7 +52,7 @@ pub(crate) fn refund(state: &RefundState) -> String {
 
 /// Who caused an event.
 pub(crate) fn who(t: &Transaction, event: &Event) -> String {
-    if let (Event::RefundReserved { refund }, refunds) = (event, &t.refunds) {
+    if let (Event::RefundReserved { refund }, refunds) = (event, t.refunds()) {
         return match refunds.get(*refund).map(|refund| &refund.origin) {
             Some(Origin::Tiki { .. }) => "Tiki".to_owned(),
             Some(Origin::Reversal | Origin::LatePayment) | None => "system".to_owned(),
@@ -69,12 +69,12 @@ pub(crate) fn who(t: &Transaction, event: &Event) -> String {
 
 /// An event and the counterparty's answer.
 pub(crate) fn what(t: &Transaction, event: &Event) -> String {
-    let amount = |place: usize| match t.refunds.get(place) {
+    let amount = |place: usize| match t.refunds().get(place) {
         Some(refund) => format!("refund {} of {}", place + 1, refund.amount.grouped()),
         None => format!("refund {}", place + 1),
     };
     match event {
-        Event::Created => format!("created, {}", t.order.amount.grouped()),
+        Event::Created => format!("created, {}", t.order().amount.grouped()),
         Event::Paid => "paid".to_owned(),
         Event::Declined => "declined or cancelled".to_owned(),
         Event::Expired => "expired: not paid in time".to_owned(),
@@ -89,7 +89,10 @@ pub(crate) fn what(t: &Transaction, event: &Event) -> String {
         },
         Event::NotificationAttempt { attempt, told } => told_in_words(*attempt, told),
         Event::RefundReserved { refund } => {
-            let origin = t.refunds.get(*refund).map(|refund| refund.origin.as_str());
+            let origin = t
+                .refunds()
+                .get(*refund)
+                .map(|refund| refund.origin.as_str());
             let origin = origin.unwrap_or("?");
             format!("{} reserved ({origin})", amount(*refund))
         }
@@ -104,7 +107,7 @@ pub(crate) fn what(t: &Transaction, event: &Event) -> String {
         Event::RefundSucceeded { refund } => format!("{} succeeded", amount(*refund)),
         Event::RefundReturned { refund } => format!("{} returned by other means", amount(*refund)),
         Event::RefundRejected { refund } => {
-            let state = t.refunds.get(*refund).map(|refund| &refund.state);
+            let state = t.refunds().get(*refund).map(|refund| &refund.state);
             let said = match state {
                 Some(RefundState::Rejected { reason, .. }) => reason.as_ref(),
                 _ => None,
@@ -131,7 +134,7 @@ fn told_in_words(attempt: u32, outcome: &NotificationOutcome) -> String {
         None => String::new(),
     };
     let then = match outcome.decision {
-        Decision::Retry | Decision::LookUp => "will be repeated",
+        Decision::Retry => "will be repeated",
         Decision::RetryUnauthorized => "signature refused, will be repeated",
         Decision::Confirm => "confirmed",
         Decision::Abandon => "abandoned",

@@ -57,7 +57,7 @@ impl CoreWorker {
         if !leased.written {
             return Ok(leased.transaction);
         }
-        let answer = self.core.payment(leased.transaction.id).await;
+        let answer = self.core.payment(leased.transaction.id()).await;
         let conclude =
             |transaction: &Transaction| transaction.conclude_expiry(&answer, self.clock.now());
         let concluded = self

@@ -48,7 +48,7 @@ impl Handler for CreateTransaction {
             self.expiry_grace,
             self.clock.now(),
         )?;
-        record_transaction_in_span(created.transaction().id);
+        record_transaction_in_span(created.transaction().id());
 
         let transaction = match self.transactions.create(created).await? {
             Creation::New(transaction) => transaction,
@@ -73,9 +73,9 @@ impl CreateTransaction {
         request: &Inbound,
         transaction: &Transaction,
     ) -> Result<String, ApiError> {
-        let expires_at = transaction.expires_at.after(LINK_LIFETIME_AFTER_EXPIRY);
+        let expires_at = transaction.expires_at().after(LINK_LIFETIME_AFTER_EXPIRY);
         let link = PaymentLink {
-            transaction_id: transaction.id.to_bytes(),
+            transaction_id: transaction.id().to_bytes(),
             expires_at_ms: expires_at.unix_ms().unsigned_abs(),
         };
         let token = link.token(&self.link_keys.keys().await?);

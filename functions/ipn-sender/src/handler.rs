@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    Alarm, Clock, Decision, IpnLease, NotificationOutcome, Timestamp, Transaction, after_look_up,
-    after_notification,
+    Alarm, Clock, IpnLease, NotificationOutcome, NotificationStep, Timestamp, Transaction,
+    after_look_up, after_notification,
 };
 use outbox::Worker;
 use store::{DueIndex, SHARDS, StoreError, Transactions};
@@ -128,16 +128,19 @@ impl IpnSender {
 
     /// Sends the IPN and, where the table says so, asks Tiki what it knows.
     async fn tell(&self, transaction: &Transaction, lease: IpnLease) -> NotificationOutcome {
-        let answer = self.tiki.send_ipn(transaction).await;
+        let answer = self.tiki.send_ipn(transaction, lease.status).await;
         let (known, decision) = match after_notification(lease.status, answer, lease.failures) {
-            Decision::LookUp => {
+            NotificationStep::LookUp => {
                 let known = self
                     .tiki
-                    .look_up(&transaction.tiki_id, Some(transaction.id))
+                    .look_up(transaction.tiki_id(), Some(transaction.id()))
                     .await;
-                (Some(known), after_look_up(transaction.order.amount, known))
+                (
+                    Some(known),
+                    after_look_up(transaction.order().amount, known),
+                )
             }
-            decided => (None, decided),
+            NotificationStep::Decide(decision) => (None, decision),
         };
         NotificationOutcome {
             answer,

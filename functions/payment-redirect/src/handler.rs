@@ -58,7 +58,7 @@ impl Handler for PaymentRedirect {
         let location = match transaction.status() {
             _ if returning => self.result_screen(&transaction).await?,
             Status::Success | Status::Failure => self.result_screen(&transaction).await?,
-            Status::Pending if now > transaction.expires_at => {
+            Status::Pending if now > transaction.expires_at() => {
                 return self.page(StatusCode::GONE, page::EXPIRED);
             }
             Status::Pending => self.payment_screen(request, token, &transaction).await?,
@@ -99,9 +99,12 @@ impl PaymentRedirect {
         let keys = self.core_keys.keys().await?;
         let mut url = self.redirects.payment_screen.clone();
         url.query_pairs_mut()
-            .append_pair("transaction_id", &transaction.id.to_string())
-            .append_pair("amount", &transaction.order.amount.to_string())
-            .append_pair("expires_at", &transaction.expires_at.unix_ms().to_string())
+            .append_pair("transaction_id", &transaction.id().to_string())
+            .append_pair("amount", &transaction.order().amount.to_string())
+            .append_pair(
+                "expires_at",
+                &transaction.expires_at().unix_ms().to_string(),
+            )
             .append_pair("return_url", &return_url);
 
         let signed = keys.sign(self.clock.now().unix_ms(), path_and_query(&url).as_bytes());
@@ -115,7 +118,7 @@ impl PaymentRedirect {
     /// Tiki's result screen of this customer's webview, byte for byte; or the shop, if the webview is not
     /// known or its URL leads where no customer of ours is sent.
     async fn result_screen(&self, transaction: &Transaction) -> Result<String, ApiError> {
-        let session = match &transaction.order.webview_request_id {
+        let session = match &transaction.order().webview_request_id {
             Some(id) => self.sessions.result_url(id, self.clock.now()).await?,
             None => None,
         };

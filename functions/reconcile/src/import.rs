@@ -268,7 +268,7 @@ impl Reconcile {
         let Some(t) = self.transactions.load(id).await? else {
             return Ok(false);
         };
-        let ours = ours(t.status(), t.order.amount);
+        let ours = ours(t.status(), t.order().amount);
         let same_status = line.values.status.is_none() || line.values.status == ours.status;
         let same_amount =
             line.values.amount_vnd.is_none() || line.values.amount_vnd == ours.amount_vnd;

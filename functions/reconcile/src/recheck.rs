@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::bail;
-use domain::{Day, LookUpAnswer, TikiTransactionId, Timestamp, TransactionId};
+use domain::{Day, LookUpAnswer, TikiTransactionId, Timestamp, Transaction, TransactionId};
 use futures::{StreamExt, stream};
 use reconciliation::classify::{Classification, Kind, MismatchReason, classify};
 use reconciliation::record::{Finding, Values, ours, tiki_id};
@@ -146,14 +146,14 @@ impl Reconcile {
         let found = self.transactions.load(id).await?;
         let known = self
             .tiki
-            .look_up(tiki_id, found.as_ref().map(|t| t.id))
+            .look_up(tiki_id, found.as_ref().map(Transaction::id))
             .await;
-        let mut classification = classify(found.as_deref(), known);
+        let mut classification = classify(found.as_ref(), known);
         let mut ours_now = Values::default();
         let mut transaction_id = None;
         if let Some(found) = found {
-            ours_now = ours(found.status(), found.order.amount);
-            transaction_id = Some(found.id.to_string());
+            ours_now = ours(found.status(), found.order().amount);
+            transaction_id = Some(found.id().to_string());
             if classification.requeue {
                 let updated = self
                     .transactions

@@ -136,7 +136,7 @@ impl RefundTransaction {
                 break;
             }
             self.clock.sleep(Duration::from_millis(wait_ms)).await;
-            let found = self.transactions.load(transaction.id).await?;
+            let found = self.transactions.load(transaction.id()).await?;
             transaction = found.ok_or(Refusal::NotFound)?;
         }
         Ok(transaction)

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    PaidDetails, PaymentAnswer, Refund, RefundAnswer, RefundId, Transaction, TransactionId,
+    FailureReason, PaidDetails, PaymentAnswer, Refund, RefundAnswer, RefundId, RejectionReason,
+    Transaction, TransactionId,
 };
 use json_fields::Fields;
 use serde::Serialize;
@@ -46,8 +47,8 @@ impl Core for CoreClient {
         let refund_id = refund.id.to_string();
         let body = Body {
             refund_id: &refund_id,
-            transaction_id: transaction.id.to_string(),
-            tiki_transaction_id: transaction.tiki_id.as_str(),
+            transaction_id: transaction.id().to_string(),
+            tiki_transaction_id: transaction.tiki_id().as_str(),
             amount: refund.amount.get(),
             reason: refund.reason.as_str(),
         };
@@ -102,7 +103,10 @@ fn refund_answer(answer: &Answer, id: RefundId) -> RefundAnswer {
         Some(match fields.text::<String>("status").ok()?.as_str() {
             "succeeded" => RefundAnswer::Succeeded,
             "rejected" => RefundAnswer::Rejected {
-                reason: fields.optional_reason("reason").ok().flatten(),
+                reason: fields
+                    .optional_reason("reason", RejectionReason::truncated)
+                    .ok()
+                    .flatten(),
             },
             "pending" => RefundAnswer::Pending,
             _ => return None,
@@ -121,7 +125,10 @@ fn payment_answer(answer: &Answer, id: TransactionId) -> PaymentAnswer {
                 details: paid_details(&fields),
             },
             "failed" => PaymentAnswer::Failed {
-                reason: fields.optional_reason("reason").ok().flatten(),
+                reason: fields
+                    .optional_reason("reason", FailureReason::truncated)
+                    .ok()
+                    .flatten(),
             },
             "not_paid" => PaymentAnswer::NotPaid,
             "pending" => PaymentAnswer::Pending,

@@ -1,6 +1,6 @@
 //! What a command gives back: a change to be written in one piece.
 
-use crate::{DisputeReason, Event, Origin, Snapshot, Timestamp, Transaction, trail};
+use crate::{DisputeReason, Event, Origin, Timestamp, Transaction, trail};
 
 /// A decided change. It has happened only once the store has written it, on condition of the version that
 /// was read; then [`Change::alarm`] is worth telling.
@@ -16,14 +16,14 @@ pub struct Change {
 
 /// A change while it is being made: the state, who is to be woken, and what is told of it.
 pub(crate) struct Edit {
-    pub(crate) after: Snapshot,
+    pub(crate) after: Transaction,
     pub(crate) due_marks: DueMarks,
     pub(crate) now: Timestamp,
     events: Vec<Event>,
 }
 
 impl Edit {
-    pub(crate) fn new(before: &Snapshot, now: Timestamp) -> Self {
+    pub(crate) fn new(before: &Transaction, now: Timestamp) -> Self {
         Self {
             after: before.clone(),
             due_marks: DueMarks::default(),
@@ -34,7 +34,7 @@ impl Edit {
 
     /// Notes what happens, in the audit trail and for whoever counts.
     pub(crate) fn note(&mut self, event: Event) {
-        trail::note(&mut self.after.trail, event.clone(), self.now);
+        trail::note(&mut self.after.data.audit_trail, event.clone(), self.now);
         self.events.push(event);
     }
 }
@@ -95,11 +95,11 @@ impl Alarm {
 impl Change {
     /// The next version of a transaction, from what was made of it.
     pub(crate) fn of(expected_version: u64, mut edit: Edit) -> Self {
-        edit.after.version = expected_version.saturating_add(1);
-        edit.after.updated_at = edit.now;
+        edit.after.data.version = expected_version.saturating_add(1);
+        edit.after.data.updated_at = edit.now;
         Self {
             expected_version,
-            after: Transaction::new(edit.after),
+            after: edit.after,
             due_marks: edit.due_marks,
             events: edit.events,
             alarm: None,
@@ -123,7 +123,11 @@ impl Change {
         &self.after
     }
 
-    /// The transaction as it is, for the store once it has written it.
+    /// The transaction as it is stored: only the store calls this, after the write that holds the change.
+    ///
+    /// The store is another crate, so Rust cannot keep the method from everybody else, and a Cargo feature
+    /// could not either: features are unified over a build. The lint `disallowed_methods` (`clippy.toml`)
+    /// refuses every call; the store expects it at its one commit. A test uses `domain::testing`.
     #[must_use]
     pub fn into_transaction(self) -> Transaction {
         self.after

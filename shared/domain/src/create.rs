@@ -49,31 +49,33 @@ impl Transaction {
         let mut trail = Vec::new();
         trail::note(&mut trail, Event::Created, now);
         let expires_at = now.after(Duration::from_secs(order.expires_in_s.into()));
-        Ok(Created(Self::new(Snapshot {
-            id: TransactionId::derive(client_id, tiki_id),
-            tiki_id: tiki_id.clone(),
-            client_id: client_id.clone(),
-            order,
-            created_at: now,
-            expires_at,
-            updated_at: now,
-            payment: PaymentState::Pending {
-                expiry_check: Due {
-                    due_at: expires_at.after(expiry_grace),
-                    attempts: 0,
+        Ok(Created(Self {
+            data: Snapshot {
+                id: TransactionId::derive(client_id, tiki_id),
+                tiki_id: tiki_id.clone(),
+                client_id: client_id.clone(),
+                order,
+                created_at: now,
+                expires_at,
+                updated_at: now,
+                payment: PaymentState::Pending {
+                    expiry_check: Due {
+                        due_at: expires_at.after(expiry_grace),
+                        attempts: 0,
+                    },
+                    other_amount_since: None,
                 },
-                other_amount_since: None,
+                refunds: Vec::new(),
+                ipn: Ipn::NotDue,
+                audit_trail: trail,
+                version: 1,
             },
-            refunds: Vec::new(),
-            ipn: Ipn::NotDue,
-            trail,
-            version: 1,
-        })))
+        }))
     }
 
     /// Whether a create request that found this transaction in place is a repeat of the one that made it.
     pub fn repeated_by(&self, order: &Order) -> Result<(), Refusal> {
-        if self.order == *order {
+        if self.data.order == *order {
             Ok(())
         } else {
             Err(Refusal::IdReused)
@@ -87,10 +89,10 @@ impl Transaction {
         client_id: &ClientId,
         tiki_id: Option<&TikiTransactionId>,
     ) -> Result<(), Refusal> {
-        if self.client_id != *client_id {
+        if self.data.client_id != *client_id {
             return Err(Refusal::NotOfThisPartner);
         }
-        if tiki_id.is_some_and(|tiki_id| *tiki_id != self.tiki_id) {
+        if tiki_id.is_some_and(|tiki_id| *tiki_id != self.data.tiki_id) {
             return Err(Refusal::IdsDisagree);
         }
         Ok(())

@@ -3,17 +3,17 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{Label, Reason};
+use crate::{CustomerName, IdentifyCode};
 
 /// A customer for whom a webview is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Customer {
     /// Identifies the customer at the partner.
-    pub identify_code: Label,
+    pub identify_code: IdentifyCode,
     /// The phone number, by which Tiki finds its own account of the customer.
     pub identify_phone: PhoneNumber,
     /// The full name, if the app sends one.
-    pub identify_fullname: Option<Reason>,
+    pub identify_fullname: Option<CustomerName>,
 }
 
 /// A Vietnamese phone number. Its `Debug` shows nothing.

@@ -1,6 +1,6 @@
 //! What both sides compare of a transaction (protocol §7).
 
-use crate::{Snapshot, Status, TikiTransactionId, Timestamp, TransactionId, Vnd};
+use crate::{FinalStatus, TikiTransactionId, Timestamp, Transaction, TransactionId, Vnd};
 
 /// A transaction whose status is final, as reconciliation has it. None of it ever changes again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,8 +11,8 @@ pub struct FinalTransaction {
     pub tiki_id: TikiTransactionId,
     /// What was to be paid.
     pub amount: Vnd,
-    /// `Success` or `Failure`.
-    pub status: Status,
+    /// Whether it was paid.
+    pub status: FinalStatus,
     /// When it was created.
     pub created_at: Timestamp,
     /// When its status became final: its day, and `updated_at` in the file.
@@ -22,13 +22,13 @@ pub struct FinalTransaction {
 impl FinalTransaction {
     /// What reconciliation has of a transaction; `None` while its status is not final.
     #[must_use]
-    pub fn of(transaction: &Snapshot) -> Option<Self> {
+    pub fn of(transaction: &Transaction) -> Option<Self> {
         Some(Self {
-            id: transaction.id,
-            tiki_id: transaction.tiki_id.clone(),
-            amount: transaction.order.amount,
-            status: transaction.status(),
-            created_at: transaction.created_at,
+            id: transaction.id(),
+            tiki_id: transaction.tiki_id().clone(),
+            amount: transaction.order().amount,
+            status: transaction.final_status()?,
+            created_at: transaction.created_at(),
             final_at: transaction.final_at()?,
         })
     }

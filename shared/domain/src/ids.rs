@@ -1,22 +1,16 @@
-//! Names of things, each its own type, so that two cannot be mixed up.
+//! Ids of transactions and refunds, each its own type, so that two cannot be mixed up.
 
 use std::fmt;
 use std::str::FromStr;
 
 use uuid::Uuid;
 
+use crate::ClientId;
+
 /// Not an id by protocol §8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be 1 to 64 of the characters A-Z a-z 0-9 . _ -")]
 pub struct BadId;
-
-/// A text is empty or too long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must have 1 to {max} characters")]
-pub struct BadText {
-    /// The most characters that are allowed.
-    pub max: usize,
-}
 
 /// Tiki's id of a transaction: 1 to 64 of `[A-Za-z0-9._-]` (protocol §8).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -130,68 +124,6 @@ impl fmt::Display for RefundId {
     }
 }
 
-/// A text of 1 to `MAX` characters from outside; what it says is not our business.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Text<const MAX: usize>(String);
-
-impl<const MAX: usize> Text<MAX> {
-    /// The text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The text's first `MAX` characters, or `None` if there is none: for an explanation from outside that
-    /// must not stop the work it explains.
-    #[must_use]
-    pub fn truncated(text: &str) -> Option<Self> {
-        let text: String = text.chars().take(MAX).collect();
-        (!text.is_empty()).then_some(Self(text))
-    }
-}
-
-impl<const MAX: usize> Text<MAX> {
-    /// The text's first so many characters, or `None` if that is none.
-    #[must_use]
-    pub fn first(&self, characters: usize) -> Option<Self> {
-        let text: String = self.0.chars().take(characters).collect();
-        Self::truncated(&text)
-    }
-}
-
-impl<const MAX: usize> FromStr for Text<MAX> {
-    type Err = BadText;
-
-    fn from_str(text: &str) -> Result<Self, BadText> {
-        // A character has at most four bytes: no count of a text that is too long anyway.
-        let fits = text.len() <= MAX.saturating_mul(4) && text.chars().count() <= MAX;
-        if fits && !text.is_empty() {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(BadText { max: MAX })
-        }
-    }
-}
-
-impl<const MAX: usize> fmt::Display for Text<MAX> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// The client id that Tiki gave the partner (protocol §1).
-pub type ClientId = Text<128>;
-/// An id or code of Tiki's that we only keep: a webview's `request_id`, an `identify_code`, an `order_code`.
-pub type Label = Text<128>;
-/// The idempotency key of a refund (protocol §5).
-pub type RequestId = Text<128>;
-/// Why, in somebody's words: a description, the reason of a refund or of a failure.
-pub type Reason = Text<255>;
-/// How the customer paid, a code that the partner publishes to Tiki (protocol §3).
-pub type BankingMethod = Text<64>;
-/// The core's own reference of a payment.
-pub type CoreReference = Text<128>;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,14 +174,5 @@ mod tests {
             assert!(TransactionId::from_bytes(bytes).shard(16) < 16);
         }
         assert_eq!(TransactionId::from_bytes([1; 16]).shard(0), 0);
-    }
-
-    #[test]
-    fn a_text_is_counted_in_characters() {
-        assert!("đđđ".parse::<Text<3>>().is_ok());
-        assert_eq!("đđđđ".parse::<Text<3>>(), Err(BadText { max: 3 }));
-        assert_eq!("".parse::<Text<3>>(), Err(BadText { max: 3 }));
-        assert_eq!(Text::<3>::truncated("đđđđ").unwrap().as_str(), "đđđ");
-        assert_eq!(Text::<3>::truncated(""), None);
     }
 }

@@ -4,7 +4,8 @@ use crate::change::Alarm;
 use crate::schedule::{self, IPN_LEASE, LOOK_UP_FROM_FAILURE};
 use crate::trail::{self, MAX_REQUEUES};
 use crate::{
-    Change, Event, Ipn, NotificationOutcome, PaymentState, Status, Timestamp, Transaction, Vnd,
+    Change, Event, FinalStatus, Ipn, NotificationOutcome, PaymentState, Status, Timestamp,
+    Transaction, Vnd,
 };
 
 /// What came of an IPN.
@@ -58,15 +59,22 @@ pub enum LookUpAnswer {
     Unclear,
 }
 
-/// What to do after an IPN or a look-up.
+/// What follows at once from the answer to an IPN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotificationStep {
+    /// Ask Tiki what it knows; [`after_look_up`] then decides.
+    LookUp,
+    /// The answer alone decides.
+    Decide(Decision),
+}
+
+/// What was decided after an IPN, and a look-up if there was one. This is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// Tiki has it.
     Confirm,
     /// Tiki need not have it: no money was taken.
     Abandon,
-    /// Ask Tiki what it knows, at once.
-    LookUp,
     /// Send again on the schedule.
     Retry,
     /// Send again on the schedule, and tell a person: wrong key, or wrong clock.
@@ -152,26 +160,33 @@ pub struct IpnLease {
     pub attempt: u32,
     /// How many tries had failed before.
     pub failures: u32,
-    /// What is reported: `Success` or `Failure`, never `Pending` (protocol §3).
-    pub status: Status,
+    /// What is reported (protocol §3).
+    pub status: FinalStatus,
 }
 
 /// The table of protocol §3: what an IPN's answer means, after so many failures before it.
 #[must_use]
-pub fn after_notification(reported: Status, answer: IpnAnswer, failures: u32) -> Decision {
+pub fn after_notification(
+    reported: FinalStatus,
+    answer: IpnAnswer,
+    failures: u32,
+) -> NotificationStep {
     use IpnAnswer::{Accepted, Refused, SystemError, Unauthorized, Unclear};
+    use NotificationStep::{Decide, LookUp};
     let failed_often = failures.saturating_add(1) >= LOOK_UP_FROM_FAILURE;
     match (reported, answer) {
-        (Status::Success | Status::Failure, Accepted) => Decision::Confirm,
-        (Status::Success | Status::Failure, Unauthorized) => Decision::RetryUnauthorized,
-        (Status::Success, Refused(_)) => Decision::LookUp,
-        (Status::Success, SystemError | Unclear) if failed_often => Decision::LookUp,
-        (Status::Success, SystemError | Unclear) => Decision::Retry,
-        (Status::Failure, Refused(IpnRefusal::NotFound | IpnRefusal::Cancelled)) => {
-            Decision::Abandon
+        (FinalStatus::Success | FinalStatus::Failure, Accepted) => Decide(Decision::Confirm),
+        (FinalStatus::Success | FinalStatus::Failure, Unauthorized) => {
+            Decide(Decision::RetryUnauthorized)
+        }
+        (FinalStatus::Success, Refused(_)) => LookUp,
+        (FinalStatus::Success, SystemError | Unclear) if failed_often => LookUp,
+        (FinalStatus::Success, SystemError | Unclear) => Decide(Decision::Retry),
+        (FinalStatus::Failure, Refused(IpnRefusal::NotFound | IpnRefusal::Cancelled)) => {
+            Decide(Decision::Abandon)
         }
         (
-            Status::Failure,
+            FinalStatus::Failure,
             Refused(
                 IpnRefusal::InvalidRequest
                 | IpnRefusal::NotOfThisPartner
@@ -179,9 +194,7 @@ pub fn after_notification(reported: Status, answer: IpnAnswer, failures: u32) ->
             )
             | SystemError
             | Unclear,
-        ) => Decision::Retry,
-        // Never sent. If it were, nothing could follow from the answer.
-        (Status::Pending, _) => Decision::Retry,
+        ) => Decide(Decision::Retry),
     }
 }
 
@@ -213,7 +226,7 @@ impl Transaction {
     /// the budget; the next sweep takes it up again.
     #[must_use]
     pub fn lease_ipn(&self, now: Timestamp) -> Option<(IpnLease, Change)> {
-        let (attempt, failures) = match self.ipn {
+        let (attempt, failures) = match self.data.ipn {
             Ipn::Queued { due_at } if due_at <= now => (0, 0),
             Ipn::Retrying {
                 attempt,
@@ -232,10 +245,10 @@ impl Transaction {
         let lease = IpnLease {
             attempt: attempt.saturating_add(1),
             failures,
-            status: self.status(),
+            status: self.final_status()?,
         };
         let change = self.change(now, |edit| {
-            edit.after.ipn = Ipn::Retrying {
+            edit.after.data.ipn = Ipn::Retrying {
                 attempt: lease.attempt,
                 failures,
                 due_at: now.after(IPN_LEASE),
@@ -253,7 +266,7 @@ impl Transaction {
         told: NotificationOutcome,
         now: Timestamp,
     ) -> Option<Change> {
-        match self.ipn {
+        match self.data.ipn {
             Ipn::Retrying { attempt, .. } if attempt == lease.attempt => {
                 Some(self.decided(lease, told, now))
             }
@@ -273,7 +286,7 @@ impl Transaction {
     /// is being reported anyway, needs no report, is a person's to decide, or was queued again often enough.
     #[must_use]
     pub fn requeue_ipn(&self, now: Timestamp) -> Option<Change> {
-        match self.ipn {
+        match self.data.ipn {
             Ipn::Exhausted { .. } | Ipn::Abandoned { .. } => {}
             Ipn::NotDue
             | Ipn::Queued { .. }
@@ -282,12 +295,12 @@ impl Transaction {
             | Ipn::Reversing { .. }
             | Ipn::Disputed { .. } => return None,
         }
-        if self.has_active_reversal() || trail::requeues(&self.trail) >= MAX_REQUEUES {
+        if self.has_active_reversal() || trail::requeues(&self.data.audit_trail) >= MAX_REQUEUES {
             return None;
         }
         Some(self.change(now, |edit| {
-            edit.after.ipn = Ipn::Retrying {
-                attempt: trail::last_attempt(&self.trail).saturating_add(1),
+            edit.after.data.ipn = Ipn::Retrying {
+                attempt: trail::last_attempt(&self.data.audit_trail).saturating_add(1),
                 failures: 0,
                 due_at: now,
             };
@@ -301,18 +314,18 @@ impl Transaction {
         let event = Event::NotificationAttempt { attempt, told };
         let to = |ipn: Ipn| {
             self.change(now, |edit| {
-                edit.after.ipn = ipn;
+                edit.after.data.ipn = ipn;
                 edit.note(event.clone());
             })
         };
-        match (&self.payment, told.decision) {
+        match (&self.data.payment, told.decision) {
             (_, Decision::Confirm) => to(Ipn::Confirmed { at: now }),
-            (_, Decision::Retry | Decision::LookUp) => self.try_again(lease, event, None, now),
+            (_, Decision::Retry) => self.try_again(lease, event, None, now),
             (_, Decision::RetryUnauthorized) => {
                 self.try_again(lease, event, Some(Alarm::IpnUnauthorized), now)
             }
             (PaymentState::Paid(_), Decision::Reverse(ground)) => self.change(now, |edit| {
-                edit.after.ipn = Ipn::Reversing { at: now, ground };
+                edit.after.data.ipn = Ipn::Reversing { at: now, ground };
                 edit.note(event.clone());
                 edit.reserve_reversal(ground);
             }),
@@ -336,7 +349,7 @@ impl Transaction {
         now: Timestamp,
     ) -> Change {
         let failures = lease.failures.saturating_add(1);
-        let (ipn, alarm) = match schedule::next_ipn(self.id, failures, now) {
+        let (ipn, alarm) = match schedule::next_ipn(self.data.id, failures, now) {
             Some(due_at) => {
                 let attempt = lease.attempt;
                 let ipn = Ipn::Retrying {
@@ -346,13 +359,13 @@ impl Transaction {
                 };
                 (ipn, alarm)
             }
-            None if self.status() == Status::Failure => {
+            None if lease.status == FinalStatus::Failure => {
                 (Ipn::Abandoned { at: now }, Some(Alarm::FailureNotReported))
             }
             None => (Ipn::Exhausted { at: now }, Some(Alarm::IpnExhausted)),
         };
         self.change(now, |edit| {
-            edit.after.ipn = ipn;
+            edit.after.data.ipn = ipn;
             edit.note(event);
         })
         .with_alarm(alarm)

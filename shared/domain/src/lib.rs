@@ -13,6 +13,13 @@
 //! | `ipn` | the decision tables of protocol §3 and §4 |
 //! | `operator` | what a person may do |
 //! | `trail` | the audit trail |
+//!
+//! Each id and each text has a type of its own; one cannot stand in for another:
+//!
+//! ```compile_fail,E0308
+//! let code: domain::OrderCode = "221115".parse().unwrap();
+//! let request_id: domain::RequestId = code;
+//! ```
 
 // Money is counted here: no sum may wrap, in no build.
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
@@ -31,6 +38,9 @@ mod refund;
 mod refusal;
 mod schedule;
 mod snapshot;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+mod text;
 mod time;
 mod trail;
 mod transaction;
@@ -40,13 +50,10 @@ pub use create::{AmountLimits, Created};
 pub use customer::{BadPhone, Customer, PhoneNumber};
 pub use day::{BadDay, Day};
 pub use final_transaction::FinalTransaction;
-pub use ids::{
-    BadId, BadText, BankingMethod, ClientId, CoreReference, Label, Reason, RefundId, RequestId,
-    Text, TikiTransactionId, TransactionId,
-};
+pub use ids::{BadId, RefundId, TikiTransactionId, TransactionId};
 pub use ipn::{
-    Decision, DisputeReason, IpnAnswer, IpnLease, IpnRefusal, LookUpAnswer, ReversalReason,
-    after_look_up, after_notification,
+    Decision, DisputeReason, IpnAnswer, IpnLease, IpnRefusal, LookUpAnswer, NotificationStep,
+    ReversalReason, after_look_up, after_notification,
 };
 pub use money::{BadAmount, Vnd};
 pub use operator::{OperatorRefusal, Verdict};
@@ -54,12 +61,17 @@ pub use payment::{PaidDetails, PaymentAnswer, PaymentResult, PaymentResultMessag
 pub use refund::{MAX_TIKI_REFUNDS, RefundAnswer, RefundCommand, Reservation};
 pub use refusal::Refusal;
 pub use schedule::{CORE_LEASE, IPN_BUDGET, IPN_LEASE, LOOK_UP_FROM_FAILURE};
+pub use text::{
+    BadText, BankingMethod, ClientId, CoreReference, CustomerName, Description, FailureReason,
+    IdentifyCode, OperatorName, OperatorReason, OrderCode, RefundReason, RejectionReason,
+    RequestId, WebviewRequestId,
+};
 pub use time::{BadTimestamp, Clock, Timestamp};
 pub use trail::{
     Actor, CoreAnswer, Entry, Event, MAX_OPERATOR_ACTS, MAX_REQUEUES, MAX_RESENDS,
-    NotificationOutcome, OperatorName, OperatorWord,
+    NotificationOutcome, OperatorWord,
 };
 pub use transaction::{
-    Balance, Due, Failure, FailureCause, Inconsistent, Ipn, Order, Origin, Payment, PaymentState,
-    Refund, RefundState, Snapshot, Status, Transaction,
+    Balance, Due, Failure, FailureCause, FinalStatus, Inconsistent, Ipn, Order, Origin, Payment,
+    PaymentState, Refund, RefundState, Snapshot, Status, Transaction,
 };

@@ -69,7 +69,7 @@ impl Transaction {
         // Some are kept for decisions.
         self.may_act(MAX_RESENDS)?;
         self.keeps_payment()?;
-        let (attempt, failures) = match self.ipn {
+        let (attempt, failures) = match self.data.ipn {
             Ipn::NotDue => return Err(OperatorRefusal::NoResult),
             Ipn::Confirmed { .. } => return Err(OperatorRefusal::Confirmed),
             Ipn::Reversing { .. } => return Err(OperatorRefusal::Reversing),
@@ -78,12 +78,13 @@ impl Transaction {
                 attempt, failures, ..
             } => (attempt, failures.saturating_sub(1)),
             // Goes on counting: nobody who still holds an earlier lease may record under a later one.
-            Ipn::Abandoned { .. } | Ipn::Disputed { .. } | Ipn::Exhausted { .. } => {
-                (trail::last_attempt(&self.trail).saturating_add(1), 0)
-            }
+            Ipn::Abandoned { .. } | Ipn::Disputed { .. } | Ipn::Exhausted { .. } => (
+                trail::last_attempt(&self.data.audit_trail).saturating_add(1),
+                0,
+            ),
         };
         Ok(self.change(now, |edit| {
-            edit.after.ipn = Ipn::Retrying {
+            edit.after.data.ipn = Ipn::Retrying {
                 attempt,
                 failures,
                 due_at: now,
@@ -106,17 +107,17 @@ impl Transaction {
             return Err(OperatorRefusal::NothingToDecide);
         }
         let resolved = Event::Resolved(verdict, word.clone());
-        match (&self.payment, verdict) {
+        match (&self.data.payment, verdict) {
             (PaymentState::Paid(_), Verdict::Confirmed) => {
                 self.keeps_payment()?;
                 Ok(self.change(now, |edit| {
-                    edit.after.ipn = Ipn::Confirmed { at: now };
+                    edit.after.data.ipn = Ipn::Confirmed { at: now };
                     edit.note(resolved);
                 }))
             }
             (PaymentState::Paid(_), Verdict::Returned) => Ok(self.change(now, |edit| {
                 let ground = ReversalReason::ByOperator;
-                edit.after.ipn = Ipn::Reversing { at: now, ground };
+                edit.after.data.ipn = Ipn::Reversing { at: now, ground };
                 edit.note(resolved);
                 edit.note_returned(Origin::Reversal, word);
             })),
@@ -126,7 +127,7 @@ impl Transaction {
             })),
             (PaymentState::Paid(_), Verdict::Reverse) => Ok(self.change(now, |edit| {
                 let ground = ReversalReason::ByOperator;
-                edit.after.ipn = Ipn::Reversing { at: now, ground };
+                edit.after.data.ipn = Ipn::Reversing { at: now, ground };
                 edit.note(resolved);
                 edit.reserve_reversal(ground);
             })),
@@ -151,7 +152,7 @@ impl Transaction {
     }
 
     fn may_act(&self, at_most: usize) -> Result<(), OperatorRefusal> {
-        if trail::operator_acts(&self.trail) < at_most {
+        if trail::operator_acts(&self.data.audit_trail) < at_most {
             Ok(())
         } else {
             Err(OperatorRefusal::TooManyActs)

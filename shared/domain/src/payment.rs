@@ -3,8 +3,8 @@
 use crate::change::Edit;
 use crate::{
     Alarm, BankingMethod, CORE_LEASE, Change, CoreAnswer, CoreReference, Due, Event, Failure,
-    FailureCause, Ipn, Payment, PaymentState, Reason, Refusal, Snapshot, Timestamp, Transaction,
-    Vnd, schedule,
+    FailureCause, FailureReason, Ipn, Payment, PaymentState, Refusal, Timestamp, Transaction, Vnd,
+    schedule,
 };
 
 /// A payment result, as the core sends it.
@@ -24,7 +24,7 @@ pub enum PaymentResult {
     /// The payment was declined or cancelled.
     Declined {
         /// In the core's words.
-        reason: Option<Reason>,
+        reason: Option<FailureReason>,
     },
 }
 
@@ -52,7 +52,7 @@ pub enum PaymentAnswer {
     /// Declined or cancelled.
     Failed {
         /// In the core's words.
-        reason: Option<Reason>,
+        reason: Option<FailureReason>,
     },
     /// Nobody has paid.
     NotPaid,
@@ -86,14 +86,14 @@ impl Transaction {
     ) -> Result<Option<Change>, Refusal> {
         if report
             .amount
-            .is_some_and(|amount| amount != self.order.amount)
+            .is_some_and(|amount| amount != self.data.order.amount)
         {
             return Err(Refusal::InvalidAmount {
                 field: "amount",
                 problem: "is not the amount of the transaction".to_owned(),
             });
         }
-        match (&self.payment, &report.result) {
+        match (&self.data.payment, &report.result) {
             (PaymentState::Pending { .. }, PaymentResult::Paid(details)) => {
                 Ok(Some(self.pay(details, now)))
             }
@@ -117,7 +117,7 @@ impl Transaction {
     /// Takes up the question whether an expired payment was made, if it is due: nobody else asks meanwhile.
     #[must_use]
     pub fn lease_expiry_check(&self, now: Timestamp) -> Option<Change> {
-        match &self.payment {
+        match &self.data.payment {
             PaymentState::Pending {
                 expiry_check,
                 other_amount_since,
@@ -127,7 +127,7 @@ impl Transaction {
                     attempts: expiry_check.attempts.saturating_add(1),
                 };
                 Some(self.change(now, |edit| {
-                    edit.after.payment = PaymentState::Pending {
+                    edit.after.data.payment = PaymentState::Pending {
                         expiry_check: next,
                         other_amount_since: *other_amount_since,
                     };
@@ -143,12 +143,12 @@ impl Transaction {
         let PaymentState::Pending {
             expiry_check: check,
             other_amount_since: since,
-        } = self.payment
+        } = self.data.payment
         else {
             return None;
         };
         Some(match answer {
-            PaymentAnswer::Paid { amount, details } if *amount == self.order.amount => {
+            PaymentAnswer::Paid { amount, details } if *amount == self.data.order.amount => {
                 self.pay(details, now)
             }
             PaymentAnswer::Paid { .. } => self
@@ -169,9 +169,9 @@ impl Transaction {
         word: CoreAnswer,
         now: Timestamp,
     ) -> Change {
-        let due_at = schedule::next_expiry(self.id, check.attempts, now);
+        let due_at = schedule::next_expiry(self.data.id, check.attempts, now);
         self.change(now, |edit| {
-            edit.after.payment = PaymentState::Pending {
+            edit.after.data.payment = PaymentState::Pending {
                 expiry_check: Due { due_at, ..check },
                 other_amount_since,
             };
@@ -181,13 +181,13 @@ impl Transaction {
 
     fn pay(&self, details: &PaidDetails, now: Timestamp) -> Change {
         self.change(now, |edit| {
-            edit.after.payment = PaymentState::Paid(payment(details, now));
+            edit.after.data.payment = PaymentState::Paid(payment(details, now));
             edit.note(Event::Paid);
             edit.queue_ipn();
         })
     }
 
-    fn decline(&self, reason: Option<&Reason>, now: Timestamp) -> Change {
+    fn decline(&self, reason: Option<&FailureReason>, now: Timestamp) -> Change {
         let reason = reason.cloned();
         self.fail(FailureCause::Declined { reason }, now)
     }
@@ -198,7 +198,7 @@ impl Transaction {
             FailureCause::Expired => Event::Expired,
         };
         self.change(now, |edit| {
-            edit.after.payment = PaymentState::Failed(Failure {
+            edit.after.data.payment = PaymentState::Failed(Failure {
                 recorded_at: now,
                 cause,
                 late_payment: None,
@@ -232,7 +232,7 @@ impl Transaction {
     /// The money of a failed transaction came after all: Tiki knows it as failed, so it goes back.
     fn give_back(&self, details: &PaidDetails, now: Timestamp) -> Change {
         self.change(now, |edit| {
-            if let PaymentState::Failed(failure) = &mut edit.after.payment {
+            if let PaymentState::Failed(failure) = &mut edit.after.data.payment {
                 failure.late_payment = Some(payment(details, now));
             }
             edit.note(Event::PaidLate);
@@ -241,9 +241,9 @@ impl Transaction {
     }
 }
 
-impl Snapshot {
+impl Transaction {
     fn money_taken_mut(&mut self) -> Option<&mut Payment> {
-        match &mut self.payment {
+        match &mut self.data.payment {
             PaymentState::Pending { .. } => None,
             PaymentState::Paid(payment) => Some(payment),
             PaymentState::Failed(failure) => failure.late_payment.as_mut(),
@@ -262,7 +262,7 @@ fn payment(details: &PaidDetails, now: Timestamp) -> Payment {
 
 impl Edit {
     fn queue_ipn(&mut self) {
-        self.after.ipn = Ipn::Queued { due_at: self.now };
+        self.after.data.ipn = Ipn::Queued { due_at: self.now };
         self.due_marks.ipn = true;
     }
 }

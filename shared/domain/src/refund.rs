@@ -5,8 +5,8 @@ use crate::change::Edit;
 use crate::trail::MAX_OPERATOR_ACTS;
 use crate::{
     Alarm, Balance, CORE_LEASE, Change, DisputeReason, Due, Event, FailureCause, Ipn, OperatorWord,
-    Origin, PaymentState, Reason, Refund, RefundId, RefundState, Refusal, RequestId,
-    ReversalReason, Snapshot, Timestamp, Transaction, TransactionId, Vnd, schedule,
+    Origin, PaymentState, Refund, RefundId, RefundReason, RefundState, Refusal, RejectionReason,
+    RequestId, ReversalReason, Timestamp, Transaction, TransactionId, Vnd, schedule,
 };
 
 /// The most refunds that Tiki may ask of one transaction; they all live in its one item.
@@ -27,7 +27,7 @@ pub struct RefundCommand {
     /// How much.
     pub amount: Vnd,
     /// Why.
-    pub reason: Reason,
+    pub reason: RefundReason,
 }
 
 /// What a refund request comes to, before the core is asked.
@@ -48,7 +48,7 @@ pub enum RefundAnswer {
     /// The core refuses, for good.
     Rejected {
         /// In the core's words.
-        reason: Option<Reason>,
+        reason: Option<RejectionReason>,
     },
     /// The core is at it.
     Pending,
@@ -82,7 +82,7 @@ impl Transaction {
             }
             return Err(Refusal::RequestIdReused);
         }
-        match &self.payment {
+        match &self.data.payment {
             PaymentState::Paid(_) => {}
             PaymentState::Pending { .. } => return Err(Refusal::NotPaidYet),
             PaymentState::Failed(failure) => {
@@ -92,7 +92,12 @@ impl Transaction {
                 });
             }
         }
-        let asked = self.refunds.iter().filter(|r| !r.origin.is_ours()).count();
+        let asked = self
+            .data
+            .refunds
+            .iter()
+            .filter(|r| !r.origin.is_ours())
+            .count();
         if asked >= MAX_TIKI_REFUNDS {
             return Err(Refusal::TooManyRefunds(MAX_TIKI_REFUNDS));
         }
@@ -104,7 +109,7 @@ impl Transaction {
         let origin = Origin::Tiki {
             request_id: command.request_id.clone(),
         };
-        let id = origin.refund_id(self.id, 0);
+        let id = origin.refund_id(self.data.id, 0);
         let refund = Refund {
             id,
             origin,
@@ -123,7 +128,8 @@ impl Transaction {
 
     /// The refunds that core-worker is to ask the core about now.
     pub fn due_refunds(&self, now: Timestamp) -> impl Iterator<Item = RefundId> {
-        self.refunds
+        self.data
+            .refunds
             .iter()
             .filter(move |refund| refund.due().is_some_and(|due| due.due_at <= now))
             .map(|refund| refund.id)
@@ -154,8 +160,12 @@ impl Transaction {
         answer: &RefundAnswer,
         now: Timestamp,
     ) -> Option<Change> {
-        let place = self.refunds.iter().position(|refund| refund.id == id)?;
-        let refund = self.refunds.get(place)?;
+        let place = self
+            .data
+            .refunds
+            .iter()
+            .position(|refund| refund.id == id)?;
+        let refund = self.data.refunds.get(place)?;
         let due = refund.due()?;
         let ours = refund.origin.is_ours();
         Some(match answer {
@@ -177,7 +187,7 @@ impl Transaction {
                 change.with_alarm(ours.then_some(Alarm::SystemRefundRejected))
             }
             RefundAnswer::Pending | RefundAnswer::Unknown => {
-                let due_at = schedule::next_refund(self.id, due.attempts, now);
+                let due_at = schedule::next_refund(self.data.id, due.attempts, now);
                 let state = RefundState::Unknown(Due { due_at, ..due });
                 let pending = *answer == RefundAnswer::Pending;
                 self.change(now, |edit| {
@@ -208,9 +218,9 @@ impl Origin {
     }
 }
 
-impl Snapshot {
+impl Transaction {
     fn set_refund(&mut self, id: RefundId, state: RefundState) {
-        if let Some(refund) = self.refunds.iter_mut().find(|refund| refund.id == id) {
+        if let Some(refund) = self.data.refunds.iter_mut().find(|refund| refund.id == id) {
             refund.state = state;
         }
     }
@@ -225,20 +235,20 @@ impl Snapshot {
 
 impl Edit {
     fn reserve(&mut self, refund: Refund) {
-        let place = self.after.refunds.len();
-        self.after.refunds.push(refund);
+        let place = self.after.data.refunds.len();
+        self.after.data.refunds.push(refund);
         self.note(Event::RefundReserved { refund: place });
     }
 
     /// A rejected refund has given its amount back. If the payment is being reversed, that amount is the
     /// customer's too; but a core that refuses the reversal itself needs a person, not another try.
     fn after_rejection(&mut self, ours: bool) {
-        let Ipn::Reversing { ground, .. } = self.after.ipn else {
+        let Ipn::Reversing { ground, .. } = self.after.data.ipn else {
             return;
         };
         if ours {
             let ground = DisputeReason::ReversalRejected;
-            self.after.ipn = Ipn::Disputed {
+            self.after.data.ipn = Ipn::Disputed {
                 at: self.now,
                 ground,
             };
@@ -259,9 +269,9 @@ impl Edit {
 
     /// Notes what remains as gone back by other means than the core, on a person's word.
     pub(crate) fn note_returned(&mut self, origin: Origin, word: &OperatorWord) {
-        let place = self.after.refunds.len();
+        let place = self.after.data.refunds.len();
         self.reserve_ours(origin, word.reason.as_str());
-        let Some(id) = self.after.refunds.get(place).map(|refund| refund.id) else {
+        let Some(id) = self.after.data.refunds.get(place).map(|refund| refund.id) else {
             return;
         };
         let at = self.now;
@@ -277,13 +287,18 @@ impl Edit {
         if amount == Vnd::ZERO {
             return;
         }
-        let Some(reason) = Reason::truncated(reason) else {
+        let Some(reason) = RefundReason::truncated(reason) else {
             return;
         };
-        let same = self.after.refunds.iter().filter(|r| r.origin == origin);
+        let same = self
+            .after
+            .data
+            .refunds
+            .iter()
+            .filter(|r| r.origin == origin);
         let earlier = same.count();
         self.reserve(Refund {
-            id: origin.refund_id(self.after.id, earlier),
+            id: origin.refund_id(self.after.data.id, earlier),
             origin,
             amount,
             reason,

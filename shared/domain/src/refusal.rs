@@ -1,6 +1,6 @@
 //! A business no. It is answered with its code (docs/architecture.md#what-tiki-calls); nothing broke.
 
-use crate::{Reason, Vnd};
+use crate::{RejectionReason, Vnd};
 
 /// Why a rightly signed and well-formed request is not done. The codes are those of docs/architecture.md#what-tiki-calls.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,7 +44,7 @@ pub enum Refusal {
     #[error("not refundable in this state: the refund was rejected")]
     RejectedByCore {
         /// In the core's words.
-        reason: Option<Reason>,
+        reason: Option<RejectionReason>,
     },
     /// More than is left.
     #[error("transaction_amount is more than what remains to be refunded: {remaining}")]

@@ -5,25 +5,31 @@ use std::collections::BTreeSet;
 
 use crate::refund::{MAX_REFUNDS, MAX_TIKI_REFUNDS};
 use crate::{
-    Alarm, Balance, Inconsistent, Ipn, Origin, Payment, PaymentState, Refund, RefundId,
-    RefundState, RequestId, Snapshot, Status, Timestamp, Vnd,
+    Alarm, Balance, FinalStatus, Inconsistent, Ipn, Origin, Payment, PaymentState, Refund,
+    RefundId, RefundState, RequestId, Status, Timestamp, Transaction, Vnd,
 };
 
-impl Snapshot {
+impl Transaction {
     /// The status to Tiki.
     #[must_use]
     pub fn status(&self) -> Status {
-        match self.payment {
-            PaymentState::Pending { .. } => Status::Pending,
-            PaymentState::Paid(_) => Status::Success,
-            PaymentState::Failed(_) => Status::Failure,
+        self.final_status().map_or(Status::Pending, Status::from)
+    }
+
+    /// The status once it is final.
+    #[must_use]
+    pub fn final_status(&self) -> Option<FinalStatus> {
+        match self.data.payment {
+            PaymentState::Pending { .. } => None,
+            PaymentState::Paid(_) => Some(FinalStatus::Success),
+            PaymentState::Failed(_) => Some(FinalStatus::Failure),
         }
     }
 
     /// When the status became final.
     #[must_use]
     pub fn final_at(&self) -> Option<Timestamp> {
-        match &self.payment {
+        match &self.data.payment {
             PaymentState::Pending { .. } => None,
             PaymentState::Paid(payment) => Some(payment.recorded_at),
             PaymentState::Failed(failure) => Some(failure.recorded_at),
@@ -33,7 +39,7 @@ impl Snapshot {
     /// The payment, in time or late.
     #[must_use]
     pub fn money_taken(&self) -> Option<&Payment> {
-        match &self.payment {
+        match &self.data.payment {
             PaymentState::Pending { .. } => None,
             PaymentState::Paid(payment) => Some(payment),
             PaymentState::Failed(failure) => failure.late_payment.as_ref(),
@@ -43,14 +49,16 @@ impl Snapshot {
     /// What the core holds of the customer's money, before refunds.
     #[must_use]
     pub fn paid_amount(&self) -> Vnd {
-        self.money_taken().map_or(Vnd::ZERO, |_| self.order.amount)
+        self.money_taken()
+            .map_or(Vnd::ZERO, |_| self.data.order.amount)
     }
 
     /// What has gone back for certain.
     #[must_use]
     pub fn refunded_amount(&self) -> Vnd {
         let back = |refund: &&Refund| matches!(refund.state, RefundState::Succeeded { .. });
-        Vnd::checked_sum(self.refunds.iter().filter(back).map(|r| r.amount)).unwrap_or(Vnd::MAX)
+        Vnd::checked_sum(self.data.refunds.iter().filter(back).map(|r| r.amount))
+            .unwrap_or(Vnd::MAX)
     }
 
     /// What may still be given back: paid, less all that is back or on its way. One balance for Tiki's
@@ -64,7 +72,7 @@ impl Snapshot {
 
     fn held_amount(&self) -> Option<Vnd> {
         let held = |refund: &&Refund| refund.holds();
-        Vnd::checked_sum(self.refunds.iter().filter(held).map(|r| r.amount))
+        Vnd::checked_sum(self.data.refunds.iter().filter(held).map(|r| r.amount))
     }
 
     /// The balance now.
@@ -80,26 +88,27 @@ impl Snapshot {
     #[must_use]
     pub fn has_active_reversal(&self) -> bool {
         let reversal = |refund: &Refund| refund.origin == Origin::Reversal && refund.holds();
-        self.refunds.iter().any(reversal)
+        self.data.refunds.iter().any(reversal)
     }
 
     /// When the customer's money last went back for certain: the day of a refund's row (protocol §7).
     #[must_use]
     pub fn last_refund_at(&self) -> Option<Timestamp> {
-        let back = self.refunds.iter().filter_map(Refund::back_at);
+        let back = self.data.refunds.iter().filter_map(Refund::back_at);
         back.max()
     }
 
     /// The refund of this id.
     #[must_use]
     pub fn refund_by_id(&self, id: RefundId) -> Option<&Refund> {
-        self.refunds.iter().find(|refund| refund.id == id)
+        self.data.refunds.iter().find(|refund| refund.id == id)
     }
 
     /// The refund that Tiki asked for under this `request_id`.
     #[must_use]
     pub fn refund_by_request(&self, request_id: &RequestId) -> Option<&Refund> {
-        self.refunds
+        self.data
+            .refunds
             .iter()
             .find(|refund| refund.origin.request_id() == Some(request_id))
     }
@@ -107,7 +116,7 @@ impl Snapshot {
     /// When ipn-sender is next to look at it, if at all.
     #[must_use]
     pub fn ipn_due_at(&self) -> Option<Timestamp> {
-        match self.ipn {
+        match self.data.ipn {
             Ipn::Queued { due_at } | Ipn::Retrying { due_at, .. } => Some(due_at),
             Ipn::NotDue
             | Ipn::Confirmed { .. }
@@ -121,7 +130,7 @@ impl Snapshot {
     /// When core-worker next asks the core whether the payment was made; `None` once that is known.
     #[must_use]
     pub fn expiry_due_at(&self) -> Option<Timestamp> {
-        match &self.payment {
+        match &self.data.payment {
             PaymentState::Pending { expiry_check, .. } => Some(expiry_check.due_at),
             PaymentState::Paid(_) | PaymentState::Failed(_) => None,
         }
@@ -130,14 +139,14 @@ impl Snapshot {
     /// When core-worker next asks the core about a refund; `None` while no refund is open.
     #[must_use]
     pub fn refund_due_at(&self) -> Option<Timestamp> {
-        let due = self.refunds.iter().filter_map(Refund::due);
+        let due = self.data.refunds.iter().filter_map(Refund::due);
         due.map(|due| due.due_at).min()
     }
 
     /// What a person must act on, and since when: it stays so until somebody has.
     #[must_use]
     pub fn needs_review(&self) -> Option<(Alarm, Timestamp)> {
-        match self.ipn {
+        match self.data.ipn {
             Ipn::Disputed { at, ground } => return Some((Alarm::Disputed(ground), at)),
             Ipn::Exhausted { at } => return Some((Alarm::IpnExhausted, at)),
             Ipn::NotDue
@@ -150,7 +159,7 @@ impl Snapshot {
         if let PaymentState::Pending {
             other_amount_since: Some(since),
             ..
-        } = self.payment
+        } = self.data.payment
         {
             return Some((Alarm::PaidAmountDiffers, since));
         }
@@ -161,20 +170,20 @@ impl Snapshot {
             (Origin::LatePayment, RefundState::Rejected { at, .. }) => Some(*at),
             _ => None,
         };
-        let since = self.refunds.iter().rev().find_map(rejected)?;
+        let since = self.data.refunds.iter().rev().find_map(rejected)?;
         Some((Alarm::SystemRefundRejected, since))
     }
 
     /// Whether the money of a failed payment is still with us and not on its way back.
     fn keeps_late_payment(&self) -> bool {
-        matches!(self.payment, PaymentState::Failed(_)) && self.remaining_amount() > Vnd::ZERO
+        matches!(self.data.payment, PaymentState::Failed(_)) && self.remaining_amount() > Vnd::ZERO
     }
 
     /// Whether each refund is one that this payment can have come to, under the id of its cause.
     fn refunds_follow_from_causes(&self) -> bool {
         let (mut reversals, mut late_payments) = (0_usize, 0_usize);
-        self.refunds.iter().all(|refund| {
-            let (possible, earlier) = match (&refund.origin, &self.payment) {
+        self.data.refunds.iter().all(|refund| {
+            let (possible, earlier) = match (&refund.origin, &self.data.payment) {
                 (Origin::Tiki { .. }, PaymentState::Paid(_)) => (true, 0),
                 (Origin::Reversal, PaymentState::Paid(_)) => {
                     reversals = reversals.saturating_add(1);
@@ -189,7 +198,7 @@ impl Snapshot {
                 | (Origin::LatePayment, PaymentState::Paid(_))
                 | (_, PaymentState::Pending { .. }) => (false, 0),
             };
-            possible && refund.id == refund.origin.refund_id(self.id, earlier)
+            possible && refund.id == refund.origin.refund_id(self.data.id, earlier)
         })
     }
 
@@ -202,37 +211,49 @@ impl Snapshot {
                 Err(Inconsistent(text))
             }
         };
-        let paid = matches!(self.payment, PaymentState::Paid(_));
-        let failed = matches!(self.payment, PaymentState::Failed(_));
+        let paid = matches!(self.data.payment, PaymentState::Paid(_));
+        let failed = matches!(self.data.payment, PaymentState::Failed(_));
 
-        rule(self.order.amount > Vnd::ZERO, "the amount is zero")?;
+        rule(self.data.order.amount > Vnd::ZERO, "the amount is zero")?;
         rule(
             self.held_amount()
                 .is_some_and(|held| held <= self.paid_amount()),
             "more is refunded than was paid",
         )?;
         rule(
-            self.refunds.iter().all(|refund| refund.amount > Vnd::ZERO),
+            self.data
+                .refunds
+                .iter()
+                .all(|refund| refund.amount > Vnd::ZERO),
             "a refund of nothing",
         )?;
         rule(
             self.refunds_follow_from_causes(),
             "a refund without a cause",
         )?;
-        let told = self.trail.iter().filter_map(|entry| entry.event.refund());
+        let told = self
+            .data
+            .audit_trail
+            .iter()
+            .filter_map(|entry| entry.event.refund());
         rule(
-            told.max().is_none_or(|place| place < self.refunds.len()),
+            told.max()
+                .is_none_or(|place| place < self.data.refunds.len()),
             "a trail of refunds that are not there",
         )?;
-        let tiki = self.refunds.iter().filter_map(|r| r.origin.request_id());
+        let tiki = self
+            .data
+            .refunds
+            .iter()
+            .filter_map(|r| r.origin.request_id());
         let requests: BTreeSet<_> = tiki.clone().collect();
         let tiki = tiki.count();
         rule(requests.len() == tiki, "two refunds of one request id")?;
         rule(
-            tiki <= MAX_TIKI_REFUNDS && self.refunds.len() <= MAX_REFUNDS,
+            tiki <= MAX_TIKI_REFUNDS && self.data.refunds.len() <= MAX_REFUNDS,
             "too many refunds",
         )?;
-        match self.ipn {
+        match self.data.ipn {
             Ipn::NotDue => rule(!paid && !failed, "a result that nobody reports"),
             Ipn::Queued { .. } | Ipn::Retrying { .. } | Ipn::Confirmed { .. } => {
                 rule(paid || failed, "a report without a result")

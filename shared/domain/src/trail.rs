@@ -5,11 +5,9 @@
 //! clear answer) is one entry that counts, and what a person may do is limited in number.
 
 use crate::{
-    Decision, IpnAnswer, IpnRefusal, LookUpAnswer, Reason, Status, Text, Timestamp, Verdict,
+    Decision, IpnAnswer, IpnRefusal, LookUpAnswer, OperatorName, OperatorReason, Status, Timestamp,
+    Verdict,
 };
-
-/// The name of a person who acts.
-pub type OperatorName = Text<64>;
 
 /// How often persons may act on one transaction: the trail has an end.
 pub const MAX_OPERATOR_ACTS: usize = 20;
@@ -107,7 +105,7 @@ pub struct OperatorWord {
     /// Who.
     pub by: OperatorName,
     /// Why.
-    pub reason: Reason,
+    pub reason: OperatorReason,
 }
 
 /// An entry of the trail. Entries stand in the order in which their events first happened.
@@ -329,7 +327,7 @@ impl Decision {
         match self {
             Self::Confirm => "confirmed",
             Self::Abandon => "abandoned",
-            Self::LookUp | Self::Retry => "again",
+            Self::Retry => "again",
             Self::RetryUnauthorized => "again_unauthorized",
             Self::Reverse(_) => "reversed",
             Self::Dispute(_) => "disputed",
@@ -342,11 +340,7 @@ impl Decision {
         match self {
             Self::Reverse(ground) => Some(ground.as_str()),
             Self::Dispute(ground) => Some(ground.as_str()),
-            Self::Confirm
-            | Self::Abandon
-            | Self::LookUp
-            | Self::Retry
-            | Self::RetryUnauthorized => None,
+            Self::Confirm | Self::Abandon | Self::Retry | Self::RetryUnauthorized => None,
         }
     }
 }

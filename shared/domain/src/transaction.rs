@@ -1,16 +1,17 @@
 //! The nouns: a transaction and its parts, as plain data.
 
-use std::ops::Deref;
-
 use crate::change::{Change, Edit};
 use crate::{
-    BankingMethod, ClientId, CoreReference, DisputeReason, Entry, Label, Reason, RefundId,
-    RequestId, ReversalReason, TikiTransactionId, Timestamp, TransactionId, Vnd,
+    BankingMethod, ClientId, CoreReference, Description, DisputeReason, Entry, FailureReason,
+    IdentifyCode, OrderCode, RefundId, RefundReason, RejectionReason, RequestId, ReversalReason,
+    TikiTransactionId, Timestamp, TransactionId, Vnd, WebviewRequestId,
 };
 
 /// A transaction that holds by its rules. Reading is free; only a command changes it, into a [`Change`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Transaction(Snapshot);
+pub struct Transaction {
+    pub(crate) data: Snapshot,
+}
 
 /// A transaction's data, as it is kept: [`Transaction::restore`] checks it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +37,7 @@ pub struct Snapshot {
     /// What Tiki knows of the result.
     pub ipn: Ipn,
     /// What happened, when and on whose word.
-    pub trail: Vec<Entry>,
+    pub audit_trail: Vec<Entry>,
     /// Counts the writes; the condition of the next one.
     pub version: u64,
 }
@@ -47,13 +48,13 @@ pub struct Order {
     /// What the customer is to pay.
     pub amount: Vnd,
     /// The webview session, which knows Tiki's result screen.
-    pub webview_request_id: Option<Label>,
+    pub webview_request_id: Option<WebviewRequestId>,
     /// The customer, as the webview was opened for.
-    pub identify_code: Option<Label>,
+    pub identify_code: Option<IdentifyCode>,
     /// Tiki's order.
-    pub order_code: Option<Label>,
+    pub order_code: Option<OrderCode>,
     /// For the payment screen.
-    pub description: Option<Reason>,
+    pub description: Option<Description>,
     /// How long the customer has, in seconds.
     pub expires_in_s: u32,
 }
@@ -113,7 +114,7 @@ pub enum FailureCause {
     /// The core or the customer said no.
     Declined {
         /// In the core's words.
-        reason: Option<Reason>,
+        reason: Option<FailureReason>,
     },
     /// Nobody paid in time, and the core confirmed that.
     Expired,
@@ -129,7 +130,7 @@ pub struct Refund {
     /// How much.
     pub amount: Vnd,
     /// Why, for the core.
-    pub reason: Reason,
+    pub reason: RefundReason,
     /// When it was reserved.
     pub created_at: Timestamp,
     /// What became of it.
@@ -169,7 +170,7 @@ pub enum RefundState {
         /// When we learned of it.
         at: Timestamp,
         /// In the core's words.
-        reason: Option<Reason>,
+        reason: Option<RejectionReason>,
         /// The balance that this left.
         balance: Balance,
     },
@@ -186,7 +187,7 @@ pub struct Balance {
 }
 
 /// What Tiki knows of the result (protocol §3).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ipn {
     /// There is no result yet.
     NotDue,
@@ -259,35 +260,128 @@ impl Status {
     }
 }
 
+/// A status that never changes again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FinalStatus {
+    /// Paid.
+    Success,
+    /// Not paid.
+    Failure,
+}
+
+impl FinalStatus {
+    /// The word on the wire (protocol §3).
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        Status::from(self).as_str()
+    }
+}
+
+impl From<FinalStatus> for Status {
+    fn from(status: FinalStatus) -> Self {
+        match status {
+            FinalStatus::Success => Self::Success,
+            FinalStatus::Failure => Self::Failure,
+        }
+    }
+}
+
 /// Data that no command of ours can have made: damaged, or written by something else.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("inconsistent transaction: {0}")]
 pub struct Inconsistent(pub &'static str);
 
-impl Deref for Transaction {
-    type Target = Snapshot;
-
-    fn deref(&self) -> &Snapshot {
-        &self.0
-    }
-}
-
 impl Transaction {
     /// Takes data that was read back, if it holds by the rules.
     pub fn restore(snapshot: Snapshot) -> Result<Self, Inconsistent> {
-        snapshot.check()?;
-        Ok(Self(snapshot))
+        let transaction = Self { data: snapshot };
+        transaction.check()?;
+        Ok(transaction)
     }
 
-    pub(crate) fn new(snapshot: Snapshot) -> Self {
-        Self(snapshot)
+    /// A copy of the plain data, as [`Transaction::restore`] takes it.
+    #[must_use]
+    pub fn to_snapshot(&self) -> Snapshot {
+        self.data.clone()
+    }
+
+    /// Our id.
+    #[must_use]
+    pub fn id(&self) -> TransactionId {
+        self.data.id
+    }
+
+    /// Tiki's id.
+    #[must_use]
+    pub fn tiki_id(&self) -> &TikiTransactionId {
+        &self.data.tiki_id
+    }
+
+    /// The client id under which it was created.
+    #[must_use]
+    pub fn client_id(&self) -> &ClientId {
+        &self.data.client_id
+    }
+
+    /// What Tiki asked for.
+    #[must_use]
+    pub fn order(&self) -> &Order {
+        &self.data.order
+    }
+
+    /// When it was created.
+    #[must_use]
+    pub fn created_at(&self) -> Timestamp {
+        self.data.created_at
+    }
+
+    /// Until when the customer may pay.
+    #[must_use]
+    pub fn expires_at(&self) -> Timestamp {
+        self.data.expires_at
+    }
+
+    /// When it was last changed.
+    #[must_use]
+    pub fn updated_at(&self) -> Timestamp {
+        self.data.updated_at
+    }
+
+    /// Whether the customer has paid.
+    #[must_use]
+    pub fn payment(&self) -> &PaymentState {
+        &self.data.payment
+    }
+
+    /// Every refund, on whosever word, the oldest first.
+    #[must_use]
+    pub fn refunds(&self) -> &[Refund] {
+        &self.data.refunds
+    }
+
+    /// What Tiki knows of the result.
+    #[must_use]
+    pub fn ipn(&self) -> Ipn {
+        self.data.ipn
+    }
+
+    /// What happened, when and on whose word.
+    #[must_use]
+    pub fn audit_trail(&self) -> &[Entry] {
+        &self.data.audit_trail
+    }
+
+    /// How often it was written; the condition of the next write.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.data.version
     }
 
     /// The one way to a changed transaction: everything that is made is written together, or not at all.
     pub(crate) fn change(&self, now: Timestamp, make: impl FnOnce(&mut Edit)) -> Change {
-        let mut edit = Edit::new(&self.0, now);
+        let mut edit = Edit::new(self, now);
         make(&mut edit);
-        Change::of(self.version, edit)
+        Change::of(self.data.version, edit)
     }
 }
 

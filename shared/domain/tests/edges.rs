@@ -4,12 +4,13 @@
 
 use std::time::Duration;
 
+use domain::testing::AssumeCommitted;
 use domain::{
     Alarm, AmountLimits, Balance, Decision, DisputeReason, Due, DueMarks, Failure, FailureCause,
     Ipn, IpnAnswer, MAX_OPERATOR_ACTS, NotificationOutcome, Order, Origin, PaidDetails, Payment,
-    PaymentAnswer, PaymentResult, PaymentResultMessage, PaymentState, Reason, Refund, RefundAnswer,
-    RefundCommand, RefundId, RefundState, Refusal, Reservation, ReversalReason, Snapshot,
-    TikiTransactionId, Timestamp, Transaction, TransactionId, Vnd,
+    PaymentAnswer, PaymentResult, PaymentResultMessage, PaymentState, Refund, RefundAnswer,
+    RefundCommand, RefundId, RefundReason, RefundState, Refusal, Reservation, ReversalReason,
+    Snapshot, TikiTransactionId, Timestamp, Transaction, TransactionId, Vnd,
 };
 use uuid::Uuid;
 
@@ -44,7 +45,7 @@ fn pending() -> Transaction {
     let (client, tiki_id) = ("client".parse().unwrap(), "T-1".parse().unwrap());
     let grace = Duration::from_mins(1);
     let created = Transaction::create(&client, &tiki_id, order, limits, grace, at(0));
-    created.unwrap().transaction().clone()
+    created.unwrap().assume_committed()
 }
 
 fn paid() -> Transaction {
@@ -56,7 +57,11 @@ fn paid() -> Transaction {
         .record_payment_result(&report, at(10))
         .unwrap()
         .unwrap();
-    change.into_transaction()
+    change.assume_committed()
+}
+
+fn restored(snapshot: Snapshot) -> Transaction {
+    Transaction::restore(snapshot).unwrap()
 }
 
 /// So many of Tiki's refunds and so many of ours, all refused, with the ids that they must have: the namespace
@@ -79,7 +84,7 @@ fn refused(mut snapshot: Snapshot, tikis: usize, ours: usize, origin: &Origin) -
             .unwrap(),
         origin,
         amount: Vnd::new(1).unwrap(),
-        reason: Reason::truncated("x").unwrap(),
+        reason: RefundReason::truncated("x").unwrap(),
         created_at: at(1),
         state: RefundState::Rejected {
             at: at(2),
@@ -180,12 +185,12 @@ fn who_got_no_clear_answer_asks_again_later_and_not_at_once() {
     let leased = pending()
         .lease_expiry_check(at(960))
         .unwrap()
-        .into_transaction();
+        .assume_committed();
     for answer in [PaymentAnswer::Unknown, PaymentAnswer::Pending] {
         let asked = leased
             .conclude_expiry(&answer, at(985))
             .unwrap()
-            .into_transaction();
+            .assume_committed();
         let wait = asked.expiry_due_at().unwrap().since(at(985));
         assert!((24..=36).contains(&wait.as_secs()), "{answer:?}: {wait:?}");
     }
@@ -198,12 +203,12 @@ fn who_got_no_clear_answer_asks_again_later_and_not_at_once() {
     let Ok(Reservation::Reserve(id, change)) = paid().reserve_refund(&command, at(20)) else {
         unreachable!("a paid transaction can be refunded")
     };
-    let reserved = change.into_transaction();
+    let reserved = change.assume_committed();
     for answer in [RefundAnswer::Unknown, RefundAnswer::Pending] {
         let unknown = reserved
             .record_refund_outcome(id, &answer, at(21))
             .unwrap()
-            .into_transaction();
+            .assume_committed();
         let wait = unknown.refund_due_at().unwrap().since(at(21));
         assert!((4..=6).contains(&wait.as_secs()), "{answer:?}: {wait:?}");
     }
@@ -219,32 +224,32 @@ fn a_status_is_final_from_the_moment_we_learned_of_it() {
 fn what_a_person_must_act_on_is_told_until_somebody_has() {
     assert_eq!(paid().needs_review(), None);
     let (lease, change) = paid().lease_ipn(at(20)).unwrap();
-    let leased = change.into_transaction();
+    let leased = change.assume_committed();
     let ground = DisputeReason::NotOfThisPartner;
     let disputed = leased
         .record_ipn(lease, told(Decision::Dispute(ground)), at(21))
         .unwrap();
-    let disputed = disputed.into_transaction();
+    let disputed = disputed.assume_committed();
     assert_eq!(
         disputed.needs_review(),
         Some((Alarm::Disputed(ground), at(21)))
     );
 
-    let mut exhausted = (*paid()).clone();
+    let mut exhausted = paid().to_snapshot();
     exhausted.ipn = Ipn::Exhausted { at: at(30) };
     assert_eq!(
-        exhausted.needs_review(),
+        restored(exhausted).needs_review(),
         Some((Alarm::IpnExhausted, at(30)))
     );
 
     let kept = refused(late(), 0, 1, &Origin::LatePayment);
     assert_eq!(
-        kept.needs_review(),
+        restored(kept).needs_review(),
         Some((Alarm::SystemRefundRejected, at(2)))
     );
     // Tiki's own refund that the core refuses is Tiki's to act on.
-    let tikis = refused((*paid()).clone(), 1, 0, &Origin::Reversal);
-    assert_eq!(tikis.needs_review(), None);
+    let tikis = refused(paid().to_snapshot(), 1, 0, &Origin::Reversal);
+    assert_eq!(restored(tikis).needs_review(), None);
 }
 
 fn late() -> Snapshot {
@@ -254,7 +259,7 @@ fn late() -> Snapshot {
         banking_method: None,
         core_reference: None,
     };
-    let mut late = (*paid()).clone();
+    let mut late = paid().to_snapshot();
     late.payment = PaymentState::Failed(Failure {
         recorded_at: at(10),
         cause: FailureCause::Expired,
@@ -268,9 +273,9 @@ fn another_amount_at_the_core_stays_on_a_desk_until_it_is_clear() {
     let leased = pending()
         .lease_expiry_check(at(960))
         .unwrap()
-        .into_transaction();
+        .assume_committed();
     let said = |t: &Transaction, answer: &PaymentAnswer, now| {
-        t.conclude_expiry(answer, now).unwrap().into_transaction()
+        t.conclude_expiry(answer, now).unwrap().assume_committed()
     };
     let paid = |amount| PaymentAnswer::Paid {
         amount: Vnd::new(amount).unwrap(),
@@ -282,7 +287,7 @@ fn another_amount_at_the_core_stays_on_a_desk_until_it_is_clear() {
     let leased = differs
         .lease_expiry_check(at(3_000))
         .unwrap()
-        .into_transaction();
+        .assume_committed();
     assert_eq!(leased.needs_review(), desk);
     for answer in [paid(99_998), PaymentAnswer::Pending, PaymentAnswer::Unknown] {
         assert_eq!(
@@ -331,9 +336,9 @@ fn the_first_reference_that_comes_is_the_one_that_counts() {
             (change.due_marks(), change.alarm()),
             (DueMarks::default(), None)
         );
-        let named = change.into_transaction();
-        assert_eq!(named.payment.clone(), {
-            let mut expected = unnamed.payment.clone();
+        let named = change.assume_committed();
+        assert_eq!(named.payment().clone(), {
+            let mut expected = unnamed.payment().clone();
             match &mut expected {
                 PaymentState::Paid(p) => p.core_reference = "D1".parse().ok(),
                 PaymentState::Failed(f) => {
@@ -356,7 +361,7 @@ fn the_first_reference_that_comes_is_the_one_that_counts() {
 
 #[test]
 fn a_transaction_of_nothing_is_none() {
-    let mut nothing = (*pending()).clone();
+    let mut nothing = pending().to_snapshot();
     nothing.order.amount = Vnd::ZERO;
     assert!(Transaction::restore(nothing).is_err());
 }
@@ -364,7 +369,12 @@ fn a_transaction_of_nothing_is_none() {
 #[test]
 fn there_is_room_for_a_hundred_of_tikis_refunds_and_for_each_of_ours_that_can_follow() {
     let with = |tikis, ours| {
-        Transaction::restore(refused((*paid()).clone(), tikis, ours, &Origin::Reversal))
+        Transaction::restore(refused(
+            paid().to_snapshot(),
+            tikis,
+            ours,
+            &Origin::Reversal,
+        ))
     };
     // A reversal for each that is refused, a late payment's, the first, and one for each act of a person.
     let ours = 100 + 2 + MAX_OPERATOR_ACTS;
@@ -379,8 +389,8 @@ fn an_attempt_counts_itself() {
     let leased = pending()
         .lease_expiry_check(at(960))
         .unwrap()
-        .into_transaction();
-    let PaymentState::Pending { expiry_check, .. } = &leased.payment else {
+        .assume_committed();
+    let PaymentState::Pending { expiry_check, .. } = leased.payment() else {
         unreachable!("only a question was begun")
     };
     let expected = Due {
@@ -399,7 +409,7 @@ fn a_refund_that_its_payment_cannot_have_come_to_is_damage() {
     let mut late = late();
     late.ipn = Ipn::Abandoned { at: at(40) };
     let kept = refused(late, 0, 1, &Origin::LatePayment);
-    let reversed = refused((*paid()).clone(), 1, 2, &Origin::Reversal);
+    let reversed = refused(paid().to_snapshot(), 1, 2, &Origin::Reversal);
     assert!(restored(&kept) && restored(&reversed));
 
     let with = |snapshot: &Snapshot, change: &dyn Fn(&mut Snapshot)| {

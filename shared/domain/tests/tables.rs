@@ -11,12 +11,13 @@
 
 use std::time::Duration;
 
+use domain::testing::AssumeCommitted;
 use domain::{
-    AmountLimits, Change, ClientId, Decision, DisputeReason, Ipn, IpnAnswer, IpnLease, IpnRefusal,
-    LookUpAnswer, NotificationOutcome, OperatorRefusal, OperatorWord, Order, PaidDetails,
-    PaymentAnswer, PaymentResult, PaymentResultMessage, RefundAnswer, RefundCommand, RefundId,
-    Refusal, Reservation, ReversalReason, Status, TikiTransactionId, Timestamp, Transaction,
-    Verdict, Vnd, after_look_up, after_notification,
+    AmountLimits, Change, ClientId, Decision, DisputeReason, FinalStatus, Ipn, IpnAnswer, IpnLease,
+    IpnRefusal, LookUpAnswer, NotificationOutcome, NotificationStep, OperatorRefusal, OperatorWord,
+    Order, PaidDetails, PaymentAnswer, PaymentResult, PaymentResultMessage, RefundAnswer,
+    RefundCommand, RefundId, Refusal, Reservation, ReversalReason, Status, TikiTransactionId,
+    Timestamp, Transaction, Verdict, Vnd, after_look_up, after_notification,
 };
 use proptest::prelude::*;
 
@@ -32,7 +33,7 @@ fn at(seconds: i64) -> Timestamp {
 
 /// After every lease, and after every delay of every schedule.
 fn later(transaction: &Transaction) -> Timestamp {
-    transaction.updated_at.after(Duration::from_hours(48))
+    transaction.updated_at().after(Duration::from_hours(48))
 }
 
 fn client() -> ClientId {
@@ -67,7 +68,7 @@ fn create(amount: u64) -> Result<Transaction, Refusal> {
         Duration::from_mins(1),
         at(0),
     )
-    .map(|created| created.transaction().clone())
+    .map(AssumeCommitted::assume_committed)
 }
 
 fn paid_report(amount: u64, reference: Option<&str>) -> PaymentResultMessage {
@@ -115,17 +116,17 @@ fn person() -> OperatorWord {
 
 /// Carries a change out, as the store would, and checks what must hold of every change.
 fn commit(before: &Transaction, change: Change) -> Transaction {
-    assert_eq!(change.expected_version(), before.version);
+    assert_eq!(change.expected_version(), before.version());
     assert_trail(before, &change);
-    let after = change.into_transaction();
-    assert_eq!(after.version, before.version + 1);
+    let after = change.assume_committed();
+    assert_eq!(after.version(), before.version() + 1);
     assert_lawful(before, &after);
     after
 }
 
 /// The trail keeps what it told, and tells what happens now.
 fn assert_trail(before: &Transaction, change: &Change) {
-    let (old, new) = (&before.trail, &change.transaction().trail);
+    let (old, new) = (before.audit_trail(), change.transaction().audit_trail());
     let happened = |trail: &[domain::Entry]| trail.iter().map(|e| e.times as usize).sum::<usize>();
     assert_eq!(happened(new), happened(old) + change.events().len());
     for (old, new) in old.iter().zip(new) {
@@ -136,8 +137,8 @@ fn assert_trail(before: &Transaction, change: &Change) {
             "nothing is rewritten"
         );
     }
-    let taken_up = matches!(change.transaction().ipn, Ipn::Retrying { .. });
-    let leased = before.refunds.len() == change.transaction().refunds.len()
+    let taken_up = matches!(change.transaction().ipn(), Ipn::Retrying { .. });
+    let leased = before.refunds().len() == change.transaction().refunds().len()
         && before.status() == change.transaction().status()
         && before.balance() == change.transaction().balance();
     assert!(
@@ -147,7 +148,7 @@ fn assert_trail(before: &Transaction, change: &Change) {
 }
 
 fn assert_lawful(before: &Transaction, after: &Transaction) {
-    Transaction::restore((**after).clone()).expect("every change keeps the rules");
+    Transaction::restore(after.to_snapshot()).expect("every change keeps the rules");
     if before.status() != Status::Pending {
         assert_eq!(
             before.status(),
@@ -156,8 +157,8 @@ fn assert_lawful(before: &Transaction, after: &Transaction) {
         );
         assert_eq!(before.final_at(), after.final_at());
     }
-    assert_eq!(before.order, after.order);
-    for refund in &before.refunds {
+    assert_eq!(before.order(), after.order());
+    for refund in before.refunds() {
         let now = after
             .refund_by_id(refund.id)
             .expect("no refund is forgotten");
@@ -170,21 +171,21 @@ fn assert_lawful(before: &Transaction, after: &Transaction) {
 
 fn reserve(transaction: &Transaction, request_id: &str, amount: u64) -> (RefundId, Transaction) {
     let command = refund_command(request_id, amount);
-    match transaction.reserve_refund(&command, transaction.updated_at) {
+    match transaction.reserve_refund(&command, transaction.updated_at()) {
         Ok(Reservation::Reserve(id, change)) => (id, commit(transaction, change)),
         other => panic!("not reserved: {other:?}"),
     }
 }
 
 fn settle(transaction: &Transaction, id: RefundId, answer: &RefundAnswer) -> Transaction {
-    let change = transaction.record_refund_outcome(id, answer, transaction.updated_at);
+    let change = transaction.record_refund_outcome(id, answer, transaction.updated_at());
     commit(transaction, change.unwrap())
 }
 
 fn decided(transaction: &Transaction, decision: Decision) -> Transaction {
     let (lease, change) = transaction.lease_ipn(later(transaction)).unwrap();
     let leased = commit(transaction, change);
-    let change = leased.record_ipn(lease, told(decision), leased.updated_at);
+    let change = leased.record_ipn(lease, told(decision), leased.updated_at());
     commit(&leased, change.unwrap())
 }
 
@@ -226,7 +227,7 @@ fn states() -> Vec<(&'static str, Transaction)> {
     let refused = settle(&reserved, id, &rejected);
     let (rest, fully) = reserve(&partly, "B", 60_000);
     let reversing = decided(&paid, Decision::Reverse(ReversalReason::NotFoundAtTiki));
-    let reversal = reversing.refunds[0].id;
+    let reversal = reversing.refunds()[0].id;
     vec![
         ("pending", pending.clone()),
         ("pending, another amount at the core", other_amount),
@@ -260,7 +261,7 @@ fn states() -> Vec<(&'static str, Transaction)> {
         ("paid late", late.clone()),
         (
             "paid late, and kept",
-            settle(&late, late.refunds[0].id, &rejected),
+            settle(&late, late.refunds()[0].id, &rejected),
         ),
     ]
 }
@@ -272,7 +273,7 @@ fn paid_state() -> Transaction {
 
 /// A transaction in few words, to read a table by.
 fn words(t: &Transaction) -> String {
-    let ipn = match t.ipn {
+    let ipn = match t.ipn() {
         Ipn::NotDue => "not due".to_owned(),
         Ipn::Queued { .. } => "queued".to_owned(),
         Ipn::Retrying { failures, .. } => format!("retrying after {failures}"),
@@ -338,12 +339,12 @@ fn table() -> String {
     let lease = |attempt| IpnLease {
         attempt,
         failures: 0,
-        status: Status::Success,
+        status: FinalStatus::Success,
     };
     let mut text = String::new();
     for (name, t) in states() {
         let now = later(&t);
-        let settle = |answer: &RefundAnswer| match t.refunds.last() {
+        let settle = |answer: &RefundAnswer| match t.refunds().last() {
             Some(refund) => outcome(&t, t.record_refund_outcome(refund.id, answer, now)),
             None => "no refund".to_owned(),
         };
@@ -487,59 +488,63 @@ const IPN_ANSWERS: [IpnAnswer; 9] = [
 
 #[test]
 fn every_ipn_answer_is_decided_by_protocol_3() {
-    use Decision::{Abandon, Confirm, LookUp, Retry, RetryUnauthorized};
-    let rows: [(Status, [Decision; 9], [Decision; 9]); 3] = [
+    use NotificationStep::{Decide, LookUp};
+
+    const CONFIRM: NotificationStep = Decide(Decision::Confirm);
+    const ABANDON: NotificationStep = Decide(Decision::Abandon);
+    const RETRY: NotificationStep = Decide(Decision::Retry);
+    const UNAUTHORIZED: NotificationStep = Decide(Decision::RetryUnauthorized);
+    let rows: [(FinalStatus, [NotificationStep; 9], [NotificationStep; 9]); 2] = [
         (
-            Status::Success,
+            FinalStatus::Success,
             [
-                Confirm,
+                CONFIRM,
                 LookUp,
-                Retry,
-                LookUp,
-                LookUp,
+                RETRY,
                 LookUp,
                 LookUp,
-                RetryUnauthorized,
-                Retry,
+                LookUp,
+                LookUp,
+                UNAUTHORIZED,
+                RETRY,
             ],
             [
-                Confirm,
+                CONFIRM,
                 LookUp,
                 LookUp,
                 LookUp,
                 LookUp,
                 LookUp,
                 LookUp,
-                RetryUnauthorized,
+                UNAUTHORIZED,
                 LookUp,
             ],
         ),
         (
-            Status::Failure,
+            FinalStatus::Failure,
             [
-                Confirm,
-                Retry,
-                Retry,
-                Abandon,
-                Retry,
-                Retry,
-                Abandon,
-                RetryUnauthorized,
-                Retry,
+                CONFIRM,
+                RETRY,
+                RETRY,
+                ABANDON,
+                RETRY,
+                RETRY,
+                ABANDON,
+                UNAUTHORIZED,
+                RETRY,
             ],
             [
-                Confirm,
-                Retry,
-                Retry,
-                Abandon,
-                Retry,
-                Retry,
-                Abandon,
-                RetryUnauthorized,
-                Retry,
+                CONFIRM,
+                RETRY,
+                RETRY,
+                ABANDON,
+                RETRY,
+                RETRY,
+                ABANDON,
+                UNAUTHORIZED,
+                RETRY,
             ],
         ),
-        (Status::Pending, [Retry; 9], [Retry; 9]),
     ];
     for (status, at_first, from_the_third) in rows {
         for failures in 0..12 {
@@ -616,14 +621,14 @@ fn a_reversal_gives_back_what_remains_and_no_more() {
     let confirmed = &paid_state();
     let (id, reserved) = reserve(confirmed, "A", 40_000);
     let reversing = decided(&reserved, Decision::Reverse(ReversalReason::FailedAtTiki));
-    assert_eq!(reversing.refunds[1].amount, vnd(60_000));
+    assert_eq!(reversing.refunds()[1].amount, vnd(60_000));
     assert_eq!(reversing.remaining_amount(), Vnd::ZERO);
 
     // Tiki's own refund is refused by the core: its amount is the customer's too.
     let freed = settle(&reversing, id, &RefundAnswer::Rejected { reason: None });
-    assert_eq!(freed.refunds[2].amount, vnd(40_000));
+    assert_eq!(freed.refunds()[2].amount, vnd(40_000));
     assert_eq!(freed.remaining_amount(), Vnd::ZERO);
-    assert!(matches!(freed.ipn, Ipn::Reversing { .. }));
+    assert!(matches!(freed.ipn(), Ipn::Reversing { .. }));
 }
 
 #[test]
@@ -645,7 +650,7 @@ fn the_hundredth_refund_is_the_last() {
         &transaction,
         Decision::Reverse(ReversalReason::FailedAtTiki),
     );
-    assert_eq!(reversing.refunds[100].amount, vnd(AMOUNT - 100));
+    assert_eq!(reversing.refunds()[100].amount, vnd(AMOUNT - 100));
 }
 
 #[test]
@@ -655,13 +660,13 @@ fn payments_are_bound_by_the_limits_and_refunds_are_not() {
     assert!(create(500_000_000).is_ok());
     assert!(create(500_000_001).is_err());
     let (_, refunded) = reserve(&paid_state(), "A", 1);
-    assert_eq!(refunded.refunds[0].amount, vnd(1));
+    assert_eq!(refunded.refunds()[0].amount, vnd(1));
 }
 
 #[test]
 fn a_lease_keeps_others_away_until_it_runs_out() {
     let paid = &paid_state();
-    let now = paid.updated_at;
+    let now = paid.updated_at();
     let (_, change) = paid.lease_ipn(now).unwrap();
     let leased = commit(paid, change);
     assert!(
@@ -730,7 +735,7 @@ fn a_transaction_is_found_only_by_its_own_ids() {
     let other: TikiTransactionId = "T-2".parse().unwrap();
     assert_eq!(pending.belongs_to(&client(), None), Ok(()));
     assert_eq!(
-        pending.belongs_to(&client(), Some(&pending.tiki_id)),
+        pending.belongs_to(&client(), Some(pending.tiki_id())),
         Ok(())
     );
     assert_eq!(
@@ -747,11 +752,11 @@ fn a_transaction_is_found_only_by_its_own_ids() {
 #[test]
 fn what_no_command_can_have_made_is_not_taken() {
     for (name, transaction) in states() {
-        Transaction::restore((*transaction).clone()).expect(name);
+        Transaction::restore(transaction.to_snapshot()).expect(name);
     }
     let (_, reserved) = reserve(&paid_state(), "A", 40_000);
     let damaged = |damage: &dyn Fn(&mut domain::Snapshot)| {
-        let mut snapshot = (*reserved).clone();
+        let mut snapshot = reserved.to_snapshot();
         damage(&mut snapshot);
         Transaction::restore(snapshot)
     };
@@ -762,7 +767,7 @@ fn what_no_command_can_have_made_is_not_taken() {
     assert!(damaged(&|s| s.order.amount = Vnd::ZERO).is_err());
     assert!(damaged(&|s| s.ipn = Ipn::NotDue).is_err());
     assert!(damaged(&|s| s.ipn = Ipn::Abandoned { at: at(1) }).is_err());
-    let mut pending = (*create(AMOUNT).unwrap()).clone();
+    let mut pending = create(AMOUNT).unwrap().to_snapshot();
     pending.ipn = Ipn::Confirmed { at: at(1) };
     assert!(Transaction::restore(pending).is_err());
 }
@@ -829,9 +834,9 @@ fn carry_out(t: &Transaction, act: &Act, now: Timestamp) -> Option<Change> {
                 Ok(Reservation::Known(_)) | Err(_) => None,
             }
         }
-        Act::Settle(_, _) if t.refunds.is_empty() => None,
+        Act::Settle(_, _) if t.refunds().is_empty() => None,
         Act::Settle(index, answer) => {
-            t.record_refund_outcome(index.get(&t.refunds).id, answer, now)
+            t.record_refund_outcome(index.get(t.refunds()).id, answer, now)
         }
         Act::LeaseRefunds => {
             let due = t.due_refunds(now).next()?;
@@ -846,7 +851,7 @@ fn carry_out(t: &Transaction, act: &Act, now: Timestamp) -> Option<Change> {
             let lease = IpnLease {
                 attempt: *attempt,
                 failures: 0,
-                status: t.status(),
+                status: t.final_status().unwrap_or(FinalStatus::Success),
             };
             t.record_ipn(lease, told(*decision), now)
         }
@@ -868,7 +873,7 @@ proptest! {
             if transaction.status() == Status::Pending {
                 prop_assert!(transaction.expiry_due_at().is_some());
             }
-            if transaction.refunds.iter().any(|refund| refund.due().is_some()) {
+            if transaction.refunds().iter().any(|refund| refund.due().is_some()) {
                 prop_assert!(transaction.refund_due_at().is_some());
             }
         }

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use domain::testing::AssumeCommitted;
 use domain::{
     Actor, AmountLimits, CoreAnswer, Decision, DisputeReason, Event, Ipn, IpnAnswer, LookUpAnswer,
     MAX_OPERATOR_ACTS, MAX_RESENDS, NotificationOutcome, OperatorRefusal, OperatorWord, Order,
@@ -32,7 +33,7 @@ fn pending() -> Transaction {
     let (client, tiki_id) = ("client".parse().unwrap(), "T-1".parse().unwrap());
     let grace = Duration::from_mins(1);
     let created = Transaction::create(&client, &tiki_id, order, limits, grace, at(0));
-    created.unwrap().transaction().clone()
+    created.unwrap().assume_committed()
 }
 
 fn paid() -> Transaction {
@@ -41,7 +42,7 @@ fn paid() -> Transaction {
         result: PaymentResult::Paid(PaidDetails::default()),
     };
     let change = pending().record_payment_result(&report, at(10)).unwrap();
-    change.unwrap().into_transaction()
+    change.unwrap().assume_committed()
 }
 
 fn person() -> OperatorWord {
@@ -59,14 +60,17 @@ fn tried(t: &Transaction, decision: Decision) -> Transaction {
         decision,
     };
     let change = change
-        .into_transaction()
+        .assume_committed()
         .record_ipn(lease, told, at(20))
         .unwrap();
-    change.into_transaction()
+    change.assume_committed()
 }
 
 fn names(t: &Transaction) -> Vec<&'static str> {
-    t.trail.iter().map(|entry| entry.event.as_str()).collect()
+    t.audit_trail()
+        .iter()
+        .map(|entry| entry.event.as_str())
+        .collect()
 }
 
 #[test]
@@ -80,9 +84,9 @@ fn a_payments_life_is_told_in_order_and_on_whose_word() {
     let Ok(Reservation::Reserve(id, change)) = told.reserve_refund(&command, at(30)) else {
         panic!("not reserved")
     };
-    let reserved = change.into_transaction();
+    let reserved = change.assume_committed();
     let settled = reserved.record_refund_outcome(id, &RefundAnswer::Succeeded, at(31));
-    let t = settled.unwrap().into_transaction();
+    let t = settled.unwrap().assume_committed();
     let expected = [
         "created",
         "paid",
@@ -92,7 +96,11 @@ fn a_payments_life_is_told_in_order_and_on_whose_word() {
         "refund_succeeded",
     ];
     assert_eq!(names(&t), expected);
-    let words: Vec<_> = t.trail.iter().map(|entry| entry.event.actor()).collect();
+    let words: Vec<_> = t
+        .audit_trail()
+        .iter()
+        .map(|entry| entry.event.actor())
+        .collect();
     let expected = [
         Actor::Tiki,
         Actor::Core,
@@ -102,10 +110,13 @@ fn a_payments_life_is_told_in_order_and_on_whose_word() {
         Actor::Core,
     ];
     assert_eq!(words, expected);
-    let attempts = t.trail.iter().filter_map(|entry| match entry.event {
-        Event::NotificationAttempt { attempt, told } => Some((attempt, told.decision)),
-        _ => None,
-    });
+    let attempts = t
+        .audit_trail()
+        .iter()
+        .filter_map(|entry| match entry.event {
+            Event::NotificationAttempt { attempt, told } => Some((attempt, told.decision)),
+            _ => None,
+        });
     let attempts: Vec<_> = attempts.collect();
     assert_eq!(attempts, [(1, Decision::Retry), (2, Decision::Confirm)]);
 }
@@ -119,10 +130,10 @@ fn what_has_no_end_of_its_own_is_one_entry_that_counts() {
             _ => PaymentAnswer::Pending,
         };
         let asked = t.conclude_expiry(&answer, at(1000 + second)).unwrap();
-        t = asked.into_transaction();
+        t = asked.assume_committed();
     }
     assert_eq!(names(&t), ["created", "core_asked"]);
-    let asked = t.trail.last().unwrap();
+    let asked = t.audit_trail().last().unwrap();
     assert_eq!(
         (asked.at, asked.last_at, asked.times),
         (at(1000), at(1999), 1000)
@@ -144,16 +155,16 @@ fn questions_about_two_refunds_are_counted_apart() {
             panic!("not reserved")
         };
         ids.push(id);
-        t = change.into_transaction();
+        t = change.assume_committed();
     }
     for second in 0..10 {
         for id in &ids {
             let asked = t.record_refund_outcome(*id, &RefundAnswer::Unknown, at(40 + second));
-            t = asked.unwrap().into_transaction();
+            t = asked.unwrap().assume_committed();
         }
     }
     let asked: Vec<_> = t
-        .trail
+        .audit_trail()
         .iter()
         .filter(|entry| matches!(entry.event, Event::RefundAsked { .. }))
         .map(|entry| (entry.event.refund(), entry.times))
@@ -167,11 +178,14 @@ fn a_person_who_sends_again_gives_it_the_whole_budget_and_is_in_the_trail() {
     while t.ipn_due_at().is_some() {
         t = tried(&t, Decision::Retry);
     }
-    assert!(matches!(t.ipn, Ipn::Exhausted { .. }));
+    assert!(matches!(t.ipn(), Ipn::Exhausted { .. }));
     let again = t.resend_ipn(&person(), at(50)).unwrap();
     assert!(again.due_marks().ipn);
-    t = again.into_transaction();
-    assert_eq!(t.trail.last().unwrap().event, Event::Resent(person()));
+    t = again.assume_committed();
+    assert_eq!(
+        t.audit_trail().last().unwrap().event,
+        Event::Resent(person())
+    );
     // Who held a lease before it was given up can record nothing under the new ones.
     let (lease, _) = t.lease_ipn(at(50)).unwrap();
     assert_eq!((lease.attempt, lease.failures), (12, 0));
@@ -186,30 +200,30 @@ fn a_person_who_sends_again_gives_it_the_whole_budget_and_is_in_the_trail() {
 #[test]
 fn a_person_who_cannot_wait_sends_at_once_and_uses_up_nothing() {
     let t = tried(&tried(&paid(), Decision::Retry), Decision::Retry);
-    let Ipn::Retrying { attempt, .. } = t.ipn else {
+    let Ipn::Retrying { attempt, .. } = t.ipn() else {
         panic!("it is tried again")
     };
-    let sooner = t.resend_ipn(&person(), at(21)).unwrap().into_transaction();
+    let sooner = t.resend_ipn(&person(), at(21)).unwrap().assume_committed();
     let expected = Ipn::Retrying {
         attempt,
         failures: 1,
         due_at: at(21),
     };
-    assert_eq!(sooner.ipn, expected);
+    assert_eq!(sooner.ipn(), expected);
 }
 
 #[test]
 fn a_dispute_is_settled_by_a_persons_word_and_money_moves_by_the_one_balance() {
     let disputed = tried(&paid(), Decision::Dispute(DisputeReason::AmountDiffers));
     let stands = disputed.resolve(Verdict::Confirmed, &person(), at(60));
-    let stands = stands.unwrap().into_transaction();
-    assert_eq!(stands.ipn, Ipn::Confirmed { at: at(60) });
+    let stands = stands.unwrap().assume_committed();
+    assert_eq!(stands.ipn(), Ipn::Confirmed { at: at(60) });
     assert_eq!(stands.needs_review(), None);
 
     let back = disputed.resolve(Verdict::Reverse, &person(), at(60));
     let back = back.unwrap();
     assert!(back.due_marks().refund);
-    let back = back.into_transaction();
+    let back = back.assume_committed();
     assert_eq!(
         names(&back)[2..],
         ["notification_attempt", "resolved", "refund_reserved"]
@@ -217,12 +231,12 @@ fn a_dispute_is_settled_by_a_persons_word_and_money_moves_by_the_one_balance() {
     assert_eq!(back.remaining_amount(), Vnd::ZERO);
     // The core refuses: it comes back to the desk, and may be said again.
     let refused = RefundAnswer::Rejected { reason: None };
-    let refused = back.record_refund_outcome(back.refunds[0].id, &refused, at(61));
-    let refused = refused.unwrap().into_transaction();
+    let refused = back.record_refund_outcome(back.refunds()[0].id, &refused, at(61));
+    let refused = refused.unwrap().assume_committed();
     assert!(refused.needs_review().is_some());
     let once_more = refused.resolve(Verdict::Reverse, &person(), at(62));
-    let once_more = once_more.unwrap().into_transaction();
-    assert_ne!(once_more.refunds[0].id, once_more.refunds[1].id);
+    let once_more = once_more.unwrap().assume_committed();
+    assert_ne!(once_more.refunds()[0].id, once_more.refunds()[1].id);
     assert_eq!(once_more.needs_review(), None);
 }
 
@@ -230,7 +244,7 @@ fn a_dispute_is_settled_by_a_persons_word_and_money_moves_by_the_one_balance() {
 fn persons_may_act_so_often_and_no_more() {
     let mut t = tried(&paid(), Decision::Dispute(DisputeReason::AmountDiffers));
     for _ in 0..MAX_RESENDS {
-        t = t.resend_ipn(&person(), at(70)).unwrap().into_transaction();
+        t = t.resend_ipn(&person(), at(70)).unwrap().assume_committed();
     }
     let refused = t.resend_ipn(&person(), at(70));
     assert_eq!(refused, Err(OperatorRefusal::TooManyActs));
@@ -239,12 +253,12 @@ fn persons_may_act_so_often_and_no_more() {
     let rejected = RefundAnswer::Rejected { reason: None };
     for _ in MAX_RESENDS..MAX_OPERATOR_ACTS {
         let reversed = t.resolve(Verdict::Reverse, &person(), at(70)).unwrap();
-        t = reversed.into_transaction();
-        let id = t.refunds.last().unwrap().id;
+        t = reversed.assume_committed();
+        let id = t.refunds().last().unwrap().id;
         t = t
             .record_refund_outcome(id, &rejected, at(71))
             .unwrap()
-            .into_transaction();
+            .assume_committed();
     }
     let refused = t.resolve(Verdict::Reverse, &person(), at(70));
     assert_eq!(refused, Err(OperatorRefusal::TooManyActs));
@@ -256,7 +270,7 @@ fn money_that_went_back_by_hand_goes_back_no_second_time() {
     let returned = disputed.resolve(Verdict::Returned, &person(), at(60));
     let returned = returned.unwrap();
     assert!(!returned.due_marks().refund, "the core is not asked");
-    let returned = returned.into_transaction();
+    let returned = returned.assume_committed();
     let all = returned.paid_amount();
     assert_eq!(
         (returned.refunded_amount(), returned.remaining_amount()),
@@ -281,17 +295,17 @@ fn what_is_going_back_can_only_go_back() {
         panic!("not reserved")
     };
     let ground = Decision::Reverse(domain::ReversalReason::NotFoundAtTiki);
-    let reversing = tried(&change.into_transaction(), ground);
-    let ours = reversing.refunds[1].id;
+    let reversing = tried(&change.assume_committed(), ground);
+    let ours = reversing.refunds()[1].id;
     let rejected = RefundAnswer::Rejected { reason: None };
     // Tiki's is refused, so its amount is the customer's too; then the first reversal is refused.
     let both = reversing
         .record_refund_outcome(tikis, &rejected, at(30))
         .unwrap();
-    let both = both.into_transaction();
+    let both = both.assume_committed();
     let disputed = both.record_refund_outcome(ours, &rejected, at(31)).unwrap();
-    let disputed = disputed.into_transaction();
-    assert!(disputed.refunds[2].holds() && disputed.needs_review().is_some());
+    let disputed = disputed.assume_committed();
+    assert!(disputed.refunds()[2].holds() && disputed.needs_review().is_some());
 
     let refused = Err(OperatorRefusal::GoingBack);
     assert_eq!(

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use domain::{BadAmount, Reason, Timestamp, Vnd};
+use domain::{BadAmount, Timestamp, Vnd};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -127,9 +127,13 @@ impl Fields {
 
     /// An explanation in the counterparty's words, which may be missing or null. It is cut to the length that we
     /// keep: no result may be refused because its explanation is long.
-    pub fn optional_reason(&self, name: &'static str) -> Result<Option<Reason>, InvalidField> {
+    pub fn optional_reason<T>(
+        &self,
+        name: &'static str,
+        truncated: fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, InvalidField> {
         let text: Option<String> = self.optional_text(name)?;
-        Ok(text.as_deref().and_then(Reason::truncated))
+        Ok(text.as_deref().and_then(truncated))
     }
 
     /// An amount that must be there: a whole number of VND, or a string that holds one (protocol §8).

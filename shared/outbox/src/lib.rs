@@ -94,7 +94,7 @@ impl<W: Worker> Outbox<W> {
 
     /// Processes what one transaction owes. An internal error is logged here, once.
     async fn process(&self, found: Transaction) -> anyhow::Result<()> {
-        let span = tracing::info_span!("obligation", transaction_id = %found.id);
+        let span = tracing::info_span!("obligation", transaction_id = %found.id());
         let work = async {
             let result = self.worker.process(found).await;
             if let Err(error) = &result {

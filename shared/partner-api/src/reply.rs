@@ -15,9 +15,9 @@ pub fn payment_result_recorded(transaction: &Transaction) -> Vec<u8> {
         status: &'static str,
     }
     let data = Data {
-        transaction_id: transaction.id.to_string(),
-        tiki_transaction_id: transaction.tiki_id.as_str(),
-        transaction_amount: transaction.order.amount.get(),
+        transaction_id: transaction.id().to_string(),
+        tiki_transaction_id: transaction.tiki_id().as_str(),
+        transaction_amount: transaction.order().amount.get(),
         status: transaction.status().as_str(),
     };
     envelope(Code::Success, "success", Some(data))

@@ -1,7 +1,8 @@
 //! What the partner's app and core send us. It is read from verified bytes, never before.
 
 use domain::{
-    Customer, PaidDetails, PaymentResult, PaymentResultMessage, PhoneNumber, TransactionId,
+    Customer, FailureReason, PaidDetails, PaymentResult, PaymentResultMessage, PhoneNumber,
+    TransactionId,
 };
 use json_fields::{Fields, InvalidField};
 use signing::Verified;
@@ -109,7 +110,7 @@ pub fn payment_result(
             PaymentResult::Paid(paid_details(&fields)?)
         }
         "FAILURE" => PaymentResult::Declined {
-            reason: fields.optional_reason("reason")?,
+            reason: fields.optional_reason("reason", FailureReason::truncated)?,
         },
         _ => return Err(InvalidField::field("status", "must be SUCCESS or FAILURE")),
     };

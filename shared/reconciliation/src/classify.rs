@@ -4,7 +4,7 @@
 //! money. At most the notification (IPN) is queued again, and then Tiki's answer to it decides by the ordinary
 //! rules.
 
-use domain::{Ipn, LookUpAnswer, PaymentState, Snapshot, Status, Vnd};
+use domain::{Ipn, LookUpAnswer, PaymentState, Status, Transaction, Vnd};
 use serde::{Deserialize, Serialize};
 
 /// The state of a finding.
@@ -137,7 +137,7 @@ enum AtTiki {
 
 /// Classifies a finding by our record, if we have one, and Tiki's answer to a look-up.
 #[must_use]
-pub fn classify(ours: Option<&Snapshot>, known: LookUpAnswer) -> Classification {
+pub fn classify(ours: Option<&Transaction>, known: LookUpAnswer) -> Classification {
     let at_tiki = match known {
         LookUpAnswer::Found(Status::Success, amount) => AtTiki::Paid(amount),
         LookUpAnswer::Found(Status::Pending, _) => AtTiki::Waits,
@@ -154,18 +154,18 @@ pub fn classify(ours: Option<&Snapshot>, known: LookUpAnswer) -> Classification 
         (_, AtTiki::NotOurs) => result(Kind::NeedsReview, MismatchReason::NotOurs),
         (None, AtTiki::Paid(_)) => result(Kind::NeedsReview, MismatchReason::UnknownHere),
         (None, AtTiki::Waits | AtTiki::Gone) => result(Kind::Matched, MismatchReason::NobodyPaid),
-        (Some(t), at_tiki) => match &t.payment {
+        (Some(t), at_tiki) => match t.payment() {
             PaymentState::Paid(_) => paid(t, &at_tiki),
             PaymentState::Pending { .. } | PaymentState::Failed(_) => unpaid(t, &at_tiki),
         },
     }
 }
 
-fn unpaid(t: &Snapshot, at_tiki: &AtTiki) -> Classification {
+fn unpaid(t: &Transaction, at_tiki: &AtTiki) -> Classification {
     if t.needs_review().is_some() {
         return result(Kind::NeedsReview, MismatchReason::InReview);
     }
-    match (at_tiki, &t.ipn) {
+    match (at_tiki, t.ipn()) {
         (AtTiki::Paid(_), _) => result(Kind::NeedsReview, MismatchReason::PaidAtTikiOnly),
         (AtTiki::Gone, _) => result(Kind::Matched, MismatchReason::NobodyPaid),
         (AtTiki::Waits, Ipn::NotDue) => result(Kind::Matched, MismatchReason::Agree),
@@ -186,9 +186,9 @@ fn unpaid(t: &Snapshot, at_tiki: &AtTiki) -> Classification {
     }
 }
 
-fn paid(t: &Snapshot, at_tiki: &AtTiki) -> Classification {
+fn paid(t: &Transaction, at_tiki: &AtTiki) -> Classification {
     let all_back = t.refunded_amount() == t.paid_amount();
-    match (&t.ipn, at_tiki) {
+    match (t.ipn(), at_tiki) {
         (Ipn::Disputed { .. }, _) => result(Kind::NeedsReview, MismatchReason::InReview),
         // Tiki also drops an order after it refunded it in full.
         (_, AtTiki::Gone) if all_back => result(Kind::Matched, MismatchReason::MoneyIsBack),
@@ -200,7 +200,7 @@ fn paid(t: &Snapshot, at_tiki: &AtTiki) -> Classification {
             result(Kind::NeedsReview, MismatchReason::ReversedAndPaid)
         }
         (_, AtTiki::Paid(None)) => result(Kind::NeedsReview, MismatchReason::NoAmountAtTiki),
-        (_, AtTiki::Paid(Some(amount))) if *amount != t.order.amount => {
+        (_, AtTiki::Paid(Some(amount))) if *amount != t.order().amount => {
             result(Kind::NeedsReview, MismatchReason::AmountDiffers)
         }
         (Ipn::Exhausted { .. }, AtTiki::Paid(_)) => {

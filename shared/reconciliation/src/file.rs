@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::str::FromStr;
 
 use csv::{Terminator, Writer, WriterBuilder};
-use domain::{Day, FinalTransaction, RefundId, RequestId, Status, Timestamp, Vnd};
+use domain::{Day, FinalStatus, FinalTransaction, RefundId, RequestId, Timestamp, Vnd};
 use serde::{Deserialize, Serialize};
 
 use crate::hash::{Hashed, HashingWriter};
@@ -149,9 +149,8 @@ impl Totals {
         match row {
             Row::Refund(_, refunded) => self.refunds.add(1, refunded.amount.get()),
             Row::Payment(transaction) => match transaction.status {
-                Status::Success => self.success.add(1, transaction.amount.get()),
-                Status::Failure => self.failure.add(1, transaction.amount.get()),
-                Status::Pending => Err(io::Error::other("a status that is not final")),
+                FinalStatus::Success => self.success.add(1, transaction.amount.get()),
+                FinalStatus::Failure => self.failure.add(1, transaction.amount.get()),
             },
         }
     }

@@ -13,6 +13,7 @@
 
 use std::time::Duration;
 
+use domain::testing::AssumeCommitted;
 use domain::{
     AmountLimits, Change, Decision, DisputeReason, Ipn, IpnAnswer, LookUpAnswer,
     NotificationOutcome, OperatorWord, Order, PaidDetails, PaymentAnswer, PaymentResult,
@@ -47,7 +48,7 @@ fn pending() -> Transaction {
     let (client, tiki_id) = ("client".parse().unwrap(), "T-1".parse().unwrap());
     let grace = Duration::from_mins(1);
     let created = Transaction::create(&client, &tiki_id, order, limits, grace, at(0));
-    created.unwrap().transaction().clone()
+    created.unwrap().assume_committed()
 }
 
 fn with_result(t: &Transaction, result: PaymentResult) -> Transaction {
@@ -55,23 +56,23 @@ fn with_result(t: &Transaction, result: PaymentResult) -> Transaction {
         amount: None,
         result,
     };
-    let change = t.record_payment_result(&report, t.updated_at.after(Duration::from_secs(10)));
-    change.unwrap().unwrap().into_transaction()
+    let change = t.record_payment_result(&report, t.updated_at().after(Duration::from_secs(10)));
+    change.unwrap().unwrap().assume_committed()
 }
 
 fn decided(t: &Transaction, decision: Decision) -> Transaction {
-    let now = t.updated_at.after(Duration::from_hours(48));
+    let now = t.updated_at().after(Duration::from_hours(48));
     let (lease, change) = t.lease_ipn(now).unwrap();
     let outcome = NotificationOutcome {
         answer: IpnAnswer::Unclear,
         known: None,
         decision,
     };
-    let leased = change.into_transaction();
+    let leased = change.assume_committed();
     leased
         .record_ipn(lease, outcome, now)
         .unwrap()
-        .into_transaction()
+        .assume_committed()
 }
 
 fn exhausted(mut t: Transaction) -> Transaction {
@@ -82,9 +83,9 @@ fn exhausted(mut t: Transaction) -> Transaction {
 }
 
 fn refunded_by_core(t: &Transaction, refund: usize, answer: &RefundAnswer) -> Transaction {
-    let id = t.refunds[refund].id;
-    let change = t.record_refund_outcome(id, answer, t.updated_at);
-    change.map(Change::into_transaction).unwrap()
+    let id = t.refunds()[refund].id;
+    let change = t.record_refund_outcome(id, answer, t.updated_at());
+    change.map(Change::assume_committed).unwrap()
 }
 
 fn asked_to_refund(t: &Transaction, request_id: &str, amount: u64) -> Transaction {
@@ -93,15 +94,15 @@ fn asked_to_refund(t: &Transaction, request_id: &str, amount: u64) -> Transactio
         amount: vnd(amount),
         reason: "changed mind".parse().unwrap(),
     };
-    let Ok(Reservation::Reserve(_, change)) = t.reserve_refund(&command, t.updated_at) else {
+    let Ok(Reservation::Reserve(_, change)) = t.reserve_refund(&command, t.updated_at()) else {
         panic!("the refund is reserved");
     };
-    change.into_transaction()
+    change.assume_committed()
 }
 
 fn refunded(t: &Transaction, request_id: &str, amount: u64) -> Transaction {
     let t = asked_to_refund(t, request_id, amount);
-    refunded_by_core(&t, t.refunds.len() - 1, &RefundAnswer::Succeeded)
+    refunded_by_core(&t, t.refunds().len() - 1, &RefundAnswer::Succeeded)
 }
 
 fn resolved(t: &Transaction, verdict: Verdict) -> Transaction {
@@ -109,8 +110,8 @@ fn resolved(t: &Transaction, verdict: Verdict) -> Transaction {
         by: "lan".parse().unwrap(),
         reason: "Tiki said so by phone".parse().unwrap(),
     };
-    let change = t.resolve(verdict, &word, t.updated_at);
-    change.unwrap().into_transaction()
+    let change = t.resolve(verdict, &word, t.updated_at());
+    change.unwrap().assume_committed()
 }
 
 type State = (&'static str, Option<Transaction>);
@@ -118,10 +119,10 @@ type State = (&'static str, Option<Transaction>);
 fn states() -> Vec<State> {
     let pending = pending();
     let asked = pending.lease_expiry_check(at(960)).unwrap();
-    let asked = asked.into_transaction();
+    let asked = asked.assume_committed();
     let core_answers = |answer: PaymentAnswer| {
         let change = asked.conclude_expiry(&answer, at(961));
-        change.unwrap().into_transaction()
+        change.unwrap().assume_committed()
     };
     let other_amount = PaymentAnswer::Paid {
         amount: vnd(AMOUNT - 1),
@@ -150,19 +151,19 @@ fn states() -> Vec<State> {
 /// Paid, and not reversed.
 fn paid_states(paid: &Transaction) -> Vec<State> {
     let rejected = RefundAnswer::Rejected { reason: None };
-    let leased = paid.lease_ipn(paid.updated_at).unwrap().1;
+    let leased = paid.lease_ipn(paid.updated_at()).unwrap().1;
     let exhausted_once = exhausted(paid.clone());
     let mut used_up = exhausted_once.clone();
     for _ in 0..domain::MAX_REQUEUES {
-        let again = used_up.requeue_ipn(used_up.updated_at).unwrap();
-        used_up = exhausted(again.into_transaction());
+        let again = used_up.requeue_ipn(used_up.updated_at()).unwrap();
+        used_up = exhausted(again.assume_committed());
     }
     let confirmed = decided(paid, Decision::Confirm);
     let asked = asked_to_refund(&confirmed, "A", AMOUNT);
     let disputed = decided(paid, Decision::Dispute(DisputeReason::AmountDiffers));
     [
         ("paid, notification queued", paid.clone()),
-        ("paid, notification being sent", leased.into_transaction()),
+        ("paid, notification being sent", leased.assume_committed()),
         (
             "paid, notification to be sent again",
             decided(paid, Decision::Retry),
@@ -314,7 +315,7 @@ fn answers() -> Vec<(&'static str, LookUpAnswer)> {
 }
 
 fn classified(ours: Option<&Transaction>, known: LookUpAnswer) -> Classification {
-    classify(ours.map(|t| &**t), known)
+    classify(ours, known)
 }
 
 /// Every combination of our record and an answer of Tiki, with its name and its classification.
@@ -365,7 +366,7 @@ fn nothing_matches_while_the_sides_differ_about_money() {
         let paid_at_tiki = matches!(known, LookUpAnswer::Found(Status::Success, _));
         match (&ours, paid_here, paid_at_tiki) {
             (Some(t), true, true) => {
-                let same = LookUpAnswer::Found(Status::Success, Some(t.order.amount));
+                let same = LookUpAnswer::Found(Status::Success, Some(t.order().amount));
                 assert_eq!(known, same, "{cell}");
                 assert!(
                     !t.has_active_reversal(),
@@ -391,13 +392,13 @@ fn an_unconfirmed_payment_follows_the_protocol() {
     for (cell, ours, known, result) in cells() {
         let unconfirmed = |t: &&Transaction| {
             let paid = t.status() == Status::Success;
-            let notifying = t.ipn_due_at().is_some() || matches!(t.ipn, Ipn::Exhausted { .. });
-            paid && notifying && t.refunds.is_empty()
+            let notifying = t.ipn_due_at().is_some() || matches!(t.ipn(), Ipn::Exhausted { .. });
+            paid && notifying && t.refunds().is_empty()
         };
         let Some(t) = ours.as_ref().filter(unconfirmed) else {
             continue;
         };
-        let expected: &[Kind] = match after_look_up(t.order.amount, known) {
+        let expected: &[Kind] = match after_look_up(t.order().amount, known) {
             Decision::Confirm => &[Kind::Matched],
             Decision::Dispute(_) => &[Kind::NeedsReview],
             Decision::Reverse(_) => &[Kind::Reverse],
@@ -407,7 +408,7 @@ fn an_unconfirmed_payment_follows_the_protocol() {
             }
             Decision::Retry => &[Kind::Resent, Kind::Undecided],
             Decision::RetryUnauthorized => &[Kind::Undecided],
-            Decision::Abandon | Decision::LookUp => panic!("{cell}"),
+            Decision::Abandon => panic!("{cell}"),
         };
         assert!(expected.contains(&result.kind), "{cell}");
     }
@@ -425,7 +426,7 @@ fn only_a_notification_given_up_is_queued_again() {
             continue;
         }
         let t = ours.unwrap();
-        let given_up = matches!(t.ipn, Ipn::Exhausted { .. } | Ipn::Abandoned { .. });
+        let given_up = matches!(t.ipn(), Ipn::Exhausted { .. } | Ipn::Abandoned { .. });
         assert!(given_up && !unclear, "{cell}");
         assert_ne!(
             result.kind,
@@ -433,7 +434,7 @@ fn only_a_notification_given_up_is_queued_again() {
             "{cell}: a person decides first"
         );
         let used_up = cell.contains("no requeue left");
-        assert_eq!(t.requeue_ipn(t.updated_at).is_none(), used_up, "{cell}");
+        assert_eq!(t.requeue_ipn(t.updated_at()).is_none(), used_up, "{cell}");
     }
 }
 

@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::io::{self, Write};
 use std::rc::Rc;
 
-use domain::{ClientId, Day, FinalTransaction, Status, Timestamp, TransactionId, Vnd};
+use domain::{ClientId, Day, FinalStatus, FinalTransaction, Timestamp, TransactionId, Vnd};
 use proptest::prelude::*;
 use reconciliation::file::{
     MAX_FILE_LINES, Part, PartnerName, Parts, Refunded, Row, Sum, Totals, day_in, name,
@@ -23,7 +23,7 @@ const HEADER: &str =
 /// The last second of a day in Vietnam, and the first of the next.
 const TIMES: &str = "2026-11-21 23:59:59,2026-11-22 00:00:00";
 
-fn transaction(n: u64, amount: u64, status: Status) -> FinalTransaction {
+fn transaction(n: u64, amount: u64, status: FinalStatus) -> FinalTransaction {
     let client: ClientId = "client".parse().unwrap();
     let tiki_id = format!("T-{n}").parse().unwrap();
     let at = |text: &str| Timestamp::parse_rfc3339(text).unwrap();
@@ -93,8 +93,8 @@ fn a_day_without_transactions_is_only_a_header() {
 #[test]
 fn a_line_has_six_columns_whole_vnd_and_vietnams_time() {
     let (paid, failed) = (
-        transaction(1, 100_000, Status::Success),
-        transaction(2, 1, Status::Failure),
+        transaction(1, 100_000, FinalStatus::Success),
+        transaction(2, 1, FinalStatus::Failure),
     );
     let rows = [Row::Payment(&paid), Row::Payment(&failed)];
     let (parts, texts) = written(false, MAX_FILE_LINES, &rows);
@@ -114,7 +114,7 @@ fn a_line_has_six_columns_whole_vnd_and_vietnams_time() {
 
 #[test]
 fn a_refund_row_has_its_columns_and_the_payments_status() {
-    let paid = transaction(1, 100_000, Status::Success);
+    let paid = transaction(1, 100_000, FinalStatus::Success);
     let by_tiki = refunded(&paid, Some("R,\"1\""), 40_000);
     let by_us = refunded(&paid, None, 60_000);
     let rows = [
@@ -143,15 +143,8 @@ fn a_refund_row_has_its_columns_and_the_payments_status() {
 }
 
 #[test]
-fn a_pending_transaction_is_never_written() {
-    let pending = transaction(1, 1, Status::Pending);
-    let mut parts = Parts::new(false, |_| Ok(Vec::new()));
-    assert!(parts.write(Row::Payment(&pending)).is_err());
-}
-
-#[test]
 fn a_refund_row_needs_its_columns() {
-    let paid = transaction(1, 100_000, Status::Success);
+    let paid = transaction(1, 100_000, FinalStatus::Success);
     let refunded = refunded(&paid, None, 40_000);
     let mut parts = Parts::new(false, |_| Ok(Vec::new()));
     parts.write(Row::Payment(&paid)).unwrap();
@@ -163,14 +156,15 @@ fn a_refund_row_needs_its_columns() {
 #[test]
 fn a_refused_row_leaves_nothing_in_the_file() {
     let rows = [
-        transaction(1, 10, Status::Success),
-        transaction(2, 10, Status::Pending),
-        transaction(3, 10, Status::Success),
+        transaction(1, 10, FinalStatus::Success),
+        transaction(2, 10, FinalStatus::Success),
+        transaction(3, 10, FinalStatus::Success),
     ];
     let text = Shared::default();
     let mut parts = Parts::new(false, |_| Ok(text.clone()));
     assert!(parts.write(Row::Payment(&rows[0])).is_ok());
-    assert!(parts.write(Row::Payment(&rows[1])).is_err());
+    let refunded = refunded(&rows[1], None, 10);
+    assert!(parts.write(Row::Refund(&rows[1], &refunded)).is_err());
     assert!(parts.write(Row::Payment(&rows[2])).is_ok());
     let parts = parts.finish().unwrap();
     let text = String::from_utf8(text.0.take()).unwrap();
@@ -194,7 +188,7 @@ impl Write for Full {
 
 #[test]
 fn a_file_that_cannot_be_written_is_an_error() {
-    let paid = transaction(1, 100_000, Status::Success);
+    let paid = transaction(1, 100_000, FinalStatus::Success);
     let closed = |_| Err::<Vec<u8>, _>(io::Error::other("no room"));
     assert!(
         Parts::new(false, closed)
@@ -239,7 +233,7 @@ fn sums_that_overflow_are_an_error() {
 /// The limit of protocol §7, exactly: the header counts as a line.
 #[test]
 fn one_line_more_than_half_a_million_starts_a_new_file() {
-    let row = transaction(1, 1, Status::Success);
+    let row = transaction(1, 1, FinalStatus::Success);
     let mut parts = Parts::new(false, |_| Ok(io::sink()));
     for _ in 0..500_000 {
         parts.write(Row::Payment(&row)).unwrap();
@@ -277,7 +271,7 @@ proptest! {
         request_id in "[ -~]{1,9}",
     ) {
         let day: Vec<(FinalTransaction, Option<Refunded>)> = (0_u64..).zip(&kinds).map(|(n, kind)| {
-            let status = if *kind == 0 { Status::Failure } else { Status::Success };
+            let status = if *kind == 0 { FinalStatus::Failure } else { FinalStatus::Success };
             let payment = transaction(n, n + 1, status);
             let refund = (*kind == 2 && refund_rows).then(|| refunded(&payment, Some(&request_id), n + 1));
             (payment, refund)

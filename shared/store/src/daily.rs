@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use domain::{Day, FinalTransaction, Refund, Status, Timestamp, Transaction, Vnd};
+use domain::{Day, FinalStatus, FinalTransaction, Refund, Timestamp, Transaction, Vnd};
 use futures::future::try_join_all;
 use serde::Deserialize;
 use serde_dynamo::Item;
@@ -148,7 +148,7 @@ impl RefundedOnDay {
             }
             day = day.next();
         }
-        refunds.sort_by_key(|(t, refund)| (refund.back_at(), t.id, refund.id));
+        refunds.sort_by_key(|(t, refund)| (refund.back_at(), t.id(), refund.id));
         self.shard = self.shard.saturating_add(1);
         Ok(Some(refunds))
     }
@@ -173,7 +173,7 @@ impl RefundedOnDay {
                 let on_the_day = |refund: &&Refund| {
                     refund.back_at().map(Timestamp::vietnamese_day) == Some(self.day)
                 };
-                for refund in transaction.refunds.iter().filter(on_the_day) {
+                for refund in transaction.refunds().iter().filter(on_the_day) {
                     refunds.push((transaction.clone(), refund.clone()));
                 }
             }
@@ -211,8 +211,8 @@ fn final_transaction(entry: Item) -> Result<FinalTransaction, StoreError> {
                 .map_err(|_| wrong("tiki_transaction_id"))?,
             amount: Vnd::new(entry.amount_vnd).map_err(|_| wrong("amount_vnd"))?,
             status: match entry.status.as_str() {
-                "SUCCESS" => Status::Success,
-                "FAILURE" => Status::Failure,
+                "SUCCESS" => FinalStatus::Success,
+                "FAILURE" => FinalStatus::Failure,
                 _ => return Err(wrong("status")),
             },
             created_at: Timestamp::from_unix_ms(entry.created_at)

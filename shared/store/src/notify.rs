@@ -14,7 +14,7 @@ pub(crate) fn happened(change: &Change) {
 /// committed. The transaction itself stays in the index `needs_review` until a person resolves it.
 pub(crate) fn alarmed(change: &Change) {
     if let Some(alarm) = change.alarm() {
-        let transaction_id = change.transaction().id;
+        let transaction_id = change.transaction().id();
         metrics::REVIEW_RAISED.count(&[Alarm::as_str(alarm)]);
         tracing::error!(alarm = alarm.as_str(), %transaction_id, "the transaction needs review: a person must resolve it");
     }
@@ -29,8 +29,8 @@ fn count(event: &Event, t: &Transaction) {
         Event::RefundSucceeded { .. } => metrics::REFUNDS.count(&["succeeded"]),
         Event::RefundRejected { .. } => metrics::REFUNDS.count(&["rejected"]),
         Event::RefundAsked { refund, .. } => {
-            if let Some(refund) = t.refunds.get(*refund) {
-                let age = t.updated_at.since(refund.created_at);
+            if let Some(refund) = t.refunds().get(*refund) {
+                let age = t.updated_at().since(refund.created_at);
                 metrics::REFUND_OPEN_AGE.record_duration(&[], age);
             }
         }
@@ -56,7 +56,7 @@ fn count_notification(told: &NotificationOutcome, t: &Transaction) {
         | IpnAnswer::Unclear => told.answer.as_str(),
     };
     metrics::IPN_ATTEMPTS.count(&[answer]);
-    let age = t.final_at().map(|at| t.updated_at.since(at));
+    let age = t.final_at().map(|at| t.updated_at().since(at));
     match told.decision {
         Decision::Confirm => {
             metrics::IPN_CONFIRMATION_AGE.record_duration(&[], age.unwrap_or_default());
@@ -65,6 +65,6 @@ fn count_notification(told: &NotificationOutcome, t: &Transaction) {
         Decision::Dispute(_) => metrics::DISPUTES.count(&[]),
         // Each sweep measures how long it has been due. An abandoned notification is about a payment that was not
         // made, so nothing is late.
-        Decision::Retry | Decision::LookUp | Decision::RetryUnauthorized | Decision::Abandon => {}
+        Decision::Retry | Decision::RetryUnauthorized | Decision::Abandon => {}
     }
 }

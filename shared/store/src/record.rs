@@ -54,7 +54,7 @@ pub(crate) fn write(
 ) -> Result<Item, StoreError> {
     serde_dynamo::to_item(Record::of(transaction, due_marks, write_id)).map_err(|error| {
         StoreError::Unreadable {
-            transaction_id: transaction.id.to_string(),
+            transaction_id: transaction.id().to_string(),
             reason: error.to_string(),
         }
     })
@@ -141,41 +141,40 @@ struct Derived {
 impl Record {
     fn of(transaction: &Transaction, due_marks: DueMarks, write_id: Uuid) -> Self {
         let t = transaction;
-        let text = |text: &Option<_>| text.as_ref().map(ToString::to_string);
-        let (expiry_check, payment, failure) = match &t.payment {
+        let (expiry_check, payment, failure) = match t.payment() {
             PaymentState::Pending { expiry_check, .. } => (Some(expiry_check.into()), None, None),
             PaymentState::Paid(payment) => (None, Some(payment.into()), None),
             PaymentState::Failed(failure) => (None, None, Some(failure.into())),
         };
-        let other_amount_since = match t.payment {
+        let other_amount_since = match t.payment() {
             PaymentState::Pending {
                 other_amount_since, ..
             } => other_amount_since.map(Timestamp::unix_ms),
             PaymentState::Paid(_) | PaymentState::Failed(_) => None,
         };
         Self {
-            transaction_id: t.id.to_string(),
+            transaction_id: t.id().to_string(),
             schema: SCHEMA,
-            version: t.version,
+            version: t.version(),
             write_id: write_id.to_string(),
-            tiki_transaction_id: t.tiki_id.to_string(),
-            client_id: t.client_id.to_string(),
-            amount_vnd: t.order.amount.get(),
-            created_at: t.created_at.unix_ms(),
-            expires_at: t.expires_at.unix_ms(),
-            updated_at: t.updated_at.unix_ms(),
-            expires_in_s: t.order.expires_in_s,
-            webview_request_id: text(&t.order.webview_request_id),
-            identify_code: text(&t.order.identify_code),
-            order_code: text(&t.order.order_code),
-            description: t.order.description.as_ref().map(ToString::to_string),
+            tiki_transaction_id: t.tiki_id().to_string(),
+            client_id: t.client_id().to_string(),
+            amount_vnd: t.order().amount.get(),
+            created_at: t.created_at().unix_ms(),
+            expires_at: t.expires_at().unix_ms(),
+            updated_at: t.updated_at().unix_ms(),
+            expires_in_s: t.order().expires_in_s,
+            webview_request_id: text(t.order().webview_request_id.as_ref()),
+            identify_code: text(t.order().identify_code.as_ref()),
+            order_code: text(t.order().order_code.as_ref()),
+            description: text(t.order().description.as_ref()),
             expiry_check,
             other_amount_since,
             payment,
             failure,
-            refunds: t.refunds.iter().map(RefundRecord::from).collect(),
-            ipn: (&t.ipn).into(),
-            trail: t.trail.iter().map(EntryRecord::from).collect(),
+            refunds: t.refunds().iter().map(RefundRecord::from).collect(),
+            ipn: t.ipn().into(),
+            trail: t.audit_trail().iter().map(EntryRecord::from).collect(),
             derived: Derived::of(t, due_marks),
         }
     }
@@ -213,15 +212,19 @@ impl Record {
             payment,
             refunds: refunds.collect::<Result<_, _>>()?,
             ipn: self.ipn.read()?,
-            trail: trail.collect::<Result<_, _>>()?,
+            audit_trail: trail.collect::<Result<_, _>>()?,
             version: self.version,
         })
     }
 }
 
+fn text<T: ToString>(text: Option<&T>) -> Option<String> {
+    text.map(ToString::to_string)
+}
+
 impl Derived {
     fn of(t: &Transaction, due_marks: DueMarks) -> Self {
-        let shard = shard_key(t.id.shard(SHARDS));
+        let shard = shard_key(t.id().shard(SHARDS));
         let ipn_due_at = t.ipn_due_at().map(Timestamp::unix_ms);
         let refund_due_at = t.refund_due_at().map(Timestamp::unix_ms);
         let expiry_due_at = t.expiry_due_at().map(Timestamp::unix_ms);

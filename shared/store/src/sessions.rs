@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{Label, Timestamp};
+use domain::{Timestamp, WebviewRequestId};
 
 use crate::error::TableError;
 
@@ -16,7 +16,7 @@ const SESSION_LIFETIME: Duration = Duration::from_hours(24);
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebviewSession {
     /// Tiki's id of the webview.
-    pub request_id: Label,
+    pub request_id: WebviewRequestId,
     /// Tiki's result screen for this customer.
     pub url_checkout_result: String,
     /// The start of its lifetime.
@@ -32,7 +32,7 @@ pub trait SessionStore: Send + Sync {
     /// The URL of Tiki's result screen for a session that has not expired.
     async fn result_url(
         &self,
-        request_id: &Label,
+        request_id: &WebviewRequestId,
         now: Timestamp,
     ) -> Result<Option<String>, TableError>;
 }
@@ -79,7 +79,7 @@ impl SessionStore for DynamoSessions {
 
     async fn result_url(
         &self,
-        request_id: &Label,
+        request_id: &WebviewRequestId,
         now: Timestamp,
     ) -> Result<Option<String>, TableError> {
         let answer = self

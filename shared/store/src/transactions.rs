@@ -77,7 +77,7 @@ impl Transactions {
         let put = self.table.put(item, Condition::Absent).await?;
         Ok(match put.recognise(write_id) {
             WriteOutcome::Stored => Creation::New(transaction.clone()),
-            WriteOutcome::Refused(found) => Creation::Existing(stored(found, transaction.id)?),
+            WriteOutcome::Refused(found) => Creation::Existing(stored(found, transaction.id())?),
         })
     }
 
@@ -108,7 +108,7 @@ impl Transactions {
             }
             self.back_off(attempt).await;
         }
-        Err(StoreError::Contended(transaction.id).into())
+        Err(StoreError::Contended(transaction.id()).into())
     }
 
     /// [`Transactions::update`] by a decision that never refuses.
@@ -139,7 +139,7 @@ impl Transactions {
 
     async fn commit(&self, change: Change) -> Result<Committed, StoreError> {
         let write_id = self.write_ids.next();
-        let id = change.transaction().id;
+        let id = change.transaction().id();
         let item = record::write(change.transaction(), change.due_marks(), write_id)?;
         let condition = Condition::VersionIs(change.expected_version());
         let put = self.table.put(item, condition).await;
@@ -148,6 +148,10 @@ impl Transactions {
             return Ok(Committed::Conflict(stored(found, id)?));
         }
         notify::happened(&change);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the commit, and the change is written"
+        )]
         Ok(Committed::Done(change.into_transaction()))
     }
 

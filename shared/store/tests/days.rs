@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    Alarm, AmountLimits, Clock, Day, FinalTransaction, Order, PaidDetails, PaymentResult,
-    PaymentResultMessage, RefundAnswer, RefundCommand, Reservation, Status, Timestamp, Transaction,
-    TransactionId, Vnd,
+    Alarm, AmountLimits, Clock, Day, FinalStatus, FinalTransaction, Order, PaidDetails,
+    PaymentResult, PaymentResultMessage, RefundAnswer, RefundCommand, Reservation, Timestamp,
+    Transaction, TransactionId, Vnd,
 };
 use proptest::prelude::*;
 use serde_dynamo::AttributeValue;
@@ -168,12 +168,12 @@ impl Store {
     }
 
     /// A payment whose status becomes final at this time.
-    async fn final_payment(&self, name: &str, when: Timestamp, status: Status) -> Transaction {
+    async fn final_payment(&self, name: &str, when: Timestamp, status: FinalStatus) -> Transaction {
         let report = PaymentResultMessage {
             amount: None,
             result: match status {
-                Status::Success => PaymentResult::Paid(PaidDetails::default()),
-                _ => PaymentResult::Declined { reason: None },
+                FinalStatus::Success => PaymentResult::Paid(PaidDetails::default()),
+                FinalStatus::Failure => PaymentResult::Declined { reason: None },
             },
         };
         let found = self.created(name).await;
@@ -193,7 +193,7 @@ impl Store {
             other => panic!("{other:?}"),
         });
         let reserved = reserved.await;
-        let id = reserved.refunds.last().unwrap().id;
+        let id = reserved.refunds().last().unwrap().id;
         self.changed(reserved, |t| {
             t.record_refund_outcome(id, &RefundAnswer::Succeeded, when)
         })
@@ -243,10 +243,10 @@ impl Store {
         let mut all = Vec::new();
         let mut shards = 0;
         while let Some(refunds) = refunded.next().await.unwrap() {
-            assert!(refunds.is_sorted_by_key(|(t, refund)| (refund.back_at(), t.id)));
+            assert!(refunds.is_sorted_by_key(|(t, refund)| (refund.back_at(), t.id())));
             all.extend(refunds.into_iter().map(|(t, refund)| {
                 let request = refund.origin.request_id().unwrap();
-                (t.tiki_id.to_string(), request.to_string())
+                (t.tiki_id().to_string(), request.to_string())
             }));
             shards += 1;
         }
@@ -278,7 +278,7 @@ async fn a_day_without_payments_has_none() {
     assert_eq!(store.read(day(22)).await.unwrap(), []);
     store.created("pending").await;
     store
-        .final_payment("later", at("23T12:00:00"), Status::Success)
+        .final_payment("later", at("23T12:00:00"), FinalStatus::Success)
         .await;
     assert_eq!(store.read(day(22)).await.unwrap(), []);
     assert_eq!(store.refunds(day(22), day(23)).await, []);
@@ -288,16 +288,16 @@ async fn a_day_without_payments_has_none() {
 async fn a_day_ends_at_midnight_in_vietnam() {
     let store = Store::with_pages_of(1);
     store
-        .final_payment("first", at("22T00:00:00.000"), Status::Failure)
+        .final_payment("first", at("22T00:00:00.000"), FinalStatus::Failure)
         .await;
     store
-        .final_payment("last", at("22T23:59:59.999"), Status::Success)
+        .final_payment("last", at("22T23:59:59.999"), FinalStatus::Success)
         .await;
     store
-        .final_payment("next", at("23T00:00:00.000"), Status::Success)
+        .final_payment("next", at("23T00:00:00.000"), FinalStatus::Success)
         .await;
     store
-        .final_payment("before", at("21T23:59:59.999"), Status::Failure)
+        .final_payment("before", at("21T23:59:59.999"), FinalStatus::Failure)
         .await;
     let payments = store.read(day(22)).await.unwrap();
     assert_eq!(names(&payments), ["first", "last"]);
@@ -306,7 +306,7 @@ async fn a_day_ends_at_midnight_in_vietnam() {
     let [first, last] = payments.try_into().unwrap();
     assert_eq!(
         (first.status, last.status),
-        (Status::Failure, Status::Success)
+        (FinalStatus::Failure, FinalStatus::Success)
     );
     assert_eq!(last.amount, Vnd::new(100_000).unwrap());
     assert_eq!(last.created_at, at("22T08:00:00"));
@@ -322,7 +322,7 @@ async fn a_payment_keeps_its_place_whatever_happens_to_it_later() {
         let when = at("22T12:00:00").after(Duration::from_secs(i));
         all.push(
             store
-                .final_payment(&format!("T-{i}"), when, Status::Success)
+                .final_payment(&format!("T-{i}"), when, FinalStatus::Success)
                 .await,
         );
     }
@@ -345,19 +345,23 @@ async fn more_of_one_moment_than_a_page_has_come_in_order() {
     });
     // The moment begins on the first page of its shard, and ends on the fourth.
     for name in of_one_shard.by_ref().take(390) {
-        store.final_payment(&name, before, Status::Success).await;
+        store
+            .final_payment(&name, before, FinalStatus::Success)
+            .await;
     }
     for name in of_one_shard.by_ref().take(900) {
-        store.final_payment(&name, moment, Status::Success).await;
+        store
+            .final_payment(&name, moment, FinalStatus::Success)
+            .await;
     }
     for name in of_one_shard.take(30) {
         store
-            .final_payment(&name, at("22T12:00:00.001"), Status::Success)
+            .final_payment(&name, at("22T12:00:00.001"), FinalStatus::Success)
             .await;
     }
     for i in 0..40 {
         store
-            .final_payment(&format!("other-{i}"), moment, Status::Failure)
+            .final_payment(&format!("other-{i}"), moment, FinalStatus::Failure)
             .await;
     }
     let read = store.read(day(22)).await.unwrap();
@@ -373,7 +377,7 @@ async fn a_full_day_comes_in_order() {
     for i in 0..8_000_u64 {
         let when = at("22T00:00:00").after(Duration::from_millis(i * 7_919 % 86_400_000));
         store
-            .final_payment(&format!("T-{i}"), when, Status::Success)
+            .final_payment(&format!("T-{i}"), when, FinalStatus::Success)
             .await;
     }
     let read = store.read(day(22)).await.unwrap();
@@ -394,7 +398,7 @@ proptest! {
             for (i, (ms, paid)) in times.iter().enumerate() {
                 // The last of them are the next day's.
                 let when = at("22T23:59:59.994").after(Duration::from_millis(*ms));
-                let status = if *paid { Status::Success } else { Status::Failure };
+                let status = if *paid { FinalStatus::Success } else { FinalStatus::Failure };
                 store.final_payment(&format!("T-{i}"), when, status).await;
             }
             for day in [day(22), day(23)] {
@@ -431,7 +435,7 @@ async fn an_entry_that_cannot_be_read_is_an_error_that_names_it() {
         for i in 0..30 {
             let when = at("22T12:00:00").after(Duration::from_secs(i));
             store
-                .final_payment(&format!("T-{i}"), when, Status::Success)
+                .final_payment(&format!("T-{i}"), when, FinalStatus::Success)
                 .await;
         }
         let damaged = store.stored(day(22)).swap_remove(20).id.to_string();
@@ -458,7 +462,7 @@ async fn an_entry_that_cannot_be_read_is_an_error_that_names_it() {
 #[tokio::test]
 async fn a_refund_is_of_its_own_day_though_a_later_one_moved_its_payment() {
     let store = Store::with_pages_of(2);
-    let final_payment = |name| store.final_payment(name, at("22T09:00:00"), Status::Success);
+    let final_payment = |name| store.final_payment(name, at("22T09:00:00"), FinalStatus::Success);
     // Of one day alone, of the days around it, and twice of one.
     let once = final_payment("once").await;
     store.refunded(once, "R-1", at("22T23:59:59.999")).await;
@@ -488,7 +492,7 @@ async fn each_refund_comes_once_whatever_the_pages() {
         let mut expected = Vec::new();
         for i in 0..120 {
             let (name, when) = (format!("T-{i:03}"), at("22T09:00:00"));
-            let t = store.final_payment(&name, when, Status::Success).await;
+            let t = store.final_payment(&name, when, FinalStatus::Success).await;
             let t = store.refunded(t, "R-1", when).await;
             expected.push((name, "R-1".to_owned()));
             if i % 3 == 0 {

@@ -225,7 +225,7 @@ async fn a_write_that_the_sdk_tried_twice_is_ours() {
     };
     let updated = pay(&transactions, transaction).await.unwrap();
     assert!(updated.written);
-    assert_eq!(updated.transaction.version, 2);
+    assert_eq!(updated.transaction.version(), 2);
 }
 
 #[tokio::test]
@@ -236,7 +236,7 @@ async fn a_stale_read_is_decided_anew() {
     assert!(pay(&transactions, stale.clone()).await.unwrap().written);
     let again = pay(&transactions, stale).await.unwrap();
     assert!(!again.written, "it is a repeat of what is there");
-    assert_eq!(again.transaction.version, 2);
+    assert_eq!(again.transaction.version(), 2);
 }
 
 #[tokio::test]
@@ -302,7 +302,7 @@ async fn every_state_is_read_back_as_it_was_written() {
                         let lease = domain::IpnLease {
                             attempt: 1,
                             failures: 0,
-                            status: t.status(),
+                            status: t.final_status().unwrap(),
                         };
                         let told = NotificationOutcome {
                             answer: IpnAnswer::Refused(IpnRefusal::NotFound),
@@ -316,7 +316,7 @@ async fn every_state_is_read_back_as_it_was_written() {
             .await;
         let updated = updated.unwrap();
         assert!(updated.written, "step {step}");
-        let read = transactions.load(transaction.id).await.unwrap().unwrap();
+        let read = transactions.load(transaction.id()).await.unwrap().unwrap();
         assert_eq!(read, updated.transaction, "step {step}");
         let item = table.only();
         assert_eq!(item.contains_key("ipn_due_at"), read.ipn_due_at().is_some());
@@ -386,7 +386,7 @@ async fn told(transactions: &Transactions, t: Transaction, decision: Decision) -
 
 /// Asks the core in vain, and is refused in the longest words.
 async fn refused(transactions: &Transactions, t: Transaction, place: usize) -> Transaction {
-    let (id, now) = (t.refunds.get(place).unwrap().id, Still.now());
+    let (id, now) = (t.refunds().get(place).unwrap().id, Still.now());
     let unknown = RefundAnswer::Unknown;
     let t = change(transactions, t, |t| {
         t.record_refund_outcome(id, &unknown, now).unwrap()
@@ -448,7 +448,7 @@ async fn the_longest_life_fits_into_one_item() {
     for place in 0..domain::MAX_TIKI_REFUNDS {
         t = refused(&transactions, t, place).await;
     }
-    while let Some(place) = t.refunds.iter().position(|refund| refund.due().is_some()) {
+    while let Some(place) = t.refunds().iter().position(|refund| refund.due().is_some()) {
         t = refused(&transactions, t, place).await;
     }
     for _ in domain::MAX_RESENDS..domain::MAX_OPERATOR_ACTS {
@@ -457,18 +457,21 @@ async fn the_longest_life_fits_into_one_item() {
             t.resolve(reverse, &word, now).unwrap()
         })
         .await;
-        let place = t.refunds.len() - 1;
+        let place = t.refunds().len() - 1;
         t = refused(&transactions, t, place).await;
     }
     let bytes = size(&AttributeValue::M(table.only().into()));
-    let entries = t.trail.len();
+    let entries = t.audit_trail().len();
     println!(
         "{entries} entries, {} refunds, {bytes} bytes",
-        t.refunds.len()
+        t.refunds().len()
     );
-    assert!(t.refunds.len() > 200 && entries > 700, "{entries} entries");
+    assert!(
+        t.refunds().len() > 200 && entries > 700,
+        "{entries} entries"
+    );
     assert!(bytes < 400 * 1024, "{bytes} bytes");
-    assert_eq!(transactions.load(t.id).await.unwrap(), Some(t));
+    assert_eq!(transactions.load(t.id()).await.unwrap(), Some(t));
 }
 
 #[tokio::test]
@@ -501,7 +504,7 @@ async fn an_item_of_another_schema_or_damaged_is_an_error_that_names_it() {
                 transaction_id,
                 reason,
             }) => {
-                assert_eq!(transaction_id, transaction.id.to_string());
+                assert_eq!(transaction_id, transaction.id().to_string());
                 assert!(reason.contains(word), "{name}: {reason}");
             }
             other => panic!("{name}: {other:?}"),

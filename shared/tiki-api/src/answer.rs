@@ -1,8 +1,8 @@
 //! What Tiki's answers mean (protocol §3, §4, §6). Pure: a status and some bytes in, a meaning out.
 
 use domain::{
-    IpnAnswer, IpnRefusal, Label, LookUpAnswer, Status, TikiTransactionId, Transaction,
-    TransactionId,
+    IpnAnswer, IpnRefusal, LookUpAnswer, Status, TikiTransactionId, Transaction, TransactionId,
+    WebviewRequestId,
 };
 use json_fields::Fields;
 
@@ -14,7 +14,7 @@ pub struct Webview {
     /// Tiki's result screen for this customer. Opaque.
     pub url_checkout_result: String,
     /// Names the session.
-    pub request_id: Label,
+    pub request_id: WebviewRequestId,
 }
 
 /// What Tiki says to a webview request.
@@ -60,7 +60,7 @@ fn echoes(body: &[u8], transaction: &Transaction) -> bool {
         let data = Fields::read(body).ok()?.optional_object("data").ok()??;
         data.optional_text::<String>("transaction_id").ok()?
     };
-    echoed().is_some_and(|id| id.eq_ignore_ascii_case(&transaction.id.to_string()))
+    echoed().is_some_and(|id| id.eq_ignore_ascii_case(&transaction.id().to_string()))
 }
 
 /// The meaning of an answer to our look-up of this id of Tiki's, flat or nested in `data`; `ours` is our id of

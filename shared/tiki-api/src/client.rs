@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use domain::{
-    Customer, IpnAnswer, LookUpAnswer, Text, TikiTransactionId, Transaction, TransactionId,
+    BankingMethod, Customer, CustomerName, FinalStatus, IpnAnswer, LookUpAnswer, TikiTransactionId,
+    Transaction, TransactionId,
 };
 use serde::Serialize;
 use signed_http::{Answer, CallError, SignedClient, error_chain};
@@ -43,7 +44,7 @@ impl TikiClient {
     }
 
     /// Reports a transaction's final status, signed anew (protocol §3).
-    pub async fn send_ipn(&self, transaction: &Transaction) -> IpnAnswer {
+    pub async fn send_ipn(&self, transaction: &Transaction, status: FinalStatus) -> IpnAnswer {
         #[derive(Serialize)]
         struct Ipn<'t> {
             reference_transaction_id: &'t str,
@@ -57,11 +58,11 @@ impl TikiClient {
             .money_taken()
             .and_then(|p| p.banking_method.as_ref());
         let body = json(&Ipn {
-            reference_transaction_id: transaction.tiki_id.as_str(),
-            transaction_amount: transaction.order.amount.get(),
-            transaction_id: transaction.id.to_string(),
-            status: transaction.status().as_str(),
-            partner_banking_method: method.map(Text::as_str),
+            reference_transaction_id: transaction.tiki_id().as_str(),
+            transaction_amount: transaction.order().amount.get(),
+            transaction_id: transaction.id().to_string(),
+            status: status.as_str(),
+            partner_banking_method: method.map(BankingMethod::as_str),
         });
         let answer = self
             .client
@@ -71,7 +72,7 @@ impl TikiClient {
             Ok(answer) => answer::ipn(answer.status, &answer.body, transaction),
             Err(_) => IpnAnswer::Unclear,
         };
-        log("ipn", Some(transaction.id), &answer, &meaning);
+        log("ipn", Some(transaction.id()), &answer, &meaning);
         meaning
     }
 
@@ -105,7 +106,10 @@ impl TikiClient {
         let body = json(&Body {
             identify_code: customer.identify_code.as_str(),
             identify_phone: self.phone_format.json(&customer.identify_phone),
-            identify_fullname: customer.identify_fullname.as_ref().map(Text::as_str),
+            identify_fullname: customer
+                .identify_fullname
+                .as_ref()
+                .map(CustomerName::as_str),
         });
         let answer = match self
             .client

@@ -2,7 +2,8 @@
 
 use api::{Code, envelope, to_json};
 use domain::{
-    FailureCause, PaymentState, Refund, RefundState, Status, Text, Timestamp, Transaction,
+    BankingMethod, FailureCause, FailureReason, PaymentState, Refund, RefundState, RequestId,
+    Status, Timestamp, Transaction,
 };
 use serde::Serialize;
 
@@ -20,14 +21,14 @@ pub fn created(transaction: &Transaction, payment_url: &str) -> Vec<u8> {
         expires_at: String,
     }
     let data = Data {
-        transaction_id: transaction.id.to_string(),
-        tiki_transaction_id: transaction.tiki_id.as_str(),
-        transaction_amount: transaction.order.amount.get(),
+        transaction_id: transaction.id().to_string(),
+        tiki_transaction_id: transaction.tiki_id().as_str(),
+        transaction_amount: transaction.order().amount.get(),
         // As of the creation: a repeat gets the answer of the first time; what became of it, a look-up says.
         status: Status::Pending.as_str(),
         payment_url,
-        created_at: transaction.created_at.to_rfc3339(),
-        expires_at: transaction.expires_at.to_rfc3339(),
+        created_at: transaction.created_at().to_rfc3339(),
+        expires_at: transaction.expires_at().to_rfc3339(),
     };
     envelope(Code::Success, "success", Some(data))
 }
@@ -53,26 +54,30 @@ pub fn checked(transaction: &Transaction) -> Vec<u8> {
         refunded_amount: u64,
         refunds: Vec<CheckedRefund<'t>>,
     }
-    let id = transaction.id.to_string();
+    let id = transaction.id().to_string();
     let payment = transaction.money_taken();
     to_json(&Checked {
         code: Code::Success.number(),
         message: "success",
-        tiki_transaction_id: transaction.tiki_id.as_str(),
+        tiki_transaction_id: transaction.tiki_id().as_str(),
         transaction_id: &id,
         partner_transaction_id: &id,
         status: transaction.status().as_str(),
-        amount: transaction.order.amount.get(),
-        transaction_amount: transaction.order.amount.get(),
+        amount: transaction.order().amount.get(),
+        transaction_amount: transaction.order().amount.get(),
         failure_reason: failure_reason(transaction),
         partner_banking_method: payment
             .and_then(|p| p.banking_method.as_ref())
-            .map(Text::as_str),
-        created_at: transaction.created_at.to_rfc3339(),
-        expires_at: transaction.expires_at.to_rfc3339(),
+            .map(BankingMethod::as_str),
+        created_at: transaction.created_at().to_rfc3339(),
+        expires_at: transaction.expires_at().to_rfc3339(),
         paid_at: payment.map(|p| p.paid_at).map(Timestamp::to_rfc3339),
         refunded_amount: transaction.refunded_amount().get(),
-        refunds: transaction.refunds.iter().map(CheckedRefund::of).collect(),
+        refunds: transaction
+            .refunds()
+            .iter()
+            .map(CheckedRefund::of)
+            .collect(),
     })
 }
 
@@ -117,7 +122,7 @@ struct CheckedRefund<'t> {
 impl<'t> CheckedRefund<'t> {
     fn of(refund: &'t Refund) -> Self {
         Self {
-            request_id: refund.origin.request_id().map(Text::as_str),
+            request_id: refund.origin.request_id().map(RequestId::as_str),
             refund_id: refund.id.to_string(),
             amount: refund.amount.get(),
             status: refund.status().as_str(),
@@ -128,10 +133,12 @@ impl<'t> CheckedRefund<'t> {
 }
 
 fn failure_reason(transaction: &Transaction) -> Option<&str> {
-    match &transaction.payment {
+    match transaction.payment() {
         PaymentState::Pending { .. } | PaymentState::Paid(_) => None,
         PaymentState::Failed(failure) => Some(match &failure.cause {
-            FailureCause::Declined { reason } => reason.as_ref().map_or("declined", Text::as_str),
+            FailureCause::Declined { reason } => {
+                reason.as_ref().map_or("declined", FailureReason::as_str)
+            }
             FailureCause::Expired => "expired",
         }),
     }

@@ -1,6 +1,6 @@
 //! What comes in: read from verified bytes, never before (docs/architecture.md#one-request).
 
-use domain::{Order, Reason, RefundCommand, Refusal, RequestId, TikiTransactionId, TransactionId};
+use domain::{Description, Order, RefundCommand, Refusal, TikiTransactionId, TransactionId};
 use json_fields::{Fields, InvalidField};
 use signing::Verified;
 
@@ -172,7 +172,7 @@ pub fn refund(verified: Verified<'_>) -> Result<RefundRequest, InvalidRefund> {
         tiki_id: fields.text("tiki_transaction_id")?,
         id: id.as_str().parse().ok(),
         command: RefundCommand {
-            request_id: fields.text::<RequestId>("request_id")?,
+            request_id: fields.text("request_id")?,
             amount,
             reason: fields.text("reason")?,
         },
@@ -186,7 +186,7 @@ fn message(verified: Verified<'_>, own: &[&str]) -> Result<Fields, InvalidField>
 }
 
 /// A description may be empty: then there is none.
-fn described(fields: &Fields) -> Result<Option<Reason>, InvalidField> {
+fn described(fields: &Fields) -> Result<Option<Description>, InvalidField> {
     let text: Option<String> = fields.optional_text("description")?;
     match text.as_deref() {
         None | Some("") => Ok(None),

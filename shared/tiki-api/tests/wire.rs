@@ -9,6 +9,7 @@
 use std::time::Duration;
 
 use api::Code;
+use domain::testing::AssumeCommitted;
 use domain::{
     AmountLimits, IpnAnswer, IpnRefusal, LookUpAnswer, Order, Status, Timestamp, Transaction, Vnd,
 };
@@ -32,13 +33,13 @@ fn transaction() -> Transaction {
     };
     let (client, id) = ("client".parse().unwrap(), "T-1".parse().unwrap());
     let created = Transaction::create(&client, &id, order, limits, Duration::ZERO, Timestamp::MIN);
-    created.unwrap().transaction().clone()
+    created.unwrap().assume_committed()
 }
 
 #[test]
 fn every_answer_to_an_ipn_has_its_meaning() {
     let t = transaction();
-    let ours = t.id.to_string();
+    let ours = t.id().to_string();
     let accepted =
         format!(r#"{{"code":0,"message":"success","data":{{"transaction_id":"{ours}"}}}}"#);
     let rows = [
@@ -229,7 +230,7 @@ fn every_answer_to_a_look_up_has_its_meaning() {
     ];
     for (status, body, meaning) in rows {
         assert_eq!(
-            answer::look_up(status, body.as_bytes(), &t.tiki_id, Some(t.id)),
+            answer::look_up(status, body.as_bytes(), t.tiki_id(), Some(t.id())),
             meaning,
             "{status} {body}"
         );
@@ -285,7 +286,7 @@ proptest! {
         let t = transaction();
         for body in [&body[..], json.as_bytes()] {
             prop_assert_ne!(answer::ipn(status, body, &t), IpnAnswer::Accepted);
-            let _ = answer::look_up(status, body, &t.tiki_id, Some(t.id));
+            let _ = answer::look_up(status, body, t.tiki_id(), Some(t.id()));
             prop_assert!(!matches!(answer::webview(status, body), WebviewReading::Opened(_)));
         }
     }

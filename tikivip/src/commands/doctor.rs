@@ -5,7 +5,7 @@ mod probe;
 
 use std::time::Duration;
 
-use domain::{Label, Timestamp, TransactionId};
+use domain::{Timestamp, TransactionId, WebviewRequestId};
 use lambda::config::{
     Env, Identity, Links, TableName, core_url, get_signing, signature_window, tiki_api,
 };
@@ -127,11 +127,11 @@ async fn tables(context: &CommandContext, findings: &mut Findings) {
     let Ok(table) = context.aws().env.load(TableName::sessions) else {
         return;
     };
-    let Some(label) = Label::truncated(UNKNOWN_ID) else {
+    let Some(session) = WebviewRequestId::truncated(UNKNOWN_ID) else {
         return;
     };
     let sessions = context.aws().sessions(&table);
-    match sessions.result_url(&label, Timestamp::MAX).await {
+    match sessions.result_url(&session, Timestamp::MAX).await {
         Ok(_) => findings.good("table of sessions", "the table is readable"),
         Err(error) => findings.wrong(
             "table of sessions",

@@ -122,7 +122,7 @@ fn alarms(state: State) -> Vec<Alarm> {
 }
 
 fn is_in(state: State, t: &Transaction) -> bool {
-    let open = t.refunds.iter().any(|refund| refund.due().is_some());
+    let open = t.refunds().iter().any(|refund| refund.due().is_some());
     match state {
         State::Review
         | State::Disputed
@@ -132,22 +132,22 @@ fn is_in(state: State, t: &Transaction) -> bool {
             .needs_review()
             .is_some_and(|(alarm, _)| alarms(state).contains(&alarm)),
         State::Unknown => t
-            .refunds
+            .refunds()
             .iter()
             .any(|refund| matches!(refund.state, RefundState::Unknown(_))),
-        State::Reversing => matches!(t.ipn, Ipn::Reversing { .. }) && open,
+        State::Reversing => matches!(t.ipn(), Ipn::Reversing { .. }) && open,
         State::Unconfirmed => t.ipn_due_at().is_some(),
-        State::Pending => matches!(t.payment, PaymentState::Pending { .. }),
+        State::Pending => matches!(t.payment(), PaymentState::Pending { .. }),
     }
 }
 
 impl Listed {
     fn of(t: &Transaction) -> Self {
         Self {
-            transaction_id: t.id.to_string(),
-            tiki_transaction_id: t.tiki_id.to_string(),
-            amount_vnd: t.order.amount.get(),
-            created_at: t.created_at.to_rfc3339(),
+            transaction_id: t.id().to_string(),
+            tiki_transaction_id: t.tiki_id().to_string(),
+            amount_vnd: t.order().amount.get(),
+            created_at: t.created_at().to_rfc3339(),
             payment: text::payment(t),
             ipn: text::ipn(t),
             needs_review: t.needs_review().map(|(alarm, _)| alarm.as_str()),

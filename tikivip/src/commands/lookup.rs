@@ -27,13 +27,17 @@ pub(super) async fn lookup(
     id: &str,
 ) -> anyhow::Result<Outcome> {
     let (_, t) = context.find(id).await?;
-    let answer = context.tiki().await?.look_up(&t.tiki_id, Some(t.id)).await;
+    let answer = context
+        .tiki()
+        .await?
+        .look_up(t.tiki_id(), Some(t.id()))
+        .await;
     let (agrees, means) = meaning(&t, answer);
     let known = Known {
-        transaction_id: t.id.to_string(),
-        tiki_transaction_id: t.tiki_id.to_string(),
+        transaction_id: t.id().to_string(),
+        tiki_transaction_id: t.tiki_id().to_string(),
         ours: t.status().as_str(),
-        amount_vnd: t.order.amount.get(),
+        amount_vnd: t.order().amount.get(),
         tiki: text::look_up(answer),
         means,
     };
@@ -43,7 +47,7 @@ pub(super) async fn lookup(
             known.transaction_id,
             known.tiki_transaction_id,
             known.ours,
-            t.order.amount.grouped(),
+            t.order().amount.grouped(),
             known.tiki,
             known.means
         )
@@ -58,12 +62,12 @@ pub(super) async fn lookup(
 /// Whether Tiki's state and ours agree, and what it means.
 fn meaning(t: &Transaction, answer: LookUpAnswer) -> (bool, String) {
     let reversal = |refund: &Refund| refund.origin == Origin::Reversal && refund.holds();
-    let kept = matches!(t.payment, PaymentState::Paid(_)) && !t.refunds.iter().any(reversal);
+    let kept = matches!(t.payment(), PaymentState::Paid(_)) && !t.refunds().iter().any(reversal);
     let no_order = matches!(
         answer,
         LookUpAnswer::NotFound | LookUpAnswer::Cancelled | LookUpAnswer::Found(Status::Failure, _)
     );
-    match (&t.payment, answer) {
+    match (t.payment(), answer) {
         (_, LookUpAnswer::Unauthorized) => {
             let text = "Tiki refuses our signature. Run `tikivip doctor`.";
             (false, text.to_owned())
@@ -90,7 +94,7 @@ fn meaning(t: &Transaction, answer: LookUpAnswer) -> (bool, String) {
 
 /// The meaning for a payment whose money we keep. ipn-sender uses the same table (protocol §4).
 fn meaning_of_paid(t: &Transaction, answer: LookUpAnswer) -> (bool, String) {
-    match after_look_up(t.order.amount, answer) {
+    match after_look_up(t.order().amount, answer) {
         Decision::Confirm => (true, "both sides agree: paid".to_owned()),
         Decision::Reverse(ground) => {
             let ground = ground.as_str();
@@ -99,7 +103,7 @@ fn meaning_of_paid(t: &Transaction, answer: LookUpAnswer) -> (bool, String) {
             (false, text)
         }
         Decision::Dispute(ground) => (false, format!("needs review: {}", ground.as_str())),
-        Decision::Retry | Decision::RetryUnauthorized | Decision::LookUp | Decision::Abandon => (
+        Decision::Retry | Decision::RetryUnauthorized | Decision::Abandon => (
             false,
             "Tiki has not recorded the payment. The notification must be sent again.".to_owned(),
         ),

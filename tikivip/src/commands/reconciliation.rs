@@ -1,7 +1,7 @@
 //! `tikivip reconciliation` and `tikivip close-finding`: the findings of the reconciliation.
 
 use anyhow::anyhow;
-use domain::{Day, OperatorName, Reason, Timestamp, Vnd};
+use domain::{Day, OperatorName, OperatorReason, Timestamp, Vnd};
 use reconciliation::classify::Kind;
 use reconciliation::record::{Closed, Finding, Values};
 use serde::Serialize;
@@ -65,7 +65,7 @@ pub(super) async fn close(
     operator: &OperatorArgs,
 ) -> anyhow::Result<Outcome> {
     let by: OperatorName = operator.by.parse().map_err(|e| anyhow!("--by {e}"))?;
-    let reason: Reason = operator
+    let reason: OperatorReason = operator
         .reason
         .parse()
         .map_err(|e| anyhow!("--reason {e}"))?;

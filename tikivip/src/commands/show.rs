@@ -69,21 +69,25 @@ impl TransactionView {
     fn of(t: &Transaction) -> Self {
         let time = |at: Timestamp| at.to_rfc3339();
         Self {
-            transaction_id: t.id.to_string(),
-            tiki_transaction_id: t.tiki_id.to_string(),
-            amount_vnd: t.order.amount.get(),
+            transaction_id: t.id().to_string(),
+            tiki_transaction_id: t.tiki_id().to_string(),
+            amount_vnd: t.order().amount.get(),
             status: t.status().as_str(),
             payment: text::payment(t),
             ipn: text::ipn(t),
-            created_at: time(t.created_at),
-            expires_at: time(t.expires_at),
+            created_at: time(t.created_at()),
+            expires_at: time(t.expires_at()),
             refunded_vnd: t.refunded_amount().get(),
             remaining_vnd: t.remaining_amount().get(),
             needs_review: t.needs_review().map(|(alarm, _)| alarm.as_str()),
             next_at_tiki: t.ipn_due_at().map(time),
             next_at_core: t.refund_due_at().or(t.expiry_due_at()).map(time),
-            refunds: t.refunds.iter().map(ShownRefund::of).collect(),
-            trail: t.trail.iter().map(|e| ShownEntry::of(t, e)).collect(),
+            refunds: t.refunds().iter().map(ShownRefund::of).collect(),
+            trail: t
+                .audit_trail()
+                .iter()
+                .map(|e| ShownEntry::of(t, e))
+                .collect(),
         }
     }
 
@@ -92,24 +96,28 @@ impl TransactionView {
             Some(alarm) => format!("\n  Needs review: {alarm}\n"),
             None => String::new(),
         };
-        let trail = self.trail.iter().zip(&t.trail).map(|(shown, entry)| {
-            let when = text::clock(entry.at);
-            let what = match entry.times {
-                1 => shown.what.clone(),
-                times => format!(
-                    "{} ({times} times, last at {})",
-                    shown.what,
-                    text::clock(entry.last_at)
-                ),
-            };
-            [when, shown.actor.clone(), what]
-        });
+        let trail = self
+            .trail
+            .iter()
+            .zip(t.audit_trail())
+            .map(|(shown, entry)| {
+                let when = text::clock(entry.at);
+                let what = match entry.times {
+                    1 => shown.what.clone(),
+                    times => format!(
+                        "{} ({times} times, last at {})",
+                        shown.what,
+                        text::clock(entry.last_at)
+                    ),
+                };
+                [when, shown.actor.clone(), what]
+            });
         format!(
             "  {id}\n  {tiki}\n\n  Amount    {amount}, {back} refunded, {left} refundable\n  \
              Payment   {payment}\n  IPN       {ipn}\n{needs_review}\n{trail}",
             id = self.transaction_id,
             tiki = self.tiki_transaction_id,
-            amount = t.order.amount.grouped(),
+            amount = t.order().amount.grouped(),
             back = t.refunded_amount().grouped(),
             left = t.remaining_amount().grouped(),
             payment = self.payment,

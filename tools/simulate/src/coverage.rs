@@ -79,7 +79,7 @@ pub(crate) fn state_of(transaction: Option<&Transaction>) -> &'static str {
     let Some(t) = transaction else {
         return "none";
     };
-    match &t.payment {
+    match t.payment() {
         PaymentState::Pending { .. } => "pending",
         PaymentState::Failed(failure) => match (&failure.cause, &failure.late_payment) {
             (_, Some(_)) => "paid late",
@@ -91,7 +91,7 @@ pub(crate) fn state_of(transaction: Option<&Transaction>) -> &'static str {
 }
 
 fn paid_state(t: &Transaction) -> &'static str {
-    match t.ipn {
+    match t.ipn() {
         Ipn::Reversing { .. } => return "reversing",
         Ipn::Disputed { .. } => return "disputed",
         Ipn::Exhausted { .. } => return "exhausted",
@@ -101,7 +101,7 @@ fn paid_state(t: &Transaction) -> &'static str {
         | Ipn::Confirmed { .. }
         | Ipn::Abandoned { .. } => {}
     }
-    match t.refunds.last().map(|refund| &refund.state) {
+    match t.refunds().last().map(|refund| &refund.state) {
         None => "paid",
         Some(RefundState::Reserved(_)) => "refund reserved",
         Some(RefundState::Unknown(_)) => "refund unknown",

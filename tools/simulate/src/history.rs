@@ -56,7 +56,7 @@ impl History {
 /// A written transaction in one line.
 pub(crate) fn in_words(t: &Transaction, now: i64) -> String {
     let due = |at: Timestamp| format!("due in {} s", (at.unix_ms() - now).div_euclid(1000));
-    let ipn = match t.ipn {
+    let ipn = match t.ipn() {
         Ipn::NotDue => "not due".to_owned(),
         Ipn::Queued { due_at } => format!("queued, {}", due(due_at)),
         Ipn::Retrying {
@@ -70,8 +70,8 @@ pub(crate) fn in_words(t: &Transaction, now: i64) -> String {
         Ipn::Disputed { ground, .. } => format!("disputed, {}", ground.as_str()),
         Ipn::Exhausted { .. } => "exhausted".to_owned(),
     };
-    let mut words = format!("v{} {} · IPN {ipn}", t.version, t.status().as_str());
-    for refund in &t.refunds {
+    let mut words = format!("v{} {} · IPN {ipn}", t.version(), t.status().as_str());
+    for refund in t.refunds() {
         let state = match refund.state {
             RefundState::Reserved(due_) => format!("reserved, {}", due(due_.due_at)),
             RefundState::Unknown(due_) => format!("unknown, {}", due(due_.due_at)),

@@ -180,7 +180,7 @@ impl State {
     fn may_begin(&self, doing: &Doing) -> bool {
         match doing {
             Doing::LeaseIpn => self.row.ipn_due_at().is_some(),
-            Doing::LeaseExpiry => matches!(self.row.payment, PaymentState::Pending { .. }),
+            Doing::LeaseExpiry => matches!(self.row.payment(), PaymentState::Pending { .. }),
             Doing::SendResult(_) => self.paid,
             Doing::Work => self.row.due_refunds(Timestamp::MAX).next().is_some(),
             _ => true,
@@ -189,7 +189,7 @@ impl State {
 
     /// Writes a change if the version has not changed. Then everything is due at once.
     fn commit(&mut self, change: &Change) -> bool {
-        if change.expected_version() != self.row.version {
+        if change.expected_version() != self.row.version() {
             return false;
         }
         self.row = Arc::new(due_at_once(change.transaction()));
@@ -221,13 +221,13 @@ impl State {
     /// The invariants of every state.
     fn holds(self) -> Result<Self, String> {
         let t = &self.row;
-        Transaction::restore((***t).clone()).map_err(|error| error.to_string())?;
+        Transaction::restore(t.to_snapshot()).map_err(|error| error.to_string())?;
         let returned = self.returned();
-        let paid = if self.paid { t.order.amount.get() } else { 0 };
+        let paid = if self.paid { t.order().amount.get() } else { 0 };
         if returned > paid {
             return Err(format!("{returned} were refunded, but {paid} were paid"));
         }
-        for refund in &t.refunds {
+        for refund in t.refunds() {
             let core = self.core.get(&refund.id);
             let so = match refund.state {
                 RefundState::Succeeded { .. } => core == Some(&(true, refund.amount.get())),
@@ -239,10 +239,10 @@ impl State {
             }
         }
         let by_person = ReversalReason::ByOperator;
-        if matches!(t.ipn, Ipn::Reversing { ground, .. } if ground != by_person) && !self.denied {
+        if matches!(t.ipn(), Ipn::Reversing { ground, .. } if ground != by_person) && !self.denied {
             return Err("reversed without a reason".to_owned());
         }
-        let expired = matches!(&t.payment, PaymentState::Failed(failure)
+        let expired = matches!(t.payment(), PaymentState::Failed(failure)
             if failure.cause == FailureCause::Expired);
         if expired && !self.said_not_paid {
             return Err("expired without an answer of the core".to_owned());
@@ -292,11 +292,11 @@ impl State {
                 "the core refunded {returned}, but our record says {ours}"
             ));
         }
-        let reversing = matches!(t.ipn, Ipn::Reversing { .. });
+        let reversing = matches!(t.ipn(), Ipn::Reversing { .. });
         if reversing && t.remaining_amount().get() > 0 {
             return Err("reversed, but some money was kept".to_owned());
         }
-        let late = matches!(&t.payment, PaymentState::Failed(f) if f.late_payment.is_some());
+        let late = matches!(t.payment(), PaymentState::Failed(f) if f.late_payment.is_some());
         if late && t.remaining_amount().get() > 0 && t.needs_review().is_none() {
             return Err("a late payment was kept, but does not need review".to_owned());
         }
@@ -311,7 +311,7 @@ impl State {
 
 /// Makes everything that is due, due now.
 fn due_at_once(t: &Transaction) -> Transaction {
-    let mut snapshot = (**t).clone();
+    let mut snapshot = t.to_snapshot();
     let now = |due: &mut domain::Due| {
         due.due_at = actor::NOW;
         due.attempts = due.attempts.min(1);

@@ -156,21 +156,21 @@ impl World {
         before: Option<&Transaction>,
         after: &Transaction,
     ) {
-        let given_up = |ipn: &Ipn| matches!(ipn, Ipn::Exhausted { .. } | Ipn::Abandoned { .. });
+        let given_up = |ipn: Ipn| matches!(ipn, Ipn::Exhausted { .. } | Ipn::Abandoned { .. });
         let ended =
-            |ipn: &Ipn| !matches!(ipn, Ipn::NotDue | Ipn::Queued { .. } | Ipn::Retrying { .. });
-        let Some(before) = before.filter(|before| before.ipn != after.ipn) else {
+            |ipn: Ipn| !matches!(ipn, Ipn::NotDue | Ipn::Queued { .. } | Ipn::Retrying { .. });
+        let Some(before) = before.filter(|before| before.ipn() != after.ipn()) else {
             return;
         };
-        if given_up(&before.ipn) {
+        if given_up(before.ipn()) {
             // All its attempts start again.
             self.schedule();
         }
-        if !ended(&after.ipn) {
+        if !ended(after.ipn()) {
             return;
         }
         let lane = self.lane_of(id);
-        let often = if given_up(&after.ipn) { 2500 } else { 500 };
+        let often = if given_up(after.ipn()) { 2500 } else { 500 };
         if self.choices.happens(lane, often) {
             let most = self.choices.one_of(lane, &[10 * MINUTE, HOUR, 2 * DAY]);
             let later = self.choices.span(lane, MINUTE, most);

@@ -159,7 +159,7 @@ impl SessionStore for SimTable {
 
     async fn result_url(
         &self,
-        request_id: &domain::Label,
+        request_id: &domain::WebviewRequestId,
         _now: Timestamp,
     ) -> Result<Option<String>, TableError> {
         let request_id = request_id.to_string();
@@ -300,7 +300,7 @@ impl World {
         let holds = match condition {
             Condition::Absent => found.is_none(),
             Condition::VersionIs(version) => {
-                found.is_some_and(|row| row.transaction.version == version)
+                found.is_some_and(|row| row.transaction.version() == version)
             }
         };
         if !holds {
@@ -313,7 +313,7 @@ impl World {
             return Put::Stored;
         };
         self.reconciliation_may_look(id, before.as_ref(), &transaction);
-        self.show(&item, id, transaction.version);
+        self.show(&item, id, transaction.version());
         self.streams_take(id, &item);
         self.rows.rows.insert(id, Row { item, transaction });
         Put::Stored

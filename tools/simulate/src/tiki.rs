@@ -218,14 +218,14 @@ impl World {
             let meaning = tiki_api::answer::look_up(
                 heard.status,
                 &heard.body,
-                &transaction.tiki_id,
-                Some(transaction.id),
+                transaction.tiki_id(),
+                Some(transaction.id()),
             );
-            let same = matches!(meaning, LookUpAnswer::Found(_, Some(amount)) if amount == transaction.order.amount);
+            let same = matches!(meaning, LookUpAnswer::Found(_, Some(amount)) if amount == transaction.order().amount);
             let cell = look_up_cell(meaning, same);
             return self.coverage.count("look-up (protocol §4)", "paid", cell);
         }
-        let Ipn::Retrying { failures, .. } = transaction.ipn else {
+        let Ipn::Retrying { failures, .. } = transaction.ipn() else {
             return;
         };
         let meaning = tiki_api::answer::ipn(heard.status, &heard.body, transaction);

@@ -270,9 +270,9 @@ impl RefundRecord {
     }
 }
 
-impl From<&Ipn> for IpnRecord {
-    fn from(ipn: &Ipn) -> Self {
-        let ms = |at: &Timestamp| at.unix_ms();
+impl From<Ipn> for IpnRecord {
+    fn from(ipn: Ipn) -> Self {
+        let ms = Timestamp::unix_ms;
         match ipn {
             Ipn::NotDue => Self::NotDue,
             Ipn::Queued { due_at } => Self::Queued { due_at: ms(due_at) },
@@ -281,8 +281,8 @@ impl From<&Ipn> for IpnRecord {
                 failures,
                 due_at,
             } => Self::Retrying {
-                attempt: *attempt,
-                failures: *failures,
+                attempt,
+                failures,
                 due_at: ms(due_at),
             },
             Ipn::Confirmed { at } => Self::Confirmed { at: ms(at) },

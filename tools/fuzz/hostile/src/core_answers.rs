@@ -1,13 +1,16 @@
 //! The core's answers, read by the core client (docs/core.md).
 
+use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use core_api::{Core, CoreClient, FoundRefund};
+use domain::testing::AssumeCommitted;
 use domain::{
-    PaymentAnswer, Reason, Refund, RefundAnswer, RefundCommand, Reservation, Text, Transaction, Vnd,
+    BankingMethod, CoreReference, PaymentAnswer, Refund, RefundAnswer, RefundCommand, Reservation,
+    Transaction, Vnd,
 };
 use futures::executor::block_on;
 use signed_http::{Answer, Method, Outgoing, SignedClient, Transport, TransportError};
@@ -59,7 +62,7 @@ pub fn core_answers(data: &[u8]) -> Marks {
     };
     assert_eq!(found, expected);
 
-    let payment = block_on(client.payment(transaction.id));
+    let payment = block_on(client.payment(transaction.id()));
     core.was_asked_once();
     payment_holds(&said, &payment);
 
@@ -119,7 +122,7 @@ impl Said {
     }
 
     /// A long reason is cut, and an unreadable one is ignored. It changes no result.
-    fn reason(&self) -> Option<Reason> {
+    fn reason<T: FromStr>(&self) -> Option<T> {
         let text = self.fields.as_ref()?.text("reason")?;
         text.chars().take(255).collect::<String>().parse().ok()
     }
@@ -135,8 +138,8 @@ fn payment_holds(said: &Said, payment: &PaymentAnswer) {
             assert!((1..=1 << 53).contains(&amount.get()));
             let given = fields.and_then(|fields| fields.whole("amount"));
             assert_eq!(given, Some(i128::from(amount.get())));
-            let method = details.banking_method.as_ref().map(Text::as_str);
-            let reference = details.core_reference.as_ref().map(Text::as_str);
+            let method = details.banking_method.as_ref().map(BankingMethod::as_str);
+            let reference = details.core_reference.as_ref().map(CoreReference::as_str);
             for (text, name, most) in [
                 (method, "partner_banking_method", 64),
                 (reference, "rail_reference", 128),
@@ -245,7 +248,7 @@ static REFUNDING: LazyLock<(Transaction, Refund)> = LazyLock::new(|| {
         _ => None,
     }
     .expect("a new refund");
-    let transaction = change.into_transaction();
+    let transaction = change.assume_committed();
     let refund = transaction.refund_by_id(id).cloned();
     (transaction, refund.expect("the refund"))
 });
@@ -306,7 +309,7 @@ mod tests {
         let paid =
             |amount| format!(r#"{{"transaction_id":"PAYMENT","status":"paid","amount":{amount}}}"#);
         let says = PaymentAnswer::Paid {
-            amount: PAID.order.amount,
+            amount: PAID.order().amount,
             details: domain::PaidDetails::default(),
         };
         assert!(!is_detected(200, &paid("100000"), &says));

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::testing::AssumeCommitted;
 use domain::{
     AmountLimits, Clock, Decision, IpnAnswer, NotificationOutcome, Order, PaidDetails,
     PaymentResult, PaymentResultMessage, Timestamp, Transaction, Vnd,
@@ -125,5 +126,5 @@ pub(crate) static PAID: LazyLock<Transaction> = LazyLock::new(|| {
         .record_payment_result(&paid_report(), now())
         .ok()
         .flatten();
-    paid.expect("a change").into_transaction()
+    paid.expect("a change").assume_committed()
 });

@@ -101,18 +101,18 @@ fn names_the_item(refused: &StoreError) {
 
 /// Checks the rules of a transaction, and computes its balance independently.
 fn check_invariants(transaction: &Transaction) {
-    let restored = Transaction::restore((**transaction).clone());
+    let restored = Transaction::restore(transaction.to_snapshot());
     assert_eq!(restored.as_ref(), Ok(transaction));
 
     let sum = |refunds: &mut dyn Iterator<Item = &domain::Refund>| -> u128 {
         refunds.map(|refund| u128::from(refund.amount.get())).sum()
     };
-    let amount = u128::from(transaction.order.amount.get());
+    let amount = u128::from(transaction.order().amount.get());
     assert!((1..=1 << 53).contains(&amount), "an amount of {amount}");
     let paid = transaction.money_taken().map_or(0, |_| amount);
-    let held = sum(&mut transaction.refunds.iter().filter(|r| r.holds()));
+    let held = sum(&mut transaction.refunds().iter().filter(|r| r.holds()));
     let back = |refund: &&domain::Refund| refund.holds() && refund.due().is_none();
-    let back = sum(&mut transaction.refunds.iter().filter(back));
+    let back = sum(&mut transaction.refunds().iter().filter(back));
     assert!(held <= paid, "{held} of {paid} is refunded or reserved");
     assert_eq!(u128::from(transaction.refunded_amount().get()), back);
     assert_eq!(
@@ -141,11 +141,13 @@ fn changes(transaction: &Transaction) -> Vec<(&'static str, domain::Change)> {
         ("ipn leased", t.lease_ipn(late).map(|(_, change)| change)),
         ("refund reserved", reserved(t)),
     ];
-    if let Ipn::Retrying {
-        attempt, failures, ..
-    } = t.ipn
+    if let (
+        Ipn::Retrying {
+            attempt, failures, ..
+        },
+        Some(status),
+    ) = (t.ipn(), t.final_status())
     {
-        let status = t.status();
         let lease = IpnLease {
             attempt,
             failures,
@@ -222,7 +224,7 @@ fn is_in_its_indexes(item: &Item, t: &Transaction) {
         Some(AttributeValue::S(text)) => Some(text.as_str()),
         _ => None,
     };
-    let shard = format!("{:02}", t.id.shard(store::SHARDS));
+    let shard = format!("{:02}", t.id().shard(store::SHARDS));
     for (index, due) in [
         (store::DueIndex::Ipn, t.ipn_due_at()),
         (store::DueIndex::Refund, t.refund_due_at()),

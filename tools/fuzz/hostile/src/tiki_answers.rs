@@ -28,10 +28,10 @@ pub fn tiki_answers(data: &[u8]) -> Marks {
     assert_eq!(ipn, answer::ipn(status, &body, &PAID), "read twice");
     ipn_holds(&said, ipn, &PAID);
 
-    let look_up = answer::look_up(status, &body, &PAID.tiki_id, Some(PAID.id));
+    let look_up = answer::look_up(status, &body, PAID.tiki_id(), Some(PAID.id()));
     assert_eq!(
         look_up,
-        answer::look_up(status, &body, &PAID.tiki_id, Some(PAID.id)),
+        answer::look_up(status, &body, PAID.tiki_id(), Some(PAID.id())),
         "read twice"
     );
     look_up_holds(&said, look_up, &PAID);
@@ -106,7 +106,7 @@ fn ipn_holds(said: &Said, answer: IpnAnswer, ours: &Transaction) {
             let echoed = echoed.map(|id| id.to_ascii_lowercase());
             assert_eq!(
                 echoed,
-                Some(ours.id.to_string()),
+                Some(ours.id().to_string()),
                 "accepted an answer about another transaction"
             );
         }
@@ -129,9 +129,9 @@ fn ipn_holds(said: &Said, answer: IpnAnswer, ours: &Transaction) {
 fn look_up_holds(said: &Said, answer: LookUpAnswer, ours: &Transaction) {
     if !matches!(answer, LookUpAnswer::Unclear | LookUpAnswer::Unauthorized) {
         for place in said.flat.iter().chain(&said.data) {
-            let tikis = |named: &str| named == ours.tiki_id.as_str();
+            let tikis = |named: &str| named == ours.tiki_id().as_str();
             speaks_of(place, "tiki_transaction_id", tikis);
-            let id = ours.id.to_string();
+            let id = ours.id().to_string();
             let partners = |named: &str| named.eq_ignore_ascii_case(&id);
             speaks_of(place, "partner_transaction_id", partners);
         }
@@ -170,7 +170,7 @@ fn speaks_of(place: &Object, field: &str, ours: impl Fn(&str) -> bool) {
 
 /// Checks the decision after a look-up of a paid transaction.
 fn money_holds(said: &Said, answer: LookUpAnswer, ours: &Transaction) {
-    let amount = ours.order.amount;
+    let amount = ours.order().amount;
     let field = |name| said.place().and_then(|place| place.text(name));
     match domain::after_look_up(amount, answer) {
         Decision::Reverse(ground) => assert!(
@@ -186,7 +186,6 @@ fn money_holds(said: &Said, answer: LookUpAnswer, ours: &Transaction) {
             assert_eq!(at_tiki, Some(i128::from(amount.get())));
         }
         Decision::Abandon
-        | Decision::LookUp
         | Decision::Retry
         | Decision::RetryUnauthorized
         | Decision::Dispute(_) => {}
@@ -306,7 +305,7 @@ mod tests {
         assert!(!is_detected(200, r#"{"code":3}"#, LookUpAnswer::NotFound));
         assert!(is_detected(404, r#"{"code":3}"#, LookUpAnswer::NotFound));
         assert!(is_detected(200, r#"{"code":6}"#, LookUpAnswer::NotFound));
-        let paid = LookUpAnswer::Found(Status::Success, Some(PAID.order.amount));
+        let paid = LookUpAnswer::Found(Status::Success, Some(PAID.order().amount));
         let body = |amount| format!(r#"{{"code":0,"status":"SUCCESS","amount":{amount}}}"#);
         assert!(!is_detected(200, &body("100000.0"), paid));
         assert!(is_detected(200, &body("100000.5"), paid));
@@ -318,7 +317,10 @@ mod tests {
             let said = Said::of(status, body.as_bytes());
             catch_unwind(|| ipn_holds(&said, IpnAnswer::Accepted, &PAID)).is_err()
         };
-        let ours = format!(r#"{{"code":0,"data":{{"transaction_id":"{}"}}}}"#, PAID.id);
+        let ours = format!(
+            r#"{{"code":0,"data":{{"transaction_id":"{}"}}}}"#,
+            PAID.id()
+        );
         assert!(!is_detected(200, &ours));
         assert!(is_detected(302, &ours));
         assert!(is_detected(200, &ours.replace("e9", "e8")));

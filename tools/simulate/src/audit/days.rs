@@ -37,10 +37,7 @@ impl World {
         let mut before = None;
         for entry in entries {
             let payment = self.by_id.get(&entry.id).copied().unwrap_or_default();
-            let stored = self
-                .rows
-                .find(entry.id)
-                .and_then(|t| FinalTransaction::of(t));
+            let stored = self.rows.find(entry.id).and_then(FinalTransaction::of);
             let place = Some(entry.place());
             let days = self.audit.days.iter();
             let other = days.filter(|(other, of)| **other != day && of.contains(&payment));

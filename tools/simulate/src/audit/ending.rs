@@ -30,39 +30,49 @@ impl World {
         };
         let owed = t.status() == Status::Pending
             || matches!(
-                t.ipn,
+                t.ipn(),
                 Ipn::NotDue | Ipn::Queued { .. } | Ipn::Retrying { .. }
             )
-            || t.refunds.iter().any(|refund| undecided(&refund.state));
+            || t.refunds().iter().any(|refund| undecided(&refund.state));
         let paid = matches!(self.payments[payment].paying, Paying::Paid { .. });
         let returned = self.core.returned(payment);
         let in_review = t.needs_review().is_some();
         let accounted = match (t.status(), paid) {
             (Status::Pending, _) => false,
             (Status::Success, _) => {
-                matches!(t.ipn, Ipn::Confirmed { .. })
+                matches!(t.ipn(), Ipn::Confirmed { .. })
                     || in_review
-                    || matches!(t.ipn, Ipn::Reversing { .. }) && returned == t.order.amount.get()
+                    || matches!(t.ipn(), Ipn::Reversing { .. })
+                        && returned == t.order().amount.get()
             }
-            (Status::Failure, true) => returned == t.order.amount.get() || in_review,
+            (Status::Failure, true) => returned == t.order().amount.get() || in_review,
             (Status::Failure, false) => returned == 0,
         };
         let agree = returned == t.refunded_amount().get()
             && paid == t.money_taken().is_some()
-            && returned <= t.order.amount.get();
+            && returned <= t.order().amount.get();
 
         let audit = &mut self.audit;
         audit.must(!owed, I::NothingOwedForever, payment, || {
-            format!("{:?}, IPN {:?}, refunds {:?}", t.payment, t.ipn, t.refunds)
+            format!(
+                "{:?}, IPN {:?}, refunds {:?}",
+                t.payment(),
+                t.ipn(),
+                t.refunds()
+            )
         });
         audit.must(accounted, I::EveryPaymentAccounted, payment, || {
-            format!("{:?}, IPN {:?}, {returned} VND returned", t.payment, t.ipn)
+            format!(
+                "{:?}, IPN {:?}, {returned} VND returned",
+                t.payment(),
+                t.ipn()
+            )
         });
         audit.must(agree, I::RecordsAgree, payment, || {
             let ours = t.refunded_amount();
             format!(
                 "paid {paid}, returned {returned}; our record: {:?}, {ours}",
-                t.payment
+                t.payment()
             )
         });
     }

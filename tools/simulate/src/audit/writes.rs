@@ -34,13 +34,13 @@ impl World {
                     .must(false, I::AcknowledgedIsKept, payment, || error.to_string());
             }
         };
-        for refund in &after.refunds {
+        for refund in after.refunds() {
             self.remember_refund(refund.id, payment);
         }
         self.log_write(payment, &after);
         match before {
             None => self.audit.must(
-                after.version == 1 && after.status() == Status::Pending,
+                after.version() == 1 && after.status() == Status::Pending,
                 I::AcknowledgedIsKept,
                 payment,
                 || "it was not created pending".to_owned(),
@@ -60,15 +60,15 @@ impl World {
     fn audit_change(&mut self, payment: usize, before: &Transaction, after: &Transaction) {
         let audit = &mut self.audit;
         audit.must(
-            after.version == before.version + 1,
+            after.version() == before.version() + 1,
             I::AcknowledgedIsKept,
             payment,
-            || format!("version {} follows {}", after.version, before.version),
+            || format!("version {} follows {}", after.version(), before.version()),
         );
-        let same = before.order == after.order
-            && before.tiki_id == after.tiki_id
-            && before.created_at == after.created_at
-            && before.expires_at == after.expires_at;
+        let same = before.order() == after.order()
+            && before.tiki_id() == after.tiki_id()
+            && before.created_at() == after.created_at()
+            && before.expires_at() == after.expires_at();
         audit.must(same, I::AcknowledgedIsKept, payment, || {
             "the order has changed".to_owned()
         });
@@ -77,31 +77,35 @@ impl World {
         } else {
             let stays = before.status() == after.status() && before.final_at() == after.final_at();
             self.audit.must(stays, I::FinalStatusStays, payment, || {
-                format!("{:?} became {:?}", before.payment, after.payment)
+                format!("{:?} became {:?}", before.payment(), after.payment())
             });
         }
         let audit = &mut self.audit;
-        let stays = match before.ipn {
-            Ipn::Confirmed { .. } | Ipn::Disputed { .. } => after.ipn == before.ipn,
+        let stays = match before.ipn() {
+            Ipn::Confirmed { .. } | Ipn::Disputed { .. } => after.ipn() == before.ipn(),
             Ipn::Abandoned { .. } | Ipn::Exhausted { .. } => {
-                after.ipn == before.ipn || queued_again(before, after)
+                after.ipn() == before.ipn() || queued_again(before, after)
             }
             Ipn::Reversing { .. } => {
                 let ground = DisputeReason::ReversalRejected;
                 let refused =
-                    |ipn: &Ipn| matches!(ipn, Ipn::Disputed { ground: g, .. } if *g == ground);
-                after.ipn == before.ipn || refused(&after.ipn)
+                    |ipn: Ipn| matches!(ipn, Ipn::Disputed { ground: g, .. } if g == ground);
+                after.ipn() == before.ipn() || refused(after.ipn())
             }
             Ipn::NotDue | Ipn::Queued { .. } | Ipn::Retrying { .. } => true,
         };
         audit.must(stays, I::FinalStatusStays, payment, || {
-            format!("IPN {:?} became {:?}", before.ipn, after.ipn)
+            format!("IPN {:?} became {:?}", before.ipn(), after.ipn())
         });
         let complete = trail_is_complete(before, after);
         audit.must(complete, I::TrailIsComplete, payment, || {
-            format!("{:?} became {:?}", before.trail, after.trail)
+            format!(
+                "{:?} became {:?}",
+                before.audit_trail(),
+                after.audit_trail()
+            )
         });
-        for old in &before.refunds {
+        for old in before.refunds() {
             let new = after.refund_by_id(old.id);
             let kept = new.is_some_and(|new| {
                 let decided = old.due().is_none();
@@ -120,7 +124,7 @@ impl World {
         let simulated = &self.payments[payment];
         let words = simulated.words;
         let paid = matches!(simulated.paying, Paying::Paid { .. });
-        let payment_is_so = match &after.payment {
+        let payment_is_so = match after.payment() {
             PaymentState::Pending { .. } => true,
             PaymentState::Paid(_) => paid,
             PaymentState::Failed(failure) => {
@@ -131,7 +135,7 @@ impl World {
                 no && (paid || failure.late_payment.is_none())
             }
         };
-        let ipn_is_so = match after.ipn {
+        let ipn_is_so = match after.ipn() {
             Ipn::NotDue | Ipn::Queued { .. } | Ipn::Retrying { .. } | Ipn::Exhausted { .. } => true,
             Ipn::Confirmed { .. } => words.accepted,
             Ipn::Abandoned { .. } => after.status() == Status::Failure,
@@ -146,19 +150,22 @@ impl World {
                 DisputeReason::AmountDiffers => words.other_amount,
                 DisputeReason::InvalidRequest => words.invalid,
                 DisputeReason::NotOfThisPartner => words.of_another,
-                DisputeReason::ReversalRejected => after.refunds.iter().any(rejected_reversal),
+                DisputeReason::ReversalRejected => after.refunds().iter().any(rejected_reversal),
             },
         };
-        let refunds_are_so = after.refunds.iter().all(|refund| self.core_agrees(refund));
+        let refunds_are_so = after
+            .refunds()
+            .iter()
+            .all(|refund| self.core_agrees(refund));
         let audit = &mut self.audit;
         audit.must(payment_is_so, I::BelievedOnWordAlone, payment, || {
-            format!("{:?}, but the core never answered that", after.payment)
+            format!("{:?}, but the core never answered that", after.payment())
         });
         audit.must(ipn_is_so, I::BelievedOnWordAlone, payment, || {
-            format!("IPN {:?}, but Tiki never answered that", after.ipn)
+            format!("IPN {:?}, but Tiki never answered that", after.ipn())
         });
         audit.must(refunds_are_so, I::BelievedOnWordAlone, payment, || {
-            format!("{:?}, but the core never answered that", after.refunds)
+            format!("{:?}, but the core never answered that", after.refunds())
         });
     }
 
@@ -175,16 +182,16 @@ impl World {
 
     /// Open obligations and payments that need review must be in their indexes.
     fn audit_indexes(&mut self, payment: usize, after: &Transaction, item: &Item) {
-        let notify_at = match after.ipn {
+        let notify_at = match after.ipn() {
             Ipn::Queued { due_at } | Ipn::Retrying { due_at, .. } => Some(due_at.unix_ms()),
             _ => None,
         };
-        let asked_at = match &after.payment {
+        let asked_at = match after.payment() {
             PaymentState::Pending { expiry_check, .. } => Some(expiry_check.due_at.unix_ms()),
             PaymentState::Paid(_) | PaymentState::Failed(_) => None,
         };
         let owed = after
-            .refunds
+            .refunds()
             .iter()
             .filter_map(|refund| match refund.state {
                 RefundState::Reserved(due) | RefundState::Unknown(due) => {
@@ -193,14 +200,14 @@ impl World {
                 RefundState::Succeeded { .. } | RefundState::Rejected { .. } => None,
             });
         let refund_at = owed.min();
-        let kept = after.refunds.iter().any(|refund| {
+        let kept = after.refunds().iter().any(|refund| {
             refund.origin == Origin::LatePayment
                 && matches!(refund.state, RefundState::Rejected { .. })
         });
-        let differs = matches!(&after.payment, PaymentState::Pending { other_amount_since, .. }
+        let differs = matches!(after.payment(), PaymentState::Pending { other_amount_since, .. }
             if other_amount_since.is_some());
         let person =
-            matches!(after.ipn, Ipn::Disputed { .. } | Ipn::Exhausted { .. }) || kept || differs;
+            matches!(after.ipn(), Ipn::Disputed { .. } | Ipn::Exhausted { .. }) || kept || differs;
         let is_final = after.status() != Status::Pending;
 
         let audit = &mut self.audit;
@@ -233,12 +240,15 @@ impl World {
         after: &Transaction,
         item: &Item,
     ) {
-        let queued = matches!(after.ipn, Ipn::Queued { .. });
+        let queued = matches!(after.ipn(), Ipn::Queued { .. });
         let newly = before.is_some_and(|before| {
-            queued && before.ipn == Ipn::NotDue || queued_again(before, after)
+            queued && before.ipn() == Ipn::NotDue || queued_again(before, after)
         });
         let ours = |t: &Transaction| {
-            let ours = t.refunds.iter().filter(|r| r.origin.request_id().is_none());
+            let ours = t
+                .refunds()
+                .iter()
+                .filter(|r| r.origin.request_id().is_none());
             ours.count()
         };
         let reserved = ours(after) > before.map_or(0, ours);
@@ -313,18 +323,18 @@ impl World {
 /// but not while the money is being returned.
 fn queued_again(before: &Transaction, after: &Transaction) -> bool {
     let times = |t: &Transaction| {
-        let entries = t.trail.iter();
+        let entries = t.audit_trail().iter();
         let requeued = entries.filter(|entry| entry.event == Event::Requeued);
         requeued.map(|entry| entry.times).sum::<u32>()
     };
-    let given_up = matches!(before.ipn, Ipn::Abandoned { .. } | Ipn::Exhausted { .. });
-    let queued = matches!(after.ipn, Ipn::Retrying { failures: 0, .. });
+    let given_up = matches!(before.ipn(), Ipn::Abandoned { .. } | Ipn::Exhausted { .. });
+    let queued = matches!(after.ipn(), Ipn::Retrying { failures: 0, .. });
     let has_active_reversal = |refund: &Refund| refund.origin == Origin::Reversal && refund.holds();
     given_up
         && queued
         && times(after) == times(before) + 1
         && times(after) <= MAX_REQUEUES
-        && !after.refunds.iter().any(has_active_reversal)
+        && !after.refunds().iter().any(has_active_reversal)
 }
 
 fn rejected_reversal(refund: &Refund) -> bool {
@@ -333,22 +343,26 @@ fn rejected_reversal(refund: &Refund) -> bool {
 
 /// Whether the trail keeps its entries in order and has every change except leases.
 fn trail_is_complete(before: &Transaction, after: &Transaction) -> bool {
-    let keeps = before.trail.len() <= after.trail.len()
-        && before.trail.iter().zip(&after.trail).all(|(old, new)| {
-            let same = old.at == new.at && old.event == new.event && old.times == new.times;
-            let again = old.at == new.at
-                && old.event.as_str() == new.event.as_str()
-                && new.times == old.times + 1;
-            same || again
-        });
-    let happened = |t: &Transaction| t.trail.iter().map(|entry| entry.times).sum::<u32>();
+    let keeps = before.audit_trail().len() <= after.audit_trail().len()
+        && before
+            .audit_trail()
+            .iter()
+            .zip(after.audit_trail())
+            .all(|(old, new)| {
+                let same = old.at == new.at && old.event == new.event && old.times == new.times;
+                let again = old.at == new.at
+                    && old.event.as_str() == new.event.as_str()
+                    && new.times == old.times + 1;
+                same || again
+            });
+    let happened = |t: &Transaction| t.audit_trail().iter().map(|entry| entry.times).sum::<u32>();
     let new = happened(after) - happened(before).min(happened(after));
-    let kind = |ipn: &Ipn| std::mem::discriminant(ipn);
-    let leased = matches!(after.ipn, Ipn::Retrying { .. });
+    let kind = |ipn: Ipn| std::mem::discriminant(&ipn);
+    let leased = matches!(after.ipn(), Ipn::Retrying { .. });
     let changed = before.status() != after.status()
-        || before.refunds.len() != after.refunds.len()
+        || before.refunds().len() != after.refunds().len()
         || before.refunded_amount() != after.refunded_amount()
         || before.needs_review() != after.needs_review()
-        || (kind(&before.ipn) != kind(&after.ipn) && !leased);
+        || (kind(before.ipn()) != kind(after.ipn()) && !leased);
     keeps && (new > 0 || !changed)
 }

@@ -213,7 +213,7 @@ impl World {
     pub(super) fn tiki_reuses(&mut self, payment: usize, number: usize) {
         let plan = &self.payments[payment].refunds[number];
         let taken = self.rows.find(self.payments[payment].id).is_some_and(|t| {
-            t.refunds.iter().any(|r| {
+            t.refunds().iter().any(|r| {
                 r.origin
                     .request_id()
                     .is_some_and(|id| id.as_str() == plan.request_id)

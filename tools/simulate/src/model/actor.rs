@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use domain::{
     Change, Decision, IpnAnswer, IpnLease, IpnRefusal, LookUpAnswer, NotificationOutcome,
-    OperatorWord, PaidDetails, PaymentAnswer, PaymentResultMessage, RefundAnswer, RefundCommand,
-    RefundId, Reservation, Status, Timestamp, Transaction, Verdict, after_look_up,
+    NotificationStep, OperatorWord, PaidDetails, PaymentAnswer, PaymentResultMessage, RefundAnswer,
+    RefundCommand, RefundId, Reservation, Status, Timestamp, Transaction, Verdict, after_look_up,
     after_notification,
 };
 
@@ -223,8 +223,8 @@ impl Actor {
         ];
         let next = answers.into_iter().map(|(label, answer)| {
             let doing = match after_notification(lease.status, answer, lease.failures) {
-                Decision::LookUp => Doing::LookUp(lease),
-                decision => Doing::Record(lease, outcome(decision)),
+                NotificationStep::LookUp => Doing::LookUp(lease),
+                NotificationStep::Decide(decision) => Doing::Record(lease, outcome(decision)),
             };
             (label, Ok(self.with(world, doing)))
         });
@@ -232,7 +232,7 @@ impl Actor {
     }
 
     fn look_up(&self, world: &State, lease: IpnLease) -> Next {
-        let amount = self.held.order.amount;
+        let amount = self.held.order().amount;
         let answers = [
             ("paid", LookUpAnswer::Found(Status::Success, Some(amount))),
             ("code 3", LookUpAnswer::NotFound),
@@ -281,7 +281,7 @@ pub(super) fn word(pays: bool) -> RefundAnswer {
 pub(super) fn payment(paid: bool, t: &Transaction) -> PaymentAnswer {
     if paid {
         PaymentAnswer::Paid {
-            amount: t.order.amount,
+            amount: t.order().amount,
             details: PaidDetails::default(),
         }
     } else {

@@ -9,13 +9,13 @@ use super::State;
 /// A hash of a state. Versions count only relative to the stored version, and actors have no order. The chance that
 /// two of a few million states have the same 64 bits is below one in a million.
 pub(super) fn fingerprint(state: &State) -> u64 {
-    let version = state.row.version;
+    let version = state.row.version();
     let mut actors: Vec<u64> = state
         .actors
         .iter()
         .map(|actor| {
             hash_of(|h| {
-                hash(&actor.held, version - actor.held.version, h);
+                hash(&actor.held, version - actor.held.version(), h);
                 format!("{:?}", actor.doing).hash(h);
             })
         })
@@ -51,7 +51,7 @@ fn hash_of(write: impl FnOnce(&mut DefaultHasher)) -> u64 {
 /// Hashes everything in a transaction that can differ within a scenario.
 fn hash(t: &Transaction, behind: u64, h: &mut DefaultHasher) {
     behind.hash(h);
-    match &t.payment {
+    match t.payment() {
         PaymentState::Pending { .. } => 0.hash(h),
         PaymentState::Paid(_) => 1.hash(h),
         PaymentState::Failed(failure) => {
@@ -59,7 +59,7 @@ fn hash(t: &Transaction, behind: u64, h: &mut DefaultHasher) {
             (2, expired, failure.late_payment.is_some()).hash(h);
         }
     }
-    match t.ipn {
+    match t.ipn() {
         Ipn::NotDue => 0.hash(h),
         Ipn::Queued { .. } => 1.hash(h),
         Ipn::Retrying {
@@ -72,16 +72,19 @@ fn hash(t: &Transaction, behind: u64, h: &mut DefaultHasher) {
         Ipn::Exhausted { .. } => 7.hash(h),
     }
     // No command reads more than this of the audit trail.
-    let attempts = t.trail.iter().filter_map(|entry| match entry.event {
-        Event::NotificationAttempt { attempt, .. } => Some(attempt),
-        _ => None,
-    });
+    let attempts = t
+        .audit_trail()
+        .iter()
+        .filter_map(|entry| match entry.event {
+            Event::NotificationAttempt { attempt, .. } => Some(attempt),
+            _ => None,
+        });
     let acts = t
-        .trail
+        .audit_trail()
         .iter()
         .filter(|e| e.event.actor() == Actor::Operator);
     (attempts.max(), acts.count()).hash(h);
-    for refund in &t.refunds {
+    for refund in t.refunds() {
         (refund.id, refund.amount.get()).hash(h);
         match &refund.state {
             RefundState::Reserved(due) => (0, due.attempts).hash(h),

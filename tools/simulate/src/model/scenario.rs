@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::testing::AssumeCommitted;
 use domain::{
     AmountLimits, Decision, DisputeReason, Order, PaidDetails, PaymentResult, PaymentResultMessage,
     RefundCommand, Timestamp, Transaction, Verdict, Vnd,
@@ -190,11 +191,11 @@ fn pending() -> Transaction {
     };
     let tiki_id = "MODEL".parse().expect("an id");
     let created = Transaction::create(&client_id(), &tiki_id, order, limits, Duration::ZERO, NOW);
-    created.expect("within the limits").transaction().clone()
+    created.expect("within the limits").assume_committed()
 }
 
 fn write(before: &Transaction, change: Option<domain::Change>) -> Transaction {
-    change.map_or_else(|| before.clone(), domain::Change::into_transaction)
+    change.map_or_else(|| before.clone(), domain::Change::assume_committed)
 }
 
 fn report_paid() -> PaymentResultMessage {

@@ -1,6 +1,9 @@
 //! The properties of an accepted message, checked with a second reader of its body.
 
-use domain::{Customer, PaymentResult, PaymentResultMessage, TransactionId};
+use domain::{
+    BankingMethod, CoreReference, Customer, CustomerName, IdentifyCode, OrderCode, PaymentResult,
+    PaymentResultMessage, TransactionId, WebviewRequestId,
+};
 use tiki_api::request::{CheckRequest, CreateRequest, RefundRequest};
 
 use crate::json::Object;
@@ -125,12 +128,16 @@ pub(super) fn create(message: &CreateRequest, body: &Object) {
     an_id(message.tiki_id.as_str(), body);
     let order = &message.order;
     an_amount(order.amount.get(), body, "transaction_amount");
-    for (label, name) in [
-        (&order.webview_request_id, "request_id"),
-        (&order.identify_code, "identify_code"),
-        (&order.order_code, "order_code"),
+    let webview = order.webview_request_id.as_ref();
+    let webview = webview.map(WebviewRequestId::as_str);
+    let customer = order.identify_code.as_ref().map(IdentifyCode::as_str);
+    let order_code = order.order_code.as_ref().map(OrderCode::as_str);
+    for (text, name) in [
+        (webview, "request_id"),
+        (customer, "identify_code"),
+        (order_code, "order_code"),
     ] {
-        a_text(label.as_ref().map(domain::Text::as_str), 128, body, name);
+        a_text(text, 128, body, name);
     }
     match &order.description {
         Some(text) => a_text(Some(text.as_str()), 255, body, "description"),
@@ -175,7 +182,7 @@ pub(super) fn webview(message: &Customer, body: &Object) {
     );
     let name = message.identify_fullname.as_ref();
     a_text(
-        name.map(domain::Text::as_str),
+        name.map(CustomerName::as_str),
         255,
         body,
         "identify_fullname",
@@ -191,6 +198,9 @@ pub(super) fn webview(message: &Customer, body: &Object) {
     );
     assert_eq!(Ok(message.identify_phone.clone()), phone.parse());
     // Personal data must not appear in a log.
+    if let Some(name) = name {
+        assert_eq!(format!("{name:?}"), "CustomerName(redacted)");
+    }
     assert_eq!(
         format!("{:?}", message.identify_phone),
         "PhoneNumber(redacted)"
@@ -210,9 +220,9 @@ pub(super) fn report(message: &PaymentResultMessage, body: &Object, id: Transact
         PaymentResult::Paid(details) => {
             assert_eq!(status, "SUCCESS");
             assert!(message.amount.is_some(), "paid without an amount");
-            let method = details.banking_method.as_ref().map(domain::Text::as_str);
+            let method = details.banking_method.as_ref().map(BankingMethod::as_str);
             a_text(method, 64, body, "partner_banking_method");
-            let reference = details.core_reference.as_ref().map(domain::Text::as_str);
+            let reference = details.core_reference.as_ref().map(CoreReference::as_str);
             a_text(reference, 128, body, "rail_reference");
             assert_eq!(details.paid_at.is_some(), body.has("paid_at"));
         }

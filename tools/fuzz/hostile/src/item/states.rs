@@ -152,7 +152,7 @@ impl History {
         let ground = Decision::Reverse(ReversalReason::NotFoundAtTiki);
         let reversing = asked_for.record_ipn(lease, outcome(ground), now());
         let reversing = self.then(&asked_for, reversing);
-        let reversal = reversing.refunds.last().expect("a reversal").id;
+        let reversal = reversing.refunds().last().expect("a reversal").id;
         self.refund_recorded(&reversing, reversal, &RefundAnswer::Succeeded);
         self.refund_recorded(
             &reversing,
@@ -180,7 +180,7 @@ impl History {
         };
         let declined = self.reported(&pending, &declined);
         let late = self.reported(&declined, &paid_report());
-        let refund = late.refunds.last().expect("a refund").id;
+        let refund = late.refunds().last().expect("a refund").id;
         self.refund_recorded(&late, refund, &RefundAnswer::Succeeded);
         self.refund_recorded(&late, refund, &RefundAnswer::Rejected { reason: None });
     }

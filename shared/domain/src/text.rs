@@ -1,0 +1,183 @@
+//! Texts from outside: bounded, checked once, and one type for each meaning.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A text is empty or too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must have 1 to {max} characters")]
+pub struct BadText {
+    /// The most characters that are allowed.
+    pub max: usize,
+}
+
+/// A text of 1 to `MAX` characters; what it says is not checked. Each meaning has a type of its own over it,
+/// made by [`text_newtype`].
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Text<const MAX: usize>(String);
+
+impl<const MAX: usize> Text<MAX> {
+    /// The first `MAX` characters, or `None` if the text is empty.
+    fn truncated(text: &str) -> Option<Self> {
+        let text: String = text.chars().take(MAX).collect();
+        (!text.is_empty()).then_some(Self(text))
+    }
+}
+
+impl<const MAX: usize> FromStr for Text<MAX> {
+    type Err = BadText;
+
+    fn from_str(text: &str) -> Result<Self, BadText> {
+        // A character has at most four bytes: a text that is too long anyway is not counted.
+        let fits = text.len() <= MAX.saturating_mul(4) && text.chars().count() <= MAX;
+        if fits && !text.is_empty() {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(BadText { max: MAX })
+        }
+    }
+}
+
+/// A type of its own over [`Text`], so that two texts of different meaning cannot be mixed up. With
+/// `personal`, the type has no `Display`, and its `Debug` shows nothing of the text.
+macro_rules! text_newtype {
+    ($(#[$doc:meta])* $name:ident, $max:literal) => {
+        text_newtype!(@common $(#[$doc])* $name, $max);
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_tuple(stringify!($name)).field(&self.0.0).finish()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0.0)
+            }
+        }
+    };
+    ($(#[$doc:meta])* $name:ident, $max:literal, personal) => {
+        text_newtype!(@common $(#[$doc])* $name, $max);
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(redacted)"))
+            }
+        }
+    };
+    (@common $(#[$doc:meta])* $name:ident, $max:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Text<$max>);
+
+        impl $name {
+            /// The text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0.0
+            }
+
+            /// The text cut to the allowed length, or `None` if it is empty: for an explanation from outside
+            /// that must not stop the work it explains.
+            #[must_use]
+            pub fn truncated(text: &str) -> Option<Self> {
+                Text::truncated(text).map(Self)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = BadText;
+
+            fn from_str(text: &str) -> Result<Self, BadText> {
+                text.parse().map(Self)
+            }
+        }
+    };
+}
+
+text_newtype!(
+    /// The client id that Tiki gave the partner (protocol §1).
+    ClientId, 128
+);
+text_newtype!(
+    /// Tiki's id of a webview session (protocol §6).
+    WebviewRequestId, 128
+);
+text_newtype!(
+    /// The partner's code of a customer, under which the webview was opened (protocol §6).
+    IdentifyCode, 128
+);
+text_newtype!(
+    /// Tiki's code of the order that is paid for.
+    OrderCode, 128
+);
+text_newtype!(
+    /// The idempotency key of Tiki's refund request (protocol §5).
+    RequestId, 128
+);
+text_newtype!(
+    /// The core's own reference of a payment.
+    CoreReference, 128
+);
+text_newtype!(
+    /// How the customer paid: a code that the partner publishes to Tiki (protocol §3).
+    BankingMethod, 64
+);
+text_newtype!(
+    /// The name of a person who acts by the command line.
+    OperatorName, 64
+);
+text_newtype!(
+    /// Why a person acts.
+    OperatorReason, 255
+);
+text_newtype!(
+    /// What is paid for, for the payment screen.
+    Description, 255
+);
+text_newtype!(
+    /// Why money goes back, for the core.
+    RefundReason, 255
+);
+text_newtype!(
+    /// Why a payment was not made, in the core's words.
+    FailureReason, 255
+);
+text_newtype!(
+    /// Why the core refused a refund, in its words.
+    RejectionReason, 255
+);
+text_newtype!(
+    /// A customer's name.
+    CustomerName, 255, personal
+);
+
+impl RejectionReason {
+    /// The first so many characters, or `None` if that is none.
+    pub(crate) fn first(&self, characters: usize) -> Option<Self> {
+        let text: String = self.as_str().chars().take(characters).collect();
+        Self::truncated(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_counted_in_characters() {
+        assert!("đđđ".parse::<Text<3>>().is_ok());
+        assert_eq!("đđđđ".parse::<Text<3>>().err(), Some(BadText { max: 3 }));
+        assert_eq!("".parse::<Text<3>>().err(), Some(BadText { max: 3 }));
+        assert_eq!(Text::<3>::truncated("đđđđ").unwrap().0, "đđđ");
+        assert!(Text::<3>::truncated("").is_none());
+    }
+
+    #[test]
+    fn a_customers_name_is_not_printed() {
+        let name: CustomerName = "NGUYEN VAN A".parse().unwrap();
+        assert_eq!(format!("{name:?}"), "CustomerName(redacted)");
+        let code: OrderCode = "42".parse().unwrap();
+        assert_eq!(format!("{code:?} {code}"), "OrderCode(\"42\") 42");
+    }
+}
