@@ -1,7 +1,7 @@
 """Carries out the SAM transform, so that cfn-lint sees the resources that will really be made.
 
-Neither `sam validate --lint` nor cfn-lint does that for a SAM template, and so both miss a dangling
-reference or a misspelt property in it.
+Neither `sam validate --lint` nor cfn-lint does that for a SAM template, so both miss a dangling reference or a
+misspelt property in it.
 """
 
 import collections
@@ -13,7 +13,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 
 class ManagedPolicies:
-    """Names become ARNs without asking AWS."""
+    """Makes ARNs of names without a call to AWS."""
 
     def load(self):
         return collections.defaultdict(lambda: "arn:aws:iam::aws:policy/AWSLambdaExecute")
@@ -22,10 +22,10 @@ class ManagedPolicies:
 def main(source: str, target: str) -> None:
     with open(source, encoding="utf-8") as file:
         template = yaml_parse(file.read())
-    # The code is not there before `sam build`; where it lies does not matter here.
+    # There is no code before `sam build`; its place does not matter here.
     template["Globals"]["Function"]["CodeUri"] = "s3://bucket/code.zip"
     expanded = transform(template, {}, ManagedPolicies())
-    # It puts some parameters' values in, which then look unused (W2001). In the source that is still checked.
+    # The transform replaces some parameters by their values, so they look unused (W2001). The source is checked for it.
     expanded.setdefault("Metadata", {})["cfn-lint"] = {"config": {"ignore_checks": ["W2001"]}}
     with open(target, "w", encoding="utf-8") as file:
         json.dump(expanded, file, indent=1)

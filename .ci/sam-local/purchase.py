@@ -1,4 +1,4 @@
-"""What sam-local needs beside the shell: settings, a way to the sandbox, and the purchase itself."""
+"""What sam-local needs beside the shell: settings, forwarding to the sandbox, and the purchase itself."""
 
 import asyncio
 import base64
@@ -18,7 +18,7 @@ from pathlib import Path
 TIKI = ("Tikivip", "5a9db0c5-0000-4000-8000-7469746b6976", "sandbox-secret-between-tiki-and-partner")
 CORE = ("Partner", "sandbox-core", "sandbox-secret-between-core-and-functions")
 ORDER = "261123TIKIVIP-100000001-1795000000"
-# An IPN that has not got through.
+# States of a notification (IPN) that Tiki does not have yet.
 OWED = {"queued", "retrying"}
 # The orders of the sample events.
 SAMPLE, DECLINED = "221115TIKIVIP-235784371-1668488254", "221115TIKIVIP-235784372-1668488255"
@@ -28,7 +28,7 @@ SAMPLE, DECLINED = "221115TIKIVIP-235784371-1668488254", "221115TIKIVIP-23578437
 
 
 def template(source, arch):
-    """The template for this machine. What `sam local` may set must be declared, so the endpoints are."""
+    """The template for this machine. `sam local` sets only variables that are declared, so it declares the endpoints."""
     text = Path(source).read_text()
     for old, new in [
         (r"(  Architecture:\n    Type: String\n    Default: )\w+", rf"\g<1>{arch}"),
@@ -47,11 +47,11 @@ def ready(work):
 
 
 def settings(gateway, port, work):
-    """What the functions are told. Customers' browsers are on this machine, the functions in containers."""
+    """The settings of the functions. The customer's browser is on this machine, the functions are in containers."""
     at = ready(work)
     near = lambda name: at[f"{name}_url"]
     far = lambda name: near(name).replace("127.0.0.1", gateway)
-    told = {
+    values = {
         "AWS_ENDPOINT_URL_DYNAMODB": far("dynamodb"),
         "AWS_ENDPOINT_URL_SECRETS_MANAGER": far("secrets"),
         "AWS_ENDPOINT_URL_S3": far("s3"),
@@ -70,19 +70,19 @@ def settings(gateway, port, work):
         "REDIRECT_HOSTS": near("tiki"),
     }
     always = {"SIGNATURE_MAX_AGE_S": "3153600000", "SIGNATURE_MAX_AHEAD_S": "3153600000"}
-    Path(work, "env.json").write_text(json.dumps({"Parameters": told}, indent=1))
-    Path(work, "env-events.json").write_text(json.dumps({"Parameters": told | always}, indent=1))
+    Path(work, "env.json").write_text(json.dumps({"Parameters": values}, indent=1))
+    Path(work, "env-events.json").write_text(json.dumps({"Parameters": values | always}, indent=1))
 
 
 def orders(work):
-    """Orders that Tiki, as the sandbox plays it, has from the start."""
+    """Orders that the sandbox's Tiki has from the start."""
     order = {"amount": 100_000, "status": "PENDING", "cancelled": False, "ipns": []}
     books = {id: order for id in (ORDER, SAMPLE, DECLINED)}
     Path(work, "data", "tiki.json").write_text(json.dumps(books))
 
 
 def forward(gateway, work):
-    """Offers the sandbox's ports at the address of the bridge that containers are on."""
+    """Forwards the sandbox's ports at the address of the bridge network of the containers."""
 
     async def copy(reader, writer):
         try:
@@ -157,7 +157,7 @@ class Api:
         self.base = base
 
     def post(self, who, path, body, signed=None):
-        """Posts exactly these bytes; signed are others, if they are given."""
+        """Posts exactly these bytes. The signature covers other bytes, if they are given."""
         headers = {"Content-Type": "application/json"} | signature(who, signed or body)
         status, _, answer = http("POST", self.base + path, body, headers)
         return status, json.loads(answer)
@@ -170,7 +170,7 @@ class Api:
 def fault(url, call, standing=None):
     body = {"call": call} | ({"standing": standing} if standing else {})
     status, _, _ = http("POST", f"{url}/_sandbox/faults", json.dumps(body).encode(), {"Content-Type": "application/json"})
-    expect(status < 300, f"the sandbox does not take a fault: {status}")
+    expect(status < 300, f"the sandbox does not accept a fault: {status}")
 
 
 def item(at, transaction_id):
@@ -233,7 +233,7 @@ def sweep(function):
 
 def purchase(base, work):
     api, at = Api(base), ready(work)
-    # The sandbox's own ipn-sender hears of the payment, too, by the stream. It is not to succeed.
+    # The stream starts the sandbox's own ipn-sender, too. It must not succeed.
     fault(at["tiki_url"], "ipn", "down")
 
     began = time.monotonic()
@@ -243,7 +243,7 @@ def purchase(base, work):
     request_id = answer["data"]["request_id"]
     say("app → open-webview → Tiki             200, code 0", began)
 
-    # Spaces, escapes, an amount with a fraction of nothing and raw UTF-8: verified are the bytes, not their sense.
+    # Spaces, escapes, an amount with the fraction .0 and raw UTF-8: the signature covers the bytes, not the values.
     began = time.monotonic()
     body = (
         f'{{ "tiki_transaction_id":"{ORDER}",\t"transaction_amount" : 100000.0, "order_code":"2357\\u0038",\n'
@@ -319,7 +319,7 @@ def purchase(base, work):
     expect(back == [40_000], f"the core has given back {back}")
     say("Tiki → refund-transaction → core, ×2  200, code 0, 40.000 ₫ back once", began)
 
-    # Whether the stream's sender has had its turn, or not yet: nothing has got through.
+    # Whether or not the sandbox's own sender has already tried: Tiki must not have the result yet.
     until("an IPN that is lost", lambda: books(work, "tiki")[ORDER]["ipns"])
     time.sleep(1)
     expect(books(work, "tiki")[ORDER]["status"] == "PENDING", "Tiki knows already")
@@ -334,7 +334,7 @@ def purchase(base, work):
     say("sam local invoke: ipn-sender → Tiki   IPN SUCCESS, confirmed", began)
 
 
-# (event, function, status, code), in the order of the story. As tests/stories/events.rs tells it.
+# (event, function, status, code), in the order of the story in tests/stories/sample_events.rs.
 STORY = [
     ("open-webview", "OpenWebview", 200, 0),
     ("create-transaction", "CreateTransaction", 200, 0),
@@ -365,7 +365,7 @@ def events(work):
     there = {file.stem for file in Path("events").glob("*.json")}
     expect(there == {name for name, *_ in STORY}, f"events/ and the story differ: {there ^ {n for n, *_ in STORY}}")
     back = lambda id: sum(r["amount"] for r in books(work, "core")["refunds"].values() if r["transaction_id"] == id)
-    # What is owed is not to be done by the sandbox's own workers, whom the stream wakes.
+    # The stream also starts the sandbox's own workers. They must not do the work of this story.
     fault(at["tiki_url"], "ipn", "down")
     for name, function, status, code in STORY:
         text = Path("events", f"{name}.json").read_text()
@@ -396,13 +396,13 @@ def events(work):
         say(f"{function:<18} {name:<36} {status}" + (f", code {code}" if code is not None else ""), began)
     for id in (paid, declined):
         expect(ipn_state(at, id) == "confirmed", f"the IPN of {id} is {ipn_state(at, id)}")
-    told = {id: books(work, "tiki")[id]["status"] for id in (SAMPLE, DECLINED)}
-    expect(told == {SAMPLE: "SUCCESS", DECLINED: "FAILURE"}, f"Tiki has {told}")
+    known = {id: books(work, "tiki")[id]["status"] for id in (SAMPLE, DECLINED)}
+    expect(known == {SAMPLE: "SUCCESS", DECLINED: "FAILURE"}, f"Tiki has {known}")
     expect((back(paid), back(declined)) == (40_000, 100_000), f"the core gave back {back(paid)}, {back(declined)}")
-    print("    Tiki is told of both; 40.000 ₫ and the late 100.000 ₫ are back.")
+    print("    Tiki has both results; 40.000 ₫ and the late 100.000 ₫ are back.")
 
 
 if __name__ == "__main__":
-    # Ends what it waits for, too.
+    # So that a signal also ends what it waits for.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     {f.__name__: f for f in (template, settings, orders, forward, purchase, events)}[sys.argv[1]](*sys.argv[2:])

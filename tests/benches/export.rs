@@ -1,9 +1,8 @@
-//! A day of many transactions, exported by the real binary: how long it takes beside a plain read of the same
-//! index, how much memory, and whether it is all there.
+//! Exports a day of many transactions with the real binary. It measures time and memory, compares the time with a
+//! plain read of the same index, and checks that the export is complete.
 //!
-//! `cargo bench -p e2e --bench export` takes release builds; with `--profile dev` those of the tests.
-//! `-- --transactions 1000000` is what it does if it is told nothing; `--keep FOLDER` keeps the table, which
-//! takes longest to fill, for another run.
+//! `cargo bench -p e2e --bench export` uses release builds, and `--profile dev` debug builds. The default is
+//! `-- --transactions 1000000`. `--keep FOLDER` keeps the table for another run, because it takes long to fill.
 
 #![expect(
     clippy::unwrap_used,
@@ -31,9 +30,10 @@ use serde_json::json;
 
 const TABLE: &str = "TransactionsTable";
 const SHARDS: u8 = 16;
-const MOST_LINES: usize = 500_000;
-/// Without a limit the embedded DynamoDB reads all that is left for each page.
-const AT_A_TIME: i32 = 2_000;
+/// The largest number of lines in a file, with its header.
+const MAX_LINES: usize = 500_000;
+/// Items in a page. Without a limit the embedded DynamoDB reads the whole rest of the index for each page.
+const PAGE_SIZE: i32 = 2_000;
 
 /// Count and sum by status.
 type Totals = BTreeMap<String, (u64, u64)>;
@@ -54,9 +54,9 @@ async fn main() {
     }
 
     let (by_key, in_table) = timed(read_by_key(&client, count)).await;
-    println!("each item by its key            {by_key:>8.1} s   {in_table:?}");
+    println!("read each item by key         {by_key:>8.1} s   {in_table:?}");
     let (sequential, by_index) = timed(read_sequentially(&client, day)).await;
-    println!("a sequential read of the index  {sequential:>8.1} s");
+    println!("read the index sequentially   {sequential:>8.1} s");
     assert_eq!(by_index, in_table);
 
     let sandbox = Sandbox::start(Options {
@@ -71,19 +71,19 @@ async fn main() {
     let (exported, outcome) = timed(sandbox.invoke("reconcile", &event)).await;
     let peak = sandbox.peak_memory_kib()["reconcile"];
     println!(
-        "exported, copied and delivered  {exported:>8.1} s   peak memory {} MiB",
+        "export, copy and deliver      {exported:>8.1} s   peak memory {} MiB",
         peak / 1024
     );
     let outcome = outcome.unwrap();
     let (again, outcome_again) = timed(sandbox.invoke("reconcile", &event)).await;
-    println!("exported again, nothing is new  {again:>8.1} s");
+    println!("export again without changes  {again:>8.1} s");
     assert_eq!(outcome_again.unwrap()["delivered"], json!([]));
 
     let files = delivered(&sandbox, &outcome);
     let lines: Vec<usize> = files.iter().map(|file| file.lines().count()).collect();
     println!("{} files, of {lines:?} lines", files.len());
-    assert_eq!(files.len(), count.div_ceil(MOST_LINES - 1).max(1));
-    assert!(lines.iter().all(|lines| *lines <= MOST_LINES));
+    assert_eq!(files.len(), count.div_ceil(MAX_LINES - 1).max(1));
+    assert!(lines.iter().all(|lines| *lines <= MAX_LINES));
     assert_eq!(totals(&files), in_table, "to the đồng");
     assert!(peak < 64 * 1024, "{peak} KiB");
     sandbox.stop().await;
@@ -105,7 +105,7 @@ async fn timed<T>(work: impl Future<Output = T>) -> (f64, T) {
     (began.elapsed().as_secs_f64(), done)
 }
 
-/// The table with the one index that is read, and without a stream, which nobody here reads.
+/// The table with one index, and without a stream.
 async fn create_table(client: &Client) {
     let attribute = |name: &str, kind| {
         let attribute = AttributeDefinition::builder().attribute_name(name);
@@ -178,7 +178,7 @@ fn id(i: usize) -> TransactionId {
     TransactionId::derive(&client, &tiki_id(i).parse().unwrap())
 }
 
-/// Spread over the day, from its first millisecond to its last, many of them in one millisecond.
+/// The items cover the whole day, many of them in the same millisecond.
 fn item(day: Day, i: usize, count: usize) -> HashMap<String, AttributeValue> {
     let (id, tiki_id) = (id(i), tiki_id(i));
     let length = day.end_exclusive().unix_ms() - day.start().unix_ms();
@@ -219,7 +219,7 @@ fn add_items(totals: &mut Totals, items: &[HashMap<String, AttributeValue>]) {
     }
 }
 
-/// What is in the table itself, whatever the index says.
+/// Reads all items by key, without the index.
 async fn read_by_key(client: &Client, count: usize) -> Totals {
     let mut totals = Totals::new();
     for from in (0..count).step_by(100) {
@@ -238,7 +238,7 @@ async fn read_by_key(client: &Client, count: usize) -> Totals {
     totals
 }
 
-/// One shard after the other, a page after the other.
+/// Reads the index shard by shard and page by page.
 async fn read_sequentially(client: &Client, day: Day) -> Totals {
     let mut totals = Totals::new();
     for shard in 0..SHARDS {
@@ -251,7 +251,7 @@ async fn read_sequentially(client: &Client, day: Day) -> Totals {
                 .index_name("by_day")
                 .key_condition_expression("day_shard = :partition")
                 .expression_attribute_values(":partition", partition)
-                .limit(AT_A_TIME)
+                .limit(PAGE_SIZE)
                 .set_exclusive_start_key(from);
             let page = page.send().await.unwrap();
             add_items(&mut totals, page.items());
@@ -276,7 +276,7 @@ fn delivered(sandbox: &Sandbox, outcome: &serde_json::Value) -> Vec<String> {
     names.map(read).collect()
 }
 
-/// What the files say, read by somebody who knows nothing of how they were written.
+/// The totals in the files, read without the code that wrote them.
 fn totals(files: &[String]) -> Totals {
     let mut totals = Totals::new();
     let mut last = String::new();

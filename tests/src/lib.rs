@@ -1,8 +1,7 @@
-//! What the stories stand on: a sandbox of their own each, and the hands to act in it.
+//! The test environment: a sandbox for each test, and what a test does with it.
 //!
-//! Everything here is real but the other two sides: the function binaries that would be deployed, HTTP, and
-//! a DynamoDB that speaks the wire protocol. Nothing is shared between tests, and no test waits for a
-//! schedule: [`TestEnv::time_passes`] makes what is due later due now, in the table.
+//! Only Tiki and the core are played. The function binaries, HTTP and DynamoDB's wire protocol are real. Tests share
+//! nothing. No test waits for a schedule: [`TestEnv::time_passes`] changes the due times in the table.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,11 +10,11 @@
     clippy::disallowed_methods,
     clippy::indexing_slicing,
     clippy::missing_panics_doc,
-    reason = "a test may panic, and its time is real"
+    reason = "a test may panic, and uses the real time"
 )]
 
-mod cut;
-mod proxy;
+mod connection;
+mod dynamodb_proxy;
 mod sshd;
 
 use std::time::Duration;
@@ -28,21 +27,21 @@ use sandbox::{Caller, Options, Response, Sandbox};
 use serde_json::{Value, json};
 use signing::{ClientSecret, Keyring};
 
-pub use cut::Cut;
-pub use proxy::Proxy;
+pub use connection::FaultyConnection;
+pub use dynamodb_proxy::DynamoDbProxy;
 pub use sshd::{Keys, Sshd};
 
-/// A sandbox for one test, with hands to act in it.
+/// A sandbox for one test, and what a test does with it.
 pub struct TestEnv {
     /// The sandbox.
     pub sandbox: Sandbox,
-    /// How it was started.
+    /// The sandbox's options.
     pub options: Options,
-    /// Tiki, and its calls.
+    /// The played Tiki.
     pub tiki: Tiki,
-    /// The core, and its calls.
+    /// The played core.
     pub core: Core,
-    /// The table itself.
+    /// A client of the sandbox's DynamoDB.
     pub dynamodb: Client,
 }
 
@@ -51,16 +50,16 @@ pub struct TestEnv {
 pub struct Payment {
     /// Tiki's id.
     pub tiki_id: String,
-    /// Our id.
+    /// Our transaction id.
     pub id: String,
-    /// The customer's link.
+    /// The payment link.
     pub url: String,
-    /// In VND.
+    /// Amount in VND.
     pub amount: u64,
 }
 
 impl Payment {
-    /// The payment that a create request was answered with.
+    /// Reads the payment from the answer to its creation.
     #[must_use]
     pub fn created(tiki_id: &str, amount: u64, answer: &Response) -> Self {
         assert_eq!(
@@ -80,12 +79,12 @@ impl Payment {
 }
 
 impl TestEnv {
-    /// A sandbox whose schedule does not fire by itself.
+    /// Starts a sandbox in which no sweep runs by itself.
     pub async fn start() -> Self {
         Self::with(|_| {}).await
     }
 
-    /// A sandbox with other options.
+    /// Starts a sandbox with changed options.
     pub async fn with(change: impl FnOnce(&mut Options)) -> Self {
         let mut options = Options {
             sweep_every: Duration::from_hours(24),
@@ -96,53 +95,53 @@ impl TestEnv {
             .await
             .expect("the sandbox starts");
         Self {
-            tiki: sandbox.tiki.clone().expect("Tiki is played"),
-            core: sandbox.core.clone().expect("the core is played"),
+            tiki: sandbox.tiki.clone().expect("the sandbox plays Tiki"),
+            core: sandbox.core.clone().expect("the sandbox plays the core"),
             dynamodb: Client::new(&sandbox::sdk(&sandbox.dynamodb_url)),
             sandbox,
             options,
         }
     }
 
-    /// Tiki creates a payment for a new order.
+    /// Creates a payment for a new order.
     pub async fn create(&self, amount: u64) -> Payment {
         let tiki_id = self.tiki.order(amount);
         let created = self.tiki.create(&tiki_id, None).await.unwrap();
         Payment::created(&tiki_id, amount, &created)
     }
 
-    /// A payment that the core has reported as paid.
+    /// Creates a payment and sends its result: paid.
     pub async fn paid(&self, amount: u64) -> Payment {
         let payment = self.create(amount).await;
-        let reported = self.report_paid(&payment).await;
-        assert_eq!(reported.code(), Some(0), "{}", reported.text);
+        let answer = self.send_paid_result(&payment).await;
+        assert_eq!(answer.code(), Some(0), "{}", answer.text);
         payment
     }
 
-    /// A payment that is paid and confirmed at Tiki.
+    /// Creates a payment that is paid and confirmed by Tiki.
     pub async fn confirmed(&self, amount: u64) -> Payment {
         let payment = self.paid(amount).await;
-        self.until("Tiki is told", async || {
+        self.until("Tiki is notified", async || {
             self.ipn_state(&payment).await == "confirmed"
         })
         .await;
         payment
     }
 
-    /// The core takes the money and reports it.
-    pub async fn report_paid(&self, payment: &Payment) -> Response {
+    /// Takes the customer's money and sends the payment result.
+    pub async fn send_paid_result(&self, payment: &Payment) -> Response {
         self.core.take_money(&payment.id, payment.amount);
-        let report = json!({ "status": "SUCCESS", "amount": payment.amount });
-        self.core.report(&payment.id, &report).await.unwrap()
+        let result = json!({ "status": "SUCCESS", "amount": payment.amount });
+        self.core.send_result(&payment.id, &result).await.unwrap()
     }
 
-    /// The core reports a failure.
-    pub async fn report_failed(&self, payment: &Payment) -> Response {
-        let report = json!({ "status": "FAILURE", "reason": "not enough money" });
-        self.core.report(&payment.id, &report).await.unwrap()
+    /// Sends the payment result of a failure.
+    pub async fn send_failed_result(&self, payment: &Payment) -> Response {
+        let result = json!({ "status": "FAILURE", "reason": "not enough money" });
+        self.core.send_result(&payment.id, &result).await.unwrap()
     }
 
-    /// Tiki asks money back.
+    /// Requests a refund as Tiki.
     pub async fn refund(&self, payment: &Payment, request_id: &str, amount: u64) -> Response {
         let refund = self
             .tiki
@@ -150,7 +149,7 @@ impl TestEnv {
         refund.await.unwrap()
     }
 
-    /// What we show Tiki of a payment.
+    /// The answer to a look-up by Tiki.
     pub async fn check(&self, payment: &Payment) -> Value {
         self.tiki.check(&payment.tiki_id).await.unwrap().json
     }
@@ -167,11 +166,11 @@ impl TestEnv {
             .await
             .unwrap()
             .item
-            .expect("the item is there");
+            .expect("the item exists");
         plain(&AttributeValue::M(item))
     }
 
-    /// How far Tiki has been told.
+    /// The state of the notification.
     pub async fn ipn_state(&self, payment: &Payment) -> String {
         self.item(payment).await["ipn"]["state"]
             .as_str()
@@ -179,13 +178,13 @@ impl TestEnv {
             .to_owned()
     }
 
-    /// Makes everything that a payment owes later due now: leases, tries, questions.
+    /// Makes all obligations of a payment due now, and ends their leases.
     pub async fn time_passes(&self, payment: &Payment) {
-        // Somebody else may write in between: then again, on what is there now.
+        // Another write may come in between; then try again on the new item.
         while !self.make_due(payment).await {}
     }
 
-    /// Whether it could be written.
+    /// Returns whether the write succeeded.
     async fn make_due(&self, payment: &Payment) -> bool {
         let item = self.item(payment).await;
         let mut sets = Vec::new();
@@ -208,7 +207,7 @@ impl TestEnv {
         if sets.is_empty() {
             return true;
         }
-        // A write like any other: a worker that is at it meets a conflict, and decides anew.
+        // A normal write, so that a worker at the same item has a version conflict and decides again.
         sets.push("version = :next".to_owned());
         let version = item["version"].as_u64().unwrap();
         let number = |n: u64| AttributeValue::N(n.to_string());
@@ -234,8 +233,8 @@ impl TestEnv {
         }
     }
 
-    /// The payment became final at another time, Unix milliseconds.
-    pub async fn became_final_at(&self, payment: &Payment, at: i64) {
+    /// Changes when the payment became final, in Unix milliseconds.
+    pub async fn set_final_at(&self, payment: &Payment, at: i64) {
         let day = domain::Timestamp::from_unix_ms(at)
             .unwrap()
             .vietnamese_day();
@@ -260,22 +259,22 @@ impl TestEnv {
             .unwrap();
     }
 
-    /// Two days pass: what happened today happened the day before yesterday.
+    /// Makes all transactions two days older.
     pub async fn days_pass(&self) {
         for _ in 0..2 {
             self.sandbox.day_passes().await.unwrap();
         }
     }
 
-    /// The first day that is reconciled is this one.
-    pub async fn reconciles_since(&self, day: domain::Day) {
+    /// Sets the first day that is reconciled.
+    pub async fn set_first_day(&self, day: domain::Day) {
         let text = |text: &str| AttributeValue::S(text.to_owned());
         let record = [("first_day".to_owned(), text(&day.to_string()))];
         self.dynamodb
             .put_item()
             .table_name("ReconciliationTable")
-            .item("subject", text("runs"))
-            .item("entry", text("began"))
+            .item("partition", text("runs"))
+            .item("sort", text("began"))
             .item("version", AttributeValue::N("1".to_owned()))
             .item("write_id", text("a test's"))
             .item("record", AttributeValue::M(record.into()))
@@ -284,14 +283,14 @@ impl TestEnv {
             .unwrap();
     }
 
-    /// The turn of a run of reconciliation that died, or hangs, is over.
-    pub async fn turn_runs_out(&self) {
+    /// Ends the run lock of a reconciliation run that died or hangs.
+    pub async fn expire_run_lock(&self) {
         let key = |text: &str| AttributeValue::S(text.to_owned());
         self.dynamodb
             .update_item()
             .table_name("ReconciliationTable")
-            .key("subject", key("runs"))
-            .key("entry", key("lease"))
+            .key("partition", key("runs"))
+            .key("sort", key("lease"))
             .update_expression("SET #record.#until = :zero ADD version :one")
             .expression_attribute_names("#record", "record")
             .expression_attribute_names("#until", "until")
@@ -302,7 +301,7 @@ impl TestEnv {
             .unwrap();
     }
 
-    /// The schedule calls a worker.
+    /// Invokes a worker as the schedule does.
     pub async fn sweep(&self, worker: &str) {
         self.sandbox
             .invoke(worker, &json!({ "action": "sweep" }))
@@ -310,23 +309,23 @@ impl TestEnv {
             .unwrap();
     }
 
-    /// Time passes for a payment, and both workers look.
+    /// Makes all obligations of a payment due, and runs both sweeps.
     pub async fn later(&self, payment: &Payment) {
         self.time_passes(payment).await;
         self.sweep("ipn-sender").await;
         self.sweep("core-worker").await;
     }
 
-    /// An operator types a command of `tikivip`, with the settings of this sandbox.
-    pub async fn tikivip(&self, arguments: &[&str]) -> Typed {
+    /// Runs a command of `tikivip` with the settings of this sandbox.
+    pub async fn tikivip(&self, arguments: &[&str]) -> CommandOutput {
         self.tikivip_set(&[], arguments).await
     }
 
-    /// The same, with some of the settings changed; an empty one is not set.
-    pub async fn tikivip_set(&self, changed: &[(&str, &str)], arguments: &[&str]) -> Typed {
+    /// The same with changed settings. An empty value removes a setting.
+    pub async fn tikivip_set(&self, changed: &[(&str, &str)], arguments: &[&str]) -> CommandOutput {
         let mut settings = self.sandbox.operator_settings();
         for (name, value) in changed {
-            assert!(settings.contains_key(*name), "{name} is no setting");
+            assert!(settings.contains_key(*name), "{name} is not a setting");
             settings.insert((*name).to_owned(), (*value).to_owned());
         }
         let folder = tempfile::tempdir().unwrap();
@@ -341,7 +340,7 @@ impl TestEnv {
             .output()
             .await
             .unwrap();
-        Typed {
+        CommandOutput {
             code: output.status.code().unwrap(),
             out: String::from_utf8(output.stdout).unwrap(),
             err: String::from_utf8(output.stderr).unwrap(),
@@ -361,23 +360,23 @@ impl TestEnv {
         {
             let logs = self.sandbox.logs();
             let last: Vec<_> = logs.iter().rev().take(10).collect();
-            panic!("waited in vain: {what}\n{last:#?}");
+            panic!("this did not happen within 60 seconds: {what}\n{last:#?}");
         }
     }
 
-    /// Waits until a function has told a person to act.
+    /// Waits until a function has logged an alarm.
     pub async fn until_alarm(&self, alarm: &str) {
-        let told = || {
+        let logged = || {
             self.sandbox
                 .logs()
                 .iter()
                 .any(|line| line.event["alarm"] == alarm)
         };
-        self.until(&format!("the alarm {alarm}"), async || told())
+        self.until(&format!("the alarm {alarm}"), async || logged())
             .await;
     }
 
-    /// A caller with other keys than it should have.
+    /// A caller with the wrong keys.
     #[must_use]
     pub fn caller_with(&self, caller: &Caller, id: &str, secret: &str) -> Caller {
         Caller {
@@ -387,9 +386,9 @@ impl TestEnv {
     }
 }
 
-/// What came of a command.
+/// The result of a command.
 #[derive(Clone, Debug)]
-pub struct Typed {
+pub struct CommandOutput {
     /// The exit code.
     pub code: i32,
     /// Standard output.
@@ -398,19 +397,19 @@ pub struct Typed {
     pub err: String,
 }
 
-impl Typed {
-    /// The output, which was asked for as JSON.
+impl CommandOutput {
+    /// Standard output as JSON.
     #[must_use]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
     }
 }
 
-/// Ends processes as a machine that fails does.
+/// Kills processes, like a machine that fails.
 pub fn kill(pids: &[u32]) {
     for pid in pids {
         let pid = rustix::process::Pid::from_raw(i32::try_from(*pid).unwrap()).unwrap();
-        // One that is gone already is what was wanted.
+        // A process that has already ended is fine.
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
     }
 }
@@ -423,6 +422,6 @@ fn plain(value: &AttributeValue) -> Value {
         AttributeValue::M(map) => {
             Value::Object(map.iter().map(|(k, v)| (k.clone(), plain(v))).collect())
         }
-        other => panic!("an attribute that we do not write: {other:?}"),
+        other => panic!("an attribute of an unexpected type: {other:?}"),
     }
 }

@@ -1,4 +1,4 @@
-//! A real OpenSSH server, as an ordinary process with keys, a port and a folder of its own.
+//! A real OpenSSH server: a process with its own keys, port and folder.
 
 use std::fs;
 use std::io::Write;
@@ -12,45 +12,46 @@ use tempfile::TempDir;
 
 const PROGRAMS: [&str; 2] = ["/usr/sbin/sshd", "/usr/lib/ssh/sshd"];
 
-/// A server. Dropped, it is gone.
+/// A running server. Dropping it ends the process.
 pub struct Sshd {
-    /// Its port on this machine.
+    /// The port on this machine.
     pub port: u16,
-    /// The name by which we are let in: our own.
+    /// The user who may log in: the one who runs the test.
     pub user: String,
-    /// Its host key, as it is pinned.
+    /// The host key in the form in which it is pinned.
     pub host_key: String,
-    /// The private key that it lets in.
+    /// The private key that may log in.
     pub private_key: String,
     home: TempDir,
     process: Child,
 }
 
-/// What kind of keys a server has, and lets in.
+/// The type of the server's and the client's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keys {
-    /// Ed25519.
+    /// The usual type.
     Ed25519,
-    /// RSA, as older servers have.
+    /// The type of older servers.
     Rsa,
 }
 
 impl Sshd {
-    /// Starts a server, if this machine has one. Where it has none, the test says so, and fails in CI.
+    /// Starts a server. If OpenSSH's server is not installed, a test is skipped with a message, and fails in CI.
     pub async fn start() -> Option<Self> {
         Self::with(Keys::Ed25519).await
     }
 
-    /// Starts a server with keys of this kind.
+    /// Starts a server with keys of this type.
     pub async fn with(keys: Keys) -> Option<Self> {
         let program = PROGRAMS.into_iter().find(|path| Path::new(path).exists());
         let Some(program) = program else {
             assert!(
                 std::env::var_os("CI").is_none(),
-                "there is no OpenSSH server: apt-get install openssh-server"
+                "there is no OpenSSH server; run: apt-get install openssh-server"
             );
-            let said = "NOT TESTED: this machine has no OpenSSH server (openssh-server)";
-            let _ = writeln!(std::io::stderr(), "{said}");
+            let message =
+                "NOT TESTED: there is no OpenSSH server; run: apt-get install openssh-server";
+            let _ = writeln!(std::io::stderr(), "{message}");
             return None;
         };
         let home = TempDir::new().unwrap();
@@ -85,19 +86,19 @@ impl Sshd {
         })
     }
 
-    /// The folder that has the three of protocol §7.
+    /// The folder that holds the three folders of protocol §7.
     #[must_use]
     pub fn folder(&self) -> PathBuf {
         self.home.path().join("IF_TIKI_VIP")
     }
 
-    /// One of the three.
+    /// The path of one of the three folders.
     #[must_use]
     pub fn path(&self, folder: &str) -> PathBuf {
         self.folder().join(folder)
     }
 
-    /// The names in one of the three, hidden ones too.
+    /// The file names in one of the three folders, including hidden files.
     #[must_use]
     pub fn names(&self, folder: &str) -> Vec<String> {
         let entries = fs::read_dir(self.path(folder)).unwrap();
@@ -107,7 +108,7 @@ impl Sshd {
         names
     }
 
-    /// The key that this server would let in, but for another server: one that it does not know.
+    /// A private key that the server does not know, and its public key.
     #[must_use]
     pub fn stranger(&self) -> (String, String) {
         let path = self.home.path().join("stranger");
@@ -136,9 +137,9 @@ fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-/// Starts it on a free port; should somebody else take the port first, on another.
+/// Starts the server on a free port. If another program takes the port first, it tries another one.
 async fn serve(program: &str, home: &Path) -> (u16, Child) {
-    // Only root needs it, for its unprivileged children.
+    // Needed only by root, for unprivileged child processes.
     let _ = fs::create_dir_all("/run/sshd");
     fs::set_permissions(home, fs::Permissions::from_mode(0o755)).unwrap();
     for _ in 0..10 {

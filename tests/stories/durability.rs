@@ -1,15 +1,15 @@
-//! Crashes, lost answers, and what an operation costs.
+//! Crashes, lost answers, and the number of round trips of each operation.
 
 use std::time::Duration;
 
-use e2e::{Payment, Proxy, TestEnv, kill};
+use e2e::{DynamoDbProxy, Payment, TestEnv, kill};
 use sandbox::Fault;
 use serde_json::json;
 
-/// Behind a line that counts; the sweeps of the beginning are over, and no others follow.
-async fn behind(proxy: &Proxy) -> TestEnv {
+/// A test environment behind a counting proxy, after the first sweeps. No other sweeps follow.
+async fn env_behind(proxy: &DynamoDbProxy) -> TestEnv {
     let env = TestEnv::with(|options| options.dynamodb_url = Some(proxy.url.clone())).await;
-    env.until("both have swept", async || {
+    env.until("both workers have swept", async || {
         let logs = env.sandbox.logs();
         let measured = |name: &str, of: &str| {
             let mut lines = logs.iter();
@@ -22,21 +22,21 @@ async fn behind(proxy: &Proxy) -> TestEnv {
 }
 
 /// `GetItem` and `PutItem` of one operation.
-fn trips(proxy: &Proxy) -> (usize, usize) {
+fn round_trips(proxy: &DynamoDbProxy) -> (usize, usize) {
     let counts = proxy.take_counts();
     let of = |operation: &str| counts.get(operation).copied().unwrap_or(0);
     (of("GetItem"), of("PutItem"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operation_makes_as_few_round_trips_as_it_can() {
-    let proxy = Proxy::start().await;
-    let env = behind(&proxy).await;
+async fn each_operation_makes_the_planned_round_trips() {
+    let proxy = DynamoDbProxy::start().await;
+    let env = env_behind(&proxy).await;
     let browser = sandbox::http().unwrap();
 
     let customer = json!({ "identify_code": "c", "identify_phone": "0912345678" });
     let opened = env.core.open_webview(&customer).await.unwrap();
-    assert_eq!(trips(&proxy), (0, 1), "webview");
+    assert_eq!(round_trips(&proxy), (0, 1), "webview");
     let tiki_id = env.tiki.order(100_000);
     let created = env
         .tiki
@@ -44,26 +44,26 @@ async fn an_operation_makes_as_few_round_trips_as_it_can() {
         .await
         .unwrap();
     let payment = Payment::created(&tiki_id, 100_000, &created);
-    assert_eq!(trips(&proxy), (0, 1), "create");
+    assert_eq!(round_trips(&proxy), (0, 1), "create");
     env.tiki
         .create(&payment.tiki_id, opened.json["data"]["request_id"].as_str())
         .await
         .unwrap();
-    assert_eq!(trips(&proxy), (0, 1), "create, again");
+    assert_eq!(round_trips(&proxy), (0, 1), "create, again");
     env.check(&payment).await;
-    assert_eq!(trips(&proxy), (1, 0), "check");
+    assert_eq!(round_trips(&proxy), (1, 0), "check");
     browser.get(&payment.url).send().await.unwrap();
-    assert_eq!(trips(&proxy), (1, 0), "redirect");
+    assert_eq!(round_trips(&proxy), (1, 0), "redirect");
     browser
         .get(format!("{}/return", payment.url))
         .send()
         .await
         .unwrap();
-    assert_eq!(trips(&proxy), (2, 0), "return");
+    assert_eq!(round_trips(&proxy), (2, 0), "return");
 
-    // The result's own two, and at most two of the IPN that follows from the stream.
-    env.report_paid(&payment).await;
-    env.until("Tiki is told", async || {
+    // Two for the payment result, and at most two for the notification that follows from the stream.
+    env.send_paid_result(&payment).await;
+    env.until("Tiki is notified", async || {
         env.tiki.known(&payment.tiki_id).unwrap().status == "SUCCESS"
     })
     .await;
@@ -78,35 +78,35 @@ async fn an_operation_makes_as_few_round_trips_as_it_can() {
         env.ipn_state(&payment).await == "confirmed"
     })
     .await;
-    let counts = trips(&proxy);
+    let counts = round_trips(&proxy);
     total.1 += counts.1;
-    assert_eq!(total.1, 1 + 2, "one write of the result, two of the IPN");
+    assert_eq!(total.1, 1 + 2, "one write for the result, two for the IPN");
 
-    env.report_paid(&payment).await;
-    assert_eq!(trips(&proxy), (1, 0), "result, again");
+    env.send_paid_result(&payment).await;
+    assert_eq!(round_trips(&proxy), (1, 0), "result, again");
     env.refund(&payment, "R1", 40_000).await;
-    assert_eq!(trips(&proxy), (1, 2), "refund");
+    assert_eq!(round_trips(&proxy), (1, 2), "refund");
     env.refund(&payment, "R1", 40_000).await;
-    assert_eq!(trips(&proxy), (1, 0), "refund, again");
+    assert_eq!(round_trips(&proxy), (1, 0), "refund, again");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ipn_from_the_stream_reads_nothing() {
-    let proxy = Proxy::start().await;
-    let env = behind(&proxy).await;
+    let proxy = DynamoDbProxy::start().await;
+    let env = env_behind(&proxy).await;
     let payment = env.create(100_000).await;
     let _ = proxy.take_counts();
-    env.report_paid(&payment).await;
-    let told = || {
+    env.send_paid_result(&payment).await;
+    let notified = || {
         env.tiki
             .known(&payment.tiki_id)
             .is_some_and(|order| order.status == "SUCCESS")
     };
-    env.until("Tiki is told", async || told()).await;
-    // The worker's last write follows; the proxy sees it without our reading the item.
+    env.until("Tiki is notified", async || notified()).await;
+    // The worker's last write follows. The proxy counts it, so the test does not read the item.
     let writes = std::sync::Mutex::new((0, 0));
     env.until("the IPN is recorded", async || {
-        let (gets, puts) = trips(&proxy);
+        let (gets, puts) = round_trips(&proxy);
         let mut seen = writes.lock().unwrap();
         *seen = (seen.0 + gets, seen.1 + puts);
         seen.1 >= 3
@@ -115,14 +115,14 @@ async fn an_ipn_from_the_stream_reads_nothing() {
     assert_eq!(
         *writes.lock().unwrap(),
         (1, 3),
-        "1 and 1 of the result, 0 and 2 of the IPN"
+        "1 read and 1 write for the result, 0 and 2 for the IPN"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_write_that_committed_though_its_answer_was_lost_is_recognised_as_ours() {
-    let proxy = Proxy::start().await;
-    let env = behind(&proxy).await;
+async fn a_committed_write_with_a_lost_answer_is_recognised() {
+    let proxy = DynamoDbProxy::start().await;
+    let env = env_behind(&proxy).await;
 
     let tiki_id = env.tiki.order(100_000);
     proxy.lose_next("PutItem");
@@ -137,20 +137,20 @@ async fn a_write_that_committed_though_its_answer_was_lost_is_recognised_as_ours
     let payment = Payment::created(&tiki_id, 100_000, &created);
 
     proxy.lose_next("PutItem");
-    let reported = env.report_paid(&payment).await;
+    let answer = env.send_paid_result(&payment).await;
     assert_eq!(
-        (reported.status, reported.code()),
+        (answer.status, answer.code()),
         (200, Some(0)),
         "{}",
-        reported.text
+        answer.text
     );
-    env.until("Tiki is told", async || {
+    env.until("Tiki is notified", async || {
         env.ipn_state(&payment).await == "confirmed"
     })
     .await;
     let version = env.item(&payment).await["version"].as_u64().unwrap();
 
-    // The reservation's answer is lost: the refund goes on as the one who reserved it, and is made once.
+    // The answer to the reservation is lost. The function recognises its own write and refunds once.
     proxy.lose_next("PutItem");
     let refunded = env.refund(&payment, "R1", 40_000).await;
     assert!(proxy.lost("PutItem"));
@@ -165,7 +165,7 @@ async fn a_write_that_committed_though_its_answer_was_lost_is_recognised_as_ours
     assert_eq!(
         env.item(&payment).await["version"],
         version + 2,
-        "no write twice"
+        "no write happens twice"
     );
 
     proxy.lose_next("GetItem");
@@ -173,9 +173,9 @@ async fn a_write_that_committed_though_its_answer_was_lost_is_recognised_as_ours
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_whose_writes_lose_their_answers_tells_tiki_once() {
-    let proxy = Proxy::start().await;
-    let env = behind(&proxy).await;
+async fn lost_answers_of_writes_cause_no_second_notification() {
+    let proxy = DynamoDbProxy::start().await;
+    let env = env_behind(&proxy).await;
     let payment = env.create(100_000).await;
     env.tiki.faults.next(
         "ipn",
@@ -184,7 +184,7 @@ async fn a_worker_whose_writes_lose_their_answers_tells_tiki_once() {
             body: String::new(),
         }],
     );
-    env.report_paid(&payment).await;
+    env.send_paid_result(&payment).await;
     env.until("the first try is recorded", async || {
         env.item(&payment).await["ipn"]["failures"] == 1
     })
@@ -198,7 +198,7 @@ async fn a_worker_whose_writes_lose_their_answers_tells_tiki_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_ipn_sender_killed_while_it_sends_forgets_nothing() {
+async fn a_killed_ipn_sender_loses_no_notification() {
     let env = TestEnv::start().await;
     env.tiki.faults.next("ipn", [Fault::Late { ms: 60_000 }]);
     let payment = env.paid(100_000).await;
@@ -208,9 +208,9 @@ async fn an_ipn_sender_killed_while_it_sends_forgets_nothing() {
     .await;
     kill(&env.sandbox.pids("ipn-sender"));
 
-    // Its lease runs out; the next sweep takes the obligation up, and the death has cost no try.
+    // The lease expires, the next sweep leases the obligation again, and no attempt is lost.
     env.later(&payment).await;
-    env.until("Tiki is told", async || {
+    env.until("Tiki is notified", async || {
         env.ipn_state(&payment).await == "confirmed"
     })
     .await;
@@ -218,7 +218,7 @@ async fn an_ipn_sender_killed_while_it_sends_forgets_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_function_that_dies_in_the_middle_is_a_502_and_its_refund_is_made_once() {
+async fn a_function_that_dies_answers_502_and_refunds_once() {
     let env = TestEnv::start().await;
     let payment = env.confirmed(100_000).await;
     env.core.faults.next("refund", [Fault::Late { ms: 60_000 }]);
@@ -254,16 +254,23 @@ async fn a_function_that_dies_in_the_middle_is_a_502_and_its_refund_is_made_once
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn functions_killed_again_and_again_forget_nothing() {
+async fn functions_killed_repeatedly_lose_nothing() {
     let env = TestEnv::with(|options| options.sweep_every = Duration::from_millis(200)).await;
     let mut payments = Vec::new();
     for i in 0..12 {
         let payment = env.create(100_000).await;
         env.core.take_money(&payment.id, 100_000);
-        let report = json!({ "status": "SUCCESS", "amount": 100_000 });
-        let reported = async {
-            // As a core does: until it is taken.
-            while env.core.report(&payment.id, &report).await.unwrap().status != 200 {}
+        let result = json!({ "status": "SUCCESS", "amount": 100_000 });
+        let sending = async {
+            // A core repeats the result until it is accepted.
+            while env
+                .core
+                .send_result(&payment.id, &result)
+                .await
+                .unwrap()
+                .status
+                != 200
+            {}
         };
         let killing = async {
             tokio::time::sleep(Duration::from_millis(7 * i)).await;
@@ -271,7 +278,7 @@ async fn functions_killed_again_and_again_forget_nothing() {
                 kill(&env.sandbox.pids(function));
             }
         };
-        tokio::join!(reported, killing);
+        tokio::join!(sending, killing);
         payments.push(payment);
     }
     for payment in &payments {
@@ -281,13 +288,13 @@ async fn functions_killed_again_and_again_forget_nothing() {
             }
             env.ipn_state(payment).await == "confirmed"
         };
-        env.until("Tiki is told", lease_over).await;
+        env.until("Tiki is notified", lease_over).await;
         assert_eq!(env.check(payment).await["status"], "SUCCESS");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_a_data_directory_everything_survives_a_restart() {
+async fn a_data_directory_survives_a_restart() {
     let folder = tempfile::TempDir::new().unwrap();
     let dir = folder.path().to_owned();
     let before = TestEnv::with(|options| options.data_dir = Some(dir.clone())).await;
@@ -307,12 +314,12 @@ async fn with_a_data_directory_everything_survives_a_restart() {
 
     let after = TestEnv::with(|options| options.data_dir = Some(dir)).await;
     assert_eq!(after.check(&payment).await["status"], "SUCCESS");
-    // What is owed is still owed, and what was told is not told again.
+    // An open notification is still sent, and a confirmed one is not repeated.
     after.later(&payment).await;
     assert_eq!(after.ipn_state(&payment).await, "confirmed");
-    let told = after.tiki.known(&confirmed.tiki_id).unwrap().ipns.len();
-    assert_eq!((ipns, told), (1, 1));
-    // The stream goes on where it was: the last batch may come again, the ones before it do not.
+    let repeated = after.tiki.known(&confirmed.tiki_id).unwrap().ipns.len();
+    assert_eq!((ipns, repeated), (1, 1));
+    // The stream continues at its position: the last batch may come again, but no earlier one.
     let streamed = after.sandbox.journal.since(Duration::ZERO);
     assert!(
         !streamed
@@ -323,24 +330,24 @@ async fn with_a_data_directory_everything_survives_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rail_worker_killed_while_the_core_is_asked_forgets_nothing() {
+async fn a_killed_core_worker_loses_no_refund() {
     let env = TestEnv::start().await;
     let payment = env.create(100_000).await;
-    env.report_failed(&payment).await;
-    env.until("Tiki is told", async || {
+    env.send_failed_result(&payment).await;
+    env.until("Tiki is notified", async || {
         env.ipn_state(&payment).await == "confirmed"
     })
     .await;
     env.core.faults.next("refund", [Fault::Late { ms: 60_000 }]);
-    // Paid after all: the stream has core-worker give it back.
-    env.report_paid(&payment).await;
+    // A late payment: the stream starts core-worker, which refunds it.
+    env.send_paid_result(&payment).await;
     env.until("the core was asked", async || {
         !env.core.refunds(&payment.id).is_empty()
     })
     .await;
     kill(&env.sandbox.pids("core-worker"));
     env.later(&payment).await;
-    env.until("it is settled", async || {
+    env.until("the refund is made", async || {
         env.check(&payment).await["refunded_amount"] == 100_000
     })
     .await;
@@ -349,7 +356,7 @@ async fn a_rail_worker_killed_while_the_core_is_asked_forgets_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_idle_function_that_was_killed_is_not_noticed_by_anybody() {
+async fn a_killed_idle_function_is_replaced_unnoticed() {
     let env = TestEnv::start().await;
     let payment = env.confirmed(100_000).await;
     for _ in 0..20 {
@@ -361,18 +368,18 @@ async fn an_idle_function_that_was_killed_is_not_noticed_by_anybody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_dynamodb_fails_every_route_says_system_error_and_nothing_is_lost() {
-    let proxy = Proxy::start().await;
-    let env = behind(&proxy).await;
+async fn every_route_answers_system_error_while_dynamodb_fails() {
+    let proxy = DynamoDbProxy::start().await;
+    let env = env_behind(&proxy).await;
     let payment = env.confirmed(100_000).await;
     proxy.fail(true);
     let customer = json!({ "identify_code": "c", "identify_phone": "0912345678" });
-    let unborn = env.tiki.order(100_000);
+    let new_order = env.tiki.order(100_000);
     for (name, answer) in [
-        ("create", env.tiki.create(&unborn, None).await.unwrap()),
+        ("create", env.tiki.create(&new_order, None).await.unwrap()),
         ("check", env.tiki.check(&payment.tiki_id).await.unwrap()),
         ("refund", env.refund(&payment, "R1", 1).await),
-        ("result", env.report_paid(&payment).await),
+        ("result", env.send_paid_result(&payment).await),
         ("webview", env.core.open_webview(&customer).await.unwrap()),
     ] {
         assert_eq!(
@@ -383,13 +390,13 @@ async fn while_dynamodb_fails_every_route_says_system_error_and_nothing_is_lost(
         );
         assert!(
             !answer.text.contains("Dynamo"),
-            "nothing of ours is told: {}",
+            "the answer names no internal service: {}",
             answer.text
         );
     }
     proxy.fail(false);
     assert_eq!(
-        env.tiki.create(&unborn, None).await.unwrap().code(),
+        env.tiki.create(&new_order, None).await.unwrap().code(),
         Some(0)
     );
     assert_eq!(env.refund(&payment, "R1", 1).await.code(), Some(0));

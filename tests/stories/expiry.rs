@@ -1,4 +1,4 @@
-//! Expiry, and payments that come after all (design §4).
+//! Expiry and late payments.
 
 use e2e::TestEnv;
 use sandbox::Fault;
@@ -88,23 +88,23 @@ async fn an_unreachable_core_leaves_a_payment_pending() {
     assert_eq!(checked["status"], "SUCCESS");
     assert_eq!(checked["paid_at"], "2026-11-23T10:00:00+07:00");
     assert_eq!(checked["partner_banking_method"], "ACCOUNT");
-    env.until("Tiki is told", async || {
+    env.until("Tiki is notified", async || {
         env.ipn_state(&payment).await == "confirmed"
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_payment_expires_by_itself_after_its_grace() {
+async fn a_payment_expires_by_itself_after_its_grace_period() {
     let env = TestEnv::with(|options| {
         options.sweep_every = std::time::Duration::from_millis(100);
         options.expiry_grace = std::time::Duration::ZERO;
     });
     let env = env.await;
     let payment = env.create(100_000).await;
-    // Its 900 seconds are made to be over.
+    // The payment's 900 seconds end now.
     env.time_passes(&payment).await;
-    env.until("Tiki is told", async || {
+    env.until("Tiki is notified", async || {
         env.ipn_state(&payment).await == "confirmed"
     })
     .await;
@@ -112,19 +112,19 @@ async fn a_payment_expires_by_itself_after_its_grace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_late_payment_goes_back_in_full_and_once() {
+async fn a_late_payment_is_refunded_in_full_and_once() {
     let env = TestEnv::start().await;
     for fail in ["declined", "expired"] {
         let payment = env.create(100_000).await;
         if fail == "declined" {
-            env.report_failed(&payment).await;
+            env.send_failed_result(&payment).await;
         } else {
             env.later(&payment).await;
         }
         assert_eq!(env.check(&payment).await["status"], "FAILURE");
 
         for _ in 0..3 {
-            let answer = env.report_paid(&payment).await;
+            let answer = env.send_paid_result(&payment).await;
             assert_eq!(
                 (answer.status, answer.code()),
                 (200, Some(0)),
@@ -134,10 +134,10 @@ async fn a_late_payment_goes_back_in_full_and_once() {
             assert_eq!(answer.json["data"]["status"], "FAILURE");
         }
         env.until("it is back", async || {
-            env.core.given_back(&payment.id) == 100_000
+            env.core.refunded_vnd(&payment.id) == 100_000
         })
         .await;
-        env.until("it is settled", async || {
+        env.until("the refund is made", async || {
             env.check(&payment).await["refunded_amount"] == 100_000
         })
         .await;
@@ -151,20 +151,24 @@ async fn a_late_payment_goes_back_in_full_and_once() {
         assert_eq!(env.refund(&payment, "R1", 1).await.code(), Some(code));
         let second = json!({ "status": "SUCCESS", "amount": 100_000, "rail_reference": "FT2" });
         assert_eq!(
-            env.core.report(&payment.id, &second).await.unwrap().code(),
+            env.core
+                .send_result(&payment.id, &second)
+                .await
+                .unwrap()
+                .code(),
             Some(0)
         );
-        assert_eq!(env.core.given_back(&payment.id), 100_000);
+        assert_eq!(env.core.refunded_vnd(&payment.id), 100_000);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_late_payment_whose_refund_is_unknown_is_settled_by_asking() {
+async fn an_unknown_refund_of_a_late_payment_is_looked_up() {
     let env = TestEnv::start().await;
     let payment = env.create(100_000).await;
-    env.report_failed(&payment).await;
+    env.send_failed_result(&payment).await;
     env.core.faults.next("refund", [Fault::Lost]);
-    env.report_paid(&payment).await;
+    env.send_paid_result(&payment).await;
     env.until("the core was asked", async || {
         !env.core.refunds(&payment.id).is_empty()
     })

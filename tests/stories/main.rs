@@ -1,4 +1,4 @@
-//! The stories, told over the real binaries. Each has a sandbox of its own.
+//! End-to-end tests over the real binaries. Each test has its own sandbox.
 
 #![expect(
     clippy::unwrap_used,
@@ -7,28 +7,28 @@
     clippy::disallowed_methods,
     clippy::indexing_slicing,
     clippy::too_many_lines,
-    reason = "a test may panic, its time is real, and its tables are long"
+    reason = "a test may panic, uses the real time, and has long tables"
 )]
 
-mod check;
-mod create;
-mod delivery;
+mod api_gateway;
+mod check_transaction;
+mod create_transaction;
 mod durability;
-mod events;
 mod expiry;
-mod face;
-mod gateway;
-mod ipn;
-mod operator;
-mod pretraffic;
+mod file_delivery;
+mod log_privacy;
+mod notification;
+mod open_webview;
+mod operator_command;
+mod payment_redirect;
+mod payment_result;
+mod pre_traffic_hook;
 mod purchase;
 mod reconciliation;
-mod redirect;
-mod refund;
-mod result;
-mod rotation;
-mod secrecy;
-mod sftp;
+mod refund_transaction;
+mod sample_events;
+mod sandbox_command;
+mod secret_rotation;
+mod sftp_client;
 mod signature;
 mod template;
-mod webview;

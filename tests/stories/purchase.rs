@@ -1,15 +1,15 @@
-//! A whole purchase.
+//! A whole purchase, as `sandbox --once` shows it.
 
 use e2e::TestEnv;
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_purchase_goes_through_from_the_webview_to_a_partial_refund() {
+async fn a_purchase_works_from_the_webview_to_a_refund() {
     let env = TestEnv::start().await;
-    let mut said = Vec::new();
-    let walked = sandbox::walk(&env.sandbox, &mut |line| said.push(line.to_owned())).await;
-    walked.unwrap_or_else(|error| panic!("{error:#}\n{}", said.join("\n")));
-    let said = said.join("\n");
+    let mut lines = Vec::new();
+    let walked = sandbox::walk(&env.sandbox, &mut |line| lines.push(line.to_owned())).await;
+    walked.unwrap_or_else(|error| panic!("{error:#}\n{}", lines.join("\n")));
+    let shown = lines.join("\n");
     for step in [
         "app → open-webview",
         "open-webview → Tiki",
@@ -22,16 +22,16 @@ async fn a_purchase_goes_through_from_the_webview_to_a_partial_refund() {
         "Tiki → check-transaction",
         "100.000 ₫ paid and confirmed",
     ] {
-        assert!(said.contains(step), "no {step} in\n{said}");
+        assert!(shown.contains(step), "no {step} in\n{shown}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_declined_payment_is_told_to_tiki_as_a_failure() {
+async fn tiki_is_notified_of_a_declined_payment() {
     let env = TestEnv::start().await;
     let payment = env.create(50_000).await;
-    assert_eq!(env.report_failed(&payment).await.code(), Some(0));
-    env.until("Tiki is told", async || {
+    assert_eq!(env.send_failed_result(&payment).await.code(), Some(0));
+    env.until("Tiki is notified", async || {
         env.ipn_state(&payment).await == "confirmed"
     })
     .await;

@@ -1,4 +1,4 @@
-//! A day to Tiki, and Tiki's answer back (protocol §7): the round trip in the sandbox.
+//! Reconciliation with Tiki (protocol §7): the file of a day, and Tiki's result file.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,8 +8,8 @@ use e2e::{Payment, TestEnv};
 use sandbox::{Caller, Fault};
 use serde_json::{Value, json};
 
-/// The day on which everything is that happened in this test, once days have passed: the day before yesterday,
-/// which is settled at whatever time of day a test runs.
+/// The day of a test's payments after [`TestEnv::days_pass`]: the day before yesterday. It can be exported at any time
+/// of day.
 pub(crate) fn the_day() -> domain::Day {
     today().previous().previous()
 }
@@ -20,12 +20,12 @@ fn today() -> domain::Day {
     now.unwrap().vietnamese_day()
 }
 
-/// What the run of an event did.
+/// Runs `reconcile` with an event.
 pub(crate) async fn run(env: &TestEnv, event: Value) -> Value {
     env.sandbox.invoke("reconcile", &event).await.unwrap()
 }
 
-async fn everything(env: &TestEnv) -> Value {
+async fn reconcile(env: &TestEnv) -> Value {
     run(env, json!({ "action": "reconcile" })).await
 }
 
@@ -43,8 +43,8 @@ fn inbound(env: &TestEnv) -> BTreeMap<String, String> {
     files.collect()
 }
 
-/// What is open, as the operator sees it: Tiki's id → how it stands, and why.
-async fn open(env: &TestEnv) -> BTreeMap<String, (String, String)> {
+/// The open findings as `tikivip` shows them: Tiki's id → kind and reason.
+async fn open_findings(env: &TestEnv) -> BTreeMap<String, (String, String)> {
     let typed = env.tikivip(&["reconciliation", "--output", "json"]).await;
     assert_eq!(typed.code, 0, "{}", typed.err);
     let findings = typed.json()["findings"].as_array().unwrap().clone();
@@ -55,11 +55,11 @@ async fn open(env: &TestEnv) -> BTreeMap<String, (String, String)> {
     findings.collect()
 }
 
-fn stands(kind: &str, ground: &str) -> (String, String) {
-    (kind.to_owned(), ground.to_owned())
+fn finding(kind: &str, reason: &str) -> (String, String) {
+    (kind.to_owned(), reason.to_owned())
 }
 
-/// An object that lies in the archive.
+/// A file in the reconciliation bucket.
 async fn archived(env: &TestEnv, key: &str) -> String {
     let url = format!(
         "{}/_sandbox/files/ReconciliationBucket/{key}",
@@ -70,7 +70,7 @@ async fn archived(env: &TestEnv, key: &str) -> String {
     got.text().await.unwrap()
 }
 
-/// A payment whose report was given up, while Tiki was down.
+/// A payment whose notification is exhausted, because Tiki was down.
 pub(crate) async fn exhausted(env: &TestEnv, amount: u64) -> Payment {
     env.tiki.faults.standing("ipn", Fault::Down);
     env.tiki.faults.standing("look_up", Fault::Down);
@@ -86,12 +86,12 @@ pub(crate) async fn exhausted(env: &TestEnv, amount: u64) -> Payment {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_day_goes_up_and_what_differs_comes_back_and_is_settled_or_lies_on_a_desk() {
+async fn a_day_is_delivered_and_its_findings_are_processed() {
     let env = TestEnv::start().await;
     let agrees = env.confirmed(100_000).await;
     let failed = env.create(200_000).await;
-    env.report_failed(&failed).await;
-    env.until("Tiki is told", async || {
+    env.send_failed_result(&failed).await;
+    env.until("Tiki is notified", async || {
         env.ipn_state(&failed).await == "confirmed"
     })
     .await;
@@ -105,11 +105,11 @@ async fn a_day_goes_up_and_what_differs_comes_back_and_is_settled_or_lies_on_a_d
         .change(&cancelled.tiki_id, |order| order.cancelled = true);
     env.tiki
         .change(&gone.tiki_id, |order| order.cancelled = true);
-    let claimed = "261123TIKIVIP-0-CLAIMED";
-    env.tiki.claims_payment(claimed, 700_000);
+    let only_at_tiki = "261123TIKIVIP-0-CLAIMED";
+    env.tiki.add_order_only_at_tiki(only_at_tiki, 700_000);
     env.days_pass().await;
 
-    // The file.
+    // The day's file.
     let day = the_day();
     let outcome = run(&env, json!({ "day": day.to_string() })).await;
     let name = format!("tikivip_sandbox_{}_1", day.digits());
@@ -156,51 +156,54 @@ async fn a_day_goes_up_and_what_differs_comes_back_and_is_settled_or_lies_on_a_d
         files[&name]
     );
 
-    // The answer.
+    // Tiki's result file.
     assert_eq!(
         env.tiki.reconcile(&env.sandbox.sftp_folder).unwrap(),
         std::slice::from_ref(&name)
     );
     assert_eq!(inbound(&env), BTreeMap::new(), "Tiki has taken it");
-    let outcome = everything(&env).await;
+    let outcome = reconcile(&env).await;
     assert_eq!(outcome["received"], json!([name]));
     let delivered = outcome["delivered"].as_array().unwrap();
     assert!(
         !delivered.contains(&json!(name)),
-        "Tiki has taken it: nothing goes up twice"
+        "Tiki has taken it, so it is not delivered again"
     );
-    let findings = open(&env).await;
+    let findings = open_findings(&env).await;
     let expected = BTreeMap::from([
         (
             other_amount.tiki_id.clone(),
-            stands("needs_review", "amount_differs"),
+            finding("needs_review", "amount_differs"),
         ),
         (
             never_heard.tiki_id.clone(),
-            stands("resent", "queued_again"),
+            finding("resent", "queued_again"),
         ),
         (
             cancelled.tiki_id.clone(),
-            stands("reverse", "being_reversed"),
+            finding("reverse", "being_reversed"),
         ),
         (
             gone.tiki_id.clone(),
-            stands("needs_review", "confirmed_and_gone"),
+            finding("needs_review", "confirmed_and_gone"),
         ),
-        (claimed.to_owned(), stands("needs_review", "unknown_here")),
+        (
+            only_at_tiki.to_owned(),
+            finding("needs_review", "unknown_here"),
+        ),
     ]);
     assert_eq!(findings, expected);
     for payment in [&agrees, &other_amount, &never_heard, &gone] {
         let back = env.core.refunds(&payment.id);
         assert!(
             back.is_empty(),
-            "no money has moved because a file said so: {back:?}"
+            "a file alone must not move money: {back:?}"
         );
     }
 
-    // The rules that are there anyway do the rest.
+    // The notification's ordinary rules do the rest.
     for payment in [&never_heard, &cancelled] {
-        env.until("the ordinary rules have done it", async || {
+        env.until("the notification is confirmed or reversing", async || {
             env.later(payment).await;
             matches!(
                 env.ipn_state(payment).await.as_str(),
@@ -210,7 +213,7 @@ async fn a_day_goes_up_and_what_differs_comes_back_and_is_settled_or_lies_on_a_d
         .await;
     }
     assert_eq!(env.ipn_state(&never_heard).await, "confirmed");
-    // Tiki's own answer to the report was the reason, and no line of a file.
+    // The reason is Tiki's answer to the notification, and not the line of a file.
     let item = env.item(&cancelled).await;
     let trail = item["trail"].as_array().unwrap();
     let place = |what: &str| {
@@ -233,41 +236,53 @@ async fn a_day_goes_up_and_what_differs_comes_back_and_is_settled_or_lies_on_a_d
         env.check(&cancelled).await["refunded_amount"] == 500_000
     })
     .await;
-    let outcome = everything(&env).await;
+    let outcome = reconcile(&env).await;
     assert_eq!(
         outcome["reported"],
         json!([day.to_string()]),
-        "the report has what became of it"
+        "the report shows the new state"
     );
-    let findings = open(&env).await;
+    let findings = open_findings(&env).await;
     let kinds: Vec<&str> = findings.values().map(|(kind, _)| kind.as_str()).collect();
     assert_eq!(kinds, ["needs_review"; 3], "{findings:?}");
 
-    // Persons settle the others between them.
+    // An operator closes the other findings.
     let report = archived(&env, &format!("{day}/report.html")).await;
     for text in [&agrees.tiki_id, &never_heard.tiki_id] {
         let there = report.contains(text.as_str());
         assert_eq!(
             there,
             *text == never_heard.tiki_id,
-            "what agreed from the start is no finding"
+            "a payment that agrees is not a finding"
         );
     }
-    for text in ["300.000 ₫", "299.000 ₫", "Đối soát", claimed, &gone.tiki_id] {
+    for text in [
+        "300.000 ₫",
+        "299.000 ₫",
+        "Đối soát",
+        only_at_tiki,
+        &gone.tiki_id,
+    ] {
         assert!(report.contains(text), "{text}");
     }
     let day_text = day.to_string();
-    let settle = [
-        "settle", claimed, "--day", &day_text, "--by", "lan", "--reason",
+    let close = [
+        "close-finding",
+        only_at_tiki,
+        "--day",
+        &day_text,
+        "--by",
+        "lan",
+        "--reason",
     ];
     let typed = env
-        .tikivip(&[&settle[..], &["Tiki đã huỷ đơn"]].concat())
+        .tikivip(&[&close[..], &["Tiki đã huỷ đơn"]].concat())
         .await;
     assert_eq!(typed.code, 0, "{}", typed.err);
-    let typed = env.tikivip(&[&settle[..], &["lần nữa"]].concat()).await;
+    let typed = env.tikivip(&[&close[..], &["lần nữa"]].concat()).await;
     assert_eq!(typed.code, 4, "closed already: {}", typed.err);
-    assert!(!open(&env).await.contains_key(claimed));
-    let outcome = everything(&env).await;
+    assert!(!open_findings(&env).await.contains_key(only_at_tiki));
+    let outcome = reconcile(&env).await;
     assert_eq!(outcome["reported"], json!([day.to_string()]));
     assert!(
         archived(&env, &format!("{day}/report.html"))
@@ -276,23 +291,23 @@ async fn a_day_goes_up_and_what_differs_comes_back_and_is_settled_or_lies_on_a_d
     );
     let table = archived(&env, &format!("{day}/report.csv")).await;
     assert!(table.matches("TIKIVIP-").count() > 4, "{table}");
-    // Nothing new, nothing written.
+    // Without a change no report is written.
     assert_eq!(
-        everything(&env).await["reported"],
+        reconcile(&env).await["reported"],
         json!([]),
-        "nothing is new"
+        "nothing has changed"
     );
-    // It stands as it was closed.
-    assert!(!open(&env).await.contains_key(claimed));
+    // The finding stays closed.
+    assert!(!open_findings(&env).await.contains_key(only_at_tiki));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_day_goes_up_once_and_again_only_if_its_data_has_changed() {
+async fn a_day_is_delivered_again_only_if_its_data_has_changed() {
     let env = TestEnv::start().await;
     let day = the_day();
     let event = json!({ "day": day.to_string() });
     let name = |n: u32| format!("tikivip_sandbox_{}_{n}", day.digits());
-    // A day on which nothing happened.
+    // A day without payments.
     assert_eq!(
         run(&env, event.clone()).await["delivered"],
         json!([name(1)])
@@ -300,11 +315,11 @@ async fn a_day_goes_up_once_and_again_only_if_its_data_has_changed() {
     assert_eq!(
         inbound(&env)[&name(1)].lines().count(),
         1,
-        "the header alone"
+        "only the header"
     );
     assert_eq!(run(&env, event.clone()).await["delivered"], json!([]));
 
-    // A payment of that day turns up.
+    // A payment of that day is added.
     let payment = env.confirmed(100_000).await;
     env.days_pass().await;
     assert_eq!(
@@ -314,14 +329,14 @@ async fn a_day_goes_up_once_and_again_only_if_its_data_has_changed() {
     let files = inbound(&env);
     assert!(files[&name(2)].contains(&payment.tiki_id));
     assert_eq!(run(&env, event.clone()).await["delivered"], json!([]));
-    // What happens to it later changes nothing of its day.
+    // A later refund does not change that day's file.
     assert_eq!(env.refund(&payment, "r-1", 40_000).await.code(), Some(0));
     assert_eq!(run(&env, event).await["delivered"], json!([]));
     assert_eq!(inbound(&env), files);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refunds_have_rows_where_that_is_set_each_under_its_own_day() {
+async fn refund_rows_appear_on_their_own_day_if_switched_on() {
     let env = TestEnv::with(|options| {
         let on = ("ReconciliationRefundRows".to_owned(), "on".to_owned());
         options.parameters.push(on);
@@ -330,7 +345,7 @@ async fn refunds_have_rows_where_that_is_set_each_under_its_own_day() {
     let payment = env.confirmed(100_000).await;
     assert_eq!(env.refund(&payment, "r-1", 30_000).await.code(), Some(0));
     env.days_pass().await;
-    // The second one today, which moves the payment's place in the index.
+    // The second refund is today, which changes the payment's key in the index.
     assert_eq!(env.refund(&payment, "r-2", 20_000).await.code(), Some(0));
     let day = the_day();
     run(&env, json!({ "day": day.to_string() })).await;
@@ -349,7 +364,7 @@ async fn refunds_have_rows_where_that_is_set_each_under_its_own_day() {
     );
     assert!(
         lines[2].contains(",SUCCESS,"),
-        "no status is invented: {file}"
+        "a refund row keeps the payment's status: {file}"
     );
 }
 
@@ -359,8 +374,8 @@ async fn a_day_begins_and_ends_at_midnight_in_vietnam() {
     let (last, first) = (env.confirmed(100_000).await, env.confirmed(200_000).await);
     let day = the_day();
     let end = day.end_exclusive().unix_ms();
-    env.became_final_at(&last, end - 1).await;
-    env.became_final_at(&first, end).await;
+    env.set_final_at(&last, end - 1).await;
+    env.set_final_at(&first, end).await;
     run(&env, json!({ "day": day.to_string() })).await;
     let files = inbound(&env);
     let file = &files[&format!("tikivip_sandbox_{}_1", day.digits())];
@@ -369,15 +384,15 @@ async fn a_day_begins_and_ends_at_midnight_in_vietnam() {
         "{file}"
     );
     assert!(file.trim_end().ends_with("23:59:59"), "{file}");
-    // Today is not over, so nobody can say what belongs to it.
+    // Today is not over, so it cannot be exported.
     let refused = env
         .sandbox
         .invoke("reconcile", &json!({ "day": today().to_string() }))
         .await;
     let refused = refused.unwrap_err().to_string();
-    assert!(refused.contains("is not settled before"), "{refused}");
-    env.became_final_at(&first, end - 2).await;
-    env.became_final_at(&last, end - 24 * 3_600_000 - 1).await;
+    assert!(refused.contains("cannot be exported before"), "{refused}");
+    env.set_final_at(&first, end - 2).await;
+    env.set_final_at(&last, end - 24 * 3_600_000 - 1).await;
     let before = day.previous().to_string();
     run(&env, json!({ "day": before })).await;
     let name = format!("tikivip_sandbox_{}_1", day.previous().digits());
@@ -385,7 +400,7 @@ async fn a_day_begins_and_ends_at_midnight_in_vietnam() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_becomes_final_while_the_export_runs_belongs_to_its_own_day() {
+async fn payments_during_an_export_belong_to_their_own_day() {
     let env = TestEnv::start().await;
     let day = the_day();
     let mut earlier = Vec::new();
@@ -414,7 +429,7 @@ async fn what_becomes_final_while_the_export_runs_belongs_to_its_own_day() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_line_that_cannot_be_read_is_reported_and_the_others_are_worked_on() {
+async fn an_unreadable_line_does_not_stop_the_others() {
     let env = TestEnv::start().await;
     let payment = env.confirmed(100_000).await;
     env.days_pass().await;
@@ -433,12 +448,12 @@ async fn a_line_that_cannot_be_read_is_reported_and_the_others_are_worked_on() {
     );
     fs::write(folder(&env, "OUTBOUND").join(&name), result).unwrap();
     fs::write(folder(&env, "OUTBOUND").join("readme.txt"), "hello").unwrap();
-    let outcome = everything(&env).await;
+    let outcome = reconcile(&env).await;
     assert_eq!(outcome["received"], json!([name]));
     let unreadable = |line: u32| {
         (
             format!("{name}:{line}"),
-            stands("needs_review", "unreadable_line"),
+            finding("needs_review", "unreadable_line"),
         )
     };
     let expected = BTreeMap::from([
@@ -447,31 +462,31 @@ async fn a_line_that_cannot_be_read_is_reported_and_the_others_are_worked_on() {
         unreadable(5),
         (
             "readme.txt:0".to_owned(),
-            stands("needs_review", "unreadable_line"),
+            finding("needs_review", "unreadable_line"),
         ),
     ]);
-    // Of what Tiki alone has it says itself, when asked, that it has none: nobody has paid.
-    assert_eq!(open(&env).await, expected);
+    // `unheard` is no finding: the look-up shows that Tiki does not have this order.
+    assert_eq!(open_findings(&env).await, expected);
     let table = archived(&env, &format!("{day}/report.csv")).await;
     assert!(!table.contains(",=") && !table.contains("\n="), "{table}");
     let page = archived(&env, &format!("{day}/report.html")).await;
     assert!(
-        page.contains("&lt;b&gt;") && !page.contains("<b>=1+1"),
+        page.contains("&#60;b&#62;") && !page.contains("<b>=1+1"),
         "escaped"
     );
     for named in ["tiki_transaction_id", "transaction_amount", "result"] {
         assert!(table.contains(named), "{named}: {table}");
     }
-    // Each once, by name and content.
-    assert_eq!(everything(&env).await["received"], json!([]));
-    // And once more if a person says so: the format that was set may have been wrong.
+    // A file is processed once, by name and content.
+    assert_eq!(reconcile(&env).await["received"], json!([]));
+    // A person can process it again, for example after a change of the format setting.
     let again = run(&env, json!({ "results": name })).await;
     assert_eq!(again["received"], json!([name]));
-    assert_eq!(open(&env).await, expected);
+    assert_eq!(open_findings(&env).await, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_format_of_tikis_answer_is_a_setting() {
+async fn the_format_of_tikis_result_file_is_a_setting() {
     let format = json!({
         "separator": ";",
         "columns": { "tiki_transaction_id": "Mã GD Tiki", "result": "Kết quả", "reason": "Lý do" },
@@ -492,40 +507,40 @@ async fn the_format_of_tikis_answer_is_a_setting() {
         payment.tiki_id
     );
     fs::write(folder(&env, "OUTBOUND").join(&name), result).unwrap();
-    assert_eq!(everything(&env).await["received"], json!([name]));
-    let expected = stands("needs_review", "amount_differs");
+    assert_eq!(reconcile(&env).await["received"], json!([name]));
+    let expected = finding("needs_review", "amount_differs");
     assert_eq!(
-        open(&env).await,
+        open_findings(&env).await,
         BTreeMap::from([(payment.tiki_id.clone(), expected)])
     );
-    // Tiki mends it; the next run finds that the sides agree.
+    // Tiki corrects the amount; in the next run both sides agree.
     env.tiki
         .change(&payment.tiki_id, |order| order.amount = 100_000);
-    everything(&env).await;
-    assert_eq!(open(&env).await, BTreeMap::new());
+    reconcile(&env).await;
+    assert_eq!(open_findings(&env).await, BTreeMap::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_tiki_gives_no_clear_answer_it_is_asked_again() {
+async fn an_undecided_finding_is_looked_up_again() {
     let env = TestEnv::start().await;
     let payment = env.confirmed(100_000).await;
     let name = format!("tikivip_sandbox_{}_1", the_day().digits());
     let result = format!("tiki_transaction_id,result\n{},03\n", payment.tiki_id);
     fs::write(folder(&env, "OUTBOUND").join(name), result).unwrap();
     env.tiki.faults.standing("look_up", Fault::Down);
-    everything(&env).await;
+    reconcile(&env).await;
     let undecided = BTreeMap::from([(
         payment.tiki_id.clone(),
-        stands("undecided", "no_clear_answer"),
+        finding("undecided", "no_clear_answer"),
     )]);
-    assert_eq!(open(&env).await, undecided);
+    assert_eq!(open_findings(&env).await, undecided);
     env.tiki.faults.off("look_up");
-    everything(&env).await;
-    assert_eq!(open(&env).await, BTreeMap::new());
+    reconcile(&env).await;
+    assert_eq!(open_findings(&env).await, BTreeMap::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tiki_may_fetch_a_day_by_api_instead() {
+async fn tiki_can_fetch_a_day_by_api() {
     let env = TestEnv::start().await;
     let payment = env.confirmed(100_000).await;
     env.days_pass().await;
@@ -557,7 +572,7 @@ async fn tiki_may_fetch_a_day_by_api_instead() {
     let got = got.text().await.unwrap();
     assert!(got.contains(&payment.tiki_id));
     assert_eq!(got, inbound(&env)[file["name"].as_str().unwrap()]);
-    // Without its signature the link opens nothing.
+    // The link needs its signature.
     let bare = url.split('?').next().unwrap();
     assert_eq!(http.get(bare).send().await.unwrap().status(), 403);
 

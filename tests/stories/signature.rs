@@ -4,7 +4,7 @@ use e2e::TestEnv;
 use sandbox::{Caller, Response};
 use serde_json::json;
 
-/// Every signed route, with who calls it and a body that it would take or refuse by a code of its own.
+/// Every signed route: its caller, method, path, and a correctly formed body.
 fn routes(env: &TestEnv) -> Vec<(Caller, &'static str, &'static str, Vec<u8>)> {
     let (tiki, core) = (&env.tiki.caller, &env.core.caller);
     let id = "9d2f8378-8d6c-5b98-8c46-c1852c4d18ed";
@@ -158,7 +158,7 @@ async fn every_route_refuses_every_bad_signature() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_previous_secret_is_accepted_during_a_rotation_and_not_after() {
+async fn the_previous_secret_is_valid_only_during_a_rotation() {
     let env = TestEnv::start().await;
     let secret = env.sandbox.plan.secrets["TikiSecret"].clone();
     let old = env.tiki.caller.clone();
@@ -170,7 +170,7 @@ async fn the_previous_secret_is_accepted_during_a_rotation_and_not_after() {
     assert_eq!(new.post(path, &body).await.unwrap().status, 401);
 
     env.sandbox.secrets.put(&secret, "the next secret");
-    // The function has the old secret cached; the new one makes it look again, at most every few seconds.
+    // The function has cached the old secret. An unknown signature makes it reload, at most every few seconds.
     env.until("the new secret is accepted", async || {
         new.post(path, &body).await.unwrap().status == 200
     })
@@ -180,14 +180,16 @@ async fn the_previous_secret_is_accepted_during_a_rotation_and_not_after() {
         200,
         "both, during the rotation"
     );
-    let told = || {
+    let counted = || {
         env.sandbox
             .logs()
             .iter()
             .any(|line| line.event["previous_secret"] == true)
     };
-    env.until("the use of the previous secret is told", async || told())
-        .await;
+    env.until("the use of the previous secret is counted", async || {
+        counted()
+    })
+    .await;
 
     env.sandbox.secrets.forget_previous(&secret);
     env.sandbox.restart("create-transaction").await;
@@ -202,7 +204,7 @@ async fn a_body_signed_for_one_route_is_refused_on_every_other() {
     let posts = || all.iter().filter(|(_, method, ..)| *method == "POST");
     for (sender, _, from, body) in posts() {
         for (receiver, _, to, _) in posts() {
-            // Of the same conversation: between the others the secret differs.
+            // Only between the same parties, which share a secret.
             if from == to || sender.headers != receiver.headers {
                 continue;
             }
@@ -215,7 +217,7 @@ async fn a_body_signed_for_one_route_is_refused_on_every_other() {
             );
         }
     }
-    // What we send Tiki ourselves, sent back to us.
+    // A message that the partner has sent to Tiki comes back.
     let ipn = json!({
         "reference_transaction_id": "T-1", "transaction_amount": 1000,
         "transaction_id": "9d2f8378-8d6c-5b98-8c46-c1852c4d18ed", "status": "SUCCESS",
@@ -231,9 +233,9 @@ async fn a_body_signed_for_one_route_is_refused_on_every_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_signed_route_takes_the_previous_secret() {
+async fn every_signed_route_accepts_the_previous_secret() {
     let env = TestEnv::start().await;
-    // Rotated before any function has started.
+    // The secret is rotated before any function has started.
     for name in ["TikiSecret", "CoreSecret"] {
         env.sandbox
             .secrets
@@ -261,7 +263,7 @@ async fn every_signed_route_takes_the_previous_secret() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_route_refuses_what_is_no_message_and_what_is_too_large() {
+async fn every_route_refuses_malformed_and_oversized_bodies() {
     let env = TestEnv::start().await;
     for (caller, method, path, good) in routes(&env) {
         if method == "GET" {

@@ -1,6 +1,6 @@
-//! The template is what it must be; and a mistake planted in it is caught.
+//! The template is right, and a mistake that is planted in it is found.
 //!
-//! What the functions read and call is taken from the functions at work, not from a list of ours.
+//! What the functions read and call is observed while they run. No list here repeats it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 
 use crate::reconciliation::{exhausted, the_day};
 
-/// What the functions were seen to do.
+/// What the functions did while they ran.
 struct Seen {
-    /// Function → variables that it read.
+    /// By function: the variables that it read.
     read: BTreeMap<String, BTreeSet<String>>,
-    /// Function → what it called.
+    /// By function: what it called.
     called: BTreeMap<String, BTreeSet<Grant>>,
 }
 
@@ -36,7 +36,7 @@ const CHECKS: [(&str, Check); 13] = [
     ("deployment", deployment),
 ];
 
-/// A mistake, the text that it is made in, and the check that must catch it.
+/// A mistake, the text in which it is planted, the text with the mistake, and the check that must find it.
 const PLANTED: [(&str, &str, &str, &str); 23] = [
     (
         "a route is lost",
@@ -51,7 +51,7 @@ const PLANTED: [(&str, &str, &str, &str); 23] = [
         "environment",
     ),
     (
-        "a variable that nobody reads is set",
+        "a variable is set that no function reads",
         "          EXPIRY_GRACE_S: !Ref ExpiryGraceSeconds",
         "          EXPIRY_GRACE_S: !Ref ExpiryGraceSeconds\n          DEBUG: \"1\"",
         "environment",
@@ -87,31 +87,31 @@ const PLANTED: [(&str, &str, &str, &str); 23] = [
         "wildcards",
     ),
     (
-        "an alarm that nobody hears",
+        "an alarm without a message",
         "See docs/operations.md#refunds-overdue.\"",
         "See docs/operations.md#refunds-overdue.\"\n      ActionsEnabled: false",
         "alarms",
     ),
     (
-        "an alarm that leads nowhere",
+        "an alarm whose section is missing",
         "docs/operations.md#core-is-down",
-        "docs/operations.md#the-core-is-down",
+        "docs/operations.md#no-such-section", // cites-nothing: planted
         "alarms",
     ),
     (
-        "an alarm on a metric that nobody writes",
+        "an alarm on a metric that no function writes",
         "MetricName: RefundOpenAge",
         "MetricName: RefundAge",
         "metrics",
     ),
     (
-        "an alarm on a dimension that the metric has not",
+        "an alarm on a dimension that its metric does not have",
         "Dimensions: [{ Name: Queue, Value: refund }]",
         "Dimensions: [{ Name: Worker, Value: refund }]",
         "metrics",
     ),
     (
-        "a function outlives API Gateway's patience",
+        "a function may take longer than API Gateway waits",
         "      Timeout: 28",
         "      Timeout: 30",
         "timeouts",
@@ -123,7 +123,7 @@ const PLANTED: [(&str, &str, &str, &str); 23] = [
         "tables",
     ),
     (
-        "no way back in time",
+        "a table without point-in-time recovery",
         "PointInTimeRecoveryEnabled: true",
         "PointInTimeRecoveryEnabled: false",
         "tables",
@@ -135,43 +135,43 @@ const PLANTED: [(&str, &str, &str, &str); 23] = [
         "encryption",
     ),
     (
-        "a poisoned record holds up the stream",
+        "one bad record blocks the stream",
         "            BisectBatchOnFunctionError: true",
         "            BisectBatchOnFunctionError: false",
         "workers",
     ),
     (
-        "a worker wakes itself",
+        "a worker starts itself",
         "{\"ipn_due_mark\":{\"S\":[\"now\"]}}",
         "{\"refund_due_mark\":{\"S\":[\"now\"]}}",
         "workers",
     ),
     (
-        "reconcile may take away what it has put",
+        "reconcile may delete what it has put",
         "Action: [s3:PutObject], Resource",
         "Action: [s3:PutObject, s3:DeleteObject], Resource",
         "policies",
     ),
     (
-        "what is kept can be overwritten",
+        "a kept file can be overwritten",
         "      ObjectLockEnabled: true\n",
         "      ObjectLockEnabled: false\n",
         "reconciliation",
     ),
     (
-        "the file is sent at six in London",
+        "the file is sent at 06:00 in London",
         "            ScheduleExpression: cron(0 6 * * ? *)\n            ScheduleExpressionTimezone: Asia/Ho_Chi_Minh",
         "            ScheduleExpression: cron(0 6 * * ? *)\n            ScheduleExpressionTimezone: Europe/London",
         "reconciliation",
     ),
     (
-        "reconciliation takes from payments",
+        "reconciliation uses the concurrency of payments",
         "      ReservedConcurrentExecutions: 2\n",
         "",
         "reconciliation",
     ),
     (
-        "a new version is not asked",
+        "a new version is not checked",
         "      Hooks: { PreTraffic: !Ref PreTrafficHookFunction }\n",
         "",
         "deployment",
@@ -179,7 +179,7 @@ const PLANTED: [(&str, &str, &str, &str); 23] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_template_is_what_the_functions_need_and_a_planted_mistake_is_caught() {
+async fn the_template_is_right_and_planted_mistakes_are_found() {
     let seen = seen().await;
     let yaml = include_str!("../../template.yaml");
     let plan = read(yaml).unwrap();
@@ -189,17 +189,17 @@ async fn the_template_is_what_the_functions_need_and_a_planted_mistake_is_caught
     for (mistake, good, bad, caught_by) in PLANTED {
         assert!(
             yaml.contains(good),
-            "{mistake}: the text is not there any more"
+            "{mistake}: the template does not have this text any more"
         );
         let caught = match read(&yaml.replace(good, bad)) {
             Ok(plan) => {
                 let (_, check) = CHECKS.iter().find(|(name, _)| *name == caught_by).unwrap();
                 check(&plan, &seen).is_err()
             }
-            // It must be caught by its check, and not for being unreadable.
+            // Its own check must find it: a template that cannot be read proves nothing.
             Err(_) => false,
         };
-        assert!(caught, "not caught: {mistake}");
+        assert!(caught, "not found: {mistake}");
     }
 }
 
@@ -217,7 +217,7 @@ fn read(yaml: &str) -> anyhow::Result<Plan> {
     Plan::read(yaml, &BTreeMap::from(given))
 }
 
-/// With every text of a function's own at its longest.
+/// A plan in which each text parameter has its greatest length.
 fn long_plan() -> Plan {
     let yaml = include_str!("../../template.yaml");
     let url = |length: usize| format!("https://{}", "x".repeat(length - 8));
@@ -238,7 +238,7 @@ fn long_plan() -> Plan {
     Plan::read(yaml, &BTreeMap::from(given)).unwrap()
 }
 
-/// Has every function do all that it can do.
+/// Makes each function do all that it can do, and returns what was observed.
 async fn seen() -> Seen {
     let env = TestEnv::with(|options| {
         for (name, value) in [("LogLevel", "debug"), ("ReconciliationRefundRows", "on")] {
@@ -249,7 +249,7 @@ async fn seen() -> Seen {
     sandbox::walk(&env.sandbox, &mut |_: &str| {})
         .await
         .unwrap();
-    // A report and a refund that only a sweep brings to an end.
+    // A notification and a refund that need a sweep.
     env.tiki.faults.next("ipn", [Fault::Down]);
     let payment = env.paid(100_000).await;
     env.until("it failed once", async || {
@@ -260,10 +260,10 @@ async fn seen() -> Seen {
     env.core.faults.next("refund", [Fault::Lost]);
     env.refund(&payment, "R1", 100_000).await;
     env.later(&payment).await;
-    assert_eq!(env.core.given_back(&payment.id), 100_000);
+    assert_eq!(env.core.refunded_vnd(&payment.id), 100_000);
     a_day_is_reconciled(&env).await;
     let hook = env.sandbox.invoke("pre-traffic-hook", &Value::Null).await;
-    assert!(hook.is_err(), "it starts, and there is no deployment");
+    assert!(hook.is_err(), "it starts, but there is no deployment");
 
     let mut read = BTreeMap::<String, BTreeSet<String>>::new();
     for line in env.sandbox.logs() {
@@ -279,7 +279,7 @@ async fn seen() -> Seen {
     Seen { read, called }
 }
 
-/// With a report that is taken up again, a refund that has a row, and a Tiki that fetches the file.
+/// A day with a notification that is queued again, a refund that has a row, and a file that Tiki fetches.
 async fn a_day_is_reconciled(env: &TestEnv) {
     let given_up = exhausted(env, 200_000).await;
     env.days_pass().await;
@@ -305,7 +305,7 @@ fn must(holds: bool, problem: impl Into<String>) -> Result<(), String> {
     if holds { Ok(()) } else { Err(problem.into()) }
 }
 
-/// The routes that the README gives to Tiki, to the core and to customers, each at its function.
+/// Each route of the README is there, and calls its function.
 fn routes(plan: &Plan, _: &Seen) -> Result<(), String> {
     let expected = BTreeSet::from([
         ("POST", "/tikivip/v1/transactions", "create-transaction"),
@@ -338,18 +338,18 @@ fn routes(plan: &Plan, _: &Seen) -> Result<(), String> {
     for (method, path, _) in expected {
         must(
             readme.contains(&format!("`{method} {path}`")),
-            format!("the README lacks {method} {path}"),
+            format!("{method} {path} is missing in the README"),
         )?;
     }
     Ok(())
 }
 
-/// Every variable that a function reads is set, and none is set that nobody reads.
+/// Each variable that a function reads is set, and no other.
 fn environment(plan: &Plan, seen: &Seen) -> Result<(), String> {
     for (name, function) in &plan.functions {
         let set: BTreeSet<String> = function.environment.keys().cloned().collect();
         let mut read = seen.read.get(name).cloned().unwrap_or_default();
-        // Where the SDKs look for another endpoint than AWS's own; not set in an account.
+        // The sandbox sets them for the SDK; in an account they are not set.
         read.retain(|name| !name.starts_with("AWS_"));
         must(
             set == read,
@@ -359,7 +359,7 @@ fn environment(plan: &Plan, seen: &Seen) -> Result<(), String> {
     Ok(())
 }
 
-/// Of the services that the sandbox plays.
+/// Whether the sandbox has a service that can observe this action.
 fn is_played(action: &str) -> bool {
     let stream = [
         "GetRecords",
@@ -372,7 +372,7 @@ fn is_played(action: &str) -> bool {
     played && !stream.iter().any(|name| action.ends_with(name))
 }
 
-/// A function may do what it does, and nothing else.
+/// The role of a function allows what the function calls, and nothing else.
 fn policies(plan: &Plan, seen: &Seen) -> Result<(), String> {
     for (name, function) in &plan.functions {
         let granted = function
@@ -395,7 +395,7 @@ fn may(plan: &Plan, function: &str, action: &str, resource: &str) -> bool {
     grants.iter().any(allows)
 }
 
-/// Who must not be able to do what, whatever its code does.
+/// What some functions must not be allowed to do, whatever their code is.
 fn separation(plan: &Plan, _: &Seen) -> Result<(), String> {
     for action in [
         "dynamodb:GetItem",
@@ -446,7 +446,7 @@ fn separation(plan: &Plan, _: &Seen) -> Result<(), String> {
         let secret = "secretsmanager:GetSecretValue";
         must(
             !may(plan, function, secret, "CoreSecret"),
-            format!("{function} sees the core's secret"),
+            format!("{function} may read the core's secret"),
         )?;
     }
     must(
@@ -456,11 +456,11 @@ fn separation(plan: &Plan, _: &Seen) -> Result<(), String> {
             "secretsmanager:GetSecretValue",
             "TikiSecret",
         ),
-        "core-worker sees Tiki's secret",
+        "core-worker may read Tiki's secret",
     )
 }
 
-/// A role that may do something to everything: only where AWS offers no other.
+/// A role has a permission on all resources only where AWS offers no narrower one.
 fn wildcards(plan: &Plan, _: &Seen) -> Result<(), String> {
     for (name, function) in &plan.functions {
         for grant in &function.grants {
@@ -479,7 +479,7 @@ fn wildcards(plan: &Plan, _: &Seen) -> Result<(), String> {
             let traces = role.to_string().contains("xray:PutTraceSegments");
             must(
                 wide <= usize::from(traces),
-                format!("{name} may do something to everything"),
+                format!("{name} has a permission on all resources"),
             )?;
         }
     }
@@ -493,7 +493,7 @@ fn of_type<'p>(plan: &'p Plan, kind: &'p str) -> impl Iterator<Item = (&'p Strin
         .map(|(name, resource)| (name, &resource["Properties"]))
 }
 
-/// Every alarm is heard, and says where to read on.
+/// Each alarm sends a message, and names a section of operations.md.
 fn alarms(plan: &Plan, _: &Seen) -> Result<(), String> {
     let pages = include_str!("../../docs/operations.md");
     let anchors: BTreeSet<String> = pages
@@ -527,20 +527,20 @@ fn alarms(plan: &Plan, _: &Seen) -> Result<(), String> {
         )?;
         must(
             alarm["ActionsEnabled"] != false,
-            format!("{name} is not heard"),
+            format!("{name} sends no message"),
         )?;
         let text = alarm["AlarmDescription"].as_str().unwrap_or_default();
         let anchor = text.split("docs/operations.md#").nth(1).unwrap_or_default();
         let anchor = anchor.trim_end_matches('.');
         must(
             anchors.contains(anchor),
-            format!("{name} leads to #{anchor}, which is not there"),
+            format!("{name}: docs/operations.md has no section #{anchor}"),
         )?;
     }
     Ok(())
 }
 
-/// Every alarm of ours is on a metric that the functions write, with the dimensions that it has.
+/// Each alarm on a metric of ours names a metric that the functions write, with its dimensions.
 fn metrics(plan: &Plan, _: &Seen) -> Result<(), String> {
     let known: BTreeMap<&str, &::metrics::Metric> = ::metrics::all()
         .map(|metric| (metric.name, metric))
@@ -557,7 +557,7 @@ fn metrics(plan: &Plan, _: &Seen) -> Result<(), String> {
             let metric = part["MetricName"].as_str().unwrap_or_default();
             let found = known
                 .get(metric)
-                .ok_or(format!("{name}: nobody writes {metric}"))?;
+                .ok_or(format!("{name}: no function writes {metric}"))?;
             let dimensions = part["Dimensions"].as_array().into_iter().flatten();
             let dimensions: Vec<&str> = dimensions.filter_map(|d| d["Name"].as_str()).collect();
             let fits = dimensions == found.dimensions || (found.total && dimensions.is_empty());
@@ -573,12 +573,15 @@ fn metrics(plan: &Plan, _: &Seen) -> Result<(), String> {
         .collect();
     for metric in known.keys() {
         let shown = used.contains(*metric) || dashboards.contains(metric);
-        must(shown, format!("nobody looks at {metric}"))?;
+        must(
+            shown,
+            format!("{metric} is in no alarm and not in the dashboard"),
+        )?;
     }
     Ok(())
 }
 
-/// Each waits longer than what it waits for: our client < the function < API Gateway's 29 s.
+/// Each side waits longer than the one that it calls: our client, the function, API Gateway (29 s).
 fn timeouts(plan: &Plan, _: &Seen) -> Result<(), String> {
     for route in &plan.routes {
         let timeout = plan.functions[&route.function].timeout.as_secs();
@@ -587,18 +590,18 @@ fn timeouts(plan: &Plan, _: &Seen) -> Result<(), String> {
             format!("{} may take {timeout} s", route.function),
         )?;
     }
-    let patient = |name: &str, at_least| {
+    let waits = |name: &str, at_least| {
         let timeout = plan.functions[name].timeout.as_secs();
         must(
             timeout > at_least,
             format!("{name} gives up after {timeout} s"),
         )
     };
-    // Tiki twice 15 s at most within one call of ours; the core 3 s; a worker one obligation at least.
-    patient("open-webview", 15)?;
-    patient("refund-transaction", 3)?;
-    patient("ipn-sender", 40)?;
-    patient("core-worker", 40)
+    // Our client waits 15 s for Tiki and 3 s for the core. A worker has time for one obligation at least.
+    waits("open-webview", 15)?;
+    waits("refund-transaction", 3)?;
+    waits("ipn-sender", 40)?;
+    waits("core-worker", 40)
 }
 
 fn tables(plan: &Plan, _: &Seen) -> Result<(), String> {
@@ -607,7 +610,7 @@ fn tables(plan: &Plan, _: &Seen) -> Result<(), String> {
         let properties = &table["Properties"];
         must(
             table["DeletionPolicy"] == "Retain",
-            format!("{name} goes with the stack"),
+            format!("{name} is deleted with the stack"),
         )?;
         must(
             properties["DeletionProtectionEnabled"] == true,
@@ -616,7 +619,7 @@ fn tables(plan: &Plan, _: &Seen) -> Result<(), String> {
         let recovery = &properties["PointInTimeRecoverySpecification"];
         must(
             recovery["PointInTimeRecoveryEnabled"] == true,
-            format!("{name}: no way back"),
+            format!("{name} has no point-in-time recovery"),
         )?;
         must(
             properties["BillingMode"] == "PAY_PER_REQUEST",
@@ -626,7 +629,7 @@ fn tables(plan: &Plan, _: &Seen) -> Result<(), String> {
     Ok(())
 }
 
-/// Whatever rests is under the stack's own key.
+/// All that is stored is encrypted with the stack's key.
 fn encryption(plan: &Plan, _: &Seen) -> Result<(), String> {
     let kinds = [
         ("AWS::SQS::Queue", "/KmsMasterKeyId"),
@@ -648,7 +651,7 @@ fn encryption(plan: &Plan, _: &Seen) -> Result<(), String> {
             let key = properties.pointer(place).and_then(Value::as_str);
             must(
                 key.is_some_and(|key| key.contains("Key")),
-                format!("{name} has no key of ours"),
+                format!("{name} does not use the stack's key"),
             )?;
         }
     }
@@ -661,7 +664,7 @@ fn encryption(plan: &Plan, _: &Seen) -> Result<(), String> {
     Ok(())
 }
 
-/// The stream and the schedule bring each worker its work, and nothing is dropped unseen.
+/// The stream and the schedule start each worker, and each failed event is kept.
 fn workers(plan: &Plan, _: &Seen) -> Result<(), String> {
     for (function, mark) in [
         ("IpnSenderFunction", "ipn_due_mark"),
@@ -669,7 +672,7 @@ fn workers(plan: &Plan, _: &Seen) -> Result<(), String> {
     ] {
         let properties = &plan.resources[function]["Properties"];
         let reserved = !properties["ReservedConcurrentExecutions"].is_null();
-        must(reserved, format!("{function} may starve the others"))?;
+        must(reserved, format!("{function} has no reserved concurrency"))?;
         let (stream, sweep) = (
             &properties["Events"]["Stream"]["Properties"],
             &properties["Events"]["Sweep"]["Properties"],
@@ -711,19 +714,19 @@ fn workers(plan: &Plan, _: &Seen) -> Result<(), String> {
     Ok(())
 }
 
-/// The file goes up at six in Vietnam, what was sent stays as it was sent, and payments lose nothing by it.
+/// The file is sent at 06:00 in Vietnam, sent files cannot change, and payments keep their concurrency.
 fn reconciliation(plan: &Plan, _: &Seen) -> Result<(), String> {
     let reconcile = &plan.resources["ReconcileFunction"]["Properties"];
     must(
         reconcile["ReservedConcurrentExecutions"].is_i64(),
-        "reconcile may take from payments",
+        "reconcile has no reserved concurrency",
     )?;
     must(reconcile["Timeout"] == 900, "a million lines need time")?;
     let mut hours = BTreeSet::new();
     for (name, event) in reconcile["Events"].as_object().into_iter().flatten() {
         let schedule = &event["Properties"];
         let at_home = schedule["ScheduleExpressionTimezone"] == "Asia/Ho_Chi_Minh";
-        must(at_home, format!("{name} goes by another clock"))?;
+        must(at_home, format!("{name} is not in the time of Vietnam"))?;
         hours.insert(schedule["ScheduleExpression"].as_str().unwrap_or_default());
     }
     let expected = BTreeSet::from(["cron(0 6 * * ? *)", "cron(0 0-5,7-23 * * ? *)"]);
@@ -736,19 +739,19 @@ fn reconciliation(plan: &Plan, _: &Seen) -> Result<(), String> {
     must(kept, "what was sent can be lost")
 }
 
-/// Each function is published as a version, asked before it has traffic, and watched while it gets it.
+/// Each function is published as a version, checked before it gets calls, and watched while it gets them.
 fn deployment(plan: &Plan, _: &Seen) -> Result<(), String> {
     let yaml_globals = &plan.globals;
     let hook = &yaml_globals["DeploymentPreference"]["Hooks"]["PreTraffic"];
     must(*hook == "PreTrafficHookFunction", "no hook")?;
     must(yaml_globals["AutoPublishAlias"] == "live", "no alias")?;
     for (name, properties) in of_type(plan, "AWS::Serverless::Function") {
-        // reconcile has no traffic that could be shifted.
+        // reconcile has no alias, so no traffic is shifted.
         let hook = ["PreTrafficHookFunction", "ReconcileFunction"].contains(&name.as_str());
         let alarms = properties["DeploymentPreference"]["Alarms"].as_array();
         must(
             hook || alarms.is_some_and(|alarms| !alarms.is_empty()),
-            format!("{name} is not watched"),
+            format!("{name} has no alarm that its deployment watches"),
         )?;
         must(
             properties["Role"].is_string(),
@@ -759,7 +762,7 @@ fn deployment(plan: &Plan, _: &Seen) -> Result<(), String> {
             format!("{name}: SAM would widen its role"),
         )?;
     }
-    // Every parameter at its longest: Lambda takes 256 characters.
+    // With each parameter at its greatest length: Lambda accepts 256 characters.
     let longest = long_plan();
     for (name, properties) in of_type(&longest, "AWS::Serverless::Function") {
         let text = properties["VersionDescription"]
@@ -771,4 +774,21 @@ fn deployment(plan: &Plan, _: &Seen) -> Result<(), String> {
         )?;
     }
     Ok(())
+}
+
+#[test]
+fn the_sections_of_the_template_are_those_of_its_index() {
+    let yaml = include_str!("../../template.yaml");
+    let lines = || yaml.lines().map(str::trim_start);
+    let index: Vec<&str> = lines()
+        .take_while(|line| line.starts_with('#'))
+        .filter_map(|line| line.strip_prefix("#   "))
+        .filter_map(|line| line.split("  ").next())
+        .collect();
+    let heads: Vec<&str> = lines()
+        .filter_map(|line| line.strip_prefix("# ---- "))
+        .map(|head| head.trim_end_matches('-').trim_end())
+        .collect();
+    assert!(!index.is_empty());
+    assert_eq!(index, heads, "the index at the top of template.yaml");
 }

@@ -6,184 +6,192 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use domain::Day;
 
-/// Looks at payments, sends and decides what got stuck, and finds what is set up wrongly.
+/// Shows payments, resends and resolves what needs review, and finds configuration errors.
 ///
-/// Exit codes: 0 done; 1 something broke; 2 wrong usage; 3 there is no such transaction; 4 refused by the rules;
-/// 5 looked at, and something is wrong.
+/// Exit codes:
+///   0  success
+///   1  internal error
+///   2  wrong usage
+///   3  the id does not exist
+///   4  refused by the rules
+///   5  checked, and a problem was found
 #[derive(Debug, Parser)]
-#[command(name = "tikivip", version)]
+#[command(name = "tikivip", version, verbatim_doc_comment)]
 pub(crate) struct Cli {
-    /// The stack's output `OperatorSettings`, or what `sandbox --operator-file` wrote: a JSON object of variables
+    /// JSON file with the settings
+    ///
+    /// It is the stack's output `OperatorSettings`, or the file that `sandbox --operator-file` writes.
     #[arg(long, global = true, value_name = "FILE", env = "TIKIVIP_SETTINGS")]
     pub(crate) settings: Option<PathBuf>,
 
-    /// How to answer
-    #[arg(long, global = true, value_name = "FORM", default_value = "table")]
+    /// Output format
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "table")]
     pub(crate) output: Form,
 
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
-/// How to answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Form {
-    /// For a person.
+    /// For people
     Table,
-    /// For a program.
+    /// For programs
     Json,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// A transaction's life: what happened, when and on whose word
+    /// Show a transaction: its state, its refunds and its audit trail
     Show {
-        /// Our id or Tiki's
+        /// Our transaction id or Tiki's
         id: String,
     },
-    /// Transactions that wait for somebody or something
+    /// List transactions by state; without a state those that need review
     List {
-        /// For what
-        #[arg(long, value_name = "STATE", default_value = "desk")]
+        /// Which transactions to list
+        #[arg(long, value_name = "STATE", default_value = "review")]
         state: State,
-        /// At most so many, the oldest first
+        /// Maximum number, the oldest first
         #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u16).range(1..=1000))]
         limit: u16,
     },
-    /// Report a result to Tiki now, with the whole budget of tries where it was given up
+    /// Send the notification (IPN) to Tiki again
+    ///
+    /// After an exhausted notification all attempts start again.
     ResendIpn {
-        /// Our id or Tiki's
+        /// Our transaction id or Tiki's
         id: String,
         #[command(flatten)]
-        word: Word,
+        operator: OperatorArgs,
     },
-    /// Ask Tiki what it knows of a transaction; changes nothing
+    /// Look up a transaction at Tiki; changes nothing
     Lookup {
-        /// Our id or Tiki's
+        /// Our transaction id or Tiki's
         id: String,
     },
-    /// Decide what is disputed or was given up
+    /// Resolve a dispute or an exhausted notification
     Resolve {
-        /// Our id or Tiki's
+        /// Our transaction id or Tiki's
         id: String,
-        /// What is decided
+        /// The resolution
         #[arg(long = "as", value_name = "VERDICT")]
         verdict: Verdict,
         #[command(flatten)]
-        word: Word,
+        operator: OperatorArgs,
     },
-    /// What the two sides' books do not agree in, and is not settled
+    /// List the open findings of the reconciliation
     Reconciliation {
-        /// Of this day alone: 2026-11-22
+        /// Only this day, for example 2026-11-22
         #[arg(long, value_name = "DAY")]
         day: Option<Day>,
-        /// At most so many, what needs a person first
+        /// Maximum number, findings that need review first
         #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u16).range(1..=1000))]
         limit: u16,
     },
-    /// Close a finding that the two companies have resolved between them; no money moves
+    /// Close a finding that both companies have resolved; moves no money
     #[command(alias = "settle")]
     CloseFinding {
-        /// Tiki's id, or what the list shows for a line that cannot be read
+        /// Tiki's id, or the name that the list shows for an unreadable line
         id: String,
-        /// The day that it is about: 2026-11-22
+        /// The finding's day, for example 2026-11-22
         #[arg(long, value_name = "DAY")]
         day: Day,
         #[command(flatten)]
-        word: Word,
+        operator: OperatorArgs,
     },
-    /// Sign a message, as the functions do
+    /// Sign a message as the functions do
     Sign {
         #[command(flatten)]
         message: Message,
     },
-    /// Check a signature, as the functions do
+    /// Verify a signature as the functions do
     Verify {
         #[command(flatten)]
         message: Message,
         #[command(flatten)]
         headers: Headers,
-        /// Show what is signed, byte by byte, and which known mistake would have given this signature
+        /// Show the signed bytes, and which known mistake gives this signature
         #[arg(long)]
         explain: bool,
     },
-    /// Look for what is set up wrongly: configuration, clock, secrets, tables, Tiki, the core
+    /// Check configuration, clock, secrets, tables, Tiki and the core
     Doctor,
-    /// Print the completions for a shell
+    /// Print the completion script of a shell
     Completions {
-        /// Which
+        /// The shell
         shell: Shell,
     },
 }
 
-/// What a transaction may wait for.
+/// Which transactions `tikivip list` shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum State {
-    /// For a person, whatever the reason
-    Desk,
-    /// For a person: Tiki's word and ours differ
+    /// Needs review, for any reason
+    Review,
+    /// Needs review: Tiki's state and ours differ
     Disputed,
-    /// For a person: Tiki could not be told, within the whole schedule
+    /// Needs review: Tiki accepted none of the notification attempts
     Exhausted,
-    /// For a person: the core will not give a late payment back
+    /// Needs review: the core rejected the refund of a late payment
     RefundRejected,
-    /// For a person: the core says that another amount was paid
+    /// Needs review: the core says that another amount was paid
     AmountDiffers,
-    /// For the core: a refund without a clear answer
+    /// Waits for the core: a refund without a clear answer
     Unknown,
-    /// For the core: money on its way back because Tiki does not have the order
+    /// Waits for the core: a reversal, because Tiki does not have the order
     Reversing,
-    /// For Tiki: a result that it has not confirmed
+    /// Waits for Tiki: a notification that it has not confirmed
     Unconfirmed,
-    /// For the customer
+    /// Waits for the customer: not paid yet
     Pending,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Verdict {
-    /// Tiki has the order: the payment stands
+    /// Tiki has the order: keep the payment
     Confirmed,
-    /// What remains goes back to the customer, by the core
+    /// Return the remaining amount to the customer through the core
     Reverse,
-    /// What remains has gone back already, by other means than the core: nothing more goes
+    /// The remaining amount was returned by other means than the core; return nothing more
     Returned,
 }
 
-/// Who acts, and why; it stays in the audit trail.
+/// Who acts, and why. Both are kept in the audit trail.
 #[derive(Debug, Args)]
-pub(crate) struct Word {
-    /// Who acts
+pub(crate) struct OperatorArgs {
+    /// Name of the person who acts
     #[arg(long, value_name = "NAME", env = "TIKIVIP_OPERATOR")]
     pub(crate) by: String,
-    /// Why
+    /// Reason for the action
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
 }
 
-/// A message: of a POST the body, of a GET path and query.
+/// A message: the body of a POST, or path and query of a GET.
 #[derive(Debug, Args)]
 pub(crate) struct Message {
-    /// The body, byte for byte; `-` reads standard input
+    /// File with the exact body; `-` reads standard input
     #[arg(long, value_name = "FILE", conflicts_with = "get")]
     pub(crate) body: Option<PathBuf>,
-    /// Path and query of a GET, from after the base URL: `/transaction?tiki_transaction_id=…`
+    /// Path and query of a GET after the base URL: `/transaction?tiki_transaction_id=…`
     #[arg(long, value_name = "PATH")]
     pub(crate) get: Option<String>,
-    /// Whose conversation
+    /// Counterparty whose headers and secret are used
     #[arg(long = "with", value_name = "WHO", default_value = "tiki")]
-    pub(crate) conversation: Conversation,
+    pub(crate) counterparty: Counterparty,
 }
 
-/// Whose headers and secret.
+/// Tiki or the core, as the other side of signed messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Conversation {
+pub(crate) enum Counterparty {
     /// X-Tikivip-…
     Tiki,
     /// X-Partner-…
     Core,
 }
 
-/// The three headers as received.
+/// The three headers of a received message.
 #[derive(Debug, Args)]
 pub(crate) struct Headers {
     /// X-…-Timestamp
@@ -195,7 +203,7 @@ pub(crate) struct Headers {
     /// X-…-Signature
     #[arg(long, value_name = "HEX", required_unless_present = "event")]
     pub(crate) signature: Option<String>,
-    /// Headers and body from an event of API Gateway, such as those in events/
+    /// Read headers and body from an event of API Gateway, such as those in events/
     #[arg(long, value_name = "FILE", conflicts_with_all = ["timestamp", "client_id", "signature", "body", "get"])]
     pub(crate) event: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! The commands, a room each.
+//! The commands, one module each.
 
 mod act;
 mod doctor;
@@ -17,7 +17,7 @@ use crate::cli::{Cli, Command};
 use crate::context::CommandContext;
 use crate::output::Outcome;
 
-/// Does what was typed.
+/// Runs the command.
 pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Outcome> {
     if let Command::Completions { shell } = &cli.command {
         let mut script = Vec::new();
@@ -30,16 +30,18 @@ pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Outcome> {
     match &cli.command {
         Command::Show { id } => show::show(&context, form, id).await,
         Command::List { state, limit } => list::list(&context, form, *state, *limit).await,
-        Command::ResendIpn { id, word } => act::resend(&context, form, id, word).await,
+        Command::ResendIpn { id, operator } => act::resend(&context, form, id, operator).await,
         Command::Lookup { id } => lookup::lookup(&context, form, id).await,
-        Command::Resolve { id, verdict, word } => {
-            act::resolve(&context, form, id, *verdict, word).await
-        }
+        Command::Resolve {
+            id,
+            verdict,
+            operator,
+        } => act::resolve(&context, form, id, *verdict, operator).await,
         Command::Reconciliation { day, limit } => {
             reconciliation::list(&context, form, *day, *limit).await
         }
-        Command::CloseFinding { id, day, word } => {
-            reconciliation::settle(&context, form, id, *day, word).await
+        Command::CloseFinding { id, day, operator } => {
+            reconciliation::close(&context, form, id, *day, operator).await
         }
         Command::Sign { message } => signatures::sign(&context, form, message).await,
         Command::Verify {

@@ -1,19 +1,17 @@
-//! What the commands work with: the same table, secrets and clients as the functions'.
+//! What the commands use: the same tables, secrets and clients as the functions.
 
 use std::sync::Arc;
 
 use domain::{Clock, TikiTransactionId, Transaction, TransactionId};
 use lambda::aws::AwsContext;
 use lambda::config::{Identity, TableName, get_signing, tiki_api};
-use ledger::Ledger;
 use signing::{KeyProvider, Keyring};
-use store::{RandomWriteIds, Transactions};
+use store::{RandomWriteIds, ReconciliationRecords, Transactions};
 use tiki_api::{PhoneFormat, TikiClient};
 
-use crate::cli::Conversation;
+use crate::cli::Counterparty;
 use crate::output::Outcome;
 
-/// The context.
 pub(crate) struct CommandContext {
     aws: AwsContext,
 }
@@ -37,13 +35,17 @@ impl CommandContext {
         Ok(self.aws.transactions(&table))
     }
 
-    pub(crate) fn ledger(&self) -> anyhow::Result<Ledger> {
+    pub(crate) fn records(&self) -> anyhow::Result<ReconciliationRecords> {
         let table = self.aws.env.load(TableName::reconciliation)?;
         let dynamodb = store::connect(self.aws.sdk());
-        Ok(Ledger::new(dynamodb, table.0, Arc::new(RandomWriteIds)))
+        Ok(ReconciliationRecords::new(
+            dynamodb,
+            table.0,
+            Arc::new(RandomWriteIds),
+        ))
     }
 
-    /// The transaction of either id.
+    /// Finds a transaction by our id or by Tiki's.
     pub(crate) async fn find(&self, id: &str) -> anyhow::Result<(Transactions, Transaction)> {
         let transactions = self.transactions()?;
         if let Ok(ours) = id.parse::<TransactionId>()
@@ -58,21 +60,21 @@ impl CommandContext {
                 return Ok((transactions, found));
             }
         }
-        Err(Outcome::NotFound(id.to_owned()).into())
+        Err(Outcome::NotFound(format!("transaction {id}")).into())
     }
 
-    /// The keys of a conversation.
-    pub(crate) async fn keys(&self, conversation: Conversation) -> anyhow::Result<Keyring> {
-        Ok(self.provider(conversation).await?.keys().await?)
+    /// The keys that are shared with a counterparty.
+    pub(crate) async fn keys(&self, counterparty: Counterparty) -> anyhow::Result<Keyring> {
+        Ok(self.provider(counterparty).await?.keys().await?)
     }
 
     pub(crate) async fn provider(
         &self,
-        conversation: Conversation,
+        counterparty: Counterparty,
     ) -> anyhow::Result<Arc<dyn KeyProvider>> {
-        let identity = self.aws.env.load(match conversation {
-            Conversation::Tiki => Identity::tiki,
-            Conversation::Core => Identity::core,
+        let identity = self.aws.env.load(match counterparty {
+            Counterparty::Tiki => Identity::tiki,
+            Counterparty::Core => Identity::core,
         })?;
         Ok(self.aws.keys(&identity).await)
     }
@@ -80,9 +82,9 @@ impl CommandContext {
     pub(crate) async fn tiki(&self) -> anyhow::Result<TikiClient> {
         let (api, get_signing) = self.aws.env.load(|env| {
             let (api, get_signing) = (tiki_api(env), get_signing(env));
-            Some((api?, get_signing?))
+            Ok((api?, get_signing?))
         })?;
-        let keys = self.provider(Conversation::Tiki).await?;
+        let keys = self.provider(Counterparty::Tiki).await?;
         let client = self.aws.tiki_client(api, get_signing, keys)?;
         Ok(TikiClient::new(client, PhoneFormat::default()))
     }

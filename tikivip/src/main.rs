@@ -1,8 +1,8 @@
-//! `tikivip`: what an operator types. See `tikivip --help` and `docs/operations.md`.
+//! `tikivip`, the operator's command. See `tikivip --help` and `docs/operations.md`.
 
 #![expect(
     clippy::indexing_slicing,
-    reason = "what is indexed is JSON, which answers null and does not panic"
+    reason = "only JSON is indexed, which returns null and does not panic"
 )]
 
 mod cli;
@@ -22,7 +22,7 @@ use self::output::Outcome;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    match settings::taken_up(&cli) {
+    match settings::run_with_file(&cli) {
         Ok(None) => {}
         Ok(Some(code)) => return code,
         Err(error) => return output::failed(&error),
@@ -31,7 +31,7 @@ async fn main() -> ExitCode {
         Ok(outcome) => outcome.exit_code(),
         Err(error) => match error.downcast::<Outcome>() {
             Ok(outcome) => {
-                output::complain(&outcome.to_string());
+                output::print_error(&outcome.to_string());
                 outcome.exit_code()
             }
             Err(error) => output::failed(&error),

@@ -1,4 +1,4 @@
-//! What is printed, and what the exit code says.
+//! The output and the exit codes.
 
 use std::fmt;
 use std::io::Write;
@@ -9,16 +9,15 @@ use serde::Serialize;
 
 use crate::cli::Form;
 
-/// What came of a command.
+/// The result of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Done.
     Done,
-    /// There is no such transaction.
+    /// What does not exist: `transaction T-1`.
     NotFound(String),
-    /// The rules do not allow it.
+    /// Why the rules refuse it.
     Refused(String),
-    /// It was looked at, and something is wrong.
+    /// The check found a problem.
     Wrong,
 }
 
@@ -37,35 +36,35 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Done => f.write_str("done"),
-            Self::NotFound(id) => write!(f, "there is no transaction {id}"),
+            Self::NotFound(what) => write!(f, "{what} does not exist. Check the id."),
             Self::Refused(why) => write!(f, "refused: {why}"),
-            Self::Wrong => f.write_str("something is wrong"),
+            Self::Wrong => f.write_str("a problem was found"),
         }
     }
 }
 
 impl std::error::Error for Outcome {}
 
-/// Prints one thing in the form that was asked for.
+/// Prints a value in the chosen format.
 pub(crate) fn print<T: Serialize>(form: Form, value: &T, table: impl FnOnce(&T) -> String) {
     let text = match form {
         Form::Table => table(value),
         Form::Json => serde_json::to_string_pretty(value).unwrap_or_default(),
     };
-    // Whoever reads along may stop reading.
+    // A closed pipe is not an error.
     let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
 }
 
-/// Rows under a headline, as wide as the terminal lets them be.
+/// Rows under a heading.
 pub(crate) fn table<const N: usize>(
-    headline: [&str; N],
+    heading: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> String {
     let mut table = Table::new();
     table
         .load_preset("     ──            ")
         .set_content_arrangement(ContentArrangement::Disabled)
-        .set_header(headline);
+        .set_header(heading);
     for row in rows {
         table.add_row(row);
     }
@@ -74,13 +73,13 @@ pub(crate) fn table<const N: usize>(
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Says what stands in the way of an answer.
-pub(crate) fn complain(text: &str) {
+/// Prints a message to standard error.
+pub(crate) fn print_error(text: &str) {
     let _ = writeln!(std::io::stderr(), "tikivip: {text}");
 }
 
-/// Says what broke, with its causes.
+/// Prints an internal error with its causes.
 pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
-    complain(&format!("{error:#}"));
+    print_error(&format!("{error:#}"));
     ExitCode::FAILURE
 }

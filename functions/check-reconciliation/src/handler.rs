@@ -1,67 +1,67 @@
-//! `GET /tikivip/v1/reconciliation/{day}`: a day's totals, and a short-lived link to each of its files, for a
-//! Tiki that reconciles by API (protocol §1, §7).
+//! `GET /tikivip/v1/reconciliation/{day}`: the totals of a day, and a short-lived link to each of its files. Tiki
+//! calls it if it reconciles by API and not by SFTP (protocol §1, §7).
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use archive::Archive;
+use api::{
+    ApiError, Code, Handler, Inbound, Reply, Verifier, envelope, payload_candidates, refusal,
+};
 use async_trait::async_trait;
 use domain::{Clock, Day};
+use files::s3::S3ObjectStore;
 use json_fields::InvalidField;
-use lambda::api::{ApiError, Handler, Inbound, Reply};
-use lambda::verifier::{Verifier, payload_candidates};
-use ledger::{Entry, Ledger};
 use reconciliation::file::Sum;
-use reconciliation::record::{Exported, Record, Sent, of_day};
+use reconciliation::record::{Exported, Sent};
 use serde::Serialize;
 use signing::GetSigning;
-use tiki_api::{Code, reply};
+use store::{ReconciliationRecords, Record, Versioned, day_partition};
 
-/// The part of the path that belongs to the base URL that Tiki was given.
-const BASE: &str = "/tikivip/v1";
+/// The part of the path that belongs to our base URL, as Tiki has it.
+const BASE_PATH: &str = "/tikivip/v1";
 
-/// How long a link can be followed.
-const LINK_LIVES: Duration = Duration::from_mins(10);
+/// The time for which a link works.
+const LINK_LIFETIME: Duration = Duration::from_mins(10);
 
-/// What the function needs.
+/// The function.
 pub struct CheckReconciliation {
     /// Checks Tiki's signature.
     pub verifier: Verifier,
-    /// What is signed of a GET.
+    /// The part of a GET that is signed.
     pub get_signing: GetSigning,
-    /// What is kept of files.
-    pub ledger: Ledger,
-    /// Where the files are.
-    pub archive: Archive,
-    /// The time.
+    /// The records of files.
+    pub records: ReconciliationRecords,
+    /// The bucket with the files.
+    pub objects: S3ObjectStore,
+    /// The time of day.
     pub clock: Arc<dyn Clock>,
 }
 
 #[async_trait]
 impl Handler for CheckReconciliation {
     async fn handle(&self, request: &Inbound) -> Result<Reply, ApiError> {
-        let candidates = payload_candidates(self.get_signing, request, BASE);
+        let candidates = payload_candidates(self.get_signing, request, BASE_PATH);
         self.verifier.verify_get(request, &candidates).await?;
         let day: Day = request
             .path_parameter("day")
             .parse()
             .map_err(|error| InvalidField::field("day", error))?;
 
-        let subject = of_day(day);
+        let partition = day_partition(day);
         let exported = self
-            .ledger
-            .get::<Exported>(&subject, Exported::PREFIX)
+            .records
+            .get::<Exported>(&partition, Exported::PREFIX)
             .await?;
-        let Some(Entry {
+        let Some(Versioned {
             record: exported, ..
         }) = exported
         else {
             return Ok(Reply::Json {
                 code: Code::NotFound,
-                body: reply::refusal(Code::NotFound, "there is no file of this day"),
+                body: refusal(Code::NotFound, "there is no file of this day"),
             });
         };
-        let sent = self.ledger.list::<Sent>(&subject).await?;
+        let sent = self.records.list::<Sent>(&partition).await?;
         Ok(Reply::Json {
             code: Code::Success,
             body: self.answer(day, &exported, &sent).await?,
@@ -74,12 +74,12 @@ impl CheckReconciliation {
         &self,
         day: Day,
         exported: &Exported,
-        sent: &[Entry<Sent>],
+        sent: &[Versioned<Sent>],
     ) -> Result<Vec<u8>, ApiError> {
         let mut files = Vec::new();
         for counter in &exported.counters {
-            let of_counter = |sent: &&Entry<Sent>| sent.record.counter == *counter;
-            if let Some(Entry { record, .. }) = sent.iter().find(of_counter) {
+            let of_counter = |sent: &&Versioned<Sent>| sent.record.counter == *counter;
+            if let Some(Versioned { record, .. }) = sent.iter().find(of_counter) {
                 files.push(self.file(record).await?);
             }
         }
@@ -93,19 +93,19 @@ impl CheckReconciliation {
             },
             files,
         };
-        Ok(reply::envelope(Code::Success, "success", Some(data)))
+        Ok(envelope(Code::Success, "success", Some(data)))
     }
 
     async fn file(&self, sent: &Sent) -> Result<File, ApiError> {
         let key = format!("{}/sent/{}", sent.day, sent.name);
-        let url = self.archive.link(&key, LINK_LIVES).await;
+        let url = self.objects.link(&key, LINK_LIFETIME).await;
         Ok(File {
             name: sent.name.clone(),
             lines: sent.lines,
             bytes: sent.bytes,
             sha256: sent.sha256.clone(),
             url: url.map_err(|error| ApiError::Internal(error.into()))?,
-            url_expires_at: self.clock.now().after(LINK_LIVES).to_rfc3339(),
+            url_expires_at: self.clock.now().after(LINK_LIFETIME).to_rfc3339(),
         })
     }
 }

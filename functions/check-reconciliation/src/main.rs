@@ -1,34 +1,32 @@
 //! Wires [`check_reconciliation::CheckReconciliation`] to Lambda.
 
+mod settings;
+
 use std::sync::Arc;
 
-use archive::Archive;
 use check_reconciliation::CheckReconciliation;
-use lambda::api;
+use files::s3::S3ObjectStore;
 use lambda::aws::AwsContext;
-use lambda::config::{Identity, TableName, archive_bucket, get_signing, signature_window};
-use ledger::Ledger;
-use signed_http::HeaderNames;
-use store::RandomWriteIds;
+use signing::HeaderNames;
+use store::{RandomWriteIds, ReconciliationRecords};
+
+use crate::settings::Settings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let aws = AwsContext::start(env!("CARGO_PKG_NAME")).await;
-    let (tiki, window, get_signing, table, bucket) = aws.env.load(|env| {
-        let tiki = Identity::tiki(env);
-        let window = signature_window(env);
-        let get_signing = get_signing(env);
-        let table = TableName::reconciliation(env);
-        let bucket = archive_bucket(env);
-        Some((tiki?, window?, get_signing?, table?, bucket?))
-    })?;
-    let keys = aws.keys(&tiki).await;
+    let settings = aws.env.load(Settings::read)?;
+    let keys = aws.keys(&settings.tiki).await;
     let dynamodb = store::connect(aws.sdk());
-    api::serve(CheckReconciliation {
-        verifier: aws.verifier(HeaderNames::TIKI, &keys, window),
-        get_signing,
-        ledger: Ledger::new(dynamodb, table.0, Arc::new(RandomWriteIds)),
-        archive: Archive::new(aws.sdk(), bucket),
+    lambda::serve_http(CheckReconciliation {
+        verifier: aws.verifier(HeaderNames::TIKI, &keys, settings.window),
+        get_signing: settings.get_signing,
+        records: ReconciliationRecords::new(
+            dynamodb,
+            settings.reconciliation.0,
+            Arc::new(RandomWriteIds),
+        ),
+        objects: S3ObjectStore::new(aws.sdk(), settings.bucket),
         clock: Arc::clone(&aws.clock),
     })
     .await

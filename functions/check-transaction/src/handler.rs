@@ -1,18 +1,20 @@
 //! `POST /tikivip/v1/transactions/query` and `GET /tikivip/v1/transactions`: Tiki looks a transaction up
-//! (integration point 9, design §6).
+//! (integration point 9, docs/architecture.md#what-tiki-calls).
 
+use api::{
+    ApiError, Code, Handler, Inbound, Reply, Verifier, payload_candidates,
+    record_transaction_in_span,
+};
 use async_trait::async_trait;
 use domain::{ClientId, Refusal};
 use http::Method;
-use lambda::api::{ApiError, Handler, Inbound, Reply, record_transaction_in_span};
-use lambda::verifier::{Verifier, payload_candidates};
 use signing::GetSigning;
 use store::Transactions;
+use tiki_api::reply;
 use tiki_api::request::{self, CheckRequest};
-use tiki_api::{Code, reply};
 
 /// The part of the path that belongs to the base URL that Tiki was given.
-const BASE: &str = "/tikivip/v1";
+const BASE_PATH: &str = "/tikivip/v1";
 
 /// What the function needs.
 pub struct CheckTransaction {
@@ -46,7 +48,7 @@ impl Handler for CheckTransaction {
 impl CheckTransaction {
     async fn verified(&self, request: &Inbound) -> Result<CheckRequest, ApiError> {
         if request.method == Method::GET {
-            let candidates = payload_candidates(self.get_signing, request, BASE);
+            let candidates = payload_candidates(self.get_signing, request, BASE_PATH);
             let verified = self.verifier.verify_get(request, &candidates).await?;
             let query = request
                 .query

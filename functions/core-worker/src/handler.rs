@@ -1,5 +1,5 @@
 //! Asks the partner's core for refunds that are owed or unknown, and whether an expired payment was made
-//! after all (design §4).
+//! after all (docs/architecture.md#the-transaction).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use outbox::Worker;
 use store::{DueIndex, StoreError, Transactions};
 
 /// While a core is slow, a transaction with many refunds leaves some to the next sweep.
-const BEGUN_WITHIN: Duration = Duration::from_secs(10);
+const MAX_STARTING_TIME: Duration = Duration::from_secs(10);
 
 /// The worker of the indexes `refund_due` and `expiry_due`.
 pub struct CoreWorker {
@@ -32,7 +32,7 @@ impl Worker for CoreWorker {
     /// As long as new obligations of one transaction are begun, and then the longest of one: a question and
     /// a posting of 10 s each, and the writes around them.
     fn max_processing_time(&self) -> Duration {
-        BEGUN_WITHIN + Duration::from_secs(30)
+        MAX_STARTING_TIME + Duration::from_secs(30)
     }
 
     async fn process(&self, found: Transaction) -> anyhow::Result<()> {
@@ -40,7 +40,7 @@ impl Worker for CoreWorker {
         let mut transaction = self.conclude_expiry(found).await?;
         let due: Vec<RefundId> = transaction.due_refunds(began).collect();
         for id in due {
-            if self.clock.now().since(began) > BEGUN_WITHIN {
+            if self.clock.now().since(began) > MAX_STARTING_TIME {
                 break;
             }
             transaction = self.ask_about_refund(transaction, id).await?;
@@ -87,7 +87,7 @@ impl CoreWorker {
     }
 
     /// Asks for the refund by its id before anything is posted again; one that the core has never seen is
-    /// posted under the same id (design §4).
+    /// posted under the same id (docs/architecture.md#the-transaction).
     async fn ask(&self, transaction: &Transaction, id: RefundId) -> RefundAnswer {
         match self.core.find_refund(id).await {
             FoundRefund::Known(answer) => answer,

@@ -1,34 +1,32 @@
 //! Wires [`core_worker::CoreWorker`] to Lambda.
 
+mod settings;
+
 use std::sync::Arc;
 
-use core_api::{CoreClient, TIMEOUT_IN_WORKER};
+use core_api::{CORE_TIMEOUT_IN_WORKER, CoreClient};
 use core_worker::CoreWorker;
 use lambda::aws::AwsContext;
-use lambda::config::{Identity, TableName, core_url};
 use outbox::Outbox;
+
+use crate::settings::Settings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let aws = AwsContext::start(env!("CARGO_PKG_NAME")).await;
-    let (core, core_url, table) = aws.env.load(|env| {
-        let core = Identity::core(env);
-        let core_url = core_url(env);
-        let table = TableName::transactions(env);
-        Some((core?, core_url?, table?))
-    })?;
-    let client = aws.core_client(core_url, aws.keys(&core).await)?;
-    let transactions = aws.transactions(&table);
+    let settings = aws.env.load(Settings::read)?;
+    let keys = aws.keys(&settings.core).await;
+    let client = aws.core_client(settings.core_url, keys)?;
+    let transactions = aws.transactions(&settings.transactions);
     let worker = CoreWorker {
-        core: Arc::new(CoreClient::new(client, TIMEOUT_IN_WORKER)),
+        core: Arc::new(CoreClient::new(client, CORE_TIMEOUT_IN_WORKER)),
         transactions: transactions.clone(),
         clock: Arc::clone(&aws.clock),
     };
-    Outbox {
+    lambda::serve_stream(Outbox {
         worker,
         transactions,
         clock: Arc::clone(&aws.clock),
-    }
-    .serve()
+    })
     .await
 }

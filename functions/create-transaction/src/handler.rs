@@ -1,20 +1,19 @@
-//! `POST /tikivip/v1/transactions`: Tiki creates a transaction (integration point 8, design §6).
+//! `POST /tikivip/v1/transactions`: Tiki creates a transaction (integration point 8, docs/architecture.md#what-tiki-calls).
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::{ApiError, Code, Handler, Inbound, Reply, Verifier, record_transaction_in_span};
 use async_trait::async_trait;
 use domain::{AmountLimits, ClientId, Clock, Transaction};
-use lambda::api::{ApiError, Handler, Inbound, Reply, record_transaction_in_span};
-use lambda::verifier::Verifier;
 use signed_http::BaseUrl;
 use signing::{KeyProvider, PaymentLink};
 use store::{Creation, Transactions};
-use tiki_api::{Code, reply, request};
+use tiki_api::{reply, request};
 
 /// How long a link works after its payment has expired: the customer who paid in the last second still
 /// comes back through it.
-const LINK_OUTLIVES_PAYMENT: Duration = Duration::from_hours(24);
+const LINK_LIFETIME_AFTER_EXPIRY: Duration = Duration::from_hours(24);
 
 /// What the function needs.
 pub struct CreateTransaction {
@@ -74,7 +73,7 @@ impl CreateTransaction {
         request: &Inbound,
         transaction: &Transaction,
     ) -> Result<String, ApiError> {
-        let expires_at = transaction.expires_at().after(LINK_OUTLIVES_PAYMENT);
+        let expires_at = transaction.expires_at().after(LINK_LIFETIME_AFTER_EXPIRY);
         let link = PaymentLink {
             transaction_id: transaction.id().to_bytes(),
             expires_at_ms: expires_at.unix_ms().unsigned_abs(),

@@ -1,34 +1,28 @@
 //! Wires [`create_transaction::CreateTransaction`] to Lambda.
 
+mod settings;
+
 use std::sync::Arc;
 
 use create_transaction::CreateTransaction;
-use lambda::api;
 use lambda::aws::AwsContext;
-use lambda::config::{Identity, Links, TableName, amount_limits, expiry_grace, signature_window};
-use signed_http::HeaderNames;
+use signing::HeaderNames;
+
+use crate::settings::Settings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let aws = AwsContext::start(env!("CARGO_PKG_NAME")).await;
-    let (tiki, window, table, limits, expiry_grace, links) = aws.env.load(|env| {
-        let tiki = Identity::tiki(env);
-        let window = signature_window(env);
-        let table = TableName::transactions(env);
-        let limits = amount_limits(env);
-        let grace = expiry_grace(env);
-        let links = Links::read(env);
-        Some((tiki?, window?, table?, limits?, grace?, links?))
-    })?;
-    let keys = aws.keys(&tiki).await;
-    api::serve(CreateTransaction {
-        verifier: aws.verifier(HeaderNames::TIKI, &keys, window),
-        client_id: tiki.client_id,
-        limits,
-        expiry_grace,
-        link_keys: aws.link_keys(&links.secret_id).await,
-        public_base_url: links.public_base_url,
-        transactions: aws.transactions(&table),
+    let settings = aws.env.load(Settings::read)?;
+    let keys = aws.keys(&settings.tiki).await;
+    lambda::serve_http(CreateTransaction {
+        verifier: aws.verifier(HeaderNames::TIKI, &keys, settings.window),
+        client_id: settings.tiki.client_id,
+        limits: settings.limits,
+        expiry_grace: settings.expiry_grace,
+        link_keys: aws.link_keys(&settings.links.secret_id).await,
+        public_base_url: settings.links.public_base_url,
+        transactions: aws.transactions(&settings.transactions),
         clock: Arc::clone(&aws.clock),
     })
     .await

@@ -13,10 +13,10 @@ use store::{DueIndex, SHARDS, StoreError, Transactions};
 use tiki_api::TikiClient;
 
 /// So many of each kind are counted: who has more, has a problem and not a number.
-const COUNTED: u16 = 100;
+const MAX_COUNTED_PER_ALARM: u16 = 100;
 
 /// So many of each shard are looked at for their age. Of more, those that are next due.
-const LOOKED_AT: u16 = 16;
+const MAX_AGES_PER_SHARD: u16 = 16;
 
 /// The worker of the index `ipn_due`.
 pub struct IpnSender {
@@ -73,7 +73,11 @@ impl IpnSender {
     async fn in_review(&self) -> Result<i64, StoreError> {
         let mut waiting = 0;
         for alarm in Alarm::IN_REVIEW {
-            waiting += self.transactions.needs_review(alarm, COUNTED).await?.len();
+            waiting += self
+                .transactions
+                .needs_review(alarm, MAX_COUNTED_PER_ALARM)
+                .await?
+                .len();
         }
         Ok(i64::try_from(waiting).unwrap_or(i64::MAX))
     }
@@ -86,7 +90,7 @@ impl IpnSender {
             let index = DueIndex::Ipn;
             let some = self
                 .transactions
-                .due(index, shard, Timestamp::MAX, LOOKED_AT);
+                .due(index, shard, Timestamp::MAX, MAX_AGES_PER_SHARD);
             for entry in some.await? {
                 let since = match self.transactions.load(entry.id).await {
                     Ok(found) => found

@@ -1,36 +1,33 @@
 //! Wires [`ipn_sender::IpnSender`] to Lambda.
 
+mod settings;
+
 use std::sync::Arc;
 
 use ipn_sender::IpnSender;
 use lambda::aws::AwsContext;
-use lambda::config::{Identity, TableName, get_signing, tiki_api};
 use outbox::Outbox;
 use tiki_api::{PhoneFormat, TikiClient};
+
+use crate::settings::Settings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let aws = AwsContext::start(env!("CARGO_PKG_NAME")).await;
-    let (tiki, api, get_signing, table) = aws.env.load(|env| {
-        let tiki = Identity::tiki(env);
-        let api = tiki_api(env);
-        let get_signing = get_signing(env);
-        let table = TableName::transactions(env);
-        Some((tiki?, api?, get_signing?, table?))
-    })?;
-    let client = aws.tiki_client(api, get_signing, aws.keys(&tiki).await)?;
-    let transactions = aws.transactions(&table);
+    let settings = aws.env.load(Settings::read)?;
+    let keys = aws.keys(&settings.tiki).await;
+    let client = aws.tiki_client(settings.tiki_api, settings.get_signing, keys)?;
+    let transactions = aws.transactions(&settings.transactions);
     let worker = IpnSender {
-        // It opens no webview, so how a phone is written is no setting of its.
+        // It opens no webview, so it needs no phone format.
         tiki: TikiClient::new(client, PhoneFormat::default()),
         transactions: transactions.clone(),
         clock: Arc::clone(&aws.clock),
     };
-    Outbox {
+    lambda::serve_stream(Outbox {
         worker,
         transactions,
         clock: Arc::clone(&aws.clock),
-    }
-    .serve()
+    })
     .await
 }

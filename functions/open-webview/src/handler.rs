@@ -3,12 +3,11 @@
 
 use std::sync::Arc;
 
+use api::{ApiError, Code, Handler, Inbound, Reply, Verifier};
 use async_trait::async_trait;
 use domain::Clock;
-use lambda::api::{ApiError, Handler, Inbound, Reply};
-use lambda::verifier::Verifier;
 use store::{SessionStore, WebviewSession};
-use tiki_api::{Code, TikiClient, WebviewAnswer, request};
+use tiki_api::{TikiClient, WebviewAnswer};
 
 /// What the function needs.
 pub struct OpenWebview {
@@ -26,7 +25,7 @@ pub struct OpenWebview {
 impl Handler for OpenWebview {
     async fn handle(&self, request: &Inbound) -> Result<Reply, ApiError> {
         let verified = self.verifier.verify(request).await?;
-        let customer = request::webview(verified)?;
+        let customer = partner_api::request::webview(verified)?;
 
         match self.tiki.open_webview(&customer).await {
             WebviewAnswer::Opened(webview, body) => {

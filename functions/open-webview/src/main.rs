@@ -1,35 +1,28 @@
 //! Wires [`open_webview::OpenWebview`] to Lambda.
 
+mod settings;
+
 use std::sync::Arc;
 
-use lambda::api;
 use lambda::aws::AwsContext;
-use lambda::config::{Identity, TableName, phone_format, signature_window, tiki_api};
 use open_webview::OpenWebview;
-use signed_http::HeaderNames;
-use signing::GetSigning;
+use signing::{GetSigning, HeaderNames};
 use tiki_api::TikiClient;
+
+use crate::settings::Settings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let aws = AwsContext::start(env!("CARGO_PKG_NAME")).await;
-    let (core, window, tiki, api, phone_format, table) = aws.env.load(|env| {
-        let core = Identity::core(env);
-        let window = signature_window(env);
-        let tiki = Identity::tiki(env);
-        let api = tiki_api(env);
-        let phone_format = phone_format(env);
-        let table = TableName::sessions(env);
-        Some((core?, window?, tiki?, api?, phone_format?, table?))
-    })?;
-    let core_keys = aws.keys(&core).await;
-    let tiki_keys = aws.keys(&tiki).await;
-    // It posts alone, so how a GET is signed is no setting of its.
-    let client = aws.tiki_client(api, GetSigning::default(), tiki_keys)?;
-    api::serve(OpenWebview {
-        verifier: aws.verifier(HeaderNames::PARTNER, &core_keys, window),
-        tiki: TikiClient::new(client, phone_format),
-        sessions: Arc::new(aws.sessions(&table)),
+    let settings = aws.env.load(Settings::read)?;
+    let core_keys = aws.keys(&settings.core).await;
+    let tiki_keys = aws.keys(&settings.tiki).await;
+    // It sends no GET, so it needs no setting of what is signed of one.
+    let client = aws.tiki_client(settings.tiki_api, GetSigning::default(), tiki_keys)?;
+    lambda::serve_http(OpenWebview {
+        verifier: aws.verifier(HeaderNames::PARTNER, &core_keys, settings.window),
+        tiki: TikiClient::new(client, settings.phone_format),
+        sessions: Arc::new(aws.sessions(&settings.sessions)),
         clock: Arc::clone(&aws.clock),
     })
     .await

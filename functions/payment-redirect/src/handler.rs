@@ -1,19 +1,22 @@
 //! `GET /pay/{token}` brings a customer to the partner's payment screen, `GET /pay/{token}/return` back to
-//! Tiki's result screen (integration points 3 and 7, design §6).
+//! Tiki's result screen (integration points 3 and 7, docs/architecture.md#what-tiki-calls).
 
 mod page;
+mod redirect_policy;
 
 use std::sync::Arc;
 
+use anyhow::Context;
+use api::{ApiError, Handler, Inbound, Reply, record_transaction_in_span};
 use async_trait::async_trait;
 use domain::{Clock, Status, Timestamp, Transaction, TransactionId};
 use http::StatusCode;
-use lambda::api::{ApiError, Handler, Inbound, Reply, record_transaction_in_span};
-use lambda::config::Redirects;
 use signed_http::BaseUrl;
 use signing::{KeyProvider, LinkRefusal, PaymentLink};
 use store::{SessionStore, Transactions};
 use url::Url;
+
+pub use redirect_policy::{AllowedHosts, BadHosts, Redirects};
 
 /// What the function needs.
 pub struct PaymentRedirect {
@@ -40,15 +43,15 @@ impl Handler for PaymentRedirect {
         let now = self.clock.now();
         let link = match self.verify(token, now).await? {
             Ok(link) => link,
-            Err(LinkRefusal::Expired) => return Ok(self.page(StatusCode::GONE, page::EXPIRED)),
-            Err(LinkRefusal::InvalidField) => {
-                return Ok(self.page(StatusCode::NOT_FOUND, page::UNKNOWN));
+            Err(LinkRefusal::Expired) => return self.page(StatusCode::GONE, page::EXPIRED),
+            Err(LinkRefusal::Invalid) => {
+                return self.page(StatusCode::NOT_FOUND, page::UNKNOWN);
             }
         };
         let id = TransactionId::from_bytes(link.transaction_id);
         record_transaction_in_span(id);
         let Some(transaction) = self.transactions.load(id).await? else {
-            return Ok(self.page(StatusCode::NOT_FOUND, page::UNKNOWN));
+            return self.page(StatusCode::NOT_FOUND, page::UNKNOWN);
         };
 
         let returning = request.resource.ends_with("/return");
@@ -56,7 +59,7 @@ impl Handler for PaymentRedirect {
             _ if returning => self.result_screen(&transaction).await?,
             Status::Success | Status::Failure => self.result_screen(&transaction).await?,
             Status::Pending if now > transaction.expires_at() => {
-                return Ok(self.page(StatusCode::GONE, page::EXPIRED));
+                return self.page(StatusCode::GONE, page::EXPIRED);
             }
             Status::Pending => self.payment_screen(request, token, &transaction).await?,
         };
@@ -72,7 +75,7 @@ impl PaymentRedirect {
     ) -> Result<Result<PaymentLink, LinkRefusal>, ApiError> {
         let keys = self.link_keys.keys().await?;
         let link = PaymentLink::verify(&keys, token, now.unix_ms());
-        if link != Err(LinkRefusal::InvalidField) {
+        if link != Err(LinkRefusal::Invalid) {
             return Ok(link);
         }
         // A rotation explains it, if create-transaction has the new key and we have not.
@@ -80,7 +83,7 @@ impl PaymentRedirect {
         Ok(PaymentLink::verify(&keys, token, now.unix_ms()))
     }
 
-    /// The payment screen, with a query that only we can have made: signed like a GET (design §6), with the
+    /// The payment screen, with a query that only we can have made: signed like a GET (docs/architecture.md#what-tiki-calls), with the
     /// signature's own parts at its end since a redirect carries no headers.
     async fn payment_screen(
         &self,
@@ -127,9 +130,9 @@ impl PaymentRedirect {
         self.redirects.apps.join("/vn.tiki.vip")
     }
 
-    fn page(&self, status: StatusCode, text: page::Text) -> Reply {
-        let html = page::render(text, &self.shop());
-        Reply::Page { status, html }
+    fn page(&self, status: StatusCode, text: page::Text) -> Result<Reply, ApiError> {
+        let html = page::render(text, &self.shop()).context("render the page")?;
+        Ok(Reply::Page { status, html })
     }
 }
 

@@ -1,6 +1,8 @@
-//! The page of a link that leads nowhere: Vietnamese first, and the way back to the shop.
+//! The page for a payment link that cannot be used: Vietnamese first, with a link back to the shop.
 
-/// What a page says, in both languages.
+use askama::Template;
+
+/// The text of a page, in both languages.
 #[derive(Clone, Copy)]
 pub(crate) struct Text {
     title: &'static str,
@@ -8,7 +10,7 @@ pub(crate) struct Text {
     english: &'static str,
 }
 
-/// The link was ours, and its time is over.
+/// The link is ours, but the time to pay is over.
 pub(crate) const EXPIRED: Text = Text {
     title: "Liên kết thanh toán đã hết hạn",
     vietnamese: "Thời gian thanh toán cho đơn hàng này đã kết thúc. Nếu tiền đã bị trừ, đơn hàng sẽ được \
@@ -17,7 +19,7 @@ pub(crate) const EXPIRED: Text = Text {
               updated or the money returned automatically.",
 };
 
-/// The link is not ours, or was damaged on the way.
+/// We did not make the link, or it was changed on the way.
 pub(crate) const UNKNOWN: Text = Text {
     title: "Liên kết thanh toán không hợp lệ",
     vietnamese: "Chúng tôi không tìm thấy giao dịch của liên kết này. \
@@ -26,11 +28,14 @@ pub(crate) const UNKNOWN: Text = Text {
               Please go back to Tiki VIP and pay again from your order.",
 };
 
-/// The page, with the way back to `shop`, a URL of our own configuration.
-pub(crate) fn render(text: Text, shop: &str) -> String {
-    include_str!("page.html")
-        .replace("{title}", text.title)
-        .replace("{vietnamese}", text.vietnamese)
-        .replace("{english}", text.english)
-        .replace("{shop}", &shop.replace('&', "&amp;").replace('"', "&quot;"))
+#[derive(Template)]
+#[template(path = "page.html")]
+struct Page<'s> {
+    text: Text,
+    shop: &'s str,
+}
+
+/// Renders the page with a link back to `shop`. The template escapes what it prints.
+pub(crate) fn render(text: Text, shop: &str) -> askama::Result<String> {
+    Page { text, shop }.render()
 }

@@ -1,16 +1,14 @@
 //! `POST /partner/v1/payments/{transaction_id}/result`: the partner's core reports what became of a payment
-//! (design §7).
+//! (docs/architecture.md#the-partners-side).
 
 use std::sync::Arc;
 
+use api::{ApiError, Code, Handler, Inbound, Reply, Verifier, record_transaction_in_span};
 use async_trait::async_trait;
-use core_api::report;
 use domain::{Clock, Refusal, TikiTransactionId, TransactionId};
 use json_fields::InvalidField;
-use lambda::api::{ApiError, Handler, Inbound, Reply, record_transaction_in_span};
-use lambda::verifier::Verifier;
+use partner_api::{reply, request};
 use store::Transactions;
-use tiki_api::{Code, reply};
 
 /// What the function needs.
 pub struct PaymentResult {
@@ -27,19 +25,19 @@ impl Handler for PaymentResult {
     async fn handle(&self, request: &Inbound) -> Result<Reply, ApiError> {
         let verified = self.verifier.verify(request).await?;
         let id = transaction_id(request)?;
-        let report = report::read(verified, id)?;
+        let message = request::payment_result(verified, id)?;
         record_transaction_in_span(id);
 
         let found = self.transactions.load(id).await?.ok_or(Refusal::NotFound)?;
         let updated = self
             .transactions
             .update(found, |transaction| {
-                Ok::<_, ApiError>(transaction.report_payment(&report, self.clock.now())?)
+                Ok::<_, ApiError>(transaction.record_payment_result(&message, self.clock.now())?)
             })
             .await?;
         Ok(Reply::Json {
             code: Code::Success,
-            body: reply::reported(&updated.transaction),
+            body: reply::payment_result_recorded(&updated.transaction),
         })
     }
 }

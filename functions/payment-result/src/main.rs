@@ -1,26 +1,23 @@
 //! Wires [`payment_result::PaymentResult`] to Lambda.
 
+mod settings;
+
 use std::sync::Arc;
 
-use lambda::api;
 use lambda::aws::AwsContext;
-use lambda::config::{Identity, TableName, signature_window};
 use payment_result::PaymentResult;
-use signed_http::HeaderNames;
+use signing::HeaderNames;
+
+use crate::settings::Settings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let aws = AwsContext::start(env!("CARGO_PKG_NAME")).await;
-    let (core, window, table) = aws.env.load(|env| {
-        let core = Identity::core(env);
-        let window = signature_window(env);
-        let table = TableName::transactions(env);
-        Some((core?, window?, table?))
-    })?;
-    let keys = aws.keys(&core).await;
-    api::serve(PaymentResult {
-        verifier: aws.verifier(HeaderNames::PARTNER, &keys, window),
-        transactions: aws.transactions(&table),
+    let settings = aws.env.load(Settings::read)?;
+    let keys = aws.keys(&settings.core).await;
+    lambda::serve_http(PaymentResult {
+        verifier: aws.verifier(HeaderNames::PARTNER, &keys, settings.window),
+        transactions: aws.transactions(&settings.transactions),
         clock: Arc::clone(&aws.clock),
     })
     .await

@@ -10,7 +10,7 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use domain::Clock;
-use lambda::config::Env;
+use lambda::config::{Env, Setting};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
@@ -22,12 +22,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// CodeDeploy answers in a fraction of it.
 const CODEDEPLOY_TIMEOUT: Duration = Duration::from_secs(4);
 /// CodeDeploy is asked again after these times: all functions' hooks ask it at once, and it throttles.
-const ASK_AGAIN: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(700)];
+const CODEDEPLOY_BACKOFF: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(700)];
 /// A cold start, and the longest that a function may take.
 const INVOKE_TIMEOUT: Duration = Duration::from_secs(30);
 /// A version that Lambda does not invoke is invoked again after these times: the old one may be using all that
 /// is reserved for the function. That is harmless, since a synthetic request changes nothing.
-const INVOKE_AGAIN: [Duration; 3] = [
+const INVOKE_BACKOFF: [Duration; 3] = [
     Duration::from_secs(1),
     Duration::from_secs(3),
     Duration::from_secs(6),
@@ -64,10 +64,10 @@ pub struct Endpoints {
 
 impl Endpoints {
     /// Reads both.
-    pub fn read(env: &Env) -> Option<Self> {
+    pub fn read(env: &Env) -> Setting<Self> {
         let codedeploy = env.optional("AWS_ENDPOINT_URL_CODEDEPLOY");
         let lambda = env.optional("AWS_ENDPOINT_URL_LAMBDA");
-        Some(Self {
+        Ok(Self {
             codedeploy: codedeploy?,
             lambda: lambda?,
         })
@@ -148,7 +148,7 @@ impl Aws {
             body: event.to_string().into_bytes(),
             timeout: INVOKE_TIMEOUT,
         };
-        let response = self.send_patiently(&call, &INVOKE_AGAIN).await;
+        let response = self.send_with_retries(&call, &INVOKE_BACKOFF).await;
         let response = response.context("Invoke")?;
         if let Some(error) = header(&response, "x-amz-function-error") {
             bail!("it does not answer but fails: {error}");
@@ -180,7 +180,7 @@ impl Aws {
             body: body.to_string().into_bytes(),
             timeout: CODEDEPLOY_TIMEOUT,
         };
-        let response = self.send_patiently(&call, &ASK_AGAIN).await;
+        let response = self.send_with_retries(&call, &CODEDEPLOY_BACKOFF).await;
         let response = response.with_context(|| operation.to_owned())?;
         let answer = response
             .bytes()
@@ -191,7 +191,7 @@ impl Aws {
     }
 
     /// Sends until there is an answer of success, each time signed anew; at last, why there is none.
-    async fn send_patiently(&self, call: &Call, waits: &[Duration]) -> anyhow::Result<Response> {
+    async fn send_with_retries(&self, call: &Call, waits: &[Duration]) -> anyhow::Result<Response> {
         for wait in waits {
             match self.send(call.clone()).await {
                 Ok(response) => return Ok(response),

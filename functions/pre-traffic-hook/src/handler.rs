@@ -15,7 +15,6 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use domain::Clock;
 use lambda::config::ConfigError;
-use lambda_runtime::{LambdaEvent, service_fn};
 use serde::Deserialize;
 use serde_json::Value;
 use signing::{GetSigning, KeyError, KeyProvider, Keyring};
@@ -26,7 +25,7 @@ pub use aws::{Aws, Endpoints, Verdict};
 pub use synthetic::{Caller, Kind, Request, Synthetic};
 
 /// The longest that trying out takes, so that of the function's 60 s enough are left to tell CodeDeploy.
-const LONGEST: Duration = Duration::from_secs(45);
+const MAX_TRIAL_TIME: Duration = Duration::from_secs(45);
 
 /// What CodeDeploy calls a hook with.
 #[derive(Clone, Debug, Deserialize)]
@@ -59,24 +58,16 @@ pub struct PreTrafficHook {
 }
 
 impl PreTrafficHook {
-    /// Serves the hook as a Lambda function, until Lambda ends it.
-    pub async fn serve(self) -> anyhow::Result<()> {
-        let hook = &self;
-        lambda_runtime::run(service_fn(async |event: LambdaEvent<Event>| {
-            let request_id = event.context.request_id;
-            let deployment_id = &event.payload.deployment_id;
-            let span = tracing::info_span!("hook", request_id, deployment_id);
-            let result = hook.handle(&event.payload).instrument(span).await;
-            result.map_err(lambda_runtime::Error::from)
-        }))
-        .await
-        .map_err(|error| anyhow!(error))
-    }
-
     /// Tries out what a deployment brings, and tells CodeDeploy. Fails only if CodeDeploy cannot be told.
     pub async fn handle(&self, event: &Event) -> anyhow::Result<()> {
-        let tried = tokio::time::timeout(LONGEST, self.try_all(&event.deployment_id)).await;
-        let verdict = match tried.unwrap_or_else(|_| Err(anyhow!("not done in {LONGEST:?}"))) {
+        let span = tracing::info_span!("hook", deployment_id = event.deployment_id);
+        self.answer(event).instrument(span).await
+    }
+
+    async fn answer(&self, event: &Event) -> anyhow::Result<()> {
+        let tried = tokio::time::timeout(MAX_TRIAL_TIME, self.try_all(&event.deployment_id)).await;
+        let verdict = match tried.unwrap_or_else(|_| Err(anyhow!("not done in {MAX_TRIAL_TIME:?}")))
+        {
             Ok(()) => Verdict::Succeeded,
             Err(error) => {
                 tracing::error!(error = format!("{error:#}"), "the new version is refused");

@@ -1,36 +1,35 @@
 //! Wires [`pre_traffic_hook::PreTrafficHook`] to Lambda.
 
+mod settings;
+
 use std::sync::Arc;
 
 use lambda::aws::AwsContext;
-use lambda::config::{Identity, get_signing};
-use pre_traffic_hook::{Aws, Endpoints, Keys, PreTrafficHook};
+use pre_traffic_hook::{Aws, Keys, PreTrafficHook};
+
+use crate::settings::Settings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let context = AwsContext::start(env!("CARGO_PKG_NAME")).await;
-    let endpoints = context.env.load(Endpoints::read)?;
-    let aws = Aws::new(context.sdk(), endpoints, Arc::clone(&context.clock))?;
-    let identities = context.env.load(|env| {
-        let tiki = Identity::tiki(env);
-        let get_signing = get_signing(env);
-        let core = Identity::core(env);
-        Some((tiki?, get_signing?, core?))
-    });
-    let keys = match identities {
-        Ok((tiki, get_signing, core)) => Ok(Keys {
-            tiki: context.keys(&tiki).await,
-            get_signing,
-            core: context.keys(&core).await,
+    let settings = Settings::read(&context.env)?;
+    let aws = Aws::new(
+        context.sdk(),
+        settings.endpoints,
+        Arc::clone(&context.clock),
+    )?;
+    let keys = match settings.callers {
+        Ok(callers) => Ok(Keys {
+            tiki: context.keys(&callers.tiki).await,
+            get_signing: callers.get_signing,
+            core: context.keys(&callers.core).await,
         }),
-        // Alone among the functions it starts all the same: CodeDeploy would wait an hour for its word.
         Err(error) => Err(error),
     };
-    PreTrafficHook {
+    let hook = PreTrafficHook {
         keys,
         aws,
         clock: context.clock,
-    }
-    .serve()
-    .await
+    };
+    lambda::serve_event(async |event, _| hook.handle(&event).await).await
 }

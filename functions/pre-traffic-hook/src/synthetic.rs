@@ -3,22 +3,21 @@
 use anyhow::{Context, ensure};
 use domain::Timestamp;
 use serde_json::{Map, Value, json};
-use signed_http::HeaderNames;
-use signing::{GetSigning, Keyring};
+use signing::{GetSigning, HeaderNames, Keyring};
 
 use crate::Release;
 
 /// An id that no transaction of Tiki's has.
-const NO_TRANSACTION: &str = "PRE-TRAFFIC-CHECK";
+const UNKNOWN_TIKI_ID: &str = "PRE-TRAFFIC-CHECK";
 
 /// Of the form of our ids, so that it is really looked for, and none of them: ours are made by version 5.
-const NOBODYS_ID: &str = "00000000-0000-0000-0000-000000000000";
+const UNKNOWN_ID: &str = "00000000-0000-0000-0000-000000000000";
 
 /// Before there was anything to reconcile.
-const NO_DAY: &str = "2000-01-01";
+const DAY_WITHOUT_FILES: &str = "2000-01-01";
 
 /// Not base64 of any length, so no payment link of ours.
-const NO_TOKEN: &str = "pre-traffic-check";
+const INVALID_TOKEN: &str = "pre-traffic-check";
 
 /// Which function it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,7 +142,7 @@ impl Kind {
     /// What the function is invoked with.
     #[must_use]
     pub fn synthetic(self) -> Synthetic {
-        let id = json!({ "tiki_transaction_id": NO_TRANSACTION });
+        let id = json!({ "tiki_transaction_id": UNKNOWN_TIKI_ID });
         match self {
             // Without an amount.
             Self::CreateTransaction => {
@@ -156,23 +155,23 @@ impl Kind {
             }
             Self::RefundTransaction => {
                 let body = json!({
-                    "tiki_transaction_id": NO_TRANSACTION,
-                    "transaction_id": NOBODYS_ID,
+                    "tiki_transaction_id": UNKNOWN_TIKI_ID,
+                    "transaction_id": UNKNOWN_ID,
                     "transaction_amount": 1,
                     "reason": "pre-traffic check",
-                    "request_id": NO_TRANSACTION,
+                    "request_id": UNKNOWN_TIKI_ID,
                 });
                 let request = Request::post("/tikivip/v1/refunds", &body);
                 Synthetic::Signed(Caller::Tiki, request)
             }
             Self::CheckReconciliation => {
                 let request = Request::get("/tikivip/v1/reconciliation/{day}");
-                let request = request.with_parameter("day", NO_DAY);
+                let request = request.with_parameter("day", DAY_WITHOUT_FILES);
                 Synthetic::Signed(Caller::Tiki, request)
             }
             Self::PaymentRedirect => {
                 let request = Request::get("/pay/{token}");
-                Synthetic::Open(request.with_parameter("token", NO_TOKEN))
+                Synthetic::Open(request.with_parameter("token", INVALID_TOKEN))
             }
             Self::OpenWebview => {
                 let request = Request::post("/partner/v1/webview", &json!({}));
@@ -181,7 +180,7 @@ impl Kind {
             Self::PaymentResult => {
                 let resource = "/partner/v1/payments/{transaction_id}/result";
                 let request = Request::post(resource, &json!({ "status": "FAILURE" }));
-                let request = request.with_parameter("transaction_id", NOBODYS_ID);
+                let request = request.with_parameter("transaction_id", UNKNOWN_ID);
                 Synthetic::Signed(Caller::Core, request)
             }
             Self::IpnSender | Self::CoreWorker => Synthetic::Batch(json!({ "Records": [] })),
@@ -366,8 +365,7 @@ fn is_page(answer: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lambda::api::Inbound;
-    use lambda::verifier::payload_candidates;
+    use api::{Inbound, payload_candidates};
     use signing::{ClientSecret, SignatureHeaders, Window};
 
     const NOW: i64 = 1_795_000_000_000;

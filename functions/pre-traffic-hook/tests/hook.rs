@@ -287,7 +287,7 @@ async fn a_version_that_answers_rightly_may_have_traffic() {
 
 #[tokio::test]
 async fn each_function_is_called_with_the_keys_of_its_caller() {
-    let verified = async |kind, names: signed_http::HeaderNames, keys: Keyring| {
+    let verified = async |kind, names: signing::HeaderNames, keys: Keyring| {
         let seen = run(right(kind), |_| {}).await;
         let event = &invoked(&seen).unwrap().body;
         let header = |name: &str| event["headers"][name].as_str();
@@ -300,10 +300,7 @@ async fn each_function_is_called_with_the_keys_of_its_caller() {
         let verified = keys.verify(&headers, body, NOW, Window::default());
         verified.map(|_| ())
     };
-    let (tikis, partners) = (
-        signed_http::HeaderNames::TIKI,
-        signed_http::HeaderNames::PARTNER,
-    );
+    let (tikis, partners) = (signing::HeaderNames::TIKI, signing::HeaderNames::PARTNER);
     assert_eq!(
         verified(Kind::CreateTransaction, tikis, tiki()).await,
         Ok(())
@@ -331,7 +328,7 @@ async fn a_get_is_signed_as_it_is_set() {
         assert_eq!(told(&seen), "Succeeded", "{set:?}");
         let event = &invoked(&seen).unwrap().body;
         assert_eq!(event["path"], path);
-        let names = signed_http::HeaderNames::TIKI;
+        let names = signing::HeaderNames::TIKI;
         let header = |name: &str| event["headers"][name].as_str();
         let headers = SignatureHeaders {
             timestamp: header(names.timestamp),

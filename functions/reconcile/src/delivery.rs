@@ -1,36 +1,35 @@
-//! A file to Tiki, once.
+//! Delivers each file to Tiki once.
 //!
-//! What is to be sent is in the ledger before it is sent, so a run that follows one that died knows: is there a
-//! file of this name at Tiki, with these bytes, then it has arrived; else it is sent, under a temporary name
-//! first.
+//! A file is recorded before it is sent. So a run that follows a crashed one knows what was planned: if Tiki has a
+//! file with this name and these bytes, it was delivered; if not, it is sent.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use files::sftp::{Server, SftpError, SftpFileDrop};
 use lambda::secrets::{SecretSource, Stage, secret};
-use ledger::{Entry, Written};
+use reconciliation::hash::HashingWriter;
 use reconciliation::record::Sent;
-use sftp::{Server, Sftp, SftpError};
-use sha2::{Digest, Sha256};
+use store::{Versioned, Written};
 
 use crate::{Reconcile, Run};
 
-/// Tiki's server, and what opens it.
+/// Tiki's file drop, and our key to it.
 pub struct SftpServer {
-    /// The server.
+    /// The address and the pinned host keys.
     pub server: Server,
     /// The secret with our private key.
     pub key: Arc<dyn SecretSource>,
-    /// The folder that has the three of protocol §7.
+    /// The folder that contains the three folders of protocol §7.
     pub folder: String,
 }
 
 impl SftpServer {
-    /// Connects. The key is read each time: a run is rare, and a key that was changed is then used at once.
-    pub(crate) async fn connect(&self) -> anyhow::Result<Sftp> {
+    /// Connects. The key is read each time: runs are rare, and a new key is used at once.
+    pub(crate) async fn connect(&self) -> anyhow::Result<SftpFileDrop> {
         let key = secret(self.key.as_ref(), Stage::Current).await;
         let key = key
             .map_err(|error| anyhow::anyhow!(error))
@@ -54,39 +53,43 @@ impl SftpServer {
 }
 
 impl Reconcile {
-    /// Copies a planned file to the archive, once.
-    pub(crate) async fn copy(&self, sent: Entry<Sent>, file: &Path) -> anyhow::Result<Entry<Sent>> {
+    /// Copies a planned file to the object store, once.
+    pub(crate) async fn copy(
+        &self,
+        sent: Versioned<Sent>,
+        file: &Path,
+    ) -> anyhow::Result<Versioned<Sent>> {
         if sent.record.archived_at.is_some() {
             return Ok(sent);
         }
         let key = format!("{}/sent/{}", sent.record.day, sent.record.name);
         let kind = "text/csv; charset=utf-8";
-        self.archive
+        self.objects
             .put(&key, file, &sent.record.sha256, kind)
             .await?;
         let archived = Sent {
             archived_at: Some(self.clock.now().unix_ms()),
             ..sent.record
         };
-        match self.ledger.put(archived, Some(sent.version)).await? {
+        match self.records.put(archived, Some(sent.version)).await? {
             Written::Stored(archived) => Ok(archived),
-            Written::Refused(there) => bail!("another run sends {}", there.record.name),
+            Written::Refused(there) => bail!("another run is sending {}", there.record.name),
         }
     }
 
-    /// Has a planned file at Tiki under its name.
+    /// Delivers a planned file under its name.
     pub(crate) async fn deliver(
         &self,
         run: &mut Run,
-        sent: Entry<Sent>,
+        sent: Versioned<Sent>,
         file: &Path,
     ) -> anyhow::Result<()> {
         let name = sent.record.name.clone();
         if let Some(server) = &self.sftp {
             let sftp = server.connect().await?;
-            let arrived = arrive(&sftp, server, &sent.record, file, &run.name).await;
+            let sent_once = send_once(&sftp, server, &sent.record, file, &run.name).await;
             sftp.close().await;
-            arrived.with_context(|| name.clone())?;
+            sent_once.with_context(|| name.clone())?;
         }
         self.record_delivery(sent).await?;
         tracing::info!(file = name, "delivered");
@@ -105,21 +108,21 @@ impl Reconcile {
         arrived.with_context(|| sent.name.clone())
     }
 
-    pub(crate) async fn record_delivery(&self, sent: Entry<Sent>) -> anyhow::Result<()> {
+    pub(crate) async fn record_delivery(&self, sent: Versioned<Sent>) -> anyhow::Result<()> {
         let delivered = Sent {
             delivered_at: Some(self.clock.now().unix_ms()),
             ..sent.record
         };
-        match self.ledger.put(delivered, Some(sent.version)).await? {
+        match self.records.put(delivered, Some(sent.version)).await? {
             Written::Stored(_) => Ok(()),
             Written::Refused(there) if there.record.delivered_at.is_some() => Ok(()),
-            Written::Refused(there) => bail!("another run sends {}", there.record.name),
+            Written::Refused(there) => bail!("another run is sending {}", there.record.name),
         }
     }
 }
 
-async fn arrive(
-    sftp: &Sftp,
+async fn send_once(
+    sftp: &SftpFileDrop,
     server: &SftpServer,
     sent: &Sent,
     file: &Path,
@@ -131,7 +134,11 @@ async fn arrive(
     let (folder, name) = (server.inbound(), &sent.name);
     let cleared = sftp.clear(&folder, &format!(".{name}.")).await?;
     if cleared > 0 {
-        tracing::info!(file = name, cleared, "what dead runs had left is removed");
+        tracing::info!(
+            file = name,
+            cleared,
+            "removed temporary files of crashed runs"
+        );
     }
     let temporary = format!("{folder}/.{name}.{run}.part");
     let mut content = File::open(file)?;
@@ -139,12 +146,16 @@ async fn arrive(
     Ok(sftp.put(&mut content, &temporary, &name).await?)
 }
 
-/// Tiki may have taken it already. A file of this name with other bytes is none of ours, and nobody's to
-/// replace.
-async fn has_arrived(sftp: &Sftp, server: &SftpServer, sent: &Sent) -> anyhow::Result<bool> {
-    let waiting = is_there(sftp, &server.inbound(), sent).await?;
-    // Not every server shows what it has taken. Then it is sent again, under the same name.
-    let taken = is_there(sftp, &server.archived(), sent).await;
+/// Whether the file is in `INBOUND` or, after Tiki has taken it, in `ARCHIVED`. A file with this name and other bytes
+/// is an error: we did not write it, and must not replace it.
+async fn has_arrived(
+    sftp: &SftpFileDrop,
+    server: &SftpServer,
+    sent: &Sent,
+) -> anyhow::Result<bool> {
+    let waiting = has_bytes(sftp, &server.inbound(), sent).await?;
+    // Not every server shows `ARCHIVED`. The file is then sent again, under the same name.
+    let taken = has_bytes(sftp, &server.archived(), sent).await;
     match waiting.or_else(|| taken.unwrap_or_default()) {
         Some(false) => bail!("at Tiki there is another file of this name"),
         Some(true) => Ok(true),
@@ -152,8 +163,12 @@ async fn has_arrived(sftp: &Sftp, server: &SftpServer, sent: &Sent) -> anyhow::R
     }
 }
 
-/// Whether a file of this name has these bytes; `None` if there is none.
-async fn is_there(sftp: &Sftp, folder: &str, sent: &Sent) -> Result<Option<bool>, SftpError> {
+/// Whether the file with this name has these bytes; `None` if there is no such file.
+async fn has_bytes(
+    sftp: &SftpFileDrop,
+    folder: &str,
+    sent: &Sent,
+) -> Result<Option<bool>, SftpError> {
     let path = format!("{folder}/{}", sent.name);
     let Some(bytes) = sftp.size(&path).await? else {
         return Ok(None);
@@ -161,20 +176,8 @@ async fn is_there(sftp: &Sftp, folder: &str, sent: &Sent) -> Result<Option<bool>
     if bytes != sent.bytes {
         return Ok(Some(false));
     }
-    let mut hash = Hash(Sha256::new());
-    let whole = sftp.get(&path, &mut hash, bytes).await?;
-    Ok(whole.then(|| hex::encode(hash.0.finalize()) == sent.sha256))
-}
-
-struct Hash(Sha256);
-
-impl Write for Hash {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    let mut hash = HashingWriter::new(io::sink());
+    let read = sftp.get(&path, &mut hash, bytes).await?;
+    let hashed = hash.finish().map_err(SftpError::Local)?;
+    Ok(read.then(|| hashed.sha256 == sent.sha256))
 }

@@ -1,24 +1,24 @@
-//! What a run is invoked with.
+//! The event that starts a run.
 
 use anyhow::bail;
 use domain::Day;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// What is to be done.
+/// The work of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// `{"action": "reconcile"}`: whatever is due.
+    /// `{"action": "reconcile"}`, from the schedule: everything that is due.
     Scheduled,
-    /// `{"day": "2026-11-22"}`: this day is to be exported, once more if it was.
+    /// `{"day": "2026-11-22"}`: export this day, also if it was exported before.
     Day(Day),
-    /// `{"results": "tikivip_vnptmoney_20261122_1"}`: this result file is to be read, once more if it was: the
-    /// format that is set may have been wrong.
+    /// `{"results": "tikivip_vnptmoney_20261122_1"}`: read this result file, also if it was read before, perhaps with
+    /// a wrong format.
     Results(String),
 }
 
 impl Event {
-    /// Reads an event. One that is neither is said to be so.
+    /// Reads an event. Any other event is an error.
     pub fn read(event: Value) -> anyhow::Result<Self> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
@@ -48,7 +48,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn an_event_is_a_day_or_the_schedules() {
+    fn an_event_is_the_schedules_or_names_a_day_or_a_file() {
         let read = |event| Event::read(event).map_err(|error| error.to_string());
         assert_eq!(read(json!({"action": "reconcile"})), Ok(Event::Scheduled));
         let day = "2026-11-22".parse().unwrap();

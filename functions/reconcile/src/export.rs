@@ -1,4 +1,4 @@
-//! A day's data, in files: written here, planned in the ledger, copied, delivered.
+//! Exports a day: writes its files, records them, copies them to the object store and delivers them to Tiki.
 
 use std::fs::File;
 use std::io::BufWriter;
@@ -6,44 +6,44 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use domain::{Day, FinalTransaction, Timestamp};
-use ledger::{Entry, Written};
 use reconciliation::file::{self, Part, Parts, Refunded, Row, Totals};
-use reconciliation::record::{Began, Exported, Record, Sent, of_day};
+use reconciliation::record::{Began, Exported, Sent};
+use store::{Record, Versioned, Written, day_partition};
 
-use crate::{DAYS_LOOKED_AFTER, DUE_AFTER, EXPORT_CUTOFF, Reconcile, Run};
+use crate::{EXPORT_CUTOFF, EXPORT_DUE_AFTER, MAX_DUE_DAYS, Reconcile, Run};
 
 impl Reconcile {
-    /// The days whose files are due, the oldest first: from the first day that was ever reconciled.
+    /// The days whose files are due, the oldest first.
     pub(crate) async fn due_days(&self) -> anyhow::Result<Vec<Day>> {
         let first = self.first_day().await?;
         Ok(due(first, self.clock.now()))
     }
 
-    /// The first day that is reconciled: yesterday, when there was no run yet.
+    /// The first day that is reconciled: the day before the first run.
     async fn first_day(&self) -> anyhow::Result<Day> {
         let began = Began {
             first_day: self.clock.now().vietnamese_day().previous().to_string(),
         };
         let known = self
-            .ledger
-            .get::<Began>(&began.subject(), &began.entry())
+            .records
+            .get::<Began>(&began.partition(), &began.sort())
             .await?;
         let began = match known {
             Some(known) => known.record,
-            None => match self.ledger.put(began, None).await? {
+            None => match self.records.put(began, None).await? {
                 Written::Stored(began) | Written::Refused(began) => began.record,
             },
         };
         Ok(began.first_day.parse()?)
     }
 
-    /// Whether a day was exported, and all of it is at Tiki.
+    /// Whether a day was exported, and each of its files was delivered.
     pub(crate) async fn is_delivered(&self, day: Day) -> anyhow::Result<bool> {
-        let subject = of_day(day);
+        let partition = day_partition(day);
         let Some(exported) = self.exported(day).await? else {
             return Ok(false);
         };
-        let sent = self.ledger.list::<Sent>(&subject).await?;
+        let sent = self.records.list::<Sent>(&partition).await?;
         let delivered = |counter: &u32| {
             let at = sent.iter().find(|sent| sent.record.counter == *counter);
             at.is_some_and(|sent| sent.record.delivered_at.is_some())
@@ -51,20 +51,21 @@ impl Reconcile {
         Ok(exported.record.counters.iter().all(delivered))
     }
 
-    pub(crate) async fn exported(&self, day: Day) -> anyhow::Result<Option<Entry<Exported>>> {
+    pub(crate) async fn exported(&self, day: Day) -> anyhow::Result<Option<Versioned<Exported>>> {
         let found = self
-            .ledger
-            .get::<Exported>(&of_day(day), Exported::PREFIX)
+            .records
+            .get::<Exported>(&day_partition(day), Exported::PREFIX)
             .await;
         Ok(found?)
     }
 
-    /// Exports a day: what of its data is not at Tiki yet, goes there. The same data is sent once; data that
-    /// has changed since goes up under the next counter.
+    /// Exports a day. The same bytes are sent once; bytes that have changed since are sent under the next counter.
     pub(crate) async fn export(&self, run: &mut Run, day: Day) -> anyhow::Result<()> {
-        let settled_at = settled_at(day);
-        if self.clock.now() < settled_at {
-            bail!("{day} is not settled before {settled_at}");
+        let from = exportable_from(day);
+        if self.clock.now() < from {
+            bail!(
+                "{day} cannot be exported before {from}: until then payments may still be added to it"
+            );
         }
         let parts = self
             .write(run, day)
@@ -84,11 +85,11 @@ impl Reconcile {
             exported_at: self.clock.now().unix_ms(),
             run: run.name.clone(),
         };
-        // From here on it is offered by API, whatever becomes of the way by SFTP.
+        // From here on check-reconciliation offers the files, whether the delivery works or not.
         self.record_export(run, day, exported).await?;
         for (place, sent) in all.into_iter().enumerate() {
             if sent.record.delivered_at.is_none() {
-                run.touched.insert(day);
+                run.changed_days.insert(day);
                 self.deliver(run, sent, &path(run, day, place)).await?;
             }
         }
@@ -102,20 +103,20 @@ impl Reconcile {
         exported: Exported,
     ) -> anyhow::Result<()> {
         let known = self.exported(day).await?;
-        let same = |known: &Entry<Exported>| {
+        let same = |known: &Versioned<Exported>| {
             (&known.record.counters, known.record.totals) == (&exported.counters, exported.totals)
         };
         if known.as_ref().is_some_and(same) {
             return Ok(());
         }
-        run.touched.insert(day);
+        run.changed_days.insert(day);
         let transactions = exported
             .totals
             .success
             .count
             .saturating_add(exported.totals.failure.count);
         let version = known.map(|known| known.version);
-        match self.ledger.put(exported, version).await? {
+        match self.records.put(exported, version).await? {
             Written::Stored(_) => {
                 tracing::info!(%day, transactions, "exported");
                 Ok(())
@@ -124,47 +125,47 @@ impl Reconcile {
         }
     }
 
-    /// Writes the lines of a day into files of the run.
+    /// Writes the lines of a day into files in the run's folder.
     async fn write(&self, run: &Run, day: Day) -> anyhow::Result<Vec<Part>> {
         let open = |place| Ok(BufWriter::new(File::create(path(run, day, place))?));
         let mut parts = Parts::new(self.refund_rows, open);
-        let mut settled = self.transactions.final_on_day(day);
-        while let Some(settled) = settled.next().await? {
-            parts.write(Row::Payment(&settled))?;
+        let mut payments = self.transactions.final_on_day(day);
+        while let Some(payment) = payments.next().await? {
+            parts.write(Row::Payment(&payment))?;
         }
         if self.refund_rows {
             let today = self.clock.now().vietnamese_day();
             let mut refunds = self.transactions.refunded_on_day(day, today);
             while let Some(refunds) = refunds.next().await? {
                 for (transaction, refund) in refunds {
-                    let settled = FinalTransaction::of(&transaction);
-                    let settled = settled.context("a refund of a payment that is not final")?;
+                    let payment = FinalTransaction::of(&transaction);
+                    let payment = payment.context("a refund of a payment that is not final")?;
                     let refunded = Refunded {
                         request_id: refund.origin.request_id().cloned(),
                         refund_id: refund.id,
                         amount: refund.amount,
                         back_at: refund.back_at().unwrap_or(Timestamp::MIN),
                     };
-                    parts.write(Row::Refund(&settled, &refunded))?;
+                    parts.write(Row::Refund(&payment, &refunded))?;
                 }
             }
         }
         Ok(parts.finish()?)
     }
 
-    /// The plan for a part: the one there is for these bytes, or a new one.
+    /// The record of a part: the existing one for these bytes, or a new one.
     async fn plan(
         &self,
         run: &Run,
         day: Day,
         part: &Part,
         parts: &[Part],
-    ) -> anyhow::Result<Entry<Sent>> {
+    ) -> anyhow::Result<Versioned<Sent>> {
         loop {
-            let known = self.ledger.list::<Sent>(&of_day(day)).await?;
+            let known = self.records.list::<Sent>(&day_partition(day)).await?;
             let (counter, version) = match place(&known, part, parts) {
                 Place::Known(known) => return Ok(known.clone()),
-                // It may have arrived, and its run have died before it could say so.
+                // Its run may have delivered it, and crashed before it recorded that.
                 Place::Unfinished(sent) if self.has_arrived(&sent.record).await? => {
                     self.record_delivery(sent.clone()).await?;
                     continue;
@@ -185,32 +186,32 @@ impl Reconcile {
                 archived_at: None,
                 delivered_at: None,
             };
-            if let Written::Stored(planned) = self.ledger.put(sent, version).await? {
+            if let Written::Stored(planned) = self.records.put(sent, version).await? {
                 return Ok(planned);
             }
-            // Another run has taken the counter; what it has planned may be the same.
+            // Another run has used the counter, perhaps for the same bytes.
         }
     }
 }
 
-/// Where a part has its place among what was planned before.
+/// The place of a part among the recorded files of its day.
 #[derive(Debug, PartialEq)]
 enum Place<'k> {
-    /// There is a plan for these bytes.
-    Known(&'k Entry<Sent>),
-    /// Here is a counter whose file was never finished, and is of no use any more.
-    Unfinished(&'k Entry<Sent>),
-    /// Under the next counter.
+    /// This record has the same bytes.
+    Known(&'k Versioned<Sent>),
+    /// The file of this record was never delivered, and no part has its bytes any more: its counter is used again.
+    Unfinished(&'k Versioned<Sent>),
+    /// The next counter.
     New(u32),
 }
 
-fn place<'k>(known: &'k [Entry<Sent>], part: &Part, parts: &[Part]) -> Place<'k> {
-    let same = |sent: &&Entry<Sent>| sent.record.sha256 == part.sha256;
+fn place<'k>(known: &'k [Versioned<Sent>], part: &Part, parts: &[Part]) -> Place<'k> {
+    let same = |sent: &&Versioned<Sent>| sent.record.sha256 == part.sha256;
     if let Some(known) = known.iter().find(same) {
         return Place::Known(known);
     }
-    let unfinished = |sent: &&Entry<Sent>| {
-        // What is planned for another part of the day is that part's.
+    let unfinished = |sent: &&Versioned<Sent>| {
+        // A record that another part of the day has is that part's.
         let wanted = parts.iter().any(|part| part.sha256 == sent.record.sha256);
         sent.record.delivered_at.is_none() && !wanted
     };
@@ -223,13 +224,12 @@ fn path(run: &Run, day: Day, place: usize) -> PathBuf {
     run.folder.path().join(format!("{day}-{place}"))
 }
 
-/// The days since the first whose files are due at this time, the oldest first, of the last ones that are
-/// looked after.
+/// The days since `first` whose files are due at `now`, the oldest first; at most [`MAX_DUE_DAYS`], the latest ones.
 fn due(first: Day, now: Timestamp) -> Vec<Day> {
     let mut day = now.vietnamese_day().previous();
     let mut days = Vec::new();
-    while days.len() < DAYS_LOOKED_AFTER && day >= first {
-        if now >= day.end_exclusive().after(DUE_AFTER) {
+    while days.len() < MAX_DUE_DAYS && day >= first {
+        if now >= day.end_exclusive().after(EXPORT_DUE_AFTER) {
             days.push(day);
         }
         if day.previous() == day {
@@ -241,8 +241,8 @@ fn due(first: Day, now: Timestamp) -> Vec<Day> {
     days
 }
 
-/// From when on nobody adds to a day any more.
-fn settled_at(day: Day) -> Timestamp {
+/// From this time on nothing is added to a day any more.
+fn exportable_from(day: Day) -> Timestamp {
     day.end_exclusive().after(EXPORT_CUTOFF)
 }
 
@@ -275,12 +275,12 @@ mod tests {
     }
 
     #[test]
-    fn what_was_before_the_first_day_and_long_ago_is_not_looked_after() {
+    fn days_before_the_first_one_or_long_ago_are_not_due() {
         let now = at("2026-11-23T07:00:00");
         assert_eq!(due(day("2026-11-23"), now), []);
         assert_eq!(due(day("2026-11-22"), now), [day("2026-11-22")]);
         let many = due(day("2020-01-01"), now);
-        assert_eq!(many.len(), DAYS_LOOKED_AFTER);
+        assert_eq!(many.len(), MAX_DUE_DAYS);
         assert!(many.windows(2).all(|two| two[0].next() == two[1]));
         assert_eq!(due(day("1970-01-01"), Timestamp::MIN), []);
     }
@@ -294,7 +294,7 @@ mod tests {
         }
     }
 
-    fn sent(counter: u32, bytes: &str, delivered: bool) -> Entry<Sent> {
+    fn sent(counter: u32, bytes: &str, delivered: bool) -> Versioned<Sent> {
         let record = Sent {
             day: "2026-11-22".to_owned(),
             counter,
@@ -308,16 +308,16 @@ mod tests {
             archived_at: None,
             delivered_at: delivered.then_some(1),
         };
-        Entry { record, version: 1 }
+        Versioned { record, version: 1 }
     }
 
     #[test]
-    fn a_part_has_a_counter_of_its_own() {
+    fn each_part_has_its_own_counter() {
         let parts = ["a", "b", "c"].map(part);
         let mut known = Vec::new();
         for (part, counter) in parts.iter().zip(1..) {
             assert_eq!(place(&known, part, &parts), Place::New(counter));
-            // Planned, and none of them delivered yet.
+            // Recorded, and not delivered yet.
             known.push(sent(counter, &part.sha256, false));
         }
         for (part, planned) in parts.iter().zip(&known) {
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changed_takes_the_counter_of_what_never_arrived_or_the_next() {
+    fn a_changed_part_gets_an_undelivered_counter_or_the_next() {
         let parts = ["a2", "b"].map(part);
         let delivered = [sent(1, "a", true), sent(2, "b", true)];
         assert_eq!(place(&delivered, &parts[0], &parts), Place::New(3));
@@ -340,7 +340,10 @@ mod tests {
     }
 
     #[test]
-    fn a_day_is_settled_a_quarter_of_an_hour_after_midnight() {
-        assert_eq!(settled_at(day("2026-11-22")), at("2026-11-23T00:15:00"));
+    fn a_day_can_be_exported_fifteen_minutes_after_midnight() {
+        assert_eq!(
+            exportable_from(day("2026-11-22")),
+            at("2026-11-23T00:15:00")
+        );
     }
 }

@@ -1,14 +1,15 @@
-//! Reconciliation (đối soát, protocol §7): yesterday's file goes to Tiki, Tiki's answer comes back, and what
-//! does not agree is looked into until it does, or lies on a person's desk.
+//! Reconciliation (đối soát, protocol §7): yesterday's files go to Tiki, and Tiki's result files come back. Each
+//! transaction on which the sides differ is a finding. Findings are checked again until the sides agree, or until a
+//! person has closed them.
 //!
-//! | room | what happens there |
+//! | module | what it does |
 //! |---|---|
-//! | `turn` | one run at a time |
-//! | `export` | a day's data, in files |
-//! | `delivery` | a file to Tiki, once |
-//! | `import` | Tiki's result files, line by line |
-//! | `look` | one transaction, by our record and Tiki's word |
-//! | `publish` | the day's report |
+//! | `run_lock` | lets one run at a time work |
+//! | `export` | exports a day in files |
+//! | `delivery` | delivers each file to Tiki once |
+//! | `import` | reads Tiki's result files, line by line |
+//! | `recheck` | compares one transaction with Tiki's look-up, at first and again |
+//! | `publish` | writes the day's report |
 
 mod delivery;
 mod event;
@@ -17,110 +18,111 @@ mod import;
 mod publish;
 mod recheck;
 mod run_lock;
-mod settings;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use archive::Archive;
 use domain::{ClientId, Clock, Day, Timestamp};
-use ledger::Ledger;
+use files::s3::S3ObjectStore;
 use reconciliation::classify::Kind;
 use reconciliation::file::PartnerName;
 use reconciliation::result::ResultFormat;
 use serde::Serialize;
-use store::{Transactions, WriteIds};
+use store::{ReconciliationRecords, Transactions, WriteIds};
 use tempfile::TempDir;
 use tiki_api::TikiClient;
 
 pub use self::delivery::SftpServer;
 pub use self::event::Event;
-use self::run_lock::Turn;
-pub use self::settings::{Settings, SftpSettings};
+use self::run_lock::RunLock;
 
-/// A day can be exported from so long after its end on: until then somebody with a slow clock, or in the midst
-/// of a write, may still add to it.
+/// The time after the end of a day from which on the day can be exported. Before, a function with a slow clock, or in
+/// the middle of a write, may still add a payment to the day.
 pub const EXPORT_CUTOFF: Duration = Duration::from_mins(15);
 
-/// The file of a day is due so long after the day's end: 06:00 in Vietnam.
-const DUE_AFTER: Duration = Duration::from_hours(6);
+/// The time after the end of a day at which its files are due: 06:00 in Vietnam.
+const EXPORT_DUE_AFTER: Duration = Duration::from_hours(6);
 
-/// Days that are looked after by themselves. An older one, somebody must ask for.
-const DAYS_LOOKED_AFTER: usize = 31;
+/// The days that scheduled runs export, the latest ones. An older day must be named in the event.
+const MAX_DUE_DAYS: usize = 31;
 
-/// What is left of the time when nothing more is begun.
-const LEAVES: Duration = Duration::from_secs(60);
+/// The time before the deadline from which on a run starts no more work, and only finishes.
+const TIME_TO_FINISH: Duration = Duration::from_secs(60);
 
-/// What reconciliation needs.
+/// The function.
 pub struct Reconcile {
-    /// The transactions.
+    /// Our transactions.
     pub transactions: Transactions,
-    /// What is kept of files and findings.
-    pub ledger: Ledger,
-    /// Copies of everything.
-    pub archive: Archive,
-    /// Tiki's server; none if files are offered by API alone.
+    /// The records of files and findings.
+    pub records: ReconciliationRecords,
+    /// The bucket for copies of all files, and for the reports.
+    pub objects: S3ObjectStore,
+    /// Tiki's file drop; none if Tiki fetches the files from check-reconciliation.
     pub sftp: Option<SftpServer>,
-    /// Tiki, for look-ups.
+    /// Looks transactions up at Tiki.
     pub tiki: TikiClient,
-    /// Whose transactions they are.
+    /// Our client id at Tiki, from which the ids of transactions derive.
     pub client_id: ClientId,
     /// Our name in file names.
     pub partner: PartnerName,
-    /// Whether refunds have rows.
+    /// Whether the files have rows for refunds.
     pub refund_rows: bool,
-    /// How Tiki's result files are written.
+    /// The format of Tiki's result files.
     pub format: ResultFormat,
-    /// The time.
+    /// The time of day.
     pub clock: Arc<dyn Clock>,
-    /// Names of runs.
+    /// Gives runs their names.
     pub write_ids: Arc<dyn WriteIds>,
 }
 
-/// What a run did, for whoever called it.
+/// The answer to the event.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Outcome {
-    /// Another run that was at it, so that this one did nothing.
+    /// The name of the run that held the run lock, so that this run did nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub busy: Option<String>,
-    /// Files that went to Tiki in this run.
+    /// Files that this run delivered.
     pub delivered: Vec<String>,
-    /// Result files of which each line is now accounted for.
+    /// Result files of which all lines are now processed.
     pub received: Vec<String>,
-    /// Days whose report is new.
+    /// Days whose report was written.
     pub reported: Vec<String>,
 }
 
-/// A run: its name, when it began, its folder, and until when it may begin something.
+/// The state of a run.
 pub(crate) struct Run {
     name: String,
-    began: Timestamp,
+    started_at: Timestamp,
     folder: TempDir,
+    /// From this time on, no more work is started.
     until: Timestamp,
-    /// Days about which there is something new to report.
-    touched: BTreeSet<Day>,
+    /// Days whose report has changed.
+    changed_days: BTreeSet<Day>,
     outcome: Outcome,
-    failures: Vec<anyhow::Error>,
+    errors: Vec<anyhow::Error>,
 }
 
 impl Reconcile {
-    /// Does an event's work until shortly before the deadline. What one part of it fails in keeps no other part
-    /// from being done; the run then fails as a whole, so that it is tried again and seen.
+    /// Does the work of an event until shortly before the deadline. If one part fails, the others are done all the
+    /// same; the run then fails as a whole, so that it is tried again and an alarm sees it.
     pub async fn handle(&self, event: Event, deadline: Timestamp) -> anyhow::Result<Outcome> {
         let mut run = Run {
             name: self.write_ids.next().simple().to_string(),
-            began: self.clock.now(),
+            started_at: self.clock.now(),
             folder: tempfile::tempdir()?,
-            until: before(deadline, LEAVES),
-            touched: BTreeSet::new(),
+            until: before(deadline, TIME_TO_FINISH),
+            changed_days: BTreeSet::new(),
             outcome: Outcome::default(),
-            failures: Vec::new(),
+            errors: Vec::new(),
         };
-        let turn = match self.acquire(&run.name, deadline).await? {
-            Turn::Ours(turn) => turn,
-            Turn::Anothers(busy) => {
-                tracing::info!(busy, "another run is at it");
+        let lock = match self.acquire(&run.name, deadline).await? {
+            RunLock::Acquired(lock) => lock,
+            RunLock::HeldByAnotherRun(busy) => {
+                tracing::info!(
+                    busy,
+                    "another run holds the run lock: this run does nothing"
+                );
                 run.outcome.busy = Some(busy);
                 return Ok(run.outcome);
             }
@@ -134,30 +136,30 @@ impl Reconcile {
                 let imported = self.import(&mut run, Some(&name)).await;
                 run.note("Tiki's results could not be read", imported);
             }
-            Event::Scheduled => self.everything(&mut run).await,
+            Event::Scheduled => self.do_everything_due(&mut run).await,
         }
         let published = self.publish(&mut run).await;
         run.note("a report could not be written", published);
-        self.give_turn_back(turn).await;
-        match run.failures.into_iter().next() {
+        self.release(lock).await;
+        match run.errors.into_iter().next() {
             None => Ok(run.outcome),
             Some(first) => Err(first),
         }
     }
 
-    async fn everything(&self, run: &mut Run) {
+    async fn do_everything_due(&self, run: &mut Run) {
         let exported = self.export_due(run).await;
         run.note("a day could not be exported", exported);
         let imported = self.import(run, None).await;
         run.note("Tiki's results could not be read", imported);
-        let looked = self.look_again(run).await;
-        run.note("findings could not be looked at", looked);
+        let rechecked = self.recheck_open_findings(run).await;
+        run.note("findings could not be checked again", rechecked);
         let measured = self.measure().await;
-        run.note("what waits cannot be measured", measured);
+        run.note("open work could not be measured", measured);
     }
 
-    /// Delivers every day that is due and was not delivered, the oldest first: one that cannot be keeps no
-    /// later one back.
+    /// Exports each day that is due and not delivered, the oldest first. If one day fails, the later ones are
+    /// exported all the same.
     async fn export_due(&self, run: &mut Run) -> anyhow::Result<()> {
         for day in self.due_days().await? {
             if !self.is_delivered(day).await? {
@@ -168,33 +170,36 @@ impl Reconcile {
         Ok(())
     }
 
-    /// Measures what lasts, so that an alarm can last as long.
+    /// Measures states in each run, so that an alarm lasts as long as its state.
     async fn measure(&self) -> anyhow::Result<()> {
         let now = self.clock.now();
         let mut lateness = Duration::ZERO;
         for day in self.due_days().await? {
             if !self.is_delivered(day).await? {
-                lateness = lateness.max(now.since(day.end_exclusive().after(DUE_AFTER)));
+                lateness = lateness.max(now.since(day.end_exclusive().after(EXPORT_DUE_AFTER)));
             }
         }
         metrics::RECONCILIATION_LATENESS.record_duration(&[], lateness);
-        let waiting = self.ledger.count_open(Kind::NeedsReview.as_str()).await?;
+        let waiting = self
+            .records
+            .count_with_status(Kind::NeedsReview.as_str())
+            .await?;
         metrics::FINDINGS_OPEN.record(&[], waiting);
         Ok(())
     }
 }
 
 impl Run {
-    /// Notes what a part of the run failed in.
+    /// Notes the error of a part of the run.
     fn note(&mut self, what: &'static str, result: anyhow::Result<()>) {
         if let Err(error) = result {
             metrics::FAILURES.count(&[]);
             tracing::error!(error = format!("{error:#}"), "{what}");
-            self.failures.push(error.context(what));
+            self.errors.push(error.context(what));
         }
     }
 
-    /// Whether there is time to begin something.
+    /// Whether there is time to start more work.
     fn has_time(&self, now: Timestamp) -> bool {
         now < self.until
     }

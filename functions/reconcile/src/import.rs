@@ -1,41 +1,48 @@
-//! Tiki's result files: each once, each line accounted for.
+//! Reads Tiki's result files: each file once, and each line to an outcome.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::BufReader;
+use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use domain::{Day, TransactionId};
+use files::sftp::{RemoteFile, SftpError, SftpFileDrop};
 use futures::{StreamExt, stream};
-use ledger::{Entry, Written};
 use reconciliation::classify::{Kind, MismatchReason};
 use reconciliation::file::day_in;
-use reconciliation::record::{Closed, Finding, Received, Record, of_day, ours};
+use reconciliation::hash::HashingWriter;
+use reconciliation::record::{Closed, Finding, Received, ours};
 use reconciliation::result::{Lines, ResultLine, Unreadable, Verdict};
-use sftp::{RemoteFile, Sftp, SftpError};
-use sha2::{Digest, Sha256};
+use store::{Record, Versioned, Written, day_partition};
 
 use crate::{Reconcile, Run};
 
-/// A larger file is no answer to ours, which have half a million lines at most.
-const LARGEST: u64 = 256 * 1024 * 1024;
+/// The largest result file that is read. Our own files have at most half a million lines, so a larger one is not an
+/// answer to them.
+const MAX_RESULT_FILE_BYTES: u64 = 256 * 1024 * 1024;
 
-/// Lines that are worked on at once: Tiki is asked about each that does not agree.
-const AT_ONCE: usize = 8;
+/// The lines that are processed at the same time. Tiki is asked about each one on which the sides differ.
+const MAX_CONCURRENT_LINES: usize = 8;
 
-/// How often it is written down how far a file was read.
-const LINES_AT_A_TIME: usize = 400;
+/// The lines after which the progress in a file is recorded.
+const LINES_PER_PROGRESS_RECORD: usize = 400;
 
-/// What a line came to.
-enum Accounted {
+/// The findings that one request reads.
+const FINDINGS_PER_PAGE: u16 = 200;
+
+/// The longest file name in a finding, in characters.
+const MAX_NAME_CHARS: usize = 200;
+
+/// The outcome of a line.
+enum LineOutcome {
     Matched,
-    Found,
+    Finding,
     Unreadable,
 }
 
 impl Reconcile {
-    /// Reads every result file that is new; or the one that is named, once more if it was read. One that fails
-    /// keeps no other from being read.
+    /// Reads each result file that is new; or the one that is named, also if it was read before. If one file fails,
+    /// the others are read all the same.
     pub(crate) async fn import(&self, run: &mut Run, named: Option<&str>) -> anyhow::Result<()> {
         let Some(server) = &self.sftp else {
             return Ok(());
@@ -43,7 +50,7 @@ impl Reconcile {
         let sftp = server.connect().await?;
         let folder = server.outbound();
         let listed = sftp.list(&folder).await;
-        let mut files = listed.context("Tiki's results")?;
+        let mut files = listed.context("the list of Tiki's result files")?;
         if let Some(named) = named {
             files.retain(|file| file.name == named);
             ensure!(!files.is_empty(), "{named} is not in {folder}");
@@ -71,17 +78,17 @@ impl Reconcile {
     async fn import_file(
         &self,
         run: &mut Run,
-        sftp: &Sftp,
+        sftp: &SftpFileDrop,
         path: &str,
         (day, file): (Day, &RemoteFile),
         again: bool,
     ) -> anyhow::Result<()> {
-        let known = self.ledger.list::<Received>(&of_day(day)).await?;
-        let same = |known: &&Entry<Received>| {
+        let known = self.records.list::<Received>(&day_partition(day)).await?;
+        let same = |known: &&Versioned<Received>| {
             let known = &known.record;
             (known.name.as_str(), known.bytes) == (file.name.as_str(), file.size)
         };
-        let unchanged = |known: &Entry<Received>| {
+        let unchanged = |known: &Versioned<Received>| {
             known.record.done_at.is_some() && known.record.modified == file.modified
         };
         if !again && file.modified.is_some() && known.iter().filter(same).any(unchanged) {
@@ -92,22 +99,22 @@ impl Reconcile {
             Fetched::Whole(sha256) => sha256,
             Fetched::Gone => return Ok(()),
             Fetched::TooLarge => {
-                let problem = format!("the file has more than {LARGEST} bytes");
+                let problem = format!("the file has more than {MAX_RESULT_FILE_BYTES} bytes");
                 return self.report_file(run, day, file, problem).await;
             }
         };
         let received = match known.into_iter().find(|known| {
             (known.record.name.as_str(), &known.record.sha256) == (file.name.as_str(), &sha256)
         }) {
-            Some(known) if again => self.begin_again(known).await?,
+            Some(known) if again => self.start_again(known).await?,
             Some(known) if known.record.done_at.is_some() => {
-                // The same bytes, put there again: to be known by their new time.
+                // The same bytes with a new time, by which the next run recognises the file without reading it.
                 let modified = file.modified;
                 let record = Received {
                     modified,
                     ..known.record
                 };
-                self.ledger.put(record, Some(known.version)).await?;
+                self.records.put(record, Some(known.version)).await?;
                 return Ok(());
             }
             Some(known) => known,
@@ -115,28 +122,32 @@ impl Reconcile {
                 let received = new(day, file, &sha256, self.clock.now().unix_ms());
                 let key = format!("{day}/received/{}", file.name);
                 let kind = "text/plain; charset=utf-8";
-                self.archive.put(&key, &local, &sha256, kind).await?;
-                match self.ledger.put(received, None).await? {
+                self.objects.put(&key, &local, &sha256, kind).await?;
+                match self.records.put(received, None).await? {
                     Written::Stored(received) | Written::Refused(received) => received,
                 }
             }
         };
-        run.touched.insert(day);
+        run.changed_days.insert(day);
         self.process_lines(run, day, received, &local).await
     }
 
-    /// Forgets how far a file was read, and what of it could not be. What was found stays, and is looked at again.
-    async fn begin_again(&self, known: Entry<Received>) -> anyhow::Result<Entry<Received>> {
-        let subject = known.record.subject();
+    /// Resets the progress in a file, and closes the findings about its unreadable lines. The other findings stay,
+    /// and are checked again.
+    async fn start_again(&self, known: Versioned<Received>) -> anyhow::Result<Versioned<Received>> {
+        let partition = known.record.partition();
         let mut after = None;
         loop {
-            let (page, next) = self.ledger.page::<Finding>(&subject, after, 200).await?;
-            let of_file = |finding: &Entry<Finding>| {
+            let (page, next) = self
+                .records
+                .page::<Finding>(&partition, after, FINDINGS_PER_PAGE)
+                .await?;
+            let of_file = |finding: &Versioned<Finding>| {
                 let finding = &finding.record;
                 finding.ground == MismatchReason::UnreadableLine
                     && finding.file == known.record.name
             };
-            for Entry {
+            for Versioned {
                 mut record,
                 version,
             } in page.into_iter().filter(of_file)
@@ -146,7 +157,7 @@ impl Reconcile {
                     by: "reconcile".to_owned(),
                     reason: "the file is read again".to_owned(),
                 });
-                self.ledger.put(record, Some(version)).await?;
+                self.records.put(record, Some(version)).await?;
             }
             match next {
                 Some(next) => after = Some(next),
@@ -161,60 +172,60 @@ impl Reconcile {
             done_at: None,
             ..known.record
         };
-        match self.ledger.put(record, Some(known.version)).await? {
+        match self.records.put(record, Some(known.version)).await? {
             Written::Stored(known) => Ok(known),
-            Written::Refused(_) => bail!("another run reads it"),
+            Written::Refused(_) => bail!("another run is reading this file"),
         }
     }
 
-    /// Goes on with a file where it was left, as far as the time allows. Done, it is when each of its lines is
-    /// a match, a finding, or reported as unreadable.
+    /// Processes the lines of a file from the last recorded progress on, as far as the time allows. The file is done
+    /// when each line has an outcome.
     async fn process_lines(
         &self,
         run: &mut Run,
         day: Day,
-        mut received: Entry<Received>,
+        mut received: Versioned<Received>,
         local: &Path,
     ) -> anyhow::Result<()> {
         let mut lines = Lines::new(BufReader::new(File::open(local)?), self.format.clone());
         let name = received.record.name.clone();
         loop {
-            let mut some = Vec::new();
-            let mut over = false;
-            while some.len() < LINES_AT_A_TIME && !over {
+            let mut batch = Vec::new();
+            let mut at_end = false;
+            while batch.len() < LINES_PER_PROGRESS_RECORD && !at_end {
                 match lines.read()? {
-                    None => over = true,
-                    // What was accounted for by a run before this one.
+                    None => at_end = true,
+                    // An earlier run has processed it.
                     Some(read) if number(&read) <= received.record.lines => {}
-                    Some(read) => some.push(read),
+                    Some(read) => batch.push(read),
                 }
             }
-            let work = some
+            let work = batch
                 .into_iter()
                 .map(|read| self.process_line(day, &name, read));
-            let mut work = stream::iter(work).buffer_unordered(AT_ONCE);
-            while let Some(accounted) = work.next().await {
-                let count = match accounted? {
-                    Accounted::Matched => &mut received.record.matched,
-                    Accounted::Found => &mut received.record.findings,
-                    Accounted::Unreadable => &mut received.record.unreadable,
+            let mut work = stream::iter(work).buffer_unordered(MAX_CONCURRENT_LINES);
+            while let Some(outcome) = work.next().await {
+                let count = match outcome? {
+                    LineOutcome::Matched => &mut received.record.matched,
+                    LineOutcome::Finding => &mut received.record.findings,
+                    LineOutcome::Unreadable => &mut received.record.unreadable,
                 };
                 *count = count.saturating_add(1);
             }
             drop(work);
             let now = self.clock.now();
             received.record.lines = received.record.lines.max(lines.line());
-            received.record.done_at = over.then_some(now.unix_ms());
+            received.record.done_at = at_end.then_some(now.unix_ms());
             let version = Some(received.version);
-            received = match self.ledger.put(received.record, version).await? {
+            received = match self.records.put(received.record, version).await? {
                 Written::Stored(received) => received,
-                Written::Refused(_) => bail!("another run reads it"),
+                Written::Refused(_) => bail!("another run is reading this file"),
             };
-            if over {
+            if at_end {
                 tracing::info!(
                     file = name,
                     lines = received.record.lines,
-                    "a result was read"
+                    "a result file was read"
                 );
                 run.outcome.received.push(name);
                 return Ok(());
@@ -222,7 +233,7 @@ impl Reconcile {
             if !run.has_time(now) {
                 tracing::warn!(
                     file = name,
-                    "there was no time for all of it; the next run goes on"
+                    "there was no time for the whole result file: the next run continues"
                 );
                 return Ok(());
             }
@@ -234,21 +245,21 @@ impl Reconcile {
         day: Day,
         file: &str,
         read: reconciliation::result::Read,
-    ) -> anyhow::Result<Accounted> {
+    ) -> anyhow::Result<LineOutcome> {
         match read {
             Err(unreadable) => {
                 self.report_line(day, file, unreadable).await?;
-                Ok(Accounted::Unreadable)
+                Ok(LineOutcome::Unreadable)
             }
-            Ok(line) if self.matches(&line).await? => Ok(Accounted::Matched),
+            Ok(line) if self.matches(&line).await? => Ok(LineOutcome::Matched),
             Ok(line) => {
-                self.find(day, file, line).await?;
-                Ok(Accounted::Found)
+                self.check_line(day, file, line).await?;
+                Ok(LineOutcome::Finding)
             }
         }
     }
 
-    /// Whether Tiki says that the sides agree, and our own record says so too. Then Tiki need not be asked.
+    /// Whether the file says that the sides agree, and our own record agrees too. Tiki is then not asked.
     async fn matches(&self, line: &ResultLine) -> anyhow::Result<bool> {
         if line.verdict != Verdict::Match {
             return Ok(false);
@@ -264,7 +275,7 @@ impl Reconcile {
         Ok(t.final_at().is_some() && same_status && same_amount)
     }
 
-    /// A file whose name is none of ours: nobody can say what day it is about.
+    /// Makes a finding of a file whose name we do not recognise, under yesterday: the name gives no day.
     async fn report_unrecognised_file(
         &self,
         run: &mut Run,
@@ -282,21 +293,24 @@ impl Reconcile {
         file: &RemoteFile,
         problem: String,
     ) -> anyhow::Result<()> {
-        let name: String = file.name.chars().take(200).collect();
+        let name: String = file.name.chars().take(MAX_NAME_CHARS).collect();
         let unreadable = Unreadable {
             line: 0,
             column: None,
             problem,
         };
-        // A stranger stays where it is; it is told of once, not once a day.
+        // The file stays on the server. It is reported once, and not each day.
         for known in [day, day.previous(), day.previous().previous()] {
-            let entry = format!("{}{name}:0", Finding::PREFIX);
-            let found = self.ledger.get::<Finding>(&of_day(known), &entry).await?;
+            let sort = format!("{}{name}:0", Finding::PREFIX);
+            let found = self
+                .records
+                .get::<Finding>(&day_partition(known), &sort)
+                .await?;
             if found.is_some() {
                 return Ok(());
             }
         }
-        run.touched.insert(day);
+        run.changed_days.insert(day);
         self.report_line(day, &name, unreadable).await
     }
 
@@ -310,11 +324,11 @@ impl Reconcile {
         let mut finding = Finding::new(day, id, file, line.line, now);
         finding.reason = reason;
         finding.look(now, Kind::NeedsReview, MismatchReason::UnreadableLine);
-        match self.ledger.put(finding.clone(), None).await? {
+        match self.records.put(finding.clone(), None).await? {
             Written::Stored(_) => metrics::FINDINGS.count(&[Kind::NeedsReview.as_str()]),
-            // A run before this one has said so; unless the file is read again, that stands.
+            // An earlier run has reported it. Only when the file is read again is it reported again.
             Written::Refused(there) if there.record.closed.is_some() => {
-                self.ledger.put(finding, Some(there.version)).await?;
+                self.records.put(finding, Some(there.version)).await?;
             }
             Written::Refused(_) => {}
         }
@@ -346,34 +360,19 @@ fn number(read: &reconciliation::result::Read) -> u64 {
 }
 
 enum Fetched {
-    /// With the SHA-256 of its bytes.
+    /// The SHA-256 of the whole file.
     Whole(String),
     Gone,
     TooLarge,
 }
 
-async fn fetch(sftp: &Sftp, path: &str, to: &PathBuf) -> anyhow::Result<Fetched> {
-    let mut file = File::create(to)?;
-    match sftp.get(path, &mut file, LARGEST).await {
+async fn fetch(sftp: &SftpFileDrop, path: &str, to: &Path) -> anyhow::Result<Fetched> {
+    let mut file = HashingWriter::new(File::create(to)?);
+    match sftp.get(path, &mut file, MAX_RESULT_FILE_BYTES).await {
         Ok(true) => {}
         Ok(false) => return Ok(Fetched::Gone),
         Err(SftpError::TooLarge { .. }) => return Ok(Fetched::TooLarge),
         Err(error) => return Err(error.into()),
     }
-    file.flush()?;
-    Ok(Fetched::Whole(sha256(to)?))
-}
-
-/// The SHA-256 of a file, in hex.
-pub(crate) fn sha256(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut hash = Sha256::new();
-    let mut chunk = vec![0; 64 * 1024];
-    loop {
-        let length = file.read(&mut chunk)?;
-        match chunk.get(..length) {
-            Some(piece) if !piece.is_empty() => hash.update(piece),
-            _ => return Ok(hex::encode(hash.finalize())),
-        }
-    }
+    Ok(Fetched::Whole(file.finish()?.sha256))
 }

@@ -1,19 +1,17 @@
 //! Wires [`reconcile::Reconcile`] to Lambda.
 
+mod settings;
+
 use std::sync::Arc;
 
-use anyhow::anyhow;
-use archive::Archive;
-use domain::Timestamp;
+use files::s3::S3ObjectStore;
 use lambda::aws::AwsContext;
 use lambda::secrets::SecretsManager;
-use lambda_runtime::{LambdaEvent, service_fn};
-use ledger::Ledger;
-use reconcile::{Event, Reconcile, Settings, SftpServer};
-use serde_json::Value;
-use store::{RandomWriteIds, WriteIds};
+use reconcile::{Event, Reconcile, SftpServer};
+use store::{RandomWriteIds, ReconciliationRecords, WriteIds};
 use tiki_api::{PhoneFormat, TikiClient};
-use tracing::Instrument;
+
+use crate::settings::Settings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
@@ -25,14 +23,18 @@ async fn main() -> anyhow::Result<()> {
     let dynamodb = store::connect(aws.sdk());
     let reconcile = Reconcile {
         transactions: aws.transactions(&settings.transactions),
-        ledger: Ledger::new(dynamodb, settings.reconciliation.0, Arc::clone(&write_ids)),
-        archive: Archive::new(aws.sdk(), settings.bucket),
+        records: ReconciliationRecords::new(
+            dynamodb,
+            settings.reconciliation.0,
+            Arc::clone(&write_ids),
+        ),
+        objects: S3ObjectStore::new(aws.sdk(), settings.bucket),
         sftp: settings.sftp.map(|sftp| SftpServer {
             server: sftp.server,
             folder: sftp.folder,
             key: Arc::new(SecretsManager::new(aws.sdk(), &sftp.secret_id)),
         }),
-        // It opens no webview, so how a phone is written is no setting of its.
+        // This function opens no webview, so it needs no phone format.
         tiki: TikiClient::new(client, PhoneFormat::default()),
         client_id: settings.tiki.client_id,
         partner: settings.partner,
@@ -41,23 +43,8 @@ async fn main() -> anyhow::Result<()> {
         clock: Arc::clone(&aws.clock),
         write_ids,
     };
-    serve(&reconcile).await
-}
-
-async fn serve(reconcile: &Reconcile) -> anyhow::Result<()> {
-    lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
-        let deadline = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
-        let deadline = Timestamp::from_unix_ms(deadline).unwrap_or(Timestamp::MAX);
-        let span = tracing::info_span!("invocation", request_id = %event.context.request_id);
-        let work = async {
-            reconcile
-                .handle(Event::read(event.payload)?, deadline)
-                .await
-        };
-        // With its causes: who calls by hand reads nothing else.
-        let outcome = work.instrument(span).await;
-        outcome.map_err(|error| lambda_runtime::Error::from(format!("{error:#}")))
-    }))
+    lambda::serve_event(async |event, deadline| {
+        reconcile.handle(Event::read(event)?, deadline).await
+    })
     .await
-    .map_err(|error| anyhow!(error))
 }

@@ -1,34 +1,34 @@
-//! The day's report, for persons: a page and a table, in the archive beside the files.
+//! Writes the day's report for people, a page and a table, to the object store beside the files.
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{self, BufWriter};
 use std::path::Path;
 
 use anyhow::Context;
 use domain::Day;
-use ledger::Entry;
-use reconciliation::record::{CLOSED, Finding, Received, Record, Reported, Sent, of_day};
-use reconciliation::report::{DayReport, FindingsTable, MOST_SHOWN};
+use reconciliation::hash::HashingWriter;
+use reconciliation::record::{Finding, Received, Reported, Sent};
+use reconciliation_report::{DayReport, FindingsTable, MAX_FINDINGS_ON_PAGE, page_html};
+use store::{CLOSED, Record, Versioned, day_partition};
 
-use crate::import::sha256;
 use crate::{Reconcile, Run};
 
-/// Findings that are read at a time.
-const PAGE: u16 = 200;
+/// The findings that one request reads.
+const FINDINGS_PER_PAGE: u16 = 200;
 
 impl Reconcile {
-    /// Writes the report of each day about which there is something new.
+    /// Writes the report of each day on which something has changed.
     pub(crate) async fn publish(&self, run: &mut Run) -> anyhow::Result<()> {
-        let closed = self.ledger.open(CLOSED, PAGE).await?;
+        let closed = self.records.with_status(CLOSED, FINDINGS_PER_PAGE).await?;
         let mut closings = Vec::new();
-        for (subject, entry) in closed {
-            if let Some(finding) = self.ledger.get::<Finding>(&subject, &entry).await? {
-                run.touched.insert(finding.record.day.parse()?);
+        for (partition, sort) in closed {
+            if let Some(finding) = self.records.get::<Finding>(&partition, &sort).await? {
+                run.changed_days.insert(finding.record.day.parse()?);
                 closings.push(finding);
             }
         }
-        for day in std::mem::take(&mut run.touched) {
+        for day in std::mem::take(&mut run.changed_days) {
             self.publish_day(run, day)
                 .await
                 .with_context(|| format!("{day}"))?;
@@ -38,7 +38,7 @@ impl Reconcile {
                 reported: true,
                 ..closing.record
             };
-            self.ledger.put(reported, Some(closing.version)).await?;
+            self.records.put(reported, Some(closing.version)).await?;
         }
         Ok(())
     }
@@ -47,45 +47,46 @@ impl Reconcile {
         let html = run.folder.path().join("report.html");
         let csv = run.folder.path().join("report.csv");
         let report = self.report(day, &csv).await?;
-        std::fs::write(&html, report.html())?;
+        std::fs::write(&html, page_html(&report)?)?;
         let reported = Reported {
             day: day.to_string(),
             html_sha256: sha256(&html)?,
             csv_sha256: sha256(&csv)?,
         };
         let known = self
-            .ledger
-            .get::<Reported>(&of_day(day), &reported.entry())
+            .records
+            .get::<Reported>(&day_partition(day), &reported.sort())
             .await?;
         let (version, before) = known
-            .map(|Entry { record, version }| (version, record))
+            .map(|Versioned { record, version }| (version, record))
             .unzip();
         if before.as_ref() == Some(&reported) {
             return Ok(());
         }
         let put = async |name, file: &Path, hash: &str, kind| {
             let key = format!("{day}/{name}");
-            self.archive.put(&key, file, hash, kind).await
+            self.objects.put(&key, file, hash, kind).await
         };
         let kind = "text/html; charset=utf-8";
         put("report.html", &html, &reported.html_sha256, kind).await?;
         let kind = "text/csv; charset=utf-8";
         put("report.csv", &csv, &reported.csv_sha256, kind).await?;
-        self.ledger.put(reported, version).await?;
+        self.records.put(reported, version).await?;
         run.outcome.reported.push(day.to_string());
         Ok(())
     }
 
-    /// A day's report; every finding goes into the table, and of the page those that need somebody most.
+    /// The report of a day. The table has all findings; the page has those that most need a person.
     async fn report(&self, day: Day, table: &Path) -> anyhow::Result<DayReport> {
-        let subject = of_day(day);
-        let records = |entries: Vec<Entry<Sent>>| entries.into_iter().map(|e| e.record).collect();
-        let received = self.ledger.list::<Received>(&subject).await?;
+        let partition = day_partition(day);
+        let records =
+            |entries: Vec<Versioned<Sent>>| entries.into_iter().map(|e| e.record).collect();
+        let received = self.records.list::<Received>(&partition).await?;
         let mut report = DayReport {
             day,
-            exported: self.exported(day).await?.map(|entry| entry.record),
-            sent: records(self.ledger.list::<Sent>(&subject).await?),
-            received: received.into_iter().map(|entry| entry.record).collect(),
+            exported: self.exported(day).await?.map(|known| known.record),
+            sent: records(self.records.list::<Sent>(&partition).await?),
+            received: received.into_iter().map(|known| known.record).collect(),
             kinds: BTreeMap::new(),
             closed: 0,
             findings: Vec::new(),
@@ -93,8 +94,11 @@ impl Reconcile {
         let mut table = FindingsTable::new(BufWriter::new(File::create(table)?))?;
         let mut after = None;
         loop {
-            let (page, next) = self.ledger.page::<Finding>(&subject, after, PAGE).await?;
-            for Entry { record, .. } in page {
+            let (page, next) = self
+                .records
+                .page::<Finding>(&partition, after, FINDINGS_PER_PAGE)
+                .await?;
+            for Versioned { record, .. } in page {
                 table.write(&record)?;
                 let count = match record.closed {
                     Some(_) => &mut report.closed,
@@ -103,9 +107,8 @@ impl Reconcile {
                 *count = count.saturating_add(1);
                 report.findings.push(record);
             }
-            // Those that need somebody most, and of the same kind those that come first.
             report.findings.sort_by(|a, b| rank(a).cmp(&rank(b)));
-            report.findings.truncate(MOST_SHOWN);
+            report.findings.truncate(MAX_FINDINGS_ON_PAGE);
             match next {
                 Some(next) => after = Some(next),
                 None => break,
@@ -116,6 +119,14 @@ impl Reconcile {
     }
 }
 
+/// The order of findings on the page: those first that most need a person.
 fn rank(finding: &Finding) -> (bool, reconciliation::classify::Kind, &str) {
     (!finding.is_open(), finding.kind, &finding.id)
+}
+
+/// The SHA-256 of a file, in hex.
+fn sha256(path: &Path) -> io::Result<String> {
+    let mut hash = HashingWriter::new(io::sink());
+    io::copy(&mut File::open(path)?, &mut hash)?;
+    Ok(hash.finish()?.sha256)
 }

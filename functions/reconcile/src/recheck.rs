@@ -1,55 +1,63 @@
-//! One transaction, by our record and Tiki's word. The file only said where to look.
+//! Compares one transaction as we have it with Tiki's look-up. The result file only names the transaction.
 
 use std::time::Duration;
 
 use anyhow::bail;
 use domain::{Day, LookUpAnswer, TikiTransactionId, Timestamp, Transaction, TransactionId};
 use futures::{StreamExt, stream};
-use ledger::{Entry, Written};
 use reconciliation::classify::{Classification, Kind, MismatchReason, classify};
-use reconciliation::record::{Finding, Record, Values, of_day, ours, tiki_id};
+use reconciliation::record::{Finding, Values, ours, tiki_id};
 use reconciliation::result::ResultLine;
+use store::{Record, Versioned, Written, day_partition};
 
 use crate::{Reconcile, Run};
 
-/// How many of each kind a run looks at again, those first that were not looked at for longest.
-const LOOKED_AT: u16 = 2_000;
+/// The open findings of each kind that a run checks again, those first that were not checked for the longest time.
+const MAX_RECHECKED_PER_KIND: u16 = 2_000;
 
-/// Looked at at once.
-const AT_ONCE: usize = 8;
+/// The findings that are checked at the same time. Each asks Tiki once.
+const MAX_CONCURRENT_LOOK_UPS: usize = 8;
 
-/// Tiki is given so long for a clear answer before a person is called.
-const PATIENCE: Duration = Duration::from_hours(24);
+/// The time that Tiki has for a clear answer, before the finding needs review.
+const CLEAR_ANSWER_TIMEOUT: Duration = Duration::from_hours(24);
 
-/// Rounds against another writer of the same finding.
-const ROUNDS: usize = 5;
+/// The attempts at one finding that others are changing too.
+const MAX_WRITE_ATTEMPTS: usize = 5;
 
-/// What there is to see of a transaction.
-struct View {
+/// Both sides of a transaction.
+struct Comparison {
     transaction_id: Option<String>,
     ours: Values,
     known: LookUpAnswer,
     classification: Classification,
 }
 
-/// What came of writing a look.
+/// The outcome of recording a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Look {
-    /// It stands otherwise than before.
-    New,
-    /// It stands as before.
-    Same,
-    /// Somebody else has written it meanwhile.
+enum Recorded {
+    /// The finding has changed.
+    Changed,
+    /// The finding is as before, and was checked.
+    Unchanged,
+    /// Another writer has changed the record in between.
     Refused,
 }
 
 impl Reconcile {
-    /// Looks at what a line of a result file is about.
-    pub(crate) async fn find(&self, day: Day, file: &str, line: ResultLine) -> anyhow::Result<()> {
-        let view = self.view(&line.tiki_id).await?;
-        let entry = format!("{}{}", Finding::PREFIX, line.tiki_id);
-        for _ in 0..ROUNDS {
-            let known = self.ledger.get::<Finding>(&of_day(day), &entry).await?;
+    /// Checks the transaction of a line of a result file, and records the finding.
+    pub(crate) async fn check_line(
+        &self,
+        day: Day,
+        file: &str,
+        line: ResultLine,
+    ) -> anyhow::Result<()> {
+        let comparison = self.compare(&line.tiki_id).await?;
+        let sort = format!("{}{}", Finding::PREFIX, line.tiki_id);
+        for _ in 0..MAX_WRITE_ATTEMPTS {
+            let known = self
+                .records
+                .get::<Finding>(&day_partition(day), &sort)
+                .await?;
             let version = known.as_ref().map(|known| known.version);
             let now = self.clock.now().unix_ms();
             let mut finding = match known {
@@ -61,73 +69,80 @@ impl Reconcile {
             finding.code.clone_from(&line.code);
             finding.reason.clone_from(&line.reason);
             finding.in_file = line.values.clone();
-            if self.write_look(finding, version, &view).await? != Look::Refused {
+            if self.record_check(finding, version, &comparison).await? != Recorded::Refused {
                 return Ok(());
             }
         }
         bail!("the finding of {} is being changed by others", line.tiki_id)
     }
 
-    /// Looks again at all that is open: what agrees now is settled, and whatever else has become of it is noted.
-    pub(crate) async fn look_again(&self, run: &mut Run) -> anyhow::Result<()> {
+    /// Checks the open findings again, and records each change. A finding on which the sides now agree is not open
+    /// any more.
+    pub(crate) async fn recheck_open_findings(&self, run: &mut Run) -> anyhow::Result<()> {
         for kind in Kind::ALL {
             if kind == Kind::Matched {
                 continue;
             }
-            let open = self.ledger.open(kind.as_str(), LOOKED_AT).await?;
-            let (began, until) = (run.began, run.until);
-            let work = open.into_iter().map(async |(subject, entry)| {
+            let open = self
+                .records
+                .with_status(kind.as_str(), MAX_RECHECKED_PER_KIND)
+                .await?;
+            let (started_at, until) = (run.started_at, run.until);
+            let work = open.into_iter().map(async |(partition, sort)| {
                 if self.clock.now() >= until {
                     return Ok(None);
                 }
-                self.look_at(&subject, &entry, began).await
+                self.recheck_finding(&partition, &sort, started_at).await
             });
-            let mut work = stream::iter(work).buffer_unordered(AT_ONCE);
+            let mut work = stream::iter(work).buffer_unordered(MAX_CONCURRENT_LOOK_UPS);
             while let Some(changed) = work.next().await {
                 match changed {
-                    Ok(day) => run.touched.extend(day),
-                    Err(error) => run.note("a finding could not be looked at", Err(error)),
+                    Ok(day) => run.changed_days.extend(day),
+                    Err(error) => run.note("a finding could not be checked again", Err(error)),
                 }
             }
         }
         Ok(())
     }
 
-    /// The finding's day, if it stands otherwise than before.
-    async fn look_at(
+    /// Checks one finding again. Returns its day if it has changed.
+    async fn recheck_finding(
         &self,
-        subject: &str,
-        entry: &str,
-        began: Timestamp,
+        partition: &str,
+        sort: &str,
+        started_at: Timestamp,
     ) -> anyhow::Result<Option<Day>> {
-        let Some(known) = self.ledger.get::<Finding>(subject, entry).await? else {
+        let Some(known) = self.records.get::<Finding>(partition, sort).await? else {
             return Ok(None);
         };
-        // The index lags behind; and what this run has found needs no second look.
-        if !known.record.is_open() || known.record.looked_at >= began.unix_ms() {
+        // The index lags behind the table, and this run may have checked it already.
+        if !known.record.is_open() || known.record.looked_at >= started_at.unix_ms() {
             return Ok(None);
         }
-        let Entry {
+        let Versioned {
             record: mut finding,
             version,
         } = known;
         let day = finding.day.parse()?;
         let Some(tiki_id) = tiki_id(&finding) else {
-            // Nothing to ask; it goes to the end of the row.
+            // There is nothing to ask Tiki about, so it only moves to the end of the queue.
             finding.looked_at = self.clock.now().unix_ms();
-            self.ledger.put(finding, Some(version)).await?;
+            self.records.put(finding, Some(version)).await?;
             return Ok(None);
         };
-        let view = self.view(&tiki_id).await?;
-        // Refused, somebody else has looked at it just now.
-        let look = self.write_look(finding, Some(version), &view).await?;
-        Ok((look == Look::New).then_some(day))
+        let comparison = self.compare(&tiki_id).await?;
+        // If the write is refused, another writer has just changed the finding.
+        let recorded = self
+            .record_check(finding, Some(version), &comparison)
+            .await?;
+        Ok((recorded == Recorded::Changed).then_some(day))
     }
 
-    /// Our record and Tiki's word, and what follows; a report that was given up is queued again where it does.
-    async fn view(&self, tiki_id: &TikiTransactionId) -> anyhow::Result<View> {
+    /// Reads both sides of a transaction and classifies them. If Tiki does not have our result, the notification (IPN)
+    /// is queued again.
+    async fn compare(&self, tiki_id: &TikiTransactionId) -> anyhow::Result<Comparison> {
         let id = TransactionId::derive(&self.client_id, tiki_id);
-        // Ours first: what Tiki then says, it says knowing at least as much.
+        // Ours first: Tiki is asked later, so its answer is not older than our record.
         let found = self.transactions.load(id).await?;
         let known = self
             .tiki
@@ -144,14 +159,14 @@ impl Reconcile {
                     .transactions
                     .apply(found, |t| t.requeue_ipn(self.clock.now()))
                     .await?;
-                let reported = updated.written || updated.transaction.ipn_due_at().is_some();
-                if !reported && classification.kind != Kind::Matched {
+                let queued = updated.written || updated.transaction.ipn_due_at().is_some();
+                if !queued && classification.kind != Kind::Matched {
                     (classification.kind, classification.ground) =
                         (Kind::NeedsReview, MismatchReason::GivenUp);
                 }
             }
         }
-        Ok(View {
+        Ok(Comparison {
             transaction_id,
             ours: ours_now,
             known,
@@ -159,38 +174,49 @@ impl Reconcile {
         })
     }
 
-    /// Writes how a finding stands now.
-    async fn write_look(
+    /// Records a check of a finding.
+    async fn record_check(
         &self,
         mut finding: Finding,
         version: Option<u64>,
-        view: &View,
-    ) -> anyhow::Result<Look> {
+        comparison: &Comparison,
+    ) -> anyhow::Result<Recorded> {
         let now = self.clock.now().unix_ms();
-        let (mut kind, ground) = (view.classification.kind, view.classification.ground);
+        let (mut kind, ground) = (
+            comparison.classification.kind,
+            comparison.classification.ground,
+        );
         let since = finding.history.iter().rev();
         let since = since
             .take_while(|step| step.ground == MismatchReason::NoClearAnswer)
             .last();
-        let waited = since.map_or(0, |step| now.saturating_sub(step.at));
-        if kind == Kind::Undecided && u128::from(waited.unsigned_abs()) > PATIENCE.as_millis() {
+        let unclear_for_ms = since.map_or(0, |step| now.saturating_sub(step.at));
+        if kind == Kind::Undecided
+            && u128::from(unclear_for_ms.unsigned_abs()) > CLEAR_ANSWER_TIMEOUT.as_millis()
+        {
             kind = Kind::NeedsReview;
         }
-        finding.transaction_id.clone_from(&view.transaction_id);
-        finding.ours = view.ours.clone();
-        view.known.as_str().clone_into(&mut finding.tiki);
-        finding.tiki_amount_vnd = match view.known {
+        finding
+            .transaction_id
+            .clone_from(&comparison.transaction_id);
+        finding.ours = comparison.ours.clone();
+        comparison.known.as_str().clone_into(&mut finding.tiki);
+        finding.tiki_amount_vnd = match comparison.known {
             LookUpAnswer::Found(_, amount) => amount.map(domain::Vnd::get),
             _ => None,
         };
         let before = finding.history.last().map(|step| step.kind);
         let new = finding.look(now, kind, ground);
-        if let Written::Refused(_) = self.ledger.put(finding, version).await? {
-            return Ok(Look::Refused);
+        if let Written::Refused(_) = self.records.put(finding, version).await? {
+            return Ok(Recorded::Refused);
         }
         if before != Some(kind) {
             metrics::FINDINGS.count(&[kind.as_str()]);
         }
-        Ok(if new { Look::New } else { Look::Same })
+        Ok(if new {
+            Recorded::Changed
+        } else {
+            Recorded::Unchanged
+        })
     }
 }

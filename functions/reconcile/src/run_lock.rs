@@ -1,51 +1,55 @@
-//! One run at a time. Nothing rests on it but peace: two runs at once would plan under each other's versions
-//! and rename onto each other's names, and both are refused; they would only do the same work twice.
+//! The run lock: one run of reconciliation at a time. It saves work, and no guarantee depends on it: two runs at
+//! once would write records in versions that the other has changed, and rename files to names that the other has
+//! used, and both are refused.
 
 use domain::Timestamp;
-use ledger::{Entry, Written};
-use reconciliation::record::{Lease, Record};
+use reconciliation::record::Lease;
+use store::{Record, Versioned, Written};
 
 use crate::Reconcile;
 
-/// Whose turn it is.
-pub(crate) enum Turn {
-    /// Ours, until it is given back.
-    Ours(Entry<Lease>),
-    /// Another run's, of this name.
-    Anothers(String),
+/// The outcome of [`Reconcile::acquire`].
+pub(crate) enum RunLock {
+    /// This run has the lock, until it is released or expires.
+    Acquired(Versioned<Lease>),
+    /// Another run, with this name, has the lock.
+    HeldByAnotherRun(String),
 }
 
 impl Reconcile {
-    /// Takes the turn, unless another run has it.
-    pub(crate) async fn acquire(&self, run: &str, until: Timestamp) -> anyhow::Result<Turn> {
-        let mine = Lease {
+    /// Acquires the run lock, which expires at `until`, unless another run has it.
+    pub(crate) async fn acquire(&self, run: &str, until: Timestamp) -> anyhow::Result<RunLock> {
+        let ours = Lease {
             run: run.to_owned(),
             until: until.unix_ms(),
         };
         let found = self
-            .ledger
-            .get::<Lease>(&mine.subject(), &mine.entry())
+            .records
+            .get::<Lease>(&ours.partition(), &ours.sort())
             .await?;
         let now = self.clock.now().unix_ms();
-        if let Some(theirs) = found.as_ref().filter(|found| found.record.until > now) {
-            return Ok(Turn::Anothers(theirs.record.run.clone()));
+        if let Some(held) = found.as_ref().filter(|found| found.record.until > now) {
+            return Ok(RunLock::HeldByAnotherRun(held.record.run.clone()));
         }
         let before = found.map(|found| found.version);
-        match self.ledger.put(mine, before).await? {
-            Written::Stored(mine) => Ok(Turn::Ours(mine)),
-            Written::Refused(theirs) => Ok(Turn::Anothers(theirs.record.run)),
+        match self.records.put(ours, before).await? {
+            Written::Stored(ours) => Ok(RunLock::Acquired(ours)),
+            Written::Refused(theirs) => Ok(RunLock::HeldByAnotherRun(theirs.record.run)),
         }
     }
 
-    /// Gives it back; if that fails, it is over at the run's deadline.
-    pub(crate) async fn give_turn_back(&self, turn: Entry<Lease>) {
-        let over = Lease {
+    /// Releases the run lock. If that fails, the lock expires at the run's deadline.
+    pub(crate) async fn release(&self, lock: Versioned<Lease>) {
+        let released = Lease {
             until: 0,
-            ..turn.record
+            ..lock.record
         };
-        if let Err(error) = self.ledger.put(over, Some(turn.version)).await {
+        if let Err(error) = self.records.put(released, Some(lock.version)).await {
             let error = format!("{:#}", anyhow::Error::from(error));
-            tracing::warn!(error, "the turn runs out by itself");
+            tracing::warn!(
+                error,
+                "the run lock could not be released: it expires at the run's deadline"
+            );
         }
     }
 }

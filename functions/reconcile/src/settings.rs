@@ -1,51 +1,43 @@
-//! What the environment says.
+//! The settings, as the template gives them.
 
 use std::str::FromStr;
 
-use lambda::config::{Env, Identity, TableName, archive_bucket, get_signing, tiki_api};
+use files::sftp::Server;
+use lambda::config::{Env, Identity, Setting, TableName, archive_bucket, get_signing, tiki_api};
 use reconciliation::file::PartnerName;
 use reconciliation::result::ResultFormat;
-use sftp::Server;
 use signed_http::BaseUrl;
 use signing::GetSigning;
 
-/// The settings of reconciliation.
-pub struct Settings {
-    /// Between Tiki and us.
-    pub tiki: Identity,
-    /// Where Tiki's API begins.
-    pub tiki_api: BaseUrl,
-    /// What is signed of a GET.
-    pub get_signing: GetSigning,
-    /// The table of transactions.
-    pub transactions: TableName,
-    /// The table of reconciliation.
-    pub reconciliation: TableName,
-    /// The bucket of copies.
-    pub bucket: String,
+pub(crate) struct Settings {
+    pub(crate) tiki: Identity,
+    pub(crate) tiki_api: BaseUrl,
+    pub(crate) get_signing: GetSigning,
+    pub(crate) transactions: TableName,
+    pub(crate) reconciliation: TableName,
+    pub(crate) bucket: String,
     /// `PARTNER_NAME`: our name in file names.
-    pub partner: PartnerName,
-    /// Tiki's server; none where no host is set: then files are offered by API alone.
-    pub sftp: Option<SftpSettings>,
-    /// `RECONCILIATION_REFUND_ROWS`: whether refunds have rows.
-    pub refund_rows: bool,
-    /// `RECONCILIATION_RESULT_FORMAT`: how Tiki's result files are written.
-    pub format: ResultFormat,
+    pub(crate) partner: PartnerName,
+    /// `None` if `SFTP_HOST` is not set: then Tiki gets the files by API only.
+    pub(crate) sftp: Option<SftpSettings>,
+    /// `RECONCILIATION_REFUND_ROWS`: whether refunds have rows of their own.
+    pub(crate) refund_rows: bool,
+    /// `RECONCILIATION_RESULT_FORMAT`: the format of Tiki's result files.
+    pub(crate) format: ResultFormat,
 }
 
-/// Tiki's server.
-pub struct SftpSettings {
+/// Tiki's file server.
+pub(crate) struct SftpSettings {
     /// `SFTP_HOST`, `SFTP_PORT`, `SFTP_USER`, `SFTP_HOST_KEY`.
-    pub server: Server,
-    /// `SFTP_FOLDER`: what has the three folders of protocol §7.
-    pub folder: String,
-    /// `SFTP_SECRET_ID`: the secret with our private key.
-    pub secret_id: String,
+    pub(crate) server: Server,
+    /// `SFTP_FOLDER`: the folder that holds the three folders of protocol §7.
+    pub(crate) folder: String,
+    /// `SFTP_SECRET_ID`: the secret that holds our private key.
+    pub(crate) secret_id: String,
 }
 
 impl Settings {
-    /// Reads all of them; what is wrong, the environment remembers.
-    pub fn read(env: &Env) -> Option<Self> {
+    pub(crate) fn read(env: &Env) -> Setting<Self> {
         let tiki = Identity::tiki(env);
         let tiki_api = tiki_api(env);
         let get_signing = get_signing(env);
@@ -56,7 +48,7 @@ impl Settings {
         let sftp = sftp(env);
         let refund_rows = env.or("RECONCILIATION_REFUND_ROWS", Switch(false));
         let format = env.or("RECONCILIATION_RESULT_FORMAT", ResultFormat::default());
-        Some(Self {
+        Ok(Self {
             tiki: tiki?,
             tiki_api: tiki_api?,
             get_signing: get_signing?,
@@ -71,13 +63,9 @@ impl Settings {
     }
 }
 
-#[expect(
-    clippy::option_option,
-    reason = "unset is one thing, and malformed another"
-)]
-fn sftp(env: &Env) -> Option<Option<SftpSettings>> {
+fn sftp(env: &Env) -> Setting<Option<SftpSettings>> {
     let Some(host) = env.optional("SFTP_HOST")? else {
-        return Some(None);
+        return Ok(None);
     };
     let port = env.or("SFTP_PORT", 22);
     let user = env.required("SFTP_USER");
@@ -90,14 +78,14 @@ fn sftp(env: &Env) -> Option<Option<SftpSettings>> {
         user: user?,
         host_keys: host_keys?,
     };
-    Some(Some(SftpSettings {
+    Ok(Some(SftpSettings {
         server,
         folder: folder?,
         secret_id: secret_id?,
     }))
 }
 
-/// `on` or `off`.
+/// A setting that is `on` or `off`.
 struct Switch(bool);
 
 impl FromStr for Switch {

@@ -7,20 +7,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::{ApiError, Code, Handler, Inbound, Reply, Verifier, record_transaction_in_span};
 use async_trait::async_trait;
 use core_api::Core;
 use domain::{
     ClientId, Clock, RefundCommand, RefundId, RefundState, Refusal, Reservation, Transaction,
 };
 use http::StatusCode;
-use lambda::api::{ApiError, Handler, Inbound, Reply, record_transaction_in_span};
-use lambda::verifier::Verifier;
 use store::Transactions;
-use tiki_api::{Code, reply, request};
+use tiki_api::reply;
+use tiki_api::request::{self, InvalidRefund};
 
 /// How often and how long a repeat looks whether the first request, which is just asking the core, is done.
 /// Together a little longer than the core is given.
-const FOLLOW: [u64; 9] = [50, 100, 200, 300, 500, 600, 700, 700, 700];
+const FOLLOW_WAITS_MS: [u64; 9] = [50, 100, 200, 300, 500, 600, 700, 700, 700];
 
 /// What the function needs.
 pub struct RefundTransaction {
@@ -40,7 +40,7 @@ pub struct RefundTransaction {
 impl Handler for RefundTransaction {
     async fn handle(&self, request: &Inbound) -> Result<Reply, ApiError> {
         let verified = self.verifier.verify(request).await?;
-        let refund = request::refund(verified)?;
+        let refund = request::refund(verified).map_err(refused)?;
         let id = refund.id.ok_or(Refusal::NotFound)?;
         record_transaction_in_span(id);
 
@@ -53,7 +53,7 @@ impl Handler for RefundTransaction {
         answer(&transaction, refund_id)
     }
 
-    /// Tiki's page knows two statuses: 200 on success alone, 500 otherwise; and 401 (design §6).
+    /// Tiki's page knows two statuses: 200 on success alone, 500 otherwise; and 401 (docs/architecture.md#what-tiki-calls).
     fn status(&self, code: Code) -> StatusCode {
         match code {
             Code::Success => StatusCode::OK,
@@ -65,6 +65,16 @@ impl Handler for RefundTransaction {
     fn status_too_large(&self) -> StatusCode {
         StatusCode::INTERNAL_SERVER_ERROR
     }
+}
+
+/// A request with two amounts is refused like any other malformed one, and also raises an alarm.
+fn refused(invalid: InvalidRefund) -> ApiError {
+    if invalid == InvalidRefund::AmountsDiffer {
+        let alarm = "request_amount_differs";
+        metrics::REVIEW_RAISED.count(&[alarm]);
+        tracing::error!(alarm, "a person must act");
+    }
+    ApiError::Invalid(invalid.into())
 }
 
 enum Reserved {
@@ -120,7 +130,7 @@ impl RefundTransaction {
         mut transaction: Transaction,
         id: RefundId,
     ) -> Result<Transaction, ApiError> {
-        for wait_ms in FOLLOW {
+        for wait_ms in FOLLOW_WAITS_MS {
             let refund = transaction.refund_by_id(id);
             if !refund.is_some_and(|refund| matches!(refund.state, RefundState::Reserved(_))) {
                 break;

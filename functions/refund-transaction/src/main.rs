@@ -1,32 +1,28 @@
 //! Wires [`refund_transaction::RefundTransaction`] to Lambda.
 
+mod settings;
+
 use std::sync::Arc;
 
-use core_api::{CoreClient, TIMEOUT_IN_REQUEST};
-use lambda::api;
+use core_api::{CORE_TIMEOUT_IN_REQUEST, CoreClient};
 use lambda::aws::AwsContext;
-use lambda::config::{Identity, TableName, core_url, signature_window};
 use refund_transaction::RefundTransaction;
-use signed_http::HeaderNames;
+use signing::HeaderNames;
+
+use crate::settings::Settings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let aws = AwsContext::start(env!("CARGO_PKG_NAME")).await;
-    let (tiki, window, table, core, core_url) = aws.env.load(|env| {
-        let tiki = Identity::tiki(env);
-        let window = signature_window(env);
-        let table = TableName::transactions(env);
-        let core = Identity::core(env);
-        let core_url = core_url(env);
-        Some((tiki?, window?, table?, core?, core_url?))
-    })?;
-    let keys = aws.keys(&tiki).await;
-    let core = aws.core_client(core_url, aws.keys(&core).await)?;
-    api::serve(RefundTransaction {
-        verifier: aws.verifier(HeaderNames::TIKI, &keys, window),
-        client_id: tiki.client_id,
-        transactions: aws.transactions(&table),
-        core: Arc::new(CoreClient::new(core, TIMEOUT_IN_REQUEST)),
+    let settings = aws.env.load(Settings::read)?;
+    let tiki_keys = aws.keys(&settings.tiki).await;
+    let core_keys = aws.keys(&settings.core).await;
+    let core = aws.core_client(settings.core_url, core_keys)?;
+    lambda::serve_http(RefundTransaction {
+        verifier: aws.verifier(HeaderNames::TIKI, &tiki_keys, settings.window),
+        client_id: settings.tiki.client_id,
+        transactions: aws.transactions(&settings.transactions),
+        core: Arc::new(CoreClient::new(core, CORE_TIMEOUT_IN_REQUEST)),
         clock: Arc::clone(&aws.clock),
     })
     .await

@@ -1,4 +1,4 @@
-//! The core over HTTP. Any answer but a clear one, and none in time, is *unknown*, never a no (design §7).
+//! The core over HTTP. Any answer but a clear one, and none in time, is *unknown*, never a no (docs/architecture.md#the-partners-side).
 
 use std::time::Duration;
 
@@ -11,13 +11,12 @@ use json_fields::Fields;
 use serde::Serialize;
 use signed_http::{Answer, CallError, SignedClient};
 
-use crate::report::reason;
 use crate::{Core, FoundRefund};
 
 /// How long the core may take while Tiki waits (design §7).
-pub const TIMEOUT_IN_REQUEST: Duration = Duration::from_secs(3);
+pub const CORE_TIMEOUT_IN_REQUEST: Duration = Duration::from_secs(3);
 /// How long the core may take while nobody waits (design §7).
-pub const TIMEOUT_IN_WORKER: Duration = Duration::from_secs(10);
+pub const CORE_TIMEOUT_IN_WORKER: Duration = Duration::from_secs(10);
 
 /// The partner's core behind a signed client.
 #[derive(Clone)]
@@ -104,7 +103,10 @@ fn refund_answer(answer: &Answer, id: RefundId) -> RefundAnswer {
         Some(match fields.text::<String>("status").ok()?.as_str() {
             "succeeded" => RefundAnswer::Succeeded,
             "rejected" => RefundAnswer::Rejected {
-                reason: reason(&fields, RejectionReason::truncated).ok().flatten(),
+                reason: fields
+                    .optional_reason("reason", RejectionReason::truncated)
+                    .ok()
+                    .flatten(),
             },
             "pending" => RefundAnswer::Pending,
             _ => return None,
@@ -123,7 +125,10 @@ fn payment_answer(answer: &Answer, id: TransactionId) -> PaymentAnswer {
                 details: paid_details(&fields),
             },
             "failed" => PaymentAnswer::Failed {
-                reason: reason(&fields, FailureReason::truncated).ok().flatten(),
+                reason: fields
+                    .optional_reason("reason", FailureReason::truncated)
+                    .ok()
+                    .flatten(),
             },
             "not_paid" => PaymentAnswer::NotPaid,
             "pending" => PaymentAnswer::Pending,
@@ -168,7 +173,7 @@ fn log(
             tracing::info!(call, id, http_status, meaning, "the core answered");
         }
         Err(error) => {
-            let error = signed_http::causes(error);
+            let error = signed_http::error_chain(error);
             tracing::warn!(call, id, error, "the core did not answer");
         }
     }

@@ -1,15 +1,14 @@
-//! The partner's core: what we ask of it, and what it tells us (design §7).
+//! The partner's core: what we ask of it, and what it tells us (docs/architecture.md#the-partners-side).
 //!
 //! [`Core`] is what the rest of the system needs of a core; [`CoreClient`] asks it over HTTP. A partner
 //! whose core speaks something else implements the trait and wires it in two `main.rs`.
 
 mod http;
-pub mod report;
 
 use async_trait::async_trait;
 use domain::{PaymentAnswer, Refund, RefundAnswer, RefundId, Transaction, TransactionId};
 
-pub use http::{CoreClient, TIMEOUT_IN_REQUEST, TIMEOUT_IN_WORKER};
+pub use http::{CORE_TIMEOUT_IN_REQUEST, CORE_TIMEOUT_IN_WORKER, CoreClient};
 
 /// What is known at the core of a refund.
 #[derive(Clone, Debug, PartialEq, Eq)]

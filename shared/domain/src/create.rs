@@ -1,4 +1,4 @@
-//! A new transaction, and what counts as a repeat of it (design §4, §6).
+//! A new transaction, and what counts as a repeat of it (docs/architecture.md#the-transaction, docs/architecture.md#what-tiki-calls).
 
 use std::time::Duration;
 

@@ -44,7 +44,7 @@ impl fmt::Display for TikiTransactionId {
 }
 
 /// Our id of a transaction: the `UUIDv5` of client id and Tiki's id, so that both ids lead to one key and
-/// creating twice is naturally the same item (design §4).
+/// creating twice is naturally the same item (docs/architecture.md#the-transaction).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TransactionId(Uuid);
 

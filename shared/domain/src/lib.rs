@@ -26,6 +26,7 @@
 
 mod change;
 mod create;
+mod customer;
 mod day;
 mod final_transaction;
 mod ids;
@@ -47,6 +48,7 @@ mod transaction;
 
 pub use change::{Alarm, Change, DueMarks};
 pub use create::{AmountLimits, Created};
+pub use customer::{BadPhone, Customer, PhoneNumber};
 pub use day::{BadDay, Day};
 pub use final_transaction::FinalTransaction;
 pub use ids::{BadId, RefundId, TikiTransactionId, TransactionId};
@@ -57,7 +59,7 @@ pub use ipn::{
 pub use money::{BadAmount, Vnd};
 pub use notification::{FailedNotification, Ipn, PaidNotification};
 pub use operator::{OperatorRefusal, Verdict};
-pub use payment::{PaidDetails, PaymentAnswer, PaymentReport, PaymentResult};
+pub use payment::{PaidDetails, PaymentAnswer, PaymentResult, PaymentResultMessage};
 pub use refund::{MAX_TIKI_REFUNDS, RefundAnswer, RefundCommand, Reservation};
 pub use refusal::Refusal;
 pub use schedule::{CORE_LEASE, IPN_BUDGET, IPN_LEASE, LOOK_UP_FROM_FAILURE};

@@ -1,4 +1,4 @@
-//! What the core says of a payment: results, late payments, expiry (design §4, §7).
+//! What the core says of a payment: results, late payments, expiry (docs/architecture.md#the-transaction, docs/architecture.md#the-partners-side).
 
 use crate::{
     Alarm, BankingMethod, CORE_LEASE, Change, CoreAnswer, CoreReference, Due, Event,
@@ -6,9 +6,9 @@ use crate::{
     PaymentState, Refusal, Timestamp, Transaction, Vnd, schedule,
 };
 
-/// A result that the core reports.
+/// A payment result, as the core sends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PaymentReport {
+pub struct PaymentResultMessage {
     /// The amount, if the core gave it; it must be the transaction's.
     pub amount: Option<Vnd>,
     /// What happened.
@@ -38,7 +38,7 @@ pub struct PaidDetails {
     pub core_reference: Option<CoreReference>,
 }
 
-/// The core's answer to the question what became of a payment (design §7).
+/// The core's answer to the question what became of a payment (docs/architecture.md#the-partners-side).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PaymentAnswer {
     /// Paid.
@@ -78,9 +78,9 @@ impl PaymentAnswer {
 impl Transaction {
     /// Takes a result from the core. A repeat writes nothing; a result for a failed transaction that was
     /// paid after all gives the money back in full.
-    pub fn report_payment(
+    pub fn record_payment_result(
         &self,
-        report: &PaymentReport,
+        report: &PaymentResultMessage,
         now: Timestamp,
     ) -> Result<Option<Change>, Refusal> {
         if report

@@ -1,5 +1,5 @@
 //! Refunds: reserved, asked of the core, settled. Tiki's refunds, reversals and late payments draw on one
-//! balance (design §4).
+//! balance (docs/architecture.md#the-transaction).
 
 use crate::change::Edit;
 use crate::trail::MAX_OPERATOR_ACTS;
@@ -41,7 +41,7 @@ pub enum Reservation {
     Reserve(RefundId, Change),
 }
 
-/// The core's answer about a refund (design §7).
+/// The core's answer about a refund (docs/architecture.md#the-partners-side).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RefundAnswer {
     /// The money is back.

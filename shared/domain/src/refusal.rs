@@ -1,8 +1,8 @@
-//! A business no. It is answered with its code (design §6); nothing broke.
+//! A business no. It is answered with its code (docs/architecture.md#what-tiki-calls); nothing broke.
 
 use crate::{RejectionReason, Vnd};
 
-/// Why a rightly signed and well-formed request is not done. The codes are those of design §6.
+/// Why a rightly signed and well-formed request is not done. The codes are those of docs/architecture.md#what-tiki-calls.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// Both ids were given, and belong to different transactions.

@@ -155,7 +155,7 @@ pub enum Origin {
     },
     /// Tiki does not have the order that was paid (protocol §4).
     Reversal,
-    /// The money of a failed transaction came after all (design §4).
+    /// The money of a failed transaction came after all (docs/architecture.md#the-transaction).
     LatePayment,
 }
 
@@ -185,7 +185,7 @@ pub enum RefundState {
 }
 
 /// What was back and what was left when a refund was settled: a repeat of the request is answered as the
-/// first one was, whatever has happened since (design §3).
+/// first one was, whatever has happened since (docs/architecture.md#one-request).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Balance {
     /// What had gone back for certain, this refund included.
@@ -194,7 +194,7 @@ pub struct Balance {
     pub remaining: Vnd,
 }
 
-/// A transaction's status to Tiki. A refunded payment stays `Success` (design §4).
+/// A transaction's status to Tiki. A refunded payment stays `Success` (docs/architecture.md#the-transaction).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// Not final.

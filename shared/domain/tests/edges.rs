@@ -8,7 +8,7 @@ use domain::testing::AssumeCommitted;
 use domain::{
     Alarm, AmountLimits, Balance, Decision, DisputeReason, Due, DueMarks, FailedNotification,
     Failure, FailureCause, IpnAnswer, MAX_OPERATOR_ACTS, NotificationOutcome, Order, Origin,
-    PaidDetails, PaidNotification, Payment, PaymentAnswer, PaymentReport, PaymentResult,
+    PaidDetails, PaidNotification, Payment, PaymentAnswer, PaymentResult, PaymentResultMessage,
     PaymentState, Refund, RefundAnswer, RefundCommand, RefundId, RefundReason, RefundState,
     Refusal, Reservation, ReversalReason, Snapshot, TikiTransactionId, Timestamp, Transaction,
     TransactionId, Vnd,
@@ -50,11 +50,14 @@ fn pending() -> Transaction {
 }
 
 fn paid() -> Transaction {
-    let report = PaymentReport {
+    let report = PaymentResultMessage {
         amount: None,
         result: PaymentResult::Paid(PaidDetails::default()),
     };
-    let change = pending().report_payment(&report, at(10)).unwrap().unwrap();
+    let change = pending()
+        .record_payment_result(&report, at(10))
+        .unwrap()
+        .unwrap();
     change.assume_committed()
 }
 
@@ -316,7 +319,7 @@ fn another_amount_at_the_core_stays_on_a_desk_until_it_is_clear() {
 /// Found by reading the simulation: with none known, any number of debits passed for the same one.
 #[test]
 fn the_first_reference_that_comes_is_the_one_that_counts() {
-    let report = |reference: Option<&str>| PaymentReport {
+    let report = |reference: Option<&str>| PaymentResultMessage {
         amount: None,
         result: PaymentResult::Paid(PaidDetails {
             core_reference: reference.map(|r| r.parse().unwrap()),
@@ -324,9 +327,12 @@ fn the_first_reference_that_comes_is_the_one_that_counts() {
         }),
     };
     for unnamed in [paid(), restored(late())] {
-        assert_eq!(unnamed.report_payment(&report(None), at(50)), Ok(None));
+        assert_eq!(
+            unnamed.record_payment_result(&report(None), at(50)),
+            Ok(None)
+        );
         let change = unnamed
-            .report_payment(&report(Some("D1")), at(50))
+            .record_payment_result(&report(Some("D1")), at(50))
             .unwrap()
             .unwrap();
         assert_eq!(
@@ -346,9 +352,12 @@ fn the_first_reference_that_comes_is_the_one_that_counts() {
             expected
         });
         for again in [None, Some("D1")] {
-            assert_eq!(named.report_payment(&report(again), at(60)), Ok(None));
+            assert_eq!(
+                named.record_payment_result(&report(again), at(60)),
+                Ok(None)
+            );
         }
-        let second = named.report_payment(&report(Some("D2")), at(60));
+        let second = named.record_payment_result(&report(Some("D2")), at(60));
         assert_eq!(second, Err(Refusal::ResultDiffers));
     }
 }

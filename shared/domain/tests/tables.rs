@@ -16,9 +16,9 @@ use domain::{
     AmountLimits, Change, ClientId, Decision, DisputeReason, FailedNotification, FinalStatus, Ipn,
     IpnAnswer, IpnLease, IpnRefusal, LookUpAnswer, NotificationOutcome, NotificationStep,
     OperatorRefusal, OperatorWord, Order, PaidDetails, PaidNotification, PaymentAnswer,
-    PaymentReport, PaymentResult, RefundAnswer, RefundCommand, RefundId, Refusal, Reservation,
-    ReversalReason, Status, TikiTransactionId, Timestamp, Transaction, Verdict, Vnd, after_look_up,
-    after_notification,
+    PaymentResult, PaymentResultMessage, RefundAnswer, RefundCommand, RefundId, Refusal,
+    Reservation, ReversalReason, Status, TikiTransactionId, Timestamp, Transaction, Verdict, Vnd,
+    after_look_up, after_notification,
 };
 use proptest::prelude::*;
 
@@ -72,8 +72,8 @@ fn create(amount: u64) -> Result<Transaction, Refusal> {
     .map(AssumeCommitted::assume_committed)
 }
 
-fn paid_report(amount: u64, reference: Option<&str>) -> PaymentReport {
-    PaymentReport {
+fn paid_report(amount: u64, reference: Option<&str>) -> PaymentResultMessage {
+    PaymentResultMessage {
         amount: Some(vnd(amount)),
         result: PaymentResult::Paid(PaidDetails {
             core_reference: reference.map(|r| r.parse().unwrap()),
@@ -82,8 +82,8 @@ fn paid_report(amount: u64, reference: Option<&str>) -> PaymentReport {
     }
 }
 
-fn declined_report() -> PaymentReport {
-    PaymentReport {
+fn declined_report() -> PaymentResultMessage {
+    PaymentResultMessage {
         amount: None,
         result: PaymentResult::Declined {
             reason: "no money".parse().ok(),
@@ -201,8 +201,8 @@ fn exhausted(mut transaction: Transaction) -> Transaction {
 fn states() -> Vec<(&'static str, Transaction)> {
     let rejected = RefundAnswer::Rejected { reason: None };
     let pending = create(AMOUNT).unwrap();
-    let report = |report: PaymentReport| {
-        let change = pending.report_payment(&report, at(10)).unwrap();
+    let report = |report: PaymentResultMessage| {
+        let change = pending.record_payment_result(&report, at(10)).unwrap();
         commit(&pending, change.unwrap())
     };
     let paid = report(paid_report(AMOUNT, Some("R1")));
@@ -218,7 +218,7 @@ fn states() -> Vec<(&'static str, Transaction)> {
     );
     let expired = asked.conclude_expiry(&PaymentAnswer::NotPaid, at(961));
     let expired = commit(&asked, expired.unwrap());
-    let late = declined.report_payment(&paid_report(AMOUNT, Some("R1")), at(20));
+    let late = declined.record_payment_result(&paid_report(AMOUNT, Some("R1")), at(20));
     let late = commit(&declined, late.unwrap().unwrap());
     let leased = commit(&paid, paid.lease_ipn(later(&paid)).unwrap().1);
     let confirmed = decided(&paid, Decision::Confirm);
@@ -354,7 +354,8 @@ fn table() -> String {
             amount: vnd(amount),
             details: PaidDetails::default(),
         };
-        let report = |report: &PaymentReport| answered(&t, t.report_payment(report, now));
+        let report =
+            |report: &PaymentResultMessage| answered(&t, t.record_payment_result(report, now));
         let record =
             |attempt, decision| outcome(&t, t.record_ipn(lease(attempt), told(decision), now));
         let rows = [
@@ -811,7 +812,7 @@ fn a_notification_state_fits_its_payment_or_is_damage() {
 /// One thing that the world may do to a transaction.
 #[derive(Clone, Debug)]
 enum Act {
-    Report(PaymentReport),
+    Report(PaymentResultMessage),
     Reserve(u8, u64),
     Settle(prop::sample::Index, RefundAnswer),
     LeaseRefunds,
@@ -863,7 +864,7 @@ fn acts() -> impl Strategy<Value = Act> {
 
 fn carry_out(t: &Transaction, act: &Act, now: Timestamp) -> Option<Change> {
     match act {
-        Act::Report(report) => t.report_payment(report, now).ok().flatten(),
+        Act::Report(report) => t.record_payment_result(report, now).ok().flatten(),
         Act::Reserve(id, amount) => {
             match t.reserve_refund(&refund_command(&id.to_string(), *amount), now) {
                 Ok(Reservation::Reserve(_, change)) => Some(change),

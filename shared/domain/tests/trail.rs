@@ -8,7 +8,7 @@ use domain::testing::AssumeCommitted;
 use domain::{
     Actor, AmountLimits, CoreAnswer, Decision, DisputeReason, Event, Ipn, IpnAnswer, LookUpAnswer,
     MAX_OPERATOR_ACTS, MAX_RESENDS, NotificationOutcome, OperatorRefusal, OperatorWord, Order,
-    PaidDetails, PaymentAnswer, PaymentReport, PaymentResult, RefundAnswer, RefundCommand,
+    PaidDetails, PaymentAnswer, PaymentResult, PaymentResultMessage, RefundAnswer, RefundCommand,
     Reservation, Status, Timestamp, Transaction, Verdict, Vnd,
 };
 
@@ -37,11 +37,11 @@ fn pending() -> Transaction {
 }
 
 fn paid() -> Transaction {
-    let report = PaymentReport {
+    let report = PaymentResultMessage {
         amount: None,
         result: PaymentResult::Paid(PaidDetails::default()),
     };
-    let change = pending().report_payment(&report, at(10)).unwrap();
+    let change = pending().record_payment_result(&report, at(10)).unwrap();
     change.unwrap().assume_committed()
 }
 

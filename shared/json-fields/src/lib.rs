@@ -125,6 +125,17 @@ impl Fields {
             .map_err(|error| InvalidField::field(name, error))
     }
 
+    /// An explanation in the counterparty's words, which may be missing or null. It is cut to the length that we
+    /// keep: no result may be refused because its explanation is long.
+    pub fn optional_reason<T>(
+        &self,
+        name: &'static str,
+        truncated: fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, InvalidField> {
+        let text: Option<String> = self.optional_text(name)?;
+        Ok(text.as_deref().and_then(truncated))
+    }
+
     /// An amount that must be there: a whole number of VND, or a string that holds one (protocol §8).
     pub fn amount(&self, name: &'static str) -> Result<Vnd, InvalidField> {
         required(name, self.optional_amount(name)?)

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
+use api::Verifier;
 use aws_config::SdkConfig;
 use domain::Clock;
-use signed_http::{BaseUrl, HeaderNames, HttpTransport, SignedClient, Transport};
-use signing::{GetSigning, KeyProvider, Window};
+use signed_http::{BaseUrl, HttpTransport, SignedClient, Transport};
+use signing::{GetSigning, HeaderNames, KeyProvider, Window};
 use store::{DynamoSessions, DynamoTable, RandomWriteIds, Transactions};
 
 use crate::config::{Env, Identity, TableName};
 use crate::secrets::{SecretKeys, SecretsManager};
-use crate::verifier::Verifier;
 use crate::{SystemClock, telemetry};
 
 /// The world as a function meets it.
@@ -84,7 +84,7 @@ impl AwsContext {
         let keys = SecretKeys::new(source, Arc::clone(&self.clock), secret_id, client_id);
         if let Err(error) = keys.keys().await {
             tracing::error!(
-                error = signed_http::causes(&error),
+                error = signed_http::error_chain(&error),
                 "a secret cannot be read"
             );
         }
@@ -117,7 +117,7 @@ impl AwsContext {
         self.client(base, HeaderNames::TIKI, get_signing, keys)
     }
 
-    /// Calls the partner's core, whose GETs sign path and query (design §7).
+    /// Calls the partner's core, whose GETs sign path and query (docs/architecture.md#the-partners-side).
     pub fn core_client(
         &self,
         base: BaseUrl,

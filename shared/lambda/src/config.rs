@@ -1,5 +1,5 @@
-//! The environment, read once in INIT. A function that is set up wrongly says everything that is wrong with
-//! it, at once, and does not start.
+//! The environment, read once in INIT. A function whose settings are wrong names everything that is wrong, at
+//! once, and does not start.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -12,9 +12,8 @@ use signed_http::BaseUrl;
 use signing::{GetSigning, Window};
 use tiki_api::PhoneFormat;
 use tracing::level_filters::LevelFilter;
-use url::Url;
 
-/// Reads variables, and remembers which, and what is wrong with them.
+/// Reads variables, and collects what is wrong with them.
 pub struct Env {
     source: Source,
     read: RefCell<BTreeSet<String>>,
@@ -22,6 +21,14 @@ pub struct Env {
 }
 
 type Source = Box<dyn Fn(&str) -> Option<String>>;
+
+/// A setting, if it can be used. [`Env::load`] returns the problems of all that cannot, so read every setting
+/// first, and use `?` only after the last one.
+pub type Setting<T> = Result<T, Unusable>;
+
+/// A setting is missing or malformed. Which one and why, the [`Env`] has noted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unusable;
 
 /// Every variable that is missing or malformed. Values are not shown: one of them may be a secret that was
 /// put into the wrong variable.
@@ -45,106 +52,100 @@ impl Env {
         }
     }
 
-    /// Reads a whole configuration, or says all that is wrong.
-    pub fn load<T>(&self, read: impl FnOnce(&Self) -> Option<T>) -> Result<T, ConfigError> {
+    /// Reads a whole configuration, or returns every problem with it.
+    pub fn load<T>(&self, read: impl FnOnce(&Self) -> Setting<T>) -> Result<T, ConfigError> {
         let config = read(self);
         let problems = self.problems.take();
         let names = self.read.borrow();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         tracing::debug!(variables = names.join(" "), "configured");
         match config {
-            Some(config) if problems.is_empty() => Ok(config),
+            Ok(config) if problems.is_empty() => Ok(config),
             _ => Err(ConfigError(problems)),
         }
     }
 
     /// A variable that must be set.
-    pub fn required<T: FromStr<Err: fmt::Display>>(&self, name: &str) -> Option<T> {
-        let text = self.text(name);
-        if text.is_none() {
-            self.problem(name, "is not set");
+    pub fn required<T: FromStr<Err: fmt::Display>>(&self, name: &str) -> Setting<T> {
+        match self.text(name) {
+            Some(text) => self.parse(name, &text),
+            None => Err(self.problem(name, "is not set")),
         }
-        self.parse(name, &text?)
     }
 
     /// A variable with a default.
-    pub fn or<T: FromStr<Err: fmt::Display>>(&self, name: &str, default: T) -> Option<T> {
+    pub fn or<T: FromStr<Err: fmt::Display>>(&self, name: &str, default: T) -> Setting<T> {
         match self.text(name) {
             Some(text) => self.parse(name, &text),
-            None => Some(default),
+            None => Ok(default),
         }
     }
 
-    /// A variable that may be unset: then it is `Some(None)`; `None` says that it is malformed.
-    pub fn optional<T: FromStr<Err: fmt::Display>>(&self, name: &str) -> Option<Option<T>> {
+    /// A variable that may be unset.
+    pub fn optional<T: FromStr<Err: fmt::Display>>(&self, name: &str) -> Setting<Option<T>> {
         match self.text(name) {
             Some(text) => self.parse(name, &text).map(Some),
-            None => Some(None),
+            None => Ok(None),
         }
     }
 
-    /// Set to nothing is not set: a template's empty parameter.
+    /// A variable that is set to nothing counts as unset: a template's empty parameter.
     fn text(&self, name: &str) -> Option<String> {
         self.read.borrow_mut().insert(name.to_owned());
         (self.source)(name).filter(|text| !text.is_empty())
     }
 
-    fn parse<T: FromStr<Err: fmt::Display>>(&self, name: &str, text: &str) -> Option<T> {
-        match text.parse() {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.problem(name, error);
-                None
-            }
-        }
+    fn parse<T: FromStr<Err: fmt::Display>>(&self, name: &str, text: &str) -> Setting<T> {
+        text.parse().map_err(|error| self.problem(name, error))
     }
 
-    fn problem(&self, name: &str, problem: impl fmt::Display) {
+    fn problem(&self, name: &str, problem: impl fmt::Display) -> Unusable {
         self.problems.borrow_mut().push(format!("{name} {problem}"));
+        Unusable
     }
 }
 
-/// `LOG_LEVEL`: the least level that is logged; one that is none means `info`.
+/// `LOG_LEVEL`: the least severe level that is logged. An unknown one means `info`.
 pub fn log_level(env: &Env) -> LevelFilter {
     let level = env.text("LOG_LEVEL").and_then(|level| level.parse().ok());
     level.unwrap_or(LevelFilter::INFO)
 }
 
-/// `METRICS_NAMESPACE`: under which name CloudWatch keeps the metrics.
+/// `METRICS_NAMESPACE`: the CloudWatch namespace of the metrics.
 pub fn metrics_namespace(env: &Env) -> String {
     let namespace = env.text("METRICS_NAMESPACE");
     namespace.unwrap_or_else(|| "TikiVip".to_owned())
 }
 
-/// Who we are in a conversation, and which secret in Secrets Manager goes with it.
+/// Our client id towards one counterparty, and the secret in Secrets Manager that goes with it.
 #[derive(Clone, Debug)]
 pub struct Identity {
-    /// The client id on the wire.
+    /// The client id that goes into the headers.
     pub client_id: ClientId,
     /// Name or ARN of the secret.
     pub secret_id: String,
 }
 
 impl Identity {
-    /// Between Tiki and us.
-    pub fn tiki(env: &Env) -> Option<Self> {
+    /// `TIKI_CLIENT_ID` and `TIKI_SECRET_ID`: towards Tiki.
+    pub fn tiki(env: &Env) -> Setting<Self> {
         let (client_id, secret_id) = (
             env.required("TIKI_CLIENT_ID"),
             env.required("TIKI_SECRET_ID"),
         );
-        Some(Self {
+        Ok(Self {
             client_id: client_id?,
             secret_id: secret_id?,
         })
     }
 
-    /// Between the partner's core and us.
-    pub fn core(env: &Env) -> Option<Self> {
+    /// `CORE_CLIENT_ID` and `CORE_SECRET_ID`: towards the partner's app and core.
+    pub fn core(env: &Env) -> Setting<Self> {
         let (client_id, secret_id) = (
             env.required("CORE_CLIENT_ID"),
             env.required("CORE_SECRET_ID"),
         );
-        Some(Self {
+        Ok(Self {
             client_id: client_id?,
             secret_id: secret_id?,
         })
@@ -152,79 +153,82 @@ impl Identity {
 }
 
 /// `SIGNATURE_MAX_AGE_S` and `SIGNATURE_MAX_AHEAD_S`: how far a timestamp may lie from our clock.
-pub fn signature_window(env: &Env) -> Option<Window> {
+pub fn signature_window(env: &Env) -> Setting<Window> {
     let default = Window::default();
     let age = env.or("SIGNATURE_MAX_AGE_S", default.max_age_ms.div_euclid(1000));
     let ahead = env.or(
         "SIGNATURE_MAX_AHEAD_S",
         default.max_ahead_ms.div_euclid(1000),
     );
-    Some(Window {
+    Ok(Window {
         max_age_ms: age?.saturating_mul(1000),
         max_ahead_ms: ahead?.saturating_mul(1000),
     })
 }
 
 /// `TIKI_GET_SIGNING`: what is signed of a GET (protocol §2).
-pub fn get_signing(env: &Env) -> Option<GetSigning> {
+pub fn get_signing(env: &Env) -> Setting<GetSigning> {
     env.or("TIKI_GET_SIGNING", GetSigning::default())
 }
 
 /// `TIKI_PHONE_FORMAT`: how a phone number goes to Tiki (protocol §6).
-pub fn phone_format(env: &Env) -> Option<PhoneFormat> {
+pub fn phone_format(env: &Env) -> Setting<PhoneFormat> {
     env.or("TIKI_PHONE_FORMAT", PhoneFormat::default())
 }
 
-/// `TIKI_API_URL`: where Tiki's API begins (protocol §1).
-pub fn tiki_api(env: &Env) -> Option<BaseUrl> {
+/// `TIKI_API_URL`: the base URL of Tiki's API (protocol §1).
+pub fn tiki_api(env: &Env) -> Setting<BaseUrl> {
     env.required("TIKI_API_URL")
 }
 
-/// `CORE_URL`: where the core's API begins.
-pub fn core_url(env: &Env) -> Option<BaseUrl> {
+/// `CORE_URL`: the base URL of the core's API.
+pub fn core_url(env: &Env) -> Setting<BaseUrl> {
     env.required("CORE_URL")
 }
 
-/// `ARCHIVE_BUCKET`: where copies of what is reconciled are kept.
-pub fn archive_bucket(env: &Env) -> Option<String> {
+/// `ARCHIVE_BUCKET`: the bucket for copies of every reconciliation file.
+pub fn archive_bucket(env: &Env) -> Setting<String> {
     env.required("ARCHIVE_BUCKET")
 }
 
-/// The name of a table.
+/// The name of a DynamoDB table.
 #[derive(Clone, Debug)]
 pub struct TableName(pub String);
 
 impl TableName {
-    /// `TRANSACTIONS_TABLE`.
-    pub fn transactions(env: &Env) -> Option<Self> {
+    /// `TRANSACTIONS_TABLE`: the payments.
+    pub fn transactions(env: &Env) -> Setting<Self> {
         env.required("TRANSACTIONS_TABLE").map(Self)
     }
 
-    /// `RECONCILIATION_TABLE`.
-    pub fn reconciliation(env: &Env) -> Option<Self> {
+    /// `RECONCILIATION_TABLE`: files and findings.
+    pub fn reconciliation(env: &Env) -> Setting<Self> {
         env.required("RECONCILIATION_TABLE").map(Self)
     }
 
-    /// `SESSIONS_TABLE`.
-    pub fn sessions(env: &Env) -> Option<Self> {
+    /// `SESSIONS_TABLE`: the opened webviews.
+    pub fn sessions(env: &Env) -> Setting<Self> {
         env.required("SESSIONS_TABLE").map(Self)
     }
 }
 
 /// The smallest and largest payment: `MIN_AMOUNT_VND`, `MAX_AMOUNT_VND`.
-pub fn amount_limits(env: &Env) -> Option<AmountLimits> {
+pub fn amount_limits(env: &Env) -> Setting<AmountLimits> {
     let min = env.or("MIN_AMOUNT_VND", AmountVnd(1_000));
     let max = env.or("MAX_AMOUNT_VND", AmountVnd(500_000_000));
-    let (min, max) = (Vnd::new(min?.0).ok()?, Vnd::new(max?.0).ok()?);
+    let amount = |name, setting: AmountVnd| {
+        Vnd::new(setting.0).map_err(|problem| env.problem(name, problem))
+    };
+    let min = amount("MIN_AMOUNT_VND", min?)?;
+    let max = amount("MAX_AMOUNT_VND", max?)?;
     if min > max {
-        env.problem("MIN_AMOUNT_VND", "is more than MAX_AMOUNT_VND");
-        return None;
+        return Err(env.problem("MIN_AMOUNT_VND", "is more than MAX_AMOUNT_VND"));
     }
-    Some(AmountLimits { min, max })
+    Ok(AmountLimits { min, max })
 }
 
 /// `EXPIRY_GRACE_S`: how long after a payment's expiry the core is asked about it.
-pub fn expiry_grace(env: &Env) -> Option<Duration> {
+pub fn expiry_grace(env: &Env) -> Setting<Duration> {
     env.or("EXPIRY_GRACE_S", Seconds(Duration::from_mins(1)))
         .map(|s| s.0)
 }
@@ -234,112 +238,23 @@ pub fn expiry_grace(env: &Env) -> Option<Duration> {
 pub struct Links {
     /// Name or ARN of the secret that signs tokens.
     pub secret_id: String,
-    /// Where customers reach us; unset, it is where the request came in.
+    /// The URL under which customers reach us. Unset, it is the one that the request came to.
     pub public_base_url: Option<BaseUrl>,
 }
 
 impl Links {
-    /// Reads both.
-    pub fn read(env: &Env) -> Option<Self> {
+    /// Reads both settings.
+    pub fn read(env: &Env) -> Setting<Self> {
         let secret_id = env.required("LINK_SECRET_ID");
         let public_base_url = env.optional("PUBLIC_BASE_URL");
-        Some(Self {
+        Ok(Self {
             secret_id: secret_id?,
             public_base_url: public_base_url?,
         })
     }
 }
 
-/// Where customers may be sent.
-#[derive(Clone, Debug)]
-pub struct Redirects {
-    /// `PAYMENT_SCREEN_URL`: the partner's payment screen.
-    pub payment_screen: Url,
-    /// `TIKI_APPS_URL`: Tiki's shop, the way back when a session is not known.
-    pub apps: BaseUrl,
-    /// The hosts of Tiki, and those of `REDIRECT_HOSTS`.
-    pub allowed: AllowedHosts,
-}
-
-impl Redirects {
-    /// Reads all three.
-    pub fn read(env: &Env) -> Option<Self> {
-        let payment_screen = env.required("PAYMENT_SCREEN_URL");
-        let apps = env.required("TIKI_APPS_URL");
-        let allowed = env.or("REDIRECT_HOSTS", AllowedHosts(Vec::new()));
-        Some(Self {
-            payment_screen: payment_screen?,
-            apps: apps?,
-            allowed: allowed?,
-        })
-    }
-}
-
-/// Hosts that a customer may be sent to, beside Tiki's own (protocol §6).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AllowedHosts(Vec<String>);
-
-/// Not a list of hosts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be hosts, or origins such as http://127.0.0.1:9000, separated by commas")]
-pub struct BadHosts;
-
-impl AllowedHosts {
-    const TIKI: [&str; 2] = ["tiki.vn", "beta.tala.xyz"];
-
-    /// Whether a customer may be sent to this URL: over HTTPS to an allowed host, or to an origin that is
-    /// allowed in so many words. A URL with anything a browser reads differently than we do is not.
-    #[must_use]
-    pub fn allow(&self, text: &str) -> bool {
-        if !text.bytes().all(|b| b.is_ascii_graphic()) || text.contains('\\') {
-            return false;
-        }
-        let Ok(url) = Url::parse(text) else {
-            return false;
-        };
-        let web = matches!(url.scheme(), "http" | "https");
-        if !web || !url.username().is_empty() || url.password().is_some() {
-            return false;
-        }
-        let origin = url.origin().ascii_serialization();
-        let secure = url.scheme() == "https" && url.port().is_none();
-        let host = url.host_str().filter(|_| secure);
-        host.is_some_and(|host| Self::TIKI.contains(&host))
-            || self
-                .0
-                .iter()
-                .any(|allowed| *allowed == origin || Some(allowed.as_str()) == host)
-    }
-}
-
-impl FromStr for AllowedHosts {
-    type Err = BadHosts;
-
-    fn from_str(text: &str) -> Result<Self, BadHosts> {
-        let entries = text
-            .split(',')
-            .map(str::trim)
-            .filter(|entry| !entry.is_empty());
-        let entries = entries.map(|entry| {
-            let url = if entry.contains("://") {
-                entry.to_owned()
-            } else {
-                format!("https://{entry}")
-            };
-            let url = Url::parse(&url).map_err(|_| BadHosts)?;
-            let web = matches!(url.scheme(), "http" | "https") && url.has_host();
-            let bare = web && url.path() == "/" && url.query().is_none();
-            match (bare, entry.contains("://")) {
-                (true, true) => Ok(url.origin().ascii_serialization()),
-                (true, false) => Ok(url.host_str().unwrap_or_default().to_owned()),
-                (false, _) => Err(BadHosts),
-            }
-        });
-        entries.collect::<Result<_, _>>().map(Self)
-    }
-}
-
-/// Seconds, fractions allowed, as a setting.
+/// A setting in seconds. Fractions are allowed.
 struct Seconds(Duration);
 
 impl FromStr for Seconds {
@@ -353,7 +268,7 @@ impl FromStr for Seconds {
     }
 }
 
-/// An amount as a setting.
+/// A setting that is an amount.
 struct AmountVnd(u64);
 
 impl FromStr for AmountVnd {
@@ -379,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_wrong_is_said_at_once_and_no_value_is_shown() {
+    fn every_problem_is_named_at_once_and_no_value_is_shown() {
         let env = env(&[
             ("TIKI_API_URL", "hunter2"),
             ("TIKI_SECRET_ID", ""),
@@ -392,7 +307,7 @@ mod tests {
                 let api = tiki_api(env);
                 let limits = amount_limits(env);
                 let grace = expiry_grace(env);
-                Some((identity?, api?, limits?, grace?))
+                Ok((identity?, api?, limits?, grace?))
             })
             .unwrap_err();
         assert_eq!(
@@ -409,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_set_has_its_default() {
+    fn an_unset_variable_has_its_default() {
         let env = env(&[]);
         let limits = env.load(amount_limits).unwrap();
         assert_eq!((limits.min.get(), limits.max.get()), (1_000, 500_000_000));
@@ -419,51 +334,19 @@ mod tests {
     }
 
     #[test]
-    fn limits_that_cross_are_refused() {
+    fn an_optional_variable_may_be_unset_but_not_malformed() {
+        let env = env(&[("PORT", "x")]);
+        assert_eq!(env.load(|env| env.optional::<u16>("UNSET")), Ok(None));
+        let malformed = env.load(|env| env.optional::<u16>("PORT")).unwrap_err();
+        assert_eq!(malformed.0, ["PORT invalid digit found in string"]);
+    }
+
+    #[test]
+    fn a_minimum_above_the_maximum_is_refused() {
         let env = env(&[("MIN_AMOUNT_VND", "10"), ("MAX_AMOUNT_VND", "9")]);
         assert_eq!(
             env.load(amount_limits).unwrap_err().0,
             ["MIN_AMOUNT_VND is more than MAX_AMOUNT_VND"]
         );
-    }
-
-    #[test]
-    fn a_customer_is_sent_only_where_it_is_allowed() {
-        let hosts: AllowedHosts = "shop.example, http://127.0.0.1:9000".parse().unwrap();
-        for good in [
-            "https://tiki.vn//apps/vn.tiki.vip/callback/index?a=b%20c",
-            "https://beta.tala.xyz/apps",
-            "https://shop.example/x",
-            "http://127.0.0.1:9000/result?x=1",
-            "https://TIKI.vn/x",
-        ] {
-            assert!(hosts.allow(good), "{good}");
-        }
-        for bad in [
-            "",
-            "/x",
-            "//tiki.vn/x",
-            "http://tiki.vn/x",
-            "https://tiki.vn:444/x",
-            "https://tiki.vn.evil.example/",
-            "https://eviltiki.vn/",
-            "https://evil.example/?tiki.vn",
-            "https://tiki.vn@evil.example/",
-            "https://user@tiki.vn/",
-            "https://evil.example\\@tiki.vn/",
-            "https://tiki.vn\\@evil.example/",
-            "https://tiki.vn/\r\nSet-Cookie: a=b",
-            "https://tiki.vn/a b",
-            "javascript:alert(1)",
-            "http://127.0.0.1:9001/",
-            "https://127.0.0.1:9000/",
-            "data:text/html,x",
-            "https://tíki.vn/",
-        ] {
-            assert!(!hosts.allow(bad), "{bad}");
-        }
-        for bad in ["a b", "https://x/y", "http://", "myapp://done/"] {
-            assert_eq!(bad.parse::<AllowedHosts>(), Err(BadHosts), "{bad}");
-        }
     }
 }

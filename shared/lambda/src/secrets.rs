@@ -18,9 +18,9 @@ use signing::{ClientSecret, KeyError, KeyProvider, Keyring};
 use tokio::sync::Mutex;
 
 /// How long a secret is used before it is looked at again.
-const KEPT: Duration = Duration::from_mins(5);
+const SECRET_CACHE_TIME: Duration = Duration::from_mins(5);
 /// A forced reload goes to the source at most this often: anybody can send bad signatures.
-const RELOAD_AT_MOST_EVERY: Duration = Duration::from_secs(5);
+const MIN_RELOAD_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Which version of a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,8 +90,8 @@ impl SecretKeys {
         let now = self.clock.now();
         let forced_at = cached.as_ref().and_then(|known| known.forced_at);
         if let Some(known) = &*cached {
-            let lately = |at: Timestamp| now.since(at) < RELOAD_AT_MOST_EVERY;
-            let fresh = now.since(known.asked_at) < KEPT;
+            let lately = |at: Timestamp| now.since(at) < MIN_RELOAD_INTERVAL;
+            let fresh = now.since(known.asked_at) < SECRET_CACHE_TIME;
             if (!forced && fresh) || (forced && forced_at.is_some_and(lately)) {
                 return Ok(known.keys.clone());
             }
@@ -99,7 +99,7 @@ impl SecretKeys {
         let keys = match (self.read().await, cached.take()) {
             (Ok(keys), _) => keys,
             (Err(error), Some(known)) => {
-                let error = signed_http::causes(&error);
+                let error = signed_http::error_chain(&error);
                 tracing::warn!(
                     error,
                     "the secret cannot be read again; the known one is used"
@@ -121,7 +121,10 @@ impl SecretKeys {
         let current = current.ok_or_else(|| self.error("it has no AWSCURRENT version"))?;
         // A previous secret that cannot be read, or is no secret, must not take the current one down.
         let previous = self.version(Stage::Previous).await.unwrap_or_else(|error| {
-            tracing::warn!(error = signed_http::causes(&error), "no previous secret");
+            tracing::warn!(
+                error = signed_http::error_chain(&error),
+                "no previous secret"
+            );
             None
         });
         Ok(Keyring::new(Arc::clone(&self.client_id), current).accepting(previous))

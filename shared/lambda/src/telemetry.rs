@@ -1,4 +1,4 @@
-//! JSON logs, one line an event, each with the request's id (design §9, rule 7); and metrics among them, in
+//! JSON logs, one line an event, each with the request's id (docs/architecture.md#rules-of-the-code); and metrics among them, in
 //! CloudWatch's embedded metric format.
 
 mod emf;
@@ -11,10 +11,12 @@ use self::emf::EmbeddedMetrics;
 use crate::config::{Env, log_level, metrics_namespace};
 
 /// Others' crates are heard only when they warn: what they tell of a request is not ours to publish.
-const OTHERS: LevelFilter = LevelFilter::WARN;
+const LEVEL_OF_OTHERS: LevelFilter = LevelFilter::WARN;
 
 /// Our crates, whose events carry ids and codes and nothing personal.
-const OURS: [&str; 19] = [
+const OUR_TARGETS: [&str; 21] = [
+    // With its colons: a target goes by its prefix, and a foreign crate may begin with these letters.
+    "api::",
     "check_reconciliation",
     "check_transaction",
     "core_api",
@@ -26,6 +28,7 @@ const OURS: [&str; 19] = [
     "lambda::",
     "open_webview",
     "outbox",
+    "partner_api",
     "payment_redirect",
     "payment_result",
     "pre_traffic_hook",
@@ -42,9 +45,9 @@ const OURS: [&str; 19] = [
 pub fn init(env: &Env, function: &'static str) {
     let level = log_level(env);
     let targets = Targets::new()
-        .with_default(OTHERS)
+        .with_default(LEVEL_OF_OTHERS)
         .with_target(metrics::TARGET, LevelFilter::OFF)
-        .with_targets(OURS.map(|target| (target, level)));
+        .with_targets(OUR_TARGETS.map(|target| (target, level)));
     let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)

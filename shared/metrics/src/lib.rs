@@ -95,9 +95,9 @@ metrics! {
     /// How long they took.
     CALL_DURATION = "CallDuration", Milliseconds, ["To"];
     /// Calls that were signed with the previous secret, of `tiki` or `core`: while there are any, it is needed.
-    PREVIOUS_SECRET_USES = "PreviousSecretUses", Count, ["Conversation"];
+    PREVIOUS_SECRET_USES = "PreviousSecretUses", Count, ["Counterparty"];
     /// How old the timestamps of `tiki` or `core` are by our clock; negative if they are ahead.
-    CLOCK_DIFFERENCE = "ClockDifference", Milliseconds, ["Conversation"];
+    CLOCK_DIFFERENCE = "ClockDifference", Milliseconds, ["Counterparty"];
     /// What broke in a function, and was answered generically or stays due.
     FAILURES = "Failures", Count, [FUNCTION];
     /// Processes started.

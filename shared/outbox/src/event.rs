@@ -1,45 +1,32 @@
-//! The two events that bring work: a batch of the stream, and the schedule's call.
+//! The two events that bring work: a batch of the stream, and the call of the schedule.
+//!
+//! The stream's event is read by a reader of our own: the typed event of `aws_lambda_events` refuses a whole batch
+//! for fields that nobody here reads, and makes an empty item of a deleted one.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 use store::Item;
 
-/// What a worker is invoked with.
+/// The event that a worker is invoked with.
 #[derive(Debug)]
 pub enum Event {
     /// `{"Records": […]}`: newly queued obligations.
     Stream(Vec<StreamRecord>),
-    /// `{"action": "sweep"}`: look for everything that is due.
+    /// `{"action": "sweep"}`: process everything that is due.
     Sweep,
 }
 
 /// A record of the table's stream.
 #[derive(Debug)]
 pub struct StreamRecord {
-    /// Names the record in the answer.
+    /// Identifies the record in the response.
     pub sequence_number: String,
-    /// The item as it was written; none if it was deleted.
+    /// The item as it was written; `None` if it was deleted.
     pub new_image: Option<Item>,
 }
 
-/// Which records of a batch are to be delivered again: AWS's `ReportBatchItemFailures`.
-#[derive(Debug, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BatchResponse {
-    /// The records; none means that all are done.
-    pub batch_item_failures: Vec<ItemFailure>,
-}
-
-/// A record that is to be delivered again.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ItemFailure {
-    /// Its sequence number.
-    pub item_identifier: String,
-}
-
 impl Event {
-    /// Reads an event. One that is neither is an error of the set-up, and said so.
+    /// Reads an event. Another event is an error of the configuration.
     pub fn read(event: Value) -> anyhow::Result<Self> {
         #[derive(Deserialize)]
         struct Raw {
@@ -81,7 +68,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn an_event_is_a_batch_or_a_sweep_and_nothing_else() {
+    fn an_event_is_a_batch_or_a_sweep() {
         let record = json!({"dynamodb": {"SequenceNumber": "1", "NewImage": {"a": {"S": "b"}}}});
         let deleted = json!({"dynamodb": {"SequenceNumber": "2"}});
         match Event::read(json!({"Records": [record, deleted]})).unwrap() {

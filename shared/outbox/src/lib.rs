@@ -1,9 +1,10 @@
-//! Finds what transactions still owe the outside, and has a worker meet it (design §1, §5).
+//! Finds what transactions still owe to Tiki or to the core, and has a worker process it. `ipn-sender` and
+//! `core-worker` use it, and the simulation. It must not depend on Lambda's runtime: `lambda::serve_stream` passes
+//! it the events.
 //!
-//! Two things bring a worker its work: the table's stream, at once when an obligation is newly queued; and
-//! the schedule, which sweeps the due index and so finds everything that a crash, an outage or a lost
-//! record has left. The transaction is its own outbox, so neither is needed for nothing to be forgotten:
-//! the stream is there to be quick, and the sweep to be sure.
+//! Two things bring a worker its work: the table's stream, at once when an obligation is newly queued; and the
+//! schedule, which sweeps the due indexes and so finds what a crash, an outage or a lost record has left. The
+//! transaction is its own outbox, so an obligation is never lost: the stream makes it quick, the sweep makes it sure.
 
 mod event;
 mod sweep;
@@ -12,101 +13,86 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use domain::{Clock, Timestamp, Transaction};
 use futures::{StreamExt, stream};
-use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
 use store::{DueIndex, StoreError, Transactions};
 use tracing::Instrument;
 
-pub use event::{BatchResponse, Event, ItemFailure, StreamRecord};
+pub use event::{Event, StreamRecord};
 
-/// Records of one batch that are worked on at once.
-const AT_ONCE: usize = 16;
+/// How many records of one batch are processed at the same time.
+const MAX_CONCURRENT_RECORDS: usize = 16;
 
-/// Meets one kind of obligation.
+/// Processes one kind of obligation.
 #[async_trait]
 pub trait Worker: Send + Sync {
-    /// The indexes that say what is due. They are swept side by side, so that none waits for another.
+    /// The indexes that hold what is due. They are swept at the same time, so that none waits for another.
     fn indexes(&self) -> &'static [DueIndex];
 
-    /// The longest that meeting one transaction's obligations takes; none is begun with less time left.
+    /// The longest time that one transaction takes. None is started with less time left.
     fn max_processing_time(&self) -> Duration;
 
-    /// What else there is to do once a minute; a sweep does not fail by it.
+    /// What else is to be done once a minute. A sweep does not fail when this does.
     async fn after_sweep(&self) {}
 
-    /// Meets what this transaction owes now, if it still does. The transaction may be out of date: the
-    /// conditional writes find out.
+    /// Processes what this transaction owes now, if it still owes anything. The transaction may be out of date:
+    /// the conditional writes find out.
     async fn process(&self, found: Transaction) -> anyhow::Result<()>;
 }
 
-/// A worker with what brings it its work.
+/// A worker, and what it gets its work from.
 pub struct Outbox<W> {
-    /// The worker.
+    /// Processes the obligations.
     pub worker: W,
-    /// The transactions.
+    /// The table and its due indexes.
     pub transactions: Transactions,
-    /// The time.
+    /// Says what is due, and how much time is left.
     pub clock: Arc<dyn Clock>,
 }
 
 impl<W: Worker> Outbox<W> {
-    /// Serves the worker as a Lambda function, until Lambda ends it.
-    pub async fn serve(self) -> anyhow::Result<()> {
-        let outbox = &self;
-        lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
-            let deadline = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
-            let deadline = Timestamp::from_unix_ms(deadline).unwrap_or(Timestamp::MAX);
-            let span = tracing::info_span!("invocation", request_id = %event.context.request_id);
-            let result = outbox
-                .handle(event.payload, deadline)
-                .instrument(span)
-                .await;
-            result.map_err(lambda_runtime::Error::from)
-        }))
-        .await
-        .map_err(|error| anyhow::anyhow!(error))
-    }
-
-    /// Does an event's work until shortly before the deadline.
-    pub async fn handle(&self, event: Value, deadline: Timestamp) -> anyhow::Result<BatchResponse> {
+    /// Does the work of an event until shortly before the deadline.
+    pub async fn handle(
+        &self,
+        event: Value,
+        deadline: Timestamp,
+    ) -> anyhow::Result<DynamoDbEventResponse> {
         match Event::read(event)? {
             Event::Stream(records) => Ok(self.records(records).await),
             Event::Sweep => {
                 let swept = self.sweep(deadline).await;
                 self.worker.after_sweep().await;
                 swept?;
-                Ok(BatchResponse::default())
+                Ok(DynamoDbEventResponse::default())
             }
         }
     }
 
-    /// Works on the records of a batch. A record whose work could not be begun or recorded is given back, and
-    /// delivered again.
-    async fn records(&self, records: Vec<StreamRecord>) -> BatchResponse {
+    /// Processes the records of a batch. A record whose work could not be started or recorded is returned as
+    /// failed, and the stream delivers it again.
+    async fn records(&self, records: Vec<StreamRecord>) -> DynamoDbEventResponse {
         let work = records.into_iter().map(async |record| {
             let image = record.new_image?;
             let found = match store::read(image) {
                 Ok(found) => found,
                 Err(error) => {
-                    // Delivering it again would not make it readable, and would hold up all that follow.
-                    not_read(error);
+                    // A new delivery would not make it readable, and would hold up every record after it.
+                    record_unread(error);
                     return None;
                 }
             };
-            self.process(found).await.err().map(|_| ItemFailure {
-                item_identifier: record.sequence_number,
-            })
+            let processed = self.process(found).await;
+            processed.err().map(|_| failure(record.sequence_number))
         });
-        let failures = stream::iter(work).buffer_unordered(AT_ONCE);
-        let failures = failures.filter_map(async |failure| failure);
-        BatchResponse {
-            batch_item_failures: failures.collect().await,
-        }
+        let failed = stream::iter(work).buffer_unordered(MAX_CONCURRENT_RECORDS);
+        let mut response = DynamoDbEventResponse::default();
+        response.batch_item_failures = failed.filter_map(async |failure| failure).collect().await;
+        response
     }
 
-    /// Meets one transaction's obligations; what broke is logged here, once.
+    /// Processes what one transaction owes. An internal error is logged here, once.
     async fn process(&self, found: Transaction) -> anyhow::Result<()> {
         let span = tracing::info_span!("obligation", transaction_id = %found.id());
         let work = async {
@@ -121,9 +107,15 @@ impl<W: Worker> Outbox<W> {
     }
 }
 
-/// Tells that a transaction could not be read. One that is damaged needs a person; one that was only not
-/// there to be read stays due, and is read at the next sweep.
-fn not_read(error: StoreError) {
+fn failure(sequence_number: String) -> DynamoDbBatchItemFailure {
+    let mut failure = DynamoDbBatchItemFailure::default();
+    failure.item_identifier = Some(sequence_number);
+    failure
+}
+
+/// Records that a transaction could not be read. A damaged one must be reviewed by a person. One that the table
+/// did not return stays due, and the next sweep reads it.
+fn record_unread(error: StoreError) {
     let damaged = matches!(error, StoreError::Unreadable { .. });
     let error = format!("{:#}", anyhow::Error::from(error));
     if damaged {

@@ -1,4 +1,4 @@
-//! The sweep: everything that is due, the oldest first, all shards at once.
+//! The sweep: everything that is due, the oldest first, all shards at the same time.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -10,32 +10,31 @@ use store::{DueIndex, SHARDS, StoreError};
 
 use crate::{Outbox, Worker};
 
-/// Keys read from one shard at a time.
-const PAGE: u16 = 50;
-/// Transactions of one shard that are worked on at once.
-const AT_ONCE_IN_SHARD: usize = 4;
+/// How many keys are read from one shard at a time.
+const KEYS_PER_PAGE: u16 = 50;
+/// How many transactions of one shard are processed at the same time.
+const MAX_CONCURRENT_TRANSACTIONS_PER_SHARD: usize = 4;
 
-/// What a sweep of one shard came to.
+/// The result of the sweep of one shard.
 struct Swept {
-    /// Transactions that were processed.
+    /// How many transactions were processed.
     processed: usize,
     /// How late the oldest of them was.
     lateness: Duration,
 }
 
 impl<W: Worker> Outbox<W> {
-    /// Goes through each shard once, as far as the time allows. What is left is due at the next sweep, and
-    /// then comes first.
+    /// Goes through each shard once, as far as the time allows. What is left comes first at the next sweep.
     pub(crate) async fn sweep(&self, deadline: Timestamp) -> Result<(), StoreError> {
         let indexes = self.worker.indexes().iter();
         let sweeps = indexes.map(|index| self.sweep_index(*index, deadline));
-        // Each sweep finishes, also beside one that fails: work that is cut off is done again.
+        // A sweep that fails stops no other: work that is cut off would be done again.
         join_all(sweeps).await.into_iter().collect()
     }
 
     async fn sweep_index(&self, index: DueIndex, deadline: Timestamp) -> Result<(), StoreError> {
         let shards = stream::iter(0..SHARDS).map(|shard| self.sweep_shard(index, shard, deadline));
-        // Each shard finishes, also beside one that cannot be read.
+        // A shard that cannot be read stops no other.
         let results: Vec<_> = shards.buffer_unordered(SHARDS.into()).collect().await;
         let latest = results.iter().flatten().map(|swept| swept.lateness).max();
         let queue = match index {
@@ -63,9 +62,9 @@ impl<W: Worker> Outbox<W> {
         let mut seen = HashSet::new();
         let mut lateness = Duration::ZERO;
         loop {
-            // A page longer than what was seen holds something new, or there is nothing new: what was met is
-            // no longer due, and what could not be met comes again.
-            let limit = PAGE.saturating_add(u16::try_from(seen.len()).unwrap_or(u16::MAX));
+            // What was processed is no longer due, and what could not be processed comes again. So a page that is
+            // longer than what was seen holds something new, unless there is nothing new.
+            let limit = KEYS_PER_PAGE.saturating_add(u16::try_from(seen.len()).unwrap_or(u16::MAX));
             let due = self.transactions.due(index, shard, until, limit).await?;
             if let Some(oldest) = due.first() {
                 lateness = lateness.max(until.since(oldest.at));
@@ -81,7 +80,7 @@ impl<W: Worker> Outbox<W> {
             }
             let work = new.into_iter().map(|id| self.process_by_id(id, deadline));
             let done: Vec<bool> = stream::iter(work)
-                .buffer_unordered(AT_ONCE_IN_SHARD)
+                .buffer_unordered(MAX_CONCURRENT_TRANSACTIONS_PER_SHARD)
                 .collect()
                 .await;
             if done.contains(&false) {
@@ -94,18 +93,18 @@ impl<W: Worker> Outbox<W> {
         }
     }
 
-    /// `false` if there is no time left to begin with it.
+    /// `false` if too little time is left to start with it.
     async fn process_by_id(&self, id: TransactionId, deadline: Timestamp) -> bool {
         if deadline.since(self.clock.now()) < self.worker.max_processing_time() {
             return false;
         }
         match self.transactions.load(id).await {
-            // What breaks is logged where it breaks; the others are not made to wait for it.
+            // An error is logged where it happens, and stops no other transaction.
             Ok(Some(found)) => drop(self.process(found).await),
-            // The index lags behind a deletion.
+            // The index still holds an item that was deleted.
             Ok(None) => {}
             Err(error) => tracing::info_span!("obligation", transaction_id = %id)
-                .in_scope(|| crate::not_read(error)),
+                .in_scope(|| crate::record_unread(error)),
         }
         true
     }

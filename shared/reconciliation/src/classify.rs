@@ -1,30 +1,30 @@
-//! What follows from our record and Tiki's word.
+//! Classifies a finding by our record and Tiki's answer to a look-up.
 //!
-//! The file only says where to look. What is so, our own record and a look-up at Tiki say (protocol §4), and
-//! money moves by the rules that are there already: a payment of which Tiki does not know is reported again, and
-//! whatever follows, follows from Tiki's answer to the report.
+//! The result file only says where to look; our record and the look-up decide (protocol §4). Nothing here moves
+//! money. At most the notification (IPN) is queued again, and then Tiki's answer to it decides by the ordinary
+//! rules.
 
 use domain::{Ipn, LookUpAnswer, PaymentState, Status, Transaction, Vnd};
 use serde::{Deserialize, Serialize};
 
-/// How a finding stands.
+/// The state of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// The two sides' values differ, and no rule says what to do: a person decides.
+    /// The sides differ and no rule decides: it is in the review queue.
     NeedsReview,
-    /// Paid here and not at Tiki, which never confirmed it: the money goes back.
+    /// Paid here, but Tiki does not have the order and never confirmed it: the payment is reversed.
     Reverse,
-    /// Tiki does not have our result: it is reported, or reported again.
+    /// Tiki does not have our result: the notification is sent, or sent again.
     Resent,
-    /// Tiki gave no clear answer: it is asked again.
+    /// Tiki gave no clear answer: the look-up is repeated.
     Undecided,
     /// The two sides agree.
     Matched,
 }
 
 impl Kind {
-    /// Every kind, the one first that needs somebody most.
+    /// Every kind, the most urgent first.
     pub const ALL: [Self; 5] = [
         Self::NeedsReview,
         Self::Reverse,
@@ -33,7 +33,7 @@ impl Kind {
         Self::Matched,
     ];
 
-    /// The kind's name in records and metrics.
+    /// The name in records and metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -46,50 +46,50 @@ impl Kind {
     }
 }
 
-/// Why it stands so, and what is proposed.
+/// Why a finding has its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MismatchReason {
     /// Status and amount are the same.
     Agree,
-    /// Nobody has paid, by either side's word.
+    /// On neither side is it paid.
     NobodyPaid,
-    /// Tiki does not have the order, and the customer has the money back.
+    /// Tiki does not have the order, and the customer has all the money back.
     MoneyIsBack,
-    /// Tiki waits for a result that is being reported.
+    /// Tiki waits for the result, and the notification is being sent.
     BeingReported,
-    /// Tiki waits for a result that reporting had been given up for: it is queued again.
+    /// Tiki waits for the result, and the notification was given up: it is queued again.
     QueuedAgain,
-    /// Tiki does not have the order; it is reported once more, and the rule then gives the money back.
+    /// Tiki does not have the order: the payment is reversed, at the latest after one more notification.
     BeingReversed,
     /// Tiki gave no clear answer.
     NoClearAnswer,
-    /// The line cannot be read.
+    /// The line of the result file cannot be read.
     UnreadableLine,
-    /// Paid at Tiki; here there is no such transaction.
+    /// Paid at Tiki; we do not have the transaction.
     UnknownHere,
-    /// Paid at Tiki; here it is not.
+    /// Paid at Tiki, not here.
     PaidAtTikiOnly,
-    /// Paid on both sides, and the amounts differ.
+    /// Paid on both sides, but the amounts differ.
     AmountDiffers,
-    /// Paid on both sides, and Tiki gives no amount.
+    /// Paid on both sides, but Tiki gives no amount.
     NoAmountAtTiki,
-    /// Tiki had confirmed our result, and waits for it again.
+    /// Tiki confirmed our result, but waits for it again.
     ConfirmedAndForgotten,
-    /// Tiki had confirmed the payment, and does not have it any more; not all of the money is back.
+    /// Tiki confirmed the payment, but does not have the order now; not all the money went back.
     ConfirmedAndGone,
-    /// The money was given back because Tiki did not have the order; now Tiki says that it is paid.
+    /// Reversed because Tiki did not have the order, but now Tiki says that it is paid.
     ReversedAndPaid,
-    /// It lies on the desk already, and waits for a decision.
+    /// The transaction itself is in the review queue.
     InReview,
-    /// It was queued again as often as that is allowed.
+    /// The notification was queued again as often as allowed.
     GivenUp,
-    /// Tiki calls the look-up invalid, or the transaction another partner's.
+    /// Tiki says that the look-up is invalid, or that the transaction is another partner's.
     NotOurs,
 }
 
 impl MismatchReason {
-    /// The ground's name in records.
+    /// The name in records.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -115,19 +115,19 @@ impl MismatchReason {
     }
 }
 
-/// What was found of one transaction.
+/// The result for one transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Classification {
-    /// How it stands.
+    /// The state of the finding.
     pub kind: Kind,
     /// Why.
     pub ground: MismatchReason,
-    /// Whether reporting is to be taken up again, if it was given up.
+    /// Whether the notification, which was given up, must be queued again.
     pub requeue: bool,
 }
 
-/// Tiki's word, as far as it matters here.
-enum Word {
+/// Tiki's answer, as far as it matters here.
+enum AtTiki {
     Paid(Option<Vnd>),
     Waits,
     Gone,
@@ -135,102 +135,104 @@ enum Word {
     Unclear,
 }
 
-/// What follows from our record, if there is one, and what Tiki knows.
+/// Classifies a finding by our record, if we have one, and Tiki's answer to a look-up.
 #[must_use]
 pub fn classify(ours: Option<&Transaction>, known: LookUpAnswer) -> Classification {
-    let word = match known {
-        LookUpAnswer::Found(Status::Success, amount) => Word::Paid(amount),
-        LookUpAnswer::Found(Status::Pending, _) => Word::Waits,
+    let at_tiki = match known {
+        LookUpAnswer::Found(Status::Success, amount) => AtTiki::Paid(amount),
+        LookUpAnswer::Found(Status::Pending, _) => AtTiki::Waits,
         LookUpAnswer::Found(Status::Failure, _)
         | LookUpAnswer::NotFound
-        | LookUpAnswer::Cancelled => Word::Gone,
-        LookUpAnswer::InvalidRequest | LookUpAnswer::NotOfThisPartner => Word::NotOurs,
+        | LookUpAnswer::Cancelled => AtTiki::Gone,
+        LookUpAnswer::InvalidRequest | LookUpAnswer::NotOfThisPartner => AtTiki::NotOurs,
         LookUpAnswer::SystemError | LookUpAnswer::Unauthorized | LookUpAnswer::Unclear => {
-            Word::Unclear
+            AtTiki::Unclear
         }
     };
-    match (ours, word) {
-        (_, Word::Unclear) => found(Kind::Undecided, MismatchReason::NoClearAnswer),
-        (_, Word::NotOurs) => found(Kind::NeedsReview, MismatchReason::NotOurs),
-        (None, Word::Paid(_)) => found(Kind::NeedsReview, MismatchReason::UnknownHere),
-        (None, Word::Waits | Word::Gone) => found(Kind::Matched, MismatchReason::NobodyPaid),
-        (Some(t), word) => match t.payment() {
-            PaymentState::Paid { .. } => paid(t, &word),
-            PaymentState::Pending { .. } | PaymentState::Failed { .. } => unpaid(t, &word),
+    match (ours, at_tiki) {
+        (_, AtTiki::Unclear) => result(Kind::Undecided, MismatchReason::NoClearAnswer),
+        (_, AtTiki::NotOurs) => result(Kind::NeedsReview, MismatchReason::NotOurs),
+        (None, AtTiki::Paid(_)) => result(Kind::NeedsReview, MismatchReason::UnknownHere),
+        (None, AtTiki::Waits | AtTiki::Gone) => result(Kind::Matched, MismatchReason::NobodyPaid),
+        (Some(t), at_tiki) => match t.payment() {
+            PaymentState::Paid { .. } => paid(t, &at_tiki),
+            PaymentState::Pending { .. } | PaymentState::Failed { .. } => unpaid(t, &at_tiki),
         },
     }
 }
 
-fn unpaid(t: &Transaction, word: &Word) -> Classification {
+fn unpaid(t: &Transaction, at_tiki: &AtTiki) -> Classification {
     if t.needs_review().is_some() {
-        return found(Kind::NeedsReview, MismatchReason::InReview);
+        return result(Kind::NeedsReview, MismatchReason::InReview);
     }
-    match (word, t.ipn()) {
-        (Word::Paid(_), _) => found(Kind::NeedsReview, MismatchReason::PaidAtTikiOnly),
-        (Word::Gone, _) => found(Kind::Matched, MismatchReason::NobodyPaid),
-        (Word::Waits, Ipn::NotDue) => found(Kind::Matched, MismatchReason::Agree),
-        (Word::Waits, Ipn::Queued { .. } | Ipn::Retrying { .. }) => {
-            found(Kind::Resent, MismatchReason::BeingReported)
+    match (at_tiki, t.ipn()) {
+        (AtTiki::Paid(_), _) => result(Kind::NeedsReview, MismatchReason::PaidAtTikiOnly),
+        (AtTiki::Gone, _) => result(Kind::Matched, MismatchReason::NobodyPaid),
+        (AtTiki::Waits, Ipn::NotDue) => result(Kind::Matched, MismatchReason::Agree),
+        (AtTiki::Waits, Ipn::Queued { .. } | Ipn::Retrying { .. }) => {
+            result(Kind::Resent, MismatchReason::BeingReported)
         }
-        (Word::Waits, Ipn::Abandoned { .. }) => {
-            queued_again(Kind::Resent, MismatchReason::QueuedAgain)
+        (AtTiki::Waits, Ipn::Abandoned { .. }) => {
+            with_requeue(Kind::Resent, MismatchReason::QueuedAgain)
         }
-        (Word::Waits, Ipn::Confirmed { .. }) => {
-            found(Kind::NeedsReview, MismatchReason::ConfirmedAndForgotten)
+        (AtTiki::Waits, Ipn::Confirmed { .. }) => {
+            result(Kind::NeedsReview, MismatchReason::ConfirmedAndForgotten)
         }
-        // No state of a payment that was not made; whoever finds it there must look.
-        (Word::Waits, Ipn::Reversing { .. } | Ipn::Disputed { .. } | Ipn::Exhausted { .. })
-        | (Word::NotOurs | Word::Unclear, _) => found(Kind::NeedsReview, MismatchReason::InReview),
+        // Not a state of a payment that was not made: a person must look.
+        (AtTiki::Waits, Ipn::Reversing { .. } | Ipn::Disputed { .. } | Ipn::Exhausted { .. })
+        | (AtTiki::NotOurs | AtTiki::Unclear, _) => {
+            result(Kind::NeedsReview, MismatchReason::InReview)
+        }
     }
 }
 
-fn paid(t: &Transaction, word: &Word) -> Classification {
+fn paid(t: &Transaction, at_tiki: &AtTiki) -> Classification {
     let all_back = t.refunded_amount() == t.paid_amount();
-    match (t.ipn(), word) {
-        (Ipn::Disputed { .. }, _) => found(Kind::NeedsReview, MismatchReason::InReview),
-        // Tiki gives an order up after it has refunded it in full, too.
-        (_, Word::Gone) if all_back => found(Kind::Matched, MismatchReason::MoneyIsBack),
-        // Also once all is back: while Tiki waits it may yet take the payment for made, so it stays in sight.
-        (Ipn::Reversing { .. }, Word::Gone | Word::Waits) => {
-            found(Kind::Reverse, MismatchReason::BeingReversed)
+    match (t.ipn(), at_tiki) {
+        (Ipn::Disputed { .. }, _) => result(Kind::NeedsReview, MismatchReason::InReview),
+        // Tiki also drops an order after it refunded it in full.
+        (_, AtTiki::Gone) if all_back => result(Kind::Matched, MismatchReason::MoneyIsBack),
+        // Also when all the money is back: while Tiki waits, it may still treat the order as paid.
+        (Ipn::Reversing { .. }, AtTiki::Gone | AtTiki::Waits) => {
+            result(Kind::Reverse, MismatchReason::BeingReversed)
         }
-        (Ipn::Reversing { .. }, Word::Paid(_)) => {
-            found(Kind::NeedsReview, MismatchReason::ReversedAndPaid)
+        (Ipn::Reversing { .. }, AtTiki::Paid(_)) => {
+            result(Kind::NeedsReview, MismatchReason::ReversedAndPaid)
         }
-        (_, Word::Paid(None)) => found(Kind::NeedsReview, MismatchReason::NoAmountAtTiki),
-        (_, Word::Paid(Some(amount))) if *amount != t.order().amount => {
-            found(Kind::NeedsReview, MismatchReason::AmountDiffers)
+        (_, AtTiki::Paid(None)) => result(Kind::NeedsReview, MismatchReason::NoAmountAtTiki),
+        (_, AtTiki::Paid(Some(amount))) if *amount != t.order().amount => {
+            result(Kind::NeedsReview, MismatchReason::AmountDiffers)
         }
-        (Ipn::Exhausted { .. }, Word::Paid(_)) => {
-            queued_again(Kind::Matched, MismatchReason::Agree)
+        (Ipn::Exhausted { .. }, AtTiki::Paid(_)) => {
+            with_requeue(Kind::Matched, MismatchReason::Agree)
         }
-        (_, Word::Paid(_)) => found(Kind::Matched, MismatchReason::Agree),
-        (Ipn::Queued { .. } | Ipn::Retrying { .. }, Word::Waits) => {
-            found(Kind::Resent, MismatchReason::BeingReported)
+        (_, AtTiki::Paid(_)) => result(Kind::Matched, MismatchReason::Agree),
+        (Ipn::Queued { .. } | Ipn::Retrying { .. }, AtTiki::Waits) => {
+            result(Kind::Resent, MismatchReason::BeingReported)
         }
-        (Ipn::Queued { .. } | Ipn::Retrying { .. }, Word::Gone) => {
-            found(Kind::Reverse, MismatchReason::BeingReversed)
+        (Ipn::Queued { .. } | Ipn::Retrying { .. }, AtTiki::Gone) => {
+            result(Kind::Reverse, MismatchReason::BeingReversed)
         }
-        (Ipn::Exhausted { .. }, Word::Waits) => {
-            queued_again(Kind::Resent, MismatchReason::QueuedAgain)
+        (Ipn::Exhausted { .. }, AtTiki::Waits) => {
+            with_requeue(Kind::Resent, MismatchReason::QueuedAgain)
         }
-        (Ipn::Exhausted { .. }, Word::Gone) => {
-            queued_again(Kind::Reverse, MismatchReason::BeingReversed)
+        (Ipn::Exhausted { .. }, AtTiki::Gone) => {
+            with_requeue(Kind::Reverse, MismatchReason::BeingReversed)
         }
-        (Ipn::Confirmed { .. }, Word::Waits) => {
-            found(Kind::NeedsReview, MismatchReason::ConfirmedAndForgotten)
+        (Ipn::Confirmed { .. }, AtTiki::Waits) => {
+            result(Kind::NeedsReview, MismatchReason::ConfirmedAndForgotten)
         }
-        (Ipn::Confirmed { .. }, Word::Gone) => {
-            found(Kind::NeedsReview, MismatchReason::ConfirmedAndGone)
+        (Ipn::Confirmed { .. }, AtTiki::Gone) => {
+            result(Kind::NeedsReview, MismatchReason::ConfirmedAndGone)
         }
-        // No state of a payment that was made; whoever finds it there must look.
-        (Ipn::NotDue | Ipn::Abandoned { .. }, _) | (_, Word::NotOurs | Word::Unclear) => {
-            found(Kind::NeedsReview, MismatchReason::InReview)
+        // Not a state of a payment that was made: a person must look.
+        (Ipn::NotDue | Ipn::Abandoned { .. }, _) | (_, AtTiki::NotOurs | AtTiki::Unclear) => {
+            result(Kind::NeedsReview, MismatchReason::InReview)
         }
     }
 }
 
-fn found(kind: Kind, ground: MismatchReason) -> Classification {
+fn result(kind: Kind, ground: MismatchReason) -> Classification {
     Classification {
         kind,
         ground,
@@ -238,9 +240,9 @@ fn found(kind: Kind, ground: MismatchReason) -> Classification {
     }
 }
 
-fn queued_again(kind: Kind, ground: MismatchReason) -> Classification {
+fn with_requeue(kind: Kind, ground: MismatchReason) -> Classification {
     Classification {
         requeue: true,
-        ..found(kind, ground)
+        ..result(kind, ground)
     }
 }

@@ -7,10 +7,11 @@ use std::str::FromStr;
 use csv::{Terminator, Writer, WriterBuilder};
 use domain::{Day, FinalStatus, FinalTransaction, RefundId, RequestId, Timestamp, Vnd};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-/// The most lines that a file has, its header included.
-pub const MOST_LINES: u64 = 500_000;
+use crate::hash::{Hashed, HashingWriter};
+
+/// A file has at most this many lines, the header included (protocol §7).
+pub const MAX_FILE_LINES: u64 = 500_000;
 
 const COLUMNS: [&str; 6] = [
     "tiki_transaction_id",
@@ -21,14 +22,14 @@ const COLUMNS: [&str; 6] = [
     "updated_at",
 ];
 
-/// Only with rows for refunds.
+/// Only in files with refund rows.
 const REFUND_COLUMNS: [&str; 4] = ["type", "request_id", "refund_id", "refund_amount"];
 
-/// The partner's name in file names: letters and digits, so that a name is read back without doubt.
+/// The partner's name in file names. Only letters and digits, so that a file name can be split again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartnerName(String);
 
-/// Not a partner's name.
+/// The text is not a valid partner name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be 1 to 32 letters and digits")]
 pub struct BadPartnerName;
@@ -58,15 +59,15 @@ pub fn name(partner: &PartnerName, day: Day, counter: u32) -> String {
     format!("tikivip_{partner}_{}_{counter}", day.digits())
 }
 
-/// The day in a file name of ours or in Tiki's answer to it, whatever follows the counter; `None` if it is
-/// no file of this partner's.
+/// The day in the name of our file or of Tiki's answer to it, whatever follows the counter; `None` if the file
+/// is not this partner's.
 #[must_use]
 pub fn day_in(name: &str, partner: &PartnerName) -> Option<Day> {
     let rest = name.strip_prefix("tikivip_")?.strip_prefix(&partner.0)?;
     let (digits, rest) = rest.strip_prefix('_')?.split_at_checked(8)?;
     let counter = rest.strip_prefix('_')?;
     counter.chars().next().filter(char::is_ascii_digit)?;
-    // It becomes part of paths and keys.
+    // The name becomes part of paths and keys.
     if counter.contains(|c: char| c.is_control() || "/\\".contains(c)) {
         return None;
     }
@@ -76,42 +77,42 @@ pub fn day_in(name: &str, partner: &PartnerName) -> Option<Day> {
 /// A line of the file.
 #[derive(Clone, Copy, Debug)]
 pub enum Row<'r> {
-    /// A transaction.
+    /// A payment, made or not.
     Payment(&'r FinalTransaction),
-    /// Money that went back, of this transaction.
+    /// Money of this payment that went back.
     Refund(&'r FinalTransaction, &'r Refunded),
 }
 
-/// Money that went back on a day.
+/// A refund or reversal that is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refunded {
-    /// Tiki's idempotency key; none if it was not Tiki's request.
+    /// Tiki's idempotency key; `None` if Tiki did not request it.
     pub request_id: Option<RequestId>,
-    /// Ours.
+    /// Our id.
     pub refund_id: RefundId,
-    /// How much.
+    /// The amount that went back.
     pub amount: Vnd,
-    /// When it was back.
+    /// When the core returned the money.
     pub back_at: Timestamp,
 }
 
-/// How many, and how much together.
+/// A number of rows and their total amount.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sum {
-    /// How many.
+    /// The number of rows.
     pub count: u64,
-    /// In VND.
+    /// The total amount in VND.
     pub amount_vnd: u64,
 }
 
 /// The sums of a file or a day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
-    /// Payments that succeeded.
+    /// Payments with status SUCCESS.
     pub success: Sum,
-    /// Payments that failed.
+    /// Payments with status FAILURE.
     pub failure: Sum,
-    /// Money that went back; only where refunds have rows.
+    /// Money that went back; zero in files without refund rows.
     pub refunds: Sum,
 }
 
@@ -126,13 +127,13 @@ impl Sum {
                 *self = Self { count, amount_vnd };
                 Ok(())
             }
-            _ => Err(io::Error::other("a sum that no number holds")),
+            _ => Err(io::Error::other("a sum is too large")),
         }
     }
 }
 
 impl Totals {
-    /// Adds the sums of another part.
+    /// Adds the totals of another part.
     pub fn add(&mut self, other: &Self) -> io::Result<()> {
         for (sum, other) in [
             (&mut self.success, other.success),
@@ -147,78 +148,80 @@ impl Totals {
     fn add_row(&mut self, row: Row<'_>) -> io::Result<()> {
         match row {
             Row::Refund(_, refunded) => self.refunds.add(1, refunded.amount.get()),
-            Row::Payment(settled) => match settled.status {
-                FinalStatus::Success => self.success.add(1, settled.amount.get()),
-                FinalStatus::Failure => self.failure.add(1, settled.amount.get()),
+            Row::Payment(transaction) => match transaction.status {
+                FinalStatus::Success => self.success.add(1, transaction.amount.get()),
+                FinalStatus::Failure => self.failure.add(1, transaction.amount.get()),
             },
         }
     }
 }
 
-/// A part that is written: one file for Tiki.
+/// A part of the day that is written: one file for Tiki.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// Its lines, the header included.
+    /// The number of lines, the header included.
     pub lines: u64,
-    /// In bytes.
+    /// The size in bytes.
     pub bytes: u64,
     /// The SHA-256 of its bytes, in hex.
     pub sha256: String,
-    /// Its sums.
+    /// The sums of its rows.
     pub totals: Totals,
 }
 
-/// Writes the lines of a day, in as many parts as they need. Holds one line at a time.
+/// Writes the lines of a day, in as many parts as necessary. It holds one line in memory.
 pub struct Parts<W: Write, F> {
     refund_rows: bool,
     most_lines: u64,
     open: F,
-    current: Option<(Writer<Counted<W>>, Part)>,
+    current: Option<(Writer<HashingWriter<W>>, Part)>,
     done: Vec<Part>,
 }
 
 impl<W: Write, F: FnMut(usize) -> io::Result<W>> Parts<W, F> {
-    /// Opens parts, numbered from 0, as they are needed.
+    /// Calls `open` for each part when it is needed; parts are numbered from 0.
     pub fn new(refund_rows: bool, open: F) -> Self {
         Self {
             refund_rows,
-            most_lines: MOST_LINES,
+            most_lines: MAX_FILE_LINES,
             open,
             current: None,
             done: Vec::new(),
         }
     }
 
-    /// Parts of fewer lines, for tests; of two at least, as a header alone gets nowhere.
+    /// Makes smaller parts, for tests. The minimum is two lines: a header alone would never end.
     #[must_use]
     pub fn of_at_most(mut self, lines: u64) -> Self {
         self.most_lines = lines.max(2);
         self
     }
 
-    /// Writes a line. What must not stand in the file is refused before anything of it is written.
+    /// Writes a line. A row that must not be in the file is refused before any byte of it is written.
     pub fn write(&mut self, row: Row<'_>) -> io::Result<()> {
         if matches!(row, Row::Refund(..)) && !self.refund_rows {
-            // Without its own columns it would be the payment once more.
-            return Err(io::Error::other("a refund in a file of payments alone"));
+            // Without its own columns it would look like a second payment.
+            return Err(io::Error::other(
+                "a refund row in a file without refund rows",
+            ));
         }
         let full = |(_, part): &(_, Part)| part.lines >= self.most_lines;
         if self.current.as_ref().is_some_and(full) {
             self.close()?;
         }
-        let (settled, refunded) = match row {
-            Row::Payment(settled) => (settled, None),
-            Row::Refund(settled, refunded) => (settled, Some(refunded)),
+        let (transaction, refunded) = match row {
+            Row::Payment(transaction) => (transaction, None),
+            Row::Refund(transaction, refunded) => (transaction, Some(refunded)),
         };
         let (writer, part) = self.part()?;
         part.totals.add_row(row)?;
         let record = [
-            settled.tiki_id.to_string(),
-            settled.id.to_string(),
-            settled.amount.get().to_string(),
-            settled.status.as_str().to_owned(),
-            settled.created_at.on_vietnams_clock(),
-            settled.final_at.on_vietnams_clock(),
+            transaction.tiki_id.to_string(),
+            transaction.id.to_string(),
+            transaction.amount.get().to_string(),
+            transaction.status.as_str().to_owned(),
+            transaction.created_at.on_vietnams_clock(),
+            transaction.final_at.on_vietnams_clock(),
         ];
         for field in &record {
             writer.write_field(field)?;
@@ -230,7 +233,7 @@ impl<W: Write, F: FnMut(usize) -> io::Result<W>> Parts<W, F> {
         self.end_line()
     }
 
-    /// Closes the last part; of a day without a line there is one with the header alone.
+    /// Closes the last part. A day without rows is one part with only the header.
     pub fn finish(mut self) -> io::Result<Vec<Part>> {
         self.part()?;
         self.close()?;
@@ -268,9 +271,9 @@ impl<W: Write, F: FnMut(usize) -> io::Result<W>> Parts<W, F> {
         Ok(writer.write_record(None::<&[u8]>)?)
     }
 
-    fn part(&mut self) -> io::Result<&mut (Writer<Counted<W>>, Part)> {
+    fn part(&mut self) -> io::Result<&mut (Writer<HashingWriter<W>>, Part)> {
         if self.current.is_none() {
-            let inner = Counted::new((self.open)(self.done.len())?);
+            let inner = HashingWriter::new((self.open)(self.done.len())?);
             let mut writer = WriterBuilder::new()
                 .terminator(Terminator::Any(b'\n'))
                 .from_writer(inner);
@@ -298,45 +301,14 @@ impl<W: Write, F: FnMut(usize) -> io::Result<W>> Parts<W, F> {
         let Some((writer, mut part)) = self.current.take() else {
             return Ok(());
         };
-        let mut counted = writer
+        let written = writer
             .into_inner()
             .map_err(|error| io::Error::other(error.to_string()))?;
-        counted.inner.flush()?;
-        part.bytes = counted.bytes;
-        part.sha256 = hex::encode(counted.hash.finalize());
+        Hashed {
+            bytes: part.bytes,
+            sha256: part.sha256,
+        } = written.finish()?;
         self.done.push(part);
         Ok(())
-    }
-}
-
-/// Counts and hashes what it writes.
-struct Counted<W> {
-    inner: W,
-    hash: Sha256,
-    bytes: u64,
-}
-
-impl<W> Counted<W> {
-    fn new(inner: W) -> Self {
-        Self {
-            inner,
-            hash: Sha256::new(),
-            bytes: 0,
-        }
-    }
-}
-
-impl<W: Write> Write for Counted<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let length = self.inner.write(bytes)?;
-        self.hash.update(bytes.get(..length).unwrap_or_default());
-        self.bytes = self
-            .bytes
-            .saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
-        Ok(length)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
     }
 }

@@ -1,17 +1,19 @@
-//! Reconciliation (đối soát, protocol §7), pure: no clock, no network, no table.
+//! Reconciliation (đối soát, protocol §7): what goes into the file for Tiki, how Tiki's answer is read, and
+//! what follows when the two sides differ. The crate is pure: no clock, no network, no table and no HTML. The
+//! function `reconcile` calls it and does the I/O; the day's report is in `reconciliation-report`.
 //!
-//! | room | what is there |
+//! | module | contents |
 //! |---|---|
+//! | [`hash`] | the size and hash of bytes, taken while they are written |
 //! | [`mod@file`] | the file of a day: its name, its lines, its parts |
-//! | [`result`] | Tiki's answer, line by line, in whatever format was agreed |
-//! | [`judge`] | what follows from our record and Tiki's word |
-//! | [`record`] | what is kept of files and findings |
-//! | [`report`] | the page and the table that a person reads |
+//! | [`result`] | Tiki's result file, line by line, in the format that was agreed |
+//! | [`mod@classify`] | the decision table: our record and an answer of Tiki give a kind and a reason |
+//! | [`record`] | the stored records of files and findings |
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 pub mod classify;
 pub mod file;
+pub mod hash;
 pub mod record;
-pub mod report;
 pub mod result;

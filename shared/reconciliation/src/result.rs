@@ -1,5 +1,5 @@
-//! Tiki's answer, line by line. Its format is agreed between the two companies, so it is a setting (protocol §7
-//! gives none).
+//! Tiki's result file, line by line. Protocol §7 gives no format: the two companies agree on one, so it is a
+//! setting.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
@@ -11,17 +11,17 @@ use serde::Deserialize;
 
 use crate::record::Values;
 
-/// The longest line that is read; of a longer one the rest is passed over.
-pub const LONGEST_LINE: usize = 16 * 1024;
+/// A line may have at most this many bytes. The rest of a longer line is skipped.
+pub const MAX_LINE_BYTES: usize = 16 * 1024;
 
-/// How much of a text of Tiki's is kept.
-const KEPT: usize = 255;
+/// A text of Tiki is cut after this many characters.
+const MAX_TEXT_CHARS: usize = 255;
 
-/// What a line says, as a word that both sides agreed on; customary in Vietnam are 00 to 03.
+/// What a line says. Both companies agree on the codes; usual in Vietnam are 00 to 03.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// The sides agree.
+    /// Both sides agree.
     Match,
     /// Only the partner has the transaction.
     OnlyPartner,
@@ -31,7 +31,7 @@ pub enum Verdict {
     Differs,
 }
 
-/// How a result file is written.
+/// The format of a result file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResultFormat {
     separator: u8,
@@ -64,11 +64,11 @@ impl Column {
         (Self::Reason, "reason"),
     ];
 
-    /// Without these a line says nothing.
-    const NEEDED: [Self; 2] = [Self::TikiTransactionId, Self::Result];
+    /// A line says nothing without these.
+    const REQUIRED: [Self; 2] = [Self::TikiTransactionId, Self::Result];
 }
 
-/// Not a format.
+/// The setting is not a valid format.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "must be JSON as {{\"separator\":\",\",\"columns\":{{…}},\"codes\":{{\"00\":\"match\",…}}}}: {0}"
@@ -97,7 +97,7 @@ impl Default for ResultFormat {
 impl FromStr for ResultFormat {
     type Err = BadFormat;
 
-    /// What is left out stays as it is by default.
+    /// A field that is missing keeps its default.
     fn from_str(json: &str) -> Result<Self, BadFormat> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
@@ -115,15 +115,21 @@ impl FromStr for ResultFormat {
             let fits =
                 |b: &u8| b.is_ascii() && !b.is_ascii_alphanumeric() && !b"\"\r\n".contains(b);
             let byte = byte.filter(fits);
-            format.separator = byte.ok_or_else(|| BadFormat("the separator is none".to_owned()))?;
+            format.separator = byte.ok_or_else(|| {
+                BadFormat("the separator is not a single ASCII punctuation character".to_owned())
+            })?;
         }
         format.columns.extend(settings.columns);
-        let mut names: Vec<String> = format.columns.values().map(|name| folded(name)).collect();
+        let mut names: Vec<String> = format
+            .columns
+            .values()
+            .map(|name| normalised(name))
+            .collect();
         names.sort();
         names.dedup();
         if names.len() != format.columns.len() || names.iter().any(String::is_empty) {
             return Err(BadFormat(
-                "two columns of one name, or one of none".to_owned(),
+                "two columns have the same name, or a name is empty".to_owned(),
             ));
         }
         if let Some(codes) = settings.codes {
@@ -136,86 +142,86 @@ impl FromStr for ResultFormat {
     }
 }
 
-/// A line that says something of a transaction.
+/// A line about a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResultLine {
-    /// Its number in the file, from 1.
+    /// The number of the line in the file, from 1.
     pub line: u64,
-    /// Tiki's id.
+    /// Tiki's id of the transaction.
     pub tiki_id: TikiTransactionId,
     /// What the line says.
     pub verdict: Verdict,
-    /// The code by which it says so.
+    /// The result code as the file has it.
     pub code: String,
-    /// The values that it gives.
+    /// The values of the transaction in the line.
     pub values: Values,
-    /// Tiki's reason.
+    /// Tiki's reason, as text.
     pub reason: String,
 }
 
 /// A line that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreadable {
-    /// Its number in the file, from 1.
+    /// The number of the line in the file, from 1.
     pub line: u64,
-    /// The column, if it is one that is wrong.
+    /// The column, if one column has the problem.
     pub column: Option<String>,
-    /// What is wrong.
+    /// What is wrong with it.
     pub problem: String,
 }
 
-/// Reads a result file, a line at a time: one that cannot be read does not keep the next from being read. A
-/// line ends where it ends, also within quotes.
+/// Reads a result file line by line. After a line that cannot be read, the next one is read. A line feed always
+/// ends the line, also inside quotes.
 pub struct Lines<R> {
     input: R,
     format: ResultFormat,
     header: Option<BTreeMap<Column, usize>>,
     line: u64,
-    over: bool,
+    finished: bool,
 }
 
-/// Something that stands on a line of a result file.
+/// A line of a result file, if it can be read.
 pub type Read = Result<ResultLine, Unreadable>;
 
 impl<R: BufRead> Lines<R> {
-    /// The lines of a file.
+    /// Starts to read a file.
     pub fn new(input: R, format: ResultFormat) -> Self {
         Self {
             input,
             format,
             header: None,
             line: 0,
-            over: false,
+            finished: false,
         }
     }
 
-    /// How many lines were read, the header included.
+    /// The number of lines read so far, the header included.
     #[must_use]
     pub fn line(&self) -> u64 {
         self.line
     }
 
-    /// The next line that is not empty, or the header's problem, after which there is nothing more to read.
+    /// The next line that is not empty. If the header cannot be read, that problem is the only result.
     pub fn read(&mut self) -> io::Result<Option<Read>> {
-        while !self.over {
-            let Some((bytes, whole)) = self.next_line()? else {
+        while !self.finished {
+            let Some((bytes, complete)) = self.next_line()? else {
                 break;
             };
             if bytes.is_empty() {
                 continue;
             }
-            let record = if whole {
+            let record = if complete {
                 self.split(&bytes)
             } else {
-                Err(self.unreadable(None, format!("is longer than {LONGEST_LINE} bytes")))
+                Err(self.unreadable(None, format!("is longer than {MAX_LINE_BYTES} bytes")))
             };
             if self.header.is_some() {
-                return Ok(Some(record.and_then(|record| self.understand(&record))));
+                return Ok(Some(record.and_then(|record| self.parse(&record))));
             }
             match record.and_then(|record| self.header_of(&record)) {
                 Ok(header) => self.header = Some(header),
                 Err(problem) => {
-                    self.over = true;
+                    self.finished = true;
                     return Ok(Some(Err(problem)));
                 }
             }
@@ -223,9 +229,9 @@ impl<R: BufRead> Lines<R> {
         Ok(None)
     }
 
-    /// The next line without its end, and whether all of it was kept.
+    /// The next line without its line end, and whether it is complete.
     fn next_line(&mut self) -> io::Result<Option<(Vec<u8>, bool)>> {
-        let (mut kept, mut whole, mut any) = (Vec::new(), true, false);
+        let (mut line, mut complete, mut any) = (Vec::new(), true, false);
         loop {
             let buffer = self.input.fill_buf()?;
             if buffer.is_empty() {
@@ -236,9 +242,9 @@ impl<R: BufRead> Lines<R> {
             let piece = buffer
                 .get(..end.unwrap_or(buffer.len()))
                 .unwrap_or_default();
-            let room = LONGEST_LINE.saturating_sub(kept.len());
-            whole = whole && piece.len() <= room;
-            kept.extend(piece.iter().take(room));
+            let room = MAX_LINE_BYTES.saturating_sub(line.len());
+            complete = complete && piece.len() <= room;
+            line.extend(piece.iter().take(room));
             let used = end.map_or(buffer.len(), |end| end.saturating_add(1));
             self.input.consume(used);
             if end.is_some() {
@@ -249,13 +255,13 @@ impl<R: BufRead> Lines<R> {
             return Ok(None);
         }
         self.line = self.line.saturating_add(1);
-        while kept.last() == Some(&b'\r') {
-            kept.pop();
+        while line.last() == Some(&b'\r') {
+            line.pop();
         }
-        if self.line == 1 && kept.starts_with("\u{feff}".as_bytes()) {
-            kept.drain(..3);
+        if self.line == 1 && line.starts_with("\u{feff}".as_bytes()) {
+            line.drain(..3);
         }
-        Ok(Some((kept, whole)))
+        Ok(Some((line, complete)))
     }
 
     fn split(&self, line: &[u8]) -> Result<ByteRecord, Unreadable> {
@@ -265,9 +271,9 @@ impl<R: BufRead> Lines<R> {
             .flexible(true)
             .buffer_capacity(line.len().saturating_add(1))
             .from_reader(line);
-        // A file whose lines all end so is one long header, and would pass for a file without lines.
+        // A file with such line ends would be one long header, and look like a file without lines.
         if line.contains(&b'\r') {
-            return Err(self.unreadable(None, "has a carriage return that ends no line"));
+            return Err(self.unreadable(None, "has a carriage return inside the line"));
         }
         let closed = line.iter().fold(true, |closed, b| closed != (*b == b'"'));
         if !closed {
@@ -276,15 +282,15 @@ impl<R: BufRead> Lines<R> {
         let mut record = ByteRecord::new();
         match reader.read_byte_record(&mut record) {
             Ok(true) => Ok(record),
-            Ok(false) | Err(_) => Err(self.unreadable(None, "is no line of a table")),
+            Ok(false) | Err(_) => Err(self.unreadable(None, "is not a line of a table")),
         }
     }
 
     fn header_of(&self, record: &ByteRecord) -> Result<BTreeMap<Column, usize>, Unreadable> {
-        let names: Vec<String> = record.iter().map(|name| folded(&lossy(name))).collect();
+        let names: Vec<String> = record.iter().map(|name| normalised(&lossy(name))).collect();
         let mut header = BTreeMap::new();
         for (column, name) in &self.format.columns {
-            let wanted = folded(name);
+            let wanted = normalised(name);
             let mut places = names
                 .iter()
                 .enumerate()
@@ -294,10 +300,10 @@ impl<R: BufRead> Lines<R> {
                     header.insert(*column, place);
                 }
                 (Some(_), Some(_)) => {
-                    return Err(self.unreadable(Some(name), "stands twice in the header"));
+                    return Err(self.unreadable(Some(name), "is in the header twice"));
                 }
-                (None, _) if Column::NEEDED.contains(column) => {
-                    return Err(self.unreadable(Some(name), "is missing in the header"));
+                (None, _) if Column::REQUIRED.contains(column) => {
+                    return Err(self.unreadable(Some(name), "is not in the header"));
                 }
                 (None, _) => {}
             }
@@ -305,19 +311,19 @@ impl<R: BufRead> Lines<R> {
         Ok(header)
     }
 
-    fn understand(&self, record: &ByteRecord) -> Read {
+    fn parse(&self, record: &ByteRecord) -> Read {
         let text = |column| self.text(record, column);
         let tiki_id = text(Column::TikiTransactionId)?.unwrap_or_default();
         let tiki_id = tiki_id
             .parse()
-            .map_err(|error| self.wrong(Column::TikiTransactionId, &error))?;
+            .map_err(|error| self.invalid(Column::TikiTransactionId, &error))?;
         let code = text(Column::Result)?.unwrap_or_default();
         let verdict = self.format.codes.get(&code).copied();
         let verdict =
-            verdict.ok_or_else(|| self.wrong(Column::Result, &"is no code that was agreed"))?;
+            verdict.ok_or_else(|| self.invalid(Column::Result, &"is not an agreed code"))?;
         let amount = text(Column::TransactionAmount)?.filter(|text| !text.is_empty());
         let amount = amount.map(|text| text.parse::<Vnd>()).transpose();
-        let amount = amount.map_err(|error| self.wrong(Column::TransactionAmount, &error))?;
+        let amount = amount.map_err(|error| self.invalid(Column::TransactionAmount, &error))?;
         let status = text(Column::Status)?.filter(|text| !text.is_empty());
         Ok(ResultLine {
             line: self.line,
@@ -325,17 +331,17 @@ impl<R: BufRead> Lines<R> {
             verdict,
             code,
             values: Values {
-                status: status.as_deref().map(kept),
+                status: status.as_deref().map(cut),
                 amount_vnd: amount.map(Vnd::get),
             },
             reason: text(Column::Reason)?
                 .as_deref()
-                .map(kept)
+                .map(cut)
                 .unwrap_or_default(),
         })
     }
 
-    /// The text of a column; `None` if the file has no such column.
+    /// The text of a column; `None` if the file does not have the column.
     fn text(&self, record: &ByteRecord, column: Column) -> Result<Option<String>, Unreadable> {
         let place = self.header.as_ref().and_then(|header| header.get(&column));
         let Some(place) = place else {
@@ -343,12 +349,12 @@ impl<R: BufRead> Lines<R> {
         };
         let bytes = record
             .get(*place)
-            .ok_or_else(|| self.wrong(column, &"is missing"))?;
-        let text = std::str::from_utf8(bytes).map_err(|_| self.wrong(column, &"is no UTF-8"))?;
+            .ok_or_else(|| self.invalid(column, &"is missing"))?;
+        let text = std::str::from_utf8(bytes).map_err(|_| self.invalid(column, &"is not UTF-8"))?;
         Ok(Some(text.trim().to_owned()))
     }
 
-    fn wrong(&self, column: Column, problem: &dyn std::fmt::Display) -> Unreadable {
+    fn invalid(&self, column: Column, problem: &dyn std::fmt::Display) -> Unreadable {
         let name = self.format.columns.get(&column).map(String::as_str);
         self.unreadable(name, problem.to_string())
     }
@@ -362,7 +368,7 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
-fn folded(name: &str) -> String {
+fn normalised(name: &str) -> String {
     name.trim().to_lowercase()
 }
 
@@ -370,10 +376,10 @@ fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// As much of a text of Tiki's as is kept.
-fn kept(text: &str) -> String {
+/// A text of Tiki without control characters, cut after [`MAX_TEXT_CHARS`].
+fn cut(text: &str) -> String {
     text.chars()
         .filter(|c| !c.is_control())
-        .take(KEPT)
+        .take(MAX_TEXT_CHARS)
         .collect()
 }

@@ -1,6 +1,7 @@
-//! What follows from our record and Tiki's word, in every cell; and what must hold of each.
+//! Every combination of our record and an answer of Tiki: its classification, and the rules for all of them.
 //!
-//! `REWRITE_TABLES=1 cargo test -p reconciliation` writes the table anew; read its difference.
+//! The table is a snapshot. After a deliberate change, write it again and review the difference line by line:
+//! `INSTA_UPDATE=always cargo test -p tikivip-reconciliation --test classify`.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,15 +11,14 @@
     reason = "a test may panic"
 )]
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::testing::AssumeCommitted;
 use domain::{
     AmountLimits, Change, Decision, DisputeReason, Ipn, IpnAnswer, LookUpAnswer,
-    NotificationOutcome, OperatorWord, Order, PaidDetails, PaymentAnswer, PaymentReport,
-    PaymentResult, RefundAnswer, RefundCommand, Reservation, ReversalReason, Status, Timestamp,
-    Transaction, Verdict, Vnd, after_look_up,
+    NotificationOutcome, OperatorWord, Order, PaidDetails, PaymentAnswer, PaymentResult,
+    PaymentResultMessage, RefundAnswer, RefundCommand, Reservation, ReversalReason, Status,
+    Timestamp, Transaction, Verdict, Vnd, after_look_up,
 };
 use reconciliation::classify::{Classification, Kind, classify};
 
@@ -51,31 +51,31 @@ fn pending() -> Transaction {
     created.unwrap().assume_committed()
 }
 
-fn reported(t: &Transaction, result: PaymentResult) -> Transaction {
-    let report = PaymentReport {
+fn with_result(t: &Transaction, result: PaymentResult) -> Transaction {
+    let report = PaymentResultMessage {
         amount: None,
         result,
     };
-    let change = t.report_payment(&report, t.updated_at().after(Duration::from_secs(10)));
+    let change = t.record_payment_result(&report, t.updated_at().after(Duration::from_secs(10)));
     change.unwrap().unwrap().assume_committed()
 }
 
 fn decided(t: &Transaction, decision: Decision) -> Transaction {
     let now = t.updated_at().after(Duration::from_hours(48));
     let (lease, change) = t.lease_ipn(now).unwrap();
-    let told = NotificationOutcome {
+    let outcome = NotificationOutcome {
         answer: IpnAnswer::Unclear,
         known: None,
         decision,
     };
     let leased = change.assume_committed();
     leased
-        .record_ipn(lease, told, now)
+        .record_ipn(lease, outcome, now)
         .unwrap()
         .assume_committed()
 }
 
-fn given_up(mut t: Transaction) -> Transaction {
+fn exhausted(mut t: Transaction) -> Transaction {
     while t.ipn_due_at().is_some() {
         t = decided(&t, Decision::Retry);
     }
@@ -95,7 +95,7 @@ fn asked_to_refund(t: &Transaction, request_id: &str, amount: u64) -> Transactio
         reason: "changed mind".parse().unwrap(),
     };
     let Ok(Reservation::Reserve(_, change)) = t.reserve_refund(&command, t.updated_at()) else {
-        panic!("it is reserved");
+        panic!("the refund is reserved");
     };
     change.assume_committed()
 }
@@ -120,7 +120,7 @@ fn states() -> Vec<State> {
     let pending = pending();
     let asked = pending.lease_expiry_check(at(960)).unwrap();
     let asked = asked.assume_committed();
-    let core_says = |answer: PaymentAnswer| {
+    let core_answers = |answer: PaymentAnswer| {
         let change = asked.conclude_expiry(&answer, at(961));
         change.unwrap().assume_committed()
     };
@@ -128,56 +128,59 @@ fn states() -> Vec<State> {
         amount: vnd(AMOUNT - 1),
         details: PaidDetails::default(),
     };
-    let paid = reported(&pending, PaymentResult::Paid(PaidDetails::default()));
-    let declined = reported(&pending, PaymentResult::Declined { reason: None });
+    let paid = with_result(&pending, PaymentResult::Paid(PaidDetails::default()));
+    let declined = with_result(&pending, PaymentResult::Declined { reason: None });
     let mut all = vec![
-        ("nothing", None),
+        ("no record", None),
         ("pending", Some(pending)),
         (
             "pending, another amount at the core",
-            Some(core_says(other_amount)),
+            Some(core_answers(other_amount)),
         ),
     ];
     all.extend(paid_states(&paid));
     all.extend(reversed_states(&paid));
-    all.push(("failed, expired", Some(core_says(PaymentAnswer::NotPaid))));
+    all.push((
+        "failed, expired",
+        Some(core_answers(PaymentAnswer::NotPaid)),
+    ));
     all.extend(failed_states(&declined));
     all
 }
 
-/// Paid, and the payment stands.
+/// Paid, and not reversed.
 fn paid_states(paid: &Transaction) -> Vec<State> {
     let rejected = RefundAnswer::Rejected { reason: None };
     let leased = paid.lease_ipn(paid.updated_at()).unwrap().1;
-    let given_up_once = given_up(paid.clone());
-    let mut worn = given_up_once.clone();
+    let exhausted_once = exhausted(paid.clone());
+    let mut used_up = exhausted_once.clone();
     for _ in 0..domain::MAX_REQUEUES {
-        let again = worn.requeue_ipn(worn.updated_at()).unwrap();
-        worn = given_up(again.assume_committed());
+        let again = used_up.requeue_ipn(used_up.updated_at()).unwrap();
+        used_up = exhausted(again.assume_committed());
     }
     let confirmed = decided(paid, Decision::Confirm);
     let asked = asked_to_refund(&confirmed, "A", AMOUNT);
     let disputed = decided(paid, Decision::Dispute(DisputeReason::AmountDiffers));
     [
-        ("paid, to be reported", paid.clone()),
-        ("paid, being reported", leased.assume_committed()),
+        ("paid, notification queued", paid.clone()),
+        ("paid, notification being sent", leased.assume_committed()),
         (
-            "paid, reported in vain so far",
+            "paid, notification to be sent again",
             decided(paid, Decision::Retry),
         ),
         (
-            "paid, to be reported, refunded in full",
+            "paid, notification queued, refunded in full",
             refunded(paid, "A", AMOUNT),
         ),
-        ("paid, given up", given_up_once.clone()),
-        ("paid, given up as often as that is allowed", worn),
+        ("paid, notification exhausted", exhausted_once.clone()),
+        ("paid, notification exhausted, no requeue left", used_up),
         (
-            "paid, given up, refunded in part",
-            refunded(&given_up_once, "A", 40_000),
+            "paid, notification exhausted, refunded in part",
+            refunded(&exhausted_once, "A", 40_000),
         ),
         (
-            "paid, given up, refunded in full",
-            refunded(&given_up_once, "A", AMOUNT),
+            "paid, notification exhausted, refunded in full",
+            refunded(&exhausted_once, "A", AMOUNT),
         ),
         ("paid, confirmed", confirmed.clone()),
         (
@@ -188,13 +191,13 @@ fn paid_states(paid: &Transaction) -> Vec<State> {
             "paid, confirmed, refunded in part",
             refunded(&confirmed, "A", 40_000),
         ),
-        ("paid, confirmed, to be refunded in full", asked.clone()),
+        ("paid, confirmed, full refund queued", asked.clone()),
         (
-            "paid, confirmed, refunded in full or not: the core does not say",
+            "paid, confirmed, full refund without a clear answer",
             refunded_by_core(&asked, 0, &RefundAnswer::Unknown),
         ),
         (
-            "paid, confirmed, the refund rejected",
+            "paid, confirmed, refund rejected",
             refunded_by_core(&asked, 0, &rejected),
         ),
         (
@@ -211,28 +214,28 @@ fn paid_states(paid: &Transaction) -> Vec<State> {
     .into()
 }
 
-/// Paid, and the money goes back because Tiki does not have the order.
+/// Paid, and reversed because Tiki does not have the order.
 fn reversed_states(paid: &Transaction) -> Vec<State> {
     let rejected = RefundAnswer::Rejected { reason: None };
     let reverse = Decision::Reverse(ReversalReason::NotFoundAtTiki);
     let reversing = decided(paid, reverse);
-    let partly = asked_to_refund(paid, "A", 40_000);
-    let partly = decided(&partly, reverse);
-    let one_part = refunded_by_core(&partly, 1, &RefundAnswer::Succeeded);
+    let in_part = asked_to_refund(paid, "A", 40_000);
+    let in_part = decided(&in_part, reverse);
+    let one_part = refunded_by_core(&in_part, 1, &RefundAnswer::Succeeded);
     let disputed = decided(paid, Decision::Dispute(DisputeReason::AmountDiffers));
     let refused = refunded_by_core(&reversing, 0, &rejected);
     [
         ("reversing", reversing.clone()),
         (
-            "reversing, the core does not say",
+            "reversing, without a clear answer",
             refunded_by_core(&reversing, 0, &RefundAnswer::Unknown),
         ),
         (
-            "reversing, by a person's word",
+            "reversing, by a person",
             resolved(&disputed, Verdict::Reverse),
         ),
         (
-            "reversing, a part is back, a refund of Tiki's is not",
+            "reversing, one part returned, Tiki's refund open",
             one_part.clone(),
         ),
         (
@@ -240,11 +243,11 @@ fn reversed_states(paid: &Transaction) -> Vec<State> {
             refunded_by_core(&reversing, 0, &RefundAnswer::Succeeded),
         ),
         (
-            "reversed, a part by a refund of Tiki's",
+            "reversed, one part by Tiki's refund",
             refunded_by_core(&one_part, 0, &RefundAnswer::Succeeded),
         ),
         (
-            "given back by other means",
+            "reversed, by other means",
             resolved(&refused, Verdict::Returned),
         ),
         ("reversal rejected", refused),
@@ -256,32 +259,38 @@ fn reversed_states(paid: &Transaction) -> Vec<State> {
 fn failed_states(declined: &Transaction) -> Vec<State> {
     let rejected = RefundAnswer::Rejected { reason: None };
     let confirmed = decided(declined, Decision::Confirm);
-    let pay = |t: &Transaction| reported(t, PaymentResult::Paid(PaidDetails::default()));
+    let pay = |t: &Transaction| with_result(t, PaymentResult::Paid(PaidDetails::default()));
     let late = pay(declined);
     let late_confirmed = pay(&confirmed);
     let kept = refunded_by_core(&late_confirmed, 0, &rejected);
     let late_closed = pay(&decided(declined, Decision::Abandon));
     [
-        ("failed, to be reported", declined.clone()),
+        ("failed, notification queued", declined.clone()),
         (
-            "failed, reported in vain so far",
+            "failed, notification to be sent again",
             decided(declined, Decision::Retry),
         ),
         ("failed, confirmed", confirmed),
-        ("failed, closed", decided(declined, Decision::Abandon)),
-        ("failed, given up", given_up(declined.clone())),
-        ("failed, to be reported, paid late", late),
-        ("failed, closed, paid late", late_closed),
+        (
+            "failed, notification abandoned",
+            decided(declined, Decision::Abandon),
+        ),
+        (
+            "failed, notification retries used up",
+            exhausted(declined.clone()),
+        ),
+        ("failed, notification queued, paid late", late),
+        ("failed, notification abandoned, paid late", late_closed),
         ("failed, confirmed, paid late", late_confirmed.clone()),
         (
-            "failed, confirmed, paid late, back",
+            "failed, confirmed, paid late, returned",
             refunded_by_core(&late_confirmed, 0, &RefundAnswer::Succeeded),
         ),
         (
-            "failed, paid late, back by other means",
+            "failed, paid late, returned by other means",
             resolved(&kept, Verdict::Returned),
         ),
-        ("failed, paid late, and kept", kept),
+        ("failed, paid late, return rejected", kept),
     ]
     .map(|(name, t)| (name, Some(t)))
     .into()
@@ -305,61 +314,54 @@ fn answers() -> Vec<(&'static str, LookUpAnswer)> {
     ]
 }
 
-fn found(ours: Option<&Transaction>, known: LookUpAnswer) -> Classification {
+fn classified(ours: Option<&Transaction>, known: LookUpAnswer) -> Classification {
     classify(ours, known)
 }
 
-/// Every cell: a record of ours, Tiki's word, and what is judged of the two.
+/// Every combination of our record and an answer of Tiki, with its name and its classification.
 fn cells() -> impl Iterator<Item = (String, Option<Transaction>, LookUpAnswer, Classification)> {
     states().into_iter().flat_map(|(name, ours)| {
-        answers().into_iter().map(move |(word, known)| {
-            let judged = found(ours.as_ref(), known);
-            (format!("{name}: {word}"), ours.clone(), known, judged)
+        answers().into_iter().map(move |(answer, known)| {
+            let result = classified(ours.as_ref(), known);
+            (format!("{name}: {answer}"), ours.clone(), known, result)
         })
     })
 }
 
 #[test]
-fn every_record_beside_every_word_of_tikis_is_judged_as_the_table_says() {
-    // Records of which the same is judged stand together.
-    let mut alike: Vec<(Vec<&str>, String)> = Vec::new();
+fn every_combination_is_classified_as_in_the_table() {
+    // Records with the same results share one block.
+    let mut blocks: Vec<(Vec<&str>, String)> = Vec::new();
     for (name, ours) in states() {
-        let mut column = String::new();
-        for (word, known) in answers() {
-            let judged = found(ours.as_ref(), known);
-            let again = if judged.requeue { ", queued again" } else { "" };
-            let (kind, ground) = (judged.kind.as_str(), judged.ground.as_str());
-            column += &format!("    {word:<24} {kind}: {ground}{again}\n");
+        let mut results = String::new();
+        for (answer, known) in answers() {
+            let result = classified(ours.as_ref(), known);
+            let requeue = if result.requeue { ", queued again" } else { "" };
+            let (kind, reason) = (result.kind.as_str(), result.ground.as_str());
+            results += &format!("    {answer:<24} {kind}: {reason}{requeue}\n");
         }
-        match alike.iter_mut().find(|(_, known)| *known == column) {
+        match blocks.iter_mut().find(|(_, known)| *known == results) {
             Some((names, _)) => names.push(name),
-            None => alike.push((vec![name], column)),
+            None => blocks.push((vec![name], results)),
         }
     }
-    let table = alike
+    let table = blocks
         .iter()
-        .map(|(names, column)| format!("{}\n{column}\n", names.join("\n")));
-    let table: String = table.collect();
-    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/classify_table.txt");
-    if std::env::var_os("REWRITE_TABLES").is_some() {
-        std::fs::write(&file, &table).unwrap();
-    }
-    let expected = std::fs::read_to_string(file).unwrap();
-    for (n, (found, expected)) in table.lines().zip(expected.lines()).enumerate() {
-        assert_eq!(found, expected, "classify_table.txt:{}", n + 1);
-    }
-    assert_eq!(table, expected);
+        .map(|(names, results)| format!("{}\n{results}\n", names.join("\n")));
+    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!("classify_table", table.collect::<String>());
+    });
 }
 
-/// Closed is a finding only if both sides count the payment alike, or the customer has all of the money back.
+/// A finding matches only if the payment is the same on both sides, or the customer has all the money back.
 #[test]
-fn nothing_is_settled_while_the_sides_differ_about_money() {
-    let mut settled = 0;
-    for (cell, ours, known, judged) in cells() {
-        if judged.kind != Kind::Matched {
+fn nothing_matches_while_the_sides_differ_about_money() {
+    let mut matched = 0;
+    for (cell, ours, known, result) in cells() {
+        if result.kind != Kind::Matched {
             continue;
         }
-        settled += 1;
+        matched += 1;
         let paid_here = ours.as_ref().is_some_and(|t| t.status() == Status::Success);
         let paid_at_tiki = matches!(known, LookUpAnswer::Found(Status::Success, _));
         match (&ours, paid_here, paid_at_tiki) {
@@ -368,39 +370,39 @@ fn nothing_is_settled_while_the_sides_differ_about_money() {
                 assert_eq!(known, same, "{cell}");
                 assert!(
                     !t.has_active_reversal(),
-                    "{cell}: Tiki delivers what was given back"
+                    "{cell}: Tiki delivers, but the payment is reversed"
                 );
             }
             (Some(t), true, false) => {
                 assert_eq!(t.refunded_amount(), t.paid_amount(), "{cell}");
             }
-            // Whatever was paid late is back, or a worker is at it.
+            // A late payment is returned, or its return is queued.
             (Some(t), false, false) => assert_eq!(t.remaining_amount(), Vnd::ZERO, "{cell}"),
             (None, false, false) => {}
             (_, false, true) => panic!("{cell}: paid at Tiki only"),
             (None, true, _) => unreachable!("{cell}"),
         }
     }
-    assert!(settled > 50, "{settled}");
+    assert!(matched > 50, "{matched}");
 }
 
-/// Protocol §4, for a payment whose report is not confirmed: what is judged is what its table decides.
+/// For a payment whose notification is not confirmed, the result is what the table of protocol §4 decides.
 #[test]
-fn a_payment_that_is_not_confirmed_is_judged_as_the_protocol_decides() {
-    for (cell, ours, known, judged) in cells() {
-        let waits = |t: &&Transaction| {
+fn an_unconfirmed_payment_follows_the_protocol() {
+    for (cell, ours, known, result) in cells() {
+        let unconfirmed = |t: &&Transaction| {
             let paid = t.status() == Status::Success;
-            let reporting = t.ipn_due_at().is_some() || matches!(t.ipn(), Ipn::Exhausted { .. });
-            paid && reporting && t.refunds().is_empty()
+            let notifying = t.ipn_due_at().is_some() || matches!(t.ipn(), Ipn::Exhausted { .. });
+            paid && notifying && t.refunds().is_empty()
         };
-        let Some(t) = ours.as_ref().filter(waits) else {
+        let Some(t) = ours.as_ref().filter(unconfirmed) else {
             continue;
         };
         let expected: &[Kind] = match after_look_up(t.order().amount, known) {
             Decision::Confirm => &[Kind::Matched],
             Decision::Dispute(_) => &[Kind::NeedsReview],
             Decision::Reverse(_) => &[Kind::Reverse],
-            // No amount, which the sender asks for again; here a person does.
+            // Without an amount the sender looks up again; here a person must look.
             Decision::Retry if known == LookUpAnswer::Found(Status::Success, None) => {
                 &[Kind::NeedsReview]
             }
@@ -408,49 +410,49 @@ fn a_payment_that_is_not_confirmed_is_judged_as_the_protocol_decides() {
             Decision::RetryUnauthorized => &[Kind::Undecided],
             Decision::Abandon => panic!("{cell}"),
         };
-        assert!(expected.contains(&judged.kind), "{cell}");
+        assert!(expected.contains(&result.kind), "{cell}");
     }
 }
 
 #[test]
-fn only_a_report_that_was_given_up_is_queued_again_and_only_by_a_clear_word() {
-    for (cell, ours, known, judged) in cells() {
+fn only_a_notification_given_up_is_queued_again() {
+    for (cell, ours, known, result) in cells() {
         let unclear = matches!(
             known,
             LookUpAnswer::SystemError | LookUpAnswer::Unauthorized | LookUpAnswer::Unclear
         );
-        assert_eq!(judged.kind == Kind::Undecided, unclear, "{cell}");
-        if !judged.requeue {
+        assert_eq!(result.kind == Kind::Undecided, unclear, "{cell}");
+        if !result.requeue {
             continue;
         }
         let t = ours.unwrap();
         let given_up = matches!(t.ipn(), Ipn::Exhausted { .. } | Ipn::Abandoned { .. });
         assert!(given_up && !unclear, "{cell}");
         assert_ne!(
-            judged.kind,
+            result.kind,
             Kind::NeedsReview,
-            "{cell}: a person is not overtaken"
+            "{cell}: a person decides first"
         );
-        let worn = cell.contains("as often as that is allowed");
-        assert_eq!(t.requeue_ipn(t.updated_at()).is_none(), worn, "{cell}");
+        let used_up = cell.contains("no requeue left");
+        assert_eq!(t.requeue_ipn(t.updated_at()).is_none(), used_up, "{cell}");
     }
 }
 
-/// Money that went back, or goes, is nobody's to report as paid.
+/// Tiki must not read that a payment is paid while its money goes back, or after.
 #[test]
-fn nothing_that_goes_back_is_reported_again() {
-    for (cell, ours, _, judged) in cells() {
+fn a_reversed_payment_is_never_notified_again() {
+    for (cell, ours, _, result) in cells() {
         if ours.is_some_and(|t| t.has_active_reversal()) {
-            assert!(!judged.requeue && judged.kind != Kind::Resent, "{cell}");
+            assert!(!result.requeue && result.kind != Kind::Resent, "{cell}");
         }
     }
 }
 
 #[test]
-fn only_of_a_payment_does_tikis_amount_matter() {
+fn tikis_amount_only_matters_if_tiki_says_paid() {
     for (name, ours) in states() {
         for status in [Status::Pending, Status::Failure] {
-            let of = |amount| found(ours.as_ref(), LookUpAnswer::Found(status, amount));
+            let of = |amount| classified(ours.as_ref(), LookUpAnswer::Found(status, amount));
             for amount in [AMOUNT, AMOUNT - 1] {
                 assert_eq!(of(Some(vnd(amount))), of(None), "{name}");
             }
@@ -459,12 +461,12 @@ fn only_of_a_payment_does_tikis_amount_matter() {
 }
 
 #[test]
-fn kinds_and_grounds_have_one_name_each_everywhere() {
+fn each_kind_and_reason_has_one_name() {
     for kind in Kind::ALL {
         assert_eq!(serde_json::json!(kind), kind.as_str());
     }
-    for (_, _, _, judged) in cells() {
-        let ground = judged.ground;
-        assert_eq!(serde_json::json!(ground), ground.as_str());
+    for (_, _, _, result) in cells() {
+        let reason = result.ground;
+        assert_eq!(serde_json::json!(reason), reason.as_str());
     }
 }

@@ -13,17 +13,17 @@ use std::rc::Rc;
 use domain::{ClientId, Day, FinalStatus, FinalTransaction, Timestamp, TransactionId, Vnd};
 use proptest::prelude::*;
 use reconciliation::file::{
-    MOST_LINES, Part, PartnerName, Parts, Refunded, Row, Sum, Totals, day_in, name,
+    MAX_FILE_LINES, Part, PartnerName, Parts, Refunded, Row, Sum, Totals, day_in, name,
 };
 use sha2::{Digest, Sha256};
 
 const HEADER: &str =
     "tiki_transaction_id,transaction_id,transaction_amount,status,created_at,updated_at";
 
-/// The last moment of a day in Vietnam, and the first of the next.
+/// The last second of a day in Vietnam, and the first of the next.
 const TIMES: &str = "2026-11-21 23:59:59,2026-11-22 00:00:00";
 
-fn settled(n: u64, amount: u64, status: FinalStatus) -> FinalTransaction {
+fn transaction(n: u64, amount: u64, status: FinalStatus) -> FinalTransaction {
     let client: ClientId = "client".parse().unwrap();
     let tiki_id = format!("T-{n}").parse().unwrap();
     let at = |text: &str| Timestamp::parse_rfc3339(text).unwrap();
@@ -46,13 +46,13 @@ fn refunded(paid: &FinalTransaction, request_id: Option<&str>, amount: u64) -> R
     }
 }
 
-/// What is written into a part, to be looked at afterwards.
+/// A writer whose bytes the test can read afterwards.
 #[derive(Clone, Default)]
 struct Shared(Rc<RefCell<Vec<u8>>>);
 
 impl Write for Shared {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // Fewer than were given, as a disk may.
+        // Fewer bytes than requested, as a disk may do.
         let some = bytes.len().min(7);
         self.0.borrow_mut().extend_from_slice(&bytes[..some]);
         Ok(some)
@@ -81,23 +81,23 @@ fn written(refund_rows: bool, most: u64, rows: &[Row<'_>]) -> (Vec<Part>, Vec<St
 }
 
 #[test]
-fn a_day_without_transactions_is_a_header() {
-    let (parts, texts) = written(false, MOST_LINES, &[]);
+fn a_day_without_transactions_is_only_a_header() {
+    let (parts, texts) = written(false, MAX_FILE_LINES, &[]);
     assert_eq!(texts, [format!("{HEADER}\n")]);
-    let (_, with_refunds) = written(true, MOST_LINES, &[]);
+    let (_, with_refunds) = written(true, MAX_FILE_LINES, &[]);
     let header = format!("{HEADER},type,request_id,refund_id,refund_amount\n");
     assert_eq!(with_refunds, [header]);
     assert_eq!((parts.len(), parts[0].lines), (1, 1));
 }
 
 #[test]
-fn a_line_has_six_columns_whole_dong_and_vietnams_clock() {
+fn a_line_has_six_columns_whole_vnd_and_vietnams_time() {
     let (paid, failed) = (
-        settled(1, 100_000, FinalStatus::Success),
-        settled(2, 1, FinalStatus::Failure),
+        transaction(1, 100_000, FinalStatus::Success),
+        transaction(2, 1, FinalStatus::Failure),
     );
     let rows = [Row::Payment(&paid), Row::Payment(&failed)];
-    let (parts, texts) = written(false, MOST_LINES, &rows);
+    let (parts, texts) = written(false, MAX_FILE_LINES, &rows);
     let expected = format!(
         "{HEADER}\nT-1,{},100000,SUCCESS,{TIMES}\nT-2,{},1,FAILURE,{TIMES}\n",
         paid.id, failed.id
@@ -113,8 +113,8 @@ fn a_line_has_six_columns_whole_dong_and_vietnams_clock() {
 }
 
 #[test]
-fn a_refund_has_columns_of_its_own_and_the_payments_status() {
-    let paid = settled(1, 100_000, FinalStatus::Success);
+fn a_refund_row_has_its_columns_and_the_payments_status() {
+    let paid = transaction(1, 100_000, FinalStatus::Success);
     let by_tiki = refunded(&paid, Some("R,\"1\""), 40_000);
     let by_us = refunded(&paid, None, 60_000);
     let rows = [
@@ -122,7 +122,7 @@ fn a_refund_has_columns_of_its_own_and_the_payments_status() {
         Row::Refund(&paid, &by_tiki),
         Row::Refund(&paid, &by_us),
     ];
-    let (parts, texts) = written(true, MOST_LINES, &rows);
+    let (parts, texts) = written(true, MAX_FILE_LINES, &rows);
     let lines: Vec<&str> = texts[0].lines().collect();
     assert_eq!(
         lines[0],
@@ -134,14 +134,17 @@ fn a_refund_has_columns_of_its_own_and_the_payments_status() {
     assert!(lines[2].ends_with(&end), "{}", lines[2]);
     let end = format!(",SUCCESS,{TIMES},REFUND,,{id},60000");
     assert!(lines[3].ends_with(&end), "{}", lines[3]);
-    assert_eq!(parts[0].totals.success.count, 1, "a refund is no payment");
+    assert_eq!(
+        parts[0].totals.success.count, 1,
+        "a refund is not a payment"
+    );
     let refunds = parts[0].totals.refunds;
     assert_eq!((refunds.count, refunds.amount_vnd), (2, 100_000));
 }
 
 #[test]
-fn a_refund_without_its_columns_is_never_written() {
-    let paid = settled(1, 100_000, FinalStatus::Success);
+fn a_refund_row_needs_its_columns() {
+    let paid = transaction(1, 100_000, FinalStatus::Success);
     let refunded = refunded(&paid, None, 40_000);
     let mut parts = Parts::new(false, |_| Ok(Vec::new()));
     parts.write(Row::Payment(&paid)).unwrap();
@@ -151,11 +154,11 @@ fn a_refund_without_its_columns_is_never_written() {
 }
 
 #[test]
-fn what_is_refused_leaves_nothing_in_the_file() {
+fn a_refused_row_leaves_nothing_in_the_file() {
     let rows = [
-        settled(1, 10, FinalStatus::Success),
-        settled(2, 10, FinalStatus::Success),
-        settled(3, 10, FinalStatus::Success),
+        transaction(1, 10, FinalStatus::Success),
+        transaction(2, 10, FinalStatus::Success),
+        transaction(3, 10, FinalStatus::Success),
     ];
     let text = Shared::default();
     let mut parts = Parts::new(false, |_| Ok(text.clone()));
@@ -170,7 +173,7 @@ fn what_is_refused_leaves_nothing_in_the_file() {
     assert_eq!((parts[0].lines, parts[0].totals.success.count), (3, 2));
 }
 
-/// A disk without room.
+/// A full disk.
 struct Full;
 
 impl Write for Full {
@@ -185,7 +188,7 @@ impl Write for Full {
 
 #[test]
 fn a_file_that_cannot_be_written_is_an_error() {
-    let paid = settled(1, 100_000, FinalStatus::Success);
+    let paid = transaction(1, 100_000, FinalStatus::Success);
     let closed = |_| Err::<Vec<u8>, _>(io::Error::other("no room"));
     assert!(
         Parts::new(false, closed)
@@ -194,7 +197,7 @@ fn a_file_that_cannot_be_written_is_an_error() {
     );
     assert!(Parts::new(false, closed).finish().is_err());
     let mut parts = Parts::new(false, |_| Ok(Full));
-    // It is held back for a while, and must not be lost on the way out.
+    // The line is buffered, and must not be lost at the end.
     parts.write(Row::Payment(&paid)).unwrap();
     assert!(parts.finish().is_err());
     let mut parts = Parts::new(false, |_| Ok(io::BufWriter::new(Full)));
@@ -203,7 +206,7 @@ fn a_file_that_cannot_be_written_is_an_error() {
 }
 
 #[test]
-fn sums_that_no_number_holds_are_an_error() {
+fn sums_that_overflow_are_an_error() {
     let most = Sum {
         count: 1,
         amount_vnd: u64::MAX,
@@ -227,10 +230,10 @@ fn sums_that_no_number_holds_are_an_error() {
     assert_eq!(totals.success, Sum::default());
 }
 
-/// The limit of the protocol, at its edge: the header counts.
+/// The limit of protocol §7, exactly: the header counts as a line.
 #[test]
-fn half_a_million_lines_are_one_file_and_one_more_begins_another() {
-    let row = settled(1, 1, FinalStatus::Success);
+fn one_line_more_than_half_a_million_starts_a_new_file() {
+    let row = transaction(1, 1, FinalStatus::Success);
     let mut parts = Parts::new(false, |_| Ok(io::sink()));
     for _ in 0..500_000 {
         parts.write(Row::Payment(&row)).unwrap();
@@ -240,7 +243,7 @@ fn half_a_million_lines_are_one_file_and_one_more_begins_another() {
     assert_eq!(lines, [500_000, 2]);
 }
 
-/// The sums of a file, by whoever else reads it.
+/// The sums of a file, computed by another reader.
 fn summed(text: &str) -> Totals {
     let mut totals = Totals::default();
     let mut reader = csv::Reader::from_reader(text.as_bytes());
@@ -259,9 +262,9 @@ fn summed(text: &str) -> Totals {
 }
 
 proptest! {
-    /// However many lines a part may have: together the parts have all, in order, and each is what it says.
+    /// For every limit: the parts together have all lines in order, and each record of a part is right.
     #[test]
-    fn parts_are_the_day_in_pieces(
+    fn parts_together_are_the_day(
         kinds in prop::collection::vec(0_u8..3, 0..60),
         most in 0_u64..25,
         refund_rows: bool,
@@ -269,7 +272,7 @@ proptest! {
     ) {
         let day: Vec<(FinalTransaction, Option<Refunded>)> = (0_u64..).zip(&kinds).map(|(n, kind)| {
             let status = if *kind == 0 { FinalStatus::Failure } else { FinalStatus::Success };
-            let payment = settled(n, n + 1, status);
+            let payment = transaction(n, n + 1, status);
             let refund = (*kind == 2 && refund_rows).then(|| refunded(&payment, Some(&request_id), n + 1));
             (payment, refund)
         }).collect();
@@ -283,12 +286,12 @@ proptest! {
         let bodies = texts.iter().map(|text| text.strip_prefix(header).unwrap().strip_prefix('\n').unwrap());
         prop_assert_eq!(bodies.collect::<String>(), body);
         let room = usize::try_from(most.max(2) - 1).unwrap();
-        prop_assert_eq!(parts.len(), rows.len().div_ceil(room).max(1), "and no part more than it takes");
+        prop_assert_eq!(parts.len(), rows.len().div_ceil(room).max(1), "no more parts than necessary");
 
         let mut totals = Totals::default();
         for (part, text) in parts.iter().zip(&texts) {
             let plain = text.starts_with("tiki") && text.ends_with('\n') && !text.contains('\r');
-            prop_assert!(plain, "LF, and no mark before it");
+            prop_assert!(plain, "line feeds, and no byte order mark");
             prop_assert_eq!(part.lines, u64::try_from(text.lines().count()).unwrap());
             prop_assert!(part.lines <= most.max(2));
             prop_assert_eq!(part.bytes, u64::try_from(text.len()).unwrap());
@@ -300,7 +303,7 @@ proptest! {
     }
 
     #[test]
-    fn a_name_is_read_back_and_no_text_panics(counter in 1_u32.., text in ".*") {
+    fn a_name_is_split_again_and_no_text_panics(counter in 1_u32.., text in ".*") {
         let partner: PartnerName = "vnptmoney".parse().unwrap();
         let day: Day = "2023-04-14".parse().unwrap();
         let named = name(&partner, day, counter);
@@ -314,7 +317,7 @@ proptest! {
 }
 
 #[test]
-fn a_file_is_named_as_tiki_wants_it_and_anothers_is_told_apart() {
+fn a_file_name_is_recognised_and_another_partners_is_not() {
     let partner: PartnerName = "vnptmoney".parse().unwrap();
     let day: Day = "2023-04-14".parse().unwrap();
     assert_eq!(name(&partner, day, 1), "tikivip_vnptmoney_20230414_1");
@@ -343,7 +346,7 @@ fn a_file_is_named_as_tiki_wants_it_and_anothers_is_told_apart() {
     ] {
         assert_eq!(day_in(other, &partner), None, "{other}");
     }
-    // Neither of two partners, one's name beginning with the other's, takes the other's file for its own.
+    // A partner whose name starts with another's must not take the other's file, and the reverse.
     for (mine, others) in [
         ("vnpt", "vnptmoney"),
         ("vnptmoney", "vnpt"),

@@ -1,15 +1,11 @@
-//! What is kept: how a finding remembers what became of it, and under which keys things lie.
+//! The records: the history of a finding, and how a stored one is read.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use domain::{Day, Status, Vnd};
 use proptest::prelude::*;
 use reconciliation::classify::{Kind, MismatchReason};
-use reconciliation::file::Totals;
-use reconciliation::record::{
-    Began, CLOSED, Closed, Exported, Finding, Lease, Received, Record, Reported, Sent, of_day,
-    ours, tiki_id,
-};
+use reconciliation::record::{Closed, Finding, ours, tiki_id};
 
 fn day() -> Day {
     "2026-11-22".parse().unwrap()
@@ -23,7 +19,7 @@ fn finding() -> Finding {
     finding
 }
 
-/// For a person, who has closed it.
+/// A finding that needed review, closed by a person.
 fn closed() -> Finding {
     let mut finding = finding();
     finding.look(2_000, Kind::NeedsReview, MismatchReason::AmountDiffers);
@@ -37,7 +33,7 @@ fn closed() -> Finding {
 }
 
 #[test]
-fn a_look_that_finds_nothing_new_adds_no_step() {
+fn the_same_state_adds_no_step() {
     let mut finding = finding();
     assert!(finding.look(2_000, Kind::NeedsReview, MismatchReason::AmountDiffers));
     let before = finding.clone();
@@ -54,7 +50,7 @@ fn a_look_that_finds_nothing_new_adds_no_step() {
 }
 
 #[test]
-fn a_look_that_finds_something_new_is_a_step_with_what_was_seen() {
+fn a_new_state_is_a_step_with_the_values_of_that_time() {
     let mut finding = finding();
     finding.look(2_000, Kind::Resent, MismatchReason::BeingReported);
     "pending".clone_into(&mut finding.tiki);
@@ -86,11 +82,11 @@ fn a_look_that_finds_something_new_is_a_step_with_what_was_seen() {
 }
 
 #[test]
-fn what_a_person_has_closed_stays_closed_while_it_stands_as_it_did() {
+fn a_closed_finding_stays_closed_in_the_same_state() {
     let mut same = closed();
     assert!(!same.look(9_000, Kind::NeedsReview, MismatchReason::AmountDiffers));
     assert!(same.closed.is_some() && same.reported && !same.is_open());
-    // Where it was found is nothing that it stands by.
+    // The file and the line are not part of the state.
     let mut again = closed();
     (again.file, again.line) = ("g".to_owned(), 7);
     assert!(!again.look(9_000, Kind::NeedsReview, MismatchReason::AmountDiffers));
@@ -98,13 +94,13 @@ fn what_a_person_has_closed_stays_closed_while_it_stands_as_it_did() {
 }
 
 #[test]
-fn what_stands_otherwise_than_a_person_closed_it_comes_up_again() {
-    for what in ["our status", "our amount", "Tiki's word", "Tiki's amount"] {
+fn a_new_state_opens_a_closed_finding_again() {
+    for what in ["our status", "our amount", "Tiki's answer", "Tiki's amount"] {
         let mut finding = closed();
         match what {
             "our status" => finding.ours.status = Some("FAILURE".to_owned()),
             "our amount" => finding.ours.amount_vnd = Some(1),
-            "Tiki's word" => "pending".clone_into(&mut finding.tiki),
+            "Tiki's answer" => "pending".clone_into(&mut finding.tiki),
             _ => finding.tiki_amount_vnd = Some(1),
         }
         assert!(
@@ -114,40 +110,40 @@ fn what_stands_otherwise_than_a_person_closed_it_comes_up_again() {
         assert!(finding.closed.is_none() && !finding.reported, "{what}");
         assert!(finding.is_open(), "{what}");
     }
-    for (kind, ground) in [
+    for (kind, reason) in [
         (Kind::NeedsReview, MismatchReason::NoAmountAtTiki),
         (Kind::Matched, MismatchReason::AmountDiffers),
     ] {
         let mut finding = closed();
-        assert!(finding.look(9_000, kind, ground));
+        assert!(finding.look(9_000, kind, reason));
         assert_eq!(finding.closed, None);
     }
 }
 
-/// Its server may say a different nothing each hour: a person would be called again for each, and the day after
-/// which one is called would never be over.
+/// Tiki may give a different unclear answer each hour. Each would open the finding again, and the 24 hours until
+/// it needs review would never end.
 #[test]
-fn one_unclear_answer_is_as_good_as_another() {
+fn all_unclear_answers_are_the_same_state() {
     let mut finding = finding();
     finding.tiki_amount_vnd = None;
-    let words = ["unclear", "system_error", "unauthorized"];
-    for (hour, word) in (1..100).zip(words.into_iter().cycle()) {
-        word.clone_into(&mut finding.tiki);
+    let answers = ["unclear", "system_error", "unauthorized"];
+    for (hour, answer) in (1..100).zip(answers.into_iter().cycle()) {
+        answer.clone_into(&mut finding.tiki);
         let new = finding.look(hour, Kind::Undecided, MismatchReason::NoClearAnswer);
-        assert_eq!(new, hour == 1, "{word}");
+        assert_eq!(new, hour == 1, "{answer}");
     }
     assert_eq!(finding.history.len(), 1);
     assert_eq!(
         finding.history.first().map(|step| step.at),
         Some(1),
-        "since then"
+        "since the first"
     );
-    // But it is something else that then a person is called.
+    // To need review is a new state.
     assert!(finding.look(100, Kind::NeedsReview, MismatchReason::NoClearAnswer));
 }
 
 #[test]
-fn a_long_history_keeps_how_it_began_and_how_it_ended() {
+fn a_long_history_keeps_its_start_and_its_end() {
     let mut finding = finding();
     for n in 0..100 {
         finding.ours.amount_vnd = Some(n);
@@ -163,147 +159,20 @@ fn a_long_history_keeps_how_it_began_and_how_it_ended() {
 }
 
 #[test]
-fn a_finding_stands_open_under_its_kind_until_it_is_settled_or_its_closing_is_reported() {
-    let mut finding = finding();
-    for kind in Kind::ALL {
-        finding.look(5_000, kind, MismatchReason::Agree);
-        let open = (kind != Kind::Matched).then_some((kind.as_str(), 5_000));
-        assert_eq!((finding.open(), finding.is_open()), (open, open.is_some()));
-    }
-    let mut closed = closed();
-    assert_eq!(closed.open(), None);
-    closed.reported = false;
-    assert_eq!(
-        closed.open(),
-        Some((CLOSED, 3_000)),
-        "until the report says so"
-    );
-    closed.kind = Kind::Matched;
-    assert_eq!(closed.open(), Some((CLOSED, 3_000)));
-    assert!(Kind::ALL.iter().all(|kind| kind.as_str() != CLOSED));
-}
-
-#[test]
 fn only_a_finding_about_a_transaction_can_be_asked_about() {
     let mut finding = finding();
     finding.look(1, Kind::NeedsReview, MismatchReason::AmountDiffers);
     assert_eq!(tiki_id(&finding), "T-1".parse().ok());
     "f:2".clone_into(&mut finding.id);
-    assert_eq!(tiki_id(&finding), None, "no id of Tiki's");
+    assert_eq!(tiki_id(&finding), None, "not a valid id");
     "f".clone_into(&mut finding.id);
     finding.look(2, Kind::NeedsReview, MismatchReason::UnreadableLine);
-    assert_eq!(
-        tiki_id(&finding),
-        None,
-        "a file that is called as an id may be"
-    );
+    assert_eq!(tiki_id(&finding), None, "a file name that is a valid id");
     assert!(!finding.is_about_a_transaction());
 }
 
-fn sent(counter: u32) -> Sent {
-    Sent {
-        day: day().to_string(),
-        counter,
-        name: String::new(),
-        lines: 1,
-        bytes: 1,
-        sha256: String::new(),
-        totals: Totals::default(),
-        run: String::new(),
-        planned_at: 0,
-        archived_at: None,
-        delivered_at: None,
-    }
-}
-
-fn received(name: &str, sha256: &str) -> Received {
-    Received {
-        day: day().to_string(),
-        name: name.to_owned(),
-        sha256: sha256.to_owned(),
-        bytes: 0,
-        modified: None,
-        received_at: 0,
-        lines: 0,
-        matched: 0,
-        findings: 0,
-        unreadable: 0,
-        done_at: None,
-    }
-}
-
-fn key<R: Record>(record: &R) -> String {
-    let (subject, entry) = (record.subject(), record.entry());
-    assert!(entry.starts_with(R::PREFIX), "{entry}");
-    format!("{subject} {entry}")
-}
-
 #[test]
-fn what_is_a_days_lies_with_its_day_each_thing_under_its_own_key() {
-    let exported = Exported {
-        day: day().to_string(),
-        totals: Totals::default(),
-        counters: Vec::new(),
-        exported_at: 0,
-        run: String::new(),
-    };
-    let reported = Reported {
-        day: day().to_string(),
-        html_sha256: String::new(),
-        csv_sha256: String::new(),
-    };
-    let keys = [
-        key(&sent(1)),
-        key(&sent(10)),
-        key(&exported),
-        key(&received("f", "a")),
-        key(&received("f", "b")),
-        key(&received("g", "a")),
-        key(&finding()),
-        key(&reported),
-    ];
-    let expected = [
-        "sent#000001",
-        "sent#000010",
-        "exported",
-        "received#f#a",
-        "received#f#b",
-        "received#g#a",
-        "finding#T-1",
-        "reported",
-    ]
-    .map(|entry| format!("{} {entry}", of_day(day())));
-    assert_eq!(keys, expected);
-    assert_eq!(of_day(day()), "day#2026-11-22");
-    let run = "r".to_owned();
-    assert_eq!(key(&Lease { run, until: 0 }), "runs lease");
-    let first_day = day().to_string();
-    assert_eq!(key(&Began { first_day }), "runs began");
-}
-
-/// All of a kind are listed by what their entries begin with.
-#[test]
-fn no_kind_of_record_is_listed_with_another() {
-    let prefixes = [
-        Sent::PREFIX,
-        Exported::PREFIX,
-        Received::PREFIX,
-        Finding::PREFIX,
-        Reported::PREFIX,
-        Began::PREFIX,
-        Lease::PREFIX,
-    ];
-    for (n, one) in prefixes.iter().enumerate() {
-        let others = prefixes.iter().enumerate().filter(|(other, _)| *other != n);
-        assert!(
-            others.into_iter().all(|(_, other)| !other.starts_with(one)),
-            "{one}"
-        );
-    }
-}
-
-#[test]
-fn what_an_earlier_version_has_written_is_read() {
+fn a_finding_of_an_earlier_version_is_read() {
     let mut old = serde_json::to_value(closed()).unwrap();
     let step = old
         .pointer_mut("/history/0")
@@ -318,12 +187,6 @@ fn what_an_earlier_version_has_written_is_read() {
 }
 
 proptest! {
-    #[test]
-    fn counters_are_listed_in_their_order(one in 1_u32..1_000_000, other in 1_u32..1_000_000) {
-        let entries = (sent(one).entry(), sent(other).entry());
-        prop_assert_eq!(entries.0.cmp(&entries.1), one.cmp(&other));
-    }
-
     #[test]
     fn a_finding_is_read_as_it_was_written(texts in prop::collection::vec(".*", 6), amounts: [Option<u64>; 3]) {
         let mut finding = closed();

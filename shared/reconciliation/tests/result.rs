@@ -1,4 +1,4 @@
-//! Tiki's answer, in whatever format was agreed, from whoever wrote it.
+//! Result files of Tiki: every agreed format, and every kind of damage.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -7,7 +7,7 @@ use std::io::{self, BufReader};
 
 use proptest::prelude::*;
 use reconciliation::record::Values;
-use reconciliation::result::{LONGEST_LINE, Lines, Read, ResultFormat, Verdict};
+use reconciliation::result::{Lines, MAX_LINE_BYTES, Read, ResultFormat, Verdict};
 
 fn read(bytes: &[u8], format: &ResultFormat) -> Vec<Read> {
     let mut lines = Lines::new(bytes, format.clone());
@@ -25,7 +25,7 @@ fn by_default(text: &str) -> Vec<Read> {
 const HEADER: &str = "tiki_transaction_id,transaction_id,transaction_amount,status,created_at,updated_at,result,reason\n";
 
 #[test]
-fn the_customary_codes_are_read() {
+fn the_usual_codes_are_read() {
     let text = format!(
         "{HEADER}T-1,x,100000,SUCCESS,,,00,\nT-2,,,,,,01,chỉ có ở đối tác\nT-3,,5,,,,02,\nT-4,,5,FAILURE,,,03,\"lệch, nhiều\""
     );
@@ -49,20 +49,20 @@ fn the_customary_codes_are_read() {
 }
 
 #[test]
-fn marks_ends_of_lines_and_empty_lines_do_not_matter() {
+fn byte_order_marks_line_ends_and_empty_lines_are_skipped() {
     let text = format!("\u{feff}{}\r\n\n\r\nT-1,,,,,,00,\r\n", HEADER.trim_end());
     let lines = by_default(&text);
     assert_eq!(lines.len(), 1);
     assert_eq!(lines[0].as_ref().unwrap().line, 4);
     let lines = by_default(&format!("\u{feff}\r\n{HEADER}T-1,,,,,,00,"));
-    assert!(lines[0].is_ok(), "a mark alone on its line");
+    assert!(lines[0].is_ok(), "a byte order mark alone on its line");
     assert_eq!(by_default(""), []);
     assert_eq!(by_default("\u{feff}"), []);
     assert_eq!(by_default(HEADER), []);
 }
 
 #[test]
-fn what_cannot_be_read_is_named_and_the_next_line_is_read() {
+fn a_bad_line_is_named_and_the_next_line_is_read() {
     for (line, column) in [
         ("bad id,,1,,,,00,", Some("tiki_transaction_id")),
         (",,1,,,,00,", Some("tiki_transaction_id")),
@@ -86,7 +86,7 @@ fn what_cannot_be_read_is_named_and_the_next_line_is_read() {
     }
     let long = format!(
         "{HEADER}T-1,,,,,,00,{}\nT-9,,,,,,00,\n",
-        "x".repeat(LONGEST_LINE)
+        "x".repeat(MAX_LINE_BYTES)
     );
     let lines = by_default(&long);
     assert!(
@@ -101,50 +101,53 @@ fn what_cannot_be_read_is_named_and_the_next_line_is_read() {
 }
 
 #[test]
-fn a_line_may_be_so_long_and_no_longer() {
+fn a_line_has_a_maximum_length() {
     let line = |length: usize| {
         let beginning = "T-1,,,,,,00,";
         format!("{beginning}{}", "x".repeat(length - beginning.len()))
     };
     let text = format!(
         "{HEADER}{}\n{}\r\nT-9,,,,,,00,",
-        line(LONGEST_LINE),
-        line(LONGEST_LINE + 1)
+        line(MAX_LINE_BYTES),
+        line(MAX_LINE_BYTES + 1)
     );
     let lines = by_default(&text);
     assert_eq!(lines.len(), 3);
     assert_eq!(
         lines[0].as_ref().unwrap().reason.len(),
         255,
-        "as much as is kept"
+        "cut after the limit"
     );
     let unreadable = lines[1].as_ref().unwrap_err();
     assert_eq!((unreadable.line, unreadable.column.as_deref()), (3, None));
     assert!(unreadable.problem.contains("longer than"), "{unreadable:?}");
     assert!(lines[2].is_ok());
-    // So is the header.
-    let lines = by_default(&format!("{}\nT-9,,,,,,00,\n", "x".repeat(LONGEST_LINE + 1)));
+    // The header has the same limit.
+    let lines = by_default(&format!(
+        "{}\nT-9,,,,,,00,\n",
+        "x".repeat(MAX_LINE_BYTES + 1)
+    ));
     assert_eq!(lines.len(), 1);
     assert_eq!(lines[0].as_ref().unwrap_err().line, 1);
 }
 
 #[test]
-fn quotes_hold_separators_and_quotes_together() {
+fn a_quoted_field_may_have_separators_and_quotes() {
     let text = format!("{HEADER}\"T-1\",,\"100000\",,,,\"03\",\"a,\"\"b\"\"\"\n");
     let line = by_default(&text).remove(0).unwrap();
     assert_eq!((line.tiki_id.as_str(), line.code.as_str()), ("T-1", "03"));
     assert_eq!(line.values.amount_vnd, Some(100_000));
     assert_eq!(line.reason, "a,\"b\"");
-    // A quote that is not closed swallows nothing: both halves are reported, and the third line is read.
+    // An open quote does not take in the next line: both halves are unreadable, and the third line is read.
     let text = format!("{HEADER}T-1,,,,,,03,\"a\nb\"\nT-3,,,,,,00,\n");
     let lines = by_default(&text);
     let read: Vec<bool> = lines.iter().map(Result::is_ok).collect();
     assert_eq!(read, [false, false, true]);
 }
 
-/// As an old spreadsheet on a Mac writes it. Taken for one long header, it would be a file without lines.
+/// Old spreadsheets on a Mac write such files. Read as one long header, it would be a file without lines.
 #[test]
-fn carriage_returns_alone_end_no_line_and_hide_none() {
+fn carriage_returns_alone_do_not_hide_lines() {
     let text = format!("{HEADER}T-1,,,,,,03,x\nT-2,,,,,,00,\n").replace('\n', "\r");
     let lines = by_default(&text);
     assert_eq!(lines.len(), 1);
@@ -154,20 +157,20 @@ fn carriage_returns_alone_end_no_line_and_hide_none() {
         unreadable.problem.contains("carriage return"),
         "{unreadable:?}"
     );
-    // Nor does one within a line hide what follows it.
+    // A carriage return inside a line does not hide the rest.
     let lines = by_default(&format!(
         "{HEADER}T-1,,,,,,00,\rT-2,,,,,,03,\nT-3,,,,,,00,\n"
     ));
     assert_eq!(lines.len(), 2);
     assert!(lines[0].is_err() && lines[1].is_ok());
-    // One too many at the end is no matter.
+    // Extra ones at the end of a line are skipped.
     let lines = by_default(&format!("{HEADER}T-1,,,,,,00,\r\r\n\r\r\nT-2,,,,,,00,\r"));
     assert_eq!(lines.len(), 2);
     assert_eq!(lines[1].as_ref().unwrap().line, 4);
 }
 
 #[test]
-fn columns_stand_where_the_header_says_and_others_do_not_matter() {
+fn columns_are_found_by_the_header_and_others_are_skipped() {
     let text = "note,RESULT ,, Tiki_Transaction_Id\nx,00,y,T-1\n,01,,T-2,more\n";
     let lines: Vec<_> = by_default(text).into_iter().map(Result::unwrap).collect();
     let read: Vec<_> = lines
@@ -183,7 +186,7 @@ fn columns_stand_where_the_header_says_and_others_do_not_matter() {
 }
 
 #[test]
-fn texts_of_tikis_are_kept_without_what_controls_a_terminal() {
+fn control_characters_are_removed_from_tikis_texts() {
     let text = format!("{HEADER}T-1,,,\u{1b}[31mSUCCESS\0,,,03,\u{1b}[2Ja\tb\n");
     let line = by_default(&text).remove(0).unwrap();
     assert_eq!(line.values.status.as_deref(), Some("[31mSUCCESS"));
@@ -194,7 +197,7 @@ fn texts_of_tikis_are_kept_without_what_controls_a_terminal() {
 }
 
 #[test]
-fn a_file_that_breaks_off_is_an_error_and_not_its_end() {
+fn a_read_error_is_not_the_end_of_the_file() {
     struct Broken;
     impl io::Read for Broken {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
@@ -209,7 +212,7 @@ fn a_file_that_breaks_off_is_an_error_and_not_its_end() {
 }
 
 #[test]
-fn a_header_that_says_nothing_ends_the_reading_with_its_reason() {
+fn a_bad_header_is_the_only_result() {
     for (header, column) in [
         ("a,b,c", "tiki_transaction_id"),
         ("tiki_transaction_id,reason", "result"),
@@ -228,7 +231,7 @@ fn a_header_that_says_nothing_ends_the_reading_with_its_reason() {
 }
 
 #[test]
-fn a_format_is_what_was_agreed() {
+fn the_agreed_format_is_a_setting() {
     let format = r#"{"separator":"|","columns":{"tiki_transaction_id":"Mã GD","result":"KQ"},"codes":{"OK":"match","SAI":"differs"}}"#;
     let format: ResultFormat = format.parse().unwrap();
     let lines = read(
@@ -241,7 +244,7 @@ fn a_format_is_what_was_agreed() {
         (Verdict::Differs, "a,b")
     );
     assert!(lines[1].is_ok());
-    assert!(lines[2].is_err(), "a code that was not agreed");
+    assert!(lines[2].is_err(), "not an agreed code");
     assert_eq!("{}".parse(), Ok(ResultFormat::default()));
 
     let format = r#"{"separator":";","columns":{"transaction_amount":"Số tiền","reason":"Lý do"}}"#;
@@ -260,7 +263,7 @@ fn a_format_is_what_was_agreed() {
 }
 
 #[test]
-fn what_is_no_format_is_refused() {
+fn a_bad_format_is_refused() {
     for bad in [
         "",
         "[]",
@@ -297,7 +300,7 @@ fn number(read: &Read) -> u64 {
     }
 }
 
-/// Something between nonsense and a table: what a table is made of, in any order.
+/// The pieces of a table in any order.
 fn like_a_table() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         Just(b"T-1,x,100000,SUCCESS,,,00,\n".to_vec()),
@@ -308,21 +311,21 @@ fn like_a_table() -> impl Strategy<Value = Vec<u8>> {
         Just(b"\n".to_vec()),
         Just(b"\r".to_vec()),
         Just("\u{feff}".as_bytes().to_vec()),
-        Just(vec![b'x'; LONGEST_LINE]),
+        Just(vec![b'x'; MAX_LINE_BYTES]),
         prop::collection::vec(any::<u8>(), 0..9),
     ];
     prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
 }
 
 proptest! {
-    /// Whatever bytes follow a good header: each line that is not empty gives one thing, under its own number.
+    /// For all bytes after a good header: each line that is not empty gives one result with its own number.
     #[test]
-    fn every_line_is_accounted_for(
+    fn every_line_gives_one_result(
         body in prop_oneof![prop::collection::vec(any::<u8>(), 0..600), like_a_table()],
         at_a_time in 1_usize..50,
     ) {
         let bytes = [HEADER.as_bytes(), &body].concat();
-        // Whatever pieces it comes in.
+        // The size of the reads must not matter.
         let input = BufReader::with_capacity(at_a_time, &bytes[..]);
         let mut lines = Lines::new(input, ResultFormat::default());
         let mut found = Vec::new();
@@ -333,10 +336,10 @@ proptest! {
         prop_assert_eq!(found, numbers(&bytes));
         let there = bytes.strip_suffix(b"\n").unwrap_or(&bytes).split(|b| *b == b'\n').count();
         prop_assert_eq!(lines.line(), u64::try_from(there).unwrap(), "lines in, lines out");
-        prop_assert!(lines.read().unwrap().is_none(), "and then no more");
+        prop_assert!(lines.read().unwrap().is_none(), "nothing after the end");
     }
 
-    /// What was written as a table is read as it was written, and a line that cannot be read is no other's.
+    /// A table is read as it was written, and a bad line does not change the others.
     #[test]
     fn a_table_is_read_as_it_was_written(
         rows in prop::collection::vec(("[A-Za-z0-9._-]{1,64}", 1_u64..1_000_000, 0_usize..5, "[ -~]{0,60}"), 0..20),

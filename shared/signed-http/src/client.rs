@@ -6,41 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Clock;
-use signing::{GetSigning, KeyError, KeyProvider, Keyring};
+use signing::{GetSigning, HeaderNames, KeyError, KeyProvider, Keyring};
 use url::Url;
 
 use crate::transport::{Answer, Method, Outgoing, Transport, TransportError};
-
-/// A conversation, and the names of its three headers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HeaderNames {
-    /// With whom, in logs and metrics: `tiki` or `core`.
-    pub conversation: &'static str,
-    /// Unix milliseconds.
-    pub timestamp: &'static str,
-    /// The client id.
-    pub client_id: &'static str,
-    /// The signature.
-    pub signature: &'static str,
-}
-
-impl HeaderNames {
-    /// Between Tiki and us (protocol §2).
-    pub const TIKI: Self = Self {
-        conversation: "tiki",
-        timestamp: "X-Tikivip-Timestamp",
-        client_id: "X-Tikivip-Client-Id",
-        signature: "X-Tikivip-Signature",
-    };
-
-    /// Between the partner's systems and us (design §7).
-    pub const PARTNER: Self = Self {
-        conversation: "core",
-        timestamp: "X-Partner-Timestamp",
-        client_id: "X-Partner-Client-Id",
-        signature: "X-Partner-Signature",
-    };
-}
 
 /// Where the other side's API begins. What is called follows it: `{base}/payment/ipn`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +68,7 @@ pub enum CallError {
     Keys(#[from] KeyError),
     /// There was no answer.
     #[error(transparent)]
-    TransportError(#[from] TransportError),
+    Transport(#[from] TransportError),
 }
 
 /// Calls one other side, each try signed anew with a fresh timestamp (protocol §2).
@@ -184,7 +153,7 @@ impl SignedClient {
             (self.headers.signature, signature.signature),
         ]);
         let answer = self.transport.send(outgoing, timeout).await;
-        let to = self.headers.conversation;
+        let to = self.headers.counterparty;
         let outcome = match &answer {
             Ok(answer) if (200..=299).contains(&answer.status) => "answered",
             // That it has never seen what was asked for is one of the core's answers.

@@ -7,12 +7,12 @@
 mod client;
 mod transport;
 
-pub use client::{BadBaseUrl, BaseUrl, CallError, HeaderNames, SignedClient};
+pub use client::{BadBaseUrl, BaseUrl, CallError, SignedClient};
 pub use transport::{Answer, HttpTransport, Method, Outgoing, Transport, TransportError};
 
 /// An error with its causes on one line, for a log.
 #[must_use]
-pub fn causes(error: &dyn std::error::Error) -> String {
+pub fn error_chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     let texts: Vec<_> = causes.map(ToString::to_string).collect();
     texts.join(": ")

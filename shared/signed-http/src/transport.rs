@@ -64,7 +64,7 @@ pub trait Transport: Send + Sync {
 pub struct HttpTransport(reqwest::Client);
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-const LONGEST_ANSWER: usize = 256 * 1024;
+const MAX_ANSWER_BYTES: usize = 256 * 1024;
 
 impl HttpTransport {
     /// A client for one function, made once in INIT. It follows no redirect: a signed message goes to the
@@ -105,7 +105,7 @@ impl Transport for HttpTransport {
         let status = response.status().as_u16();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(transport_error)? {
-            if body.len().saturating_add(chunk.len()) > LONGEST_ANSWER {
+            if body.len().saturating_add(chunk.len()) > MAX_ANSWER_BYTES {
                 return Err(TransportError::TooLong);
             }
             body.extend_from_slice(&chunk);

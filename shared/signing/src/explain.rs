@@ -10,7 +10,7 @@ use crate::{ClientSecret, Keyring, SignatureHeaders, message};
 
 /// What was signed by the rule, step by step (protocol §2).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Steps {
+pub struct SigningSteps {
     /// `timestamp "." client_id "." body`: the exact bytes.
     pub payload: Vec<u8>,
     /// The payload in base64url, without padding: what the HMAC is taken of.
@@ -21,7 +21,7 @@ pub struct Steps {
 
 /// A way in which a message was signed, though not by the rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Match {
+pub struct SignatureMatch {
     /// Whose secret it was, and which, if not the current one of this conversation.
     pub secret: Option<String>,
     /// Of which text, if not of the one received.
@@ -30,7 +30,7 @@ pub struct Match {
     pub rule: Option<&'static str>,
 }
 
-impl Match {
+impl SignatureMatch {
     /// How far from the rule it is.
     fn deviations(&self) -> usize {
         [
@@ -50,10 +50,10 @@ pub type PayloadCandidate = (Option<String>, Vec<u8>);
 impl Keyring {
     /// What is signed of a message, byte by byte, and what the signature comes to.
     #[must_use]
-    pub fn steps(&self, timestamp: &str, body: &[u8]) -> Steps {
+    pub fn steps(&self, timestamp: &str, body: &[u8]) -> SigningSteps {
         let payload = payload(timestamp, &self.client_id, body);
         let mac = message::mac(&self.current, timestamp, &self.client_id, body);
-        Steps {
+        SigningSteps {
             encoded: URL_SAFE_NO_PAD.encode(&payload),
             signature: hex::encode(mac.finalize().into_bytes()),
             payload,
@@ -68,7 +68,7 @@ impl Keyring {
         headers: &SignatureHeaders<'_>,
         candidates: &[PayloadCandidate],
         others: &[(&str, &Self)],
-    ) -> Vec<Match> {
+    ) -> Vec<SignatureMatch> {
         let (Some(timestamp), Some(client_id), Some(signature)) =
             (headers.timestamp, headers.client_id, headers.signature)
         else {
@@ -82,7 +82,7 @@ impl Keyring {
                     let mut mac = message::keyed(&key);
                     mac.update(&signed);
                     if hex::encode(mac.finalize().into_bytes()) == signature {
-                        found.push(Match {
+                        found.push(SignatureMatch {
                             secret: secret.clone(),
                             text: text.clone(),
                             rule,
@@ -91,7 +91,7 @@ impl Keyring {
                 }
             }
         }
-        found.sort_by_key(Match::deviations);
+        found.sort_by_key(SignatureMatch::deviations);
         found
     }
 
@@ -164,7 +164,11 @@ mod tests {
         Keyring::new("client", ClientSecret::new(secret))
     }
 
-    fn matches(sender: &Keyring, signed: &[u8], candidates: &[PayloadCandidate]) -> Vec<Match> {
+    fn matches(
+        sender: &Keyring,
+        signed: &[u8],
+        candidates: &[PayloadCandidate],
+    ) -> Vec<SignatureMatch> {
         let keys = keys("now").accepting(Some(ClientSecret::new("before")));
         let signature = sender.sign(1_000, signed);
         let headers = SignatureHeaders {

@@ -19,13 +19,15 @@
 
 mod explain;
 mod get;
+mod header_names;
 mod key;
 mod link;
 mod message;
 mod verify;
 
-pub use explain::{Match, PayloadCandidate, Steps};
+pub use explain::{PayloadCandidate, SignatureMatch, SigningSteps};
 pub use get::{GetSigning, UnknownGetSigning};
+pub use header_names::HeaderNames;
 pub use key::{ClientSecret, KeyError, KeyProvider, Keyring};
 pub use link::{LinkRefusal, PaymentLink};
 pub use message::Signed;

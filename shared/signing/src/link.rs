@@ -1,4 +1,4 @@
-//! The token of a payment link: names one transaction, expires, and cannot be made up (design §6).
+//! The token of a payment link: names one transaction, expires, and cannot be made up (docs/architecture.md#what-tiki-calls).
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,17 +7,17 @@ use hmac::Mac;
 use crate::{ClientSecret, Keyring, message};
 
 /// Keeps a token's MAC apart from every other use of the key.
-const DOMAIN: &[u8] = b"tikivip payment link v1\0";
-const ID: usize = 16;
-const EXPIRY: usize = 8;
+const MAC_CONTEXT: &[u8] = b"tikivip payment link v1\0";
+const ID_BYTES: usize = 16;
+const EXPIRY_BYTES: usize = 8;
 /// 128 bits: beyond guessing, and the link stays short enough to read out.
-const TAG: usize = 16;
+const TAG_BYTES: usize = 16;
 
 /// What a payment link says once its token is verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PaymentLink {
     /// The transaction's id.
-    pub transaction_id: [u8; ID],
+    pub transaction_id: [u8; ID_BYTES],
     /// Unix milliseconds after which the token is refused.
     pub expires_at_ms: u64,
 }
@@ -27,7 +27,7 @@ pub struct PaymentLink {
 pub enum LinkRefusal {
     /// Not made by us, or changed on the way.
     #[error("the payment link is not valid")]
-    InvalidField,
+    Invalid,
     /// Ours, and too old.
     #[error("the payment link has expired")]
     Expired,
@@ -38,7 +38,7 @@ impl PaymentLink {
     #[must_use]
     pub fn token(&self, keys: &Keyring) -> String {
         let tag = self.mac(&keys.current).finalize().into_bytes();
-        let tag = tag.get(..TAG).unwrap_or_default();
+        let tag = tag.get(..TAG_BYTES).unwrap_or_default();
         let bytes = [
             &self.transaction_id[..],
             &self.expires_at_ms.to_be_bytes(),
@@ -52,11 +52,11 @@ impl PaymentLink {
     pub fn verify(keys: &Keyring, token: &str, now_ms: i64) -> Result<Self, LinkRefusal> {
         let bytes = URL_SAFE_NO_PAD
             .decode(token)
-            .map_err(|_| LinkRefusal::InvalidField)?;
-        let (transaction_id, rest) = split::<ID>(&bytes)?;
-        let (expires_at, rest) = split::<EXPIRY>(rest)?;
-        let (tag, []) = split::<TAG>(rest)? else {
-            return Err(LinkRefusal::InvalidField);
+            .map_err(|_| LinkRefusal::Invalid)?;
+        let (transaction_id, rest) = split::<ID_BYTES>(&bytes)?;
+        let (expires_at, rest) = split::<EXPIRY_BYTES>(rest)?;
+        let (tag, []) = split::<TAG_BYTES>(rest)? else {
+            return Err(LinkRefusal::Invalid);
         };
         let link = Self {
             transaction_id,
@@ -68,7 +68,7 @@ impl PaymentLink {
             .flatten()
             .any(|key| link.mac(key).verify_truncated_left(&tag).is_ok());
         if !genuine {
-            return Err(LinkRefusal::InvalidField);
+            return Err(LinkRefusal::Invalid);
         }
         if i128::from(link.expires_at_ms) < i128::from(now_ms) {
             return Err(LinkRefusal::Expired);
@@ -78,7 +78,7 @@ impl PaymentLink {
 
     fn mac(&self, key: &ClientSecret) -> hmac::Hmac<sha2::Sha256> {
         let mut mac = message::keyed(key);
-        mac.update(DOMAIN);
+        mac.update(MAC_CONTEXT);
         mac.update(&self.transaction_id);
         mac.update(&self.expires_at_ms.to_be_bytes());
         mac
@@ -86,6 +86,6 @@ impl PaymentLink {
 }
 
 fn split<const N: usize>(bytes: &[u8]) -> Result<([u8; N], &[u8]), LinkRefusal> {
-    let (head, tail) = bytes.split_first_chunk().ok_or(LinkRefusal::InvalidField)?;
+    let (head, tail) = bytes.split_first_chunk().ok_or(LinkRefusal::Invalid)?;
     Ok((*head, tail))
 }

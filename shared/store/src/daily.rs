@@ -1,40 +1,43 @@
-//! The transactions of a day, in order and in little memory (protocol §7).
+//! Reads the transactions of a day in the order of the day's file, in little memory (protocol §7).
 
 use std::collections::VecDeque;
 
 use domain::{Day, FinalStatus, FinalTransaction, Refund, Timestamp, Transaction, Vnd};
 use futures::future::try_join_all;
 use serde::Deserialize;
+use serde_dynamo::Item;
 
-use crate::table::DayIndex;
-use crate::{Item, SHARDS, StoreError, Transactions};
+use crate::error::StoreError;
+use crate::keys::{DayIndex, SHARDS, TRANSACTION_ID};
+use crate::transactions::Transactions;
 
-/// How many entries of a shard are read at a time: enough that all shards together keep the line busy, and
-/// few enough that they need little memory.
-const PAGE: u16 = 400;
+/// The entries of a shard that one request reads: enough for all shards together to keep the connection busy, and
+/// few enough to need little memory.
+const ENTRIES_PER_PAGE: u16 = 400;
 
-/// What became final on a day: all of it, each once, by [`FinalTransaction::place`].
+/// All transactions whose status became final on a day, each once, in the order of [`FinalTransaction::place`].
 pub struct FinalOnDay {
     transactions: Transactions,
     day: Day,
     shards: Vec<Shard>,
 }
 
-/// One shard of a day, read ahead.
+/// One shard of a day, of which some entries are read in advance.
 struct Shard {
     number: u8,
-    /// What was read and not given yet; the oldest first.
+    /// Entries that were read and not returned yet, the oldest first.
     read: VecDeque<FinalTransaction>,
     next: Next,
 }
 
+/// The next page of a shard.
 enum Next {
-    Begin,
+    First,
     After(Item),
     Nothing,
 }
 
-/// Money that went back on a day, shard by shard.
+/// All refunds whose money went back on a day, shard by shard.
 pub struct RefundedOnDay {
     transactions: Transactions,
     day: Day,
@@ -43,14 +46,14 @@ pub struct RefundedOnDay {
 }
 
 impl Transactions {
-    /// What became final on a day, as far as the index knows. An index lags a little behind: of a day that is
-    /// over for some minutes it knows everything.
+    /// The transactions whose status became final on a day, as far as the index has them. An index lags behind the
+    /// table: some minutes after the end of a day it has all of them.
     #[must_use]
     pub fn final_on_day(&self, day: Day) -> FinalOnDay {
         let shards = (0..SHARDS).map(|number| Shard {
             number,
             read: VecDeque::new(),
-            next: Next::Begin,
+            next: Next::First,
         });
         FinalOnDay {
             transactions: self.clone(),
@@ -59,8 +62,8 @@ impl Transactions {
         }
     }
 
-    /// Money that went back on a day. A transaction stands under the day of its last refund, so those of the
-    /// following days, until `until`, are looked through too.
+    /// The refunds whose money went back on a day. The index has a transaction under the day of its last refund, so
+    /// the following days up to `until` are read too.
     #[must_use]
     pub fn refunded_on_day(&self, day: Day, until: Day) -> RefundedOnDay {
         RefundedOnDay {
@@ -73,10 +76,10 @@ impl Transactions {
 }
 
 impl FinalOnDay {
-    /// The next one.
+    /// The next transaction; `None` after the last.
     pub async fn next(&mut self) -> Result<Option<FinalTransaction>, StoreError> {
         if self.shards.iter().any(Shard::is_short) {
-            // All that run low together, so that the line is used and waited for once.
+            // All shards that need it read at the same time, so that the caller waits once.
             let low = self.shards.iter_mut().filter(|shard| shard.runs_low());
             try_join_all(low.map(|shard| shard.read_on(&self.transactions, self.day))).await?;
         }
@@ -90,8 +93,8 @@ impl FinalOnDay {
 }
 
 impl Shard {
-    /// Whether it is not known what comes next of it: entries of one moment come in no order, so those of the
-    /// last moment that was read may follow others that are not read yet.
+    /// Whether the next entry of this shard is not known yet. Entries of one millisecond come in no order, so an
+    /// entry that is not read yet may belong before those of the last millisecond that was read.
     fn is_short(&self) -> bool {
         if matches!(self.next, Next::Nothing) {
             return false;
@@ -102,23 +105,24 @@ impl Shard {
 
     fn runs_low(&self) -> bool {
         let more = !matches!(self.next, Next::Nothing);
-        self.is_short() || (more && self.read.len() <= usize::from(PAGE / 4))
+        self.is_short() || (more && self.read.len() <= usize::from(ENTRIES_PER_PAGE / 4))
     }
 
     async fn read_on(&mut self, transactions: &Transactions, day: Day) -> Result<(), StoreError> {
-        while self.is_short() || self.read.len() <= usize::from(PAGE / 4) {
+        while self.is_short() || self.read.len() <= usize::from(ENTRIES_PER_PAGE / 4) {
             let after = match std::mem::replace(&mut self.next, Next::Nothing) {
-                Next::Begin => None,
+                Next::First => None,
                 Next::After(key) => Some(key),
                 Next::Nothing => return Ok(()),
             };
             let index = DayIndex::Final;
-            let page = transactions
-                .table()
-                .on_day(index, day, self.number, after, PAGE);
+            let page =
+                transactions
+                    .table()
+                    .on_day(index, day, self.number, after, ENTRIES_PER_PAGE);
             let page = page.await?;
             for entry in page.entries {
-                self.read.push_back(settled(entry)?);
+                self.read.push_back(final_transaction(entry)?);
             }
             self.read
                 .make_contiguous()
@@ -130,7 +134,7 @@ impl Shard {
 }
 
 impl RefundedOnDay {
-    /// What went back of the next shard, in order; `None` after the last.
+    /// The refunds of the next shard, in order; `None` after the last.
     pub async fn next(&mut self) -> Result<Option<Vec<(Transaction, Refund)>>, StoreError> {
         if self.shard >= SHARDS {
             return Ok(None);
@@ -158,7 +162,9 @@ impl RefundedOnDay {
         loop {
             let index = DayIndex::Refund;
             let table = self.transactions.table();
-            let page = table.on_day(index, day, self.shard, after, PAGE).await?;
+            let page = table
+                .on_day(index, day, self.shard, after, ENTRIES_PER_PAGE)
+                .await?;
             for entry in page.entries {
                 let id = key(&entry)?;
                 let Some(transaction) = self.transactions.load(id).await? else {
@@ -179,7 +185,7 @@ impl RefundedOnDay {
     }
 }
 
-/// What the index `by_day` has of a transaction.
+/// An entry of the index `by_day`.
 #[derive(Deserialize)]
 struct Entry {
     transaction_id: String,
@@ -190,10 +196,10 @@ struct Entry {
     final_at: i64,
 }
 
-fn settled(entry: Item) -> Result<FinalTransaction, StoreError> {
+fn final_transaction(entry: Item) -> Result<FinalTransaction, StoreError> {
     let read = |entry: Item| -> Result<FinalTransaction, String> {
         let entry: Entry = serde_dynamo::from_item(entry).map_err(|error| error.to_string())?;
-        let wrong = |what: &str| format!("{what} is none");
+        let wrong = |what: &str| format!("{what} is not valid");
         Ok(FinalTransaction {
             id: entry
                 .transaction_id
@@ -225,12 +231,12 @@ fn key(entry: &Item) -> Result<domain::TransactionId, StoreError> {
     let id = named(entry);
     id.parse().map_err(|_| StoreError::Unreadable {
         transaction_id: id,
-        reason: "an entry of an index without an id".to_owned(),
+        reason: "the id of an entry of an index is not valid".to_owned(),
     })
 }
 
 fn named(entry: &Item) -> String {
-    match entry.get("transaction_id") {
+    match entry.get(TRANSACTION_ID) {
         Some(serde_dynamo::AttributeValue::S(id)) => id.chars().take(64).collect(),
         _ => "?".to_owned(),
     }

@@ -1,26 +1,58 @@
-//! Transactions in DynamoDB: one item each, one conditional write a change (design §5).
+//! The state of the system in DynamoDB: transactions, webview sessions and reconciliation records. The functions
+//! and the operator's command use it, and nothing else in the repository calls DynamoDB for them. It depends on the
+//! pure crates `domain` and `reconciliation`, whose types it maps to items, and must not depend on Lambda, on HTTP,
+//! or on Tiki's and the core's messages.
 //!
 //! ```text
-//! handler ── Transaction, Change ──► Transactions ── Item, Condition ──► Table ──► DynamoDB
+//! handler ── Transaction, Change ──► Transactions ──────────┐
+//! handler ── Sent, Finding, … ─────► ReconciliationRecords ─┴─► conditional write ──► DynamoDB
 //! ```
 //!
-//! [`Transactions`] maps items, stamps writes, recognises its own, and decides again when somebody else was
-//! faster. [`Table`] is the seam below it: a key, an item, a condition, and nothing that knows of payments.
+//! Every change is one conditional write (`conditional_write`): a write whose answer was lost is recognised by its
+//! write id. [`Transactions`] maps items and decides again when another writer was faster. [`Table`] is the seam
+//! below it: keys, items and conditions, and no knowledge of payments.
+//!
+//! The modules depend on one another in one direction, from the top of this list to the bottom:
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | `daily` | the transactions of a day, in order |
+//! | `transactions` | load, create, change |
+//! | `records` | the reconciliation records |
+//! | `sessions` | the webview sessions |
+//! | `notify` | metrics of a stored change |
+//! | `record` | a transaction as an item |
+//! | `dynamo` | the table of transactions, through the AWS SDK |
+//! | `table` | the seam to that table |
+//! | `conditional_write` | the one conditional write |
+//! | `keys` | the keys of tables and indexes |
+//! | `write_ids`, `error` | |
 
+mod conditional_write;
 mod daily;
 mod dynamo;
 mod error;
+mod keys;
 mod notify;
 mod record;
+mod records;
 mod sessions;
 mod table;
 mod transactions;
+mod write_ids;
 
+pub use conditional_write::{Condition, Put};
 pub use daily::{FinalOnDay, RefundedOnDay};
 pub use dynamo::{DynamoTable, connect};
-pub use error::StoreError;
+pub use error::{StoreError, TableError};
+pub use keys::{
+    BY_STATUS, DayIndex, DueIndex, Index, NEEDS_REVIEW, PARTITION, Projection, SHARDS, SORT,
+    TRANSACTION_ID,
+};
 pub use record::{SCHEMA, read};
+pub use records::{CLOSED, ReconciliationRecords, Record, Versioned, Written, day_partition};
 pub use serde_dynamo::Item;
 pub use sessions::{DynamoSessions, SessionStore, WebviewSession};
-pub use table::{Condition, DayIndex, DayPage, DueIndex, Indexed, Put, SHARDS, Table, TableError};
-pub use transactions::{Creation, RandomWriteIds, Transactions, Updated, WriteIds};
+pub use table::{DayPage, Indexed, Table};
+pub use transactions::{Creation, Transactions, Updated};
+pub use write_ids::{RandomWriteIds, WriteIds};

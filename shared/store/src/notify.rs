@@ -1,8 +1,8 @@
-//! What a written change tells: metrics of what happened, and an alarm if a person must act.
+//! Metrics of a stored change, and an error in the log if the transaction now needs review.
 
 use domain::{Alarm, Change, Decision, Event, IpnAnswer, NotificationOutcome, Transaction};
 
-/// Tells what happened by a change that was written.
+/// Counts the events of a change that was stored, and raises its review.
 pub(crate) fn happened(change: &Change) {
     for event in change.events() {
         count(event, change.transaction());
@@ -10,13 +10,13 @@ pub(crate) fn happened(change: &Change) {
     alarmed(change);
 }
 
-/// Tells a person, once the change has happened, or may have: a write without an answer can have committed.
-/// The state itself stays to be found in the index `needs_review`.
+/// Raises the review of a change that was stored, or may have been: a write without an answer can have been
+/// committed. The transaction itself stays in the index `needs_review` until a person resolves it.
 pub(crate) fn alarmed(change: &Change) {
     if let Some(alarm) = change.alarm() {
         let transaction_id = change.transaction().id();
         metrics::REVIEW_RAISED.count(&[Alarm::as_str(alarm)]);
-        tracing::error!(alarm = alarm.as_str(), %transaction_id, "a person must act");
+        tracing::error!(alarm = alarm.as_str(), %transaction_id, "the transaction needs review: a person must resolve it");
     }
 }
 
@@ -38,9 +38,9 @@ fn count(event: &Event, t: &Transaction) {
         | Event::ReferenceLearned
         | Event::CoreAsked(_)
         | Event::RefundReserved { .. }
-        // What a person does is told to that person; nobody counts where the command runs.
+        // The command answers the person who runs it, and sends no metrics.
         | Event::RefundReturned { .. }
-        // Reconciliation counts what it finds.
+        // Reconciliation counts its own findings.
         | Event::Requeued
         | Event::Resent(_)
         | Event::Resolved(..) => {}
@@ -63,7 +63,8 @@ fn count_notification(told: &NotificationOutcome, t: &Transaction) {
         }
         Decision::Reverse(_) => metrics::REVERSALS.count(&[]),
         Decision::Dispute(_) => metrics::DISPUTES.count(&[]),
-        // How long it already takes, each sweep says; nobody waits for the news of a failure that Tiki has not.
+        // Each sweep measures how long it has been due. An abandoned notification is about a payment that was not
+        // made, so nothing is late.
         Decision::Retry | Decision::RetryUnauthorized | Decision::Abandon => {}
     }
 }

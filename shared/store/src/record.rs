@@ -3,7 +3,7 @@
 mod parts;
 mod trail;
 
-use domain::{Day, DueMarks, Inconsistent, Order, PaymentState, Snapshot, Timestamp, Transaction};
+use domain::{DueMarks, Inconsistent, Order, PaymentState, Snapshot, Timestamp, Transaction};
 use serde::{Deserialize, Serialize};
 use serde_dynamo::Item;
 use uuid::Uuid;
@@ -13,24 +13,14 @@ use self::parts::{
     time,
 };
 use self::trail::EntryRecord;
-use crate::dynamo::shard_key;
-use crate::{SHARDS, StoreError};
+use crate::error::StoreError;
+use crate::keys::{SHARDS, day_shard, shard_key};
 
 /// The schema of the items that this version writes. It reads this one alone: there is no older yet.
 pub const SCHEMA: u32 = 1;
 
-/// An item, and the stamp of the write that made it.
-pub(crate) struct StoredTransaction {
-    pub(crate) transaction: Transaction,
-    pub(crate) write_id: String,
-}
-
 /// Reads an item back: from a table, or from a stream's image. What it says is checked again.
 pub fn read(item: Item) -> Result<Transaction, StoreError> {
-    Ok(read_stored(item)?.transaction)
-}
-
-pub(crate) fn read_stored(item: Item) -> Result<StoredTransaction, StoreError> {
     let key = item.get("transaction_id");
     let transaction_id = match key {
         Some(serde_dynamo::AttributeValue::S(id)) => id.chars().take(64).collect(),
@@ -42,7 +32,7 @@ pub(crate) fn read_stored(item: Item) -> Result<StoredTransaction, StoreError> {
     })
 }
 
-fn parse(item: Item) -> Result<StoredTransaction, String> {
+fn parse(item: Item) -> Result<Transaction, String> {
     let schema = item.get("schema").cloned();
     let schema: Option<u32> =
         schema.and_then(|value| serde_dynamo::from_attribute_value(value).ok());
@@ -53,12 +43,7 @@ fn parse(item: Item) -> Result<StoredTransaction, String> {
         });
     }
     let record: Record = serde_dynamo::from_item(item).map_err(|error| error.to_string())?;
-    let write_id = record.write_id.clone();
-    let transaction = Transaction::restore(record.into_snapshot()?).map_err(|e| e.to_string())?;
-    Ok(StoredTransaction {
-        transaction,
-        write_id,
-    })
+    Transaction::restore(record.into_snapshot()?).map_err(|e| e.to_string())
 }
 
 /// The item of a transaction, stamped with the id of the write that makes it.
@@ -245,11 +230,6 @@ impl Record {
 
 fn text<T: ToString>(text: Option<&T>) -> Option<String> {
     text.map(ToString::to_string)
-}
-
-/// The partition of an index by day: `2026-11-22#07`.
-pub(crate) fn day_shard(day: Day, shard: &str) -> String {
-    format!("{day}#{shard}")
 }
 
 impl Derived {

@@ -1,4 +1,4 @@
-//! Webview sessions: where a customer is to be sent after paying (design §5).
+//! Webview sessions: the URL to which a customer returns after the payment (protocol §6).
 
 use std::time::Duration;
 
@@ -7,30 +7,29 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{Timestamp, WebviewRequestId};
 
-use crate::dynamo::failed;
-use crate::table::TableError;
+use crate::error::TableError;
 
-/// How long a session is kept: a webview is not open longer.
-const KEPT: Duration = Duration::from_hours(24);
+/// A webview is not open for longer than this.
+const SESSION_LIFETIME: Duration = Duration::from_hours(24);
 
-/// An opened webview. Its URL is opaque: kept and given back byte for byte (protocol §6).
+/// An opened webview. Its URL is opaque: it is stored and returned byte for byte (protocol §6).
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebviewSession {
     /// Tiki's id of the webview.
     pub request_id: WebviewRequestId,
     /// Tiki's result screen for this customer.
     pub url_checkout_result: String,
-    /// When it was opened.
+    /// The start of its lifetime.
     pub opened_at: Timestamp,
 }
 
-/// Where sessions are kept.
+/// The seam to the table of sessions.
 #[async_trait]
 pub trait SessionStore: Send + Sync {
-    /// Keeps a session for a day.
+    /// Stores a session for 24 hours.
     async fn put(&self, session: &WebviewSession) -> Result<(), TableError>;
 
-    /// The URL of Tiki's result screen for a session that is not forgotten yet.
+    /// The URL of Tiki's result screen for a session that has not expired.
     async fn result_url(
         &self,
         request_id: &WebviewRequestId,
@@ -38,7 +37,7 @@ pub trait SessionStore: Send + Sync {
     ) -> Result<Option<String>, TableError>;
 }
 
-/// Sessions in DynamoDB, with a time to live.
+/// Sessions in DynamoDB, which deletes them by their time to live.
 #[derive(Clone, Debug)]
 pub struct DynamoSessions {
     client: Client,
@@ -60,8 +59,12 @@ impl DynamoSessions {
 impl SessionStore for DynamoSessions {
     async fn put(&self, session: &WebviewSession) -> Result<(), TableError> {
         let text = |text: &str| AttributeValue::S(text.to_owned());
-        // Whole seconds, as DynamoDB's time to live wants them.
-        let expires_at = session.opened_at.after(KEPT).unix_ms().div_euclid(1000);
+        // DynamoDB's time to live is in whole seconds.
+        let expires_at = session
+            .opened_at
+            .after(SESSION_LIFETIME)
+            .unix_ms()
+            .div_euclid(1000);
         self.client
             .put_item()
             .table_name(&self.name)
@@ -70,7 +73,7 @@ impl SessionStore for DynamoSessions {
             .item("expires_at", AttributeValue::N(expires_at.to_string()))
             .send()
             .await
-            .map_err(|error| failed("PutItem", error))?;
+            .map_err(|error| TableError::new("PutItem", error))?;
         Ok(())
     }
 
@@ -87,9 +90,9 @@ impl SessionStore for DynamoSessions {
             .consistent_read(true)
             .send()
             .await
-            .map_err(|error| failed("GetItem", error))?;
+            .map_err(|error| TableError::new("GetItem", error))?;
         Ok(answer.item.and_then(|item| {
-            // DynamoDB forgets up to two days late.
+            // DynamoDB deletes expired items up to two days late.
             let expires_at = item.get("expires_at")?.as_n().ok()?.parse::<i64>().ok()?;
             let alive = now.unix_ms().div_euclid(1000) < expires_at;
             let url = item.get("url_checkout_result")?.as_s().ok()?;

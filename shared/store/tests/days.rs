@@ -1,5 +1,5 @@
-//! A day's transactions over a table that pages as DynamoDB does: in no order within a moment, with fewer entries
-//! than were asked for, and with a page more than there is something on it.
+//! The transactions of a day over a table with pages as in DynamoDB: entries of one millisecond in no order, fewer
+//! entries than the limit, and an empty last page.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
@@ -10,8 +10,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{
     Alarm, AmountLimits, Clock, Day, FinalStatus, FinalTransaction, Order, PaidDetails,
-    PaymentReport, PaymentResult, RefundAnswer, RefundCommand, Reservation, Timestamp, Transaction,
-    TransactionId, Vnd,
+    PaymentResult, PaymentResultMessage, RefundAnswer, RefundCommand, Reservation, Timestamp,
+    Transaction, TransactionId, Vnd,
 };
 use proptest::prelude::*;
 use serde_dynamo::AttributeValue;
@@ -20,11 +20,11 @@ use store::{
     StoreError, Table, TableError, Transactions,
 };
 
-/// A table by its items; a page has so many entries at most.
+/// A table in memory; a page has at most `most` entries.
 struct Memory {
     items: Mutex<HashMap<String, Item>>,
     most: usize,
-    /// The longest page that anybody has asked for.
+    /// The largest limit of a request.
     asked: Mutex<u16>,
 }
 
@@ -64,17 +64,17 @@ impl Table for Memory {
     ) -> Result<DayPage, TableError> {
         let mut asked = self.asked.lock().unwrap();
         *asked = limit.max(*asked);
+        let index = index.index();
         let partition = format!("{day}#{shard:02}");
-        // The last characters of an id first: an order, and none that means anything.
+        // By the reversed id: a stable order without a meaning.
         let place = |item: &Item| {
             let id = text(item, "transaction_id").unwrap();
-            let at = number(item, index.at_attribute());
+            let at = number(item, index.sort_key);
             (at, id.chars().rev().collect::<String>())
         };
         let items = self.items.lock().unwrap();
-        let of_partition = |item: &&Item| {
-            text(item, index.shard_attribute()).as_deref() == Some(partition.as_str())
-        };
+        let of_partition =
+            |item: &&Item| text(item, index.partition_key).as_deref() == Some(partition.as_str());
         let mut entries: Vec<Item> = items.values().filter(of_partition).cloned().collect();
         entries.sort_by_key(place);
         if let Some(after) = after {
@@ -83,11 +83,7 @@ impl Table for Memory {
         }
         entries.truncate(self.most.min(limit.into()));
         let full = entries.len() == self.most.min(limit.into());
-        let keys = [
-            "transaction_id",
-            index.shard_attribute(),
-            index.at_attribute(),
-        ];
+        let keys = ["transaction_id", index.partition_key, index.sort_key];
         let last = entries.last().filter(|_| full);
         Ok(DayPage {
             next: last.map(|last| {
@@ -171,9 +167,9 @@ impl Store {
         }
     }
 
-    /// A payment that became final at this time, as a success or a failure.
-    async fn settled(&self, name: &str, when: Timestamp, status: FinalStatus) -> Transaction {
-        let report = PaymentReport {
+    /// A payment whose status becomes final at this time.
+    async fn final_payment(&self, name: &str, when: Timestamp, status: FinalStatus) -> Transaction {
+        let report = PaymentResultMessage {
             amount: None,
             result: match status {
                 FinalStatus::Success => PaymentResult::Paid(PaidDetails::default()),
@@ -181,7 +177,7 @@ impl Store {
             },
         };
         let found = self.created(name).await;
-        self.changed(found, |t| t.report_payment(&report, when).unwrap())
+        self.changed(found, |t| t.record_payment_result(&report, when).unwrap())
             .await
     }
 
@@ -216,12 +212,12 @@ impl Store {
 
     /// A day, as it is read.
     async fn read(&self, day: Day) -> Result<Vec<FinalTransaction>, StoreError> {
-        let mut settled = self.transactions.final_on_day(day);
+        let mut payments = self.transactions.final_on_day(day);
         let mut all = Vec::new();
-        while let Some(next) = settled.next().await? {
+        while let Some(next) = payments.next().await? {
             all.push(next);
         }
-        assert_eq!(settled.next().await?, None, "and nothing after its end");
+        assert_eq!(payments.next().await?, None, "and nothing after its end");
         Ok(all)
     }
 
@@ -231,10 +227,10 @@ impl Store {
         let all = items
             .values()
             .map(|item| store::read(item.clone()).unwrap());
-        let settled = all.filter_map(|t| FinalTransaction::of(&t));
-        let mut all: Vec<_> = settled
-            .filter(|settled| {
-                settled.final_at >= day.start() && settled.final_at < day.end_exclusive()
+        let payments = all.filter_map(|t| FinalTransaction::of(&t));
+        let mut all: Vec<_> = payments
+            .filter(|payment| {
+                payment.final_at >= day.start() && payment.final_at < day.end_exclusive()
             })
             .collect();
         all.sort_by_key(FinalTransaction::place);
@@ -269,10 +265,10 @@ fn day(day: u8) -> Day {
     format!("2026-11-{day}").parse().unwrap()
 }
 
-fn names(settled: &[FinalTransaction]) -> Vec<&str> {
-    settled
+fn names(payments: &[FinalTransaction]) -> Vec<&str> {
+    payments
         .iter()
-        .map(|settled| settled.tiki_id.as_str())
+        .map(|payment| payment.tiki_id.as_str())
         .collect()
 }
 
@@ -282,7 +278,7 @@ async fn a_day_without_payments_has_none() {
     assert_eq!(store.read(day(22)).await.unwrap(), []);
     store.created("pending").await;
     store
-        .settled("later", at("23T12:00:00"), FinalStatus::Success)
+        .final_payment("later", at("23T12:00:00"), FinalStatus::Success)
         .await;
     assert_eq!(store.read(day(22)).await.unwrap(), []);
     assert_eq!(store.refunds(day(22), day(23)).await, []);
@@ -292,22 +288,22 @@ async fn a_day_without_payments_has_none() {
 async fn a_day_ends_at_midnight_in_vietnam() {
     let store = Store::with_pages_of(1);
     store
-        .settled("first", at("22T00:00:00.000"), FinalStatus::Failure)
+        .final_payment("first", at("22T00:00:00.000"), FinalStatus::Failure)
         .await;
     store
-        .settled("last", at("22T23:59:59.999"), FinalStatus::Success)
+        .final_payment("last", at("22T23:59:59.999"), FinalStatus::Success)
         .await;
     store
-        .settled("next", at("23T00:00:00.000"), FinalStatus::Success)
+        .final_payment("next", at("23T00:00:00.000"), FinalStatus::Success)
         .await;
     store
-        .settled("before", at("21T23:59:59.999"), FinalStatus::Failure)
+        .final_payment("before", at("21T23:59:59.999"), FinalStatus::Failure)
         .await;
-    let settled = store.read(day(22)).await.unwrap();
-    assert_eq!(names(&settled), ["first", "last"]);
+    let payments = store.read(day(22)).await.unwrap();
+    assert_eq!(names(&payments), ["first", "last"]);
     assert_eq!(names(&store.read(day(21)).await.unwrap()), ["before"]);
     assert_eq!(names(&store.read(day(23)).await.unwrap()), ["next"]);
-    let [first, last] = settled.try_into().unwrap();
+    let [first, last] = payments.try_into().unwrap();
     assert_eq!(
         (first.status, last.status),
         (FinalStatus::Failure, FinalStatus::Success)
@@ -326,7 +322,7 @@ async fn a_payment_keeps_its_place_whatever_happens_to_it_later() {
         let when = at("22T12:00:00").after(Duration::from_secs(i));
         all.push(
             store
-                .settled(&format!("T-{i}"), when, FinalStatus::Success)
+                .final_payment(&format!("T-{i}"), when, FinalStatus::Success)
                 .await,
         );
     }
@@ -349,19 +345,23 @@ async fn more_of_one_moment_than_a_page_has_come_in_order() {
     });
     // The moment begins on the first page of its shard, and ends on the fourth.
     for name in of_one_shard.by_ref().take(390) {
-        store.settled(&name, before, FinalStatus::Success).await;
+        store
+            .final_payment(&name, before, FinalStatus::Success)
+            .await;
     }
     for name in of_one_shard.by_ref().take(900) {
-        store.settled(&name, moment, FinalStatus::Success).await;
+        store
+            .final_payment(&name, moment, FinalStatus::Success)
+            .await;
     }
     for name in of_one_shard.take(30) {
         store
-            .settled(&name, at("22T12:00:00.001"), FinalStatus::Success)
+            .final_payment(&name, at("22T12:00:00.001"), FinalStatus::Success)
             .await;
     }
     for i in 0..40 {
         store
-            .settled(&format!("other-{i}"), moment, FinalStatus::Failure)
+            .final_payment(&format!("other-{i}"), moment, FinalStatus::Failure)
             .await;
     }
     let read = store.read(day(22)).await.unwrap();
@@ -377,7 +377,7 @@ async fn a_full_day_comes_in_order() {
     for i in 0..8_000_u64 {
         let when = at("22T00:00:00").after(Duration::from_millis(i * 7_919 % 86_400_000));
         store
-            .settled(&format!("T-{i}"), when, FinalStatus::Success)
+            .final_payment(&format!("T-{i}"), when, FinalStatus::Success)
             .await;
     }
     let read = store.read(day(22)).await.unwrap();
@@ -399,7 +399,7 @@ proptest! {
                 // The last of them are the next day's.
                 let when = at("22T23:59:59.994").after(Duration::from_millis(*ms));
                 let status = if *paid { FinalStatus::Success } else { FinalStatus::Failure };
-                store.settled(&format!("T-{i}"), when, status).await;
+                store.final_payment(&format!("T-{i}"), when, status).await;
             }
             for day in [day(22), day(23)] {
                 prop_assert_eq!(store.read(day).await.unwrap(), store.stored(day));
@@ -435,7 +435,7 @@ async fn an_entry_that_cannot_be_read_is_an_error_that_names_it() {
         for i in 0..30 {
             let when = at("22T12:00:00").after(Duration::from_secs(i));
             store
-                .settled(&format!("T-{i}"), when, FinalStatus::Success)
+                .final_payment(&format!("T-{i}"), when, FinalStatus::Success)
                 .await;
         }
         let damaged = store.stored(day(22)).swap_remove(20).id.to_string();
@@ -462,15 +462,15 @@ async fn an_entry_that_cannot_be_read_is_an_error_that_names_it() {
 #[tokio::test]
 async fn a_refund_is_of_its_own_day_though_a_later_one_moved_its_payment() {
     let store = Store::with_pages_of(2);
-    let settled = |name| store.settled(name, at("22T09:00:00"), FinalStatus::Success);
+    let final_payment = |name| store.final_payment(name, at("22T09:00:00"), FinalStatus::Success);
     // Of one day alone, of the days around it, and twice of one.
-    let once = settled("once").await;
+    let once = final_payment("once").await;
     store.refunded(once, "R-1", at("22T23:59:59.999")).await;
-    let moved = settled("moved").await;
+    let moved = final_payment("moved").await;
     let moved = store.refunded(moved, "R-1", at("22T10:00:00")).await;
     let moved = store.refunded(moved, "R-2", at("23T00:00:00")).await;
     store.refunded(moved, "R-3", at("25T00:00:00")).await;
-    let twice = settled("twice").await;
+    let twice = final_payment("twice").await;
     let twice = store.refunded(twice, "R-1", at("24T10:00:00")).await;
     store.refunded(twice, "R-2", at("24T10:00:00")).await;
 
@@ -492,7 +492,7 @@ async fn each_refund_comes_once_whatever_the_pages() {
         let mut expected = Vec::new();
         for i in 0..120 {
             let (name, when) = (format!("T-{i:03}"), at("22T09:00:00"));
-            let t = store.settled(&name, when, FinalStatus::Success).await;
+            let t = store.final_payment(&name, when, FinalStatus::Success).await;
             let t = store.refunded(t, "R-1", when).await;
             expected.push((name, "R-1".to_owned()));
             if i % 3 == 0 {

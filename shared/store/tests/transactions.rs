@@ -11,9 +11,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{
     Alarm, AmountLimits, Clock, Created, Day, Decision, IpnAnswer, IpnRefusal, LookUpAnswer,
-    NotificationOutcome, OperatorWord, Order, PaidDetails, PaymentAnswer, PaymentReport,
-    PaymentResult, RefundAnswer, RefundCommand, Reservation, ReversalReason, Status, Timestamp,
-    Transaction, TransactionId, Vnd,
+    NotificationOutcome, OperatorWord, Order, PaidDetails, PaymentAnswer, PaymentResult,
+    PaymentResultMessage, RefundAnswer, RefundCommand, Reservation, ReversalReason, Status,
+    Timestamp, Transaction, TransactionId, Vnd,
 };
 use proptest::prelude::*;
 use serde_dynamo::AttributeValue;
@@ -175,13 +175,13 @@ fn created(amount: u64) -> Created {
     Transaction::create(&client, &id, order, limits, Duration::ZERO, Still.now()).unwrap()
 }
 
-fn paid() -> PaymentReport {
+fn paid() -> PaymentResultMessage {
     let details = PaidDetails {
         paid_at: None,
         banking_method: "CARD".parse().ok(),
         core_reference: "FT1".parse().ok(),
     };
-    PaymentReport {
+    PaymentResultMessage {
         amount: None,
         result: PaymentResult::Paid(details),
     }
@@ -197,7 +197,9 @@ async fn pay(transactions: &Transactions, found: Transaction) -> Result<Updated,
     let report = paid();
     let now = Still.now();
     transactions
-        .update(found, |t| Ok(t.report_payment(&report, now).unwrap()))
+        .update(found, |t| {
+            Ok(t.record_payment_result(&report, now).unwrap())
+        })
         .await
 }
 
@@ -271,7 +273,7 @@ async fn every_state_is_read_back_as_it_was_written() {
                 Ok(match step {
                     0 => t.lease_expiry_check(later),
                     1 => t.conclude_expiry(&other_amount, now),
-                    2 => t.report_payment(&paid(), now).unwrap(),
+                    2 => t.record_payment_result(&paid(), now).unwrap(),
                     3 => t.lease_ipn(later).map(|(_, change)| change),
                     4 => {
                         let command = RefundCommand {
@@ -406,7 +408,7 @@ async fn the_longest_life_fits_into_one_item() {
     let now = Still.now();
     let t = create(&transactions).await;
     let mut t = change(&transactions, t, |t| {
-        t.report_payment(&paid(), now).unwrap().unwrap()
+        t.record_payment_result(&paid(), now).unwrap().unwrap()
     })
     .await;
     for refund in 0..domain::MAX_TIKI_REFUNDS {
@@ -511,7 +513,7 @@ async fn an_item_of_another_schema_or_damaged_is_an_error_that_names_it() {
 }
 
 async fn item_with(result: PaymentResult) -> Item {
-    let report = PaymentReport {
+    let report = PaymentResultMessage {
         amount: None,
         result,
     };
@@ -520,7 +522,7 @@ async fn item_with(result: PaymentResult) -> Item {
     let t = create(&transactions).await;
     let now = t.updated_at();
     change(&transactions, t, |t| {
-        t.report_payment(&report, now).unwrap().unwrap()
+        t.record_payment_result(&report, now).unwrap().unwrap()
     })
     .await;
     table.only()

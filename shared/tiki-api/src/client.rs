@@ -3,18 +3,17 @@
 use std::time::Duration;
 
 use domain::{
-    BankingMethod, CustomerName, FinalStatus, IpnAnswer, LookUpAnswer, TikiTransactionId,
+    BankingMethod, Customer, CustomerName, FinalStatus, IpnAnswer, LookUpAnswer, TikiTransactionId,
     Transaction, TransactionId,
 };
 use serde::Serialize;
-use signed_http::{Answer, CallError, SignedClient, causes};
+use signed_http::{Answer, CallError, SignedClient, error_chain};
 
 use crate::PhoneFormat;
 use crate::answer::{self, Webview, WebviewReading};
-use crate::request::WebviewRequest;
 
 /// Overall, for each call (protocol §3).
-const TIMEOUT: Duration = Duration::from_secs(15);
+const TIKI_ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Tiki, as we call it.
 #[derive(Clone)]
@@ -65,7 +64,10 @@ impl TikiClient {
             status: status.as_str(),
             partner_banking_method: method.map(BankingMethod::as_str),
         });
-        let answer = self.client.post("/payment/ipn", body, None, TIMEOUT).await;
+        let answer = self
+            .client
+            .post("/payment/ipn", body, None, TIKI_ANSWER_TIMEOUT)
+            .await;
         let meaning = match &answer {
             Ok(answer) => answer::ipn(answer.status, &answer.body, transaction),
             Err(_) => IpnAnswer::Unclear,
@@ -82,7 +84,7 @@ impl TikiClient {
     ) -> LookUpAnswer {
         // Only characters that a query takes as they are (protocol §8).
         let relative = format!("/transaction?tiki_transaction_id={tiki_id}");
-        let answer = self.client.get(&relative, TIMEOUT).await;
+        let answer = self.client.get(&relative, TIKI_ANSWER_TIMEOUT).await;
         let meaning = match &answer {
             Ok(answer) => answer::look_up(answer.status, &answer.body, tiki_id, ours),
             Err(_) => LookUpAnswer::Unclear,
@@ -92,7 +94,7 @@ impl TikiClient {
     }
 
     /// Asks Tiki to open its shop for a customer (protocol §6).
-    pub async fn open_webview(&self, request: &WebviewRequest) -> WebviewAnswer {
+    pub async fn open_webview(&self, customer: &Customer) -> WebviewAnswer {
         #[expect(clippy::struct_field_names, reason = "the names on the wire")]
         #[derive(Serialize)]
         struct Body<'r> {
@@ -102,16 +104,23 @@ impl TikiClient {
             identify_fullname: Option<&'r str>,
         }
         let body = json(&Body {
-            identify_code: request.identify_code.as_str(),
-            identify_phone: self.phone_format.json(&request.identify_phone),
-            identify_fullname: request.identify_fullname.as_ref().map(CustomerName::as_str),
+            identify_code: customer.identify_code.as_str(),
+            identify_phone: self.phone_format.json(&customer.identify_phone),
+            identify_fullname: customer
+                .identify_fullname
+                .as_ref()
+                .map(CustomerName::as_str),
         });
-        let answer = match self.client.post("/webview", body, None, TIMEOUT).await {
+        let answer = match self
+            .client
+            .post("/webview", body, None, TIKI_ANSWER_TIMEOUT)
+            .await
+        {
             Ok(answer) => answer,
             Err(error) => {
                 tracing::warn!(
                     call = "webview",
-                    error = causes(&error),
+                    error = error_chain(&error),
                     "Tiki did not answer"
                 );
                 return WebviewAnswer::Unavailable;
@@ -151,7 +160,7 @@ fn log(
         Err(error) => tracing::warn!(
             call,
             transaction_id,
-            error = causes(error),
+            error = error_chain(error),
             "Tiki did not answer"
         ),
     }

@@ -4,17 +4,14 @@
 //! |---|---|
 //! | [`request`] | Tiki's requests and the webview's, read from verified bytes into the domain's types |
 //! | [`reply`] | our answers |
-//! | [`Code`] | the codes of design §6, and which refusal has which |
 //! | [`TikiClient`] | IPN, look-up and webview: the calls to Tiki |
 //! | [`answer`] | what Tiki's answers mean |
 
 pub mod answer;
 mod client;
-mod code;
-mod phone;
+mod phone_format;
 pub mod reply;
 pub mod request;
 
 pub use client::{TikiClient, WebviewAnswer};
-pub use code::Code;
-pub use phone::{BadPhone, PhoneFormat, PhoneNumber, UnknownPhoneFormat};
+pub use phone_format::{PhoneFormat, UnknownPhoneFormat};

@@ -1,35 +1,11 @@
-//! What goes out: the envelope and the data of each answer (design §6).
+//! What goes out: the envelope and the data of each answer (docs/architecture.md#what-tiki-calls).
 
+use api::{Code, envelope, to_json};
 use domain::{
     BankingMethod, FailureCause, FailureReason, PaymentState, Refund, RefundState, RequestId,
     Status, Timestamp, Transaction,
 };
 use serde::Serialize;
-
-use crate::Code;
-
-/// `{"code":N,"message":"…","data":{…}}`, as the exact bytes of the body.
-#[must_use]
-pub fn envelope(code: Code, message: &str, data: Option<impl Serialize>) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct Envelope<'m, D> {
-        code: u8,
-        message: &'m str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        data: Option<D>,
-    }
-    bytes(&Envelope {
-        code: code.number(),
-        message,
-        data,
-    })
-}
-
-/// An envelope without data: a refusal, or a failure.
-#[must_use]
-pub fn refusal(code: Code, message: &str) -> Vec<u8> {
-    envelope(code, message, None::<()>)
-}
 
 /// The answer to a create request; a repeat gets the same.
 #[must_use]
@@ -80,7 +56,7 @@ pub fn checked(transaction: &Transaction) -> Vec<u8> {
     }
     let id = transaction.id().to_string();
     let payment = transaction.money_taken();
-    bytes(&Checked {
+    to_json(&Checked {
         code: Code::Success.number(),
         message: "success",
         tiki_transaction_id: transaction.tiki_id().as_str(),
@@ -132,25 +108,6 @@ pub fn refunded(code: Code, message: &str, transaction: &Transaction, refund: &R
     envelope(code, message, Some(data))
 }
 
-/// The answer to the core's report of a result; a repeat gets the same.
-#[must_use]
-pub fn reported(transaction: &Transaction) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct Data<'t> {
-        transaction_id: String,
-        tiki_transaction_id: &'t str,
-        transaction_amount: u64,
-        status: &'static str,
-    }
-    let data = Data {
-        transaction_id: transaction.id().to_string(),
-        tiki_transaction_id: transaction.tiki_id().as_str(),
-        transaction_amount: transaction.order().amount.get(),
-        status: transaction.status().as_str(),
-    };
-    envelope(Code::Success, "success", Some(data))
-}
-
 /// A refund within the answer to a look-up. One of our own making has no `request_id` of Tiki's.
 #[derive(Serialize)]
 struct CheckedRefund<'t> {
@@ -185,10 +142,4 @@ fn failure_reason(transaction: &Transaction) -> Option<&str> {
             FailureCause::Expired => "expired",
         }),
     }
-}
-
-/// Compact JSON. Our own types always serialise; if one did not, an empty body would be unreadable to the
-/// other side, which then repeats.
-fn bytes(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).unwrap_or_default()
 }

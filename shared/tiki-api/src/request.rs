@@ -1,13 +1,8 @@
-//! What comes in: read from verified bytes, never before (design §3).
+//! What comes in: read from verified bytes, never before (docs/architecture.md#one-request).
 
-use domain::{
-    CustomerName, Description, IdentifyCode, Order, RefundCommand, Refusal, TikiTransactionId,
-    TransactionId,
-};
+use domain::{Description, Order, RefundCommand, Refusal, TikiTransactionId, TransactionId};
 use json_fields::{Fields, InvalidField};
 use signing::Verified;
-
-use crate::PhoneNumber;
 
 const CREATE: &[&str] = &[
     "tiki_transaction_id",
@@ -27,10 +22,9 @@ const REFUND: &[&str] = &[
     "request_id",
     "request_amount",
 ];
-const WEBVIEW: &[&str] = &["identify_code", "identify_phone", "identify_fullname"];
 
 /// Every field that any message between Tiki and us has, in either direction: one secret serves both ways.
-const ALL: &[&str] = &[
+const ALL_TIKI: &[&str] = &[
     "tiki_transaction_id",
     "transaction_amount",
     "request_id",
@@ -59,7 +53,7 @@ const ALL: &[&str] = &[
 const DEFAULT_EXPIRES_IN_S: u32 = 900;
 const EXPIRES_IN_S: std::ops::RangeInclusive<i64> = 300..=86_400;
 
-/// `POST /tikivip/v1/transactions` (design §6).
+/// `POST /tikivip/v1/transactions` (docs/architecture.md#what-tiki-calls).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateRequest {
     /// Tiki's id of the transaction.
@@ -88,15 +82,30 @@ pub struct RefundRequest {
     pub command: RefundCommand,
 }
 
-/// `POST /partner/v1/webview` (design §7).
+/// Why a refund request cannot be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WebviewRequest {
-    /// Who the customer is, to the partner.
-    pub identify_code: IdentifyCode,
-    /// The customer's phone.
-    pub identify_phone: PhoneNumber,
-    /// The customer's name.
-    pub identify_fullname: Option<CustomerName>,
+pub enum InvalidRefund {
+    /// A field is missing or malformed.
+    Field(InvalidField),
+    /// `request_amount` differs from `transaction_amount`. A person must ask Tiki which one counts.
+    AmountsDiffer,
+}
+
+impl From<InvalidField> for InvalidRefund {
+    fn from(invalid: InvalidField) -> Self {
+        Self::Field(invalid)
+    }
+}
+
+impl From<InvalidRefund> for InvalidField {
+    fn from(invalid: InvalidRefund) -> Self {
+        match invalid {
+            InvalidRefund::Field(invalid) => invalid,
+            InvalidRefund::AmountsDiffer => {
+                Self::field("request_amount", "differs from transaction_amount")
+            }
+        }
+    }
 }
 
 /// Reads a create request.
@@ -126,7 +135,7 @@ pub fn check_query<'q>(
     query: impl IntoIterator<Item = (&'q str, &'q str)>,
 ) -> Result<CheckRequest, InvalidField> {
     let fields = Fields::of_texts(query);
-    fields.reject_foreign_fields(ALL, CHECK)?;
+    fields.reject_foreign_fields(ALL_TIKI, CHECK)?;
     check_fields(&fields)
 }
 
@@ -146,21 +155,16 @@ fn check_fields(fields: &Fields) -> Result<CheckRequest, InvalidField> {
 }
 
 /// Reads a refund request.
-pub fn refund(verified: Verified<'_>) -> Result<RefundRequest, InvalidField> {
+pub fn refund(verified: Verified<'_>) -> Result<RefundRequest, InvalidRefund> {
     let fields = message(verified, REFUND)?;
     let amount = fields.amount("transaction_amount")?;
-    // Tiki's diagram has it and its table has not: two amounts are one too many to guess (protocol §5).
+    // Tiki's diagram has this field, and its table has not. We do not guess between two amounts (protocol §5).
     let agrees = match fields.optional_amount("request_amount") {
         Ok(other) => other.is_none_or(|other| other == amount),
         Err(_) => false,
     };
     if !agrees {
-        metrics::REVIEW_RAISED.count(&["request_amount_differs"]);
-        tracing::error!(alarm = "request_amount_differs", "a person must act");
-        return Err(InvalidField::field(
-            "request_amount",
-            "differs from transaction_amount",
-        ));
+        return Err(InvalidRefund::AmountsDiffer);
     }
     // The form of every id (protocol §8); whether it is one of ours shows when it is looked for.
     let id: TikiTransactionId = fields.text("transaction_id")?;
@@ -175,32 +179,9 @@ pub fn refund(verified: Verified<'_>) -> Result<RefundRequest, InvalidField> {
     })
 }
 
-/// Reads the partner's request to open a webview. The phone may be a text or a number.
-pub fn webview(verified: Verified<'_>) -> Result<WebviewRequest, InvalidField> {
-    let fields = message(verified, WEBVIEW)?;
-    let phone = match fields.optional_text::<PhoneNumber>("identify_phone") {
-        Ok(phone) => phone,
-        // A text is read as a text or refused; only what is a number is read as one.
-        Err(refused) if fields.optional_text::<String>("identify_phone").is_ok() => {
-            return Err(refused);
-        }
-        Err(_) => fields
-            .optional_integer("identify_phone")?
-            .map(|number| number.to_string().parse())
-            .transpose()
-            .map_err(|problem| InvalidField::field("identify_phone", problem))?,
-    };
-    Ok(WebviewRequest {
-        identify_code: fields.text("identify_code")?,
-        identify_phone: phone
-            .ok_or_else(|| InvalidField::field("identify_phone", "is required"))?,
-        identify_fullname: fields.optional_text("identify_fullname")?,
-    })
-}
-
 fn message(verified: Verified<'_>, own: &[&str]) -> Result<Fields, InvalidField> {
     let fields = Fields::read(verified.body())?;
-    fields.reject_foreign_fields(ALL, own)?;
+    fields.reject_foreign_fields(ALL_TIKI, own)?;
     Ok(fields)
 }
 

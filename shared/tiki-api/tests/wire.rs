@@ -8,6 +8,7 @@
 
 use std::time::Duration;
 
+use api::Code;
 use domain::testing::AssumeCommitted;
 use domain::{
     AmountLimits, IpnAnswer, IpnRefusal, LookUpAnswer, Order, Status, Timestamp, Transaction, Vnd,
@@ -15,7 +16,7 @@ use domain::{
 use proptest::prelude::*;
 use signing::{ClientSecret, Keyring, SignatureHeaders, Window};
 use tiki_api::answer::{self, WebviewReading};
-use tiki_api::{Code, request};
+use tiki_api::request;
 
 fn transaction() -> Transaction {
     let order = Order {
@@ -307,7 +308,6 @@ proptest! {
             let _ = request::create(verified);
             let _ = request::check(verified);
             let _ = request::refund(verified);
-            let _ = request::webview(verified);
         }
     }
 }

@@ -1,35 +1,35 @@
-//! `tikivip resend-ipn` and `tikivip resolve`: a person's word, recorded in the transaction itself.
+//! `tikivip resend-ipn` and `tikivip resolve`: actions of a person, recorded in the audit trail.
 
 use anyhow::anyhow;
 use domain::{Change, OperatorRefusal, OperatorWord, Transaction};
 use store::StoreError;
 
 use super::show;
-use crate::cli::{Form, Verdict, Word};
+use crate::cli::{Form, OperatorArgs, Verdict};
 use crate::context::CommandContext;
 use crate::output::Outcome;
 
-/// Has a result reported at once.
+/// Queues the notification again.
 pub(super) async fn resend(
     context: &CommandContext,
     form: Form,
     id: &str,
-    word: &Word,
+    operator: &OperatorArgs,
 ) -> anyhow::Result<Outcome> {
-    let word = read(word)?;
+    let word = read(operator)?;
     let now = || context.clock().now();
     act(context, form, id, |t| t.resend_ipn(&word, now())).await
 }
 
-/// Decides what is disputed.
+/// Records a person's resolution.
 pub(super) async fn resolve(
     context: &CommandContext,
     form: Form,
     id: &str,
     verdict: Verdict,
-    word: &Word,
+    operator: &OperatorArgs,
 ) -> anyhow::Result<Outcome> {
-    let word = read(word)?;
+    let word = read(operator)?;
     let verdict = match verdict {
         Verdict::Confirmed => domain::Verdict::Confirmed,
         Verdict::Reverse => domain::Verdict::Reverse,
@@ -39,7 +39,7 @@ pub(super) async fn resolve(
     act(context, form, id, |t| t.resolve(verdict, &word, now())).await
 }
 
-/// Why an act was not done.
+/// Why an action failed.
 #[derive(Debug, thiserror::Error)]
 enum ApiError {
     #[error(transparent)]
@@ -48,7 +48,7 @@ enum ApiError {
     Store(#[from] StoreError),
 }
 
-/// One write on condition, decided again if somebody else was faster; then it shows what is there now.
+/// Writes the change, and decides again after a version conflict. Then shows the transaction.
 async fn act(
     context: &CommandContext,
     form: Form,
@@ -69,9 +69,12 @@ async fn act(
     }
 }
 
-fn read(word: &Word) -> anyhow::Result<OperatorWord> {
+fn read(operator: &OperatorArgs) -> anyhow::Result<OperatorWord> {
     Ok(OperatorWord {
-        by: word.by.parse().map_err(|e| anyhow!("--by {e}"))?,
-        reason: word.reason.parse().map_err(|e| anyhow!("--reason {e}"))?,
+        by: operator.by.parse().map_err(|e| anyhow!("--by {e}"))?,
+        reason: operator
+            .reason
+            .parse()
+            .map_err(|e| anyhow!("--reason {e}"))?,
     })
 }

@@ -1,4 +1,4 @@
-//! `tikivip doctor`: looks for what is set up wrongly, from the inside out, and says what to do about it.
+//! `tikivip doctor`: checks the configuration and the connections, and says what to do about each problem.
 
 mod findings;
 mod probe;
@@ -9,28 +9,28 @@ use domain::{Timestamp, TransactionId, WebviewRequestId};
 use lambda::config::{
     Env, Identity, Links, TableName, core_url, get_signing, signature_window, tiki_api,
 };
-use signed_http::{BaseUrl, HeaderNames, causes};
-use signing::{GetSigning, Keyring};
+use signed_http::{BaseUrl, error_chain};
+use signing::{GetSigning, HeaderNames, Keyring};
 use store::SessionStore;
 
 use self::findings::{Findings, Health, table};
-use self::probe::{Probe, Said};
-use crate::cli::{Conversation, Form};
+use self::probe::{Probe, ProbeAnswer};
+use crate::cli::{Counterparty, Form};
 use crate::context::CommandContext;
 use crate::output::{self, Outcome};
 
-/// Clocks that differ by more than this are worth a word, long before a signature is refused for it.
-const CLOCKS_MAY_DIFFER: Duration = Duration::from_secs(30);
+/// A larger difference of two clocks is a problem. Signatures are refused only from five minutes on.
+const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(30);
 
-/// No transaction of anybody's.
-const NOBODYS: &str = "TIKIVIP-DOCTOR";
+/// An id that no transaction has.
+const UNKNOWN_ID: &str = "TIKIVIP-DOCTOR";
 
-/// Looks at everything.
+/// Runs all checks.
 pub(super) async fn doctor(context: &CommandContext, form: Form) -> anyhow::Result<Outcome> {
     let mut findings = Findings::default();
     configuration(context, &mut findings);
-    let tiki = secret(context, Conversation::Tiki, &mut findings).await;
-    let core = secret(context, Conversation::Core, &mut findings).await;
+    let tiki = secret(context, Counterparty::Tiki, &mut findings).await;
+    let core = secret(context, Counterparty::Core, &mut findings).await;
     tables(context, &mut findings).await;
     if let Some(keys) = &tiki {
         ask_tiki(context, keys, &mut findings).await?;
@@ -60,16 +60,16 @@ fn configuration(context: &CommandContext, findings: &mut Findings) {
             TableName::sessions(env).map(drop),
             Links::read(env).map(drop),
         );
-        Some(parts)
+        Ok(parts)
     };
     match context.aws().env.load(read) {
-        Ok(_) => findings.good("configuration", "every variable is set and well-formed"),
+        Ok(_) => findings.good("configuration", "every variable is set and valid"),
         Err(error) => {
             for problem in error.0 {
                 findings.wrong(
                     "configuration",
                     problem,
-                    "save the stack's output OperatorSettings again and give it by --settings",
+                    "save the stack's output OperatorSettings again, and pass the file with --settings",
                 );
             }
         }
@@ -78,42 +78,45 @@ fn configuration(context: &CommandContext, findings: &mut Findings) {
 
 async fn secret(
     context: &CommandContext,
-    conversation: Conversation,
+    counterparty: Counterparty,
     findings: &mut Findings,
 ) -> Option<Keyring> {
-    let what = match conversation {
-        Conversation::Tiki => "secret of Tiki",
-        Conversation::Core => "secret of the core",
+    let what = match counterparty {
+        Counterparty::Tiki => "secret of Tiki",
+        Counterparty::Core => "secret of the core",
     };
-    let advice = "put it with `aws secretsmanager put-secret-value --secret-id … --secret-string '{\"secret\":\"…\"}'`";
-    let provider = context.provider(conversation).await.ok()?;
+    let advice = "store it with `aws secretsmanager put-secret-value --secret-id … --secret-string '{\"secret\":\"…\"}'`";
+    let provider = context.provider(counterparty).await.ok()?;
     match provider.keys().await {
         Err(error) => {
-            findings.wrong(what, causes(&error), advice);
+            findings.wrong(what, error_chain(&error), advice);
             None
         }
         Ok(keys) if keys.has_previous() => {
-            findings.good(what, "there, and a previous one is still accepted");
+            findings.good(what, "found; the previous secret is still accepted");
             Some(keys)
         }
         Ok(keys) => {
-            findings.good(what, "there");
+            findings.good(what, "found");
             Some(keys)
         }
     }
 }
 
 async fn tables(context: &CommandContext, findings: &mut Findings) {
-    let advice = "is the name right, in this region and account, and may this role read it (output OperatorPolicyArn)?";
-    let nobody = TransactionId::from_bytes([0; 16]);
+    let advice = "check the name, the region and the account, and whether this role may read it (output OperatorPolicyArn)";
+    let unknown = TransactionId::from_bytes([0; 16]);
     if let Ok(transactions) = context.transactions() {
-        let looked = async {
-            transactions.load(nobody).await?;
+        let read = async {
+            transactions.load(unknown).await?;
             let waiting = transactions.needs_review(domain::Alarm::IpnExhausted, 1);
             waiting.await.map(drop)
         };
-        match looked.await {
-            Ok(()) => findings.good("table of transactions", "it and its indexes can be read"),
+        match read.await {
+            Ok(()) => findings.good(
+                "table of transactions",
+                "the table and its indexes are readable",
+            ),
             Err(error) => findings.wrong(
                 "table of transactions",
                 format!("{:#}", anyhow::Error::from(error)),
@@ -124,12 +127,12 @@ async fn tables(context: &CommandContext, findings: &mut Findings) {
     let Ok(table) = context.aws().env.load(TableName::sessions) else {
         return;
     };
-    let Some(session) = WebviewRequestId::truncated(NOBODYS) else {
+    let Some(session) = WebviewRequestId::truncated(UNKNOWN_ID) else {
         return;
     };
     let sessions = context.aws().sessions(&table);
     match sessions.result_url(&session, Timestamp::MAX).await {
-        Ok(_) => findings.good("table of sessions", "it can be read"),
+        Ok(_) => findings.good("table of sessions", "the table is readable"),
         Err(error) => findings.wrong(
             "table of sessions",
             format!("{:#}", anyhow::Error::from(error)),
@@ -138,7 +141,7 @@ async fn tables(context: &CommandContext, findings: &mut Findings) {
     }
 }
 
-/// A signed look-up of a transaction that cannot exist, by each way of signing a GET: which does Tiki take?
+/// Looks up a transaction that cannot exist at Tiki, and finds out how Tiki expects a GET to be signed.
 async fn ask_tiki(
     context: &CommandContext,
     keys: &Keyring,
@@ -146,12 +149,12 @@ async fn ask_tiki(
 ) -> anyhow::Result<()> {
     let configured = context.aws().env.load(|env| {
         let (api, signing) = (tiki_api(env), get_signing(env));
-        Some((api?, signing?))
+        Ok((api?, signing?))
     });
     let Ok((api, configured)) = configured else {
         return Ok(());
     };
-    let relative = format!("/transaction?tiki_transaction_id={NOBODYS}");
+    let relative = format!("/transaction?tiki_transaction_id={UNKNOWN_ID}");
     let probe = Probe::new(api.clone(), HeaderNames::TIKI, relative, context)?;
     let first = probe.ask(keys, configured, None).await;
     if !reached(
@@ -163,7 +166,7 @@ async fn ask_tiki(
     ) {
         return Ok(());
     }
-    clock("clock, by Tiki's", &first, findings);
+    clock("clock against Tiki", &first, findings);
     if first.is_json_answer() {
         let text = format!(
             "accepts our signature of a GET ({}), and answers with code {}",
@@ -177,12 +180,12 @@ async fn ask_tiki(
     Ok(())
 }
 
-/// Tiki refuses: which of the known reasons is it?
+/// Tiki refuses the signature: tries the known reasons.
 async fn why_refused(
     probe: &Probe<'_>,
     keys: &Keyring,
     configured: GetSigning,
-    first: &Said,
+    first: &ProbeAnswer,
     findings: &mut Findings,
 ) {
     let previous = keys.with_previous_as_current();
@@ -195,7 +198,7 @@ async fn why_refused(
                 signing,
                 None,
                 format!(
-                    "Tiki signs GETs by {name}, and {} is set",
+                    "Tiki signs a GET by {name}, but the setting is {}",
                     configured.as_str()
                 ),
                 format!("deploy with TikiGetSigning={name}"),
@@ -206,16 +209,17 @@ async fn why_refused(
                 previous.clone(),
                 signing,
                 None,
-                format!("Tiki still has the previous secret (GETs by {name})"),
-                "ask Tiki to take up the new one, or put the old one back: docs/operations.md#rotate-a-secret".to_owned(),
+                format!("Tiki still has the previous secret (GET signed by {name})"),
+                "ask Tiki to use the new secret, or restore the old one; see docs/operations.md#rotate-a-secret".to_owned(),
             ));
         }
         suspects.push((
             keys.clone(),
             signing,
             first.date,
-            format!("Tiki accepts our signature only at its own time (GETs by {name})"),
-            "set this machine's clock; Lambda's own is right, so look at Tiki's if it is Lambda that is refused".to_owned(),
+            format!("Tiki accepts our signature only at its own time (GET signed by {name})"),
+            "set this machine's clock; if Tiki also refuses the functions, Tiki's clock is wrong"
+                .to_owned(),
         ));
     }
     for (keys, signing, at, text, advice) in suspects {
@@ -224,13 +228,13 @@ async fn why_refused(
         }
     }
     let text = format!(
-        "refuses our signature (HTTP {}), whichever way a GET is signed",
+        "refuses our signature (HTTP {}), however a GET is signed",
         first.status.unwrap_or_default()
     );
     findings.wrong(
         "Tiki",
         text,
-        "the secret or the client id is not the one that Tiki has: compare both with what Tiki gave you",
+        "the secret or the client id differs from Tiki's; compare both with the values that Tiki gave you",
     );
 }
 
@@ -242,15 +246,15 @@ async fn ask_core(
     let Ok(base) = context.aws().env.load(core_url) else {
         return Ok(());
     };
-    let nobody = TransactionId::from_bytes([0; 16]);
-    let relative = format!("/payments/{nobody}");
+    let unknown = TransactionId::from_bytes([0; 16]);
+    let relative = format!("/payments/{unknown}");
     let probe = Probe::new(base.clone(), HeaderNames::PARTNER, relative, context)?;
-    let said = probe.ask(keys, GetSigning::RelativePath, None).await;
-    if said.status != Some(404) && !reached("core", &base, "CoreUrl", &said, findings) {
+    let answer = probe.ask(keys, GetSigning::RelativePath, None).await;
+    if answer.status != Some(404) && !reached("core", &base, "CoreUrl", &answer, findings) {
         return Ok(());
     }
-    clock("clock, by the core's", &said, findings);
-    match said.status {
+    clock("clock against the core", &answer, findings);
+    match answer.status {
         Some(404) => findings.good("core", "answers 404 for a payment that cannot exist"),
         Some(401 | 403) => {
             let previous = keys.with_previous_as_current();
@@ -264,21 +268,21 @@ async fn ask_core(
                 None => None,
             };
             let at_its_time = probe
-                .ask(keys, GetSigning::RelativePath, said.date)
+                .ask(keys, GetSigning::RelativePath, answer.date)
                 .await
                 .status;
             let (text, advice) = match (with_previous, at_its_time) {
                 (Some(404), _) => (
                     "the core still has the previous secret",
-                    "have it take up the new one: docs/operations.md#rotate-a-secret",
+                    "the core must use the new secret; see docs/operations.md#rotate-a-secret",
                 ),
                 (_, Some(404)) => (
                     "the core accepts our signature only at its own time",
-                    "set the clock that is wrong",
+                    "set the wrong clock",
                 ),
                 _ => (
                     "refuses our signature",
-                    "hand it the secret again: `aws secretsmanager get-secret-value`, output CoreSecretId",
+                    "give the core the secret again: `aws secretsmanager get-secret-value`, output CoreSecretId",
                 ),
             };
             findings.wrong("core", text, advice);
@@ -286,61 +290,65 @@ async fn ask_core(
         other => findings.wrong(
             "core",
             format!(
-                "answers HTTP {} for a payment that cannot exist, where 404 is due",
+                "answers HTTP {} for a payment that cannot exist, but must answer 404",
                 other.unwrap_or_default()
             ),
-            "docs/core.md says what the core must answer",
+            "see docs/core.md for the core's answers",
         ),
     }
     Ok(())
 }
 
-/// Whether there is an API at this address at all.
+/// Whether an API answers at this address.
 fn reached(
     who: &'static str,
     base: &BaseUrl,
     parameter: &str,
-    said: &Said,
+    answer: &ProbeAnswer,
     findings: &mut Findings,
 ) -> bool {
-    match said.status {
+    match answer.status {
         None => {
             findings.wrong(
                 who,
-                format!("{base} cannot be reached: {}", said.error),
-                format!("is {parameter} right, and does the network let us out?"),
+                format!("{base} cannot be reached: {}", answer.error),
+                format!("check {parameter}, and whether the network allows outgoing calls"),
             );
             false
         }
         Some(401 | 403) => true,
-        Some(_) if said.is_json_answer() => true,
+        Some(_) if answer.is_json_answer() => true,
         Some(status) => {
             findings.wrong(
                 who,
-                format!("at {base} there is no such API: HTTP {status}, and no answer with a code"),
-                format!("the base URL is wrong: {parameter}"),
+                format!("there is no such API at {base}: HTTP {status} without a code"),
+                format!("the base URL is wrong; check {parameter}"),
             );
             false
         }
     }
 }
 
-fn clock(what: &'static str, said: &Said, findings: &mut Findings) {
-    let Some(theirs) = said.date else {
-        return findings.doubtful(what, "it does not say its time", "compare by hand");
+fn clock(what: &'static str, answer: &ProbeAnswer, findings: &mut Findings) {
+    let Some(theirs) = answer.date else {
+        return findings.doubtful(
+            what,
+            "the answer has no Date header",
+            "compare the clocks by hand",
+        );
     };
-    let ahead = theirs.since(said.ours);
-    let behind = said.ours.since(theirs);
+    let ahead = theirs.since(answer.ours);
+    let behind = answer.ours.since(theirs);
     let differ = ahead.max(behind);
     let text = format!("differs by {} s", differ.as_secs());
-    if differ <= CLOCKS_MAY_DIFFER {
+    if differ <= MAX_CLOCK_DIFFERENCE {
         findings.good(what, text);
     } else {
         let which = if behind > ahead { "ahead" } else { "behind" };
         findings.wrong(
             what,
-            format!("ours is {} s {which}", differ.as_secs()),
-            "signatures are refused from 5 minutes on: set the clock that is wrong",
+            format!("our clock is {} s {which}", differ.as_secs()),
+            "set the wrong clock; from 5 minutes on signatures are refused",
         );
     }
 }

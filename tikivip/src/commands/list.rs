@@ -1,4 +1,4 @@
-//! `tikivip list`: what waits for somebody.
+//! `tikivip list`: transactions that need review or wait for a counterparty.
 
 use std::collections::HashSet;
 
@@ -25,9 +25,9 @@ struct Listed {
 #[derive(Serialize)]
 struct List {
     transactions: Vec<Listed>,
-    /// Items that no function can read; docs/operations.md says what to do.
+    /// Items that no function can read. docs/operations.md says what to do.
     unreadable: Vec<String>,
-    /// Whether there may be more than are listed.
+    /// Whether there may be more than the list shows.
     more: bool,
 }
 
@@ -41,7 +41,7 @@ pub(super) async fn list(
     let transactions = context.transactions()?;
     let mut entries = entries(&transactions, state, limit).await?;
     entries.sort_by_key(|entry| (entry.at, entry.id.to_bytes()));
-    // One that needs a person for two reasons is listed once.
+    // A transaction can need review for two reasons. It is listed once.
     let mut seen = HashSet::new();
     entries.retain(|entry| seen.insert(entry.id));
     let mut list = List {
@@ -54,7 +54,7 @@ pub(super) async fn list(
             list.more = true;
             break;
         }
-        // The index lags behind; what it names is looked at again.
+        // The index can be outdated, so the transaction itself is checked.
         match transactions.load(entry.id).await {
             Ok(Some(found)) if is_in(state, &found) => list.transactions.push(Listed::of(&found)),
             Ok(_) => {}
@@ -70,21 +70,21 @@ pub(super) async fn list(
     })
 }
 
-/// What the indexes name.
+/// The entries of the index for a state.
 async fn entries(
     transactions: &Transactions,
     state: State,
     limit: u16,
 ) -> anyhow::Result<Vec<Indexed>> {
     let index = match state {
-        State::Desk
+        State::Review
         | State::Disputed
         | State::Exhausted
         | State::RefundRejected
         | State::AmountDiffers => {
             let mut all = Vec::new();
             for alarm in alarms(state) {
-                // One more than asked for: so it shows that there are more.
+                // One more than the limit shows whether there are more.
                 let one_more = limit.saturating_add(1);
                 all.extend(transactions.needs_review(alarm, one_more).await?);
             }
@@ -112,10 +112,10 @@ fn alarms(state: State) -> Vec<Alarm> {
             | DisputeReason::InvalidRequest
             | DisputeReason::NotOfThisPartner
             | DisputeReason::ReversalRejected,
-        ) => matches!(state, State::Desk | State::Disputed),
-        Alarm::IpnExhausted => matches!(state, State::Desk | State::Exhausted),
-        Alarm::SystemRefundRejected => matches!(state, State::Desk | State::RefundRejected),
-        Alarm::PaidAmountDiffers => matches!(state, State::Desk | State::AmountDiffers),
+        ) => matches!(state, State::Review | State::Disputed),
+        Alarm::IpnExhausted => matches!(state, State::Review | State::Exhausted),
+        Alarm::SystemRefundRejected => matches!(state, State::Review | State::RefundRejected),
+        Alarm::PaidAmountDiffers => matches!(state, State::Review | State::AmountDiffers),
         Alarm::FailureNotReported | Alarm::IpnUnauthorized => false,
     };
     Alarm::IN_REVIEW.into_iter().filter(wanted).collect()
@@ -124,7 +124,7 @@ fn alarms(state: State) -> Vec<Alarm> {
 fn is_in(state: State, t: &Transaction) -> bool {
     let open = t.refunds().iter().any(|refund| refund.due().is_some());
     match state {
-        State::Desk
+        State::Review
         | State::Disputed
         | State::Exhausted
         | State::RefundRejected
@@ -158,7 +158,7 @@ impl Listed {
 fn table(list: &List) -> String {
     let unreadable = list.unreadable.iter();
     let unreadable: Vec<_> = unreadable
-        .map(|id| format!("\n\n  ✘ {id} cannot be read: docs/operations.md#review-queue"))
+        .map(|id| format!("\n\n  ✘ {id} cannot be read. See docs/operations.md#review-queue"))
         .collect();
     if list.transactions.is_empty() {
         return format!("  None.{}", unreadable.concat());
@@ -174,22 +174,22 @@ fn table(list: &List) -> String {
             t.needs_review.map_or_else(|| t.ipn.clone(), str::to_owned),
         ]
     });
-    let headline = [
+    let heading = [
         "Created (GMT+7)",
-        "Ours",
-        "Tiki's",
+        "Our id",
+        "Tiki's id",
         "Amount",
         "Payment",
-        "Tiki",
+        "IPN or review",
     ];
     let more = if list.more {
-        "\n\n  There are more: --limit shows them."
+        "\n\n  There are more. Use a higher --limit."
     } else {
         ""
     };
     format!(
         "{}{more}{}",
-        output::table(headline, rows),
+        output::table(heading, rows),
         unreadable.concat()
     )
 }

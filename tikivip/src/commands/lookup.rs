@@ -1,4 +1,4 @@
-//! `tikivip lookup`: what Tiki knows, and what would follow from it.
+//! `tikivip lookup`: what Tiki knows, and what it means.
 
 use domain::{
     Decision, LookUpAnswer, Origin, PaymentState, Refund, Status, Transaction, after_look_up,
@@ -20,7 +20,7 @@ struct Known {
     means: String,
 }
 
-/// Asks Tiki; nothing is changed by it.
+/// Looks up a transaction at Tiki. Changes nothing.
 pub(super) async fn lookup(
     context: &CommandContext,
     form: Form,
@@ -43,7 +43,7 @@ pub(super) async fn lookup(
     };
     output::print(form, &known, |known| {
         format!(
-            "  {}\n  {}\n\n  Ours     {}, {}\n  Tiki's   {}\n  Means    {}",
+            "  {}\n  {}\n\n  Ours     {}, {}\n  Tiki     {}\n  Meaning  {}",
             known.transaction_id,
             known.tiki_transaction_id,
             known.ours,
@@ -59,7 +59,7 @@ pub(super) async fn lookup(
     })
 }
 
-/// Whether Tiki's word and ours agree, and what it means.
+/// Whether Tiki's state and ours agree, and what it means.
 fn meaning(t: &Transaction, answer: LookUpAnswer) -> (bool, String) {
     let reversal = |refund: &Refund| refund.origin == Origin::Reversal && refund.holds();
     let kept =
@@ -70,43 +70,45 @@ fn meaning(t: &Transaction, answer: LookUpAnswer) -> (bool, String) {
     );
     match (t.payment(), answer) {
         (_, LookUpAnswer::Unauthorized) => {
-            let text = "Tiki refuses our signature: `tikivip doctor`";
+            let text = "Tiki refuses our signature. Run `tikivip doctor`.";
             (false, text.to_owned())
         }
         (PaymentState::Pending { .. }, LookUpAnswer::Found(Status::Pending, _)) => {
-            (true, "both wait for the customer".to_owned())
+            (true, "both sides wait for the customer".to_owned())
         }
         (_, LookUpAnswer::Found(Status::Success, _)) if !kept => {
-            let text = "Tiki has an order that we keep no money for: have Tiki cancel it";
+            let text = "Tiki has an order whose money we do not keep. Ask Tiki to cancel it.";
             (false, text.to_owned())
         }
         (PaymentState::Failed { .. }, _) if no_order => {
-            (true, "neither has it: no money is kept".to_owned())
+            (true, "both sides agree: not paid".to_owned())
         }
         (PaymentState::Paid { .. }, _) if no_order && !kept => (
             true,
-            "Tiki does not have it, and the money goes back".to_owned(),
+            "Tiki does not have the order, and the money is being returned".to_owned(),
         ),
-        (PaymentState::Paid { .. }, _) => of_paid(t, answer),
-        (PaymentState::Pending { .. } | PaymentState::Failed { .. }, _) => {
-            (false, "no clear answer, or another than ours".to_owned())
-        }
+        (PaymentState::Paid { .. }, _) => meaning_of_paid(t, answer),
+        (PaymentState::Pending { .. } | PaymentState::Failed { .. }, _) => (
+            false,
+            "Tiki gave no clear answer, or another state than ours".to_owned(),
+        ),
     }
 }
 
-/// Of a payment whose money we keep: the table that ipn-sender goes by (protocol §4).
-fn of_paid(t: &Transaction, answer: LookUpAnswer) -> (bool, String) {
+/// The meaning for a payment whose money we keep. ipn-sender uses the same table (protocol §4).
+fn meaning_of_paid(t: &Transaction, answer: LookUpAnswer) -> (bool, String) {
     match after_look_up(t.order().amount, answer) {
-        Decision::Confirm => (true, "Tiki has it as we have it".to_owned()),
-        Decision::Reverse(ground) => {
-            let ground = ground.as_str();
-            let text = format!("Tiki does not have the order ({ground}): the money should go back");
+        Decision::Confirm => (true, "both sides agree: paid".to_owned()),
+        Decision::Reverse(reason) => {
+            let reason = reason.as_str();
+            let text =
+                format!("Tiki does not have the order ({reason}). The money must be returned.");
             (false, text)
         }
-        Decision::Dispute(ground) => (false, format!("a person must decide: {}", ground.as_str())),
+        Decision::Dispute(reason) => (false, format!("needs review: {}", reason.as_str())),
         Decision::Retry | Decision::RetryUnauthorized | Decision::Abandon => (
             false,
-            "Tiki has not taken it up: it is to be told again".to_owned(),
+            "Tiki has not recorded the payment. The notification must be sent again.".to_owned(),
         ),
     }
 }

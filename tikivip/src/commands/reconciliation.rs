@@ -1,53 +1,53 @@
-//! `tikivip reconciliation` and `tikivip close-finding`: what the two sides' books do not agree in.
+//! `tikivip reconciliation` and `tikivip close-finding`: the findings of the reconciliation.
 
 use anyhow::anyhow;
 use domain::{Day, OperatorName, OperatorReason, Timestamp, Vnd};
-use ledger::{Entry, Ledger, Written};
 use reconciliation::classify::Kind;
-use reconciliation::record::{Closed, Finding, Record, Values, of_day};
+use reconciliation::record::{Closed, Finding, Values};
 use serde::Serialize;
+use store::{ReconciliationRecords, Record, Versioned, Written, day_partition};
 
-use crate::cli::{Form, Word};
+use crate::cli::{Form, OperatorArgs};
 use crate::context::CommandContext;
 use crate::output::{self, Outcome};
 
 #[derive(Serialize)]
 struct List {
     findings: Vec<Finding>,
-    /// Whether there may be more than are listed.
+    /// Whether there may be more than the list shows.
     more: bool,
 }
 
-/// Lists what is open, of one day or of all, what needs a person first.
+/// Lists the open findings of one day or of all days, findings that need review first.
 pub(super) async fn list(
     context: &CommandContext,
     form: Form,
     day: Option<Day>,
     limit: u16,
 ) -> anyhow::Result<Outcome> {
-    let ledger = context.ledger()?;
+    let records = context.records()?;
     let mut list = List {
         findings: Vec::new(),
         more: false,
     };
     for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Matched) {
-        let wanted = day.map(of_day);
-        // Of one day the others are passed over, so all are asked for.
+        let wanted = day.map(day_partition);
+        // The index holds all days, so for one day all entries are read.
         let asked = if day.is_some() {
             u16::MAX
         } else {
             limit.saturating_add(1)
         };
-        for (subject, entry) in ledger.open(kind.as_str(), asked).await? {
-            if wanted.as_ref().is_some_and(|wanted| *wanted != subject) {
+        for (partition, sort) in records.with_status(kind.as_str(), asked).await? {
+            if wanted.as_ref().is_some_and(|wanted| *wanted != partition) {
                 continue;
             }
             if list.findings.len() >= usize::from(limit) {
                 list.more = true;
                 break;
             }
-            // The index lags behind; what it names is looked at again.
-            let found = ledger.get::<Finding>(&subject, &entry).await?;
+            // The index can be outdated, so the finding itself is checked.
+            let found = records.get::<Finding>(&partition, &sort).await?;
             let open = found.filter(|found| found.record.is_open());
             list.findings.extend(open.map(|found| found.record));
         }
@@ -56,32 +56,41 @@ pub(super) async fn list(
     Ok(Outcome::Done)
 }
 
-/// Closes a finding that the two companies have settled between them. No money moves by it.
-pub(super) async fn settle(
+/// Closes a finding that both companies have resolved. Moves no money.
+pub(super) async fn close(
     context: &CommandContext,
     form: Form,
     id: &str,
     day: Day,
-    word: &Word,
+    operator: &OperatorArgs,
 ) -> anyhow::Result<Outcome> {
-    let by: OperatorName = word.by.parse().map_err(|e| anyhow!("--by {e}"))?;
-    let reason: OperatorReason = word.reason.parse().map_err(|e| anyhow!("--reason {e}"))?;
-    let ledger = context.ledger()?;
+    let by: OperatorName = operator.by.parse().map_err(|e| anyhow!("--by {e}"))?;
+    let reason: OperatorReason = operator
+        .reason
+        .parse()
+        .map_err(|e| anyhow!("--reason {e}"))?;
+    let records = context.records()?;
     let closed = Closed {
         at: context.clock().now().unix_ms(),
         by: by.to_string(),
         reason: reason.to_string(),
     };
-    let mut found = find(&ledger, id, day).await?;
-    // Reconciliation may look at it at the same moment.
+    let mut found = find(&records, id, day).await?;
+    // The reconciliation may change the finding at the same time.
     for _ in 0..10 {
-        let Entry { record, version } = found;
+        let Versioned { record, version } = found;
         if let Some(closed) = &record.closed {
-            let refused = format!("{} has closed it: {}", closed.by, closed.reason);
+            let refused = format!(
+                "{} has closed this finding already: {}",
+                closed.by, closed.reason
+            );
             return Err(Outcome::Refused(refused).into());
         }
         if record.kind != Kind::NeedsReview {
-            let refused = format!("it is {}: it needs no person", record.kind.as_str());
+            let refused = format!(
+                "the finding is {}, and only a finding that needs review can be closed",
+                record.kind.as_str()
+            );
             return Err(Outcome::Refused(refused).into());
         }
         let closing = Finding {
@@ -89,7 +98,7 @@ pub(super) async fn settle(
             reported: false,
             ..record
         };
-        match ledger.put(closing, Some(version)).await? {
+        match records.put(closing, Some(version)).await? {
             Written::Stored(stored) => {
                 let list = List {
                     findings: vec![stored.record],
@@ -101,18 +110,24 @@ pub(super) async fn settle(
             Written::Refused(newer) => found = newer,
         }
     }
-    Err(anyhow!("the finding is being changed by others"))
+    Err(anyhow!(
+        "the finding changed ten times during this command. Try again."
+    ))
 }
 
-async fn find(ledger: &Ledger, id: &str, day: Day) -> anyhow::Result<Entry<Finding>> {
-    let entry = format!("{}{id}", Finding::PREFIX);
-    let found = ledger.get::<Finding>(&of_day(day), &entry).await?;
-    found.ok_or_else(|| Outcome::NotFound(format!("{id} on {day}")).into())
+async fn find(
+    records: &ReconciliationRecords,
+    id: &str,
+    day: Day,
+) -> anyhow::Result<Versioned<Finding>> {
+    let sort = format!("{}{id}", Finding::PREFIX);
+    let found = records.get::<Finding>(&day_partition(day), &sort).await?;
+    found.ok_or_else(|| Outcome::NotFound(format!("finding {id} of {day}")).into())
 }
 
 fn table(list: &List) -> String {
     if list.findings.is_empty() {
-        return "  The books agree.".to_owned();
+        return "  No open findings.".to_owned();
     }
     let rows = list.findings.iter().map(|f| {
         let tiki = Values {
@@ -130,26 +145,26 @@ fn table(list: &List) -> String {
             f.ground.as_str().to_owned(),
             values(&f.ours),
             values(&tiki),
-            said(f),
+            file_result(f),
             since(f),
         ]
     });
-    let headline = [
+    let heading = [
         "Day",
         "Tiki's id",
-        "Stands",
-        "Because",
+        "State",
+        "Reason",
         "Ours",
-        "Tiki, asked",
+        "Tiki's look-up",
         "Tiki's file",
         "Since (GMT+7)",
     ];
     let more = if list.more {
-        "\n\n  There are more: --limit shows them."
+        "\n\n  There are more. Use a higher --limit."
     } else {
         ""
     };
-    format!("{}{more}", output::table(headline, rows))
+    format!("{}{more}", output::table(heading, rows))
 }
 
 fn values(values: &Values) -> String {
@@ -167,7 +182,7 @@ fn values(values: &Values) -> String {
     }
 }
 
-fn said(f: &Finding) -> String {
+fn file_result(f: &Finding) -> String {
     let parts = [f.code.as_str(), f.reason.as_str()];
     let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     parts.join(" ")

@@ -1,4 +1,4 @@
-//! `tikivip show`: a transaction's life.
+//! `tikivip show`: a transaction with its refunds and its audit trail.
 
 use domain::{Entry, Refund, Timestamp, Transaction};
 use serde::Serialize;
@@ -8,9 +8,8 @@ use crate::context::CommandContext;
 use crate::output::{self, Outcome};
 use crate::text;
 
-/// A transaction, as it is shown.
 #[derive(Serialize)]
-struct Life {
+struct TransactionView {
     transaction_id: String,
     tiki_transaction_id: String,
     amount_vnd: u64,
@@ -21,7 +20,7 @@ struct Life {
     expires_at: String,
     refunded_vnd: u64,
     remaining_vnd: u64,
-    /// What a person must act on.
+    /// The reason why it needs review.
     needs_review: Option<&'static str>,
     next_at_tiki: Option<String>,
     next_at_core: Option<String>,
@@ -44,7 +43,7 @@ struct ShownEntry {
     last_at: String,
     times: u32,
     event: &'static str,
-    word_of: String,
+    actor: String,
     what: String,
 }
 
@@ -59,12 +58,14 @@ pub(super) async fn show(
     Ok(Outcome::Done)
 }
 
-/// Prints a transaction's life.
+/// Prints a transaction.
 pub(super) fn print(form: Form, transaction: &Transaction) {
-    output::print(form, &Life::of(transaction), |life| life.table(transaction));
+    output::print(form, &TransactionView::of(transaction), |view| {
+        view.table(transaction)
+    });
 }
 
-impl Life {
+impl TransactionView {
     fn of(t: &Transaction) -> Self {
         let time = |at: Timestamp| at.to_rfc3339();
         Self {
@@ -92,7 +93,7 @@ impl Life {
 
     fn table(&self, t: &Transaction) -> String {
         let needs_review = match self.needs_review {
-            Some(alarm) => format!("\n  A person must act: {alarm}\n"),
+            Some(alarm) => format!("\n  Needs review: {alarm}\n"),
             None => String::new(),
         };
         let trail = self
@@ -109,11 +110,11 @@ impl Life {
                         text::clock(entry.last_at)
                     ),
                 };
-                [when, shown.word_of.clone(), what]
+                [when, shown.actor.clone(), what]
             });
         format!(
-            "  {id}\n  {tiki}\n\n  Amount    {amount}, {back} of it back, {left} refundable\n  \
-             Payment   {payment}\n  Tiki      {ipn}\n{needs_review}\n{trail}",
+            "  {id}\n  {tiki}\n\n  Amount    {amount}, {back} refunded, {left} refundable\n  \
+             Payment   {payment}\n  IPN       {ipn}\n{needs_review}\n{trail}",
             id = self.transaction_id,
             tiki = self.tiki_transaction_id,
             amount = t.order().amount.grouped(),
@@ -121,7 +122,7 @@ impl Life {
             left = t.remaining_amount().grouped(),
             payment = self.payment,
             ipn = self.ipn,
-            trail = output::table(["At (GMT+7)", "On whose word", "What"], trail),
+            trail = output::table(["Time (GMT+7)", "Actor", "Event"], trail),
         )
     }
 }
@@ -145,7 +146,7 @@ impl ShownEntry {
             last_at: entry.last_at.to_rfc3339(),
             times: entry.times,
             event: entry.event.as_str(),
-            word_of: text::who(t, &entry.event),
+            actor: text::who(t, &entry.event),
             what: text::what(t, &entry.event),
         }
     }

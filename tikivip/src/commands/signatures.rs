@@ -1,19 +1,20 @@
-//! `tikivip sign` and `tikivip verify`: protocol §2 by hand.
+//! `tikivip sign` and `tikivip verify`: signs and verifies messages by protocol §2.
 
 use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use lambda::api::Inbound;
+use api::Inbound;
 use lambda::config::{get_signing, signature_window, tiki_api};
-use lambda::verifier;
 use serde::Serialize;
 use serde_json::Value;
-use signed_http::HeaderNames;
-use signing::{KeyUsed, Keyring, Match, PayloadCandidate, SignatureHeaders, SignatureRefusal};
+use signing::{
+    HeaderNames, KeyUsed, Keyring, PayloadCandidate, SignatureHeaders, SignatureMatch,
+    SignatureRefusal,
+};
 
 use super::variants;
-use crate::cli::{Conversation, Form, Headers, Message};
+use crate::cli::{Counterparty, Form, Headers, Message};
 use crate::context::CommandContext;
 use crate::output::{self, Outcome};
 
@@ -22,17 +23,17 @@ struct SignedMessage {
     headers: Vec<(String, String)>,
 }
 
-/// Signs a message with the current secret, now.
+/// Signs a message with the current secret at the current time.
 pub(super) async fn sign(
     context: &CommandContext,
     form: Form,
     message: &Message,
 ) -> anyhow::Result<Outcome> {
-    let keys = context.keys(message.conversation).await?;
+    let keys = context.keys(message.counterparty).await?;
     let candidates = candidates(context, message)?;
     let (_, text) = candidates.first().context("nothing to sign")?;
     let signed = keys.sign(context.clock().now().unix_ms(), text);
-    let names = names(message.conversation);
+    let names = names(message.counterparty);
     let headers = vec![
         (names.timestamp.to_owned(), signed.timestamp),
         (names.client_id.to_owned(), signed.client_id),
@@ -46,12 +47,12 @@ pub(super) async fn sign(
     Ok(Outcome::Done)
 }
 
-/// What a signature is worth, and why.
+/// The result of a verification.
 #[derive(Serialize)]
 struct Verdict {
     accepted: bool,
-    says: String,
-    /// How old the timestamp is, in milliseconds.
+    text: String,
+    /// The timestamp's age in milliseconds.
     age_ms: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     explanation: Option<Explanation>,
@@ -67,7 +68,7 @@ struct Explanation {
     causes: Vec<String>,
 }
 
-/// Checks a signature as the functions do; with `explain`, says what would have matched.
+/// Verifies a signature as the functions do. With `explain` it names the mistake.
 pub(super) async fn verify(
     context: &CommandContext,
     form: Form,
@@ -77,10 +78,10 @@ pub(super) async fn verify(
 ) -> anyhow::Result<Outcome> {
     let received = Received::read(context, message, headers)?;
     let window = context.aws().env.load(signature_window)?;
-    let keys = context.keys(received.conversation).await?;
+    let keys = context.keys(received.counterparty).await?;
     let now_ms = context.clock().now().unix_ms();
     let (_, text) = received.candidates.first().context("nothing to verify")?;
-    // What the functions would try: of a GET, its query may have come in any order.
+    // The candidates that the functions try: the query of a GET can have any order.
     let tried = received
         .candidates
         .iter()
@@ -94,7 +95,7 @@ pub(super) async fn verify(
     let age_ms = sent_ms.map(|sent_ms| now_ms.saturating_sub(sent_ms));
     let verdict = Verdict {
         accepted: result.is_ok(),
-        says: match &result {
+        text: match &result {
             Ok(verified) if verified.key() == KeyUsed::Previous => {
                 "accepted, signed with the previous secret".to_owned()
             }
@@ -117,9 +118,9 @@ pub(super) async fn verify(
     })
 }
 
-/// A message with its headers, as it came.
+/// A received message with its headers.
 struct Received {
-    conversation: Conversation,
+    counterparty: Counterparty,
     timestamp: Option<String>,
     client_id: Option<String>,
     signature: Option<String>,
@@ -133,9 +134,9 @@ impl Received {
         headers: &Headers,
     ) -> anyhow::Result<Self> {
         match &headers.event {
-            Some(file) => Self::of_event(context, file),
+            Some(file) => Self::from_event(context, file),
             None => Ok(Self {
-                conversation: message.conversation,
+                counterparty: message.counterparty,
                 timestamp: headers.timestamp.clone(),
                 client_id: headers.client_id.clone(),
                 signature: headers.signature.clone(),
@@ -144,9 +145,9 @@ impl Received {
         }
     }
 
-    /// From an event of API Gateway, which tells the conversation by its headers.
-    fn of_event(context: &CommandContext, file: &Path) -> anyhow::Result<Self> {
-        let event: Value = serde_json::from_slice(&read(file)?).context("the event is no JSON")?;
+    /// Reads an event of API Gateway. Its headers show the counterparty.
+    fn from_event(context: &CommandContext, file: &Path) -> anyhow::Result<Self> {
+        let event: Value = serde_json::from_slice(&read(file)?).context("the event is not JSON")?;
         let header = |name: &str| {
             let headers = event["headers"].as_object()?;
             let found = headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
@@ -155,22 +156,22 @@ impl Received {
                 .map(str::to_owned)
         };
         let partner = header(HeaderNames::PARTNER.signature).is_some();
-        let conversation = if partner {
-            Conversation::Core
+        let counterparty = if partner {
+            Counterparty::Core
         } else {
-            Conversation::Tiki
+            Counterparty::Tiki
         };
-        let names = names(conversation);
+        let names = names(counterparty);
         let candidates = if event["httpMethod"] == "GET" {
-            of_get_event(context, &event)?
+            get_event_candidates(context, &event)?
         } else if event["isBase64Encoded"] == true {
-            bail!("an event with a body in base64: give the body itself by --body");
+            bail!("the event has a body in base64; pass the body itself with --body");
         } else {
             let body = event["body"].as_str().unwrap_or_default();
             variants::of_body(body.as_bytes())
         };
         Ok(Self {
-            conversation,
+            counterparty,
             timestamp: header(names.timestamp),
             client_id: header(names.client_id),
             signature: header(names.signature),
@@ -187,8 +188,11 @@ impl Received {
     }
 }
 
-/// What the functions try of a GET that came to us, and then what else it may be.
-fn of_get_event(context: &CommandContext, event: &Value) -> anyhow::Result<Vec<PayloadCandidate>> {
+/// The candidates that the functions try for a received GET, and then other known variants.
+fn get_event_candidates(
+    context: &CommandContext,
+    event: &Value,
+) -> anyhow::Result<Vec<PayloadCandidate>> {
     const BASE: &str = "/tikivip/v1";
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let query = event["queryStringParameters"].as_object();
@@ -202,7 +206,7 @@ fn of_get_event(context: &CommandContext, event: &Value) -> anyhow::Result<Vec<P
         ..Inbound::default()
     };
     let configured = context.aws().env.load(get_signing)?;
-    let tried = verifier::payload_candidates(configured, &inbound, BASE);
+    let tried = api::payload_candidates(configured, &inbound, BASE);
     let relative = tried.first().cloned().unwrap_or_default();
     let mut candidates: Vec<PayloadCandidate> =
         tried.into_iter().map(|t| (None, t.into_bytes())).collect();
@@ -218,11 +222,11 @@ async fn explanation(
     refusal: Option<SignatureRefusal>,
     age_ms: Option<i64>,
 ) -> anyhow::Result<Explanation> {
-    let (other, name) = match received.conversation {
-        Conversation::Tiki => (Conversation::Core, "the core"),
-        Conversation::Core => (Conversation::Tiki, "Tiki"),
+    let (other, name) = match received.counterparty {
+        Counterparty::Tiki => (Counterparty::Core, "the core"),
+        Counterparty::Core => (Counterparty::Tiki, "Tiki"),
     };
-    // The other side's secret may be out of reach; then it is not tried.
+    // The other counterparty's secret is tried only if it can be read.
     let other = context.keys(other).await.ok();
     let others: Vec<(&str, &Keyring)> = other.iter().map(|keys| (name, keys)).collect();
     let found = keys.explain(&received.headers(), &received.candidates, &others);
@@ -237,12 +241,12 @@ async fn explanation(
     })
 }
 
-/// What is wrong, in words; nothing if nothing is.
+/// The mistakes that were found; empty for a valid signature.
 fn causes(
     keys: &Keyring,
     received: &Received,
     refusal: Option<SignatureRefusal>,
-    found: &[Match],
+    found: &[SignatureMatch],
     age_ms: Option<i64>,
 ) -> Vec<String> {
     let mut causes = Vec::new();
@@ -252,7 +256,7 @@ fn causes(
         .is_some_and(|id| id != keys.client_id())
     {
         causes.push(format!(
-            "the client id is not ours, which is {}",
+            "the client id differs from ours, which is {}",
             keys.client_id()
         ));
     }
@@ -260,14 +264,14 @@ fn causes(
         let seconds = age_ms.unwrap_or_default() / 1000;
         causes.push(match seconds {
             0.. => format!(
-                "the timestamp is {seconds} s old: an old message, or the sender's clock is behind"
+                "the timestamp is {seconds} s old: the message is old, or the sender's clock is behind"
             ),
             _ => format!("the timestamp is {} s ahead: a clock is wrong", -seconds),
         });
     }
     match found.first() {
         None if received.signature.is_some() => causes.push(
-            "no known mistake gives this signature: most likely another secret, or a body that was changed"
+            "no known mistake gives this signature: probably another secret, or a changed body"
                 .to_owned(),
         ),
         None => {}
@@ -276,7 +280,7 @@ fn causes(
             let rule = best.rule.map(str::to_owned);
             let deviations: Vec<String> = deviation.chain(rule).collect();
             if !deviations.is_empty() {
-                causes.push(format!("it was signed with: {}", deviations.join("; ")));
+                causes.push(format!("it was signed with {}", deviations.join("; ")));
             }
         }
     }
@@ -288,19 +292,19 @@ fn table(verdict: &Verdict) -> String {
     let age = age.map_or_else(String::new, |age| {
         format!("\n  the timestamp is {age} s old")
     });
-    let said = format!("  {}{age}", verdict.says);
+    let summary = format!("  {}{age}", verdict.text);
     let Some(explained) = &verdict.explanation else {
-        return said;
+        return summary;
     };
     let causes = if explained.causes.is_empty() {
-        "  ✔ nothing is wrong with it".to_owned()
+        "  ✔ the signature is right".to_owned()
     } else {
         let causes = explained.causes.iter();
         let causes: Vec<_> = causes.map(|cause| format!("  ✘ {cause}")).collect();
         causes.join("\n")
     };
     format!(
-        "{said}\n\n  What is signed: timestamp . client id . body\n\n{}\n\n  In base64url, without \
+        "{summary}\n\n  Signed text: timestamp . client id . body\n\n{}\n\n  In base64url without \
          padding\n  {}\n\n  Expected signature  {}\n  Received            {}\n\n{causes}",
         explained.payload_bytes.join("\n"),
         explained.encoded,
@@ -309,7 +313,7 @@ fn table(verdict: &Verdict) -> String {
     )
 }
 
-/// Bytes as an editor for bytes shows them.
+/// Bytes as a hex dump.
 fn hex_dump(bytes: &[u8]) -> Vec<String> {
     let line = |(number, chunk): (usize, &[u8])| {
         let hex: Vec<String> = chunk.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -323,7 +327,7 @@ fn hex_dump(bytes: &[u8]) -> Vec<String> {
     bytes.chunks(16).enumerate().map(line).collect()
 }
 
-/// What may be signed of a message; the first is what we sign.
+/// The candidates for the signed text of a message. We sign the first one.
 fn candidates(
     context: &CommandContext,
     message: &Message,
@@ -331,19 +335,19 @@ fn candidates(
     match (&message.body, &message.get) {
         (Some(file), None) => Ok(variants::of_body(&read(file)?)),
         (None, Some(path)) => payload_candidates(context, path),
-        (None, None) => bail!("give --body FILE or --get PATH"),
-        (Some(_), Some(_)) => bail!("--body and --get exclude each other"),
+        (None, None) => bail!("pass --body FILE or --get PATH"),
+        (Some(_), Some(_)) => bail!("pass either --body or --get, not both"),
     }
 }
 
-/// Of a GET to Tiki.
+/// The candidates for a GET to Tiki.
 fn payload_candidates(
     context: &CommandContext,
     relative: &str,
 ) -> anyhow::Result<Vec<PayloadCandidate>> {
     let (configured, api) = context.aws().env.load(|env| {
         let (signing, api) = (get_signing(env), tiki_api(env));
-        Some((signing?, api?))
+        Ok((signing?, api?))
     })?;
     Ok(variants::of_get(configured, api.path(), relative))
 }
@@ -357,9 +361,9 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     std::fs::read(file).with_context(|| file.display().to_string())
 }
 
-fn names(conversation: Conversation) -> HeaderNames {
-    match conversation {
-        Conversation::Tiki => HeaderNames::TIKI,
-        Conversation::Core => HeaderNames::PARTNER,
+fn names(counterparty: Counterparty) -> HeaderNames {
+    match counterparty {
+        Counterparty::Tiki => HeaderNames::TIKI,
+        Counterparty::Core => HeaderNames::PARTNER,
     }
 }

@@ -1,11 +1,11 @@
-//! What a body may have been before something on the way rewrote it, and what a GET may be signed of.
+//! Variants of a body that a proxy may have rewritten, and of the signed text of a GET.
 
 use std::fmt::Write;
 
 use serde_json::Value;
 use signing::{GetSigning, PayloadCandidate};
 
-/// The body as received, and as it would be had nothing touched it.
+/// The received body, and what it may have been before a proxy rewrote it.
 pub(super) fn of_body(body: &[u8]) -> Vec<PayloadCandidate> {
     let mut candidates: Vec<PayloadCandidate> = vec![(None, body.to_vec())];
     let mut add = |name: &str, bytes: Vec<u8>| candidates.push((Some(name.to_owned()), bytes));
@@ -60,7 +60,7 @@ pub(super) fn of_body(body: &[u8]) -> Vec<PayloadCandidate> {
     candidates
 }
 
-/// The four candidates of a GET (protocol §2), the configured one first, and others that are met.
+/// The four candidates of a GET (protocol §2), the configured one first, and other known variants.
 pub(super) fn of_get(
     configured: GetSigning,
     base_path: &str,
@@ -78,16 +78,13 @@ pub(super) fn of_get(
     let mut pairs: Vec<&str> = query.split('&').collect();
     pairs.sort_unstable();
     let sorted = format!("{path}?{}", pairs.join("&"));
-    candidates.push((Some("the path alone".to_owned()), path.as_bytes().to_vec()));
-    candidates.push((
-        Some("the query alone".to_owned()),
-        query.as_bytes().to_vec(),
-    ));
+    candidates.push((Some("only the path".to_owned()), path.as_bytes().to_vec()));
+    candidates.push((Some("only the query".to_owned()), query.as_bytes().to_vec()));
     candidates.push((Some("the query sorted".to_owned()), sorted.into_bytes()));
     candidates
 }
 
-/// JSON text with its white space between tokens replaced: nothing else of it is touched.
+/// Replaces the white space between JSON tokens, and nothing else.
 fn spaced(json: &str, comma: &str, colon: &str) -> String {
     let mut out = String::with_capacity(json.len());
     let (mut within, mut escape) = (false, false);
@@ -111,7 +108,7 @@ fn spaced(json: &str, comma: &str, colon: &str) -> String {
     out
 }
 
-/// Compact, with the keys of every object in order.
+/// Compact JSON with sorted keys.
 fn sorted(json: &Value) -> String {
     match json {
         Value::Object(object) => {
@@ -130,7 +127,7 @@ fn sorted(json: &Value) -> String {
     }
 }
 
-/// Every character beyond ASCII as `\uXXXX`.
+/// Escapes every non-ASCII character as `\uXXXX`.
 fn escaped(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
@@ -146,7 +143,7 @@ fn escaped(text: &str) -> String {
     out
 }
 
-/// Every `\uXXXX` as the character that it is; what is none stays.
+/// Replaces every `\uXXXX` with its character. Other text stays.
 fn unescaped(text: &str) -> String {
     let mut out = String::new();
     let mut units = Vec::new();
@@ -183,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_is_found_behind_what_a_proxy_made_of_it() {
+    fn a_body_that_a_proxy_rewrote_is_found() {
         let json: Value = serde_json::from_str(SENT).unwrap();
         assert!(finds(SENT));
         assert!(finds(&spaced(SENT, ", ", ": ")));
@@ -191,7 +188,7 @@ mod tests {
         assert!(finds(&format!("{SENT}\r\n")));
         assert!(finds(&escaped(SENT)));
         assert!(finds(&SENT.replace('/', "\\/")));
-        // What has lost its order cannot be put back; but the sender may have sorted.
+        // A lost key order cannot be restored, but the sender may have sorted the keys.
         let sorted = sorted(&json);
         let found = of_body(SENT.as_bytes());
         assert!(found.iter().any(|(_, bytes)| bytes == sorted.as_bytes()));
@@ -199,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn white_space_within_texts_is_no_white_space() {
+    fn white_space_within_strings_stays() {
         let json = r#"{ "a b" : "c\" , d" , "e" : [ 1 , 2 ] }"#;
         assert_eq!(spaced(json, "", ""), r#"{"a b":"c\" , d","e":[1,2]}"#);
         assert_eq!(
@@ -209,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn escapes_go_there_and_back() {
+    fn escaping_can_be_reversed() {
         for text in ["đơn 😀", "a", "", "\\u12"] {
             assert_eq!(unescaped(&escaped(text)), text);
         }
@@ -217,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn every_setting_of_a_get_is_tried() {
+    fn every_way_of_signing_a_get_is_tried() {
         let candidates = of_get(GetSigning::RelativePath, "/miniapp", "/transaction?b=1&a=2");
         let texts: Vec<&[u8]> = candidates.iter().map(|(_, text)| text.as_slice()).collect();
         for text in [

@@ -1,4 +1,4 @@
-//! `sam build`: the function binaries, from this very tree.
+//! Builds the function binaries from this source tree, like `sam build`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,14 +8,14 @@ use anyhow::{Context, bail};
 use serde_json::Value;
 use tokio::process::Command;
 
-/// The workspace that the sandbox was built from.
+/// The root folder of the workspace.
 pub(crate) fn workspace() -> &'static Path {
     let sandbox = Path::new(env!("CARGO_MANIFEST_DIR"));
     sandbox.ancestors().nth(2).unwrap_or(sandbox)
 }
 
-/// Builds the workspace's binaries and says where each is. Built already, it takes a moment. All are built
-/// in one call, so that cargo settles on one set of features for what they share. Dropped, it stops building.
+/// Builds the workspace's binaries and returns their paths by name. One call builds all of them, so that cargo chooses
+/// one set of features for shared crates. Dropping the future stops the build.
 pub async fn binaries(release: bool) -> anyhow::Result<BTreeMap<String, PathBuf>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
@@ -36,9 +36,12 @@ pub async fn binaries(release: bool) -> anyhow::Result<BTreeMap<String, PathBuf>
     } else {
         command.arg("--quiet");
     }
-    let output = command.output().await.context("cannot run cargo")?;
+    let output = command
+        .output()
+        .await
+        .context("cannot run cargo; is Rust installed?")?;
     if !output.status.success() {
-        bail!("the functions do not build");
+        bail!("the functions do not compile; see the messages of cargo above");
     }
     let artifacts = output.stdout.split(|&b| b == b'\n').filter_map(|line| {
         let message: Value = serde_json::from_slice(line).ok()?;

@@ -1,4 +1,4 @@
-//! A day passes in a moment: what happened today has happened yesterday.
+//! Makes all transactions one day older, so that a day passes in a moment.
 
 use std::collections::HashMap;
 
@@ -17,16 +17,15 @@ type Item = HashMap<String, AttributeValue>;
 const TABLE: &str = "TransactionsTable";
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// The keys of the indexes that have a day in them.
-const BY_DAY: [&str; 2] = ["day_shard", "refund_day_shard"];
+/// The index keys that contain a day.
+const DAY_KEYS: [&str; 2] = ["day_shard", "refund_day_shard"];
 
-/// The marks of a write that queues work for a worker; this write queues none.
+/// The attributes that trigger a worker. This write must trigger none.
 const DUE_MARKS: [&str; 2] = ["ipn_due_mark", "refund_due_mark"];
 
 impl Sandbox {
-    /// Makes every transaction one day older. What works on one at the same time finds it changed, as it would
-    /// by anybody's hand, and looks again. Nothing else is touched: links to the customer's screen and the
-    /// clocks run on.
+    /// Makes every transaction one day older. A function that changes one at the same time has a version conflict and
+    /// tries again. Payment links and clocks do not change.
     pub async fn day_passes(&self) -> anyhow::Result<()> {
         make_all_older(&Client::new(&sdk(&self.dynamodb_url))).await
     }
@@ -34,7 +33,7 @@ impl Sandbox {
 
 async fn make_all_older(client: &Client) -> anyhow::Result<()> {
     let (mut items, mut next) = (Vec::new(), None);
-    // All are read before the first is written: none comes by a second time because it was.
+    // All items are read before the first write, so that none is read twice.
     loop {
         let scan = client.scan().table_name(TABLE).consistent_read(true);
         let page = scan.set_exclusive_start_key(next).send().await?;
@@ -50,12 +49,15 @@ async fn make_all_older(client: &Client) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes an item back a day older; if somebody has changed it in the meantime, as it is now.
+/// Writes an item back one day older. If the item has changed in the meantime, it is read again.
 async fn make_older(client: &Client, mut item: Item) -> anyhow::Result<()> {
     let id = item.get("transaction_id").cloned();
-    let id = id.context("an item without transaction_id")?;
+    let id = id.context("an item has no transaction_id")?;
     loop {
-        let version = item.get("version").cloned().context("no version")?;
+        let version = item
+            .get("version")
+            .cloned()
+            .context("an item has no version")?;
         let put = client
             .put_item()
             .table_name(TABLE)
@@ -68,29 +70,29 @@ async fn make_older(client: &Client, mut item: Item) -> anyhow::Result<()> {
             Err(error) => return Err(error.into()),
         }
         let get = client.get_item().table_name(TABLE).consistent_read(true);
-        let there = get.key("transaction_id", id.clone()).send().await?;
-        match there.item {
-            Some(there) => item = there,
+        let current = get.key("transaction_id", id.clone()).send().await?;
+        match current.item {
+            Some(current) => item = current,
             None => return Ok(()),
         }
     }
 }
 
-/// The item as it would be had all of it happened a day earlier.
+/// The item with all its times one day earlier.
 fn older(mut item: Item) -> anyhow::Result<Item> {
     for mark in DUE_MARKS {
         item.remove(mark);
     }
     for (name, value) in &mut item {
         match value {
-            AttributeValue::S(key) if BY_DAY.contains(&name.as_str()) => {
-                let (day, shard) = key.split_once('#').context("a day's key without a shard")?;
+            AttributeValue::S(key) if DAY_KEYS.contains(&name.as_str()) => {
+                let (day, shard) = key.split_once('#').context("a day key has no shard")?;
                 let day: Day = day.parse()?;
                 *key = format!("{}#{shard}", day.previous());
             }
             AttributeValue::N(version) if name == "version" => {
                 let next = version.parse::<u64>()?.checked_add(1);
-                *version = next.context("the last version")?.to_string();
+                *version = next.context("the version is at its maximum")?.to_string();
             }
             value => shift(name, value)?,
         }
@@ -98,12 +100,12 @@ fn older(mut item: Item) -> anyhow::Result<Item> {
     Ok(item)
 }
 
-/// Takes a day off every time in this value, however deep.
+/// Subtracts a day from every time in this value, at any depth.
 fn shift(name: &str, value: &mut AttributeValue) -> anyhow::Result<()> {
     match value {
         AttributeValue::N(ms) if is_time(name) => {
             let Ok(at) = ms.parse::<i64>() else {
-                bail!("{name} is no time: {ms}");
+                bail!("{name} is not a time: {ms}");
             };
             *ms = at.saturating_sub(DAY_MS).to_string();
         }

@@ -1,32 +1,31 @@
-//! A signed caller: Tiki's backend, the core, the app's backend, or a test in their place.
+//! A client that signs its calls: Tiki's backend, the core, the app's backend, or a test in their place.
 
 use anyhow::Context;
 use domain::Timestamp;
 use serde_json::Value;
-use signed_http::HeaderNames;
-use signing::{GetSigning, Keyring};
+use signing::{GetSigning, HeaderNames, Keyring};
 
-/// Calls one API, signed as one side.
+/// Calls one API, and signs as one side.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// Where the API begins.
+    /// The API's base URL.
     pub base: String,
-    /// How the signature's headers are called.
+    /// The names of the signature's headers.
     pub headers: HeaderNames,
-    /// The keys to sign with.
+    /// The keys that sign.
     pub keys: Keyring,
-    /// What is signed of a GET.
+    /// Which parts of a GET are signed.
     pub get_signing: GetSigning,
-    /// What carries the calls.
+    /// The HTTP client.
     pub http: reqwest::Client,
 }
 
-/// An answer.
+/// An HTTP answer.
 #[derive(Clone, Debug)]
 pub struct Response {
     /// HTTP status.
     pub status: u16,
-    /// The headers.
+    /// The answer's headers.
     pub headers: axum::http::HeaderMap,
     /// The body as text.
     pub text: String,
@@ -35,13 +34,13 @@ pub struct Response {
 }
 
 impl Response {
-    /// The envelope's code.
+    /// The field `code` of the body.
     #[must_use]
     pub fn code(&self) -> Option<i64> {
         self.json["code"].as_i64()
     }
 
-    /// Reads a response to its end.
+    /// Reads a whole response.
     pub async fn read(response: reqwest::Response) -> anyhow::Result<Self> {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
@@ -56,7 +55,7 @@ impl Response {
 }
 
 impl Caller {
-    /// Posts a message.
+    /// Posts JSON.
     pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Response> {
         self.post_bytes(path, body.to_string().into_bytes()).await
     }
@@ -82,7 +81,7 @@ impl Caller {
         Response::read(request.send().await?).await
     }
 
-    /// The three headers for a body, signed as of a moment.
+    /// The three signature headers for a body at this time.
     #[must_use]
     pub fn sign(&self, now_ms: i64, body: &[u8]) -> [(&'static str, String); 3] {
         let signed = self.keys.sign(now_ms, body);
@@ -100,13 +99,13 @@ impl Caller {
     }
 }
 
-/// An HTTP client as a backend has it: it follows no redirect.
+/// An HTTP client that follows no redirects.
 pub fn http() -> anyhow::Result<reqwest::Client> {
-    // On this machine, whatever proxy its environment names.
+    // Without the proxy that the environment may name.
     let client = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none());
-    client.build().context("no HTTP client")
+    client.build().context("cannot create an HTTP client")
 }
 
 pub(crate) fn now_ms() -> i64 {

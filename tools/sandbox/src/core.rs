@@ -1,4 +1,4 @@
-//! The partner's core, played: its payment screen, its refunds, and its reports of results.
+//! Plays the partner's core: its payment screen, its refunds, and the payment results that it sends.
 
 mod screen;
 
@@ -15,8 +15,7 @@ use axum::{Json, Router};
 use domain::Vnd;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use signed_http::HeaderNames;
-use signing::Keyring;
+use signing::{HeaderNames, Keyring};
 
 use crate::caller::{Caller, Response, now_ms};
 use crate::faults::{Faults, words};
@@ -24,14 +23,14 @@ use crate::journal::Journal;
 use crate::state_store::StateStore;
 use crate::tiki::verified;
 
-/// How often the core reports a result that nobody took, and how long it waits in between.
-const REPORTS: u32 = 50;
-const REPORT_AGAIN: Duration = Duration::from_millis(200);
+/// How often the core sends a payment result until it is accepted, and the wait between two attempts.
+const RESULT_ATTEMPTS: u32 = 50;
+const RESULT_RETRY_DELAY: Duration = Duration::from_millis(200);
 
-/// The partner's core.
+/// The partner's core system.
 #[derive(Clone)]
 pub struct Core {
-    books: StateStore<Ledger>,
+    state: StateStore<CoreState>,
     /// Faults of `refund`, `find_refund` and `payment`.
     pub faults: Faults,
     /// Calls the functions, signed as the core.
@@ -40,9 +39,9 @@ pub struct Core {
     journal: Journal,
 }
 
-/// What the core has on its books.
+/// The payments and refunds that the core knows.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Ledger {
+pub(crate) struct CoreState {
     payments: HashMap<String, Payment>,
     refunds: HashMap<String, Refund>,
 }
@@ -50,7 +49,7 @@ pub(crate) struct Ledger {
 /// A payment at the core.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payment {
-    /// In VND.
+    /// Amount in VND.
     pub amount: u64,
     /// `paid`, `failed`, `not_paid` or `pending`.
     pub status: String,
@@ -59,20 +58,20 @@ pub struct Payment {
 /// A refund at the core.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refund {
-    /// Of which transaction.
+    /// The transaction that it belongs to.
     pub transaction_id: String,
-    /// In VND.
+    /// Amount in VND.
     pub amount: u64,
     /// `succeeded`, `pending` or `rejected`.
     pub status: String,
-    /// How often it was posted; the money moved once.
+    /// How often it was posted. The money moves once.
     pub posted: u32,
 }
 
 impl Core {
-    pub(crate) fn new(caller: Caller, journal: Journal, books: StateStore<Ledger>) -> Self {
+    pub(crate) fn new(caller: Caller, journal: Journal, state: StateStore<CoreState>) -> Self {
         Self {
-            books,
+            state,
             keys: Arc::new(Mutex::new(caller.keys.clone())),
             faults: Faults::default(),
             caller,
@@ -80,35 +79,36 @@ impl Core {
         }
     }
 
-    /// The customer pays: the money is taken.
+    /// Takes the money of a customer who pays.
     pub fn take_money(&self, transaction_id: &str, amount: u64) {
         self.set_payment(transaction_id, amount, "paid");
     }
 
-    /// Sets what the core says of a payment.
+    /// Sets the core's answer about a payment.
     pub fn set_payment(&self, transaction_id: &str, amount: u64, status: &str) {
         let payment = Payment {
             amount,
             status: status.to_owned(),
         };
-        self.books
-            .write(|books| books.payments.insert(transaction_id.to_owned(), payment));
+        self.state
+            .write(|state| state.payments.insert(transaction_id.to_owned(), payment));
     }
 
-    /// Sets what the core says of a refund that it knows.
+    /// Sets the core's answer about a refund that it knows.
     pub fn set_refund(&self, refund_id: &str, status: &str) {
-        self.books.write(|books| {
-            if let Some(refund) = books.refunds.get_mut(refund_id) {
+        self.state.write(|state| {
+            if let Some(refund) = state.refunds.get_mut(refund_id) {
                 status.clone_into(&mut refund.status);
             }
         });
     }
 
-    /// What has gone back for a transaction, in VND.
+    /// The amount that was refunded of a transaction, in VND.
     #[must_use]
-    pub fn given_back(&self, transaction_id: &str) -> u64 {
-        let back = self.refunds(transaction_id);
-        back.iter()
+    pub fn refunded_vnd(&self, transaction_id: &str) -> u64 {
+        let refunds = self.refunds(transaction_id);
+        refunds
+            .iter()
             .filter(|r| r.status == "succeeded")
             .map(|r| r.amount)
             .sum()
@@ -117,27 +117,32 @@ impl Core {
     /// The refunds of a transaction.
     #[must_use]
     pub fn refunds(&self, transaction_id: &str) -> Vec<Refund> {
-        self.books.read(|books| {
-            let of_it = books.refunds.values();
-            of_it
+        self.state.read(|state| {
+            state
+                .refunds
+                .values()
                 .filter(|refund| refund.transaction_id == transaction_id)
                 .cloned()
                 .collect()
         })
     }
 
-    /// Reports a result once.
-    pub async fn report(&self, transaction_id: &str, body: &Value) -> anyhow::Result<Response> {
+    /// Sends a payment result once.
+    pub async fn send_result(
+        &self,
+        transaction_id: &str,
+        body: &Value,
+    ) -> anyhow::Result<Response> {
         let path = format!("/partner/v1/payments/{transaction_id}/result");
         self.caller.post(&path, body).await
     }
 
-    /// The app's backend opens Tiki VIP for a customer; it shares the core's credentials.
+    /// Opens Tiki VIP for a customer, as the app's backend does. It uses the core's credentials.
     pub async fn open_webview(&self, body: &Value) -> anyhow::Result<Response> {
         self.caller.post("/partner/v1/webview", body).await
     }
 
-    /// The core takes up other keys, for its own checks of signatures.
+    /// Changes the keys with which the core checks signatures.
     pub fn expect_keys(&self, keys: Keyring) {
         *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = keys;
     }
@@ -161,17 +166,17 @@ impl Core {
         verified(&keys, HeaderNames::PARTNER, headers, message, now_ms())
     }
 
-    /// Reports a result until it is taken.
-    async fn report_until_taken(&self, transaction_id: &str, body: &Value) -> bool {
-        for _ in 0..REPORTS {
-            let answer = self.report(transaction_id, body).await;
+    /// Sends a payment result until it is accepted or refused.
+    async fn send_result_until_accepted(&self, transaction_id: &str, body: &Value) -> bool {
+        for _ in 0..RESULT_ATTEMPTS {
+            let answer = self.send_result(transaction_id, body).await;
             match answer {
                 Ok(answer) if answer.code() == Some(0) => return true,
-                // A refusal of the report itself will not change.
+                // A refusal does not change when it is repeated.
                 Ok(answer) if answer.status == 200 => return false,
                 _ => {}
             }
-            tokio::time::sleep(REPORT_AGAIN).await;
+            tokio::time::sleep(RESULT_RETRY_DELAY).await;
         }
         false
     }
@@ -184,19 +189,19 @@ async fn refund(State(core): State<Core>, headers: HeaderMap, body: Bytes) -> Ax
         money(message["amount"].as_u64().unwrap_or_default())
     );
     let open = core.journal.open("functions", "core", what);
-    let mut said = Value::Null;
+    let mut answer = Value::Null;
     let response = core.faults.around("refund", async || {
-        let (status, body) = given_back(&core, &headers, &body, &message);
-        said.clone_from(&body);
+        let (status, body) = refund_answer(&core, &headers, &body, &message);
+        answer.clone_from(&body);
         (status, Json(body)).into_response()
     });
     let response = response.await;
-    open.done(words(&response, &said));
+    open.done(words(&response, &answer));
     response
 }
 
-/// Once for each idempotency key, however often it is posted.
-fn given_back(
+/// Refunds once for each idempotency key.
+fn refund_answer(
     core: &Core,
     headers: &HeaderMap,
     body: &[u8],
@@ -221,8 +226,8 @@ fn given_back(
             json!({ "message": "Idempotency-Key" }),
         );
     }
-    let status = core.books.write(|books| {
-        let refund = books
+    let status = core.state.write(|state| {
+        let refund = state
             .refunds
             .entry(id.to_owned())
             .or_insert_with(|| Refund {
@@ -246,21 +251,21 @@ async fn find_refund(
     headers: HeaderMap,
 ) -> AxumResponse {
     let open = core.journal.open("core-worker", "core", "GET refund");
-    let mut said = Value::Null;
+    let mut answer = Value::Null;
     let response = core.faults.around("find_refund", async || {
         if !core.verified(&headers, format!("/refunds/{id}").as_bytes()) {
             return StatusCode::UNAUTHORIZED.into_response();
         }
-        match core.books.read(|books| books.refunds.get(&id).cloned()) {
+        match core.state.read(|state| state.refunds.get(&id).cloned()) {
             Some(refund) => {
-                said = json!({ "refund_id": id, "status": refund.status });
-                Json(said.clone()).into_response()
+                answer = json!({ "refund_id": id, "status": refund.status });
+                Json(answer.clone()).into_response()
             }
             None => StatusCode::NOT_FOUND.into_response(),
         }
     });
     let response = response.await;
-    open.done(words(&response, &said));
+    open.done(words(&response, &answer));
     response
 }
 
@@ -270,14 +275,14 @@ async fn payment(
     headers: HeaderMap,
 ) -> AxumResponse {
     let open = core.journal.open("core-worker", "core", "GET payment");
-    let mut said = Value::Null;
+    let mut answer = Value::Null;
     let response = core.faults.around("payment", async || {
         if !core.verified(&headers, format!("/payments/{id}").as_bytes()) {
             return StatusCode::UNAUTHORIZED.into_response();
         }
-        match core.books.read(|books| books.payments.get(&id).cloned()) {
+        match core.state.read(|state| state.payments.get(&id).cloned()) {
             Some(payment) => {
-                said = json!({
+                answer = json!({
                     "transaction_id": id,
                     "status": payment.status,
                     "amount": payment.amount,
@@ -286,13 +291,13 @@ async fn payment(
                     "rail_reference": payment.status.eq("paid").then(|| reference(&id)),
                     "reason": payment.status.eq("failed").then_some("cancelled by the customer"),
                 });
-                Json(said.clone()).into_response()
+                Json(answer.clone()).into_response()
             }
             None => StatusCode::NOT_FOUND.into_response(),
         }
     });
     let response = response.await;
-    open.done(words(&response, &said));
+    open.done(words(&response, &answer));
     response
 }
 
@@ -300,7 +305,7 @@ pub(crate) fn money(vnd: u64) -> String {
     Vnd::new(vnd).map_or_else(|_| vnd.to_string(), Vnd::grouped)
 }
 
-/// The core's own reference of a payment.
+/// The core's reference of a payment.
 fn reference(transaction_id: &str) -> String {
     format!("FT-{}", transaction_id.get(..8).unwrap_or_default())
 }

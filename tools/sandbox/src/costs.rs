@@ -1,7 +1,7 @@
-//! What a million payments cost, from what one was measured to use.
+//! Calculates what a million payments cost on AWS, from the measured usage of a few payments.
 //!
-//! Measured here: requests, invocations and their time, DynamoDB's capacity units, bytes of logs. Taken from
-//! AWS's price list: the prices. They change; look before you rely on them.
+//! Measured: requests, invocations and their duration, DynamoDB capacity units, and bytes of logs. The prices come
+//! from AWS's price list. They change, so check them before you rely on the result.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::start::Sandbox;
 use crate::template::FunctionPlan;
 
-/// List prices in US dollars, Singapore (ap-southeast-1), as of 2025, without free tiers.
+/// List prices in US dollars for Singapore (ap-southeast-1) in 2025, without free tiers.
 mod price {
     pub(super) const API_REQUEST: f64 = 4.25e-6;
     pub(super) const INVOCATION: f64 = 0.20e-6;
@@ -31,7 +31,7 @@ mod price {
 const MILLION: f64 = 1e6;
 const MINUTES_A_MONTH: f64 = 60.0 * 730.0;
 
-/// What was used up to a moment.
+/// The usage since the sandbox's start.
 #[derive(Clone, Debug, Default)]
 struct Meter {
     requests: f64,
@@ -44,7 +44,6 @@ struct Meter {
 }
 
 impl Meter {
-    /// Reads the meter.
     fn read(sandbox: &Sandbox) -> Self {
         let mut meter = Self::default();
         for entry in sandbox.journal.since(Duration::ZERO) {
@@ -55,7 +54,7 @@ impl Meter {
                 meter.requests += 1.0;
             }
             meter.invocations += 1.0;
-            // Billed by the millisecond, rounded up; the sandbox's own share of it is counted too.
+            // Billed per millisecond, rounded up. The measured time includes the sandbox's own overhead.
             meter.gb_seconds +=
                 memory_gb(function) * (entry.took.as_secs_f64() * 1000.0).ceil() / 1000.0;
         }
@@ -66,7 +65,7 @@ impl Meter {
                 "secretsmanager:GetSecretValue" => {
                     meter.secrets += f64::from(u32::try_from(usage.calls).unwrap_or(u32::MAX));
                 }
-                // S3's, a few a day whatever is paid.
+                // S3: a few calls a day, whatever the number of payments.
                 _ => {}
             }
         }
@@ -89,9 +88,9 @@ impl Meter {
     }
 }
 
-/// The bill, measured on a warm system: two sweeps, and then so many payments.
+/// Measures two sweeps and then some payments on a warm system, and returns the costs as a table.
 pub async fn bill(sandbox: &Sandbox) -> anyhow::Result<String> {
-    // Whatever starts, starts before it is measured.
+    // One payment first, so that cold starts are not measured.
     let mut silent = |_: &str| {};
     crate::walk::pay(sandbox, &mut silent).await?;
     let start = Meter::read(sandbox);
@@ -102,10 +101,10 @@ pub async fn bill(sandbox: &Sandbox) -> anyhow::Result<String> {
     }
     let took = sandbox.journal.now().saturating_sub(began);
     let mut swept = Meter::read(sandbox).since(&start);
-    // Called directly, they are not in the journal.
+    // The journal has no entries for direct invocations.
     swept.gb_seconds = memory_gb(&sandbox.plan.functions["ipn-sender"]) * took.as_secs_f64();
     let before = Meter::read(sandbox);
-    for _ in 0..PAYMENTS {
+    for _ in 0..MEASURED_PAYMENTS {
         crate::walk::pay(sandbox, &mut silent).await?;
     }
     let used = Meter::read(sandbox).since(&before);
@@ -113,13 +112,14 @@ pub async fn bill(sandbox: &Sandbox) -> anyhow::Result<String> {
     Ok(table(sandbox, &used, &swept, metrics.len()))
 }
 
-const PAYMENTS: u8 = 10;
+/// Number of payments that are measured.
+const MEASURED_PAYMENTS: u8 = 10;
 
 fn memory_gb(function: &FunctionPlan) -> f64 {
     f64::from(u32::try_from(function.memory).unwrap_or(u32::MAX)) / 1024.0
 }
 
-/// A metric with its dimensions, as it is billed.
+/// A metric with its dimensions, because each combination is billed.
 fn metric(line: &crate::LogLine) -> Option<String> {
     let directive = &line.event["_aws"]["CloudWatchMetrics"][0];
     let name = directive["Metrics"][0]["Name"].as_str()?;
@@ -131,29 +131,29 @@ fn metric(line: &crate::LogLine) -> Option<String> {
 }
 
 fn table(sandbox: &Sandbox, used: &Meter, swept: &Meter, metrics: usize) -> String {
-    let payments = of_payments(used);
-    let standing = of_standing(sandbox, swept, metrics);
+    let payments = payment_costs(used);
+    let monthly = monthly_costs(sandbox, swept, metrics);
     let million: f64 = payments.iter().map(|(_, _, cost)| cost).sum();
-    let month: f64 = standing.iter().map(|(_, cost)| cost).sum();
+    let month: f64 = monthly.iter().map(|(_, cost)| cost).sum();
     let payments = payments
         .map(|(name, measured, cost)| format!("  {name:<36}{measured:>14.6}{cost:>18.2}\n"));
-    let standing = standing.map(|(name, cost)| format!("  {name:<50}{cost:>18.2}\n"));
+    let monthly = monthly.map(|(name, cost)| format!("  {name:<50}{cost:>18.2}\n"));
     format!(
         "  {:<36}{:>14}{:>18}\n{}  {:<50}{million:>18.2}\n\n  {:<50}{:>18}\n{}  {:<50}{month:>18.2}",
-        "For each payment",
+        "Each payment",
         "measured",
-        "USD a million",
+        "USD per million",
         payments.concat(),
         "A million payments",
         "Each month, without any payment",
         "USD",
-        standing.concat(),
-        "A month of standing by",
+        monthly.concat(),
+        "A month without any payment",
     )
 }
 
-/// What one payment used, and what a million of them cost.
-fn of_payments(used: &Meter) -> [(&'static str, f64, f64); 6] {
+/// The usage of one payment, and the costs of a million payments.
+fn payment_costs(used: &Meter) -> [(&'static str, f64, f64); 6] {
     [
         ("API Gateway, requests", used.requests, price::API_REQUEST),
         ("Lambda, invocations", used.invocations, price::INVOCATION),
@@ -171,13 +171,13 @@ fn of_payments(used: &Meter) -> [(&'static str, f64, f64); 6] {
         ),
     ]
     .map(|(name, measured, price)| {
-        let each = measured / f64::from(PAYMENTS);
+        let each = measured / f64::from(MEASURED_PAYMENTS);
         (name, each, each * price * MILLION)
     })
 }
 
-/// What a month costs in which nobody pays.
-fn of_standing(sandbox: &Sandbox, swept: &Meter, metrics: usize) -> [(&'static str, f64); 6] {
+/// The costs of a month without any payment.
+fn monthly_costs(sandbox: &Sandbox, swept: &Meter, metrics: usize) -> [(&'static str, f64); 6] {
     let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
     let of_type = |kind: &str| {
         let resources = sandbox.plan.resources.values();
@@ -189,20 +189,23 @@ fn of_standing(sandbox: &Sandbox, swept: &Meter, metrics: usize) -> [(&'static s
     };
     let called = 2.0 * (price::INVOCATION + price::SCHEDULED_CALL);
     let sweeps = called + swept.gb_seconds * price::GB_SECOND_ARM;
-    // Each of a few warm processes looks at both versions of its two secrets every five minutes.
-    let looks = of_type("AWS::Serverless::Function") * 2.0 * 2.0 * MINUTES_A_MONTH / 5.0;
+    // A few warm processes per function read both versions of their two secrets every five minutes.
+    let secret_reads = of_type("AWS::Serverless::Function") * 2.0 * 2.0 * MINUTES_A_MONTH / 5.0;
     let secrets = count(sandbox.plan.secrets.len()) * price::SECRET_MONTH;
     let alarms = of_type("AWS::CloudWatch::Alarm") * price::ALARM_MONTH;
     [
         (
-            "Sweeps, two a minute: Lambda and Scheduler",
+            "Sweeps, two per minute: Lambda and Scheduler",
             MINUTES_A_MONTH * sweeps,
         ),
         (
             "Sweeps: DynamoDB",
             MINUTES_A_MONTH * swept.reads * price::READ_UNIT,
         ),
-        ("Secrets Manager", secrets + looks * price::SECRET_CALL),
+        (
+            "Secrets Manager",
+            secrets + secret_reads * price::SECRET_CALL,
+        ),
         ("KMS, the key", of_type("AWS::KMS::Key") * price::KEY_MONTH),
         ("CloudWatch, metrics", count(metrics) * price::METRIC_MONTH),
         (

@@ -1,4 +1,4 @@
-//! DynamoDB: an embedded one on SQLite, or another that the tables are made in.
+//! The embedded DynamoDB on SQLite, and the creation of the template's tables.
 
 use std::path::Path;
 use std::thread::JoinHandle;
@@ -22,7 +22,7 @@ pub struct EmbeddedDynamoDb {
 }
 
 impl EmbeddedDynamoDb {
-    /// Starts one on this file. Its calls are synchronous, so it has a thread and a runtime of its own.
+    /// Starts it on this file. Its calls are synchronous, so it runs in its own thread and runtime.
     pub fn start(file: &Path) -> anyhow::Result<Self> {
         let path = file
             .to_str()
@@ -44,7 +44,7 @@ impl EmbeddedDynamoDb {
                 let stop = async {
                     let _ = stopped.await;
                 };
-                // A connection that is kept open must not keep the sandbox from stopping.
+                // The graceful shutdown would wait for idle connections, so this future is dropped instead.
                 tokio::select! {
                     _ = dynoxide::server::serve_with_shutdown(listener, database, std::future::pending()) => {}
                     () = stop => {}
@@ -58,7 +58,7 @@ impl EmbeddedDynamoDb {
         })
     }
 
-    /// Where it serves.
+    /// Its URL.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -74,8 +74,8 @@ impl Drop for EmbeddedDynamoDb {
     }
 }
 
-/// Without it, each write to a table with a stream looks through the stream's whole history. It rests on a
-/// private schema, which is why the crate's version is pinned.
+/// Adds an index. Without it each write to a table with a stream reads the stream's whole history. It depends on a
+/// private schema, so the crate's version is pinned.
 fn index_streams(file: &Path) -> anyhow::Result<()> {
     let sqlite = rusqlite::Connection::open(file)?;
     sqlite.execute(
@@ -86,11 +86,11 @@ fn index_streams(file: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Makes the template's tables where they are not yet.
+/// Creates the template's tables that do not exist yet.
 pub(crate) async fn create_tables(client: &Client, plan: &Plan) -> anyhow::Result<()> {
     for (name, properties) in &plan.tables {
-        let made = create_table(client, name, properties).await;
-        made.with_context(|| format!("table {name}"))?;
+        let created = create_table(client, name, properties).await;
+        created.with_context(|| format!("table {name}"))?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Faults of the two sides that the sandbox plays, to be switched on.
+//! Faults of the played Tiki and core, which tests and people switch on.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,29 +12,29 @@ use futures::stream;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// What goes wrong with a call.
+/// What goes wrong with a call to a played side.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
-    /// Nothing is done, and this is answered.
+    /// The call has no effect, and this is the answer.
     Answer {
         /// HTTP status.
         status: u16,
-        /// The body, as it is.
+        /// The exact body.
         body: String,
     },
-    /// It is done, and the connection breaks before the answer has arrived.
+    /// The call takes effect, but the connection breaks before the answer arrives.
     Lost,
-    /// Nothing is done, and the connection breaks.
+    /// The call has no effect, and the connection breaks.
     Down,
-    /// It is done, and answered so much later.
+    /// The call takes effect, and the answer is delayed.
     Late {
-        /// Milliseconds.
+        /// The delay in milliseconds.
         ms: u64,
     },
 }
 
-/// The faults that are switched on, by call.
+/// The active faults, by call.
 #[derive(Clone, Debug, Default)]
 pub struct Faults(Arc<Mutex<Switches>>);
 
@@ -45,7 +45,7 @@ struct Switches {
 }
 
 /// `POST /_sandbox/faults`: `{"call": "ipn", "next": ["lost"]}` or `{"call": "ipn", "standing": "down"}`;
-/// `{"call": "ipn"}` alone switches all off.
+/// `{"call": "ipn"}` alone switches all faults of this call off.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Switch {
     call: String,
@@ -55,7 +55,7 @@ pub(crate) struct Switch {
 }
 
 impl Faults {
-    /// The next calls of this name go wrong, one after the other.
+    /// The next calls have these faults, one after the other.
     pub fn next(&self, call: &str, faults: impl IntoIterator<Item = Fault>) {
         self.lock()
             .next
@@ -64,12 +64,12 @@ impl Faults {
             .extend(faults);
     }
 
-    /// Every call of this name goes wrong until it is switched off.
+    /// Every call has this fault until it is switched off.
     pub fn standing(&self, call: &str, fault: Fault) {
         self.lock().standing.insert(call.to_owned(), fault);
     }
 
-    /// Calls of this name go well again.
+    /// Removes all faults of a call.
     pub fn off(&self, call: &str) {
         let mut switches = self.lock();
         switches.next.remove(call);
@@ -85,7 +85,7 @@ impl Faults {
         StatusCode::NO_CONTENT
     }
 
-    /// Carries a call out, as far as its fault lets it.
+    /// Runs a call with its current fault.
     pub(crate) async fn around(
         &self,
         call: &str,
@@ -120,13 +120,14 @@ impl Faults {
     }
 }
 
-/// A response whose body never comes: the server closes the connection.
+/// A response whose body fails, so that the server closes the connection.
 pub(crate) fn broken() -> Response {
-    let breaks = stream::once(async { Err::<Bytes, _>(std::io::Error::other("the line broke")) });
+    let breaks =
+        stream::once(async { Err::<Bytes, _>(std::io::Error::other("the connection broke")) });
     Response::new(Body::from_stream(breaks))
 }
 
-/// A JSON answer in few words, for the journal.
+/// A short outcome of a JSON answer, for the journal.
 pub(crate) fn words(response: &Response, body: &Value) -> String {
     let status = response.status().as_u16();
     match (body["code"].as_i64(), body["status"].as_str()) {

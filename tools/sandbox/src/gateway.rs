@@ -21,21 +21,20 @@ use crate::journal::Journal;
 use crate::lambda::Function;
 use crate::template::{Plan, Route};
 
-/// What API Gateway takes at most.
-const LARGEST_BODY: usize = 10 * 1024 * 1024;
-/// The request line and all headers together, the same.
-const LARGEST_HEAD: usize = 10_240;
+/// API Gateway's limit for a body, in bytes.
+const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
+/// API Gateway's limit for the request line and all headers together, in bytes.
+const MAX_HEAD_BYTES: usize = 10_240;
 
-/// The API.
 pub(crate) struct Gateway {
     pub(crate) plan: Plan,
     pub(crate) functions: BTreeMap<String, Arc<Function>>,
     pub(crate) journal: Journal,
-    /// NotificationOutcome after each call: the stream may have something new.
+    /// Notified after each call, because the stream may have new records.
     pub(crate) written: Arc<Notify>,
     /// The token bucket of each route, in the plan's order.
     pub(crate) throttles: Vec<Throttle>,
-    /// The host and port that it is reached at.
+    /// Host and port of the API.
     pub(crate) host: String,
 }
 
@@ -44,7 +43,7 @@ impl Gateway {
         Router::new().fallback(serve).with_state(Arc::new(self))
     }
 
-    /// The answer to a body that is too large, or that broke off.
+    /// The answer to a body that is too large or incomplete.
     fn bad_body(&self, error: &axum::Error) -> Response {
         let mut causes = std::iter::successors(error.source(), |&error| error.source());
         if causes.any(<dyn Error>::is::<http_body_util::LengthLimitError>) {
@@ -55,7 +54,7 @@ impl Gateway {
         }
     }
 
-    /// One of API Gateway's own answers, as the template words it.
+    /// One of API Gateway's own error answers, with the template's text.
     fn own_answer(&self, kinds: &[&str], default: StatusCode) -> Response {
         let found = kinds
             .iter()
@@ -81,7 +80,7 @@ fn head_size(parts: &Parts) -> usize {
     parts.uri.to_string().len() + headers.sum::<usize>()
 }
 
-/// A token bucket, as API Gateway's throttling is.
+/// A token bucket, like API Gateway's throttling.
 pub(crate) struct Throttle {
     rate: f64,
     burst: f64,
@@ -108,7 +107,7 @@ impl Throttle {
 }
 
 async fn serve(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
-    // In a task of its own: a caller that hangs up does not stop the function.
+    // In its own task, so that a caller that disconnects does not stop the function.
     let work = tokio::spawn({
         let gateway = Arc::clone(&gateway);
         async move { answer(&gateway, request).await }
@@ -119,19 +118,19 @@ async fn serve(State(gateway): State<Arc<Gateway>>, request: Request) -> Respons
 
 async fn answer(gateway: &Gateway, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    if head_size(&parts) > LARGEST_HEAD {
+    if head_size(&parts) > MAX_HEAD_BYTES {
         return gateway.own_answer(&["DEFAULT_4XX"], StatusCode::BAD_REQUEST);
     }
     let path = parts.uri.path().to_owned();
     let found = find(&gateway.plan.routes, parts.method.as_str(), &path);
-    let Some((place, route, parameters)) = found else {
+    let Some((index, route, parameters)) = found else {
         let kinds = ["MISSING_AUTHENTICATION_TOKEN", "DEFAULT_4XX"];
         return gateway.own_answer(&kinds, StatusCode::FORBIDDEN);
     };
-    if !gateway.throttles.get(place).is_none_or(Throttle::admit) {
+    if !gateway.throttles.get(index).is_none_or(Throttle::admit) {
         return gateway.own_answer(&["THROTTLED", "DEFAULT_4XX"], StatusCode::TOO_MANY_REQUESTS);
     }
-    let body = match to_bytes(body, LARGEST_BODY).await {
+    let body = match to_bytes(body, MAX_BODY_BYTES).await {
         Ok(body) => body,
         Err(error) => return gateway.bad_body(&error),
     };
@@ -152,10 +151,12 @@ async fn answer(gateway: &Gateway, request: Request) -> Response {
             .invoke(event)
             .await
             .map_err(|error| error.to_string()),
-        None => Err("is not there".to_owned()),
+        None => Err("does not exist".to_owned()),
     };
     gateway.written.notify_waiters();
-    match result.and_then(|answer| response(&answer).ok_or("answered nonsense".to_owned())) {
+    match result.and_then(|answer| {
+        response(&answer).ok_or("answered something that API Gateway cannot read".to_owned())
+    }) {
         Ok((response, outcome)) => {
             open.done(outcome);
             response
@@ -186,7 +187,7 @@ fn find<'p>(
         .iter()
         .enumerate()
         .filter(|(_, route)| route.method == method)
-        .find_map(|(place, route)| {
+        .find_map(|(index, route)| {
             let (wanted, found): (Vec<_>, Vec<_>) =
                 (route.path.split('/').collect(), path.split('/').collect());
             let mut parameters = BTreeMap::new();
@@ -203,12 +204,12 @@ fn find<'p>(
                         None => *wanted == found,
                     }
                 });
-            fits.then_some((place, route, parameters))
+            fits.then_some((index, route, parameters))
         })
 }
 
 fn decoded(text: &str) -> String {
-    // A pair without a name: the same escapes, but a plus is a plus.
+    // Decodes the text as a query value, but keeps a plus sign.
     let pair = format!("={}", text.replace('+', "%2B"));
     let mut pairs = url::form_urlencoded::parse(pair.as_bytes());
     pairs
@@ -228,7 +229,7 @@ struct Event<'r> {
 }
 
 impl Event<'_> {
-    /// The event of a REST API with proxy integration.
+    /// The event of a REST API with Lambda proxy integration.
     fn json(&self) -> Value {
         let (headers, multi_headers) = self.headers();
         let (query, multi_query) = self.query();
@@ -270,7 +271,7 @@ impl Event<'_> {
         })
     }
 
-    /// What a caller says of host and scheme is not handed on: API Gateway knows better.
+    /// Replaces the caller's host and scheme, as API Gateway does.
     fn headers(&self) -> (Value, Value) {
         let mut single = Map::new();
         let mut multi: Map<String, Value> = Map::new();
@@ -315,7 +316,7 @@ impl Event<'_> {
     }
 }
 
-/// A function's answer as a response, and in a few words.
+/// A function's answer as an HTTP response, and its outcome for the journal.
 fn response(answer: &[u8]) -> Option<(Response, String)> {
     let answer: Value = serde_json::from_slice(answer).ok()?;
     let status = u16::try_from(answer["statusCode"].as_u64()?).ok()?;
@@ -354,9 +355,9 @@ fn outcome(status: StatusCode, answer: &Value, body: &[u8]) -> String {
         single.or_else(|| answer["multiValueHeaders"][name][0].as_str())
     };
     if let Some(location) = header("location") {
-        // Without its query, which may be a customer's own.
-        let place = location.split('?').next().unwrap_or_default();
-        let path = place.splitn(4, '/').nth(3).unwrap_or_default();
+        // Without the query, which may hold a customer's data.
+        let url = location.split('?').next().unwrap_or_default();
+        let path = url.splitn(4, '/').nth(3).unwrap_or_default();
         return format!("{} to /{path}", status.as_u16());
     }
     let json: Value = serde_json::from_slice(body).unwrap_or_default();

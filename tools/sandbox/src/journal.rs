@@ -1,4 +1,4 @@
-//! Who called whom, with what outcome, after how many milliseconds.
+//! The calls between the parties: who called whom, with what outcome, and how long it took.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -6,29 +6,29 @@ use std::time::{Duration, Instant};
 /// One call between two parties.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// When it began, since the sandbox did.
+    /// When it began, since the sandbox's start.
     pub began: Duration,
     /// How long it took.
     pub took: Duration,
-    /// Who called.
+    /// The caller.
     pub from: String,
-    /// Whom.
+    /// The called party.
     pub to: String,
-    /// For what.
+    /// What was asked.
     pub what: String,
-    /// What came of it.
+    /// How it ended.
     pub outcome: String,
 }
 
-/// Every call since the sandbox began, up to a bound.
+/// All calls since the sandbox's start, up to a limit.
 #[derive(Clone, Debug)]
 pub struct Journal {
     began: Instant,
     entries: Arc<Mutex<Vec<Entry>>>,
 }
 
-/// Enough for a walk; a long test is not to fill the memory.
-const KEPT: usize = 20_000;
+/// Entries kept. Enough for a walk, and a limit for a long run.
+const MAX_ENTRIES: usize = 20_000;
 
 impl Journal {
     pub(crate) fn new() -> Self {
@@ -49,7 +49,7 @@ impl Journal {
         }
     }
 
-    /// The entries that began at or after a moment, in the order in which they began.
+    /// The entries that began at this time or later, in the order of their beginning.
     #[must_use]
     pub fn since(&self, began: Duration) -> Vec<Entry> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,14 +62,14 @@ impl Journal {
         found
     }
 
-    /// This moment.
+    /// The time since the sandbox's start.
     #[must_use]
     pub fn now(&self) -> Duration {
         self.began.elapsed()
     }
 }
 
-/// A call that is going on.
+/// A call that has not ended yet.
 pub(crate) struct Open {
     journal: Journal,
     began: Duration,
@@ -93,7 +93,7 @@ impl Open {
             .entries
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if entries.len() < KEPT {
+        if entries.len() < MAX_ENTRIES {
             entries.push(entry);
         }
     }

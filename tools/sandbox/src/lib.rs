@@ -1,35 +1,34 @@
-//! The whole system on one machine: `cargo run -p sandbox` (design §8).
+//! The whole system on one machine: `cargo run -p sandbox`.
 //!
-//! It runs the very function binaries that would be deployed, behind a Lambda Runtime API of its own, and
-//! everything that `template.yaml` declares around them. No function knows that it runs here: each reaches
-//! DynamoDB and Secrets Manager through the AWS SDK's endpoint settings, and Tiki and the core through its
-//! ordinary configuration.
+//! The sandbox runs the same function binaries that are deployed, behind its own Lambda Runtime API, and everything
+//! that `template.yaml` declares around them. No function knows that it runs in the sandbox: it reaches the AWS
+//! services through the AWS SDK's endpoint settings, and Tiki and the core through its ordinary configuration.
 //!
-//! | room | what is played there |
+//! | module | what it plays |
 //! |---|---|
-//! | `template` | CloudFormation: routes, functions, tables, streams, schedules, read from the template |
+//! | `template` | CloudFormation: reads routes, functions, tables, streams and schedules from the template |
+//! | `grants` | IAM: what a role allows, and which permission a call needs |
 //! | `build` | `sam build`: the function binaries |
 //! | `lambda` | Lambda: instances, one event at a time each |
 //! | `gateway` | API Gateway |
 //! | `dynamodb`, `secrets`, `s3` | DynamoDB, Secrets Manager and S3 |
-//! | `aws` | the door to them: each function may do what its role allows |
+//! | `iam_proxy` | the proxy in front of them: checks each call against the caller's role |
 //! | `stream`, `schedule` | the event sources of the workers |
-//! | `tiki`, `core` | the other two sides, with faults to switch on |
+//! | `tiki`, `core` | Tiki and the partner's core, with faults that can be switched on |
 //! | `sftp` | Tiki's SFTP server |
 //! | `calendar` | a day that passes in a moment |
-//! | `costs` | what AWS would charge |
+//! | `costs` | the costs on AWS |
 //! | `walk` | one payment, shown step by step |
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "the sandbox plays the outside world, whose time and randomness are real"
+    reason = "the sandbox plays the outside world, which has real time and randomness"
 )]
 #![expect(
     clippy::indexing_slicing,
-    reason = "what is indexed is JSON, which answers null and does not panic"
+    reason = "only JSON is indexed, which returns null and does not panic"
 )]
 
-mod aws;
 mod build;
 mod calendar;
 mod caller;
@@ -38,6 +37,8 @@ mod costs;
 mod dynamodb;
 pub mod faults;
 mod gateway;
+mod grants;
+mod iam_proxy;
 mod journal;
 mod lambda;
 mod options;
@@ -54,12 +55,13 @@ mod template;
 pub mod tiki;
 mod walk;
 
-pub use aws::{AwsCall, Grant, Usage};
 pub use build::binaries;
 pub use caller::{Caller, Response, http};
 pub use costs::bill;
 pub use dynamodb::EmbeddedDynamoDb;
 pub use faults::Fault;
+pub use grants::Grant;
+pub use iam_proxy::{AwsCall, Usage};
 pub use journal::{Entry, Journal};
 pub use lambda::LogLine;
 pub use options::{Credentials, Options};

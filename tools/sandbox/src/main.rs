@@ -1,4 +1,4 @@
-//! The sandbox's face: see `cargo run -p sandbox -- --help`.
+//! The sandbox's command line: see `cargo run -p sandbox -- --help`.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -15,13 +15,13 @@ fn main() -> ExitCode {
         .next()
         .is_some_and(|first| first == shim::ARGUMENT)
     {
-        say(&shim::become_function(arguments));
+        print(&shim::become_function(arguments));
         return ExitCode::FAILURE;
     }
     match run(&Options::parse()) {
         Ok(code) => code,
         Err(error) => {
-            complain(&format!("sandbox: {error:#}"));
+            print_error(&format!("sandbox: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -34,13 +34,13 @@ async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     }
     let plays_both = options.tiki_url.is_none() && options.core_url.is_none();
     if options.once && !plays_both {
-        bail!("--once walks a payment through, which needs the sandbox's own Tiki and core");
+        bail!("--once needs the sandbox's own Tiki and core; remove --tiki-url and --core-url");
     }
     let mut terminate = signal(SignalKind::terminate())?;
     let work = async {
-        complain("Building the functions; the first time takes a few minutes …");
+        print_error("Building the functions. The first build takes a few minutes …");
         let sandbox = Sandbox::start(options.clone()).await?;
-        say(&banner(&sandbox, options));
+        print(&banner(&sandbox, options));
         let code = if plays_both {
             walked(&sandbox).await
         } else {
@@ -48,48 +48,48 @@ async fn run(options: &Options) -> anyhow::Result<ExitCode> {
         };
         Ok::<_, anyhow::Error>((sandbox, code))
     };
-    // Stopped while it builds or walks, it drops everything: processes die with their handles.
+    // A signal during the build or the walk drops everything, which ends all processes.
     let (sandbox, code) = tokio::select! {
         started = work => started?,
         _ = tokio::signal::ctrl_c() => return Ok(ExitCode::from(130)),
         _ = terminate.recv() => return Ok(ExitCode::from(143)),
     };
     if options.once {
-        say(&memory(&sandbox));
+        print(&memory(&sandbox));
     } else {
-        say("\n  Serving. Ctrl-C stops everything.");
+        print("\n  Running. Press Ctrl-C to stop.");
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}
             _ = terminate.recv() => {}
         }
-        say("\n  Stopping …");
+        print("\n  Stopping …");
     }
-    // A second signal, or a process that will not die, is not waited for.
+    // A time limit, in case a process does not end.
     let _ = tokio::time::timeout(Duration::from_secs(10), sandbox.stop()).await;
     Ok(code)
 }
 
-/// What a million payments cost. The schedule waits, so that only what is measured is measured.
+/// Prints the costs of a million payments. No sweep runs by itself, so that the measurement is exact.
 async fn costs(options: &Options) -> anyhow::Result<ExitCode> {
-    complain("Building the functions, and measuring …");
+    print_error("Building the functions, then measuring …");
     let sandbox = Sandbox::start(Options {
         sweep_every: Duration::from_hours(24),
         ..options.clone()
     })
     .await?;
-    say(&sandbox::bill(&sandbox).await?);
+    print(&sandbox::bill(&sandbox).await?);
     sandbox.stop().await;
     Ok(ExitCode::SUCCESS)
 }
 
 async fn walked(sandbox: &Sandbox) -> ExitCode {
-    say("\n  One payment, step by step   (at, who → whom, what, outcome, took)");
-    match walk(sandbox, &mut say).await {
+    print("\n  One payment, step by step (caller → called, call, outcome, duration)");
+    match walk(sandbox, &mut print).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say(&format!("\n  ✘ {error:#}"));
+            print(&format!("\n  ✘ {error:#}"));
             for line in sandbox.logs().iter().rev().take(20).rev() {
-                say(&format!("    {:<20} {}", line.function, line.event));
+                print(&format!("    {:<20} {}", line.function, line.event));
             }
             ExitCode::FAILURE
         }
@@ -97,23 +97,30 @@ async fn walked(sandbox: &Sandbox) -> ExitCode {
 }
 
 fn banner(sandbox: &Sandbox, options: &Options) -> String {
-    let played = |ours: bool| if ours { "played here" } else { "yours" };
+    let played = |ours: bool| {
+        if ours {
+            "played by the sandbox"
+        } else {
+            "your own"
+        }
+    };
     let tiki = played(sandbox.tiki.is_some());
     let core = played(sandbox.core.is_some());
     let c = &options.credentials;
     format!(
         "
-  Tiki VIP · the payment partner's backend, on this machine
+  Tiki VIP payment partner, on this machine
 
   API              {url}
-  Tiki             {tiki_url}   {tiki}
-  Partner's core   {core_url}   {core}
+  Tiki             {tiki_url} ({tiki})
+  Partner's core   {core_url} ({core})
   DynamoDB         {dynamodb}
   Secrets Manager  {secrets}
   S3               {s3}/_sandbox/files
-  Tiki's SFTP      sftp -i {key} -P {port} partner@{host}
+  Tiki's SFTP      sftp -i {key}
+                     -P {port} partner@{host}
 
-  Development credentials; they open nothing but this sandbox
+  Development credentials, valid only in this sandbox
   X-Tikivip-*      client id {id}
                    secret    {secret}
   X-Partner-*      client id {core_id}
@@ -138,14 +145,14 @@ fn memory(sandbox: &Sandbox) -> String {
     let peaks = sandbox.peak_memory_kib().into_iter();
     let rows = peaks.map(|(function, kib)| format!("\n  {function:<20} {:>4} MiB", kib / 1024));
     let rows: String = rows.collect();
-    format!("\n  Peak memory of the functions' processes{rows}")
+    format!("\n  Peak memory of the functions{rows}")
 }
 
-/// Whoever reads along may stop reading; the work goes on.
-fn say(line: &str) {
+/// A closed pipe must not stop the sandbox, so write errors are ignored.
+fn print(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-fn complain(line: &str) {
+fn print_error(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }

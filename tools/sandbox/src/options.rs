@@ -1,4 +1,4 @@
-//! How the sandbox is started.
+//! The sandbox's command line.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,71 +7,74 @@ use std::time::Duration;
 use clap::Parser;
 use signed_http::BaseUrl;
 
-/// Tiki VIP's payment partner on one machine: builds the functions, runs them, plays everything around them.
+/// Runs the Tiki VIP payment partner on this machine: builds and runs the functions, and plays everything around them.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "sandbox", version)]
 pub struct Options {
-    /// Walk one payment through and exit: 0 if it ended confirmed at Tiki, its partial refund included
+    /// Show one payment step by step and exit; the exit code is 0 if every step succeeds
     #[arg(long)]
     pub once: bool,
 
-    /// Measure what payments use of AWS, say what a million of them cost, and exit
+    /// Measure a few payments, print what a million of them cost on AWS, and exit
     #[arg(long, conflicts_with = "once")]
     pub costs: bool,
 
-    /// Where the API listens; port 0 picks one
+    /// The address of the API; port 0 means any free port
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
 
-    /// Keep the database, the stream's position, files and SFTP keys here between runs; default: gone at exit
+    /// Keep database, stream position, files and SFTP keys in this folder; without it they are lost at exit
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
 
-    /// Talk to this Tiki instead of playing it
+    /// Use this Tiki; without it the sandbox plays Tiki
     #[arg(long, value_name = "URL")]
     pub tiki_url: Option<BaseUrl>,
 
-    /// Talk to this core instead of playing it
+    /// Use this core; without it the sandbox plays the core
     #[arg(long, value_name = "URL")]
     pub core_url: Option<BaseUrl>,
 
-    /// Use this DynamoDB instead of the embedded one
+    /// Use this DynamoDB; without it the sandbox starts an embedded one
     #[arg(long, value_name = "URL")]
     pub dynamodb_url: Option<String>,
 
     #[command(flatten)]
-    #[expect(missing_docs, reason = "clap would show it as the help's first line")]
+    #[expect(
+        missing_docs,
+        reason = "clap would show the text as the first line of --help"
+    )]
     pub credentials: Credentials,
 
-    /// How often the sweeps fire, in seconds; what is due once an hour or a day does not fire by itself
+    /// Seconds between two sweeps; hourly and daily schedules do not run in the sandbox
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     pub sweep_every: Duration,
 
-    /// How long after a payment's expiry the core is asked about it
+    /// Seconds after a payment's expiry at which the core is asked about it
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     pub expiry_grace: Duration,
 
-    /// Write one JSON object with the addresses here when everything answers
+    /// Write a JSON object with all addresses to this file when everything answers
     #[arg(long, value_name = "PATH")]
     pub ready_file: Option<PathBuf>,
 
-    /// Write what the operator's command `tikivip --settings FILE` needs here
+    /// Write the settings of the operator's command to this file, for `tikivip --settings FILE`
     #[arg(long, value_name = "PATH")]
     pub operator_file: Option<PathBuf>,
 
-    /// Write the functions' environment here, a NAME=VALUE a line, for `cargo lambda watch --env-file`
+    /// Write the functions' environment to this file, one NAME=VALUE per line, for `cargo lambda watch --env-file`
     #[arg(long, value_name = "PATH")]
     pub env_file: Option<PathBuf>,
 
-    /// Write what the functions log here, one JSON object a line
+    /// Write the functions' logs to this file, one JSON object per line
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
 
-    /// The most instances of a function
+    /// Maximum number of instances of each function
     #[arg(long, value_name = "N", default_value = "16")]
     pub instances: usize,
 
-    /// Another value for a parameter of the template
+    /// Set a parameter of the template; may be repeated
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
     pub parameters: Vec<(String, String)>,
 
@@ -80,10 +83,10 @@ pub struct Options {
     pub release: bool,
 }
 
-/// The development credentials. They open nothing but a sandbox.
+/// Development credentials, which are valid only in a sandbox.
 #[derive(Clone, Debug, Parser)]
 pub struct Credentials {
-    /// The client id between Tiki and the partner
+    /// Client id that Tiki and the partner share
     #[arg(
         long,
         value_name = "ID",
@@ -91,7 +94,7 @@ pub struct Credentials {
     )]
     pub client_id: String,
 
-    /// The secret between Tiki and the partner
+    /// Secret that Tiki and the partner share
     #[arg(
         long,
         value_name = "SECRET",
@@ -99,11 +102,11 @@ pub struct Credentials {
     )]
     pub client_secret: String,
 
-    /// The client id between the partner's core and these functions
+    /// Client id that the partner's core and the functions share
     #[arg(long, value_name = "ID", default_value = "sandbox-core")]
     pub core_client_id: String,
 
-    /// The secret between the partner's core and these functions
+    /// Secret that the partner's core and the functions share
     #[arg(
         long,
         value_name = "SECRET",
@@ -113,7 +116,7 @@ pub struct Credentials {
 }
 
 impl Default for Options {
-    /// As without arguments, but on a free port.
+    /// The defaults of the command line, but on a free port.
     fn default() -> Self {
         Self::parse_from(["sandbox", "--listen", "127.0.0.1:0"])
     }
@@ -122,11 +125,12 @@ impl Default for Options {
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text
         .parse()
-        .map_err(|_| "not a number of seconds".to_owned())?;
-    Duration::try_from_secs_f64(seconds).map_err(|_| "not a number of seconds".to_owned())
+        .map_err(|_| "expected a number of seconds, such as 5 or 0.5".to_owned())?;
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|_| "expected a number of seconds, such as 5 or 0.5".to_owned())
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("not of the form NAME=VALUE")?;
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }

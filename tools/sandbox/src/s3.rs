@@ -1,5 +1,5 @@
-//! S3, as far as files are put there whole and fetched by their key or by a presigned link. Objects are kept as
-//! files: the bucket is a folder, and so is each part of a key but the last.
+//! S3, as far as the functions use it: put a whole object, get it by its key or by a presigned link. Each object is
+//! a file; its bucket and all parts of its key but the last are folders.
 
 mod access;
 mod objects;
@@ -26,27 +26,29 @@ use tokio::io::AsyncWriteExt;
 use self::objects::{About, Objects};
 use crate::template::Plan;
 
-pub(crate) use self::access::{asked, denied, linked_by};
+pub(crate) use self::access::{denied, link_signer};
 
-/// The largest object; the service itself takes 5 GB at once.
-const LARGEST: u64 = 200 * 1024 * 1024;
+/// The largest object, in bytes. S3 itself takes 5 GB in one request.
+const MAX_OBJECT_BYTES: u64 = 200 * 1024 * 1024;
 
-/// What a request may be about besides an object as a whole, and what is not played: answered 501.
-const NOT_PLAYED: [&str; 4] = [
+/// How much of a refused body is read, in bytes.
+const MAX_DISCARDED_BYTES: usize = 1024 * 1024;
+
+/// Headers that ask for more than a whole object. The sandbox answers them with 501.
+const UNSUPPORTED_HEADERS: [&str; 4] = [
     "x-amz-copy-source",
     "x-amz-trailer",
     "if-match",
     "if-none-match",
 ];
 
-/// The service.
 #[derive(Clone)]
 pub(crate) struct S3 {
     objects: Objects,
     buckets: Arc<BTreeSet<String>>,
 }
 
-/// A no, in the service's words.
+/// An error answer of S3.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
     status: StatusCode,
@@ -63,8 +65,8 @@ impl Refusal {
         }
     }
 
-    fn not_played(what: &str) -> Self {
-        let message = format!("the sandbox does not play {what}");
+    fn unsupported(what: &str) -> Self {
+        let message = format!("the sandbox does not support {what}");
         Self::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented", message)
     }
 }
@@ -78,7 +80,7 @@ impl From<std::io::Error> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let (code, message) = (self.code, page::escaped(&self.message));
+        let (code, message) = (self.code, escaped(&self.message));
         let xml = format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>"
         );
@@ -92,7 +94,7 @@ impl IntoResponse for Refusal {
 }
 
 impl S3 {
-    /// The service with the template's buckets, in this folder.
+    /// S3 with the template's buckets; its objects are in this folder.
     pub(crate) fn open(folder: PathBuf, plan: &Plan) -> std::io::Result<Self> {
         Ok(Self {
             objects: Objects::open(folder)?,
@@ -100,20 +102,20 @@ impl S3 {
         })
     }
 
-    /// The API of AWS, as far as it goes.
+    /// The API of AWS.
     pub(crate) fn objects(&self) -> Router {
-        let not_played = async || Refusal::not_played("this operation");
+        let unsupported = async || Refusal::unsupported("this operation");
         Router::new()
             .route(
                 "/{bucket}/{*key}",
-                // It answers HEAD as well.
-                get(fetch).put(put).fallback(not_played),
+                // It also answers HEAD.
+                get(fetch).put(put).fallback(unsupported),
             )
-            .fallback(not_played)
+            .fallback(unsupported)
             .with_state(self.clone())
     }
 
-    /// The objects for people, who have no signature.
+    /// Pages for people, who have no signature.
     pub(crate) fn pages(&self) -> Router {
         Router::new()
             .route("/_sandbox/files", get(page::list))
@@ -127,7 +129,7 @@ impl S3 {
             return Err(Refusal::new(StatusCode::NOT_FOUND, "NoSuchBucket", message));
         }
         self.objects.place(bucket, key).ok_or_else(|| {
-            let message = "the sandbox keeps no object under such a key";
+            let message = "the sandbox does not support such a key";
             Refusal::new(StatusCode::BAD_REQUEST, "InvalidURI", message)
         })
     }
@@ -141,26 +143,35 @@ impl S3 {
     }
 }
 
+/// Text inside an XML element.
+fn escaped(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;");
+    text.replace('>', "&gt;")
+}
+
 fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// Only an object as a whole is played: what a subresource or a condition asks for would silently not happen.
-fn is_played(headers: &HeaderMap, uri: &Uri) -> Result<(), Refusal> {
-    if let Some(name) = NOT_PLAYED.iter().find(|name| headers.contains_key(**name)) {
-        return Err(Refusal::not_played(name));
+/// Refuses subresources and conditions: the sandbox would ignore them silently.
+fn require_supported(headers: &HeaderMap, uri: &Uri) -> Result<(), Refusal> {
+    if let Some(name) = UNSUPPORTED_HEADERS
+        .iter()
+        .find(|name| headers.contains_key(**name))
+    {
+        return Err(Refusal::unsupported(name));
     }
     let chunked =
         header(headers, "content-encoding").is_some_and(|coding| coding.contains("aws-chunked"));
     let streamed =
         header(headers, "x-amz-content-sha256").is_some_and(|sha256| sha256.starts_with("STREAM"));
     if chunked || streamed {
-        return Err(Refusal::not_played("aws-chunked bodies"));
+        return Err(Refusal::unsupported("aws-chunked bodies"));
     }
     let query = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     let known = |name: &str| name == "x-id" || name.to_ascii_lowercase().starts_with("x-amz-");
     match query.into_iter().find(|(name, _)| !known(name)) {
-        Some((name, _)) => Err(Refusal::not_played(&format!("?{name}"))),
+        Some((name, _)) => Err(Refusal::unsupported(&format!("?{name}"))),
         None => Ok(()),
     }
 }
@@ -172,14 +183,14 @@ async fn fetch(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     access::check(&headers, &uri)?;
-    // A condition of a GET may be left unheeded: whoever asks then has what it has already.
-    is_played(&HeaderMap::new(), &uri)?;
+    // A GET may ignore its conditions: the caller then receives an object that it has already.
+    require_supported(&HeaderMap::new(), &uri)?;
     let found = s3.found(&bucket, &key).await?;
     let content_type = found.about.content_type.clone();
     Ok(whole(found, &content_type))
 }
 
-/// An object from its beginning to its end.
+/// Answers with a whole object.
 fn whole(found: objects::Found, content_type: &str) -> Response {
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
@@ -204,17 +215,21 @@ async fn put(
     request: Request,
 ) -> Result<Response, Refusal> {
     let (parts, body) = request.into_parts();
-    access::check(&parts.headers, &parts.uri)?;
-    is_played(&parts.headers, &parts.uri)?;
+    let accepted = access::check(&parts.headers, &parts.uri)
+        .and_then(|()| require_supported(&parts.headers, &parts.uri));
+    if let Err(refusal) = accepted {
+        discard(body).await;
+        return Err(refusal);
+    }
     let place = s3.place(&bucket, &key)?;
     let fresh = s3.objects.fresh()?;
     let sha256 = receive(body, fresh.as_file().try_clone()?).await?;
-    is_right(&parts.headers, &sha256)?;
+    check_sha256(&parts.headers, &sha256)?;
     let about = About {
         content_type: header(&parts.headers, "content-type")
             .unwrap_or("application/octet-stream")
             .to_owned(),
-        // No promise but that other bytes have another one; the service's own is no MD5 either under a KMS key.
+        // Only promises to differ for other bytes. S3's own is not an MD5 either when it encrypts with a KMS key.
         etag: format!("\"{}\"", hex::encode(sha256.get(..16).unwrap_or_default())),
     };
     place.keep(fresh, &about)?;
@@ -226,17 +241,35 @@ async fn put(
     Ok(response)
 }
 
-/// Writes a body down as it comes, and says its SHA-256.
+/// Reads the body of a refused request. A client that is still sending it would see a broken connection instead of the
+/// answer.
+async fn discard(body: Body) {
+    let mut left = MAX_DISCARDED_BYTES;
+    let mut chunks = body.into_data_stream();
+    while let Some(Ok(chunk)) = chunks.next().await
+        && let Some(rest) = left.checked_sub(chunk.len())
+    {
+        left = rest;
+    }
+}
+
+/// Writes a body to a file as it arrives, and returns its SHA-256.
 async fn receive(body: Body, file: std::fs::File) -> Result<Vec<u8>, Refusal> {
     let mut file = tokio::fs::File::from_std(file);
     let (mut hash, mut size) = (Sha256::new(), 0_u64);
     let mut chunks = body.into_data_stream();
     while let Some(chunk) = chunks.next().await {
-        let cut = |_| Refusal::new(StatusCode::BAD_REQUEST, "IncompleteBody", "the line broke");
-        let chunk = chunk.map_err(cut)?;
+        let broken = |_| {
+            Refusal::new(
+                StatusCode::BAD_REQUEST,
+                "IncompleteBody",
+                "the connection broke",
+            )
+        };
+        let chunk = chunk.map_err(broken)?;
         size = size.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
-        if size > LARGEST {
-            let message = format!("the sandbox keeps objects of up to {LARGEST} bytes");
+        if size > MAX_OBJECT_BYTES {
+            let message = format!("the sandbox keeps objects of up to {MAX_OBJECT_BYTES} bytes");
             return Err(Refusal::new(
                 StatusCode::BAD_REQUEST,
                 "EntityTooLarge",
@@ -250,16 +283,16 @@ async fn receive(body: Body, file: std::fs::File) -> Result<Vec<u8>, Refusal> {
     Ok(hash.finalize().to_vec())
 }
 
-/// What the caller says of its bytes, if it says anything.
-fn is_right(headers: &HeaderMap, sha256: &[u8]) -> Result<(), Refusal> {
+/// Compares the body with the checksums that the caller sent, if it sent any.
+fn check_sha256(headers: &HeaderMap, sha256: &[u8]) -> Result<(), Refusal> {
     let bad = |code, message: &str| Err(Refusal::new(StatusCode::BAD_REQUEST, code, message));
-    let said = header(headers, "x-amz-checksum-sha256");
-    if said.is_some_and(|said| said != STANDARD.encode(sha256)) {
-        return bad("BadDigest", "the SHA-256 is not that of what was received");
+    let sent = header(headers, "x-amz-checksum-sha256");
+    if sent.is_some_and(|sent| sent != STANDARD.encode(sha256)) {
+        return bad("BadDigest", "the SHA-256 does not match the received body");
     }
-    let signed = header(headers, "x-amz-content-sha256").filter(|said| *said != "UNSIGNED-PAYLOAD");
-    if signed.is_some_and(|said| said != hex::encode(sha256)) {
-        let message = "the signed SHA-256 is not that of what was received";
+    let signed = header(headers, "x-amz-content-sha256").filter(|sent| *sent != "UNSIGNED-PAYLOAD");
+    if signed.is_some_and(|sent| sent != hex::encode(sha256)) {
+        let message = "the signed SHA-256 does not match the received body";
         return bad("XAmzContentSHA256Mismatch", message);
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! The schedule: each worker is called every so often, and again if a call failed.
+//! EventBridge Scheduler: invokes each worker at an interval, and again if an invocation failed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +11,12 @@ use crate::journal::Journal;
 use crate::lambda::Function;
 use crate::template::SchedulePlan;
 
-/// Sweeps of one function that may go on at once: the next fires though the last is not done, as on AWS.
-const AT_ONCE: usize = 2;
-/// How long to wait before a call that failed is made again.
-const AGAIN: Duration = Duration::from_millis(200);
+/// Concurrent sweeps of one function. On AWS, too, a sweep can start before the last one has ended.
+const MAX_CONCURRENT_SWEEPS: usize = 2;
+/// The wait before a failed invocation is repeated.
+const RETRY_DELAY: Duration = Duration::from_millis(200);
 
-/// Fires until it is aborted.
+/// Runs until it is aborted.
 pub(crate) async fn run(
     plan: SchedulePlan,
     function: Arc<Function>,
@@ -25,16 +25,16 @@ pub(crate) async fn run(
 ) {
     let mut ticks = tokio::time::interval(every.max(Duration::from_millis(1)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let places = Arc::new(Semaphore::new(AT_ONCE));
+    let slots = Arc::new(Semaphore::new(MAX_CONCURRENT_SWEEPS));
     loop {
         ticks.tick().await;
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+        let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
             continue;
         };
         let (plan, function, journal) = (plan.clone(), Arc::clone(&function), journal.clone());
         tokio::spawn(async move {
             call(&plan, &function, &journal).await;
-            drop(place);
+            drop(slot);
         });
     }
 }
@@ -43,10 +43,10 @@ async fn call(plan: &SchedulePlan, function: &Function, journal: &Journal) {
     for _ in 0..=plan.retries {
         let open = journal.open("schedule", function.name(), "sweep");
         match function.invoke(Bytes::from(plan.input.to_string())).await {
-            // A sweep that found nothing is nothing to tell.
+            // A sweep appears in the journal only if it failed.
             Ok(_) => return,
-            Err(error) => open.done(format!("{error}; to be called again")),
+            Err(error) => open.done(format!("{error}; will be repeated")),
         }
-        tokio::time::sleep(AGAIN).await;
+        tokio::time::sleep(RETRY_DELAY).await;
     }
 }

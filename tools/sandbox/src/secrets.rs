@@ -1,5 +1,5 @@
-//! Secrets Manager, as far as the functions and an operator with the AWS command line need it: reading by
-//! version stage, and putting a new value, which makes the current one the previous one.
+//! Secrets Manager, as far as the functions and an operator with the AWS command line need it: read a value by
+//! version stage, and put a new value, which makes the current value the previous one.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +13,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// The secrets, by ARN.
+/// The secrets by ARN.
 #[derive(Clone, Debug, Default)]
 pub struct SecretsManager(Arc<Mutex<HashMap<String, Versions>>>);
 
@@ -24,12 +24,12 @@ struct Versions {
 }
 
 impl SecretsManager {
-    /// Makes `secret` the current value; what was current is now previous.
+    /// Makes `secret` the current value. The current value becomes the previous one.
     pub fn put(&self, arn: &str, secret: &str) {
         self.put_value(arn, json!({ "secret": secret }).to_string());
     }
 
-    /// Forgets the previous value: the rotation is over.
+    /// Deletes the previous value, which ends a rotation.
     pub fn forget_previous(&self, arn: &str) {
         if let Some(versions) = self.lock().get_mut(arn) {
             versions.previous = None;
@@ -43,7 +43,7 @@ impl SecretsManager {
         secrets.insert(arn.to_owned(), Versions { current, previous });
     }
 
-    /// The API of AWS, as far as it goes.
+    /// The API of AWS.
     pub(crate) fn router(&self) -> Router {
         Router::new()
             .route("/", post(call))
@@ -54,7 +54,7 @@ impl SecretsManager {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An ARN, or the name at its end.
+    /// Finds a secret by its ARN or by the name at the end of it.
     fn arn(&self, id: &str) -> Option<String> {
         let secrets = self.lock();
         let named = |arn: &&String| *arn == id || arn.rsplit(':').next() == Some(id);
@@ -68,7 +68,7 @@ async fn call(State(secrets): State<SecretsManager>, headers: HeaderMap, body: B
         .and_then(|target| target.to_str().ok());
     let request: Value = serde_json::from_slice(&body).unwrap_or_default();
     let Some(arn) = request["SecretId"].as_str().and_then(|id| secrets.arn(id)) else {
-        return error("ResourceNotFoundException", "there is no such secret");
+        return error("ResourceNotFoundException", "the secret does not exist");
     };
     match target {
         Some("secretsmanager.GetSecretValue") => get(&secrets, &arn, &request),
@@ -79,7 +79,7 @@ async fn call(State(secrets): State<SecretsManager>, headers: HeaderMap, body: B
         }
         _ => error(
             "InvalidRequestException",
-            "the sandbox knows GetSecretValue and PutSecretValue",
+            "the sandbox supports only GetSecretValue and PutSecretValue",
         ),
     }
 }
@@ -101,7 +101,7 @@ fn get(secrets: &SecretsManager, arn: &str, request: &Value) -> Response {
             "VersionStages": [stage],
         }))
         .into_response(),
-        None => error("ResourceNotFoundException", "there is no such version"),
+        None => error("ResourceNotFoundException", "the version does not exist"),
     }
 }
 

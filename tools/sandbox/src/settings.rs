@@ -1,4 +1,4 @@
-//! What everything is told: the template's parameters, the secrets, and where AWS is.
+//! The template's parameters, the secrets, and the addresses of the AWS services.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use crate::secrets::SecretsManager;
 use crate::sftp::{self, Sftp};
 use crate::template::Plan;
 
-/// The template's parameters, as an operator would give them at deployment.
+/// The template's parameters, as at a deployment.
 pub(crate) fn parameters(
     options: &Options,
     url: &str,
@@ -21,7 +21,7 @@ pub(crate) fn parameters(
 ) -> anyhow::Result<BTreeMap<String, String>> {
     let origin = url::Url::parse(tiki)?.origin().ascii_serialization();
     let apps = if options.tiki_url.is_some() {
-        // Somebody else's Tiki has an API; its shop is the environment's.
+        // Another Tiki uses the shop of its own environment.
         String::new()
     } else {
         format!("{tiki}/apps")
@@ -66,14 +66,14 @@ pub(crate) fn secrets(
             "TikiSecret" => secrets.put(arn, &options.credentials.client_secret),
             "CoreSecret" => secrets.put(arn, &options.credentials.core_secret),
             "SftpSecret" => secrets.put(arn, &sftp.partner_key()?),
-            // Links outlive a restart with --data-dir, so their key does too.
+            // With --data-dir payment links stay valid after a restart, so their key is fixed.
             _ => secrets.put(arn, "sandbox-link-key"),
         }
     }
     Ok(secrets)
 }
 
-/// What a function finds on AWS by itself: where the services are, and credentials.
+/// The variables that the AWS SDK reads: addresses of the services, and credentials.
 pub(crate) fn aws_environment(dynamodb: &str, secrets: &str, s3: &str) -> Vec<(String, String)> {
     let environment = [
         ("AWS_REGION", "ap-southeast-1"),
@@ -89,7 +89,7 @@ pub(crate) fn aws_environment(dynamodb: &str, secrets: &str, s3: &str) -> Vec<(S
         .to_vec()
 }
 
-/// How a DynamoDB on this machine is called, or another service there.
+/// The SDK's configuration for a service on this machine.
 #[must_use]
 pub fn sdk(endpoint: &str) -> SdkConfig {
     let credentials = AwsCredentials::new("sandbox", "sandbox", None, None, "sandbox");
@@ -97,7 +97,7 @@ pub fn sdk(endpoint: &str) -> SdkConfig {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("ap-southeast-1"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        // On this machine, without a proxy.
+        // Without the proxy that the environment may name.
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .endpoint_url(endpoint)
         .build()

@@ -1,4 +1,4 @@
-//! Tiki's SFTP server: one partner, let in by its key alone, in a folder that it does not get out of.
+//! Tiki's SFTP server. It accepts one partner by its key, and shows it one folder.
 
 mod files;
 #[cfg(test)]
@@ -21,14 +21,14 @@ use tokio::net::TcpListener;
 
 use self::files::Files;
 
-/// The partner's name at Tiki's server.
+/// The partner's user name.
 pub(crate) const USER: &str = "partner";
 
 /// Tiki's folder for its partners' files (protocol §7).
 const FOLDER: &str = "IF_TIKI_VIP";
 const FOLDERS: [&str; 3] = ["INBOUND", "OUTBOUND", "ARCHIVED"];
 
-/// The server, before it serves.
+/// The server's folder and keys, before it starts.
 pub(crate) struct Sftp {
     root: PathBuf,
     host_key: PrivateKey,
@@ -37,7 +37,7 @@ pub(crate) struct Sftp {
 }
 
 impl Sftp {
-    /// The server with its folder and its keys in here; those that are there already stay.
+    /// Opens the server's folder and keys inside `within`, or creates what is missing.
     pub(crate) fn open(within: &Path) -> anyhow::Result<Self> {
         let root = within.join("sftp");
         for folder in FOLDERS {
@@ -53,66 +53,66 @@ impl Sftp {
         })
     }
 
-    /// Where Tiki's three folders are.
+    /// The folder that holds Tiki's three folders.
     pub(crate) fn folder(&self) -> PathBuf {
         self.root.join(FOLDER)
     }
 
-    /// The public key that the server shows.
+    /// The server's public key.
     pub(crate) fn host_key(&self) -> anyhow::Result<String> {
         Ok(self.host_key.public_key().to_openssh()?)
     }
 
-    /// The key that lets the partner in, as OpenSSH writes it.
+    /// The partner's private key in OpenSSH's format.
     pub(crate) fn partner_key(&self) -> anyhow::Result<String> {
         let pem = self.partner_key.to_openssh(LineEnding::LF)?;
         Ok(pem.to_string())
     }
 
-    /// The file that this key is in.
+    /// The file with the partner's private key.
     pub(crate) fn partner_key_file(&self) -> PathBuf {
         self.partner_key_file.clone()
     }
 
-    /// Serves until it is aborted; whoever is connected then is disconnected.
+    /// Serves until it is aborted, which also ends its connections.
     pub(crate) async fn serve(self, listener: TcpListener) {
         let config = Config {
             methods: MethodSet::from([MethodKind::PublicKey].as_slice()),
-            // Nobody guesses keys here, and tests that are refused need not wait.
+            // Short, so that a refused test does not wait. Nobody guesses keys here.
             auth_rejection_time: Duration::from_millis(50),
             keys: vec![self.host_key],
             nodelay: true,
             ..Config::default()
         };
-        let mut door = IamProxy {
+        let mut server = SftpServer {
             root: self.root,
             partner: self.partner_key.public_key().clone(),
         };
-        let _ = door.run_on_socket(Arc::new(config), &listener).await;
+        let _ = server.run_on_socket(Arc::new(config), &listener).await;
     }
 }
 
-/// The key in a file, or a new one.
+/// Reads a key from a file, or creates it.
 fn key(file: &Path) -> anyhow::Result<PrivateKey> {
     let name = || file.display().to_string();
     if file.exists() {
         return PrivateKey::read_openssh_file(file).with_context(name);
     }
     let key = PrivateKey::random(&mut safe_rng(), Algorithm::Ed25519)?;
-    // Readable by its owner alone, which the command `sftp` insists on.
+    // Readable only by its owner, as the command `sftp` requires.
     key.write_openssh_file(file, LineEnding::LF)
         .with_context(name)?;
     Ok(key)
 }
 
 #[derive(Clone)]
-struct IamProxy {
+struct SftpServer {
     root: PathBuf,
     partner: PublicKey,
 }
 
-impl IamProxy {
-    fn judge(&self, user: &str, key: &PublicKey) -> Auth {
+impl SftpServer {
+    fn authenticate(&self, user: &str, key: &PublicKey) -> Auth {
         if user == USER && key.key_data() == self.partner.key_data() {
             Auth::Accept
         } else {
@@ -121,24 +121,23 @@ impl IamProxy {
     }
 }
 
-impl Server for IamProxy {
-    type Handler = Visitor;
+impl Server for SftpServer {
+    type Handler = Connection;
 
-    fn new_client(&mut self, _: Option<SocketAddr>) -> Visitor {
-        Visitor {
-            door: self.clone(),
+    fn new_client(&mut self, _: Option<SocketAddr>) -> Connection {
+        Connection {
+            server: self.clone(),
             channels: HashMap::new(),
         }
     }
 }
 
-/// Somebody who has connected.
-struct Visitor {
-    door: IamProxy,
+struct Connection {
+    server: SftpServer,
     channels: HashMap<ChannelId, Channel<Msg>>,
 }
 
-impl Handler for Visitor {
+impl Handler for Connection {
     type Error = russh::Error;
 
     async fn auth_publickey_offered(
@@ -146,7 +145,7 @@ impl Handler for Visitor {
         user: &str,
         offer: PublicKeyOffer<'_>,
     ) -> Result<Auth, russh::Error> {
-        Ok(self.door.judge(user, offer.public_key))
+        Ok(self.server.authenticate(user, offer.public_key))
     }
 
     async fn auth_publickey(
@@ -154,7 +153,7 @@ impl Handler for Visitor {
         user: &str,
         key: VerifiedPublicKey<'_>,
     ) -> Result<Auth, russh::Error> {
-        Ok(self.door.judge(user, key.public_key))
+        Ok(self.server.authenticate(user, key.public_key))
     }
 
     async fn channel_open_session(
@@ -185,7 +184,7 @@ impl Handler for Visitor {
         match self.channels.remove(&id) {
             Some(channel) if name == "sftp" => {
                 session.channel_success(id)?;
-                let files = Files::new(self.door.root.clone());
+                let files = Files::new(self.server.root.clone());
                 russh_sftp::server::run(channel.into_stream(), files).await;
                 Ok(())
             }
@@ -193,7 +192,7 @@ impl Handler for Visitor {
         }
     }
 
-    /// A shell, or a command.
+    /// Refuses a shell.
     async fn shell_request(
         &mut self,
         id: ChannelId,

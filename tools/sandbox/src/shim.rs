@@ -1,14 +1,15 @@
-//! No orphans: a function's process dies with the sandbox, however the sandbox dies.
+//! Ends a function's process when the sandbox dies, in whatever way it dies.
 //!
-//! The sandbox does not start a function's binary itself but this shim, in the same executable, which asks
-//! the kernel for a signal at its parent's death and then becomes the function.
+//! The sandbox starts this shim, which is in the same executable. The shim asks the kernel for a signal at its
+//! parent's death, and then replaces itself with the function's binary.
 
 use std::ffi::OsString;
 
-/// The hidden first argument that makes the sandbox's executable a shim.
+/// The hidden first argument that starts the shim.
 pub const ARGUMENT: &str = "__function";
 
-/// Becomes the function: the parent's process id, and the path of the binary. Returns only if it cannot.
+/// Replaces this process with the function. The arguments are the parent's process id and the path of the binary.
+/// Returns only an error.
 #[must_use]
 pub fn become_function(mut arguments: impl Iterator<Item = OsString>) -> String {
     let parent = arguments
@@ -29,16 +30,16 @@ fn die_with(parent: i32) -> Result<(), String> {
     use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| error.to_string())?;
-    // The parent may have died before we asked.
+    // The parent may have died before this request.
     let now = getppid().map(rustix::process::Pid::as_raw_nonzero);
     if now.is_some_and(|pid| pid.get() == parent) {
         Ok(())
     } else {
-        Err("the sandbox is gone".to_owned())
+        Err("the sandbox has ended".to_owned())
     }
 }
 
-/// Elsewhere a function ends when its Runtime API does: its next poll fails.
+/// On other systems a function ends when its next poll of the Runtime API fails.
 #[cfg(not(target_os = "linux"))]
 fn die_with(_parent: i32) -> Result<(), String> {
     Ok(())

@@ -1,4 +1,4 @@
-//! Starting everything, in order, and stopping it.
+//! Starts everything in the right order, and stops it.
 
 mod handover;
 mod parts;
@@ -11,18 +11,21 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use axum::Router;
-use signed_http::HeaderNames;
+use signing::HeaderNames;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use self::parts::{Listeners, address, caller, functions, kept, listen, scratch, start_dynamodb};
-use crate::aws::{AwsCall, IamProxy, Usage};
+use self::parts::{
+    Listeners, address, caller, data_dir, functions, listen, scratch, start_dynamodb,
+};
+
 use crate::caller::{Caller, http};
 use crate::core::Core;
 use crate::dynamodb::{self, EmbeddedDynamoDb};
 use crate::gateway::{Gateway, Throttle};
+use crate::iam_proxy::{AwsCall, IamProxy, Usage};
 use crate::journal::Journal;
 use crate::lambda::{Function, LogLine, Logs};
 use crate::options::Options;
@@ -36,44 +39,44 @@ use crate::template::{Plan, SchedulePlan};
 use crate::tiki::Tiki;
 use crate::{build, schedule};
 
-/// Everything, running. Dropped, it is gone; [`Sandbox::stop`] waits until it is.
+/// The running sandbox. Dropping it stops everything; [`Sandbox::stop`] also waits for the end.
 pub struct Sandbox {
-    /// Where the API is.
+    /// The API's URL.
     pub url: String,
-    /// Where Tiki's API is.
+    /// The URL of Tiki's API.
     pub tiki_url: String,
-    /// Where the core's API is.
+    /// The URL of the core's API.
     pub core_url: String,
-    /// Where DynamoDB is.
+    /// DynamoDB's URL.
     pub dynamodb_url: String,
-    /// Where Secrets Manager is.
+    /// Secrets Manager's URL.
     pub secrets_url: String,
-    /// Where S3 is; people find what is in it at `/_sandbox/files`.
+    /// S3's URL. `/_sandbox/files` shows its objects to people.
     pub s3_url: String,
-    /// Where Tiki's SFTP server is.
+    /// The address of Tiki's SFTP server.
     pub sftp_address: SocketAddr,
-    /// Its public key, as `ssh-ed25519 AAAA…`.
+    /// The SFTP server's public key, as `ssh-ed25519 AAAA…`.
     pub sftp_host_key: String,
-    /// Its folder `IF_TIKI_VIP`, which has the three of the protocol.
+    /// The SFTP server's folder `IF_TIKI_VIP`, which holds the protocol's three folders.
     pub sftp_folder: PathBuf,
-    /// The file with the private key that opens it: `sftp -i` takes it.
+    /// The file with the partner's private key, for `sftp -i`.
     pub sftp_key: PathBuf,
-    /// Tiki, if it is played here.
+    /// Tiki, if the sandbox plays it.
     pub tiki: Option<Tiki>,
-    /// The core, if it is played here.
+    /// The core, if the sandbox plays it.
     pub core: Option<Core>,
-    /// The secrets.
+    /// Secrets Manager.
     pub secrets: SecretsManager,
-    /// Who called whom.
+    /// The calls between the parties.
     pub journal: Journal,
     /// What the template declares.
     pub plan: Plan,
     functions: BTreeMap<String, Arc<Function>>,
     logs: Logs,
     tasks: Vec<JoinHandle<()>>,
-    door: IamProxy,
-    door_url: String,
-    /// NotificationOutcome after each call of the API: the stream may have something new.
+    iam_proxy: IamProxy,
+    iam_proxy_url: String,
+    /// Notified after each call of the API, because the stream may have new records.
     written: Arc<Notify>,
     _dynamodb: Option<EmbeddedDynamoDb>,
     _scratch: TempDir,
@@ -102,21 +105,21 @@ impl Sandbox {
         let sftp_address = listeners.sftp.local_addr()?;
 
         let scratch = scratch()?;
-        let kept = kept(&options, scratch.path())?;
-        let sftp = Sftp::open(&kept)?;
+        let data_dir = data_dir(&options, scratch.path())?;
+        let sftp = Sftp::open(&data_dir)?;
         let yaml = std::fs::read_to_string(build::workspace().join("template.yaml"))?;
         let parameters = parameters(&options, &url, &tiki_url, &core_url, (sftp_address, &sftp))?;
         let plan = Plan::read(&yaml, &parameters).context("template.yaml")?;
 
-        let (dynamodb, dynamodb_url) = start_dynamodb(&options, &kept)?;
+        let (dynamodb, dynamodb_url) = start_dynamodb(&options, &data_dir)?;
         let sdk = sdk(&dynamodb_url);
         dynamodb::create_tables(&aws_sdk_dynamodb::Client::new(&sdk), &plan).await?;
 
         let journal = Journal::new();
         let logs = Logs::new(options.log.as_deref())?;
-        let door = IamProxy::new(&plan, &dynamodb_url, http()?);
-        let door_url = address(&listeners.door)?;
-        let environment = aws_environment(&door_url, &secrets_url, &s3_url);
+        let iam_proxy = IamProxy::new(&plan, &dynamodb_url, http()?);
+        let iam_proxy_url = address(&listeners.iam_proxy)?;
+        let environment = aws_environment(&iam_proxy_url, &secrets_url, &s3_url);
         let functions = functions(&plan, &binaries, &environment, &logs, options.instances)?;
 
         let mut sandbox = Self {
@@ -139,20 +142,20 @@ impl Sandbox {
             sftp_host_key: sftp.host_key()?,
             sftp_folder: sftp.folder(),
             sftp_key: sftp.partner_key_file(),
-            door,
-            door_url,
+            iam_proxy,
+            iam_proxy_url,
             _dynamodb: dynamodb,
             _scratch: scratch,
         };
-        let s3 = S3::open(kept.join("s3"), &sandbox.plan)?;
+        let s3 = S3::open(data_dir.join("s3"), &sandbox.plan)?;
         sandbox.serve(listeners, &options, &s3, sftp)?;
-        sandbox.bring_work(&options, &aws_sdk_dynamodbstreams::Client::new(&sdk))?;
-        sandbox.answers().await?;
-        sandbox.tell(&options)?;
+        sandbox.start_event_sources(&options, &aws_sdk_dynamodbstreams::Client::new(&sdk))?;
+        sandbox.wait_until_ready().await?;
+        sandbox.write_files(&options)?;
         Ok(sandbox)
     }
 
-    /// Stops everything that was started, and waits until it is gone.
+    /// Stops everything, and waits until the functions have ended.
     pub async fn stop(mut self) {
         for task in self.tasks.drain(..) {
             task.abort();
@@ -162,7 +165,7 @@ impl Sandbox {
         }
     }
 
-    /// Calls the APIs as Tiki does.
+    /// A caller with Tiki's credentials.
     pub fn as_tiki(&self, options: &Options) -> anyhow::Result<Caller> {
         caller(
             &self.url,
@@ -172,7 +175,7 @@ impl Sandbox {
         )
     }
 
-    /// Calls the APIs as the core does.
+    /// A caller with the core's credentials.
     pub fn as_core(&self, options: &Options) -> anyhow::Result<Caller> {
         caller(
             &self.url,
@@ -182,7 +185,7 @@ impl Sandbox {
         )
     }
 
-    /// Process ids of a function's instances that live.
+    /// The process ids of a function's running instances.
     #[must_use]
     pub fn pids(&self, function: &str) -> Vec<u32> {
         self.functions
@@ -191,7 +194,7 @@ impl Sandbox {
             .unwrap_or_default()
     }
 
-    /// Ends a function's instances, so that its next event meets a cold start.
+    /// Ends a function's instances, so that its next event has a cold start.
     pub async fn restart(&self, function: &str) {
         if let Some(function) = self.functions.get(function) {
             function.stop().await;
@@ -211,19 +214,19 @@ impl Sandbox {
         }
     }
 
-    /// What the functions have logged.
+    /// The output of the functions.
     #[must_use]
     pub fn logs(&self) -> Vec<LogLine> {
         self.logs.lines()
     }
 
-    /// What the functions have called of AWS, and what it used.
+    /// The calls of the functions to AWS services, and their usage.
     #[must_use]
     pub fn aws_calls(&self) -> BTreeMap<AwsCall, Usage> {
-        self.door.seen()
+        self.iam_proxy.usage()
     }
 
-    /// Peak memory of each function's largest process, in KiB, where the operating system tells.
+    /// Peak memory of each function's largest process in KiB, if the operating system reports it.
     #[must_use]
     pub fn peak_memory_kib(&self) -> BTreeMap<String, u64> {
         let peaks = self.functions.values();
@@ -252,27 +255,27 @@ impl Sandbox {
             host: listeners.api.local_addr()?.to_string(),
         };
         self.spawn(listeners.api, gateway.router());
-        let secrets = self.door.before(self.secrets.router());
+        let secrets = self.iam_proxy.guard_service(self.secrets.router());
         self.spawn(listeners.secrets, secrets);
-        self.spawn(listeners.door, self.door.dynamodb());
-        let objects = self.door.before_objects(s3.objects());
+        self.spawn(listeners.iam_proxy, self.iam_proxy.dynamodb());
+        let objects = self.iam_proxy.guard_objects(s3.objects());
         self.spawn(listeners.s3, s3.pages().merge(objects));
         self.tasks.push(tokio::spawn(sftp.serve(listeners.sftp)));
         if options.tiki_url.is_none() {
-            let books = StateStore::open(options.data_dir.as_ref(), "tiki.json")?;
+            let orders = StateStore::open(options.data_dir.as_ref(), "tiki.json")?;
             let tiki = Tiki::new(
                 self.as_tiki(options)?,
                 self.journal.clone(),
                 self.tiki_url.clone(),
                 self.sftp_folder.clone(),
-                books,
+                orders,
             );
             self.spawn(listeners.tiki, tiki.router());
             self.tiki = Some(tiki);
         }
         if options.core_url.is_none() {
-            let books = StateStore::open(options.data_dir.as_ref(), "core.json")?;
-            let core = Core::new(self.as_core(options)?, self.journal.clone(), books);
+            let state = StateStore::open(options.data_dir.as_ref(), "core.json")?;
+            let core = Core::new(self.as_core(options)?, self.journal.clone(), state);
             self.spawn(listeners.core, core.router());
             self.core = Some(core);
         }
@@ -285,8 +288,8 @@ impl Sandbox {
         }));
     }
 
-    /// Starts the event sources of the workers.
-    fn bring_work(
+    /// Starts the streams and schedules of the workers.
+    fn start_event_sources(
         &mut self,
         options: &Options,
         streams: &aws_sdk_dynamodbstreams::Client,
@@ -307,7 +310,7 @@ impl Sandbox {
             };
             self.tasks.push(tokio::spawn(pump.run()));
         }
-        // What is due by the calendar comes once in a long while; here, when somebody invokes it.
+        // A `cron(…)` schedule fires rarely; here a person invokes the function instead.
         let often = |plan: &&SchedulePlan| plan.expression.starts_with("rate(");
         for plan in self.plan.schedules.iter().filter(often).cloned() {
             let function = self.function(&plan.function)?;
@@ -325,7 +328,7 @@ impl Sandbox {
     }
 
     /// Returns once the servers accept connections.
-    async fn answers(&self) -> anyhow::Result<()> {
+    async fn wait_until_ready(&self) -> anyhow::Result<()> {
         let http = http()?;
         for url in [&self.url, &self.secrets_url] {
             let answer = http

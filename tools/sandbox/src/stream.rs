@@ -1,5 +1,5 @@
-//! The table's stream into the workers: in batches, filtered, delivered again when a batch fails, from where
-//! it was left off.
+//! Lambda's event source mapping: reads the table's stream from the last position, filters the records, and delivers
+//! them in batches. A failed batch is delivered again.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -17,13 +17,13 @@ use crate::journal::Journal;
 use crate::lambda::Function;
 use crate::template::{Plan, StreamPlan};
 
-/// How long to wait when there is nothing new and nobody says that there may be.
-const IDLE: Duration = Duration::from_millis(100);
-/// How long to wait before a batch is delivered again; doubles.
-const AGAIN: Duration = Duration::from_millis(100);
-const AGAIN_AT_MOST: Duration = Duration::from_secs(5);
+/// The wait before the stream is read again, if nothing was new and no call came.
+const IDLE_POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// The wait before a failed batch is delivered again. It doubles with each attempt.
+const FIRST_RETRY_DELAY: Duration = Duration::from_millis(100);
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(5);
 
-/// How far each function has come: function → shard → sequence number. Kept in a file if there is one.
+/// The position of each function: function → shard → sequence number. Saved to a file if there is one.
 #[derive(Clone)]
 pub(crate) struct Positions {
     file: Option<PathBuf>,
@@ -53,7 +53,7 @@ impl Positions {
         let shards = known.entry(function.to_owned()).or_default();
         shards.insert(shard.to_owned(), sequence.to_owned());
         if let Some(file) = &self.file {
-            // Renamed into place: a crash leaves the old position, and records that come twice.
+            // A rename is atomic. After a crash the old position is read, and some records are delivered twice.
             let fresh = file.with_extension("new");
             std::fs::write(&fresh, serde_json::to_vec_pretty(&*known)?)?;
             std::fs::rename(fresh, file)?;
@@ -62,7 +62,7 @@ impl Positions {
     }
 }
 
-/// Brings one function its records.
+/// Delivers records to one function.
 pub(crate) struct Pump {
     pub(crate) client: Client,
     pub(crate) plan: StreamPlan,
@@ -73,26 +73,26 @@ pub(crate) struct Pump {
 }
 
 impl Pump {
-    /// Runs until it is aborted. What fails, a stream that is not there for a while included, is tried again.
+    /// Runs until it is aborted. Repeats after every error, also while the stream does not exist.
     pub(crate) async fn run(self) {
         let mut iterators = HashMap::new();
         loop {
             let written = self.written.notified();
-            match self.turn(&mut iterators).await {
+            match self.read_shards(&mut iterators).await {
                 Ok(true) => {}
                 Ok(false) => {
-                    let _ = tokio::time::timeout(IDLE, written).await;
+                    let _ = tokio::time::timeout(IDLE_POLL_INTERVAL, written).await;
                 }
                 Err(_) => {
                     iterators.clear();
-                    tokio::time::sleep(IDLE).await;
+                    tokio::time::sleep(IDLE_POLL_INTERVAL).await;
                 }
             }
         }
     }
 
-    /// Reads each shard once; whether there was anything.
-    async fn turn(&self, iterators: &mut HashMap<String, String>) -> anyhow::Result<bool> {
+    /// Reads each shard once. Returns whether there were records.
+    async fn read_shards(&self, iterators: &mut HashMap<String, String>) -> anyhow::Result<bool> {
         if iterators.is_empty() {
             *iterators = self.iterators().await?;
         }
@@ -163,12 +163,11 @@ impl Pump {
         Ok(iterators)
     }
 
-    /// Delivers the records that the function wants, and again what it gives back, as often as the template
-    /// says.
+    /// Delivers the records that pass the filter. Failed records are delivered again, as often as the template says.
     async fn deliver(&self, records: &[Record]) {
         let events = records.iter().map(event);
-        let mut batch: Vec<Value> = events.filter(|event| self.wants(event)).collect();
-        let mut wait = AGAIN;
+        let mut batch: Vec<Value> = events.filter(|event| self.passes(event)).collect();
+        let mut wait = FIRST_RETRY_DELAY;
         for _ in 0..=self.plan.retries {
             if batch.is_empty() {
                 return;
@@ -184,25 +183,25 @@ impl Pump {
                     let left = left_over(&batch, &answer);
                     open.done(match left.len() {
                         0 => "done".to_owned(),
-                        n => format!("{n} of {} to be delivered again", batch.len()),
+                        n => format!("{n} of {} will be repeated", batch.len()),
                     });
                     batch = left;
                 }
-                Err(error) => open.done(format!("{error}; to be delivered again")),
+                Err(error) => open.done(format!("{error}; will be repeated")),
             }
             if !batch.is_empty() {
                 tokio::time::sleep(wait).await;
-                wait = (wait * 2).min(AGAIN_AT_MOST);
+                wait = (wait * 2).min(MAX_RETRY_DELAY);
             }
         }
     }
 
-    fn wants(&self, event: &Value) -> bool {
+    fn passes(&self, event: &Value) -> bool {
         self.plan.filters.is_empty() || self.plan.filters.iter().any(|f| Plan::matches(f, event))
     }
 }
 
-/// The batch from the first record that the function gave back.
+/// The rest of the batch, from the first record that failed.
 fn left_over(batch: &[Value], answer: &[u8]) -> Vec<Value> {
     let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
     let failures = answer["batchItemFailures"]
@@ -222,7 +221,7 @@ fn left_over(batch: &[Value], answer: &[u8]) -> Vec<Value> {
         .to_vec()
 }
 
-/// A record as Lambda hands it over.
+/// A record in the format of a Lambda event.
 fn event(record: &Record) -> Value {
     let image = |image: Option<&HashMap<String, AttributeValue>>| match image {
         Some(image) => object(image),
@@ -260,7 +259,7 @@ fn attribute(value: &AttributeValue) -> Value {
         AttributeValue::Bool(value) => json!({ "BOOL": value }),
         AttributeValue::L(items) => json!({ "L": items.iter().map(attribute).collect::<Vec<_>>() }),
         AttributeValue::M(entries) => json!({ "M": object(entries) }),
-        // Nothing else is written by the functions; what else is in a table is not theirs to read.
+        // The functions write no other types.
         _ => json!({ "NULL": true }),
     }
 }

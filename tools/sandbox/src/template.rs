@@ -1,5 +1,5 @@
-//! CloudFormation, as far as our template goes: parameters, conditions and references are resolved, and
-//! what the functions serve is read from the result. So the sandbox cannot drift from what is deployed.
+//! CloudFormation, as far as our template needs it. It resolves parameters, conditions and references, and reads
+//! routes, functions and event sources from the result. So the sandbox cannot differ from what is deployed.
 
 mod stack;
 
@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use serde_json::Value;
 
 use self::stack::{Stack, number, secret_arn, text};
-use crate::aws::Grant;
+use crate::grants::Grant;
 
 /// What the template declares.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ pub struct Plan {
     pub functions: BTreeMap<String, FunctionPlan>,
     /// The API's routes.
     pub routes: Vec<Route>,
-    /// API Gateway's own answers: kind → status, body.
+    /// API Gateway's own error answers: response type → status, body.
     pub gateway_responses: BTreeMap<String, (Option<u16>, String)>,
     /// The API's stage.
     pub stage: String,
@@ -33,41 +33,41 @@ pub struct Plan {
     pub schedules: Vec<SchedulePlan>,
     /// ARNs of the secrets: logical name → ARN.
     pub secrets: BTreeMap<String, String>,
-    /// What the operator's command is to be told: variable → value.
+    /// The settings of the operator's command: variable → value.
     pub operator_settings: BTreeMap<String, String>,
-    /// What the operator's command may do.
+    /// The permissions of the operator's command.
     pub operator_grants: Vec<Grant>,
-    /// Every resource by its logical name: its type, and its properties with all references carried out.
+    /// Every resource by its logical name: its type, and its properties with all references resolved.
     pub resources: BTreeMap<String, Value>,
-    /// What holds for every function.
+    /// `Globals.Function`: the properties of every function.
     pub globals: Value,
 }
 
-/// A function.
+/// A Lambda function.
 #[derive(Clone, Debug)]
 pub struct FunctionPlan {
-    /// The binary, which is also the package.
+    /// The name of the binary and of its package.
     pub binary: String,
-    /// Its environment.
+    /// Its environment variables.
     pub environment: BTreeMap<String, String>,
-    /// How long it may take for one event.
+    /// The time limit of one invocation.
     pub timeout: Duration,
-    /// MiB.
+    /// Memory in MiB.
     pub memory: u64,
-    /// What its role allows.
+    /// The permissions of its role.
     pub grants: Vec<Grant>,
 }
 
 /// A route of the API.
 #[derive(Clone, Debug)]
 pub struct Route {
-    /// Upper case.
+    /// The HTTP method in upper case.
     pub method: String,
     /// `/pay/{token}/return`.
     pub path: String,
     /// The binary that serves it.
     pub function: String,
-    /// Requests a second that it takes, and at once.
+    /// Throttling: requests per second, and burst.
     pub throttle: (f64, f64),
 }
 
@@ -78,11 +78,11 @@ pub struct StreamPlan {
     pub function: String,
     /// The table.
     pub table: String,
-    /// Most records in a batch.
+    /// The largest number of records in a batch.
     pub batch_size: usize,
-    /// How often a batch that failed is delivered again.
+    /// How often a failed batch is delivered again.
     pub retries: u64,
-    /// Which records the function wants: any of these patterns.
+    /// The filter: a record passes if one of these patterns matches.
     pub filters: Vec<Value>,
 }
 
@@ -91,11 +91,11 @@ pub struct StreamPlan {
 pub struct SchedulePlan {
     /// The binary.
     pub function: String,
-    /// When: `rate(1 minute)`, `cron(0 6 * * ? *)`.
+    /// The schedule: `rate(1 minute)`, `cron(0 6 * * ? *)`.
     pub expression: String,
-    /// The event.
+    /// The event that the function receives.
     pub input: Value,
-    /// How often an invocation that failed is tried again.
+    /// How often a failed invocation is repeated.
     pub retries: u64,
 }
 
@@ -106,7 +106,7 @@ impl Plan {
         Stack::new(template, parameters)?.plan()
     }
 
-    /// The stream filter's patterns are met by a record.
+    /// Whether a record matches a pattern of a stream filter.
     pub(crate) fn matches(pattern: &Value, record: &Value) -> bool {
         match (pattern, record) {
             (Value::Object(pattern), Value::Object(record)) => {
@@ -184,7 +184,7 @@ impl Stack {
         Ok(plan)
     }
 
-    /// The template's output for the operator's command.
+    /// The template's output `OperatorSettings`.
     fn operator_settings(&self) -> anyhow::Result<BTreeMap<String, String>> {
         let output = &self.template["Outputs"]["OperatorSettings"]["Value"];
         if output.is_null() {
@@ -194,7 +194,7 @@ impl Stack {
         serde_json::from_str(&json).context("output OperatorSettings")
     }
 
-    /// What the role of a function allows.
+    /// The permissions of a function's role.
     fn grants(&self, own: &Value) -> anyhow::Result<Vec<Grant>> {
         let role = text(&own["Role"]);
         let Some(role) = role.split(':').nth(3) else {
@@ -255,7 +255,7 @@ fn api(plan: &mut Plan, properties: &Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The limits of a route: its own, or those of every route.
+/// The throttling of a route: its own, or the one of all routes.
 fn throttle(settings: &Value, route: &Route) -> anyhow::Result<(f64, f64)> {
     let path = format!("/{}", route.path.replace('/', "~1"));
     let own = |setting: &&Value| {
@@ -269,14 +269,15 @@ fn throttle(settings: &Value, route: &Route) -> anyhow::Result<(f64, f64)> {
         let rate = number(&setting["ThrottlingRateLimit"])?;
         Some((rate, number(&setting["ThrottlingBurstLimit"])?))
     });
-    let (rate, burst) = limits.with_context(|| format!("no throttling of {}", route.path))?;
+    let (rate, burst) =
+        limits.with_context(|| format!("MethodSettings has no throttling for {}", route.path))?;
     Ok((
         f64::from(u32::try_from(rate)?),
         f64::from(u32::try_from(burst)?),
     ))
 }
 
-/// What a policy allows.
+/// The permissions in a policy.
 fn granted(document: &Value) -> Vec<Grant> {
     let mut grants = Vec::new();
     for statement in list(&document["Statement"]) {
@@ -290,7 +291,7 @@ fn granted(document: &Value) -> Vec<Grant> {
     grants
 }
 
-/// The members of a list, or the one thing that stands in its place, as IAM takes it.
+/// The members of a list. IAM also accepts one value in place of a list.
 fn list(value: &Value) -> impl Iterator<Item = &Value> {
     let (many, one) = match value {
         Value::Array(items) => (Some(items), None),
@@ -312,7 +313,10 @@ fn event_source(plan: &mut Plan, binary: &str, event: &Value) -> anyhow::Result<
         }),
         Some("DynamoDB") => {
             let stream = text(&properties["Stream"]);
-            let table = stream.split(':').nth(3).context("a stream of no table")?;
+            let table = stream
+                .split(':')
+                .nth(3)
+                .context("the event source is not the stream of a table")?;
             let filters = properties["FilterCriteria"]["Filters"]
                 .as_array()
                 .into_iter()
@@ -335,7 +339,7 @@ fn event_source(plan: &mut Plan, binary: &str, event: &Value) -> anyhow::Result<
             input: serde_json::from_str(&text(&properties["Input"])).context("Input")?,
             retries: number(&properties["RetryPolicy"]["MaximumRetryAttempts"]).unwrap_or(185),
         }),
-        other => bail!("the sandbox does not know events of type {other:?}"),
+        other => bail!("the sandbox does not support events of type {other:?}"),
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Tiki, played: its APIs, its buyers, and its side of reconciliation.
+//! Plays Tiki: its APIs, its buyers, and its side of the reconciliation.
 
 mod api;
 mod reconciliation;
@@ -20,7 +20,7 @@ use crate::state_store::StateStore;
 
 pub(crate) use self::api::verified;
 
-/// Tiki: what it knows of orders, and its side of the conversation.
+/// Tiki's orders, and its APIs.
 #[derive(Clone)]
 pub struct Tiki {
     orders: StateStore<HashMap<String, Order>>,
@@ -31,28 +31,28 @@ pub struct Tiki {
     keys: Arc<Mutex<Keyring>>,
     opened: Arc<Mutex<Vec<Value>>>,
     get_signing: Arc<Mutex<GetSigning>>,
-    /// How far Tiki's clock runs ahead, in milliseconds.
+    /// How far Tiki's clock is ahead, in milliseconds.
     ahead_ms: Arc<AtomicI64>,
     journal: Journal,
     url: String,
-    /// Where its SFTP server has the partner's files.
+    /// The folder of its SFTP server with the partner's files.
     folder: PathBuf,
 }
 
 /// An order at Tiki.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
-    /// What is to be paid, in VND.
+    /// The amount to pay, in VND.
     pub amount: u64,
     /// `PENDING`, `SUCCESS` or `FAILURE`.
     pub status: String,
-    /// Whether it was cancelled: IPN and look-up then answer code 6.
+    /// Whether it was cancelled. The IPN and the look-up then answer code 6.
     pub cancelled: bool,
-    /// Every rightly signed IPN that arrived for it.
+    /// Every correctly signed IPN that arrived for it.
     pub ipns: Vec<Ipn>,
-    /// Whether Tiki is still to say that it has the order and the partner does not.
+    /// Whether the next result file must report this order as one that only Tiki has.
     #[serde(default)]
-    pub claimed: bool,
+    pub only_at_tiki: bool,
 }
 
 /// An IPN that arrived.
@@ -88,39 +88,38 @@ impl Tiki {
         }
     }
 
-    /// A buyer fills a basket: Tiki has an order, and an id for its payment.
+    /// Creates an order, as for a buyer's basket. Returns Tiki's id for its payment.
     #[must_use]
     pub fn order(&self, amount: u64) -> String {
         let number = Uuid::new_v4().as_u128() % 1_000_000_000;
         let id = format!("261123TIKIVIP-{number}-{}", now_ms() / 1000);
-        self.adopt(&id, amount);
+        self.add_order(&id, amount);
         id
     }
 
-    /// Tiki has an order under this id, unpaid.
-    pub fn adopt(&self, id: &str, amount: u64) {
-        self.keep(id, amount, "PENDING", false);
+    /// Adds an unpaid order with this id.
+    pub fn add_order(&self, id: &str, amount: u64) {
+        self.save(id, amount, "PENDING", false);
     }
 
-    /// Tiki has an order under this id that is paid, of which the partner has never heard: it says so in the
-    /// next result file.
-    pub fn claims_payment(&self, id: &str, amount: u64) {
-        self.keep(id, amount, "SUCCESS", true);
+    /// Adds a paid order that the partner does not know. The next result file reports it.
+    pub fn add_order_only_at_tiki(&self, id: &str, amount: u64) {
+        self.save(id, amount, "SUCCESS", true);
     }
 
-    fn keep(&self, id: &str, amount: u64, status: &str, claimed: bool) {
+    fn save(&self, id: &str, amount: u64, status: &str, only_at_tiki: bool) {
         let order = Order {
             amount,
             status: status.to_owned(),
             cancelled: false,
             ipns: Vec::new(),
-            claimed,
+            only_at_tiki,
         };
         self.orders
             .write(|orders| orders.insert(id.to_owned(), order));
     }
 
-    /// Tiki's backend creates the payment of an order at the partner.
+    /// Creates the payment of an order at the partner, as Tiki's backend does.
     pub async fn create(&self, id: &str, request_id: Option<&str>) -> anyhow::Result<Response> {
         let amount = self.known(id).map_or(0, |order| order.amount);
         let mut body = json!({ "tiki_transaction_id": id, "transaction_amount": amount });
@@ -130,7 +129,7 @@ impl Tiki {
         self.caller.post("/tikivip/v1/transactions", &body).await
     }
 
-    /// Tiki's backend asks money back.
+    /// Requests a refund, as Tiki's backend does.
     pub async fn refund(
         &self,
         id: &str,
@@ -148,7 +147,7 @@ impl Tiki {
         self.caller.post("/tikivip/v1/refunds", &body).await
     }
 
-    /// Tiki's backend looks a transaction up at the partner.
+    /// Looks up a transaction at the partner, as Tiki's backend does.
     pub async fn check(&self, id: &str) -> anyhow::Result<Response> {
         let body = json!({ "tiki_transaction_id": id });
         self.caller
@@ -156,23 +155,23 @@ impl Tiki {
             .await
     }
 
-    /// What Tiki knows of an order.
+    /// An order as Tiki knows it.
     #[must_use]
     pub fn known(&self, id: &str) -> Option<Order> {
         self.orders.read(|orders| orders.get(id).cloned())
     }
 
-    /// Changes what Tiki knows.
+    /// Changes an order.
     pub fn change(&self, id: &str, change: impl FnOnce(&mut Order)) {
         self.orders.write(|orders| orders.get_mut(id).map(change));
     }
 
-    /// Forgets an order: it is not found any more.
+    /// Deletes an order.
     pub fn forget(&self, id: &str) {
         self.orders.write(|orders| orders.remove(id));
     }
 
-    /// The bodies of the webview requests that were rightly signed.
+    /// The bodies of all correctly signed webview requests.
     #[must_use]
     pub fn webviews(&self) -> Vec<Value> {
         self.opened
@@ -181,7 +180,7 @@ impl Tiki {
             .clone()
     }
 
-    /// Tiki expects GETs to be signed in this way; nothing else is changed on the wire.
+    /// Sets how Tiki expects a GET to be signed. Nothing else changes on the wire.
     pub fn expect_get_signing(&self, get_signing: GetSigning) {
         *self
             .get_signing
@@ -189,12 +188,12 @@ impl Tiki {
             .unwrap_or_else(PoisonError::into_inner) = get_signing;
     }
 
-    /// Tiki's clock runs so far ahead: in its checks of signatures, and in the dates of its answers.
+    /// Sets how far Tiki's clock is ahead, in its signature checks and in the `Date` header of its answers.
     pub fn set_clock_ahead(&self, ahead_ms: i64) {
         self.ahead_ms.store(ahead_ms, Ordering::Relaxed);
     }
 
-    /// Tiki takes up other keys, for its own checks of signatures.
+    /// Changes the keys with which Tiki checks signatures.
     pub fn expect_keys(&self, keys: Keyring) {
         *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = keys;
     }

@@ -1,4 +1,4 @@
-//! One payment, from the basket to a partial refund and to the file of its day, shown as it happens.
+//! Shows one payment step by step: from the order to a partial refund, and to the reconciliation of its day.
 
 use std::time::Duration;
 
@@ -12,25 +12,23 @@ use crate::tiki::Tiki;
 
 const AMOUNT: u64 = 100_000;
 const REFUND: u64 = 40_000;
-/// How long the result may take to reach Tiki; it takes milliseconds.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The limit for the notification to reach Tiki. It takes milliseconds.
+const NOTIFICATION_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Walks one payment through, and its day's file, and tells each step to `say`. An error says what did not go
-/// as it should.
-pub async fn walk(sandbox: &Sandbox, say: &mut dyn FnMut(&str)) -> anyhow::Result<()> {
-    let mut walk = Walk::of(sandbox, say)?;
+/// Makes one payment and reconciles its day, and prints each step with `print`. An error says which step failed.
+pub async fn walk(sandbox: &Sandbox, print: &mut dyn FnMut(&str)) -> anyhow::Result<()> {
+    let mut walk = Walk::of(sandbox, print)?;
     let paid = walk.pay().await?;
     let report = walk.reconcile(&paid.tiki_id).await?;
-    walk.verdict(&paid, &report);
+    walk.summary(&paid, &report);
     Ok(())
 }
 
-/// Walks one payment through, as often as wanted.
-pub(crate) async fn pay(sandbox: &Sandbox, say: &mut dyn FnMut(&str)) -> anyhow::Result<()> {
-    Walk::of(sandbox, say)?.pay().await.map(drop)
+/// Makes one payment. It can be repeated.
+pub(crate) async fn pay(sandbox: &Sandbox, print: &mut dyn FnMut(&str)) -> anyhow::Result<()> {
+    Walk::of(sandbox, print)?.pay().await.map(drop)
 }
 
-/// A payment that was walked through.
 struct Paid {
     tiki_id: String,
     transaction_id: String,
@@ -40,25 +38,27 @@ struct Walk<'s> {
     sandbox: &'s Sandbox,
     tiki: &'s Tiki,
     core: &'s Core,
-    say: &'s mut dyn FnMut(&str),
+    print: &'s mut dyn FnMut(&str),
 }
 
 impl<'s> Walk<'s> {
-    fn of(sandbox: &'s Sandbox, say: &'s mut dyn FnMut(&str)) -> anyhow::Result<Self> {
+    fn of(sandbox: &'s Sandbox, print: &'s mut dyn FnMut(&str)) -> anyhow::Result<Self> {
         let (Some(tiki), Some(core)) = (&sandbox.tiki, &sandbox.core) else {
-            bail!("a walk needs the sandbox's own Tiki and core");
+            bail!(
+                "the walk needs the sandbox's own Tiki and core; remove --tiki-url and --core-url"
+            );
         };
         Ok(Self {
             sandbox,
             tiki,
             core,
-            say,
+            print,
         })
     }
 
     async fn pay(&mut self) -> anyhow::Result<Paid> {
         let session = self
-            .step("The customer opens Tiki VIP in the partner's app")
+            .step("1. The customer opens Tiki VIP in the partner's app")
             .await;
         let opened = self
             .core
@@ -75,7 +75,7 @@ impl<'s> Walk<'s> {
 
         let began = self
             .step(&format!(
-                "Checks out {} at Tiki, which creates the payment",
+                "2. The customer orders for {} at Tiki, which creates the payment",
                 money(AMOUNT)
             ))
             .await;
@@ -91,17 +91,17 @@ impl<'s> Walk<'s> {
         let result_screen = self.press(payment_url).await?;
         self.until_notified(&tiki_id).await?;
 
-        let began = self.step("Comes back to Tiki's result screen").await;
+        let began = self.step("6. The customer sees Tiki's result screen").await;
         let screen = Response::read(http()?.get(&result_screen).send().await?).await?;
         ensure!(
             screen.status == 200,
-            "the result screen answers {}",
+            "Tiki's result screen answered {}",
             screen.status
         );
         self.show(began);
 
         let began = self
-            .step(&format!("Tiki refunds {} of it", money(REFUND)))
+            .step(&format!("7. Tiki refunds {}", money(REFUND)))
             .await;
         let refunded = self
             .tiki
@@ -109,7 +109,7 @@ impl<'s> Walk<'s> {
             .await?;
         self.shown(began, &refunded)?;
 
-        let began = self.step("Tiki looks the transaction up").await;
+        let began = self.step("8. Tiki looks up the transaction").await;
         let checked = self.tiki.check(&tiki_id).await?;
         self.shown(began, &checked)?;
         self.has_paid(&checked, transaction_id)?;
@@ -119,35 +119,31 @@ impl<'s> Walk<'s> {
         })
     }
 
-    /// Two days later: the file of the day goes to Tiki, which has come to another amount; its answer comes back.
+    /// Delivers the day's file, has Tiki find another amount, and processes Tiki's result file.
     async fn reconcile(&mut self, tiki_id: &str) -> anyhow::Result<String> {
-        // Not one: in the first minutes of a day nobody exports the day before.
+        // Two days, because the day before is not exported in the first minutes of a day.
         self.sandbox.day_passes().await?;
         self.sandbox.day_passes().await?;
         let day = today()?.previous().previous();
-        self.step("A day passes; its file goes to Tiki's SFTP server")
+        self.step("9. A day later, its file is delivered to Tiki's SFTP server")
             .await;
         let event = json!({ "day": day.to_string() });
         let outcome = self.sandbox.invoke("reconcile", &event).await?;
         let files = outcome["delivered"].as_array().context("no files")?;
         for file in files {
             let name = file.as_str().unwrap_or_default();
-            (self.say)(&format!(
-                "             reconcile → Tiki             INBOUND/{name}"
-            ));
+            (self.print)(&format!("  {:<27} INBOUND/{name}", "reconcile → Tiki"));
         }
 
-        self.step("Tiki compares, and returns what does not agree")
+        self.step("10. Tiki compares the file with its orders, and returns the differences")
             .await;
         self.tiki
             .change(tiki_id, |order| order.amount = AMOUNT - 1_000);
         for name in self.tiki.reconcile(&self.sandbox.sftp_folder)? {
-            (self.say)(&format!(
-                "             Tiki → partner               OUTBOUND/{name}"
-            ));
+            (self.print)(&format!("  {:<27} OUTBOUND/{name}", "Tiki → reconcile"));
         }
 
-        self.step("The answer is read; what differs lies on a person's desk")
+        self.step("11. The differences become findings for a person to review")
             .await;
         let event = json!({ "action": "reconcile" });
         let outcome = self.sandbox.invoke("reconcile", &event).await?;
@@ -155,7 +151,7 @@ impl<'s> Walk<'s> {
             outcome["received"]
                 .as_array()
                 .is_some_and(|read| !read.is_empty()),
-            "Tiki's answer was not read: {outcome}"
+            "Tiki's result file was not processed: {outcome}"
         );
         let url = &self.sandbox.s3_url;
         Ok(format!(
@@ -163,17 +159,17 @@ impl<'s> Walk<'s> {
         ))
     }
 
-    /// The customer's browser: to the payment screen, a press on the button, and back.
+    /// The customer's browser: opens the payment screen, pays, and returns.
     async fn press(&mut self, payment_url: &str) -> anyhow::Result<String> {
         let browser = http()?;
         let began = self
-            .step("Follows the payment link to the partner's payment screen")
+            .step("3. The customer follows the link to the partner's payment screen")
             .await;
         let screen_url = location(&browser, payment_url).await?;
         let screen = Response::read(browser.get(&screen_url).send().await?).await?;
         ensure!(
             screen.status == 200,
-            "the payment screen answers {}",
+            "the payment screen answered {}",
             screen.status
         );
         ensure!(
@@ -183,7 +179,7 @@ impl<'s> Walk<'s> {
         self.show(began);
 
         let began = self
-            .step("Pays; the core reports it, and Tiki is told")
+            .step("4. The customer pays, and Tiki receives the notification")
             .await;
         let query = screen_url
             .split_once('?')
@@ -197,80 +193,84 @@ impl<'s> Walk<'s> {
             .post(format!("{}/pay", self.sandbox.core_url));
         let pressed = url.form(&form).send().await?;
         let back = header(&pressed, "location")?;
-        // Shown once Tiki has been told, which happens by itself.
+        // The notification follows by itself, after the customer's own request.
         self.until_any_notified(began).await;
         self.show(began);
 
-        let began = self.step("Is sent back").await;
+        let began = self.step("5. The customer is redirected to Tiki").await;
         let result_screen = location(&browser, &back).await?;
         self.show(began);
         Ok(result_screen)
     }
 
-    /// Waits until an IPN is in the journal.
+    /// Waits until the journal has an IPN.
     async fn until_any_notified(&self, began: Duration) {
-        let told = || {
+        let notified = || {
             self.sandbox
                 .journal
                 .since(began)
                 .iter()
                 .any(|e| e.what.starts_with("IPN"))
         };
-        let _ = tokio::time::timeout(PATIENCE, async {
-            while !told() {
+        let _ = tokio::time::timeout(NOTIFICATION_TIMEOUT, async {
+            while !notified() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
-            // The sender's own record of it follows.
+            // The stream's entry follows, once the sender has recorded the answer.
             tokio::time::sleep(Duration::from_millis(50)).await;
         })
         .await;
     }
 
     async fn until_notified(&self, tiki_id: &str) -> anyhow::Result<()> {
-        let told = || {
+        let notified = || {
             self.tiki
                 .known(tiki_id)
                 .is_some_and(|order| order.status == "SUCCESS")
         };
         let wait = async {
-            while !told() {
+            while !notified() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        let waited = tokio::time::timeout(PATIENCE, wait).await;
-        waited.context("Tiki was not told of the payment")
+        let waited = tokio::time::timeout(NOTIFICATION_TIMEOUT, wait).await;
+        waited
+            .context("Tiki received no notification in 30 seconds; read the functions' logs below")
     }
 
     fn has_paid(&self, checked: &Response, transaction_id: &str) -> anyhow::Result<()> {
         let json = &checked.json;
         ensure!(
             json["status"] == "SUCCESS",
-            "the status is {}",
+            "the look-up shows the status {}, not SUCCESS",
             json["status"]
         );
         ensure!(
             json["refunded_amount"] == REFUND,
-            "refunded is {}",
+            "the look-up shows {} as refunded, not 40000",
             json["refunded_amount"]
         );
-        let back = self.core.given_back(transaction_id);
-        ensure!(back == REFUND, "the core gave {back} back");
+        let refunded = self.core.refunded_vnd(transaction_id);
+        ensure!(
+            refunded == REFUND,
+            "the core refunded {refunded}, not 40000"
+        );
         Ok(())
     }
 
-    fn verdict(&mut self, paid: &Paid, report: &str) {
+    fn summary(&mut self, paid: &Paid, report: &str) {
         let (amount, refunded) = (money(AMOUNT), money(REFUND));
-        (self.say)(&format!(
-            "\n  ✔ {amount} paid and confirmed at Tiki, {refunded} of it refunded.\n    Transaction {}\n    \
-             The day's report, with one amount that differs: {report}",
+        (self.print)(&format!(
+            "\n  ✔ {amount} paid and confirmed by Tiki, {refunded} refunded.\n    Transaction {}\n    \
+             The day's report, with one finding:\n    {report}",
             paid.transaction_id
         ));
     }
 
     async fn step(&mut self, title: &str) -> Duration {
         let began = self.sandbox.journal.now();
-        (self.say)(&format!("\n  {title}"));
-        // The clock of the journal counts in steps finer than a call takes; this keeps two steps apart.
+        (self.print)(&format!("\n  {title}"));
+        // Keeps the entries of two steps apart in the journal.
         tokio::time::sleep(Duration::from_millis(1)).await;
         began
     }
@@ -280,25 +280,24 @@ impl<'s> Walk<'s> {
         let (status, text) = (response.status, &response.text);
         ensure!(
             status == 200 && response.code() == Some(0),
-            "answered {status}: {text}"
+            "the call was answered with {status}: {text}"
         );
         Ok(())
     }
 
-    /// Shows the calls since a step began: who called whom for what, what came of it, after how long.
+    /// Prints the calls of a step. A line fits into 80 columns.
     fn show(&mut self, began: Duration) {
         for entry in self.sandbox.journal.since(began) {
-            let at = entry.began.as_millis();
             let took = entry.took.as_secs_f64() * 1000.0;
             let parties = format!("{} → {}", entry.from, entry.to);
             let what = entry
                 .what
-                .replace("/tikivip/v1", "…")
-                .replace("/partner/v1", "…");
-            let what = short(&what.replace("{transaction_id}", "{id}"), 28);
-            let outcome = short(&entry.outcome, 26);
-            (self.say)(&format!(
-                "  {at:>6} ms  {parties:<27}  {what:<28}  {outcome:<26} {took:>7.1} ms"
+                .replace("/partner/v1/payments/{transaction_id}", "…/{id}")
+                .replace("/partner/v1", "…")
+                .replace("/tikivip/v1", "…");
+            let (what, outcome) = (short(&what, 25), short(&entry.outcome, 16));
+            (self.print)(&format!(
+                "  {parties:<27} {what:<25} {outcome:<16} {took:>4.0} ms"
             ));
         }
     }
@@ -308,18 +307,19 @@ fn today() -> anyhow::Result<domain::Day> {
     Ok(domain::Timestamp::from_unix_ms(now_ms())?.vietnamese_day())
 }
 
-/// Where a redirect leads.
+/// The target of a redirect.
 async fn location(browser: &reqwest::Client, url: &str) -> anyhow::Result<String> {
     header(&browser.get(url).send().await?, "location")
 }
 
 fn header(response: &reqwest::Response, name: &str) -> anyhow::Result<String> {
     let value = response.headers().get(name);
-    let value = value.with_context(|| format!("{} without a {name}", response.status()))?;
+    let value = value
+        .with_context(|| format!("answered {} without the header {name}", response.status()))?;
     Ok(value.to_str()?.to_owned())
 }
 
-/// A text that fits its column.
+/// Shortens a text to its column.
 fn short(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();

@@ -1,4 +1,4 @@
-//! The auditor: what must hold at every step, checked against the world's own books and not ours.
+//! The auditor: checks the invariants at every step against the world's own records, and not against ours.
 
 mod answers;
 mod days;
@@ -14,21 +14,21 @@ use crate::world::World;
 
 macro_rules! invariants {
     ($($name:ident = $text:literal, $sentence:literal;)*) => {
-        /// Something that must hold.
+        /// A condition that must hold at all times.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Invariant { $(#[doc = $sentence] $name,)* }
 
         impl Invariant {
-            /// Every one.
+            /// All invariants.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
-            /// Its name.
+            /// The name in the output.
             #[must_use]
             pub fn name(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
             }
 
-            /// The sentence that a bank's auditor reads.
+            /// The sentence for a bank's auditor.
             #[must_use]
             pub fn sentence(self) -> &'static str {
                 match self { $(Self::$name => $sentence,)* }
@@ -39,87 +39,86 @@ macro_rules! invariants {
 
 invariants! {
     ReturnedAtMostPaid = "returned-at-most-paid",
-        "Of no payment has the core ever given back more than the customer paid.";
+        "The core never refunds more than the customer paid.";
     OnePostingPerRefund = "one-posting-per-refund",
-        "Each refund is posted at the core once, however often it is asked for, and always with the same content.";
+        "Each refund is posted at the core once, however often it is requested, and always with the same content.";
     ReservedBeforeAsked = "reserved-before-asked",
-        "The core never hears of a refund whose amount is not already held in our books.";
+        "The core never receives a refund whose amount is not reserved in our records.";
     OneOutcomePerRequest = "one-outcome-per-request",
-        "A request of Tiki's that was carried out or refused by the core has one outcome: once told, it is told again in the same bytes, for ever; and no request is taken twice, or with other content.";
+        "A refund request that the core has made or rejected has one outcome. Every repeat gets the same bytes. No request is accepted twice or with other content.";
     FinalStatusStays = "final-status-stays",
-        "A payment that is a success or a failure stays one, with the day on which it became so; and what was settled with Tiki stays settled.";
+        "A payment that is a success or a failure stays one, with its day. A final notification state stays final.";
     AcknowledgedIsKept = "acknowledged-is-kept",
-        "What we have said yes to is in the books, and nothing that was in the books vanishes from them.";
+        "What we have accepted is in our records, and nothing in our records disappears.";
     OnlyOnGrounds = "only-on-grounds",
-        "Money goes back only because Tiki asked, because Tiki said that it does not have the order, or because it came after the payment had failed.";
+        "Money is returned only if Tiki requested it, if Tiki said that it does not have the order, or if the payment came late.";
     NotifiedWhatIsShown = "notified-what-is-shown",
-        "Tiki is told exactly the status and amount that we show, and never one that is not final.";
+        "A notification has exactly the status and amount that we show, and always a final status.";
     BelievedOnWordAlone = "believed-on-word-alone",
-        "Our books say paid, failed, refunded, confirmed or disputed only where the other side has said so in clear words.";
+        "Our records say paid, failed, refunded, confirmed or disputed only after a clear answer of the counterparty.";
     OwedIsFindable = "owed-is-findable",
-        "Whatever is owed to anybody stands in the index that its worker reads, and whatever needs a person in the one that people read.";
+        "Every open obligation is in the index that its worker reads, and everything that needs review is in the index that people read.";
     TrailIsComplete = "trail-is-complete",
-        "The audit trail of a payment only grows, in order, and tells of every change of what is paid, reported or refunded.";
+        "The audit trail of a payment only grows, in order, and has every change of payment, notification and refunds.";
     ExportedOnce = "exported-once",
-        "Each payment that became final is in exactly one day's data, with the status and amount that it has for ever.";
+        "Each final payment is in the data of exactly one day, with its final status and amount.";
     RefusedMeansNothing = "refused-means-nothing",
-        "A call that is not signed, or is signed for another purpose, is refused as one.";
+        "A call that is not signed, or is signed for another purpose, is refused.";
     NothingOwedForever = "nothing-owed-for-ever",
-        "Some days after the last fault nothing is owed any more: no report, no question, no refund.";
+        "Some days after the last fault no obligation is open: no notification, no question to the core, no refund.";
     EveryPaymentAccounted = "every-payment-accounted",
-        "Some days after the last fault each payment is confirmed at Tiki, given back, or on a person's desk with an alarm.";
-    BooksAgree = "books-agree",
-        "Some days after the last fault our books and the core's agree to the dong.";
+        "Some days after the last fault each payment is confirmed at Tiki, returned, or in review with an alarm.";
+    RecordsAgree = "records-agree",
+        "Some days after the last fault our records and the core's records agree to the dong.";
 }
 
-/// Something that must hold did not.
+/// An invariant that does not hold.
 #[derive(Clone, Debug)]
 pub struct Violation {
-    /// What.
+    /// The invariant.
     pub invariant: Invariant,
-    /// Of which payment.
+    /// The payment.
     pub payment: usize,
-    /// How it showed.
+    /// What was observed.
     pub text: String,
 }
 
-/// The auditor's own notes.
+/// The auditor's own records.
 #[derive(Default)]
 pub(crate) struct Audit {
     violation: Option<Violation>,
-    books: HashMap<usize, Book>,
-    /// The payments of each day that was read, as it was read last.
+    records: HashMap<usize, Record>,
+    /// The payments in the last export of each day.
     days: BTreeMap<Day, BTreeSet<usize>>,
     checks: u64,
 }
 
-/// What was said about one payment.
+/// The answers about one payment.
 #[derive(Default)]
-struct Book {
-    /// The first final status that anybody was shown, and when.
+struct Record {
+    /// The first final status that was shown, and when.
     shown: Option<(i64, String)>,
     /// The first reference of a debit that was acknowledged.
     reference: Option<String>,
-    /// The answer to its creation, and when it was given.
+    /// The answer to its creation, and its time.
     created: Option<(i64, Value)>,
-    /// The answers that settled requests, and when they were given.
+    /// The final answers to refund requests, and their times.
     outcomes: HashMap<usize, (i64, Vec<u8>)>,
-    /// Refunds whose bodies Tiki has really sent.
+    /// The refunds that Tiki has really requested.
     asked: HashSet<usize>,
 }
 
 impl Audit {
-    /// What did not hold, if anything.
     pub(crate) fn violation(&self) -> Option<&Violation> {
         self.violation.as_ref()
     }
 
-    /// How many things were checked.
+    /// The number of checks.
     pub(crate) fn checks(&self) -> u64 {
         self.checks
     }
 
-    /// Checks one thing; the first that does not hold ends the run.
+    /// Checks one condition. The first violation ends the run.
     fn must(
         &mut self,
         holds: bool,
@@ -137,14 +136,14 @@ impl Audit {
         }
     }
 
-    fn book(&mut self, payment: usize) -> &mut Book {
-        self.books.entry(payment).or_default()
+    fn record(&mut self, payment: usize) -> &mut Record {
+        self.records.entry(payment).or_default()
     }
 
-    /// A final status is shown: it must be the one that was shown before.
+    /// A final status is shown. It must be the same as before.
     fn shows(&mut self, payment: usize, status: &str, now: i64, where_: &str) {
-        let book = self.book(payment);
-        let (_, before) = book
+        let record = self.record(payment);
+        let (_, before) = record
             .shown
             .get_or_insert_with(|| (now, status.to_owned()))
             .clone();
@@ -158,14 +157,14 @@ impl Audit {
 }
 
 impl World {
-    /// A panic within our code is a violation, too.
+    /// A panic in our code is a violation.
     pub(crate) fn audit_panic(&mut self, payment: usize, text: &str) {
         let all = Invariant::AcknowledgedIsKept;
         self.audit
             .must(false, all, payment, || format!("a panic: {text}"));
     }
 
-    /// The core was asked for a refund under a key that it knows, with another body.
+    /// The core received a known key with another body.
     pub(crate) fn audit_posted_otherwise(&mut self, payment: usize, text: String) {
         self.audit
             .must(false, Invariant::OnePostingPerRefund, payment, || text);

@@ -1,10 +1,10 @@
-//! Calls to us: signed by the caller's clock and secret, carried by a network that loses, delays, doubles and
-//! replays them, answered by a function that may die.
+//! Calls to our functions. The caller signs with its own clock and secret. The network loses, delays, doubles and
+//! replays calls, and a function may die before it answers.
 
+use api::Inbound;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use lambda::api::Inbound;
 use serde_json::Value;
-use signed_http::HeaderNames;
+use signing::HeaderNames;
 
 use crate::choices::Lane;
 use crate::fault::Fault;
@@ -12,10 +12,10 @@ use crate::fleet::{Answered, Function, Input, Output};
 use crate::secrets::Secret;
 use crate::world::{DAY, MINUTE, SECOND, World};
 
-/// How long a caller waits: API Gateway's limit.
-const PATIENCE: i64 = 29 * SECOND;
+/// How long a caller waits: API Gateway's limit, in milliseconds.
+const CALLER_TIMEOUT_MS: i64 = 29 * SECOND;
 
-/// What somebody asks of us, before it is signed.
+/// A call before it is signed.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) payment: usize,
@@ -30,9 +30,9 @@ pub(crate) enum Intent {
     Create,
     CheckByPost,
     CheckByGet,
-    /// A refund of the plan, by its number.
+    /// A planned refund, by its number.
     Refund(usize),
-    /// The core's report, by what it says.
+    /// A payment result, by its content.
     Result(&'static str),
     /// The customer's browser, with this token.
     Redirect(String),
@@ -86,7 +86,7 @@ impl Intent {
 }
 
 impl World {
-    /// Makes a call; `done` has the answer, or none, exactly once.
+    /// Makes a call. `done` is called exactly once, with the answer or `None`.
     pub(crate) fn call(
         &mut self,
         call: Call,
@@ -95,7 +95,7 @@ impl World {
         let lane = Lane::of(call.payment);
         let inbound = self.sign(&call);
         self.forge(&call, &inbound);
-        self.tell(lane, call.intent.caller(), || {
+        self.log(lane, call.intent.caller(), || {
             format!("asks: {:?} {}", call.intent, call.body)
         });
         if self.inject(lane, Fault::CallTwice) {
@@ -107,17 +107,17 @@ impl World {
             self.deliver_later(later, &call, &inbound);
         }
         if self.inject(lane, Fault::CallLost) {
-            return self.after(PATIENCE, move |world| done(world, None));
+            return self.after(CALLER_TIMEOUT_MS, move |world| done(world, None));
         }
         if self.inject(lane, Fault::CallLate) {
-            let delay = self.choices.span(lane, PATIENCE, 6 * MINUTE);
+            let delay = self.choices.span(lane, CALLER_TIMEOUT_MS, 6 * MINUTE);
             self.deliver_later(delay, &call, &inbound);
-            return self.after(PATIENCE, move |world| done(world, None));
+            return self.after(CALLER_TIMEOUT_MS, move |world| done(world, None));
         }
         self.after(20, move |world| {
             world.deliver(call, inbound, move |world, answer| {
                 if world.inject(lane, Fault::AnswerLost) {
-                    return world.after(PATIENCE, move |world| done(world, None));
+                    return world.after(CALLER_TIMEOUT_MS, move |world| done(world, None));
                 }
                 world.after(20, move |world| done(world, answer));
             });
@@ -147,7 +147,7 @@ impl World {
                     _ => None,
                 };
                 if let Some(answer) = &answer {
-                    world.tell(lane, call.intent.function().name(), || {
+                    world.log(lane, call.intent.function().name(), || {
                         format!(
                             "answers {} {}",
                             answer.status,
@@ -181,14 +181,14 @@ impl World {
                     .insert("token".to_owned(), token.clone());
             }
             Intent::Result(_) => {
-                let id = self.lives[call.payment].id.to_string();
+                let id = self.payments[call.payment].id.to_string();
                 inbound
                     .path_parameters
                     .insert("transaction_id".to_owned(), id);
             }
             Intent::CheckByGet => {
                 inbound.method = Method::GET;
-                let id = self.lives[call.payment].tiki_id.to_string();
+                let id = self.payments[call.payment].tiki_id.to_string();
                 inbound.query.push(("tiki_transaction_id".to_owned(), id));
             }
             Intent::Webview | Intent::Create | Intent::CheckByPost | Intent::Refund(_) => {}
@@ -197,7 +197,7 @@ impl World {
             let message = if *intent == Intent::CheckByGet {
                 format!(
                     "/transactions?tiki_transaction_id={}",
-                    self.lives[call.payment].tiki_id
+                    self.payments[call.payment].tiki_id
                 )
             } else {
                 call.body.clone()
@@ -213,7 +213,7 @@ impl World {
         inbound
     }
 
-    /// Beside a call, somebody may try to get something by one that resembles it.
+    /// Sometimes sends a forged copy of a call.
     fn forge(&mut self, call: &Call, genuine: &Inbound) {
         let lane = Lane::of(call.payment);
         let Some((_, names)) = call.intent.secret() else {
@@ -233,7 +233,7 @@ impl World {
                 names.timestamp,
                 &self.now().to_string(),
             ),
-            // Rightly signed, for another endpoint.
+            // A valid signature, sent to another endpoint.
             _ => match call.intent {
                 Intent::Create => function = Function::Refund,
                 Intent::Refund(_) => function = Function::Create,

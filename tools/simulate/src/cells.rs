@@ -1,11 +1,11 @@
-//! The cells of the decision tables that the fixed seeds must reach, each of them.
+//! The cells of the decision tables. The fixed seeds must reach each of them.
 
 use domain::{IpnAnswer, IpnRefusal, LookUpAnswer, Status, Vnd};
 
 use crate::coverage::Cell;
 use crate::tiki::{ipn_cell, look_up_cell};
 
-/// Every cell that can be reached.
+/// All cells that can be reached.
 #[must_use]
 pub fn required() -> Vec<Cell> {
     let mut cells = Vec::new();
@@ -39,7 +39,7 @@ pub fn required() -> Vec<Cell> {
     for word in words {
         add("expired payment", "pending", word.to_owned());
     }
-    // Meanwhile the core itself has reported it: what it says now is what it said then.
+    // The core has already sent the result, so its answer agrees with that result.
     for word in ["paid", "pending", "unknown"] {
         add("expired payment", "paid meanwhile", word.to_owned());
     }
@@ -56,7 +56,7 @@ pub fn required() -> Vec<Cell> {
             add(
                 "refund at the core",
                 origin,
-                format!("settled meanwhile, {word}"),
+                format!("decided meanwhile, {word}"),
             );
         }
     }
@@ -115,15 +115,15 @@ fn look_up_answers() -> Vec<(LookUpAnswer, bool)> {
 
 type Rows = &'static [(&'static str, &'static [&'static str])];
 
-/// The tables whose cells are listed here, because not every row goes with every column.
+/// The tables in which not every row has every column, so their cells are listed.
 const LISTED: &[(&str, Rows)] = &[
-    ("the core's report", REPORTS),
-    ("refund asked for", REFUNDS),
+    ("payment result", RESULTS),
+    ("refund requested", REFUNDS),
     ("answers", ANSWERS),
 ];
 
-/// In which states the core reports what.
-const REPORTS: Rows = &[
+/// The states in which the core sends each result.
+const RESULTS: Rows = &[
     (
         "paid",
         &[
@@ -175,7 +175,7 @@ const REPORTS: Rows = &[
     ),
 ];
 
-/// In which states a refund is asked for, and what it can come to.
+/// The states in which a refund is requested, and its possible answers.
 const REFUNDS: Rows = &[
     ("none", &["code 3"]),
     ("pending", &["code 9"]),
@@ -202,7 +202,7 @@ const REFUNDS: Rows = &[
     ("paid late", &["code 6", "code 7"]),
 ];
 
-/// Which codes each function answers with.
+/// The answer codes of each function.
 const ANSWERS: Rows = &[
     (
         "create-transaction",
@@ -229,7 +229,7 @@ const ANSWERS: Rows = &[
     ),
 ];
 
-/// What each function waits for, and so where it can die.
+/// The points at which each function waits, and so can die.
 const CRASHES: Rows = &[
     ("create-transaction", &["read secret", "put"]),
     ("check-transaction", &["read secret", "get"]),

@@ -1,36 +1,35 @@
-//! Every choice of a run, from one seed, and again from what was written down.
+//! All choices of a run: from a seed, or from a script.
 //!
-//! A run asks here for everything that is not decided: how long an answer takes, whether a write is lost,
-//! when a customer pays. Each answer is kept. A failing run is then made smaller by handing it the same
-//! answers with some of them left out or made zero, and zero is always the tamest: no fault, the shortest
-//! time, the plainest customer.
+//! A run takes all choices from here: how long an answer takes, whether a write is lost, when a customer pays. Each
+//! choice is recorded. Shrinking repeats a failing run with fewer choices or with zeros. Zero is always the mildest
+//! choice: no fault, the shortest time, the simplest customer.
 //!
-//! Choices lie in lanes, one for each payment and one for the world around them, each with a random stream
-//! of its own. So leaving a payment out does not change what happens to the others.
+//! There is a lane of choices for each payment, and one for the world, each with its own random numbers. So removing
+//! a payment does not change the others.
 
 /// One of the streams of choices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Lane(usize);
 
 impl Lane {
-    /// The world's: clocks, sweeps, rotations, outages.
+    /// The lane of the world: clocks, sweeps, rotations, outages.
     pub(crate) const WORLD: Self = Self(0);
 
-    /// A payment's.
+    /// The lane of a payment.
     pub(crate) fn of(payment: usize) -> Self {
         Self(payment + 1)
     }
 
-    /// The payment, if it is one's.
+    /// The payment of this lane; `None` for the world.
     pub(crate) fn payment(self) -> Option<usize> {
         self.0.checked_sub(1)
     }
 }
 
-/// What was chosen, lane by lane.
+/// All choices, lane by lane.
 pub type Script = Vec<Vec<u64>>;
 
-/// Where choices come from.
+/// The source of choices.
 pub(crate) struct Choices {
     seed: u64,
     lanes: Vec<LaneState>,
@@ -43,7 +42,7 @@ struct LaneState {
 }
 
 impl Choices {
-    /// Fresh choices, from a seed.
+    /// New choices from a seed.
     pub(crate) fn of_seed(seed: u64) -> Self {
         Self {
             seed,
@@ -52,7 +51,7 @@ impl Choices {
         }
     }
 
-    /// The choices of a script; the tamest where it ends.
+    /// The choices of a script; after its end the mildest choices.
     pub(crate) fn of_script(script: Script) -> Self {
         Self {
             seed: 0,
@@ -61,10 +60,10 @@ impl Choices {
         }
     }
 
-    /// A number below `bound`; zero is the tamest.
+    /// A number below `bound`; zero is the mildest.
     pub(crate) fn below(&mut self, lane: Lane, bound: u64) -> u64 {
         while self.lanes.len() <= lane.0 {
-            // Odd multipliers keep the seeds of lanes apart.
+            // Odd multipliers give each lane another seed.
             let number = self.lanes.len() as u64;
             let seed = self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15)
                 ^ number.wrapping_mul(0xD1B5_4A32_D192_ED03);
@@ -88,29 +87,29 @@ impl Choices {
         choice
     }
 
-    /// Whether something happens that happens so often in ten thousand times; no is the tamest.
+    /// Whether something happens, with this chance in ten thousand; no is the mildest.
     pub(crate) fn happens(&mut self, lane: Lane, in_ten_thousand: u64) -> bool {
         const ALL: u64 = 10_000;
         in_ten_thousand > 0 && self.below(lane, ALL) >= ALL.saturating_sub(in_ten_thousand)
     }
 
-    /// One of several; the first is the tamest.
+    /// One of several; the first is the mildest.
     pub(crate) fn one_of<T: Copy>(&mut self, lane: Lane, of: &[T]) -> T {
         of[self.index(lane, of.len())]
     }
 
-    /// A place among `len`.
+    /// An index below `len`.
     pub(crate) fn index(&mut self, lane: Lane, len: usize) -> usize {
         usize::try_from(self.below(lane, len as u64)).unwrap_or(0)
     }
 
-    /// A time span from `least` to `most` milliseconds; the shortest is the tamest.
+    /// A time span from `least` to `most` milliseconds; the shortest is the mildest.
     pub(crate) fn span(&mut self, lane: Lane, least: i64, most: i64) -> i64 {
         let width = u64::try_from(most.saturating_sub(least)).unwrap_or(0);
         least + i64::try_from(self.below(lane, width + 1)).unwrap_or(0)
     }
 
-    /// Everything that was chosen so far.
+    /// All choices so far.
     pub(crate) fn script(&self) -> Script {
         self.lanes.iter().map(|lane| lane.made.clone()).collect()
     }

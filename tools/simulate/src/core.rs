@@ -1,13 +1,13 @@
-//! The partner's core: it holds the customers' money. It keeps a true ledger, is idempotent on the key that
-//! it is given, and stops nobody from giving too much back: that is for us to prove.
+//! The partner's core: it holds the customers' money. Its records are true, and it is idempotent by key. It does not
+//! stop a refund of too much, because our code must never request one.
 
 use std::collections::{BTreeMap, HashMap};
 
 use domain::{RefundId, TransactionId};
 use http::HeaderMap;
 use serde_json::{Value, json};
-use signed_http::{Answer, HeaderNames, Method, Outgoing};
-use signing::{SignatureHeaders, Window};
+use signed_http::{Answer, Method, Outgoing};
+use signing::{HeaderNames, SignatureHeaders, Window};
 
 use crate::choices::Lane;
 use crate::coverage::{refund_state, state_of};
@@ -16,7 +16,6 @@ use crate::secrets::Secret;
 use crate::wiring::CORE_URL;
 use crate::world::{HOUR, SECOND, World};
 
-/// The core.
 #[derive(Default)]
 pub(crate) struct Core {
     pub(crate) down_until: i64,
@@ -25,17 +24,17 @@ pub(crate) struct Core {
     payment_of: HashMap<String, usize>,
 }
 
-/// What the core knows of one payment.
+/// The payment at the core.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Paying {
-    /// Nobody has paid.
+    /// Not paid.
     #[default]
     Not,
-    /// The customer is at it.
-    AtIt,
-    /// The customer's money is here.
+    /// The customer has not decided yet.
+    Deciding,
+    /// Paid.
     Paid {
-        /// Under which reference, if the core names one.
+        /// The core's reference, if it names one.
         reference: Option<String>,
     },
     /// Declined or cancelled. Final.
@@ -48,15 +47,15 @@ pub(crate) struct Posting {
     pub(crate) refund_id: String,
     pub(crate) payment: usize,
     pub(crate) amount: u64,
-    /// Whether the core gives the money back; decided once, for good.
+    /// Whether the core refunds the money. It decides once.
     pub(crate) pays: bool,
-    /// Until when the core says that it is at it.
-    settled_at: i64,
+    /// Until when the core answers `pending`.
+    pending_until: i64,
     body: Vec<u8>,
 }
 
 impl Core {
-    /// What has gone back of a payment, in VND.
+    /// The refunded amount of a payment, in VND.
     pub(crate) fn returned(&self, payment: usize) -> u64 {
         let of = self.postings.values().filter(|p| p.payment == payment);
         of.filter(|posting| posting.pays)
@@ -85,8 +84,8 @@ impl World {
         self.by_id.get(&id).copied()
     }
 
-    /// Remembers whose refund this is, as soon as it is written down.
-    pub(crate) fn core_will_know(&mut self, refund: RefundId, payment: usize) {
+    /// Remembers the payment of a refund that our code has recorded.
+    pub(crate) fn remember_refund(&mut self, refund: RefundId, payment: usize) {
         self.core.payment_of.insert(refund.to_string(), payment);
     }
 
@@ -115,7 +114,7 @@ impl World {
             .headers
             .iter()
             .find(|(name, _)| *name == "Idempotency-Key");
-        // Without a key each post is a posting of its own.
+        // Without a key each request is a new posting.
         let key = key.map_or_else(
             || format!("no key {}", self.unique()),
             |(_, key)| key.clone(),
@@ -128,7 +127,7 @@ impl World {
             }
         } else {
             let pending = self.choices.happens(lane, 1500);
-            let settled_at = if pending {
+            let pending_until = if pending {
                 self.now() + self.choices.span(lane, SECOND, 3 * HOUR)
             } else {
                 self.now()
@@ -138,15 +137,11 @@ impl World {
                 payment,
                 amount: body["amount"].as_u64().expect("an amount"),
                 pays: !self.choices.happens(lane, 1200),
-                settled_at,
+                pending_until,
                 body: request.body.clone(),
             };
-            self.tell(lane, "core", || {
-                let what = if posting.pays {
-                    "gives back"
-                } else {
-                    "refuses to give back"
-                };
+            self.log(lane, "core", || {
+                let what = if posting.pays { "refunds" } else { "rejects" };
                 format!("{what} {} VND, refund {refund_id}", posting.amount)
             });
             self.core.postings.insert(key.clone(), posting);
@@ -164,7 +159,7 @@ impl World {
         if self.core.postings.contains_key(id) {
             return self.core_says(id, lane);
         }
-        self.tell(lane, "core", || format!("has never seen refund {id}"));
+        self.log(lane, "core", || format!("has never seen refund {id}"));
         answer(404, &json!({"message": "never seen"}))
     }
 
@@ -173,13 +168,13 @@ impl World {
         let posting = &self.core.postings[key];
         let status = match posting {
             _ if vague => "pending",
-            posting if self.now() < posting.settled_at => "pending",
+            posting if self.now() < posting.pending_until => "pending",
             posting if posting.pays => "succeeded",
             _ => "rejected",
         };
         let refund_id = posting.refund_id.clone();
-        self.tell(lane, "core", || {
-            format!("says “{status}” of refund {refund_id}")
+        self.log(lane, "core", || {
+            format!("answers “{status}” about refund {refund_id}")
         });
         answer(
             200,
@@ -195,23 +190,25 @@ impl World {
         let lane = Lane::of(payment);
         let vague = self.inject(lane, Fault::CoreVague);
         let other_amount = vague && self.choices.happens(lane, 4000);
-        let life = &mut self.lives[payment];
-        let amount = life.amount;
-        let (status, amount) = match &life.paying {
+        let simulated = &mut self.payments[payment];
+        let amount = simulated.amount;
+        let (status, amount) = match &simulated.paying {
             Paying::Paid { .. } if other_amount => ("paid", amount + 1),
             _ if vague => ("pending", amount),
             Paying::Not => ("not_paid", amount),
-            Paying::AtIt => ("pending", amount),
+            Paying::Deciding => ("pending", amount),
             Paying::Paid { .. } => ("paid", amount),
             Paying::Failed => ("failed", amount),
         };
-        life.core_said_no |= matches!(status, "not_paid" | "failed");
-        let reference = match &life.paying {
+        simulated.core_said_no |= matches!(status, "not_paid" | "failed");
+        let reference = match &simulated.paying {
             Paying::Paid { reference } => reference.clone(),
-            Paying::Not | Paying::AtIt | Paying::Failed => None,
+            Paying::Not | Paying::Deciding | Paying::Failed => None,
         };
-        self.tell(lane, "core", || format!("says “{status}” of the payment"));
-        // A payment that it has never seen, and one that nobody has paid, come to the same (design §7).
+        self.log(lane, "core", || {
+            format!("answers “{status}” about the payment")
+        });
+        // A payment that the core has never seen gets the same answer as one that is not paid.
         if status == "not_paid" && self.choices.happens(lane, 5000) {
             return answer(404, &json!({"message": "never seen"}));
         }
@@ -224,13 +221,13 @@ impl World {
         )
     }
 
-    /// Counts the cell of the tables of refunds and of expiry that an answer of the core leads to.
+    /// Counts the cell of the refund table or the expiry table for an answer of the core.
     pub(crate) fn cells_of_core(&mut self, request: &Outgoing, heard: &Answer) {
         let path = request.url.strip_prefix(CORE_URL).unwrap_or_default();
         let Some(payment) = self.core_payment_of(request) else {
             return;
         };
-        let Some(transaction) = self.rows.find(self.lives[payment].id) else {
+        let Some(transaction) = self.rows.find(self.payments[payment].id) else {
             return;
         };
         let body: Value = serde_json::from_slice(&heard.body).unwrap_or_default();
@@ -239,7 +236,7 @@ impl World {
             let meaning = match word {
                 _ if heard.status == 404 => "not paid",
                 Some("not_paid") => "not paid",
-                Some("paid") if body["amount"] == self.lives[payment].amount => "paid",
+                Some("paid") if body["amount"] == self.payments[payment].amount => "paid",
                 Some("paid") => "paid another amount",
                 Some("failed") => "failed",
                 Some("pending") => "pending",
@@ -275,7 +272,7 @@ impl World {
             .count("refund at the core", refund.origin.as_str(), column);
     }
 
-    /// Whether a call carries a signature that the other side accepts now.
+    /// Whether the counterparty accepts a call's signature now.
     pub(crate) fn signed(
         &self,
         request: &Outgoing,

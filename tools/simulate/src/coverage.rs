@@ -1,4 +1,4 @@
-//! Which cells of which decision tables a run has reached, and how often.
+//! The cells of the decision tables that a run has reached, and how often.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ pub type Cell = (&'static str, &'static str, String);
 #[derive(Clone, Debug, Default)]
 pub struct Coverage(BTreeMap<(&'static str, &'static str), BTreeMap<String, u64>>);
 
-/// What names a column.
+/// The name of a column.
 pub(crate) trait Column: Copy {
     fn text(&self) -> String;
 }
@@ -65,7 +65,7 @@ impl Coverage {
         columns.and_then(|c| c.get(column)).copied().unwrap_or(0)
     }
 
-    /// Every cell that was reached.
+    /// All cells that were reached.
     pub fn cells(&self) -> impl Iterator<Item = (Cell, u64)> {
         self.0.iter().flat_map(|((table, row), columns)| {
             let cell = |(column, count): (&String, &u64)| ((*table, *row, column.clone()), *count);
@@ -74,7 +74,7 @@ impl Coverage {
     }
 }
 
-/// A transaction's state, in the words of the table of all states.
+/// A transaction's state, with the names of the state table.
 pub(crate) fn state_of(transaction: Option<&Transaction>) -> &'static str {
     let Some(t) = transaction else {
         return "none";
@@ -118,6 +118,6 @@ pub(crate) fn refund_state(state: &RefundState) -> &'static str {
     match state {
         RefundState::Reserved(_) => "reserved",
         RefundState::Unknown(_) => "unknown",
-        RefundState::Succeeded { .. } | RefundState::Rejected { .. } => "settled meanwhile",
+        RefundState::Succeeded { .. } | RefundState::Rejected { .. } => "decided meanwhile",
     }
 }

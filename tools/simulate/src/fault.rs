@@ -1,4 +1,4 @@
-//! What can go wrong, how often it does in this run, and how often it did.
+//! The faults, and how often they happen.
 
 use crate::choices::{Choices, Lane};
 
@@ -9,10 +9,10 @@ macro_rules! faults {
         pub enum Fault { $($(#[$doc])* $name,)* }
 
         impl Fault {
-            /// Every kind.
+            /// All kinds.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
-            /// What happens, in a few words.
+            /// A short description.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
@@ -22,75 +22,75 @@ macro_rules! faults {
 }
 
 faults! {
-    /// A call to us goes the same way twice.
+    /// A call to our functions is delivered twice.
     CallTwice = "call to us: delivered twice",
-    /// A call to us comes minutes late, after later ones.
+    /// A call arrives minutes late, after later calls.
     CallLate = "call to us: late, out of order",
-    /// The same signed bytes again, a day later.
+    /// The same signed bytes arrive again a day later.
     CallReplayed = "call to us: replayed a day later",
-    /// A call to us never comes.
+    /// A call never arrives.
     CallLost = "call to us: lost",
     /// Our answer is lost.
     AnswerLost = "call to us: our answer lost",
-    /// A caller who has no secret, or uses the wrong message.
+    /// A caller has no secret, or signs another message.
     Forged = "call to us: forged or misused",
-    /// A write commits, and the answer is lost.
+    /// A write commits, but its answer is lost.
     WriteAnswerLost = "write: commits, answer lost",
     /// A write never arrives.
     WriteLost = "write: never commits",
-    /// A write commits long after its sender has given up on it.
+    /// A write commits after its sender's time-out.
     WriteLate = "write: commits after its time-out",
     /// `DynamoDB` has no capacity.
     Throttled = "DynamoDB: throttled",
-    /// A read comes to nothing.
+    /// A read fails.
     ReadFails = "read: fails",
-    /// An index shows the past.
+    /// An index shows an old state.
     IndexLags = "index: minutes behind",
     /// The stream is minutes behind.
     StreamLate = "stream: minutes behind",
-    /// The stream delivers a batch that was done.
+    /// The stream delivers a processed batch again.
     StreamTwice = "stream: delivers a batch again",
-    /// The stream gives a batch up, as after too many retries.
-    StreamDrops = "stream: gives a batch up",
-    /// No sweep this minute.
+    /// The stream drops a batch, as after too many retries.
+    StreamDrops = "stream: drops a batch",
+    /// A sweep is skipped.
     SweepSkipped = "sweep: skipped",
-    /// The sweep comes half a minute late.
+    /// A sweep is half a minute late.
     SweepLate = "sweep: late",
     /// Two sweeps run at once.
     SweepTwice = "sweep: twice at once",
-    /// A function dies just before it does something.
+    /// A function dies just before an operation.
     CrashBefore = "crash before an await",
-    /// A function dies after it has done something, before it knows.
+    /// A function dies after an operation, before it has the answer.
     CrashAfter = "crash after an await",
-    /// A function's machine stands still for a while.
-    Frozen = "function frozen in mid-flight",
-    /// A function is ended at its time-out.
+    /// A function stops for a while.
+    Frozen = "function frozen during a call",
+    /// A function exceeds its time-out.
     TimedOut = "function ended by its time-out",
     /// A machine's clock is wrong, by up to six minutes.
-    ClockWrong = "clock up to 6 minutes off",
+    ClockWrong = "clock wrong by up to 6 minutes",
     /// Our call never arrives.
     OutLost = "our call: never arrives",
-    /// The other side does it, and its answer is lost.
+    /// The call takes effect, but its answer is lost.
     OutAnswerLost = "our call: done, answer lost",
-    /// Our call arrives after we have stopped waiting.
+    /// Our call arrives after its time-out.
     OutLate = "our call: arrives after its time-out",
     /// Our call arrives twice.
     OutTwice = "our call: arrives twice",
-    /// The other side takes nearly all the time there is.
+    /// The counterparty answers just before the time-out.
     OutSlow = "our call: slow answer",
-    /// An HTTP error, whether or not it was done.
+    /// An HTTP error, whether or not the call took effect.
     OutHttpError = "our call: HTTP 4xx or 5xx",
-    /// Bytes that are no answer, whether or not it was done.
-    OutNonsense = "our call: nonsense for an answer",
-    /// Tiki answers with a code that is not the truth.
-    TikiCode = "Tiki: a code of the table at random",
-    /// Tiki is away, for minutes to two days.
-    TikiDown = "Tiki: away",
-    /// The core is away, for minutes to two days.
-    CoreDown = "core: away",
-    /// The core answers something else than it knows, and moves no money on it.
-    CoreVague = "core: a vague answer",
-    /// A secret changes.
+    /// An unreadable answer, whether or not the call took effect.
+    OutNonsense = "our call: unreadable answer",
+    /// Tiki answers with a wrong code.
+    TikiCode = "Tiki: a random code of the table",
+    /// Tiki is down for minutes to two days.
+    TikiDown = "Tiki: down",
+    /// The core is down for minutes to two days.
+    CoreDown = "core: down",
+    /// The core gives an unclear answer and moves no money.
+    CoreVague = "core: an unclear answer",
+    /// A secret is rotated.
     SecretRotated = "secret rotated",
     /// Secrets Manager does not answer.
     SecretsDown = "Secrets Manager: fails",
@@ -99,7 +99,7 @@ faults! {
 /// How often, in ten thousand, a fault happens in a run, before the run's own measure is applied.
 const RATES: [u64; 7] = [0, 0, 20, 100, 300, 1000, 2500];
 
-/// By how much all rates of a run are divided: some runs are calm, some are a storm.
+/// The divisor of all fault rates in a run: some runs have few faults, some have many.
 const MEASURES: [u64; 4] = [8, 4, 2, 1];
 
 /// The faults of one run.
@@ -110,7 +110,7 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
-    /// Draws for each fault how often it happens in this run.
+    /// Chooses the rate of each fault in this run.
     pub(crate) fn draw(choices: &mut Choices) -> Self {
         let measure = choices.one_of(Lane::WORLD, &MEASURES);
         let rates = Fault::ALL
@@ -123,7 +123,7 @@ impl Faults {
         }
     }
 
-    /// Whether this fault happens now; then it is counted.
+    /// Whether this fault happens now. If so, it is counted.
     pub(crate) fn inject(&mut self, choices: &mut Choices, lane: Lane, fault: Fault) -> bool {
         let inject = self.on && choices.happens(lane, self.rates[fault as usize]);
         if inject {
@@ -137,12 +137,12 @@ impl Faults {
         self.counts[fault as usize] += 1;
     }
 
-    /// Whether anything can still go wrong.
+    /// Whether faults can still happen.
     pub(crate) fn on(&self) -> bool {
         self.on
     }
 
-    /// Nothing goes wrong any more.
+    /// Ends all faults.
     pub(crate) fn end(&mut self) {
         self.on = false;
     }

@@ -1,4 +1,4 @@
-//! The functions: production handlers and workers in instances that come, go, freeze and die.
+//! The functions: production handlers and workers in instances that start, freeze and die.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use api::{Handler, Inbound};
 use async_trait::async_trait;
 use domain::{Clock, FinalTransaction, Timestamp, Transaction};
-use lambda::api::{self, Handler, Inbound};
 use outbox::{Outbox, Worker};
 use serde_json::Value;
 use store::WriteIds;
@@ -21,7 +21,7 @@ use crate::fault::Fault;
 use crate::wiring;
 use crate::world::{MINUTE, SECOND, World, answered};
 
-/// A function of the bundle.
+/// A Lambda function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Function {
     Create,
@@ -35,31 +35,31 @@ pub(crate) enum Function {
     Reconcile,
 }
 
-/// What a function is invoked with.
+/// The input of an invocation.
 pub(crate) enum Input {
     Http(Inbound),
     Event(Value),
 }
 
-/// What came of an invocation.
+/// The result of an invocation.
 pub(crate) enum Output {
     /// An HTTP answer.
     Http(Answered),
-    /// Which records of a batch failed.
+    /// The failed records of a batch.
     Batch(Vec<String>),
-    /// The data of a day.
+    /// The export of a day.
     Read(Vec<FinalTransaction>),
-    /// The day may not be read yet.
+    /// The day cannot be exported yet.
     TooEarly,
-    /// A payment was looked at, and its result queued again or not.
+    /// Whether a payment's notification was queued again.
     Looked { queued: bool },
-    /// The function reported an error.
+    /// The function failed with an error.
     Error,
-    /// It died, or was ended.
+    /// The function died.
     Died,
 }
 
-/// An HTTP answer of ours.
+/// An HTTP answer of our functions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answered {
     pub(crate) status: u16,
@@ -67,24 +67,24 @@ pub(crate) struct Answered {
     pub(crate) location: Option<String>,
 }
 
-/// The code of a function, wired.
+/// The code of a function with its simulated edges.
 pub(crate) enum Code {
     Api(Arc<dyn Handler>),
     Worker(Arc<dyn Work>),
 }
 
-/// A worker with its outbox, whichever worker it is.
+/// A worker with its outbox.
 #[async_trait]
 pub(crate) trait Work: Send + Sync {
     async fn work(&self, event: Value, deadline: Timestamp) -> Output;
 }
 
-/// All instances there are.
+/// All instances.
 #[derive(Default)]
 pub(crate) struct Fleet {
     instances: Vec<Instance>,
     idle: HashMap<Function, Vec<usize>>,
-    pub(crate) born: Vec<Invocation>,
+    pub(crate) started: Vec<Invocation>,
     pub(crate) dead: Vec<usize>,
 }
 
@@ -95,11 +95,11 @@ struct Instance {
     invocations: u64,
     running: bool,
     saw: &'static str,
-    /// The call whose signature was refused just now.
+    /// The last call whose signature was refused.
     refused: Option<String>,
 }
 
-/// A function at work, and what is to happen when it is done.
+/// A running invocation, and what happens at its end.
 pub(crate) struct Invocation {
     pub(crate) who: usize,
     pub(crate) future: Pin<Box<dyn Future<Output = Output> + Send>>,
@@ -125,7 +125,7 @@ impl Function {
         }
     }
 
-    /// Its time-out, as in the template.
+    /// Its time-out, as in the template, in milliseconds.
     fn timeout(self) -> i64 {
         match self {
             Self::Create | Self::Check | Self::Redirect | Self::Result => 15 * SECOND,
@@ -141,7 +141,7 @@ impl Fleet {
         self.instances[who].function
     }
 
-    /// Ends an instance, whatever it is doing.
+    /// Kills an instance.
     pub(crate) fn kill(&mut self, who: usize) {
         if std::mem::take(&mut self.instances[who].running) {
             self.instances[who].code = None;
@@ -149,17 +149,17 @@ impl Fleet {
         }
     }
 
-    /// Remembers in which state a function has last seen a transaction: what it then decides on.
+    /// Records the state in which a function has read a transaction, and on which it decides.
     pub(crate) fn saw(&mut self, who: usize, transaction: Option<&Transaction>) {
         self.instances[who].saw = state_of(transaction);
     }
 
-    /// In which state a function has last seen a transaction.
+    /// The state in which a function has last read a transaction.
     pub(crate) fn last_saw(&self, who: usize) -> &'static str {
         self.instances[who].saw
     }
 
-    /// Whether this is the first time that the signature of this call is refused.
+    /// Whether the signature of this call is refused for the first time.
     pub(crate) fn refused_first(&mut self, who: usize, url: &str) -> bool {
         let before = self.instances[who].refused.take();
         let first = before.as_deref() != Some(url);
@@ -167,19 +167,19 @@ impl Fleet {
         first
     }
 
-    /// All clocks are right again.
-    pub(crate) fn mend_clocks(&mut self) {
+    /// Corrects all clocks.
+    pub(crate) fn correct_clocks(&mut self) {
         for instance in &self.instances {
             instance.offset.store(0, Ordering::Relaxed);
         }
     }
 
-    /// Whether nobody is about to begin or to end.
+    /// Whether no instance is about to start or to end.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.born.is_empty() && self.dead.is_empty()
+        self.started.is_empty() && self.dead.is_empty()
     }
 
-    /// An invocation is over, and its instance may serve again.
+    /// Makes the instance of a finished invocation idle.
     pub(crate) fn finished(&mut self, who: usize) {
         let instance = &mut self.instances[who];
         instance.running = false;
@@ -188,7 +188,7 @@ impl Fleet {
 }
 
 impl World {
-    /// Invokes a function, in an instance that is idle or new.
+    /// Invokes a function in an idle or a new instance.
     pub(crate) fn invoke(
         &mut self,
         function: Function,
@@ -203,10 +203,15 @@ impl World {
         instance.invocations += 1;
         instance.saw = "none";
         let invocation = instance.invocations;
-        let code = Arc::clone(instance.code.as_ref().expect("an idle instance lives"));
+        let code = Arc::clone(
+            instance
+                .code
+                .as_ref()
+                .expect("an idle instance has its code"),
+        );
         let deadline = self.now() + function.timeout();
         let future = run(code, input, deadline);
-        self.fleet.born.push(Invocation {
+        self.fleet.started.push(Invocation {
             who,
             future: Box::pin(future),
             done: Box::new(done),
@@ -215,7 +220,7 @@ impl World {
             let instance = &world.fleet.instances[who];
             if instance.running && instance.invocations == invocation {
                 world.faults.note(Fault::TimedOut);
-                world.tell(lane, function.name(), || {
+                world.log(lane, function.name(), || {
                     "✗ ended by its time-out".to_owned()
                 });
                 world.fleet.kill(who);
@@ -223,7 +228,7 @@ impl World {
         });
     }
 
-    /// Starts an instance, on a machine whose clock may be wrong.
+    /// Starts an instance. Its clock may be wrong.
     fn start(&mut self, function: Function, lane: Lane) -> usize {
         let who = self.fleet.instances.len();
         let offset = if self.inject(lane, Fault::ClockWrong) {
@@ -237,8 +242,8 @@ impl World {
             0
         };
         if offset != 0 {
-            self.tell(lane, function.name(), || {
-                format!("starts on a clock that is {} s off", offset / SECOND)
+            self.log(lane, function.name(), || {
+                format!("starts with a clock that is wrong by {} s", offset / SECOND)
             });
         }
         let offset = Arc::new(AtomicI64::new(offset));
@@ -264,7 +269,7 @@ async fn run(code: Arc<Code>, input: Input, deadline: i64) -> Output {
             Output::Http(Answered {
                 status: response.status().as_u16(),
                 location: location.and_then(|l| l.to_str().ok()).map(str::to_owned),
-                body: response.into_body().to_vec(),
+                body: response.into_body().into_bytes(),
             })
         }
         (Code::Worker(worker), Input::Event(event)) => {
@@ -281,7 +286,11 @@ impl<W: Worker> Work for Outbox<W> {
         match self.handle(event, deadline).await {
             Ok(response) => {
                 let failures = response.batch_item_failures.into_iter();
-                Output::Batch(failures.map(|failure| failure.item_identifier).collect())
+                Output::Batch(
+                    failures
+                        .filter_map(|failure| failure.item_identifier)
+                        .collect(),
+                )
             }
             Err(_) => Output::Error,
         }
@@ -314,7 +323,7 @@ impl Clock for SimClock {
     }
 }
 
-/// Write ids: different each time, the same in each run.
+/// Write ids: unique, and the same in each run of a seed.
 pub(crate) struct SimWriteIds {
     pub(crate) world: Arc<Mutex<World>>,
 }

@@ -1,4 +1,4 @@
-//! What happened, for a person to read: kept only when somebody will.
+//! The history of a run, recorded only when a person will read it.
 
 use std::fmt::Write as _;
 
@@ -6,29 +6,29 @@ use domain::{Ipn, RefundState, Timestamp, Transaction};
 
 use crate::choices::Lane;
 
-/// Lines, in the order in which things happened.
+/// The lines in the order of their events.
 #[derive(Default)]
 pub struct History {
     kept: bool,
     lines: Vec<Line>,
 }
 
-/// Something that happened.
+/// An event in the history.
 pub struct Line {
-    /// Milliseconds since the world began.
+    /// Milliseconds since the beginning.
     pub at: i64,
-    /// The payment, or none if it is the world's.
+    /// The payment; `None` for the world.
     pub payment: Option<usize>,
-    /// Who did it.
+    /// The actor.
     pub who: String,
-    /// What.
+    /// The event.
     pub what: String,
 }
 
 impl History {
-    /// A history that is written.
+    /// A history that records all events.
     #[must_use]
-    pub fn kept() -> Self {
+    pub fn recorded() -> Self {
         Self {
             kept: true,
             lines: Vec::new(),
@@ -46,14 +46,14 @@ impl History {
         }
     }
 
-    /// The lines of one payment, and of the world around it.
+    /// The lines of one payment and of the world.
     pub fn of(&self, payment: usize) -> impl Iterator<Item = &Line> {
         let lines = self.lines.iter();
         lines.filter(move |line| line.payment.is_none_or(|of| of == payment))
     }
 }
 
-/// A transaction as it was written, in a line.
+/// A written transaction in one line.
 pub(crate) fn in_words(t: &Transaction, now: i64) -> String {
     let due = |at: Timestamp| format!("due in {} s", (at.unix_ms() - now).div_euclid(1000));
     let ipn = match t.ipn() {

@@ -1,5 +1,4 @@
-//! The indexes of the table as they are seen: what each shows may be the past, and entries of one moment come
-//! in an order that nobody has promised.
+//! The indexes of the table. An index can show an old state, and entries with the same time have no fixed order.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
@@ -10,43 +9,28 @@ use store::{DayIndex, DayPage, DueIndex, Indexed, Item, SHARDS};
 
 use crate::table::{number, text};
 
-/// All sparse indexes but the one that people read.
+/// All sparse indexes except the review queue.
 pub(crate) struct Indexes {
     due: [Index; 3],
     days: [Index; 2],
 }
 
-/// The attributes that `by_day` has, as in the template.
-const BY_DAY: &[&str] = &[
-    "transaction_id",
-    "day_shard",
-    "final_at",
-    "tiki_transaction_id",
-    "amount_vnd",
-    "status",
-    "created_at",
-    "updated_at",
-];
-/// And those that `by_refund_day` has: keys alone.
-const BY_REFUND_DAY: &[&str] = &["transaction_id", "refund_day_shard", "refund_at"];
-
 /// One sparse index, by partition and time.
 struct Index {
-    partition: &'static str,
-    at: &'static str,
-    /// The attributes that it gives back; those of a due index are all in the place.
-    has: &'static [&'static str],
+    keys: store::Index,
+    /// The attributes that an entry has; none in a due index, whose entries are their places.
+    attributes: Vec<&'static str>,
     shown: BTreeMap<Place, Item>,
     of: HashMap<TransactionId, (u64, Option<Place>)>,
 }
 
-/// An entry's place: its partition, its time, something that follows from the id and means nothing, the id.
+/// An entry's place: partition, time, a number without meaning that depends on the id, and the id.
 type Place = (String, i64, u64, TransactionId);
 
-/// An entry as it is to be shown.
+/// An entry.
 pub(crate) type Entry = Option<(Place, Item)>;
 
-/// What is asked of an index by day.
+/// A query of an index by day.
 pub(crate) struct OnDay {
     pub(crate) index: DayIndex,
     pub(crate) day: Day,
@@ -57,35 +41,37 @@ pub(crate) struct OnDay {
 /// The indexes of the workers.
 const DUE: [DueIndex; 3] = [DueIndex::Ipn, DueIndex::Refund, DueIndex::Expiry];
 /// The two indexes of reconciliation.
-const DAYS: [(DayIndex, &[&str]); 2] =
-    [(DayIndex::Final, BY_DAY), (DayIndex::Refund, BY_REFUND_DAY)];
+const DAYS: [DayIndex; 2] = [DayIndex::Final, DayIndex::Refund];
 
 impl Default for Indexes {
     fn default() -> Self {
         Self {
-            due: DUE.map(|index| Index::new(index.shard_attribute(), index.due_attribute(), &[])),
-            days: DAYS
-                .map(|(index, has)| Index::new(index.shard_attribute(), index.at_attribute(), has)),
+            due: DUE.map(|index| Index::new(index.index(), Vec::new())),
+            days: DAYS.map(|index| {
+                let keys = index.index();
+                let included = keys.projection.attributes();
+                Index::new(keys, [&key_attributes(keys), included].concat())
+            }),
         }
     }
 }
 
 impl Indexes {
-    /// What the indexes will show of an item.
+    /// The entries of an item in all indexes.
     pub(crate) fn entries(&self, id: TransactionId, item: &Item) -> [Entry; 5] {
         let [ipn, refund, expiry] = self.due.each_ref().map(|index| index.entry(id, item));
         let [by_day, by_refund_day] = self.days.each_ref().map(|index| index.entry(id, item));
         [ipn, refund, expiry, by_day, by_refund_day]
     }
 
-    /// Shows an item as it was, unless a newer version of it is shown.
+    /// Shows a version of an item, unless a newer version is shown already.
     pub(crate) fn show(&mut self, id: TransactionId, version: u64, entries: [Entry; 5]) {
         for (index, entry) in self.due.iter_mut().chain(&mut self.days).zip(entries) {
             index.show(id, version, entry);
         }
     }
 
-    /// When the first obligation that these indexes show is due.
+    /// The first due time in these indexes.
     pub(crate) fn first_due(&self, indexes: &[DueIndex]) -> Option<i64> {
         let shown = indexes
             .iter()
@@ -100,7 +86,7 @@ impl Indexes {
         until: Timestamp,
         limit: u16,
     ) -> Vec<Indexed> {
-        assert!(shard < SHARDS, "there is no such shard");
+        assert!(shard < SHARDS, "the shard does not exist");
         let partition = format!("{shard:02}");
         let shown = self.due[index as usize].of_partition(&partition, None);
         shown
@@ -110,42 +96,45 @@ impl Indexes {
             .collect()
     }
 
-    /// A page of so many entries. As with DynamoDB, one that is full tells where to go on, also if nothing
+    /// A page of at most `limit` entries. As in DynamoDB, a full page has a position for the next page, also if nothing
     /// follows.
     pub(crate) fn on_day(&self, query: &OnDay, limit: usize) -> DayPage {
-        assert!(query.shard < SHARDS, "there is no such shard");
+        assert!(query.shard < SHARDS, "the shard does not exist");
         let index = &self.days[query.index as usize];
         let partition = format!("{}#{:02}", query.day, query.shard);
         let after = query.after.as_ref();
-        let after = after.map(|key| index.place(key_of(key), key).expect("a key that we gave"));
+        let after = after.map(|key| {
+            index
+                .place(key_of(key), key)
+                .expect("a position that this index returned")
+        });
         let page: Vec<_> = index.of_partition(&partition, after).take(limit).collect();
         let last = page.last().filter(|_| page.len() == limit);
         DayPage {
-            next: last
-                .map(|(_, item)| projected(item, &["transaction_id", index.partition, index.at])),
+            next: last.map(|(_, item)| projected(item, &key_attributes(index.keys))),
             entries: page.into_iter().map(|(_, item)| item.clone()).collect(),
         }
     }
 }
 
 impl Index {
-    fn new(partition: &'static str, at: &'static str, has: &'static [&'static str]) -> Self {
+    fn new(keys: store::Index, attributes: Vec<&'static str>) -> Self {
         Self {
-            partition,
-            at,
-            has,
+            keys,
+            attributes,
             shown: BTreeMap::new(),
             of: HashMap::new(),
         }
     }
 
     fn place(&self, id: TransactionId, item: &Item) -> Option<Place> {
-        let partition = text(item, self.partition)?;
-        Some((partition, number(item, self.at)?, meaningless(id), id))
+        let partition = text(item, self.keys.partition_key)?;
+        let at = number(item, self.keys.sort_key)?;
+        Some((partition, at, meaningless(id), id))
     }
 
     fn entry(&self, id: TransactionId, item: &Item) -> Entry {
-        Some((self.place(id, item)?, projected(item, self.has)))
+        Some((self.place(id, item)?, projected(item, &self.attributes)))
     }
 
     fn show(&mut self, id: TransactionId, version: u64, entry: Entry) {
@@ -178,7 +167,7 @@ impl Index {
     }
 }
 
-/// A number that follows from the id, and by which nobody can go.
+/// A number that depends on the id and gives no useful order.
 fn meaningless(id: TransactionId) -> u64 {
     let mix = |n: u64, byte: u8| (n ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3);
     id.to_bytes().into_iter().fold(0, mix)
@@ -189,10 +178,15 @@ pub(crate) fn indexed(id: TransactionId, at: i64) -> Indexed {
     Indexed { id, at }
 }
 
-/// The id of an item, which is its key.
+/// The key of an item.
 pub(crate) fn key_of(item: &Item) -> TransactionId {
     let id = text(item, "transaction_id").expect("an item has its key");
     id.parse().expect("a key is an id")
+}
+
+/// The keys of the index and of the table.
+fn key_attributes(keys: store::Index) -> [&'static str; 3] {
+    [store::TRANSACTION_ID, keys.partition_key, keys.sort_key]
 }
 
 fn projected(item: &Item, has: &[&str]) -> Item {

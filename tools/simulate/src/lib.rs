@@ -1,27 +1,27 @@
-//! The whole system in one thread and one virtual time, from one seed: the production code of domain,
-//! handlers and workers, and around it a simulated DynamoDB, network, Tiki, core and customers, with every
-//! fault that we can think of. An auditor checks at every step what must hold.
+//! Simulates the whole system in one thread and one virtual time, from one seed. The code of domain, handlers and
+//! workers is the production code. DynamoDB, network, Tiki, core and customers are simulated, with every fault that
+//! we can think of. An auditor checks the invariants at every step.
 //!
-//! | room | what is there |
+//! | module | content |
 //! |---|---|
 //! | `run` | one run, from the first payment to some days after the last fault |
-//! | `choices`, `fault` | everything that is not decided, from the seed; what goes wrong, and how often |
-//! | `world` | virtual time, the queue of events, and how a function waits, dies and freezes |
-//! | `fleet`, `wiring` | instances of the functions, and the production code in them |
-//! | `table`, `indexes`, `streams`, `secrets`, `net` | the simulated edges: `DynamoDB`, stream and schedule, secrets, HTTP |
-//! | `calls` | calls to us |
-//! | `life`, `tiki`, `core` | customers, Tiki and the core |
-//! | `reconcile` | who reads each day's data, and queues reports again |
-//! | `audit`, `coverage` | what must hold; which cells of which tables were reached |
-//! | `shrink`, `report`, `history` | what a person sees of a failing seed |
-//! | `model` | every interleaving of a small configuration, over the pure domain |
+//! | `choices`, `fault` | the choices of a run, from its seed; the faults, and how often they happen |
+//! | `world` | virtual time, the event queue, and how a function waits, dies and freezes |
+//! | `fleet`, `wiring` | the functions' instances, and the production code in them |
+//! | `table`, `indexes`, `streams`, `secrets`, `net` | simulated `DynamoDB`, stream and schedule, secrets, HTTP |
+//! | `calls` | calls to our functions |
+//! | `lifecycle`, `tiki`, `core` | customers, Tiki and the core |
+//! | `reconcile` | exports of each day, and notifications that are queued again |
+//! | `audit`, `coverage` | the invariants; which cells of the decision tables were reached |
+//! | `shrink`, `report`, `history` | the output for a failing seed |
+//! | `model` | every interleaving of a small configuration, in the pure domain |
 
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a simulator that is wrong must stop at once"
+    reason = "an error in the simulator must stop it at once"
 )]
 
 mod audit;
@@ -56,6 +56,6 @@ pub use coverage::{Cell, Coverage};
 pub use fault::Fault;
 pub use history::{History, Line};
 pub use many::many;
-pub use report::{Total, life};
+pub use report::{Total, payment_history};
 pub use run::{Outcome, Source, run};
 pub use shrink::{Shrunk, shrink};

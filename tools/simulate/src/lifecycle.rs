@@ -1,5 +1,5 @@
-//! One payment's life, as the world outside our code plans and lives it: the customer, Tiki's buying and
-//! refunding, the core's reporting.
+//! The life cycle of a payment outside our code: the customer, Tiki's orders and refunds, and the core's payment
+//! results.
 
 mod acts;
 
@@ -14,17 +14,17 @@ use crate::tiki::{Order, Words};
 use crate::wiring::{MAX_AMOUNT, MIN_AMOUNT, client_id};
 use crate::world::{DAY, HOUR, MINUTE, SECOND, World};
 
-/// A payment: the plan, and what has come of it outside our code.
-pub(crate) struct Life {
+/// A payment: its plan, and its state outside our code.
+pub(crate) struct SimulatedPayment {
     pub(crate) tiki_id: TikiTransactionId,
     pub(crate) id: TransactionId,
     pub(crate) amount: u64,
     pub(crate) order: Order,
     pub(crate) words: Words,
     pub(crate) paying: Paying,
-    /// The core has told us, in so many words, that it was not paid.
+    /// The core has answered clearly that it was not paid.
     pub(crate) core_said_no: bool,
-    /// The customer has once been declined, or has cancelled.
+    /// The customer was declined or has cancelled.
     pub(crate) declined: bool,
     pub(crate) refunds: Vec<RefundPlan>,
     customer: Customer,
@@ -32,7 +32,7 @@ pub(crate) struct Life {
     body: String,
 }
 
-/// A refund that Tiki asks for.
+/// A refund that Tiki requests.
 #[derive(Clone, Debug)]
 pub(crate) struct RefundPlan {
     pub(crate) request_id: String,
@@ -43,29 +43,29 @@ pub(crate) struct RefundPlan {
 /// What the customer does at the payment screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Customer {
-    /// Pays after so many milliseconds; in time, or not.
+    /// Pays after so many milliseconds, in time or late.
     Pays(i64),
     /// Cancels after so many milliseconds.
     Cancels(i64),
-    /// Goes away.
+    /// Leaves without a decision.
     Leaves,
 }
 
 impl World {
-    /// A new payment comes into the world, and its life takes its course.
-    pub(crate) fn begin_a_life(&mut self) {
-        let payment = self.lives.len();
+    /// Adds a payment and plans its life cycle.
+    pub(crate) fn start_payment(&mut self) {
+        let payment = self.payments.len();
         let lane = Lane::of(payment);
-        // The tamest life is none; so a failing run can be made smaller by a whole payment.
-        let lives = self.choices.below(lane, 2048) > 0;
-        let life = self.plan(payment, lane);
-        self.by_id.insert(life.id, payment);
-        self.lives.push(life);
-        if !lives {
+        // The mildest choice is no payment at all, so that shrinking can remove a whole payment.
+        let takes_place = self.choices.below(lane, 2048) > 0;
+        let simulated = self.plan(payment, lane);
+        self.by_id.insert(simulated.id, payment);
+        self.payments.push(simulated);
+        if !takes_place {
             return;
         }
         self.reconcile_from_now_on();
-        if self.lives[payment].session {
+        if self.payments[payment].session {
             let body =
                 json!({"identify_code": format!("SIM-{payment}"), "identify_phone": "0912345678"});
             self.say_once(payment, Intent::Webview, body.to_string());
@@ -79,19 +79,19 @@ impl World {
         }
     }
 
-    fn plan(&mut self, payment: usize, lane: Lane) -> Life {
+    fn plan(&mut self, payment: usize, lane: Lane) -> SimulatedPayment {
         let choices = &mut self.choices;
         let tiki_id: TikiTransactionId = format!("SIM-{payment}").parse().expect("an id");
         let amount = match choices.below(lane, 40) {
             0 => MIN_AMOUNT,
             1 => MAX_AMOUNT,
-            // Outside the limits: refused.
+            // Below the limit, so it is refused.
             2 => MIN_AMOUNT - 1,
             _ => MIN_AMOUNT + choices.below(lane, 1_000_000),
         };
         let customer = match choices.below(lane, 20) {
             0..=12 => Customer::Pays(choices.span(lane, 2 * SECOND, 4 * MINUTE)),
-            // Around the moment of expiry, and the moment when the core is asked about it.
+            // Around the expiry, and around the time at which the core is asked about it.
             13 | 14 => Customer::Pays(choices.span(lane, 4 * MINUTE, 9 * MINUTE)),
             15 => Customer::Pays(choices.span(lane, 5 * MINUTE, 2 * HOUR)),
             16 | 17 => Customer::Cancels(choices.span(lane, 2 * SECOND, 7 * MINUTE)),
@@ -115,7 +115,7 @@ impl World {
         if session {
             body["request_id"] = json!(format!("W-{payment}"));
         }
-        Life {
+        SimulatedPayment {
             id: TransactionId::derive(&client_id(), &tiki_id),
             tiki_id,
             amount,
@@ -131,13 +131,13 @@ impl World {
         }
     }
 
-    /// Refunds in part, in full and of too much, before and after the payment is final, alone and in crowds.
+    /// Plans partial, full and too large refunds, before and after the payment is final, alone and concurrent.
     fn plan_refunds(&mut self, payment: usize, lane: Lane) {
         let count = self.choices.index(lane, 6).saturating_sub(1);
-        let crowd = self.choices.happens(lane, 3000);
+        let concurrent = self.choices.happens(lane, 3000);
         let together = self.some_time(lane);
         for number in 0..count {
-            let amount = self.lives[payment].amount;
+            let amount = self.payments[payment].amount;
             let amount = match self.choices.below(lane, 8) {
                 0..=2 => amount / 3 + 1,
                 3 => amount / 2,
@@ -146,18 +146,18 @@ impl World {
                 6 => 1,
                 _ => 1 + self.choices.below(lane, amount),
             };
-            let at = if crowd {
+            let at = if concurrent {
                 together + self.choices.span(lane, 0, 100)
             } else {
                 self.some_time(lane)
             };
-            let life = &mut self.lives[payment];
+            let simulated = &mut self.payments[payment];
             let request_id = format!("R-{payment}-{number}");
             let body = json!({
-                "tiki_transaction_id": life.tiki_id.as_str(), "transaction_id": life.id.to_string(),
+                "tiki_transaction_id": simulated.tiki_id.as_str(), "transaction_id": simulated.id.to_string(),
                 "transaction_amount": amount, "reason": "simulated", "request_id": request_id,
             });
-            life.refunds.push(RefundPlan {
+            simulated.refunds.push(RefundPlan {
                 request_id,
                 amount,
                 body: body.to_string(),
@@ -170,7 +170,7 @@ impl World {
         }
     }
 
-    /// Some time after the beginning of a life: mostly soon, sometimes days later.
+    /// A time after the beginning of a payment: mostly soon, sometimes days later.
     fn some_time(&mut self, lane: Lane) -> i64 {
         let most = self
             .choices
@@ -178,8 +178,8 @@ impl World {
         self.choices.span(lane, 2 * SECOND, most)
     }
 
-    /// What happens to the world at large, from time to time.
-    pub(crate) fn weather(&mut self) {
+    /// Outages and secret rotations, from time to time.
+    pub(crate) fn outages(&mut self) {
         let lane = Lane::WORLD;
         let lengths = [5 * MINUTE, HOUR, 10 * HOUR, 2 * DAY];
         if self.inject(lane, Fault::TikiDown) {

@@ -1,8 +1,8 @@
-//! Runs the simulation: one seed, or many.
+//! The simulation's command line.
 
 #![expect(
     clippy::print_stdout,
-    reason = "what it says is for a person at a terminal"
+    reason = "the output is for a person at a terminal"
 )]
 
 use std::io::{IsTerminal, Write};
@@ -10,34 +10,34 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use simulate::model::{scenarios, walk};
-use simulate::{History, Source, Total, life, run, shrink};
+use simulate::{History, Source, Total, payment_history, run, shrink};
 
-/// Lives through payments with everything going wrong, and checks at every step that no money is.
+/// Simulates payments with faults, and checks the invariants at every step.
 #[derive(Parser)]
 #[command(version, max_term_width = 100)]
 struct Options {
-    /// The first seed.
+    /// First seed
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many seeds, one after the other.
+    /// Number of seeds
     #[arg(long, default_value_t = 1)]
     seeds: u64,
-    /// Events with faults, in each seed; one payment for each 200 of them.
+    /// Events with faults in each seed; there is one payment for each 200 events
     #[arg(long, default_value_t = 20_000)]
     steps: u64,
-    /// Seeds that are lived through at once; each has one thread.
+    /// Number of threads; each simulates one seed at a time
     #[arg(long, default_value_t = std::thread::available_parallelism().map_or(1, usize::from))]
     jobs: usize,
-    /// Stop at the first seed that fails.
+    /// Stop at the first seed that fails
     #[arg(long)]
     fail_fast: bool,
-    /// Smaller runs to try, to make the shortest history of a failing seed.
+    /// Number of smaller runs that are tried to shorten the history of a failing seed
     #[arg(long, default_value_t = 2_000)]
     shrink: u32,
-    /// Show all counts.
+    /// Show the counts of all faults and table cells
     #[arg(long)]
     tables: bool,
-    /// Walk through every interleaving of the small configurations instead.
+    /// Check every interleaving of the small configurations instead
     #[arg(long)]
     model: bool,
 }
@@ -47,16 +47,16 @@ fn main() -> ExitCode {
     if options.model {
         return model();
     }
-    let total = live(&options);
+    let total = run_seeds(&options);
     if options.tables {
         println!("{}", total.tables());
     }
     println!("{}", total.summary());
     let Some((seed, violation)) = total.failed.first() else {
-        println!("Nothing was found that does not hold.");
+        println!("All invariants hold.");
         return ExitCode::SUCCESS;
     };
-    println!("\n{} of {} seeds fail.", total.failed.len(), total.seeds);
+    println!("\n{} of {} seeds failed.", total.failed.len(), total.seeds);
     for (seed, violation) in total.failed.iter().take(10) {
         println!(
             "  seed {seed}: {}: {}",
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
         );
     }
     println!(
-        "\nSeed {seed}, made smaller; again with --seed {seed} --steps {}\n",
+        "\nThe shortest history of seed {seed}. To repeat it, use --seed {seed} --steps {}\n",
         options.steps
     );
     let whole = run(Source::Seed(*seed), options.steps, History::default());
@@ -76,16 +76,16 @@ fn main() -> ExitCode {
     let smallest = run(
         Source::Script(shrunk.script),
         options.steps,
-        History::kept(),
+        History::recorded(),
     );
     if let Some(violation) = &smallest.violation {
-        println!("{}", life(violation, &smallest.history));
+        println!("{}", payment_history(violation, &smallest.history));
     }
-    println!("  ({} smaller runs were tried)", shrunk.tried);
+    println!("  ({} smaller runs tried)", shrunk.tried);
     ExitCode::FAILURE
 }
 
-/// Visits every state of every small configuration.
+/// Checks every state of every small configuration.
 fn model() -> ExitCode {
     println!(
         "{:>12} {:>12} {:>10}  configuration",
@@ -103,12 +103,12 @@ fn model() -> ExitCode {
             return ExitCode::FAILURE;
         }
     }
-    println!("Nothing was found that does not hold.");
+    println!("All invariants hold.");
     ExitCode::SUCCESS
 }
 
-/// Lives through all seeds, and says how far it is.
-fn live(options: &Options) -> Total {
+/// Runs all seeds and shows the progress.
+fn run_seeds(options: &Options) -> Total {
     let first = options.seed;
     simulate::many(
         first,

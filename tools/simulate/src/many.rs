@@ -1,12 +1,12 @@
-//! Many seeds, several at once.
+//! Runs many seeds in several threads.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::{History, Source, Total, run};
 
-/// Lives through `count` seeds from `first` on, on so many threads, each for at most so many steps. `goes_on` is
-/// told after each how many were begun before it and whether it failed, and may end it all.
+/// Runs `count` seeds from `first` on in so many threads, each with so many steps. After each seed `goes_on` gets the
+/// number of seeds that started before it, and whether it failed. It returns whether to continue.
 pub fn many(
     first: u64,
     count: u64,

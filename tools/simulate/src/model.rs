@@ -1,9 +1,9 @@
-//! Every interleaving of a small configuration, over the pure domain: no seed, no luck.
+//! Checks every interleaving of a small configuration, in the pure domain and without random choices.
 //!
-//! A state is the stored transaction, what the core has done, and every handler and worker that is under
-//! way, each with the transaction as it last read it and with what it is about to do. A step is one of them
-//! going on by one await, with every answer that it can get; or dying; or a write of a dead one committing
-//! after all. Time is left out: every lease may have run out at any moment, which is worse than any clock.
+//! A state is the stored transaction, the core's postings, and every running handler and worker. Each of these actors
+//! has the transaction that it last read, and its next action. In a step an actor continues to its next await, with
+//! every possible answer; or dies; or the write of a dead actor commits late. There is no time: every lease may have
+//! expired at any moment, which is worse than any clock.
 
 mod actor;
 mod fingerprint;
@@ -21,25 +21,25 @@ use self::actor::{Actor, Doing};
 use self::fingerprint::fingerprint;
 pub use self::scenario::{Scenario, scenarios};
 
-/// What a walk through a scenario came to.
+/// The result of a scenario.
 #[derive(Debug, Default)]
 pub struct Walk {
-    /// Different states that were visited.
+    /// Number of different states.
     pub states: u64,
-    /// Steps that were tried.
+    /// Number of steps.
     pub steps: u64,
-    /// States in which nobody was under way, from each of which everything was brought to its end.
+    /// Number of states without a running actor. From each of them all obligations were completed.
     pub endings: u64,
-    /// What did not hold, and the steps that lead to it.
+    /// The violation, and the steps that lead to it.
     pub violation: Option<(String, Vec<String>)>,
 }
 
-/// Visits every state that a scenario can come to.
+/// Visits every state that a scenario can reach.
 #[must_use]
 pub fn walk(scenario: &Scenario) -> Walk {
     let mut walk = Walk::default();
     let mut seen = HashSet::from([fingerprint(&scenario.start)]);
-    // How each state was come to: from which, by which of its steps.
+    // The previous state of each state, and the step between them.
     let mut ways = vec![(0, 0)];
     let mut open = vec![(scenario.start.clone(), 0)];
     while let Some((state, here)) = open.pop() {
@@ -68,7 +68,7 @@ pub fn walk(scenario: &Scenario) -> Walk {
     walk
 }
 
-/// The steps to a state, and one more, in words.
+/// Describes the steps to a state, and one more step.
 fn retrace(
     start: &State,
     ways: &[(usize, usize)],
@@ -97,25 +97,25 @@ fn retrace(
 #[derive(Clone, Debug)]
 pub struct State {
     row: Arc<Transaction>,
-    /// What the core decided of each refund that was posted: whether it pays, and how much was asked for.
+    /// The core's decision on each posted refund: whether it pays, and the amount.
     core: BTreeMap<RefundId, (bool, u64)>,
     /// Whether the customer has paid.
     paid: bool,
-    /// Whether the core has said that nobody paid.
+    /// Whether the core has answered that the payment was not paid.
     said_not_paid: bool,
-    /// Whether Tiki has said that it does not have the order.
+    /// Whether Tiki has answered that it does not have the order.
     denied: bool,
     actors: Vec<Actor>,
-    /// A write whose sender is dead, and which may still commit.
+    /// The write of a dead actor, which may still commit.
     adrift: Option<Arc<Change>>,
-    /// Who may come, and how many of each are left.
+    /// The actors that may still start, and how many of each.
     to_come: Arc<[Doing]>,
     left: Vec<u8>,
-    /// How many may still die.
+    /// How many actors may still die.
     deaths: u8,
 }
 
-/// What happens in a step; the numbers are places in the state before.
+/// A step. The numbers are positions in the state before.
 enum Step {
     Begins(usize),
     WritesLate,
@@ -128,9 +128,9 @@ impl Step {
     fn in_words(&self, before: &State) -> String {
         match self {
             Self::Begins(i) => format!("{:?} begins", before.to_come[*i]),
-            Self::WritesLate => "the write of a dead one commits".to_owned(),
+            Self::WritesLate => "the write of a dead actor commits".to_owned(),
             Self::Dies(i) => format!("{:?} dies", before.actors[*i].doing),
-            Self::DiesWriting(i) => format!("{:?} dies, writing", before.actors[*i].doing),
+            Self::DiesWriting(i) => format!("{:?} dies during its write", before.actors[*i].doing),
             Self::GoesOn(i, answer) => format!("{:?}: {answer}", before.actors[*i].doing),
         }
     }
@@ -176,18 +176,18 @@ impl State {
         steps
     }
 
-    /// A worker begins only with what it is told is due.
+    /// A worker starts only if its obligation is due.
     fn may_begin(&self, doing: &Doing) -> bool {
         match doing {
             Doing::LeaseIpn => self.row.ipn_due_at().is_some(),
             Doing::LeaseExpiry => matches!(self.row.payment(), PaymentState::Pending { .. }),
-            Doing::Report(_) => self.paid,
+            Doing::SendResult(_) => self.paid,
             Doing::Work => self.row.due_refunds(Timestamp::MAX).next().is_some(),
             _ => true,
         }
     }
 
-    /// Writes a change if the version is still the one that was read; then every time is due at once.
+    /// Writes a change if the version has not changed. Then everything is due at once.
     fn commit(&mut self, change: &Change) -> bool {
         if change.expected_version() != self.row.version() {
             return false;
@@ -196,7 +196,7 @@ impl State {
         true
     }
 
-    /// The core takes a refund on, once for each id; it may pay or refuse.
+    /// The core accepts a refund once for each id, and pays or rejects it.
     fn post(&self, id: RefundId, amount: u64) -> Vec<(bool, Result<Self, String>)> {
         if let Some((pays, posted)) = self.core.get(&id) {
             let same = *posted == amount;
@@ -211,21 +211,21 @@ impl State {
             let next = if held {
                 next.holds()
             } else {
-                Err(format!("refund {id} was posted and not held"))
+                Err(format!("refund {id} was posted but not reserved"))
             };
             (pays, next)
         });
         outcomes.collect()
     }
 
-    /// What must hold in every state.
+    /// The invariants of every state.
     fn holds(self) -> Result<Self, String> {
         let t = &self.row;
         Transaction::restore(t.to_snapshot()).map_err(|error| error.to_string())?;
         let returned = self.returned();
         let paid = if self.paid { t.order().amount.get() } else { 0 };
         if returned > paid {
-            return Err(format!("{returned} went back of {paid}"));
+            return Err(format!("{returned} were refunded, but {paid} were paid"));
         }
         for refund in t.refunds() {
             let core = self.core.get(&refund.id);
@@ -235,23 +235,23 @@ impl State {
                 RefundState::Reserved(_) | RefundState::Unknown(_) => true,
             };
             if !so {
-                return Err(format!("{refund:?}, and the core says {core:?}"));
+                return Err(format!("{refund:?}, but the core has {core:?}"));
             }
         }
         let by_person = ReversalReason::ByOperator;
         if matches!(t.ipn(), Ipn::Reversing { reason, .. } if reason != by_person) && !self.denied {
-            return Err("reversed without grounds".to_owned());
+            return Err("reversed without a reason".to_owned());
         }
         let expired = matches!(t.payment(), PaymentState::Failed { failure, .. }
             if failure.cause == FailureCause::Expired);
         if expired && !self.said_not_paid {
-            return Err("expired without the core's word".to_owned());
+            return Err("expired without an answer of the core".to_owned());
         }
         Ok(self)
     }
 
-    /// With nobody under way, the workers bring everything to its end: no obligation is lost, and our books
-    /// agree with the core's.
+    /// Without a running actor the workers complete everything: no obligation is lost, and our record agrees with the
+    /// core's.
     fn ends_well(mut self) -> Result<(), String> {
         for _ in 0..100 {
             let due: Vec<RefundId> = self.row.due_refunds(Timestamp::MAX).collect();
@@ -263,7 +263,7 @@ impl State {
                 let (pays, _) = *self.core.entry(*id).or_insert((true, amount));
                 let answer = actor::word(pays);
                 let change = self.row.record_refund_outcome(*id, &answer, actor::NOW);
-                self.commit(&change.ok_or("a due refund that cannot be settled")?);
+                self.commit(&change.ok_or("a due refund that cannot be completed")?);
             } else if self.row.expiry_due_at().is_some() {
                 let answer = actor::payment(self.paid, &self.row);
                 let change = self.row.conclude_expiry(&answer, actor::NOW);
@@ -271,34 +271,34 @@ impl State {
                 self.commit(&change.ok_or("an expiry that cannot be concluded")?);
             } else if self.row.ipn_due_at().is_some() {
                 let taken = self.row.lease_ipn(Timestamp::MAX);
-                let (lease, change) = taken.ok_or("a due IPN that cannot be taken up")?;
+                let (lease, change) = taken.ok_or("a due IPN that cannot be leased")?;
                 self.commit(&change);
-                let told = actor::told(domain::Decision::Confirm);
-                let change = self.row.record_ipn(lease, told, actor::NOW);
-                self.commit(&change.ok_or("a lease that is not ours")?);
+                let outcome = actor::outcome(domain::Decision::Confirm);
+                let change = self.row.record_ipn(lease, outcome, actor::NOW);
+                self.commit(&change.ok_or("a lease of another worker")?);
             } else {
-                return self.settled();
+                return self.completed();
             }
         }
-        Err("it never comes to an end".to_owned())
+        Err("the obligations are never completed".to_owned())
     }
 
-    fn settled(self) -> Result<(), String> {
+    fn completed(self) -> Result<(), String> {
         let state = self.holds()?;
         let t = &state.row;
         let (returned, ours) = (state.returned(), t.refunded_amount().get());
         if returned != ours {
             return Err(format!(
-                "the core gave back {returned}, our books say {ours}"
+                "the core refunded {returned}, but our record says {ours}"
             ));
         }
         let reversing = matches!(t.ipn(), Ipn::Reversing { .. });
         if reversing && t.remaining_amount().get() > 0 {
-            return Err("reversed, and something was kept".to_owned());
+            return Err("reversed, but some money was kept".to_owned());
         }
         let late = matches!(t.payment(), PaymentState::Failed { failure: f, .. } if f.late_payment.is_some());
         if late && t.remaining_amount().get() > 0 && t.needs_review().is_none() {
-            return Err("a late payment was kept, and nobody was told".to_owned());
+            return Err("a late payment was kept, but does not need review".to_owned());
         }
         Ok(())
     }
@@ -309,7 +309,7 @@ impl State {
     }
 }
 
-/// Leaves time out: whatever is due, is due now.
+/// Makes everything that is due, due now.
 fn due_at_once(t: &Transaction) -> Transaction {
     let mut snapshot = t.to_snapshot();
     let now = |due: &mut domain::Due| {

@@ -1,5 +1,5 @@
-//! The network between our functions and the outside: calls that are lost, late, doubled, or answered with
-//! something that is no answer.
+//! The network between our functions and the counterparties: calls that are lost, late, doubled, or answered with
+//! something unreadable.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,14 +12,14 @@ use crate::fault::Fault;
 use crate::tiki;
 use crate::world::{HOUR, MINUTE, SECOND, Waiting, World, answered};
 
-/// Whom our functions call.
+/// The counterparty of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Peer {
     Tiki,
     Core,
 }
 
-/// One function's way out.
+/// The HTTP client of one function.
 pub(crate) struct SimTransport {
     pub(crate) world: Arc<Mutex<World>>,
     pub(crate) who: usize,
@@ -60,7 +60,7 @@ struct Call {
 
 type Reply = Waiting<Result<Answer, TransportError>>;
 
-/// Bytes that are no answer to anything.
+/// Unreadable answers.
 const NONSENSE: [&str; 10] = [
     "",
     "{}",
@@ -74,20 +74,21 @@ const NONSENSE: [&str; 10] = [
     "{\"status\":\"succeeded\",\"refund_id\":\"another\",\"transaction_id\":\"another\"}",
 ];
 
-/// HTTP errors.
 const ERRORS: [u16; 6] = [500, 502, 503, 429, 400, 403];
 
 impl Call {
     fn send(self, world: &mut World, reply: Reply) {
         let (lane, timeout) = (self.lane, self.timeout);
         if world.is_down(self.peer) {
-            world.tell(lane, self.peer.name(), || "is away".to_owned());
+            world.log(lane, self.peer.name(), || "is away".to_owned());
             return no_answer(world, reply, timeout.min(3 * SECOND), || {
                 TransportError::NotConnected("simulated".into())
             });
         }
         if world.inject(lane, Fault::OutLost) {
-            world.tell(lane, self.peer.name(), || "never hears of it".to_owned());
+            world.log(lane, self.peer.name(), || {
+                "never receives the call".to_owned()
+            });
             return no_answer(world, reply, timeout, || TransportError::TimedOut);
         }
         if world.inject(lane, Fault::OutLate) {
@@ -114,7 +115,7 @@ impl Call {
         world.after(way, move |world| {
             let answer = world.receive(self.peer, &self.request);
             if lost {
-                world.tell(lane, self.peer.name(), || "its answer is lost".to_owned());
+                world.log(lane, self.peer.name(), || "its answer is lost".to_owned());
                 return no_answer(world, reply, timeout - way, || TransportError::TimedOut);
             }
             world.after(way, move |world| {
@@ -125,18 +126,18 @@ impl Call {
         });
     }
 
-    /// It arrives, whoever still waits for the answer.
+    /// The call arrives, also if nobody waits for its answer.
     fn arrive(&self, world: &mut World, after: i64) {
         let (peer, lane, request) = (self.peer, self.lane, Arc::clone(&self.request));
         world.after(after, move |world| {
-            world.tell(lane, peer.name(), || {
-                "hears of it late, or again".to_owned()
+            world.log(lane, peer.name(), || {
+                "receives the call late or again".to_owned()
             });
             drop(world.receive(peer, &request));
         });
     }
 
-    /// Somebody on the way answers something else, whether or not the other side has done it.
+    /// A proxy gives another answer, whether or not the call took effect.
     fn spoiled(self, world: &mut World, reply: Reply, answer: Answer) {
         if world.choices.happens(self.lane, 5000) {
             self.arrive(world, 20);
@@ -183,8 +184,8 @@ impl World {
         }
     }
 
-    /// A function has an answer in its hands: which cell of which table is it about to use?
-    /// A signature that is refused once leads nowhere yet: the client signs and sends once more.
+    /// Counts the table cell of an answer. The first refusal of a signature counts for none, because the client signs
+    /// and sends the call again.
     fn heard(&mut self, who: usize, peer: Peer, request: &Outgoing, answer: &Answer) {
         if matches!(answer.status, 401 | 403) && self.fleet.refused_first(who, &request.url) {
             return;

@@ -1,5 +1,5 @@
-//! Reconciliation, as far as it meets the transactions (protocol §7): each day's data is read, early and late,
-//! once and again; and a result that reporting was given up for is queued again.
+//! The part of the reconciliation that reads and changes transactions (protocol §7): each day is exported, early,
+//! late and repeatedly; and exhausted notifications are queued again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +11,12 @@ use store::{StoreError, Transactions};
 
 use crate::choices::Lane;
 use crate::fleet::{Function, Input, Output, Work};
-use crate::world::{AHEAD, DAY, HOUR, MINUTE, SECOND, World};
+use crate::world::{DAY, HOUR, MAX_CLOCK_ERROR_MS, MINUTE, SECOND, World};
 
-/// As `reconcile::EXPORT_CUTOFF`. That crate would bring an SSH client and two more SDKs with it.
+/// The same as `reconcile::EXPORT_CUTOFF`. That crate would add an SSH client and two SDKs as dependencies.
 const EXPORT_CUTOFF: Duration = Duration::from_mins(15);
 
-/// What the function reconcile does with transactions.
+/// The function `reconcile`, as far as it uses transactions.
 pub(crate) struct Reconciler {
     pub(crate) transactions: Transactions,
     pub(crate) clock: Arc<dyn Clock>,
@@ -36,21 +36,21 @@ impl Work for Reconciler {
 }
 
 impl Reconciler {
-    /// Reads a day, as for its file.
+    /// Exports a day.
     async fn export(&self, day: Day) -> Result<Output, StoreError> {
         if self.clock.now() < day.end_exclusive().after(EXPORT_CUTOFF) {
             return Ok(Output::TooEarly);
         }
-        let mut settled = self.transactions.final_on_day(day);
+        let mut final_transactions = self.transactions.final_on_day(day);
         let mut entries = Vec::new();
-        while let Some(entry) = settled.next().await? {
+        while let Some(entry) = final_transactions.next().await? {
             entries.push(entry);
         }
         Ok(Output::Read(entries))
     }
 
-    /// Queues a result again, as when Tiki waits for it. It is the command that refuses what may not be, so it
-    /// is asked of every payment, and not only of those of which reconciliation would ask it.
+    /// Queues a notification again. The domain command refuses what is not allowed, so this is tried for every payment,
+    /// and not only for those that the reconciliation would choose.
     async fn queue_again(&self, id: TransactionId) -> Result<Output, StoreError> {
         let Some(found) = self.transactions.load(id).await? else {
             return Ok(Output::Error);
@@ -65,16 +65,16 @@ impl Reconciler {
     }
 }
 
-/// The days of a world.
+/// The days of a run.
 #[derive(Default)]
 pub(crate) struct Days {
     first: Option<Day>,
-    /// How many are still to be read a last time.
+    /// How many days still need their last export.
     left: usize,
 }
 
 impl World {
-    /// From the first payment on each day is reconciled; the one before it, too, because a clock may be behind.
+    /// Reconciles each day from the first payment on, and also the day before, because a clock may be behind.
     pub(crate) fn reconcile_from_now_on(&mut self) {
         if self.days.first.is_none() {
             let yesterday = day_of(self.now()).previous();
@@ -88,7 +88,7 @@ impl World {
         self.after(left, move |world| world.day_ends(day));
     }
 
-    /// A day is over: it will be read, sometimes twice. Days follow while anything is left to happen.
+    /// A day has ended. It is exported, sometimes twice. The next day follows while events are left.
     fn day_ends(&mut self, day: Day) {
         if !self.is_over() {
             self.wait_for_the_end_of(day.next());
@@ -101,11 +101,11 @@ impl World {
 
     fn plan_reading(&mut self, day: Day) {
         let lane = Lane::WORLD;
-        let settles = i64::try_from(EXPORT_CUTOFF.as_millis()).expect("a quarter of an hour");
+        let cutoff_ms = i64::try_from(EXPORT_CUTOFF.as_millis()).expect("a quarter of an hour");
         let after_its_end = match self.choices.below(lane, 8) {
-            0..=2 => settles,
-            // Somebody asks for it until it is given: as early as a clock that is ahead allows.
-            3 | 4 => settles - AHEAD,
+            0..=2 => cutoff_ms,
+            // Tried until it succeeds, as early as a clock that is ahead allows.
+            3 | 4 => cutoff_ms - MAX_CLOCK_ERROR_MS,
             5 | 6 => 6 * HOUR,
             _ => self.choices.span(lane, DAY, 3 * DAY),
         };
@@ -113,7 +113,7 @@ impl World {
         self.after(at - self.now(), move |world| world.read_day(day, false));
     }
 
-    /// Has a day read, until it is.
+    /// Exports a day, and repeats until it succeeds.
     fn read_day(&mut self, day: Day, last: bool) {
         let event = Input::Event(json!({"day": day.to_string()}));
         let done = move |world: &mut Self, _, output| match output {
@@ -131,12 +131,12 @@ impl World {
         self.invoke(Function::Reconcile, Lane::WORLD, event, done);
     }
 
-    /// Everything has happened: each day is read a last time.
+    /// Exports each day a last time, at the end of the run.
     pub(crate) fn read_all_days(&mut self) {
         let Some(mut day) = self.days.first else {
             return;
         };
-        while day <= day_of(self.now() + AHEAD) {
+        while day <= day_of(self.now() + MAX_CLOCK_ERROR_MS) {
             self.days.left += 1;
             let at = day.end_exclusive().after(EXPORT_CUTOFF).unix_ms();
             self.after(at - self.now(), move |world| world.read_day(day, true));
@@ -144,12 +144,12 @@ impl World {
         }
     }
 
-    /// Whether each day was read a last time.
+    /// Whether each day has had its last export.
     pub(crate) fn all_days_are_read(&self) -> bool {
         self.days.left == 0
     }
 
-    /// Reporting has come to an end, one way or the other: some time reconciliation may look at the payment.
+    /// The notification has ended. The reconciliation may check the payment later.
     pub(crate) fn reconciliation_may_look(
         &mut self,
         id: TransactionId,
@@ -163,7 +163,7 @@ impl World {
             return;
         };
         if given_up(before.ipn()) {
-            // It has a whole schedule before it.
+            // All its attempts start again.
             self.schedule();
         }
         if !ended(after.ipn()) {

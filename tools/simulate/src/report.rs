@@ -1,4 +1,4 @@
-//! What a person sees: counts as tables, and the life of a payment that went wrong.
+//! The output: counts as tables, and the history of a payment that violates an invariant.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,22 +10,22 @@ use crate::fault::Fault;
 use crate::history::History;
 use crate::run::Outcome;
 
-/// What many runs came to.
+/// The results of many runs.
 #[derive(Default)]
 pub struct Total {
-    /// Runs.
+    /// Number of runs.
     pub seeds: u64,
-    /// Payments that lived.
+    /// Number of payments.
     pub payments: usize,
-    /// Events.
+    /// Number of events.
     pub steps: u64,
-    /// Things that the auditor checked.
+    /// Number of checks by the auditor.
     pub checks: u64,
     /// How often each fault happened.
     pub faults: BTreeMap<Fault, u64>,
-    /// Which cells were reached.
+    /// The table cells that were reached.
     pub coverage: Coverage,
-    /// The seeds in which something did not hold.
+    /// The seeds that violate an invariant.
     pub failed: Vec<(u64, Violation)>,
 }
 
@@ -43,7 +43,7 @@ impl Total {
         });
     }
 
-    /// Adds what other runs came to.
+    /// Adds the results of other runs.
     pub fn merge(&mut self, other: Self) {
         self.seeds += other.seeds;
         self.payments += other.payments;
@@ -56,7 +56,7 @@ impl Total {
         self.failed.extend(other.failed);
     }
 
-    /// Faults that never happened, and cells that were never reached.
+    /// The faults that never happened, and the cells that were never reached.
     #[must_use]
     pub fn missing(&self) -> Vec<String> {
         let faults = Fault::ALL
@@ -70,7 +70,7 @@ impl Total {
         faults.chain(cells).collect()
     }
 
-    /// Everything, as tables.
+    /// All counts as tables.
     #[must_use]
     pub fn tables(&self) -> String {
         let mut text = String::new();
@@ -98,7 +98,7 @@ impl Total {
         for missing in self.missing() {
             line(format!("  {missing}"));
         }
-        line("\nWhat held".to_owned());
+        line("\nInvariants".to_owned());
         for invariant in Invariant::ALL {
             let broken = self
                 .failed
@@ -119,7 +119,7 @@ impl Total {
         text
     }
 
-    /// One line.
+    /// A summary in one line.
     #[must_use]
     pub fn summary(&self) -> String {
         format!(
@@ -132,9 +132,9 @@ impl Total {
     }
 }
 
-/// The life of the payment that went wrong, as a table.
+/// The history of a payment that violates an invariant, as a table.
 #[must_use]
-pub fn life(violation: &Violation, history: &History) -> String {
+pub fn payment_history(violation: &Violation, history: &History) -> String {
     let mut text = String::new();
     for line in history.of(violation.payment) {
         let _ = writeln!(
@@ -156,7 +156,7 @@ pub fn life(violation: &Violation, history: &History) -> String {
     text
 }
 
-/// `1d 02:03:04.005` since the world began.
+/// `1d 02:03:04.005` since the beginning.
 fn time(ms: i64) -> String {
     let (s, ms) = (ms.div_euclid(1000), ms.rem_euclid(1000));
     let (m, s) = (s.div_euclid(60), s.rem_euclid(60));
@@ -171,8 +171,8 @@ fn time(ms: i64) -> String {
 }
 
 fn short(text: &str) -> String {
-    const MOST: usize = 240;
-    match text.char_indices().nth(MOST) {
+    const MAX_CHARS: usize = 240;
+    match text.char_indices().nth(MAX_CHARS) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_owned(),
     }

@@ -1,4 +1,4 @@
-//! One run: a seed's world, from its first payment to some days after its last fault.
+//! One run of a seed: from the first payment to some days after the last fault.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,47 +13,47 @@ use crate::fleet::{Invocation, Output};
 use crate::history::History;
 use crate::world::{DAY, HOUR, MIDNIGHT, MINUTE, SECOND, World};
 
-/// So long after the last fault, and after the last payment has begun, everything must have been settled:
-/// refunds are asked for up to two days later, and the whole schedule of an IPN takes at most 53 hours.
-const SETTLED_WITHIN: i64 = 6 * DAY;
+/// The time after the last fault and the last payment within which all obligations must be completed, in
+/// milliseconds. Refunds are requested up to two days later, and all attempts of an IPN take at most 53 hours.
+const COMPLETED_WITHIN_MS: i64 = 6 * DAY;
 
-/// So many steps are there for each payment while anything can go wrong; most lives are over by then.
-const STEPS_A_PAYMENT: u64 = 200;
+/// The steps with faults for each payment. Most payments are completed within them.
+const STEPS_PER_PAYMENT: u64 = 200;
 
-/// What a run is made from.
+/// The source of a run's choices.
 #[derive(Clone, Debug)]
 pub enum Source {
     /// A seed.
     Seed(u64),
-    /// Choices that were written down.
+    /// Recorded choices.
     Script(Script),
 }
 
-/// What came of a run.
+/// The result of a run.
 pub struct Outcome {
-    /// What did not hold, if anything.
+    /// The invariant that does not hold, if any.
     pub violation: Option<Violation>,
-    /// Everything that was chosen.
+    /// All choices.
     pub script: Script,
-    /// Payments that lived.
+    /// Number of payments.
     pub payments: usize,
-    /// Events that happened.
+    /// Number of events.
     pub steps: u64,
-    /// Things that the auditor checked.
+    /// Number of checks by the auditor.
     pub checks: u64,
     /// How often each fault happened.
     pub faults: Vec<(Fault, u64)>,
-    /// Which cells were reached.
+    /// The cells that were reached.
     pub coverage: Coverage,
-    /// What happened, if it was to be kept.
+    /// The history, if it is recorded.
     pub history: History,
 }
 
-/// Lives a world through: faults for so many steps, and then peace.
+/// Runs a world: with faults for so many steps, and then without.
 ///
 /// # Panics
 ///
-/// If the simulator itself is wrong; what is wrong in our code is a violation.
+/// If the simulator itself has an error. An error in our code is a violation.
 #[must_use]
 pub fn run(source: Source, steps: u64, history: History) -> Outcome {
     let choices = match source {
@@ -67,13 +67,13 @@ pub fn run(source: Source, steps: u64, history: History) -> Outcome {
         woken: Arc::default(),
         steps: 0,
     };
-    run.live(steps);
+    run.run_steps(steps);
     drop(run.tasks);
     let mut world = world.lock().unwrap();
     Outcome {
         violation: world.audit.violation().cloned(),
         script: world.choices.script(),
-        payments: world.lives.len(),
+        payments: world.payments.len(),
         steps: run.steps,
         checks: world.audit.checks(),
         faults: world.faults.counts().collect(),
@@ -106,18 +106,18 @@ impl Wake for TaskWaker {
 }
 
 impl Run {
-    fn live(&mut self, steps: u64) {
+    fn run_steps(&mut self, steps: u64) {
         {
             let mut world = self.world.lock().unwrap();
             let gaps = [SECOND, 20 * SECOND, 5 * MINUTE, HOUR];
             let gap = world.choices.one_of(Lane::WORLD, &gaps);
-            let payments = usize::try_from(steps / STEPS_A_PAYMENT).unwrap_or(usize::MAX);
+            let payments = usize::try_from(steps / STEPS_PER_PAYMENT).unwrap_or(usize::MAX);
             arrivals(&mut world, gap, payments.max(1));
-            weather(&mut world, gap);
+            outages(&mut world, gap);
         }
         loop {
             if self.steps == steps {
-                make_peace(&mut self.world.lock().unwrap());
+                end_faults(&mut self.world.lock().unwrap());
             }
             if !self.step() {
                 break;
@@ -126,7 +126,7 @@ impl Run {
             if world.audit.violation().is_some() {
                 return;
             }
-            if world.quiet_for() > SETTLED_WITHIN {
+            if world.quiet_for() > COMPLETED_WITHIN_MS {
                 break;
             }
             drop(world);
@@ -134,17 +134,17 @@ impl Run {
         self.finish();
     }
 
-    /// Nothing is left to happen: each day is read a last time, and the auditor looks at everything.
+    /// Exports each day a last time, and runs the auditor's final checks.
     fn finish(&mut self) {
         {
             let mut world = self.world.lock().unwrap();
             if world.faults.on() {
-                make_peace(&mut world);
+                end_faults(&mut world);
             }
             world.read_all_days();
         }
         while !self.world.lock().unwrap().all_days_are_read() {
-            assert!(self.step(), "a day is read until it is");
+            assert!(self.step(), "an export is repeated until it succeeds");
             if self.world.lock().unwrap().audit.violation().is_some() {
                 return;
             }
@@ -152,7 +152,7 @@ impl Run {
         self.world.lock().unwrap().audit_ending();
     }
 
-    /// The next event, and whatever our code does on it.
+    /// Runs the next event, and our code that reacts to it.
     fn step(&mut self) -> bool {
         self.steps += 1;
         {
@@ -163,8 +163,8 @@ impl Run {
             event(&mut world);
         }
         loop {
-            self.bury();
-            self.bear();
+            self.remove_dead();
+            self.start_new();
             let woken = std::mem::take(&mut *self.woken.lock().unwrap());
             if woken.is_empty() && self.world.lock().unwrap().fleet.is_quiet() {
                 return true;
@@ -175,9 +175,9 @@ impl Run {
         }
     }
 
-    fn bear(&mut self) {
-        let born = std::mem::take(&mut self.world.lock().unwrap().fleet.born);
-        for invocation in born {
+    fn start_new(&mut self) {
+        let started = std::mem::take(&mut self.world.lock().unwrap().fleet.started);
+        for invocation in started {
             let who = invocation.who;
             let waker = Waker::from(Arc::new(TaskWaker {
                 who,
@@ -188,7 +188,7 @@ impl Run {
         }
     }
 
-    fn bury(&mut self) {
+    fn remove_dead(&mut self) {
         let dead = std::mem::take(&mut self.world.lock().unwrap().fleet.dead);
         for who in dead {
             if let Some(task) = self.tasks.remove(&who) {
@@ -223,7 +223,7 @@ impl Run {
             return;
         };
         let mut world = self.world.lock().unwrap();
-        // It may have died in the very moment in which it was done.
+        // It may have died at the same time at which it finished.
         let died = world.fleet.dead.contains(&who);
         world.fleet.dead.retain(|dead| *dead != who);
         if died {
@@ -235,18 +235,18 @@ impl Run {
     }
 }
 
-/// So many payments come, one after the other.
+/// Starts the payments, one after the other.
 fn arrivals(world: &mut World, gap: i64, payments: usize) {
-    if world.lives.len() < payments {
-        world.begin_a_life();
+    if world.payments.len() < payments {
+        world.start_payment();
         world.schedule();
         let next = until_the_next(world, gap);
         world.after(next, move |world| arrivals(world, gap, payments));
     }
 }
 
-/// Payments rather come in the last minutes of a day than that none does: what is written then may be read as
-/// another day's.
+/// The time until the next payment. Many payments start in the last minutes of a day, because their writes could be
+/// exported with the wrong day.
 fn until_the_next(world: &mut World, gap: i64) -> i64 {
     const LAST_MINUTES: i64 = 6 * MINUTE;
     let next = world.choices.span(Lane::WORLD, gap / 10, gap * 2);
@@ -260,20 +260,20 @@ fn until_the_next(world: &mut World, gap: i64) -> i64 {
     }
 }
 
-fn weather(world: &mut World, gap: i64) {
+fn outages(world: &mut World, gap: i64) {
     if !world.faults.on() {
         return;
     }
-    world.weather();
+    world.outages();
     let next = world.choices.span(Lane::WORLD, gap * 3, gap * 20);
-    world.after(next, move |world| weather(world, gap));
+    world.after(next, move |world| outages(world, gap));
 }
 
-/// Nothing goes wrong any more: clocks are right, everybody is there, both sides have the same secrets.
-fn make_peace(world: &mut World) {
+/// Ends all faults: clocks are right, no side is down, and both sides have the same secrets.
+fn end_faults(world: &mut World) {
     world.faults.end();
-    world.fleet.mend_clocks();
-    world.secrets.settle();
+    world.fleet.correct_clocks();
+    world.secrets.use_newest();
     world.plan_sweeps();
     world.schedule();
 }

@@ -1,4 +1,4 @@
-//! Secrets that change while calls are under way: what Secrets Manager has, and what the other side uses.
+//! Secrets that are rotated during calls: the versions in Secrets Manager, and the versions of the counterparty.
 
 use std::sync::{Arc, Mutex};
 
@@ -43,14 +43,14 @@ impl Secret {
     }
 }
 
-/// Which versions are where.
+/// The current versions of a secret.
 #[derive(Clone, Copy, Debug)]
 struct Versions {
-    /// `AWSCURRENT`; the one before is `AWSPREVIOUS`.
+    /// The version `AWSCURRENT`; the version before is `AWSPREVIOUS`.
     ours: u64,
-    /// What the other side signs with.
+    /// The version with which the counterparty signs.
     signs: u64,
-    /// The newest that the other side accepts; it accepts the one before, too.
+    /// The newest version that the counterparty accepts; it also accepts the version before.
     accepts: u64,
 }
 
@@ -67,20 +67,20 @@ impl Secrets {
         Self([first; 3])
     }
 
-    /// What the other side signs with now.
+    /// The keys with which the counterparty signs now.
     pub(crate) fn theirs(&self, secret: Secret) -> Keyring {
         keyring(secret, self.0[secret as usize].signs)
     }
 
-    /// What the other side accepts now.
+    /// The keys that the counterparty accepts now.
     pub(crate) fn accepted(&self, secret: Secret) -> Keyring {
         let newest = self.0[secret as usize].accepts;
         let previous = ClientSecret::new(secret.value(newest.saturating_sub(1)));
         keyring(secret, newest).accepting(Some(previous))
     }
 
-    /// Both sides use the newest version, as after every rotation that was carried through.
-    pub(crate) fn settle(&mut self) {
+    /// Both sides use the newest version, as after a completed rotation.
+    pub(crate) fn use_newest(&mut self) {
         for versions in &mut self.0 {
             let newest = versions.ours.max(versions.accepts);
             *versions = Versions {
@@ -97,7 +97,7 @@ fn keyring(secret: Secret, version: u64) -> Keyring {
 }
 
 impl World {
-    /// Rotates a secret: three steps, in an order and at a distance that nobody promised.
+    /// Rotates a secret in three steps, in any order and at any interval.
     pub(crate) fn rotate_a_secret(&mut self) {
         let which = self.choices.one_of(Lane::WORLD, &Secret::ALL);
         let next = self.secrets.0[which as usize].accepts + 1;
@@ -114,7 +114,7 @@ impl World {
     }
 }
 
-/// A secret as one instance reads it.
+/// An instance's view of a secret.
 pub(crate) struct SimSecret {
     pub(crate) world: Arc<Mutex<World>>,
     pub(crate) who: usize,

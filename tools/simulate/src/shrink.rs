@@ -1,19 +1,19 @@
-//! Makes a failing run smaller: the same choices with payments left out, with ends cut off, with blocks
-//! removed or made tame, as long as the same thing still does not hold.
+//! Makes a failing run smaller. It removes payments, cuts off ends, removes blocks of choices or replaces them with
+//! mild ones, as long as the same invariant is violated.
 
 use crate::choices::Script;
 use crate::history::History;
 use crate::run::{Outcome, Source, run};
 
-/// A run that fails, made as small as we could.
+/// The smallest failing run that was found.
 pub struct Shrunk {
     /// Its choices.
     pub script: Script,
-    /// How many smaller runs were tried.
+    /// The number of smaller runs that were tried.
     pub tried: u32,
 }
 
-/// Makes a script smaller whose run of so many steps fails in this way, with at most so many tries.
+/// Makes a failing script smaller, with at most `most` tries.
 #[must_use]
 pub fn shrink(script: Script, steps: u64, most: u32, fails: impl Fn(&Outcome) -> bool) -> Shrunk {
     let mut shrinker = Shrinker {
@@ -23,8 +23,8 @@ pub fn shrink(script: Script, steps: u64, most: u32, fails: impl Fn(&Outcome) ->
         tried: 0,
         most,
     };
-    // A whole lane at a time, the later the better: payments that have nothing to do with it. What stayed for
-    // the sake of another may go once that has gone.
+    // First whole lanes, the last ones first: payments without influence. A second round can remove lanes that only
+    // a removed lane needed.
     let mut before = (usize::MAX, u64::MAX);
     while size(&shrinker.best) < before {
         before = size(&shrinker.best);
@@ -32,7 +32,7 @@ pub fn shrink(script: Script, steps: u64, most: u32, fails: impl Fn(&Outcome) ->
             shrinker.attempt(|script| script[lane].clear());
         }
     }
-    // Then everywhere, from large pieces to small ones, as long as it helps.
+    // Then blocks in all lanes, from large to small, while the script becomes smaller.
     loop {
         let before = size(&shrinker.best);
         let longest = shrinker.best.iter().map(Vec::len).max().unwrap_or(0);
@@ -95,7 +95,7 @@ impl<F: Fn(&Outcome) -> bool> Shrinker<F> {
         }
     }
 
-    /// Keeps a change if the run still fails, and is smaller.
+    /// Keeps a change if the run still fails and is smaller.
     fn attempt(&mut self, change: impl FnOnce(&mut Script)) -> bool {
         if self.tried >= self.most {
             return false;
@@ -119,7 +119,7 @@ impl<F: Fn(&Outcome) -> bool> Shrinker<F> {
     }
 }
 
-/// Fewer choices are better, and then tamer ones.
+/// Fewer choices are smaller, and then milder ones.
 fn size(script: &Script) -> (usize, u64) {
     let choices = script.iter().map(Vec::len).sum();
     let sum = script

@@ -1,5 +1,5 @@
-//! What brings workers their work: the table's stream, at least once and in order for each item, and the
-//! schedule, once a minute more or less.
+//! The triggers of the workers: the table's stream, at least once and in order for each item, and the schedule, about
+//! once a minute.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use crate::choices::Lane;
 use crate::fault::Fault;
 use crate::fleet::{Function, Input, Output};
 use crate::table::text;
-use crate::world::{AHEAD, HOUR, MINUTE, SECOND, World};
+use crate::world::{HOUR, MAX_CLOCK_ERROR_MS, MINUTE, SECOND, World};
 
-/// As the template's event source mappings have it.
-const BATCH: usize = 10;
-const RETRIES: u32 = 10;
-/// Shards of the stream; records of one transaction are always in the same.
+/// The largest batch and the retries of the template's event source mappings.
+const BATCH_SIZE: usize = 10;
+const MAX_RETRIES: u32 = 10;
+/// Number of stream shards. All records of a transaction are in the same shard.
 const SHARDS: u8 = 3;
 
 /// The streams of both workers, and their schedules.
@@ -42,7 +42,7 @@ struct Record {
     since: i64,
 }
 
-/// The two workers: the indexes that each sweeps, and the mark by which the stream brings it work.
+/// The two workers: the indexes that each sweeps, and the mark in its stream filter.
 const WORKERS: [(&[DueIndex], Function, &str); 2] = [
     (&[DueIndex::Ipn], Function::Ipn, "ipn_due_mark"),
     (
@@ -53,7 +53,7 @@ const WORKERS: [(&[DueIndex], Function, &str); 2] = [
 ];
 
 impl World {
-    /// Takes a write into the stream, for the workers whose filter it passes.
+    /// Adds a write to the stream of each worker whose filter it passes.
     pub(crate) fn streams_take(&mut self, id: TransactionId, item: &Arc<Item>) {
         let lane = self.lane_of(id);
         for (worker, (_, _, mark)) in WORKERS.into_iter().enumerate() {
@@ -81,14 +81,14 @@ impl World {
         }
     }
 
-    /// Hands the oldest records of a shard to its worker, one batch at a time.
+    /// Delivers the oldest records of a shard to its worker, one batch at a time.
     fn pump(&mut self, worker: usize, shard: usize) {
         let of = &mut self.streams.shards[worker][shard];
         if of.busy || of.records.is_empty() {
             return;
         }
         of.busy = true;
-        let batch: Vec<Record> = of.records.iter().take(BATCH).cloned().collect();
+        let batch: Vec<Record> = of.records.iter().take(BATCH_SIZE).cloned().collect();
         let lane = batch[0].lane;
         if self.inject(lane, Fault::StreamTwice) {
             let again = batch.clone();
@@ -104,7 +104,7 @@ impl World {
         });
     }
 
-    /// Goes on after the records that are done; the first that failed comes again, up to its limits.
+    /// Continues after the processed records. A failed record is delivered again, up to the limit.
     fn delivered(&mut self, worker: usize, shard: usize, batch: usize, output: Output) {
         let now = self.now();
         let of = &mut self.streams.shards[worker][shard];
@@ -124,7 +124,7 @@ impl World {
         if done < batch {
             let first = &mut of.records[0];
             first.retried += 1;
-            if first.retried > RETRIES || now - first.since > HOUR {
+            if first.retried > MAX_RETRIES || now - first.since > HOUR {
                 of.records.pop_front();
                 self.faults.note(Fault::StreamDrops);
             }
@@ -151,14 +151,18 @@ impl World {
         );
     }
 
-    /// Plans the next sweep that can find something. One that finds nothing changes nothing, and is left out.
+    /// Plans the next sweep that can find something. A sweep that finds nothing changes nothing and is left out.
     pub(crate) fn plan_sweeps(&mut self) {
         for (worker, (indexes, _, _)) in WORKERS.into_iter().enumerate() {
             let Some(due) = self.rows.indexes.first_due(indexes) else {
                 continue;
             };
-            // A machine whose clock is ahead finds something before its time.
-            let ahead = if self.faults.on() { AHEAD } else { 0 };
+            // A machine whose clock is ahead finds obligations before they are due.
+            let ahead = if self.faults.on() {
+                MAX_CLOCK_ERROR_MS
+            } else {
+                0
+            };
             let from = (due - ahead).max(self.now() + 1);
             let at = from.div_euclid(MINUTE) * MINUTE + MINUTE;
             if self.streams.next_sweep[worker].is_some_and(|planned| planned <= at) {

@@ -1,5 +1,5 @@
-//! DynamoDB as the functions see it: conditional writes, consistent reads, indexes that lag, and a client
-//! that tries again, so that a write can commit without an answer, or long after everybody has given up.
+//! DynamoDB as the functions see it: conditional writes, consistent reads, indexes that lag, and a client that
+//! retries. A write can commit without an answer, or long after its time-out.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -17,23 +17,24 @@ use crate::fault::Fault;
 use crate::indexes::{Indexes, OnDay, indexed, key_of};
 use crate::world::{MINUTE, SECOND, Waiting, World, answered};
 
-/// The table of transactions, and its indexes as they are seen.
+/// The transactions table and its indexes.
 #[derive(Default)]
 pub(crate) struct Rows {
     rows: HashMap<TransactionId, Row>,
     pub(crate) indexes: Indexes,
 }
 
-/// An item, and what it says.
+/// An item and its transaction.
 pub(crate) struct Row {
     item: Arc<Item>,
     pub(crate) transaction: Transaction,
 }
 
-const TRIES: u32 = 4;
-/// As the functions' own settings have it: how long one try may take, and all of them.
-const TRY: i64 = 2 * SECOND;
-const ALL_TRIES: i64 = 7 * SECOND;
+/// Attempts of the SDK for one call.
+const MAX_ATTEMPTS: u32 = 4;
+/// The time limits of one attempt and of all attempts, as in the functions' settings, in milliseconds.
+const ATTEMPT_TIMEOUT_MS: i64 = 2 * SECOND;
+const ALL_ATTEMPTS_TIMEOUT_MS: i64 = 7 * SECOND;
 
 /// One function's view of the table.
 pub(crate) struct SimTable {
@@ -63,7 +64,7 @@ impl Table for SimTable {
                 id,
                 item: Arc::new(item),
                 condition,
-                until: world.now() + ALL_TRIES,
+                until: world.now() + ALL_ATTEMPTS_TIMEOUT_MS,
             };
             world.ask(self.who, lane, "put", |world, waiting| {
                 put(world, waiting, write, 1);
@@ -189,8 +190,8 @@ type PutAnswer = Result<Put, TableError>;
 fn get(world: &mut World, waiting: Waiting<GetAnswer>, id: TransactionId, tried: u32) {
     let lane = waiting.lane;
     let fails = world.inject(lane, Fault::ReadFails);
-    if fails && tried < TRIES - 1 {
-        return world.after(TRY, move |world| {
+    if fails && tried < MAX_ATTEMPTS - 1 {
+        return world.after(ATTEMPT_TIMEOUT_MS, move |world| {
             if !waiting.gone() {
                 get(world, waiting, id, tried + 1);
             }
@@ -211,7 +212,7 @@ fn get(world: &mut World, waiting: Waiting<GetAnswer>, id: TransactionId, tried:
     });
 }
 
-/// A page has as many entries as were asked for, or fewer: DynamoDB promises no number.
+/// A page can have fewer entries than requested, as in DynamoDB.
 fn on_day(
     world: &mut World,
     waiting: Waiting<Result<DayPage, TableError>>,
@@ -221,8 +222,8 @@ fn on_day(
 ) {
     let lane = waiting.lane;
     let fails = world.inject(lane, Fault::ReadFails);
-    if fails && tried < TRIES - 1 {
-        return world.after(TRY, move |world| {
+    if fails && tried < MAX_ATTEMPTS - 1 {
+        return world.after(ATTEMPT_TIMEOUT_MS, move |world| {
             if !waiting.gone() {
                 on_day(world, waiting, query, limit, tried + 1);
             }
@@ -242,28 +243,30 @@ fn on_day(
 fn put(world: &mut World, waiting: Waiting<PutAnswer>, write: Write, tried: u32) {
     let lane = waiting.lane;
     if world.inject(lane, Fault::Throttled) {
-        world.tell(lane, "DynamoDB", || "throttles a write".to_owned());
+        world.log(lane, "DynamoDB", || "throttles a write".to_owned());
         return again(world, waiting, write, tried, 50);
     }
     if world.inject(lane, Fault::WriteLost) {
-        world.tell(lane, "DynamoDB", || "a write is lost".to_owned());
-        return again(world, waiting, write, tried, TRY);
+        world.log(lane, "DynamoDB", || "a write is lost".to_owned());
+        return again(world, waiting, write, tried, ATTEMPT_TIMEOUT_MS);
     }
     if world.inject(lane, Fault::WriteLate) {
-        let delay = world.choices.span(lane, TRY, 3 * MINUTE);
-        world.tell(lane, "DynamoDB", || format!("a write hangs for {delay} ms"));
+        let delay = world.choices.span(lane, ATTEMPT_TIMEOUT_MS, 3 * MINUTE);
+        world.log(lane, "DynamoDB", || {
+            format!("a write is delayed by {delay} ms")
+        });
         let (item, condition, id) = (Arc::clone(&write.item), write.condition, write.id);
         world.after(delay, move |world| drop(world.write(id, item, condition)));
-        return again(world, waiting, write, tried, TRY);
+        return again(world, waiting, write, tried, ATTEMPT_TIMEOUT_MS);
     }
     let lost = world.inject(lane, Fault::WriteAnswerLost);
     world.after(5, move |world| {
         let put = world.write(write.id, Arc::clone(&write.item), write.condition);
         if lost {
-            world.tell(lane, "DynamoDB", || "the answer is lost".to_owned());
-            return again(world, waiting, write, tried, TRY);
+            world.log(lane, "DynamoDB", || "the answer is lost".to_owned());
+            return again(world, waiting, write, tried, ATTEMPT_TIMEOUT_MS);
         }
-        // What it decided on stays what it has seen, unless somebody else was faster.
+        // On a conflict the function sees the newer transaction.
         if matches!(put, Put::Refused(_)) {
             let found = world.rows.rows.get(&write.id);
             world
@@ -274,10 +277,10 @@ fn put(world: &mut World, waiting: Waiting<PutAnswer>, write: Write, tried: u32)
     });
 }
 
-/// The SDK tries again, while there are tries and time left and the function lives.
+/// The SDK retries while attempts and time are left and the function runs.
 fn again(world: &mut World, waiting: Waiting<PutAnswer>, write: Write, tried: u32, ms: i64) {
     world.after(ms, move |world| {
-        if tried >= TRIES || world.now() >= write.until {
+        if tried >= MAX_ATTEMPTS || world.now() >= write.until {
             waiting.answer(world, Err(failed("PutItem")));
         } else if !waiting.gone() {
             put(world, waiting, write, tried + 1);
@@ -291,7 +294,7 @@ impl World {
         self.by_id.get(&id).map_or(Lane::WORLD, |k| Lane::of(*k))
     }
 
-    /// Carries a write out, if its condition holds now.
+    /// Commits a write if its condition holds.
     fn write(&mut self, id: TransactionId, item: Arc<Item>, condition: Condition) -> Put {
         let found = self.rows.rows.get(&id);
         let holds = match condition {
@@ -306,7 +309,7 @@ impl World {
         let before = found.map(|row| row.transaction.clone());
         self.audit_write(id, before.as_ref(), &item);
         let Ok(transaction) = store::read(Item::clone(&item)) else {
-            // The auditor has noted it, and the run ends.
+            // The auditor has recorded a violation, and the run ends.
             return Put::Stored;
         };
         self.reconciliation_may_look(id, before.as_ref(), &transaction);
@@ -316,7 +319,7 @@ impl World {
         Put::Stored
     }
 
-    /// Lets the indexes show a write, when they have heard of it.
+    /// Shows a write in the indexes, after their lag.
     fn show(&mut self, item: &Item, id: TransactionId, version: u64) {
         let lane = self.lane_of(id);
         let lag = if self.inject(lane, Fault::IndexLags) {
@@ -333,7 +336,7 @@ impl World {
 }
 
 impl Rows {
-    /// The transaction of this id as it is stored.
+    /// The stored transaction with this id.
     pub(crate) fn find(&self, id: TransactionId) -> Option<&Transaction> {
         self.rows.get(&id).map(|row| &row.transaction)
     }

@@ -1,8 +1,9 @@
-//! Tiki: its orders, what it answers to IPNs and look-ups, and what it may say that is not so.
+//! Tiki: its orders, its answers to IPNs and look-ups, and its wrong answers.
 
 use domain::{Ipn, IpnAnswer, LookUpAnswer, Status};
 use serde_json::{Value, json};
-use signed_http::{Answer, HeaderNames, Method, Outgoing};
+use signed_http::{Answer, Method, Outgoing};
+use signing::HeaderNames;
 
 use crate::choices::Lane;
 use crate::core::answer;
@@ -11,13 +12,13 @@ use crate::secrets::Secret;
 use crate::wiring::TIKI_URL;
 use crate::world::World;
 
-/// Tiki, as far as it is one.
+/// Whether Tiki is down.
 #[derive(Default)]
 pub(crate) struct Tiki {
     pub(crate) down_until: i64,
 }
 
-/// What Tiki thinks of one order.
+/// The state of an order at Tiki.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Order {
     /// Waits for its payment.
@@ -35,20 +36,20 @@ pub(crate) enum Order {
     OfAnother,
     /// Tiki has it, paid, with another amount.
     OtherAmount,
-    /// Tiki calls every question about it invalid.
+    /// Tiki answers every question about it with code 1.
     InvalidField,
-    /// Tiki has a system error whenever it comes to this one.
+    /// Tiki has a system error for this order.
     Broken,
 }
 
-/// What Tiki has said of a transaction: the grounds on which we may act (protocol §3, §4).
+/// Tiki's answers about a transaction: the reasons for which we may act (protocol §3, §4).
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "each is said or not, whatever else was"
+    reason = "the answers are independent of one another"
 )]
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Words {
-    /// It has accepted an IPN, or a look-up found it paid with its amount.
+    /// An IPN was accepted, or a look-up found the order paid with its amount.
     pub(crate) accepted: bool,
     /// A look-up said `FAILURE`.
     pub(crate) failure: bool,
@@ -81,7 +82,7 @@ impl World {
                 self.receive_notification(payment, &body)
             }
         };
-        self.tell(lane, "Tiki", || {
+        self.log(lane, "Tiki", || {
             format!(
                 "answers {} {said}",
                 path.split('?').next().unwrap_or_default()
@@ -105,7 +106,7 @@ impl World {
     fn receive_notification(&mut self, payment: usize, ipn: &Value) -> Value {
         let lane = Lane::of(payment);
         let paid = ipn["status"] == "SUCCESS";
-        let order = self.lives[payment].order;
+        let order = self.payments[payment].order;
         let (code, order) = match order {
             Order::Waiting | Order::Success if paid => (0, Order::Success),
             Order::Waiting | Order::Failure if !paid => (0, Order::Failure),
@@ -118,15 +119,15 @@ impl World {
             Order::Broken => (2, order),
         };
         if self.inject(lane, Fault::TikiCode) {
-            // Whether it has taken it in or not.
+            // With or without an effect.
             if self.choices.happens(lane, 5000) {
-                self.lives[payment].order = order;
+                self.payments[payment].order = order;
             }
             return json!({"code": self.choices.one_of(lane, &[2, 1, 3, 4, 5, 6]), "message": "simulated"});
         }
-        self.lives[payment].order = order;
+        self.payments[payment].order = order;
         if code == 0 {
-            self.lives[payment].words.accepted = true;
+            self.payments[payment].words.accepted = true;
         }
         let mut said = json!({"code": code, "message": "simulated"});
         if code == 0 {
@@ -137,12 +138,12 @@ impl World {
 
     fn tiki_looks_up(&mut self, payment: usize) -> Value {
         let lane = Lane::of(payment);
-        let life = &self.lives[payment];
-        let truth = match life.order {
-            Order::Waiting => ("PENDING", Some(life.amount)),
-            Order::Success => ("SUCCESS", Some(life.amount)),
-            Order::OtherAmount => ("SUCCESS", Some(life.amount + 1)),
-            Order::Failure => ("FAILURE", Some(life.amount)),
+        let simulated = &self.payments[payment];
+        let truth = match simulated.order {
+            Order::Waiting => ("PENDING", Some(simulated.amount)),
+            Order::Success => ("SUCCESS", Some(simulated.amount)),
+            Order::OtherAmount => ("SUCCESS", Some(simulated.amount + 1)),
+            Order::Failure => ("FAILURE", Some(simulated.amount)),
             Order::Cancelled => return self.tiki_says_code(payment, 6),
             Order::Missing => return self.tiki_says_code(payment, 3),
             Order::OfAnother => return self.tiki_says_code(payment, 4),
@@ -152,7 +153,7 @@ impl World {
         if !self.inject(lane, Fault::TikiCode) {
             return self.tiki_says(payment, truth);
         }
-        let amount = self.lives[payment].amount;
+        let amount = self.payments[payment].amount;
         match self.choices.below(lane, 10) {
             0 => self.tiki_says_code(payment, 2),
             1 => self.tiki_says_code(payment, 1),
@@ -169,16 +170,16 @@ impl World {
 
     fn tiki_says(&mut self, payment: usize, (status, amount): (&str, Option<u64>)) -> Value {
         let lane = Lane::of(payment);
-        let life = &mut self.lives[payment];
+        let simulated = &mut self.payments[payment];
         match status {
-            "FAILURE" => life.words.failure = true,
-            "SUCCESS" if amount == Some(life.amount) => life.words.accepted = true,
-            "SUCCESS" if amount.is_some() => life.words.other_amount = true,
+            "FAILURE" => simulated.words.failure = true,
+            "SUCCESS" if amount == Some(simulated.amount) => simulated.words.accepted = true,
+            "SUCCESS" if amount.is_some() => simulated.words.other_amount = true,
             _ => {}
         }
         let mut said = json!({
-            "tiki_transaction_id": life.tiki_id.as_str(),
-            "partner_transaction_id": life.id.to_string(),
+            "tiki_transaction_id": simulated.tiki_id.as_str(),
+            "partner_transaction_id": simulated.id.to_string(),
             "status": status,
         });
         if let Some(amount) = amount {
@@ -194,7 +195,7 @@ impl World {
     }
 
     fn tiki_says_code(&mut self, payment: usize, code: u64) -> Value {
-        let words = &mut self.lives[payment].words;
+        let words = &mut self.payments[payment].words;
         match code {
             1 => words.invalid = true,
             3 => words.not_found = true,
@@ -205,12 +206,12 @@ impl World {
         json!({"code": code, "message": "simulated"})
     }
 
-    /// Counts the cell of the tables of protocol §3 and §4 that an answer of Tiki's leads to.
+    /// Counts the cell of the tables of protocol §3 and §4 for an answer of Tiki.
     pub(crate) fn cells_of_tiki(&mut self, request: &Outgoing, heard: &Answer) {
         let Some(payment) = asked_about(request) else {
             return;
         };
-        let Some(transaction) = self.rows.find(self.lives[payment].id) else {
+        let Some(transaction) = self.rows.find(self.payments[payment].id) else {
             return;
         };
         if request.method == Method::Get {

@@ -1,25 +1,24 @@
-//! The production code of each function, wired to the simulated edges as its `main.rs` wires it to AWS.
+//! Connects the production code of each function to the simulated edges, as its `main.rs` connects it to AWS.
 
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use api::Verifier;
 use check_transaction::CheckTransaction;
-use core_api::{CoreClient, TIMEOUT_IN_REQUEST, TIMEOUT_IN_WORKER};
+use core_api::{CORE_TIMEOUT_IN_REQUEST, CORE_TIMEOUT_IN_WORKER, CoreClient};
 use core_worker::CoreWorker;
 use create_transaction::CreateTransaction;
 use domain::{AmountLimits, ClientId, Clock, Vnd};
 use ipn_sender::IpnSender;
-use lambda::config::{AllowedHosts, Redirects};
 use lambda::secrets::SecretKeys;
-use lambda::verifier::Verifier;
 use open_webview::OpenWebview;
 use outbox::Outbox;
-use payment_redirect::PaymentRedirect;
+use payment_redirect::{AllowedHosts, PaymentRedirect, Redirects};
 use payment_result::PaymentResult;
 use refund_transaction::RefundTransaction;
-use signed_http::{HeaderNames, SignedClient};
-use signing::{GetSigning, KeyProvider, Window};
+use signed_http::SignedClient;
+use signing::{GetSigning, HeaderNames, KeyProvider, Window};
 use store::Transactions;
 use tiki_api::{PhoneFormat, TikiClient};
 
@@ -30,20 +29,20 @@ use crate::secrets::{Secret, SimSecret};
 use crate::table::SimTable;
 use crate::world::World;
 
-/// The client id that Tiki gave the partner.
+/// The client id that Tiki and the partner share.
 pub(crate) const CLIENT_ID: &str = "f9c2a9c0-6d1d-4c2e-8f5f-2f6f3c1d7a11";
-/// The core's client id.
+/// The client id that the core and the functions share.
 pub(crate) const CORE_ID: &str = "core";
-/// Where Tiki's API is.
+/// The URL of Tiki's API.
 pub(crate) const TIKI_URL: &str = "https://tiki.simulated/vip";
-/// Where the core's API is.
+/// The URL of the core's API.
 pub(crate) const CORE_URL: &str = "https://core.simulated";
-/// Smallest payment, in VND.
+/// The smallest payment, in VND.
 pub(crate) const MIN_AMOUNT: u64 = 1_000;
-/// Largest payment, in VND.
+/// The largest payment, in VND.
 pub(crate) const MAX_AMOUNT: u64 = 500_000_000;
-/// How long after a payment's expiry the core is asked about it.
-const GRACE: Duration = Duration::from_secs(60);
+/// The time after a payment's expiry at which the core is asked about it.
+const EXPIRY_GRACE: Duration = Duration::from_secs(60);
 
 /// The code of one instance.
 pub(crate) fn wire(
@@ -75,7 +74,7 @@ pub(crate) fn wire(
             clock: Arc::clone(&edges.clock),
         }))),
         Function::Core => Code::Worker(Arc::new(edges.outbox(CoreWorker {
-            core: Arc::new(CoreClient::new(edges.core(), TIMEOUT_IN_WORKER)),
+            core: Arc::new(CoreClient::new(edges.core(), CORE_TIMEOUT_IN_WORKER)),
             transactions: edges.transactions(),
             clock: Arc::clone(&edges.clock),
         }))),
@@ -86,12 +85,12 @@ pub(crate) fn wire(
     }
 }
 
-/// The client id, as the domain has it.
+/// The client id as a domain type.
 pub(crate) fn client_id() -> ClientId {
     CLIENT_ID.parse().expect("a client id")
 }
 
-/// The outermost edges, as one instance meets them.
+/// The simulated edges of one instance.
 struct Edges {
     world: Arc<Mutex<World>>,
     who: usize,
@@ -107,7 +106,7 @@ impl Edges {
                 min: Vnd::new(MIN_AMOUNT).expect("an amount"),
                 max: Vnd::new(MAX_AMOUNT).expect("an amount"),
             },
-            expiry_grace: GRACE,
+            expiry_grace: EXPIRY_GRACE,
             link_keys: self.keys(Secret::Link),
             public_base_url: None,
             transactions: self.transactions(),
@@ -129,7 +128,7 @@ impl Edges {
             verifier: self.verifier(HeaderNames::TIKI, Secret::Tiki),
             client_id: client_id(),
             transactions: self.transactions(),
-            core: Arc::new(CoreClient::new(self.core(), TIMEOUT_IN_REQUEST)),
+            core: Arc::new(CoreClient::new(self.core(), CORE_TIMEOUT_IN_REQUEST)),
             clock: Arc::clone(&self.clock),
         }
     }

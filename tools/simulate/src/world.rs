@@ -1,4 +1,4 @@
-//! The simulated world: one virtual time, one queue of events, and everything that is not our code.
+//! The simulated world: virtual time, the event queue, and everything outside our code.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -14,27 +14,28 @@ use crate::coverage::Coverage;
 use crate::fault::{Fault, Faults};
 use crate::fleet::Fleet;
 use crate::history::History;
-use crate::lifecycle::Life;
+use crate::lifecycle::SimulatedPayment;
 use crate::reconcile::Days;
 use crate::secrets::Secrets;
 use crate::streams::Streams;
 use crate::table::Rows;
 use crate::tiki::Tiki;
 
-/// A second, in the world's milliseconds.
+/// A second in milliseconds.
 pub(crate) const SECOND: i64 = 1000;
-/// A minute.
+/// A minute in milliseconds.
 pub(crate) const MINUTE: i64 = 60 * SECOND;
-/// An hour.
+/// An hour in milliseconds.
 pub(crate) const HOUR: i64 = 60 * MINUTE;
-/// A day.
+/// A day in milliseconds.
 pub(crate) const DAY: i64 = 24 * HOUR;
 
-/// 2026-11-23T00:00:00+07:00: a midnight in Vietnam.
+/// 2026-11-23T00:00:00+07:00, a midnight in Vietnam, in Unix milliseconds.
 pub(crate) const MIDNIGHT: i64 = 1_795_366_800_000;
 
-/// When a world may begin, after that midnight: often so that payments become final around the next one.
-const BEGINNINGS: [i64; 6] = [
+/// The possible start times of a run, after that midnight. Several let payments become final around the next
+/// midnight.
+const START_TIMES: [i64; 6] = [
     0,
     12 * HOUR,
     DAY - 40 * MINUTE,
@@ -43,10 +44,10 @@ const BEGINNINGS: [i64; 6] = [
     DAY - 2 * MINUTE,
 ];
 
-/// How far a clock can be ahead.
-pub(crate) const AHEAD: i64 = 6 * MINUTE;
+/// How far a clock can be wrong.
+pub(crate) const MAX_CLOCK_ERROR_MS: i64 = 6 * MINUTE;
 
-/// Something that happens at its time.
+/// An event of the queue.
 pub(crate) type Event = Box<dyn FnOnce(&mut World) + Send>;
 
 /// Everything outside our code.
@@ -54,8 +55,8 @@ pub(crate) struct World {
     me: Weak<Mutex<World>>,
     began: i64,
     now: i64,
-    /// When something was last put into the world that it has to settle.
-    stirred_at: i64,
+    /// When new work was last added.
+    scheduled_at: i64,
     serial: u64,
     queue: BinaryHeap<Reverse<Entry>>,
     pub(crate) choices: Choices,
@@ -68,7 +69,7 @@ pub(crate) struct World {
     pub(crate) tiki: Tiki,
     pub(crate) core: Core,
     pub(crate) days: Days,
-    pub(crate) lives: Vec<Life>,
+    pub(crate) payments: Vec<SimulatedPayment>,
     pub(crate) by_id: HashMap<TransactionId, usize>,
     pub(crate) audit: Audit,
     pub(crate) coverage: Coverage,
@@ -82,16 +83,16 @@ struct Entry {
 }
 
 impl World {
-    /// A world in which nothing has happened yet.
+    /// A world at its beginning.
     pub(crate) fn new(mut choices: Choices, history: History) -> Arc<Mutex<Self>> {
-        let began = MIDNIGHT + choices.one_of(Lane::WORLD, &BEGINNINGS);
+        let began = MIDNIGHT + choices.one_of(Lane::WORLD, &START_TIMES);
         let faults = Faults::draw(&mut choices);
         Arc::new_cyclic(|me| {
             Mutex::new(Self {
                 me: Weak::clone(me),
                 began,
                 now: began,
-                stirred_at: began,
+                scheduled_at: began,
                 serial: 0,
                 queue: BinaryHeap::new(),
                 choices,
@@ -104,7 +105,7 @@ impl World {
                 tiki: Tiki::default(),
                 core: Core::default(),
                 days: Days::default(),
-                lives: Vec::new(),
+                payments: Vec::new(),
                 by_id: HashMap::new(),
                 audit: Audit::default(),
                 coverage: Coverage::default(),
@@ -113,9 +114,11 @@ impl World {
         })
     }
 
-    /// The world, for something within it that our code will hold.
+    /// A reference to the world, for objects that our code holds.
     pub(crate) fn shared(&self) -> Arc<Mutex<Self>> {
-        self.me.upgrade().expect("the world outlives what is in it")
+        self.me
+            .upgrade()
+            .expect("the world exists while its objects do")
     }
 
     /// The true time, in Unix milliseconds.
@@ -123,21 +126,21 @@ impl World {
         self.now
     }
 
-    /// Something was put into the world that it has to settle.
+    /// Records that new work was added.
     pub(crate) fn schedule(&mut self) {
-        self.stirred_at = self.now;
+        self.scheduled_at = self.now;
     }
 
-    /// How long the world has been left to itself; not at all while anything can go wrong.
+    /// The time since new work was added; zero while faults can happen.
     pub(crate) fn quiet_for(&self) -> i64 {
         if self.faults.on() {
             0
         } else {
-            self.now - self.stirred_at
+            self.now - self.scheduled_at
         }
     }
 
-    /// Has something happen after this many milliseconds.
+    /// Adds an event that happens after this many milliseconds.
     pub(crate) fn after(&mut self, ms: i64, event: impl FnOnce(&mut Self) + Send + 'static) {
         self.serial += 1;
         self.queue.push(Reverse(Entry {
@@ -147,35 +150,35 @@ impl World {
         }));
     }
 
-    /// The next event, whose time it becomes.
+    /// Takes the next event and sets the time to it.
     pub(crate) fn next(&mut self) -> Option<Event> {
         let Reverse(entry) = self.queue.pop()?;
         self.now = entry.at;
         Some(entry.event)
     }
 
-    /// Whether nothing is left to happen.
+    /// Whether the queue is empty.
     pub(crate) fn is_over(&self) -> bool {
         self.queue.is_empty()
     }
 
-    /// Whether this fault strikes now.
+    /// Whether this fault happens now.
     pub(crate) fn inject(&mut self, lane: Lane, fault: Fault) -> bool {
         self.faults.inject(&mut self.choices, lane, fault)
     }
 
-    /// A number that no other place of this run gets.
+    /// A number that is unique within the run.
     pub(crate) fn unique(&mut self) -> u64 {
         self.serial += 1;
         self.serial
     }
 
-    /// Writes a line of a payment's history, if anybody wants to read it.
-    pub(crate) fn tell(&mut self, lane: Lane, who: &str, what: impl FnOnce() -> String) {
+    /// Writes a line of a payment's history, if it is recorded.
+    pub(crate) fn log(&mut self, lane: Lane, who: &str, what: impl FnOnce() -> String) {
         self.history.write(self.now - self.began, lane, who, what);
     }
 
-    /// Begins something that a function waits for, unless the function dies just before.
+    /// Starts an operation that a function waits for, unless the function dies just before.
     pub(crate) fn ask<T: Send + 'static>(
         &mut self,
         who: usize,
@@ -197,7 +200,7 @@ impl World {
     }
 
     fn crashes(&mut self, who: usize, lane: Lane, point: &'static str, fault: Fault) -> bool {
-        // A sweep asks sixteen shards, a day is read in many pages: both would hardly ever live through a storm.
+        // A sweep reads sixteen shards, and a day many pages. With the full rate they would almost never finish.
         let often = match point {
             "due" => 600,
             "read day" => 150,
@@ -209,7 +212,7 @@ impl World {
             let function = self.fleet.function(who);
             self.coverage
                 .count("crash points", function.name(), (point, fault));
-            self.tell(lane, function.name(), || {
+            self.log(lane, function.name(), || {
                 format!("✗ {} ({point})", fault.as_str())
             });
             self.fleet.kill(who);
@@ -227,17 +230,17 @@ pub(crate) struct Waiting<T> {
 }
 
 impl<T: Send + 'static> Waiting<T> {
-    /// Whether nobody waits any more.
+    /// Whether the function does not wait any more.
     pub(crate) fn gone(&self) -> bool {
         self.sender.is_canceled()
     }
 
-    /// Hands the answer over, unless the function dies before it has seen it.
+    /// Gives the answer to the function, unless the function dies before.
     pub(crate) fn answer(self, world: &mut World, answer: T) {
         self.answer_and(world, answer, |_, _| {});
     }
 
-    /// Hands the answer over; then, if it was taken, `heard` knows who has it.
+    /// Gives the answer to the function. If the function takes it, `heard` is called with the function.
     pub(crate) fn answer_and(
         self,
         world: &mut World,
@@ -261,7 +264,7 @@ impl<T: Send + 'static> Waiting<T> {
     }
 }
 
-/// What a seam gives back: the answer, or nothing ever again to a function that is dead.
+/// Waits for the answer. For a dead function it never returns.
 pub(crate) async fn answered<T>(receiver: oneshot::Receiver<T>) -> T {
     match receiver.await {
         Ok(answer) => answer,

@@ -1,10 +1,10 @@
-//! The fixed seeds, and what the simulator itself must be for them to prove anything.
+//! The fixed seeds, and tests of the simulator itself.
 
 use simulate::model::{scenarios, walk};
-use simulate::{History, Outcome, Source, life, run, shrink};
+use simulate::{History, Outcome, Source, payment_history, run, shrink};
 
 const STEPS: u64 = 20_000;
-/// As many as it takes to reach every cell; the whole proof is a longer run (docs/simulation.md).
+/// Enough seeds to reach every cell. The full proof is a longer run (docs/simulation.md).
 const SEEDS: u64 = 1_200;
 
 fn seed(seed: u64) -> Outcome {
@@ -12,13 +12,16 @@ fn seed(seed: u64) -> Outcome {
 }
 
 #[test]
-fn the_fixed_seeds_break_nothing_and_reach_every_fault_and_every_cell() {
+fn the_fixed_seeds_hold_and_reach_every_fault_and_cell() {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let total = simulate::many(1, SEEDS, STEPS, threads, |_, _| true);
     if let Some((number, _)) = total.failed.first() {
-        let told = run(Source::Seed(*number), STEPS, History::kept());
-        let violation = told.violation.unwrap();
-        panic!("seed {number}:\n{}", life(&violation, &told.history));
+        let outcome = run(Source::Seed(*number), STEPS, History::recorded());
+        let violation = outcome.violation.unwrap();
+        panic!(
+            "seed {number}:\n{}",
+            payment_history(&violation, &outcome.history)
+        );
     }
     println!("{}", total.summary());
     let missing = total.missing();
@@ -30,27 +33,27 @@ fn the_fixed_seeds_break_nothing_and_reach_every_fault_and_every_cell() {
 }
 
 #[test]
-fn a_seed_is_one_history_and_no_other() {
+fn a_seed_always_gives_the_same_history() {
     for number in 1..=5 {
-        let told = |source| {
-            let outcome = run(source, STEPS, History::kept());
+        let result_of = |source| {
+            let outcome = run(source, STEPS, History::recorded());
             let lines = |payment| outcome.history.of(payment).map(|l| (l.at, l.what.clone()));
             let lines: Vec<_> = (0..outcome.payments).flat_map(lines).collect();
             (outcome.script, outcome.steps, outcome.checks, lines)
         };
-        let once = told(Source::Seed(number));
-        assert_eq!(once, told(Source::Seed(number)));
+        let once = result_of(Source::Seed(number));
+        assert_eq!(once, result_of(Source::Seed(number)));
         assert_eq!(
             once,
-            told(Source::Script(once.0.clone())),
-            "written down and read again"
+            result_of(Source::Script(once.0.clone())),
+            "a script repeats its seed"
         );
-        assert_ne!(once.0, told(Source::Seed(number + 100)).0);
+        assert_ne!(once.0, result_of(Source::Seed(number + 100)).0);
     }
 }
 
 #[test]
-fn the_tamest_run_has_no_faults_and_no_payments() {
+fn the_mildest_run_has_no_faults_and_no_payments() {
     let outcome = run(Source::Script(Vec::new()), STEPS, History::default());
     assert!(outcome.violation.is_none());
     assert!(outcome.faults.iter().all(|(_, count)| *count == 0));
@@ -58,7 +61,7 @@ fn the_tamest_run_has_no_faults_and_no_payments() {
 }
 
 #[test]
-fn a_run_is_made_as_small_as_what_one_looks_for() {
+fn shrinking_keeps_only_what_is_needed() {
     let cell = (
         "refund at the core",
         "tiki",
@@ -75,19 +78,19 @@ fn a_run_is_made_as_small_as_what_one_looks_for() {
         STEPS,
         History::default(),
     );
-    assert!(reaches(&smallest), "it still does what it was to do");
+    assert!(reaches(&smallest), "the smaller run still reaches the cell");
     let after: usize = shrunk.script.iter().map(Vec::len).sum();
     assert!(after * 10 < before, "{before} choices became {after}");
-    let lived = |lane: &&Vec<u64>| lane.iter().any(|choice| *choice > 0);
-    let lived = shrunk.script.iter().skip(1).filter(lived).count();
+    let is_used = |lane: &&Vec<u64>| lane.iter().any(|choice| *choice > 0);
+    let payments = shrunk.script.iter().skip(1).filter(is_used).count();
     assert!(
-        lived <= 2,
-        "{before} choices became {after}, of {lived} payments"
+        payments <= 2,
+        "{before} choices became {after}, of {payments} payments"
     );
 }
 
 #[test]
-fn no_interleaving_of_a_small_configuration_breaks_anything() {
+fn no_interleaving_violates_an_invariant() {
     for scenario in scenarios().into_iter().filter(|scenario| scenario.quick) {
         let walk = walk(&scenario);
         if let Some((text, path)) = walk.violation {
@@ -109,17 +112,17 @@ fn no_interleaving_of_a_small_configuration_breaks_anything() {
     }
 }
 
-/// Seeds that have failed once, with what they found.
+/// Seeds that have failed once, and the reason.
 const ONCE_FAILED: &[(u64, &str)] = &[
     (
         5961,
-        "the simulator gave the last payments less time to settle than their schedule takes",
+        "the simulator gave the last payments less time than their schedule takes",
     ),
     (8764, "the same, for a payment and not for a failure"),
 ];
 
 #[test]
-fn seeds_that_failed_once_do_not_fail_again() {
+fn seeds_that_failed_once_pass() {
     for (number, found) in ONCE_FAILED {
         let violation = seed(*number).violation;
         assert!(

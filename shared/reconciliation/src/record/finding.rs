@@ -1,58 +1,55 @@
-//! What the two sides do not agree in, and what became of it.
+//! A finding, and its history.
 
 use domain::{Day, TikiTransactionId};
 use serde::{Deserialize, Serialize};
 
-use super::{Record, Values};
+use super::Values;
 use crate::classify::{Kind, MismatchReason};
 
-/// How many steps of a finding are kept: the first ones, and the last.
-const MOST_STEPS: usize = 40;
+/// A history has at most this many steps: the first half and the last half are kept.
+const MAX_HISTORY_STEPS: usize = 40;
 
-/// The word in the index `open` of findings that a person has closed and no report says so yet.
-pub const CLOSED: &str = "closed";
-
-/// A line of a result file by which the sides do not agree, or that cannot be read.
+/// A line of a result file on which the sides differ, or that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// The day.
     pub day: String,
-    /// Tiki's id of the transaction; of a line that cannot be read, the file's name and the line's number.
+    /// Tiki's id of the transaction. For a line that cannot be read: the file name and the line number.
     pub id: String,
-    /// Our id of the transaction, if it can be one of ours.
+    /// Our id of the transaction, if we have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transaction_id: Option<String>,
-    /// The file that it was last in.
+    /// The last result file that had it.
     pub file: String,
-    /// The line's number in it, from 1.
+    /// The number of the line in that file, from 1.
     pub line: u64,
-    /// Tiki's result code, as the file has it.
+    /// Tiki's result code as the file has it.
     pub code: String,
-    /// Tiki's reason, or what is wrong with the line: the column and the problem.
+    /// Tiki's reason. For a line that cannot be read: the column and the problem.
     pub reason: String,
-    /// What the file says.
+    /// The values in the file.
     pub in_file: Values,
-    /// What we have.
+    /// Our values.
     pub ours: Values,
-    /// What the look-up at Tiki said, in a word.
+    /// The name of Tiki's answer to the look-up.
     pub tiki: String,
-    /// Tiki's amount by the look-up.
+    /// Tiki's amount in the look-up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tiki_amount_vnd: Option<u64>,
-    /// How it stands.
+    /// The state of the finding.
     pub kind: Kind,
-    /// Why.
+    /// Why it has this state.
     pub ground: MismatchReason,
     /// When it was found, Unix milliseconds.
     pub found_at: i64,
     /// When it was last looked at, Unix milliseconds.
     pub looked_at: i64,
-    /// How it came to stand so, oldest first.
+    /// The earlier states and this one, oldest first.
     pub history: Vec<Step>,
-    /// Who closed it, if a person did.
+    /// Who closed it, when and why; `None` if nobody did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed: Option<Closed>,
-    /// Whether the day's report has a person's word.
+    /// Whether the day's report shows that it is closed.
     #[serde(default)]
     pub reported: bool,
 }
@@ -60,68 +57,46 @@ pub struct Finding {
 /// A step in a finding's history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    /// When, Unix milliseconds.
+    /// When the state began, Unix milliseconds.
     pub at: i64,
-    /// How it stood from then on.
+    /// The state from then on.
     pub kind: Kind,
-    /// Why.
+    /// Why it has this state.
     pub ground: MismatchReason,
-    /// What we had.
+    /// Our values then.
     pub ours: Values,
-    /// What Tiki said.
+    /// The name of Tiki's answer to the look-up.
     pub tiki: String,
-    /// Tiki's amount.
+    /// Tiki's amount in the look-up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tiki_amount_vnd: Option<u64>,
 }
 
 impl Step {
-    /// Whether it stands as it did. One unclear answer of Tiki's is as good as another: what a person has closed
-    /// does not come up again for that, and how long Tiki has been unclear is counted from the first.
-    fn is_as(&self, other: &Self) -> bool {
+    /// Whether both steps are the same state. All unclear answers count as one: a different unclear answer does
+    /// not open a closed finding again, and the time without a clear answer starts at the first one.
+    fn is_same_state(&self, other: &Self) -> bool {
         let unclear = self.ground == MismatchReason::NoClearAnswer;
-        let said_the_same =
+        let same_answer =
             (&self.tiki, self.tiki_amount_vnd) == (&other.tiki, other.tiki_amount_vnd);
         (self.kind, self.ground, &self.ours) == (other.kind, other.ground, &other.ours)
-            && (unclear || said_the_same)
+            && (unclear || same_answer)
     }
 }
 
-/// A person's last word on a finding.
+/// Who closed a finding, when and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closed {
     /// When, Unix milliseconds.
     pub at: i64,
-    /// Who.
+    /// The name of the person.
     pub by: String,
-    /// Why.
+    /// The reason that the person gave.
     pub reason: String,
 }
 
-impl Record for Finding {
-    const PREFIX: &'static str = "finding#";
-
-    fn subject(&self) -> String {
-        format!("day#{}", self.day)
-    }
-
-    fn entry(&self) -> String {
-        format!("finding#{}", self.id)
-    }
-
-    /// Those first that were not looked at for longest. One that a person has closed stands there until the
-    /// day's report says so.
-    fn open(&self) -> Option<(&'static str, i64)> {
-        match (&self.closed, self.kind) {
-            (Some(closed), _) if !self.reported => Some((CLOSED, closed.at)),
-            (Some(_), _) | (None, Kind::Matched) => None,
-            (None, kind) => Some((kind.as_str(), self.looked_at)),
-        }
-    }
-}
-
 impl Finding {
-    /// A finding that nobody has looked at yet.
+    /// A finding without a look-up.
     #[must_use]
     pub fn new(day: Day, id: String, file: &str, line: u64, found_at: i64) -> Self {
         Self {
@@ -146,20 +121,20 @@ impl Finding {
         }
     }
 
-    /// Whether somebody or something still has to do with it.
+    /// Whether it is neither closed nor matched.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.closed.is_none() && self.kind != Kind::Matched
     }
 
-    /// Whether it is about a transaction, and not a line that cannot be read.
+    /// Whether it is about a transaction. A line that cannot be read is not.
     #[must_use]
     pub fn is_about_a_transaction(&self) -> bool {
         self.ground != MismatchReason::UnreadableLine
     }
 
-    /// Takes a look at it: how it stands is noted if that is new, which is then said. What a person has closed
-    /// comes up again only if it stands otherwise than when it was closed.
+    /// Records the result of a look-up. If the state is new, it becomes a step of the history, and the answer is
+    /// `true`. A closed finding is opened again only by a new state.
     pub fn look(&mut self, at: i64, kind: Kind, ground: MismatchReason) -> bool {
         self.looked_at = at;
         let step = Step {
@@ -170,11 +145,15 @@ impl Finding {
             tiki: self.tiki.clone(),
             tiki_amount_vnd: self.tiki_amount_vnd,
         };
-        if self.history.last().is_some_and(|last| last.is_as(&step)) {
+        if self
+            .history
+            .last()
+            .is_some_and(|last| last.is_same_state(&step))
+        {
             return false;
         }
-        if self.history.len() >= MOST_STEPS {
-            self.history.remove(MOST_STEPS.div_euclid(2));
+        if self.history.len() >= MAX_HISTORY_STEPS {
+            self.history.remove(MAX_HISTORY_STEPS.div_euclid(2));
         }
         self.history.push(step);
         (self.kind, self.ground) = (kind, ground);
@@ -183,7 +162,7 @@ impl Finding {
     }
 }
 
-/// The id of the transaction that a finding is about, if it is about one and its id is one of Tiki's.
+/// Tiki's id of the finding's transaction, if the finding is about one and the id is valid.
 #[must_use]
 pub fn tiki_id(finding: &Finding) -> Option<TikiTransactionId> {
     let id = &finding.id;

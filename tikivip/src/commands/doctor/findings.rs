@@ -1,14 +1,14 @@
-//! What the doctor has found, and how it is shown.
+//! The doctor's findings, and their output.
 
 use serde::Serialize;
 
-/// What was looked at.
+/// The result of a check.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Finding {
     pub(super) what: &'static str,
     pub(super) state: Health,
     pub(super) text: String,
-    /// What to do.
+    /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) advice: Option<String>,
 }
@@ -17,12 +17,11 @@ pub(super) struct Finding {
 #[serde(rename_all = "snake_case")]
 pub(super) enum Health {
     Good,
-    /// Works, and is worth a look.
+    /// Works, but a person should check it.
     Doubtful,
     Wrong,
 }
 
-/// The findings, as they come.
 #[derive(Default)]
 pub(super) struct Findings(pub(super) Vec<Finding>);
 
@@ -66,7 +65,7 @@ impl Findings {
     }
 }
 
-/// The findings, each with what to do about it.
+/// The findings and their advice as text.
 pub(super) fn table(findings: &[Finding]) -> String {
     let line = |finding: &Finding| {
         let mark = match finding.state {

@@ -1,17 +1,18 @@
-//! One signed GET, and all that its answer tells.
+//! One signed GET and its answer.
 
 use std::time::{Duration, UNIX_EPOCH};
 
 use domain::Timestamp;
 use serde_json::Value;
-use signed_http::{BaseUrl, HeaderNames};
-use signing::{GetSigning, Keyring};
+use signed_http::BaseUrl;
+use signing::{GetSigning, HeaderNames, Keyring};
 
 use crate::context::CommandContext;
 
-const PATIENCE: Duration = Duration::from_secs(15);
+/// The time limit of a probe.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// A question that changes nothing.
+/// A signed GET that changes nothing.
 pub(super) struct Probe<'o> {
     base: BaseUrl,
     headers: HeaderNames,
@@ -20,28 +21,26 @@ pub(super) struct Probe<'o> {
     context: &'o CommandContext,
 }
 
-/// What was answered.
-pub(super) struct Said {
-    /// None if there was no answer.
+pub(super) struct ProbeAnswer {
+    /// The HTTP status; `None` without an answer.
     pub(super) status: Option<u16>,
-    /// Why there was none.
+    /// Why there is no answer.
     pub(super) error: String,
-    /// The other side's time.
+    /// The counterparty's time.
     pub(super) date: Option<Timestamp>,
-    /// Ours, when it was asked.
+    /// Our time at the request.
     pub(super) ours: Timestamp,
     body: Value,
 }
 
-impl Said {
-    /// Whether it is an answer of such an API, which only who is believed gets.
+impl ProbeAnswer {
+    /// Whether the API answered with a code, which it does only for a valid signature.
     pub(super) fn is_json_answer(&self) -> bool {
         self.status
             .is_some_and(|status| (200..=299).contains(&status))
             && self.code().is_some()
     }
 
-    /// The answer's code.
     pub(super) fn code(&self) -> Option<i64> {
         self.body["code"].as_i64()
     }
@@ -56,7 +55,7 @@ impl<'o> Probe<'o> {
     ) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(PATIENCE)
+            .timeout(PROBE_TIMEOUT)
             .build()?;
         Ok(Self {
             base,
@@ -67,13 +66,13 @@ impl<'o> Probe<'o> {
         })
     }
 
-    /// Asks, signed with these keys, in this way, now or as of another time.
+    /// Sends the GET, signed with these keys in this way, now or as of another time.
     pub(super) async fn ask(
         &self,
         keys: &Keyring,
         signing: GetSigning,
         at: Option<Timestamp>,
-    ) -> Said {
+    ) -> ProbeAnswer {
         let ours = self.context.clock().now();
         let text = signing.message(self.base.path(), &self.relative);
         let signed = keys.sign(at.unwrap_or(ours).unix_ms(), text.as_bytes());
@@ -87,7 +86,7 @@ impl<'o> Probe<'o> {
             Ok(response) => {
                 let date = response.headers().get("date");
                 let date = date.and_then(|date| time_of(date.to_str().ok()?));
-                Said {
+                ProbeAnswer {
                     status: Some(response.status().as_u16()),
                     error: String::new(),
                     date,
@@ -95,9 +94,9 @@ impl<'o> Probe<'o> {
                     body: response.json().await.unwrap_or_default(),
                 }
             }
-            Err(error) => Said {
+            Err(error) => ProbeAnswer {
                 status: None,
-                error: signed_http::causes(&error.without_url()),
+                error: signed_http::error_chain(&error.without_url()),
                 date: None,
                 ours,
                 body: Value::Null,

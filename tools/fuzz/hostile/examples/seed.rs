@@ -1,4 +1,4 @@
-//! Fills `tools/fuzz/corpus/` with the inputs that libFuzzer begins with.
+//! Writes the first inputs for libFuzzer to `tools/fuzz/corpus/`.
 
 use std::path::Path;
 use std::{fs, io};

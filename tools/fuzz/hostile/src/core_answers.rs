@@ -1,4 +1,4 @@
-//! The core's answers, through the client that asks (docs/core.md).
+//! The core's answers, read by the core client (docs/core.md).
 
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,25 +13,24 @@ use domain::{
     Transaction, Vnd,
 };
 use futures::executor::block_on;
-use signed_http::{Answer, HeaderNames, Method, Outgoing, SignedClient, Transport, TransportError};
-use signing::{GetSigning, SignatureHeaders, Window};
+use signed_http::{Answer, Method, Outgoing, SignedClient, Transport, TransportError};
+use signing::{GetSigning, HeaderNames, SignatureHeaders, Window};
 
 use crate::Marks;
 use crate::data::Data;
-use crate::fixtures::{CoreKeys, ID, NOW_MS, PAID, Still, core_keys, now};
+use crate::fixtures::{CoreKeys, FixedClock, ID, NOW_MS, PAID, core_keys, now};
 use crate::json::{Object, PLAN, changed, variants};
 use crate::samples::Sample;
 use crate::tiki_answers::{STATUSES, status};
 
 const BASE: &str = "http://core.example/api";
 
-/// Answers each of the three calls with the same status and bytes, or with nothing.
+/// Answers each of the three calls with the same status and bytes, or not at all.
 ///
-/// A refund is back, refused or under way only by a 200 that names this refund and says so in the contract's
-/// word; the core has never seen it only by a 404. A payment was made, failed or not made likewise, and its
-/// amount is the one that stands there. Everything else, and no answer, is unknown. Whatever is asked is asked
-/// once, signed over what is sent, and once more only after a 401 or 403; a posting has the refund's id as its
-/// key.
+/// A refund is succeeded, rejected or pending only by a 200 that names this refund and has the contract's status. Only
+/// a 404 means that the core has never seen it. The same holds for a payment, and its amount is the one in the answer.
+/// Everything else, and no answer, is unknown. Each call is signed and sent once, and once more only after a 401 or 403.
+/// A posting has the refund's id as its key.
 pub fn core_answers(data: &[u8]) -> Marks {
     let mut data = Data::new(data);
     let silent = data.byte() == 1;
@@ -46,16 +45,16 @@ pub fn core_answers(data: &[u8]) -> Marks {
         asked: AtomicU32::new(0),
     });
     let said = Said::of(core.answer.as_ref());
-    let Some(rail) = rail_to(&core) else {
+    let Some(client) = core_client(&core) else {
         return Vec::new();
     };
     let (transaction, refund) = (&REFUNDING.0, &REFUNDING.1);
 
-    let posted = block_on(rail.refund(transaction, refund));
+    let posted = block_on(client.refund(transaction, refund));
     core.was_asked_once();
     assert_eq!(posted, said.of_refund(refund));
 
-    let found = block_on(rail.find_refund(refund.id));
+    let found = block_on(client.find_refund(refund.id));
     core.was_asked_once();
     let expected = match said.status {
         Some(404) => FoundRefund::NeverSeen,
@@ -63,7 +62,7 @@ pub fn core_answers(data: &[u8]) -> Marks {
     };
     assert_eq!(found, expected);
 
-    let payment = block_on(rail.payment(transaction.id()));
+    let payment = block_on(client.payment(transaction.id()));
     core.was_asked_once();
     payment_holds(&said, &payment);
 
@@ -84,7 +83,7 @@ pub fn core_answers(data: &[u8]) -> Marks {
     vec![found, payment]
 }
 
-/// What stands in an answer, by a reader of our own.
+/// The content of an answer, by a second reader.
 struct Said {
     status: Option<u16>,
     fields: Option<Object>,
@@ -95,14 +94,14 @@ impl Said {
         let fields = answer
             .filter(|answer| answer.status == 200)
             .and_then(|answer| Object::of(&answer.body))
-            .filter(|fields| !fields.says_a_name_twice());
+            .filter(|fields| !fields.has_duplicate_name());
         Self {
             status: answer.map(|answer| answer.status),
             fields,
         }
     }
 
-    /// The status that stands in an answer about `id`.
+    /// The status in an answer about `id`.
     fn word(&self, field: &str, id: &str) -> Option<String> {
         let fields = self.fields.as_ref()?;
         let named = fields.text(field)?;
@@ -122,7 +121,7 @@ impl Said {
         }
     }
 
-    /// An explanation is cut, and one that cannot be read is none: it changes no result.
+    /// A long reason is cut, and an unreadable one is ignored. It changes no result.
     fn reason<T: FromStr>(&self) -> Option<T> {
         let text = self.fields.as_ref()?.text("reason")?;
         text.chars().take(255).collect::<String>().parse().ok()
@@ -158,19 +157,19 @@ fn payment_holds(said: &Said, payment: &PaymentAnswer) {
         PaymentAnswer::Pending => assert_eq!(word, Some("pending")),
         PaymentAnswer::Unknown => assert!(
             said.status != Some(404) && !matches!(word, Some("failed" | "not_paid" | "pending")),
-            "a clear word was not heard"
+            "a clear answer was ignored"
         ),
     }
 }
 
-/// The core: says one thing, whatever it is asked, and looks at how it is asked.
+/// A core that always gives the same answer, and checks each call.
 struct PlayedCore {
     answer: Option<Answer>,
     asked: AtomicU32,
 }
 
 impl PlayedCore {
-    /// Once; or twice if the signature was refused.
+    /// Checks that there was one call, or two if the signature was refused.
     fn was_asked_once(&self) {
         let refused = self
             .answer
@@ -220,22 +219,22 @@ impl Transport for PlayedCore {
     }
 }
 
-fn rail_to(core: &Arc<PlayedCore>) -> Option<CoreClient> {
+fn core_client(core: &Arc<PlayedCore>) -> Option<CoreClient> {
     let client = SignedClient {
         base: BASE.parse().ok()?,
         headers: HeaderNames::PARTNER,
         get_signing: GetSigning::RelativePath,
         keys: Arc::new(CoreKeys),
-        clock: Arc::new(Still),
+        clock: Arc::new(FixedClock),
         transport: Arc::clone(core) as Arc<dyn Transport>,
     };
-    Some(CoreClient::new(client, core_api::TIMEOUT_IN_WORKER))
+    Some(CoreClient::new(client, core_api::CORE_TIMEOUT_IN_WORKER))
 }
 
-/// The transaction with a refund that the core is asked for.
+/// The transaction with a reserved refund.
 #[expect(
     clippy::expect_used,
-    reason = "constants: wrong ones show in the first run"
+    reason = "constants; a wrong one fails in the first run"
 )]
 static REFUNDING: LazyLock<(Transaction, Refund)> = LazyLock::new(|| {
     let command = RefundCommand {
@@ -254,8 +253,8 @@ static REFUNDING: LazyLock<(Transaction, Refund)> = LazyLock::new(|| {
     (transaction, refund.expect("the refund"))
 });
 
-/// The contract's answers, under each status and with each field at its edges; and the samples' bodies, which
-/// are none.
+/// The contract's answers with each status and with each field at its limits; and the samples' bodies, which are not
+/// answers.
 pub(crate) fn seeds(samples: &[Sample]) -> Vec<Vec<u8>> {
     let seed =
         |silent: u8, status: u8, text: &[u8]| [&[silent, status, 0][..], &[0; PLAN], text].concat();
@@ -292,20 +291,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_meaning_that_the_core_did_not_say_is_found_out() {
-        let is_a_lie = |status, body: &str, payment: &PaymentAnswer| {
+    fn a_meaning_that_the_core_did_not_send_is_detected() {
+        let is_detected = |status, body: &str, payment: &PaymentAnswer| {
             let body = body.replace("PAYMENT", ID).into_bytes();
             let said = Said::of(Some(&Answer { status, body }));
             catch_unwind(|| payment_holds(&said, payment)).is_err()
         };
         let not_paid = r#"{"transaction_id":"PAYMENT","status":"not_paid"}"#;
-        assert!(!is_a_lie(200, not_paid, &PaymentAnswer::NotPaid));
-        assert!(is_a_lie(200, not_paid, &PaymentAnswer::Unknown));
-        assert!(is_a_lie(201, not_paid, &PaymentAnswer::NotPaid));
-        assert!(is_a_lie(404, not_paid, &PaymentAnswer::Unknown));
+        assert!(!is_detected(200, not_paid, &PaymentAnswer::NotPaid));
+        assert!(is_detected(200, not_paid, &PaymentAnswer::Unknown));
+        assert!(is_detected(201, not_paid, &PaymentAnswer::NotPaid));
+        assert!(is_detected(404, not_paid, &PaymentAnswer::Unknown));
         let another = not_paid.replace("PAYMENT", "another");
-        assert!(is_a_lie(200, &another, &PaymentAnswer::NotPaid));
-        assert!(!is_a_lie(200, &another, &PaymentAnswer::Unknown));
+        assert!(is_detected(200, &another, &PaymentAnswer::NotPaid));
+        assert!(!is_detected(200, &another, &PaymentAnswer::Unknown));
 
         let paid =
             |amount| format!(r#"{{"transaction_id":"PAYMENT","status":"paid","amount":{amount}}}"#);
@@ -313,8 +312,8 @@ mod tests {
             amount: PAID.order().amount,
             details: domain::PaidDetails::default(),
         };
-        assert!(!is_a_lie(200, &paid("100000"), &says));
-        assert!(is_a_lie(200, &paid("100001"), &says));
-        assert!(is_a_lie(200, &paid("100000.5"), &says));
+        assert!(!is_detected(200, &paid("100000"), &says));
+        assert!(is_detected(200, &paid("100001"), &says));
+        assert!(is_detected(200, &paid("100000.5"), &says));
     }
 }

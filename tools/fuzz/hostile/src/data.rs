@@ -1,7 +1,7 @@
-//! Hostile bytes, handed out in pieces.
+//! Reads choices and messages from hostile bytes.
 
-/// The bytes of one run: choices are taken off the front, and what is left is the message. Where nothing is
-/// left, each choice is 0, the harmless one, so that short inputs mean something too.
+/// The bytes of one run. Choices are read from the front, and the rest is the message. At the end each choice is 0,
+/// which is harmless, so short inputs are also useful.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Data<'d>(&'d [u8]);
 
@@ -37,7 +37,7 @@ impl<'d> Data<'d> {
         String::from_utf8_lossy(self.take(length.into())).into_owned()
     }
 
-    /// A number below `n`, or 0 if there is none. One byte, so `n` is at most 256.
+    /// A number below `n`, or 0 if `n` is 0. It uses one byte, so `n` is at most 256.
     pub(crate) fn below(&mut self, n: usize) -> usize {
         usize::from(self.byte()).checked_rem(n).unwrap_or(0)
     }
@@ -54,7 +54,7 @@ impl<'d> Data<'d> {
         self.0.is_empty()
     }
 
-    /// What is left.
+    /// The rest of the bytes.
     pub(crate) fn rest(self) -> &'d [u8] {
         self.0
     }

@@ -1,4 +1,4 @@
-//! The two conversations, and one transaction, that the targets speak of: those of `events/`.
+//! The two counterparties and the transaction of the targets, the same as in `events/`.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use domain::testing::AssumeCommitted;
 use domain::{
     AmountLimits, Clock, Decision, IpnAnswer, NotificationOutcome, Order, PaidDetails,
-    PaymentReport, PaymentResult, Timestamp, Transaction, Vnd,
+    PaymentResult, PaymentResultMessage, Timestamp, Transaction, Vnd,
 };
 use signing::{ClientSecret, KeyError, KeyProvider, Keyring};
 
@@ -17,12 +17,12 @@ pub(crate) const TIKI_CLIENT: &str = "5a9db0c5-0000-4000-8000-7469746b6976";
 pub(crate) const TIKI_SECRET: &str = "sandbox-secret-between-tiki-and-partner";
 pub(crate) const CORE_CLIENT: &str = "sandbox-core";
 pub(crate) const CORE_SECRET: &str = "sandbox-secret-between-core-and-functions";
-/// What either secret was before the last rotation.
+/// Both secrets before the last rotation.
 pub(crate) const PREVIOUS_SECRET: &str = "the secret before";
 
 /// Tiki's id of the transaction.
 pub(crate) const TIKI_ID: &str = "221115TIKIVIP-235784371-1668488254";
-/// Ours, which follows from it.
+/// Our id, which is derived from Tiki's id.
 pub(crate) const ID: &str = "e90c9d32-8e35-5cc9-ac59-b64be1bbab26";
 pub(crate) const AMOUNT: u64 = 100_000;
 
@@ -41,7 +41,7 @@ fn keys(client: &str, secret: &str) -> Keyring {
     Keyring::new(client, ClientSecret::new(secret)).accepting(previous)
 }
 
-/// The core's keys, however often they are asked for.
+/// Always gives the core's keys.
 pub(crate) struct CoreKeys;
 
 #[async_trait]
@@ -55,11 +55,11 @@ impl KeyProvider for CoreKeys {
     }
 }
 
-/// A clock that stands still, and on which no wait takes any time.
-pub(crate) struct Still;
+/// A clock with a fixed time, on which a wait takes no time.
+pub(crate) struct FixedClock;
 
 #[async_trait]
-impl Clock for Still {
+impl Clock for FixedClock {
     fn now(&self) -> Timestamp {
         now()
     }
@@ -71,10 +71,10 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::from_unix_ms(NOW_MS).unwrap_or(Timestamp::MIN)
 }
 
-/// A create request for [`AMOUNT`], carried out.
+/// A created transaction of [`AMOUNT`].
 #[expect(
     clippy::expect_used,
-    reason = "constants: wrong ones show in the first run"
+    reason = "constants; a wrong one fails in the first run"
 )]
 pub(crate) fn created() -> domain::Created {
     let order = Order {
@@ -95,21 +95,21 @@ pub(crate) fn created() -> domain::Created {
     Transaction::create(&client, &tiki_id, order, limits, grace, now()).expect("a transaction")
 }
 
-/// What the core says when the customer has paid.
-pub(crate) fn paid_report() -> PaymentReport {
+/// The core's result when the customer has paid.
+pub(crate) fn paid_report() -> PaymentResultMessage {
     let details = PaidDetails {
         paid_at: Some(now()),
         banking_method: "ACCOUNT".parse().ok(),
         core_reference: "FT0001".parse().ok(),
     };
-    PaymentReport {
+    PaymentResultMessage {
         amount: Vnd::new(AMOUNT).ok(),
         result: PaymentResult::Paid(details),
     }
 }
 
-/// A decision, by whatever answer.
-pub(crate) fn told(decision: Decision) -> NotificationOutcome {
+/// A notification outcome with this decision.
+pub(crate) fn outcome(decision: Decision) -> NotificationOutcome {
     NotificationOutcome {
         answer: IpnAnswer::Unclear,
         known: None,
@@ -117,13 +117,13 @@ pub(crate) fn told(decision: Decision) -> NotificationOutcome {
     }
 }
 
-/// The transaction, paid: what Tiki's answers and the core's are read against.
+/// The paid transaction, with which answers of Tiki and the core are compared.
 #[expect(clippy::expect_used, reason = "a pending transaction takes a result")]
 pub(crate) static PAID: LazyLock<Transaction> = LazyLock::new(|| {
     let created = created();
     let paid = created
         .transaction()
-        .report_payment(&paid_report(), now())
+        .record_payment_result(&paid_report(), now())
         .ok()
         .flatten();
     paid.expect("a change").assume_committed()

@@ -1,4 +1,4 @@
-//! Signature headers and a body: made up, and signed by us with one part changed (protocol §2).
+//! Signature headers and a body: made up, or signed and then changed (protocol §2).
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,7 +16,7 @@ use crate::fixtures::{
 };
 use crate::samples::Sample;
 
-/// A signed call as it arrives, and when.
+/// A signed call and its time of arrival.
 #[derive(Clone)]
 struct Call {
     timestamp: Option<String>,
@@ -27,29 +27,29 @@ struct Call {
     window: Window,
 }
 
-/// Who we are to the caller.
-struct Conversation {
+/// The counterparty whose keys verify the call.
+struct Counterparty {
     client: &'static str,
     secret: &'static str,
     keys: Keyring,
 }
 
-/// Verifies headers and a body as they come, or signs the body and changes a part chosen by the data.
+/// Verifies made-up headers and a body, or signs the body and changes a part chosen by the data.
 ///
-/// What is accepted was signed with one of the two secrets, by a computation of the signature that is made
-/// here, within the window. What was signed so and lies outside the window is stale, and nothing else is.
-/// Any change to body, timestamp, client id or signature is refused. A secret that is not ours opens nothing.
+/// A call is accepted only if one of the two secrets signed it within the window. This module computes the signature
+/// independently. A correctly signed call outside the window is stale, and no other call is. Any change of body,
+/// timestamp, client id or signature is refused. An unknown secret is refused.
 pub fn headers(data: &[u8]) -> Marks {
     let mut data = Data::new(data);
     let (way, core) = (data.byte(), data.byte() == 1);
     let ours = if core {
-        Conversation {
+        Counterparty {
             client: CORE_CLIENT,
             secret: CORE_SECRET,
             keys: core_keys(),
         }
     } else {
-        Conversation {
+        Counterparty {
             client: TIKI_CLIENT,
             secret: TIKI_SECRET,
             keys: tiki_keys(),
@@ -62,7 +62,7 @@ pub fn headers(data: &[u8]) -> Marks {
     }
 }
 
-fn made_up(ours: &Conversation, mut data: Data<'_>) -> Marks {
+fn made_up(ours: &Counterparty, mut data: Data<'_>) -> Marks {
     let missing = data.byte();
     let mut header = |bit: u8| {
         let text = data.text();
@@ -82,8 +82,8 @@ fn made_up(ours: &Conversation, mut data: Data<'_>) -> Marks {
     }
 }
 
-fn signed(ours: &Conversation, mut data: Data<'_>) -> Marks {
-    let secret = data.pick(ours.secret, &[PREVIOUS_SECRET, "a stranger's secret"]);
+fn signed(ours: &Counterparty, mut data: Data<'_>) -> Marks {
+    let secret = data.pick(ours.secret, &[PREVIOUS_SECRET, "an unknown secret"]);
     let client = data.pick(
         ours.client,
         &[TIKI_CLIENT, CORE_CLIENT, "another client", ""],
@@ -105,7 +105,7 @@ fn signed(ours: &Conversation, mut data: Data<'_>) -> Marks {
     };
     let mut call = before.clone();
     change(&mut call, plan);
-    // A hexadecimal digit has two cases.
+    // A hexadecimal digit can be upper or lower case.
     let upper = |call: &Call| call.signature.as_ref().map(|s| s.to_ascii_uppercase());
     let same = call.timestamp == before.timestamp
         && call.client_id == before.client_id
@@ -115,22 +115,22 @@ fn signed(ours: &Conversation, mut data: Data<'_>) -> Marks {
     let found = verdict(ours, &call);
     if secret != ours.secret && secret != PREVIOUS_SECRET {
         assert!(found.is_err_and(|no| no != SignatureRefusal::Stale));
-        vec!["a stranger's is refused"]
+        vec!["an unknown secret is refused"]
     } else if same && client != ours.client {
         assert_eq!(found, Err(SignatureRefusal::UnknownClient));
-        vec!["another client's is refused"]
+        vec!["another client id is refused"]
     } else if !same {
         assert!(found.is_err_and(|no| no != SignatureRefusal::Stale));
-        vec!["a changed one is refused"]
+        vec!["a changed call is refused"]
     } else if !(-window.max_age_ms..=window.max_ahead_ms).contains(&skew) {
         assert_eq!(found, Err(SignatureRefusal::Stale));
-        vec!["an unchanged one is stale"]
+        vec!["an unchanged call is stale"]
     } else if secret == PREVIOUS_SECRET {
         assert_eq!(found, Ok(KeyUsed::Previous));
-        vec!["one under the previous secret is accepted"]
+        vec!["a call with the previous secret is accepted"]
     } else {
         assert_eq!(found, Ok(KeyUsed::Current));
-        vec!["an unchanged one is accepted"]
+        vec!["an unchanged call is accepted"]
     }
 }
 
@@ -165,16 +165,16 @@ fn change(call: &mut Call, [kind, at, to]: [u8; 3]) {
                 *missing = None;
             }
         }
-        // The same number, spelt otherwise.
+        // The same number, written differently.
         8 => call.timestamp = call.timestamp.take().map(|text| format!("0{text}")),
-        // The dot that parts the client id from the body, moved.
+        // Moves the dot between client id and body.
         9 => call.client_id = call.client_id.take().map(|text| text + "."),
         10 => call.signature = call.signature.take().map(|text| text.to_uppercase()),
         _ => {}
     }
 }
 
-/// Which of the secrets has signed this call, and the signature.
+/// The secret that signed this call, and the signature.
 fn expected(call: &Call) -> Option<(KeyUsed, String)> {
     let (timestamp, client) = (call.timestamp.as_deref()?, call.client_id.as_deref()?);
     let current = match client {
@@ -192,7 +192,7 @@ fn expected(call: &Call) -> Option<(KeyUsed, String)> {
     .find(|(_, signature)| signature.eq_ignore_ascii_case(given))
 }
 
-/// The rule of protocol §2, written down a second time.
+/// A second implementation of protocol §2.
 fn signature(secret: &str, timestamp: &str, client: &str, body: &[u8]) -> String {
     let payload = [timestamp.as_bytes(), b".", client.as_bytes(), b".", body].concat();
     let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes())
@@ -201,8 +201,8 @@ fn signature(secret: &str, timestamp: &str, client: &str, body: &[u8]) -> String
         .unwrap_or_default()
 }
 
-/// What production says of a call, once it has been held against what is so.
-fn verdict(ours: &Conversation, call: &Call) -> Result<KeyUsed, SignatureRefusal> {
+/// Production's result for a call, compared with the expected one.
+fn verdict(ours: &Counterparty, call: &Call) -> Result<KeyUsed, SignatureRefusal> {
     let headers = SignatureHeaders {
         timestamp: call.timestamp.as_deref(),
         client_id: call.client_id.as_deref(),
@@ -213,7 +213,11 @@ fn verdict(ours: &Conversation, call: &Call) -> Result<KeyUsed, SignatureRefusal
     let among = [b"another reading".as_slice(), body];
     let among = ours.keys.verify_any(&headers, among, now_ms, window);
     let key = |verified: &Verified<'_>| {
-        assert_eq!(verified.body(), body, "other bytes than those signed");
+        assert_eq!(
+            verified.body(),
+            body,
+            "the body differs from the signed bytes"
+        );
         verified.key()
     };
     assert_eq!(
@@ -253,7 +257,7 @@ fn window(data: &mut Data<'_>) -> Window {
     }
 }
 
-/// How far two clocks are apart, in milliseconds: the ends of the protocol's window, or anything.
+/// The difference of two clocks in milliseconds: the ends of the protocol's window, or any value.
 fn skew(data: &mut Data<'_>) -> i64 {
     match data.below(10) {
         0 => 0,
@@ -269,7 +273,7 @@ fn skew(data: &mut Data<'_>) -> i64 {
     }
 }
 
-/// The samples' own headers and bodies, and their bodies to be signed and changed in each way.
+/// The samples' headers and bodies, and their bodies signed and changed in each way.
 pub(crate) fn seeds(samples: &[Sample]) -> Vec<Vec<u8>> {
     let made_up = samples.iter().filter_map(|sample| {
         let (core, headers) = sample.event.signature()?;
@@ -305,7 +309,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_verifier_with_other_keys_is_found_out() {
+    fn a_verifier_with_other_keys_is_detected() {
         let with = |secret: &str| {
             let other = Keyring::new(TIKI_CLIENT, ClientSecret::new(secret));
             let signed = other.sign(NOW_MS, b"body");
@@ -319,8 +323,8 @@ mod tests {
             };
             (other, call)
         };
-        let found_out = |keys: Keyring, call: &Call| {
-            let ours = Conversation {
+        let is_detected = |keys: Keyring, call: &Call| {
+            let ours = Counterparty {
                 client: TIKI_CLIENT,
                 secret: TIKI_SECRET,
                 keys,
@@ -328,10 +332,16 @@ mod tests {
             catch_unwind(|| verdict(&ours, call)).is_err()
         };
         let (ours, genuine) = with(TIKI_SECRET);
-        let (strangers, made_up) = with("a stranger's secret");
-        assert!(!found_out(ours.clone(), &genuine));
-        assert!(!found_out(ours, &made_up));
-        assert!(found_out(strangers.clone(), &genuine), "it refuses ours");
-        assert!(found_out(strangers, &made_up), "it accepts a stranger's");
+        let (strangers, made_up) = with("an unknown secret");
+        assert!(!is_detected(ours.clone(), &genuine));
+        assert!(!is_detected(ours, &made_up));
+        assert!(
+            is_detected(strangers.clone(), &genuine),
+            "it refuses a valid call"
+        );
+        assert!(
+            is_detected(strangers, &made_up),
+            "it accepts an unknown secret"
+        );
     }
 }

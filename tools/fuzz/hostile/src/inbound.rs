@@ -1,4 +1,4 @@
-//! Messages that come in, rightly signed and hostile all the same: Tiki's, the core's (protocol §5, §8).
+//! Incoming messages of Tiki and the core: correctly signed, but hostile (protocol §5, §8).
 
 mod holds;
 
@@ -15,12 +15,12 @@ use crate::fixtures::{ID, NOW_MS, tiki_keys};
 use crate::json::{CANARY, NAMES, Object, PLAN, changed, variants};
 use crate::samples::Sample;
 
-/// Signs the body itself, changes it where the data says, and reads it as every message that may come in.
+/// Changes the body as the data says, signs it, and reads it as every incoming message.
 ///
-/// What is accepted holds by the type's bounds and says what a second reader finds in the body; it is read the
-/// same twice, and with a field that no message has; it is refused with a field of another message, without a
-/// field that it needs, and with a name twice. No body is two messages. A refusal names a field, or says where
-/// the JSON breaks off, and repeats nothing of the body. A look-up by GET is read as the same one by POST.
+/// An accepted message is within its type's bounds, and has the content that a second reader finds. It is read the same
+/// twice, and also with an unknown field. It is refused with a field of another message, without a required field, and
+/// with a duplicate name. No body is two messages. A refusal names a field or a position in the JSON, and repeats
+/// nothing of the body. A look-up by GET is read like the same look-up by POST.
 pub fn inbound(data: &[u8]) -> Marks {
     let mut data = Data::new(data);
     let neighbour = data.byte();
@@ -29,36 +29,36 @@ pub fn inbound(data: &[u8]) -> Marks {
     let id = path_id(&body);
 
     let marks = signed(&body, |verified| {
-        let create = meet(
+        let create = read_as(
             &CREATE,
             neighbour,
             verified,
             tiki_api::request::create,
             holds::create,
         );
-        let check = meet(
+        let check = read_as(
             &CHECK,
             neighbour,
             verified,
             tiki_api::request::check,
             holds::check,
         );
-        let refund = meet(
+        let refund = read_as(
             &REFUND,
             neighbour,
             verified,
-            tiki_api::request::refund,
+            |verified| tiki_api::request::refund(verified).map_err(InvalidField::from),
             holds::refund,
         );
-        let webview = meet(
+        let webview = read_as(
             &WEBVIEW,
             neighbour,
             verified,
-            tiki_api::request::webview,
+            partner_api::request::webview,
             holds::webview,
         );
-        let report = |verified: Verified<'_>| core_api::report::read(verified, id);
-        let report = meet(&REPORT, neighbour, verified, report, |message, body| {
+        let report = |verified: Verified<'_>| partner_api::request::payment_result(verified, id);
+        let report = read_as(&REPORT, neighbour, verified, report, |message, body| {
             holds::report(message, body, id);
         });
         [create, check, refund, webview, report]
@@ -73,7 +73,7 @@ pub fn inbound(data: &[u8]) -> Marks {
     marks
 }
 
-/// The transaction that a report's path names: sometimes the one that its body names too.
+/// The transaction in the path of a payment result: sometimes the one in its body.
 fn path_id(body: &[u8]) -> TransactionId {
     let named = Object::of(body).and_then(|body| body.text("transaction_id")?.parse().ok());
     let ours = ID.parse().unwrap_or(TransactionId::from_bytes([0; 16]));
@@ -82,8 +82,8 @@ fn path_id(body: &[u8]) -> TransactionId {
         .unwrap_or(ours)
 }
 
-/// Reads a body as one kind of message, and gives the kind's name if it is one.
-fn meet<T: Debug + PartialEq>(
+/// Reads a body as one type of message, and returns its name if it is accepted.
+fn read_as<T: Debug + PartialEq>(
     kind: &Kind,
     neighbour: u8,
     verified: Verified<'_>,
@@ -99,9 +99,13 @@ fn meet<T: Debug + PartialEq>(
         }
         Ok(message) => {
             let fields = Object::of(verified.body());
-            assert!(fields.is_some(), "a {} that is no object", kind.name);
+            assert!(fields.is_some(), "a {} that is not an object", kind.name);
             let fields = fields?;
-            assert!(!fields.says_a_name_twice(), "a {} of two", kind.name);
+            assert!(
+                !fields.has_duplicate_name(),
+                "a {} with a duplicate name",
+                kind.name
+            );
             for field in kind.foreign() {
                 assert!(!fields.names(field), "a {} with {field}", kind.name);
             }
@@ -112,7 +116,7 @@ fn meet<T: Debug + PartialEq>(
     }
 }
 
-/// Whatever differs from an accepted message in one field.
+/// Checks messages that differ from an accepted one in one field.
 fn neighbours<T: Debug + PartialEq>(
     kind: &Kind,
     neighbour: u8,
@@ -120,7 +124,7 @@ fn neighbours<T: Debug + PartialEq>(
     read: impl Fn(Verified<'_>) -> Result<T, InvalidField>,
 ) {
     let refused = |body: &[u8], field: &str| match signed(body, &read) {
-        Ok(message) => assert_eq!(None, Some(message), "accepted in spite of {field}"),
+        Ok(message) => assert_eq!(None, Some(message), "accepted although {field} is wrong"),
         Err(refused) => {
             says_no_more_than_a_field(&refused);
             let text = refused.to_string();
@@ -158,7 +162,7 @@ fn neighbours<T: Debug + PartialEq>(
     }
 }
 
-/// Has a body read as its receiver would: through a signature.
+/// Reads a signed body, as its receiver does.
 fn signed<T>(body: &[u8], read: impl FnOnce(Verified<'_>) -> T) -> T {
     let keys = tiki_keys();
     let signed = keys.sign(NOW_MS, body);
@@ -169,7 +173,7 @@ fn signed<T>(body: &[u8], read: impl FnOnce(Verified<'_>) -> T) -> T {
     };
     match keys.verify(&headers, body, NOW_MS, Window::default()) {
         Ok(verified) => read(verified),
-        Err(no) => unreachable!("what we signed is ours: {no}"),
+        Err(no) => unreachable!("our own signature was refused: {no}"),
     }
 }
 
@@ -186,7 +190,7 @@ fn says_no_more_than_a_field(refused: &InvalidField) {
     assert!(!text.contains(CANARY), "repeats the body: {text}");
 }
 
-/// The same bytes as the query of a GET.
+/// Reads the same bytes as the query of a GET.
 fn by_get(text: &str) -> Option<&'static str> {
     if !text.contains('=') {
         return None;
@@ -215,8 +219,8 @@ fn by_get(text: &str) -> Option<&'static str> {
     }
 }
 
-/// Every body and query of the samples; each kind of message with everything that it may have, and each field
-/// of that at its edges; and messages that only go out.
+/// Every body and query of the samples; each type of message with all its fields, and with each field at its limits;
+/// and outgoing messages.
 pub(crate) fn seeds(samples: &[Sample]) -> Vec<Vec<u8>> {
     let seed = |neighbour: u8, text: &[u8]| [&[neighbour][..], &[0; PLAN], text].concat();
     let bodies = samples.iter().filter_map(|s| s.event.body.clone());
@@ -232,7 +236,7 @@ pub(crate) fn seeds(samples: &[Sample]) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// Each kind of message with every field.
+/// Each type of message with all fields.
 const FULL: &[&str] = &[
     r#"{"tiki_transaction_id":"T-1","transaction_amount":"1e5","request_id":"W-1","identify_code":"K","order_code":"1","description":"","expires_in":300}"#,
     r#"{"tiki_transaction_id":"T-1","transaction_id":"e90c9d32-8e35-5cc9-ac59-b64be1bbab26"}"#,
@@ -242,7 +246,7 @@ const FULL: &[&str] = &[
     r#"{"status":"FAILURE","reason":"canary-7f3a","transaction_id":"e90c9d32-8e35-5cc9-ac59-b64be1bbab26"}"#,
 ];
 
-/// Other spellings; and an IPN, a refund at the core and an answer, which only go out, under the same secrets.
+/// Other spellings; and an IPN, a refund at the core and an answer, which are only sent, with the same secrets.
 const OTHERS: &[&str] = &[
     r#"{"tiki_transaction_id":"T-1","transaction_amount":100000.0,"expires_in":86400,"description":"canary-7f3a"}"#,
     r#"{"tiki_transaction_id":"T-1","transaction_id":"no-id-of-ours"}"#,
@@ -265,13 +269,13 @@ mod tests {
     const BODY: &str = r#"{"tiki_transaction_id":"T-1","transaction_amount":5,"order_code":"1"}"#;
 
     #[test]
-    fn a_message_that_is_not_what_stands_in_the_body_is_found_out() {
+    fn a_message_that_differs_from_its_body_is_detected() {
         let message = signed(BODY.as_bytes(), tiki_api::request::create).unwrap();
-        let is_a_lie = |body: &str| {
+        let is_detected = |body: &str| {
             let fields = Object::of(body.as_bytes()).unwrap();
             catch_unwind(|| holds::create(&message, &fields)).is_err()
         };
-        assert!(!is_a_lie(BODY));
+        assert!(!is_detected(BODY));
         for (one, other) in [
             ("T-1", "T-2"),
             ("5", "5.5"),
@@ -279,22 +283,22 @@ mod tests {
             ("order_code", "request_id"),
             ("}", r#","expires_in":901}"#),
         ] {
-            assert!(is_a_lie(&BODY.replace(one, other)), "{other}");
+            assert!(is_detected(&BODY.replace(one, other)), "{other}");
         }
     }
 
     #[test]
-    fn a_reader_that_takes_too_much_or_says_too_much_is_found_out() {
+    fn a_reader_that_accepts_or_quotes_too_much_is_detected() {
         let everything = |_: Verified<'_>| Ok::<_, InvalidField>(());
-        let found_out = |body: &str| {
+        let is_detected = |body: &str| {
             let holds = |(): &(), _: &Object| {};
-            let meet = |verified: Verified<'_>| meet(&CREATE, 1, verified, everything, holds);
+            let meet = |verified: Verified<'_>| read_as(&CREATE, 1, verified, everything, holds);
             catch_unwind(|| signed(body.as_bytes(), meet)).is_err()
         };
-        assert!(found_out("no object"));
-        assert!(found_out(r#"{"a":1,"a":1}"#), "a name twice");
-        assert!(found_out(r#"{"status":1}"#), "a field of another message");
-        assert!(found_out(BODY), "one field less");
+        assert!(is_detected("no object"));
+        assert!(is_detected(r#"{"a":1,"a":1}"#), "a duplicate name");
+        assert!(is_detected(r#"{"status":1}"#), "a field of another message");
+        assert!(is_detected(BODY), "one field less");
 
         let says = |text: &str| {
             let refused = InvalidField::field("amount", text);

@@ -1,4 +1,4 @@
-//! Stored items: damaged, spliced, and made up (design §5).
+//! Stored items: damaged, combined from several states, and made up.
 
 mod damage;
 mod states;
@@ -16,10 +16,10 @@ use self::damage::{arbitrary, damaged};
 use self::states::{REAL, written};
 use crate::Marks;
 use crate::data::Data;
-use crate::fixtures::{now, paid_report, told};
+use crate::fixtures::{now, outcome, paid_report};
 use crate::samples::Sample;
 
-/// What follows from the rest of an item: the keys of its indexes, and its marks for the stream.
+/// The derived attributes of an item: its index keys, and its marks for the stream.
 const DERIVED: &[&str] = &[
     "status",
     "ipn_shard",
@@ -38,11 +38,11 @@ const DERIVED: &[&str] = &[
     "refund_due_mark",
 ];
 
-/// Reads an item that the store wrote, damaged as the data says; one that is wholly made up; or DynamoDB's JSON.
+/// Reads a damaged item of the store, a made-up item, or an item in DynamoDB's JSON.
 ///
-/// What is read holds by the domain's rules, and no more of it is back or on its way than was paid. It is read
-/// the same twice, and without what is derived. Whatever command then changes it, the change is written, read
-/// back as it was, and stands in the indexes with all that it owes.
+/// An accepted item follows the domain's rules, and never refunds more than was paid. It is read the same twice, and
+/// also without its derived attributes. After every command it is written, read back unchanged, and in the indexes with
+/// all its obligations.
 pub fn item(data: &[u8]) -> Marks {
     let mut data = Data::new(data);
     let item = match data.byte() {
@@ -61,12 +61,16 @@ pub fn item(data: &[u8]) -> Marks {
         }
         twice => unreachable!("read twice: {twice:?}"),
     };
-    holds(&transaction);
+    check_invariants(&transaction);
 
     let mut attributes: HashMap<String, AttributeValue> = item.into();
     attributes.retain(|name, _| !DERIVED.contains(&name.as_str()));
     let bare = store::read(attributes.into()).ok();
-    assert_eq!(bare.as_ref(), Some(&transaction), "without what is derived");
+    assert_eq!(
+        bare.as_ref(),
+        Some(&transaction),
+        "without the derived attributes"
+    );
 
     let mut marks = vec!["readable"];
     for (mark, change) in changes(&transaction) {
@@ -95,8 +99,8 @@ fn names_the_item(refused: &StoreError) {
     }
 }
 
-/// The rules of a transaction, and the balance counted a second time.
-fn holds(transaction: &Transaction) {
+/// Checks the rules of a transaction, and computes its balance independently.
+fn check_invariants(transaction: &Transaction) {
     let restored = Transaction::restore(transaction.to_snapshot());
     assert_eq!(restored.as_ref(), Ok(transaction));
 
@@ -109,7 +113,7 @@ fn holds(transaction: &Transaction) {
     let held = sum(&mut transaction.refunds().iter().filter(|r| r.holds()));
     let back = |refund: &&domain::Refund| refund.holds() && refund.due().is_none();
     let back = sum(&mut transaction.refunds().iter().filter(back));
-    assert!(held <= paid, "{held} of {paid} is back or on its way");
+    assert!(held <= paid, "{held} of {paid} is refunded or reserved");
     assert_eq!(u128::from(transaction.refunded_amount().get()), back);
     assert_eq!(
         u128::from(transaction.remaining_amount().get()),
@@ -117,7 +121,7 @@ fn holds(transaction: &Transaction) {
     );
 }
 
-/// Every change that a command makes of this transaction now.
+/// The changes of all commands on this transaction.
 fn changes(transaction: &Transaction) -> Vec<(&'static str, domain::Change)> {
     let t = transaction;
     let late = Timestamp::MAX;
@@ -125,14 +129,16 @@ fn changes(transaction: &Transaction) -> Vec<(&'static str, domain::Change)> {
     let reason = "not enough money".parse().ok();
     let declined = t.conclude_expiry(&PaymentAnswer::Failed { reason }, late);
     let mut changes = vec![
-        ("expiry taken up", t.lease_expiry_check(late)),
+        ("expiry leased", t.lease_expiry_check(late)),
         ("expired", unpaid),
         ("declined", declined),
         (
             "paid",
-            t.report_payment(&paid_report(), now()).ok().flatten(),
+            t.record_payment_result(&paid_report(), now())
+                .ok()
+                .flatten(),
         ),
-        ("ipn taken up", t.lease_ipn(late).map(|(_, change)| change)),
+        ("ipn leased", t.lease_ipn(late).map(|(_, change)| change)),
         ("refund reserved", reserved(t)),
     ];
     if let (
@@ -147,11 +153,11 @@ fn changes(transaction: &Transaction) -> Vec<(&'static str, domain::Change)> {
             failures,
             status,
         };
-        let decide = |decision| t.record_ipn(lease, told(decision), now());
+        let decide = |decision| t.record_ipn(lease, outcome(decision), now());
         changes.extend([
             ("confirmed", decide(Decision::Confirm)),
             ("abandoned", decide(Decision::Abandon)),
-            ("tried again", decide(Decision::Retry)),
+            ("retried", decide(Decision::Retry)),
             (
                 "reversed",
                 decide(Decision::Reverse(ReversalReason::CancelledAtTiki)),
@@ -163,21 +169,21 @@ fn changes(transaction: &Transaction) -> Vec<(&'static str, domain::Change)> {
         ]);
     }
     if let Some(id) = t.due_refunds(late).next() {
-        let settle = |answer| t.record_refund_outcome(id, &answer, now());
+        let record = |answer| t.record_refund_outcome(id, &answer, now());
         let reason = "no such account".parse().ok();
         let rejected = RefundAnswer::Rejected { reason };
         changes.extend([
-            ("refund taken up", t.lease_refund(id, late)),
-            ("refund unknown", settle(RefundAnswer::Unknown)),
-            ("refund back", settle(RefundAnswer::Succeeded)),
-            ("refund refused", settle(rejected)),
+            ("refund leased", t.lease_refund(id, late)),
+            ("refund unknown", record(RefundAnswer::Unknown)),
+            ("refund succeeded", record(RefundAnswer::Succeeded)),
+            ("refund rejected", record(rejected)),
         ]);
     }
     let made = |(mark, change): (_, Option<_>)| change.map(|change| (mark, change));
     changes.into_iter().filter_map(made).collect()
 }
 
-/// A refund of all that is left; one of more is refused.
+/// A refund of the remaining amount. A larger one is refused.
 fn reserved(transaction: &Transaction) -> Option<domain::Change> {
     let remaining = transaction.remaining_amount();
     let command = |amount| {
@@ -207,8 +213,8 @@ fn reserved(transaction: &Transaction) -> Option<domain::Change> {
     }
 }
 
-/// Whatever a transaction owes is in the sparse index that the sweep reads, and nothing else is: a payment that
-/// is missing there would be forgotten.
+/// Checks that a transaction's obligations are in the indexes that the sweeps read, and nothing else is. A sweep would
+/// never find a missing one.
 fn is_in_its_indexes(item: &Item, t: &Transaction) {
     let number = |name| match item.get(name) {
         Some(AttributeValue::N(number)) => number.parse::<i64>().ok(),
@@ -225,28 +231,29 @@ fn is_in_its_indexes(item: &Item, t: &Transaction) {
         (store::DueIndex::Expiry, t.expiry_due_at()),
     ] {
         let due = due.map(Timestamp::unix_ms);
-        assert_eq!(number(index.due_attribute()), due, "{}", index.name());
+        let index = index.index();
+        assert_eq!(number(index.sort_key), due, "{}", index.name);
         let expected = due.map(|_| shard.as_str());
-        assert_eq!(text(index.shard_attribute()), expected, "{}", index.name());
+        assert_eq!(text(index.partition_key), expected, "{}", index.name);
     }
-    for (day_attribute, at_attribute, at) in [
-        ("day_shard", "final_at", t.final_at()),
-        ("refund_day_shard", "refund_at", t.last_refund_at()),
+    for (index, at) in [
+        (store::DayIndex::Final, t.final_at()),
+        (store::DayIndex::Refund, t.last_refund_at()),
     ] {
+        let index = index.index();
         let day = at.map(|at| format!("{}#{shard}", at.vietnamese_day()));
-        assert_eq!(text(day_attribute), day.as_deref());
-        assert_eq!(number(at_attribute), at.map(Timestamp::unix_ms));
+        assert_eq!(text(index.partition_key), day.as_deref());
+        assert_eq!(number(index.sort_key), at.map(Timestamp::unix_ms));
     }
     assert_eq!(text("status"), Some(t.status().as_str()));
     let needs_review = t.needs_review().map(|(alarm, _)| alarm.as_str());
     assert_eq!(text("needs_review"), needs_review);
 }
 
-/// Was taken, and the next command made of it what nobody could read any more.
-const TWO_REFUNDS_OF_ONE_ID: &[u8] = include_bytes!("../mended/item-two-refunds-of-one-id");
+/// This item was accepted, but the next command made it unreadable.
+const TWO_REFUNDS_OF_ONE_ID: &[u8] = include_bytes!("../regressions/item-two-refunds-of-one-id");
 
-/// Every state as it is, with one thing damaged, and with a part of another; the samples' items; and what
-/// was found once.
+/// Every state unchanged, damaged, and combined with another; the samples' items; and earlier findings.
 pub(crate) fn seeds(samples: &[Sample]) -> Vec<Vec<u8>> {
     let images = samples.iter().flat_map(|sample| sample.event.images());
     let images = images.map(|json| [&[2][..], json.as_bytes()].concat());
@@ -269,8 +276,11 @@ pub(crate) fn seeds(samples: &[Sample]) -> Vec<Vec<u8>> {
         });
         [vec![0, state]].into_iter().chain(kinds)
     };
-    let mended = [TWO_REFUNDS_OF_ONE_ID.to_vec()];
-    images.chain(states.flat_map(one)).chain(mended).collect()
+    let regressions = [TWO_REFUNDS_OF_ONE_ID.to_vec()];
+    images
+        .chain(states.flat_map(one))
+        .chain(regressions)
+        .collect()
 }
 
 #[cfg(test)]
@@ -280,15 +290,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_item_that_is_missing_in_an_index_is_found_out() {
+    fn an_item_that_is_missing_in_an_index_is_detected() {
         for item in states::REAL.iter() {
             let transaction = store::read(item.clone()).unwrap();
             let missing = |name: &str| {
                 let mut attributes: HashMap<String, AttributeValue> = item.clone().into();
                 let was_there = attributes.remove(name).is_some();
                 let item = attributes.into();
-                let found_out = catch_unwind(|| is_in_its_indexes(&item, &transaction)).is_err();
-                assert_eq!(found_out, was_there, "{name}");
+                let is_detected = catch_unwind(|| is_in_its_indexes(&item, &transaction)).is_err();
+                assert_eq!(is_detected, was_there, "{name}");
             };
             missing("no attribute");
             missing("ipn_due_at");

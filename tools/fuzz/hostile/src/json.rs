@@ -1,5 +1,4 @@
-//! JSON taken apart without production's reader: to change a message where the data says, and to say a second
-//! time what it holds.
+//! A second JSON reader: changes a message as the data says, and finds its content without production's reader.
 
 use std::fmt;
 
@@ -8,10 +7,10 @@ use serde_json::value::RawValue;
 
 use crate::data::Data;
 
-/// A value that stands where no value belongs; nothing that we say may repeat it.
+/// A value in a wrong place, which no error message may repeat.
 pub(crate) const CANARY: &str = "canary-7f3a";
 
-/// The names of all fields in both conversations, and some that are in neither.
+/// The names of all fields in messages with Tiki and the core, and some unknown ones.
 pub(crate) const NAMES: &[&str] = &[
     "tiki_transaction_id",
     "transaction_amount",
@@ -43,7 +42,7 @@ pub(crate) const NAMES: &[&str] = &[
     "",
 ];
 
-/// Values of every kind, at the ends of what is allowed and past them.
+/// Values of every type, at the limits and beyond them.
 const VALUES: &[&str] = &[
     "null",
     "true",
@@ -99,17 +98,17 @@ const VALUES: &[&str] = &[
     r#"{"transaction_id":"e90c9d32-8e35-5cc9-ac59-b64be1bbab26"}"#,
 ];
 
-/// A JSON object's fields in their order, also those that are there twice; each value is its own text.
+/// The fields of a JSON object in their order, including duplicates. Each value is its JSON text.
 #[derive(Clone, Debug)]
 pub(crate) struct Object(Vec<(String, Box<RawValue>)>);
 
 impl Object {
-    /// Takes an object apart.
+    /// Reads an object.
     pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok()
     }
 
-    /// The text of a field that is there once and is not null.
+    /// The JSON text of a field that occurs once and is not null.
     fn raw(&self, name: &str) -> Option<&str> {
         let mut named = self.0.iter().filter(|(other, _)| other == name);
         let (_, raw) = named.next()?;
@@ -120,12 +119,12 @@ impl Object {
         self.raw(name).is_some()
     }
 
-    /// Whether the field's name is there at all, be it of a null.
+    /// Whether the field exists, even with null.
     pub(crate) fn names(&self, name: &str) -> bool {
         self.0.iter().any(|(other, _)| other == name)
     }
 
-    pub(crate) fn says_a_name_twice(&self) -> bool {
+    pub(crate) fn has_duplicate_name(&self) -> bool {
         self.0.iter().enumerate().any(|(i, (name, _))| {
             self.0
                 .iter()
@@ -163,7 +162,7 @@ impl Object {
     }
 }
 
-/// What a number's text comes to, if that is whole: found by moving the point, digit by digit.
+/// The value of a number's text if it is whole, found by moving the decimal point.
 fn whole(text: &str) -> Option<i128> {
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse().ok()?),
@@ -198,12 +197,12 @@ fn whole(text: &str) -> Option<i128> {
     })
 }
 
-/// A message with one field gone, said twice, or made another value, each in turn; and with one more.
+/// Variants of a message: one field removed, duplicated, changed or added.
 pub(crate) fn variants(message: &str) -> Vec<Vec<u8>> {
     let Some(object) = Object::of(message.as_bytes()) else {
         return Vec::new();
     };
-    // The lengths of ids, labels and reasons, and one more, in letters of one byte and of two.
+    // The lengths of ids, labels and reasons, and one more, in letters of one byte and of two bytes.
     let lengths = [64, 65, 128, 129, 255, 256].into_iter();
     let texts = lengths.flat_map(|length| ["a", "đ"].map(|a| format!(r#""{}""#, a.repeat(length))));
     let values: Vec<String> = VALUES
@@ -223,11 +222,11 @@ pub(crate) fn variants(message: &str) -> Vec<Vec<u8>> {
     one_field.chain(one_more).collect()
 }
 
-/// Bytes of a plan: what [`changed`] takes off the data, so that the message begins at a fixed place.
+/// The number of bytes in a plan for [`changed`]. It is fixed, so that the message begins at a fixed position.
 pub(crate) const PLAN: usize = 13;
 
-/// Changes a JSON object in at most three places: a field dropped, said twice, renamed, made another value, or
-/// added; here or one object further in. What is no object stays as it is.
+/// Changes at most three fields of a JSON object or of an object in it: removes, duplicates, renames, changes or adds a
+/// field. Other values stay the same.
 pub(crate) fn changed(body: &[u8], plan: [u8; PLAN]) -> Vec<u8> {
     let mut data = Data::new(&plan);
     let Some(Object(fields)) = Object::of(body) else {
@@ -266,7 +265,7 @@ fn change(fields: &mut Vec<(String, String)>, data: &mut Data<'_>) {
         (2, Some((_, old))) => value.clone_into(old),
         (3, Some((old, _))) => name.clone_into(old),
         (4, Some((_, old))) => *old = swapped(old),
-        // One object further in.
+        // An object in the object.
         (5, Some((_, inner))) => {
             if let Some(object) = Object::of(inner.as_bytes()) {
                 let changed = object.with(name, value);
@@ -277,13 +276,13 @@ fn change(fields: &mut Vec<(String, String)>, data: &mut Data<'_>) {
     }
 }
 
-/// The same letters in the other case.
+/// Swaps upper and lower case.
 fn swapped(text: &str) -> String {
     let swap = |c: char| match c {
         c if c.is_ascii_lowercase() => c.to_ascii_uppercase(),
         c => c.to_ascii_lowercase(),
     };
-    // An escape in the other case would be none.
+    // An escape in the other case is not valid.
     if text.contains('\\') || !text.starts_with('"') {
         return text.to_owned();
     }
@@ -327,7 +326,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_is_whole_wherever_its_point_stands() {
+    fn a_whole_number_is_found_wherever_its_point_is() {
         for (text, number) in [
             ("100000", Some(100_000)),
             ("100000.000", Some(100_000)),
@@ -352,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_of_zeros_changes_nothing_and_another_what_it_says() {
+    fn only_a_plan_of_zeros_changes_nothing() {
         let body = br#"{"status":"paid","data":{"amount":1}}"#;
         assert_eq!(changed(body, [0; PLAN]), body);
         let plan = |kind, at, name, value| {

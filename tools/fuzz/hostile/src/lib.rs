@@ -1,23 +1,23 @@
-//! Hostile bytes into production code, and what must hold of whatever comes out.
+//! Runs production code on hostile bytes, and checks its results.
 //!
-//! One function for each place where bytes from outside are read. Each takes any bytes at all, makes of them
-//! what the place expects, and *asserts properties*, mostly against a second reading of its own; that nothing
-//! panics is the least of them. libFuzzer drives them (`tools/fuzz/README.md`), and so do this crate's tests, on a
-//! stable toolchain.
+//! There is one function for each place that reads bytes from outside. It accepts any bytes, builds the expected input
+//! from them, runs the production code, and *asserts properties* of the result. Most assertions compare the result with
+//! a second, independent reader. No input may cause a panic. libFuzzer calls these functions (`tools/fuzz/README.md`),
+//! and this crate's tests call them on a stable toolchain.
 //!
-//! | target | what goes in | what must hold |
+//! | target | input | properties |
 //! |---|---|---|
-//! | [`headers`] | signature headers and a body | accepted only if really signed, and in time; any change is refused |
-//! | [`inbound`] | signed bodies, as every message that comes in | bounds, one meaning, no field of another message, refusals that quote nothing |
-//! | [`tiki_answers`] | status and bytes of Tiki's answers | confirmed, and money moved, only on Tiki's clear word about our transaction |
-//! | [`core_answers`] | status and bytes of the core's answers | everything but the contract's clear word is unknown |
-//! | [`item`] | stored items, damaged and made up | what is read holds by the rules, and is written and read back as it is |
-//! | [`token`] | tokens of payment links | only ours are taken; a changed one is invalid |
+//! | [`headers`] | signature headers and a body | accepted only with a valid signature in time; any change is refused |
+//! | [`inbound`] | signed bodies, read as every incoming message | bounds, one meaning, no field of another message, refusals that quote nothing |
+//! | [`tiki_answers`] | status and bytes of Tiki's answers | confirmed, and money returned, only after a clear answer about our transaction |
+//! | [`core_answers`] | status and bytes of the core's answers | everything except a clear answer of the contract is unknown |
+//! | [`item`] | stored items, damaged and made up | what is read follows the rules, and is written and read back unchanged |
+//! | [`token`] | tokens of payment links | only our tokens are accepted; a changed token is invalid |
 
 #![expect(
     clippy::missing_panics_doc,
     clippy::must_use_candidate,
-    reason = "a target is run for its assertions; what it came to is for the tests"
+    reason = "a target is run for its assertions; only the tests use its marks"
 )]
 
 mod core_answers;
@@ -40,22 +40,22 @@ pub use token::token;
 
 use samples::Sample;
 
-/// What a run came to, by name: a target that never sees anything accepted proves nothing, and the tests see
-/// to it that it does.
+/// The names of the results of a run. The tests require that each result occurs, because a target that accepts no
+/// input proves nothing.
 pub type Marks = Vec<&'static str>;
 
-/// A target by name.
+/// A fuzz target.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
-    /// The name of its function, and of its folder in `tools/fuzz/corpus/`.
+    /// The name of its function and of its folder in `tools/fuzz/corpus/`.
     pub name: &'static str,
-    /// Takes any bytes.
+    /// The function, which accepts any bytes.
     pub run: fn(&[u8]) -> Marks,
     seeds: fn(&[Sample]) -> Vec<Vec<u8>>,
 }
 
 impl Target {
-    /// Inputs that reach far, made of the samples, and the samples' files as they are.
+    /// Inputs that reach deep into the code, made from the samples, and the sample files themselves.
     #[must_use]
     pub fn seeds(&self, samples: &[Sample]) -> Vec<Vec<u8>> {
         let files = samples.iter().map(|sample| sample.file.clone());
@@ -63,7 +63,7 @@ impl Target {
     }
 }
 
-/// Every target.
+/// All targets.
 pub const TARGETS: [Target; 6] = [
     Target {
         name: "headers",

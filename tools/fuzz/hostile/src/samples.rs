@@ -1,4 +1,4 @@
-//! The sample events of the repository, taken apart: what seeds are made of.
+//! The sample events of the repository, from which seeds are made.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,11 +12,11 @@ use serde_json::Value;
 pub struct Sample {
     /// The file's bytes.
     pub file: Vec<u8>,
-    /// What a function would see of it.
+    /// The event that a function receives.
     pub event: Event,
 }
 
-/// What an event is made of; each kind has some of it.
+/// The parts of an event. Each type of event has some of them.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Event {
@@ -27,7 +27,7 @@ pub struct Event {
     /// Its parameters.
     #[serde(rename = "queryStringParameters")]
     pub query: Option<BTreeMap<String, String>>,
-    /// What stands in its path.
+    /// Its path parameters.
     #[serde(rename = "pathParameters")]
     pub path: Option<BTreeMap<String, String>>,
     /// A batch of the stream.
@@ -53,7 +53,7 @@ pub fn read() -> io::Result<Vec<Sample>> {
 }
 
 impl Event {
-    /// The three signature headers of whichever conversation it is, and whether that is the core's.
+    /// The three signature headers, and whether the counterparty is the core.
     pub(crate) fn signature(&self) -> Option<(bool, [&str; 3])> {
         let headers = self.headers.as_ref()?;
         [("X-Tikivip", false), ("X-Partner", true)]
@@ -68,7 +68,7 @@ impl Event {
             })
     }
 
-    /// The query as it stands in a URL.
+    /// The query of its URL.
     pub(crate) fn query_text(&self) -> Option<String> {
         let query = self.query.as_ref()?;
         let pairs: Vec<_> = query.iter().map(|(n, v)| format!("{n}={v}")).collect();

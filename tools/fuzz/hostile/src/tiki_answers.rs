@@ -1,4 +1,4 @@
-//! Tiki's answers: whatever status, whatever bytes (protocol §3, §4, §6).
+//! Tiki's answers with any status and any bytes (protocol §3, §4, §6).
 
 use domain::{Decision, IpnAnswer, IpnRefusal, LookUpAnswer, Status, Transaction};
 use tiki_api::answer::{self, WebviewReading};
@@ -11,10 +11,9 @@ use crate::samples::Sample;
 
 /// Reads an answer as one to an IPN, to a look-up, and to a webview request.
 ///
-/// Tiki has confirmed only with a 2xx, code 0 and our own transaction's id. Money goes back only on a 2xx with
-/// code 3 or 6, or with code 0 and a `FAILURE` that does not speak of another transaction; an amount is the one
-/// that stands there. Every other meaning has its own code, and an answer without one is unclear. Both what
-/// stands there and what may follow are found by a second reading.
+/// An IPN is confirmed only by a 2xx with code 0 and our transaction id. Money is returned only after a 2xx with code 3
+/// or 6, or with code 0 and a `FAILURE` that names no other transaction. The amount is the one in the answer. Every
+/// other meaning has its own code, and an answer without a code is unclear. A second reader finds the expected meaning.
 pub fn tiki_answers(data: &[u8]) -> Marks {
     let mut data = Data::new(data);
     let status = status(&mut data);
@@ -22,7 +21,7 @@ pub fn tiki_answers(data: &[u8]) -> Marks {
     let body = changed(data.rest(), plan);
     let said = Said::of(status, &body);
     if let Some(code) = answer::code(&body) {
-        assert_eq!(said.code, Some(i128::from(code)), "the code for the log");
+        assert_eq!(said.code, Some(i128::from(code)), "the code in the log");
     }
 
     let ipn = answer::ipn(status, &body, &PAID);
@@ -48,7 +47,7 @@ pub fn tiki_answers(data: &[u8]) -> Marks {
     marks
 }
 
-/// Any status, those that mean something first.
+/// Any status, the meaningful ones first.
 pub(crate) fn status(data: &mut Data<'_>) -> u16 {
     let [high, low] = data.array();
     let known = STATUSES.get(usize::from(high)).copied();
@@ -60,23 +59,23 @@ pub(crate) const STATUSES: [u16; 20] = [
     409,
 ];
 
-/// What stands in an answer, by a reader of our own.
+/// The content of an answer, by a second reader.
 struct Said {
     status: u16,
     code: Option<i128>,
     flat: Option<Object>,
-    /// `data`, if it is there.
+    /// The object `data`, if there is one.
     data: Option<Object>,
 }
 
 impl Said {
     fn of(status: u16, body: &[u8]) -> Self {
-        let flat = Object::of(body).filter(|flat| !flat.says_a_name_twice());
+        let flat = Object::of(body).filter(|flat| !flat.has_duplicate_name());
         let data = flat.as_ref().and_then(|flat| flat.object("data"));
         Self {
             status,
             code: flat.as_ref().and_then(|flat| flat.whole("code")),
-            data: data.filter(|data| !data.says_a_name_twice()),
+            data: data.filter(|data| !data.has_duplicate_name()),
             flat,
         }
     }
@@ -85,7 +84,7 @@ impl Said {
         (200..300).contains(&self.status) && self.code == Some(code)
     }
 
-    /// Where a look-up's fields are.
+    /// The object with the fields of a look-up.
     fn place(&self) -> Option<&Object> {
         let flat = self.flat.as_ref()?;
         if flat.has("data") {
@@ -105,7 +104,11 @@ fn ipn_holds(said: &Said, answer: IpnAnswer, ours: &Transaction) {
                 .as_ref()
                 .and_then(|data| data.text("transaction_id"));
             let echoed = echoed.map(|id| id.to_ascii_lowercase());
-            assert_eq!(echoed, Some(ours.id().to_string()), "accepted another");
+            assert_eq!(
+                echoed,
+                Some(ours.id().to_string()),
+                "accepted an answer about another transaction"
+            );
         }
         IpnAnswer::Refused(refusal) => {
             let code = match refusal {
@@ -158,14 +161,14 @@ fn look_up_holds(said: &Said, answer: LookUpAnswer, ours: &Transaction) {
     }
 }
 
-/// A field that names a transaction names ours, or none.
+/// A field that names a transaction names ours, if it exists.
 fn speaks_of(place: &Object, field: &str, ours: impl Fn(&str) -> bool) {
     let named = place.text(field).unwrap_or_default();
     assert!(named.is_empty() || ours(&named), "{named}");
     assert!(!place.has(field) || place.text(field).is_some(), "{field}");
 }
 
-/// What follows of a look-up for a paid transaction, in so many words.
+/// Checks the decision after a look-up of a paid transaction.
 fn money_holds(said: &Said, answer: LookUpAnswer, ours: &Transaction) {
     let amount = ours.order().amount;
     let field = |name| said.place().and_then(|place| place.text(name));
@@ -174,7 +177,7 @@ fn money_holds(said: &Said, answer: LookUpAnswer, ours: &Transaction) {
             said.is_2xx_with(3)
                 || said.is_2xx_with(6)
                 || (said.is_2xx_with(0) && field("status").as_deref() == Some("FAILURE")),
-            "money went back: {ground:?}"
+            "money is returned: {ground:?}"
         ),
         Decision::Confirm => {
             assert!(said.is_2xx_with(0));
@@ -235,8 +238,8 @@ fn mark_of_look_up(answer: LookUpAnswer) -> &'static str {
     }
 }
 
-/// The answers of the protocol, under each status and with each field at its edges; every code; and the
-/// samples' bodies, which are none.
+/// The answers of the protocol with each status and with each field at its limits; every code; and the samples'
+/// bodies, which are not answers.
 pub(crate) fn seeds(samples: &[Sample]) -> Vec<Vec<u8>> {
     let seed = |status: u8, text: &[u8]| [&[status, 0][..], &[0; PLAN], text].concat();
     let bodies = samples.iter().filter_map(|s| s.event.body.as_deref());
@@ -272,7 +275,7 @@ mod tests {
 
     const FOUND: LookUpAnswer = LookUpAnswer::Found(Status::Failure, None);
 
-    fn is_a_lie(status: u16, body: &str, answer: LookUpAnswer) -> bool {
+    fn is_detected(status: u16, body: &str, answer: LookUpAnswer) -> bool {
         catch_unwind(|| {
             let said = Said::of(status, body.as_bytes());
             look_up_holds(&said, answer, &PAID);
@@ -282,9 +285,9 @@ mod tests {
     }
 
     #[test]
-    fn a_meaning_that_tiki_did_not_say_is_found_out() {
+    fn a_meaning_that_tiki_did_not_send_is_detected() {
         let failure = r#"{"code":0,"status":"FAILURE"}"#;
-        assert!(!is_a_lie(200, failure, FOUND));
+        assert!(!is_detected(200, failure, FOUND));
         for (status, body) in [
             (500, failure),
             (200, r#"{"code":3,"status":"FAILURE"}"#),
@@ -297,20 +300,20 @@ mod tests {
             ),
             (200, "FAILURE"),
         ] {
-            assert!(is_a_lie(status, body, FOUND), "{status} {body}");
+            assert!(is_detected(status, body, FOUND), "{status} {body}");
         }
-        assert!(!is_a_lie(200, r#"{"code":3}"#, LookUpAnswer::NotFound));
-        assert!(is_a_lie(404, r#"{"code":3}"#, LookUpAnswer::NotFound));
-        assert!(is_a_lie(200, r#"{"code":6}"#, LookUpAnswer::NotFound));
+        assert!(!is_detected(200, r#"{"code":3}"#, LookUpAnswer::NotFound));
+        assert!(is_detected(404, r#"{"code":3}"#, LookUpAnswer::NotFound));
+        assert!(is_detected(200, r#"{"code":6}"#, LookUpAnswer::NotFound));
         let paid = LookUpAnswer::Found(Status::Success, Some(PAID.order().amount));
         let body = |amount| format!(r#"{{"code":0,"status":"SUCCESS","amount":{amount}}}"#);
-        assert!(!is_a_lie(200, &body("100000.0"), paid));
-        assert!(is_a_lie(200, &body("100000.5"), paid));
+        assert!(!is_detected(200, &body("100000.0"), paid));
+        assert!(is_detected(200, &body("100000.5"), paid));
     }
 
     #[test]
-    fn a_confirmation_of_another_transaction_is_found_out() {
-        let is_a_lie = |status, body: &str| {
+    fn a_confirmation_of_another_transaction_is_detected() {
+        let is_detected = |status, body: &str| {
             let said = Said::of(status, body.as_bytes());
             catch_unwind(|| ipn_holds(&said, IpnAnswer::Accepted, &PAID)).is_err()
         };
@@ -318,10 +321,10 @@ mod tests {
             r#"{{"code":0,"data":{{"transaction_id":"{}"}}}}"#,
             PAID.id()
         );
-        assert!(!is_a_lie(200, &ours));
-        assert!(is_a_lie(302, &ours));
-        assert!(is_a_lie(200, &ours.replace("e9", "e8")));
-        assert!(is_a_lie(200, &ours.replace(":0", ":1")));
-        assert!(is_a_lie(200, r#"{"code":0}"#));
+        assert!(!is_detected(200, &ours));
+        assert!(is_detected(302, &ours));
+        assert!(is_detected(200, &ours.replace("e9", "e8")));
+        assert!(is_detected(200, &ours.replace(":0", ":1")));
+        assert!(is_detected(200, r#"{"code":0}"#));
     }
 }

@@ -1,4 +1,4 @@
-//! Tokens of payment links: made up, and real ones that were changed on the way (design §6).
+//! Tokens of payment links: made up, and real tokens that were changed.
 
 use signing::{ClientSecret, Keyring, LinkRefusal, PaymentLink};
 
@@ -8,15 +8,15 @@ use crate::samples::Sample;
 
 const CURRENT: &str = "the key of payment links";
 const PREVIOUS: &str = "the key before the last rotation";
-const STRANGER: &str = "somebody else's key";
+const UNKNOWN: &str = "an unknown key";
 
-/// The characters of a token, and some that none has.
+/// The characters of tokens, and some that no token has.
 const CHARACTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/=. %";
 
-/// Verifies the text as it comes, or makes a token of it and changes that.
+/// Verifies a text, or makes a token and changes it.
 ///
-/// Only a token that we made is taken, and then says what it was made for; one that was changed in any
-/// character, or made with another key, is invalid, never expired; one that is ours and old is expired.
+/// Only our tokens are accepted, with the content for which they were made. A token with a changed character or from
+/// another key is invalid, and never expired. An old token of ours is expired.
 pub fn token(data: &[u8]) -> Marks {
     let mut data = Data::new(data);
     match data.byte() {
@@ -31,24 +31,28 @@ fn made_up(mut data: Data<'_>) -> Marks {
     let text = String::from_utf8_lossy(data.rest());
     let at = |now_ms| PaymentLink::verify(&keys(CURRENT), &text, now_ms);
     let found = at(now_ms);
-    if found != Err(LinkRefusal::InvalidField) {
-        // Ours, and once good.
+    if found != Err(LinkRefusal::Invalid) {
+        // Our token, which was valid once.
         let tokens = at(i64::MIN).map(|link| [CURRENT, PREVIOUS].map(|key| link.token(&keys(key))));
         let ours = tokens.is_ok_and(|tokens| tokens.iter().any(|token| *token == text));
         assert!(ours, "{found:?}, though not a token of ours");
     }
     vec![match found {
-        Ok(_) => "made up and taken",
+        Ok(_) => "made up and accepted",
         Err(LinkRefusal::Expired) => "made up and expired",
-        Err(LinkRefusal::InvalidField) => "made up and invalid",
+        Err(LinkRefusal::Invalid) => "made up and invalid",
     }]
 }
 
 fn real(mut data: Data<'_>) -> Marks {
-    let key = data.pick(CURRENT, &[PREVIOUS, STRANGER]);
+    let key = data.pick(CURRENT, &[PREVIOUS, UNKNOWN]);
     let (link, now_ms) = made(&mut data);
     let text = link.token(&keys(key));
-    assert_eq!(text, link.token(&keys(key)), "one link, one token");
+    assert_eq!(
+        text,
+        link.token(&keys(key)),
+        "a link always has the same token"
+    );
     assert!(
         text.len() == 54 && text.bytes().all(in_a_url),
         "the token needs escaping: {text}"
@@ -56,9 +60,9 @@ fn real(mut data: Data<'_>) -> Marks {
 
     let expired = i128::from(now_ms) > i128::from(link.expires_at_ms);
     let (expected, mark) = match (key, expired) {
-        (STRANGER, _) => (Err(LinkRefusal::InvalidField), "a stranger's is invalid"),
-        (_, true) => (Err(LinkRefusal::Expired), "an old one is expired"),
-        (PREVIOUS, false) => (Ok(link), "one under the previous key is taken"),
+        (UNKNOWN, _) => (Err(LinkRefusal::Invalid), "an unknown key is invalid"),
+        (_, true) => (Err(LinkRefusal::Expired), "an old token is expired"),
+        (PREVIOUS, false) => (Ok(link), "a token with the previous key is accepted"),
         (_, false) => (Ok(link), "one is taken"),
     };
     assert_eq!(PaymentLink::verify(&keys(CURRENT), &text, now_ms), expected);
@@ -81,13 +85,13 @@ fn changed(mut data: Data<'_>) -> Marks {
     let text = String::from_utf8_lossy(&text);
     let found = PaymentLink::verify(&keys(CURRENT), &text, now_ms);
     if text == token {
-        return vec!["changed into itself"];
+        return vec!["changed to itself"];
     }
-    assert_eq!(found, Err(LinkRefusal::InvalidField), "{text} was {token}");
-    vec!["a changed one is invalid"]
+    assert_eq!(found, Err(LinkRefusal::Invalid), "{text} was {token}");
+    vec!["a changed token is invalid"]
 }
 
-/// A link to any transaction, and a time around its expiry, or anywhere.
+/// A link to any transaction, and a time near its expiry or any other time.
 fn made(data: &mut Data<'_>) -> (PaymentLink, i64) {
     let near = data.byte();
     let now_ms = i64::from_be_bytes(data.array());
@@ -114,7 +118,7 @@ fn keys(current: &str) -> Keyring {
     Keyring::new("links", ClientSecret::new(current)).accepting(previous)
 }
 
-/// The tokens of the samples' paths, and beginnings for the other two ways.
+/// The tokens in the samples' paths, and inputs for the other two cases.
 pub(crate) fn seeds(samples: &[Sample]) -> Vec<Vec<u8>> {
     let tokens = samples
         .iter()

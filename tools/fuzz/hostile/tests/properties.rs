@@ -1,5 +1,5 @@
-//! The targets without libFuzzer: over the samples, over what is near to them, and over anything; and whether
-//! what they assert is ever put to the test.
+//! Runs the targets without libFuzzer: on the samples, on variants of them, and on random bytes. Also checks that each
+//! assertion is really exercised.
 
 #![expect(
     clippy::unwrap_used,
@@ -15,17 +15,17 @@ use proptest::sample::{Index, select};
 use proptest::strategy::{Union, ValueTree};
 use proptest::test_runner::TestRunner;
 
-/// Cases for each target.
+/// Number of random cases.
 const CASES: u32 = 2000;
 
 fn seeds(target: &Target) -> Vec<Vec<u8>> {
     target.seeds(&samples::read().unwrap())
 }
 
-/// A seed with other choices at its front, by which JSON is changed field by field and items part by part, and
-/// a few bytes anywhere that are others, gone or new.
+/// A variant of a seed: other choices at the front, which change JSON fields and item attributes, and a few bytes that
+/// are changed, removed or added.
 fn near(seeds: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
-    // The first choices say which way to go and with which status: often better left as they are.
+    // The first choices select the case and the status. They often stay the same.
     let choices = (
         select(vec![0_usize, 2, 3]),
         prop::collection::vec((0..15_usize, any::<u8>()), 0..8),
@@ -38,7 +38,7 @@ fn near(seeds: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
                     *byte = choice;
                 }
             }
-            // Broken JSON goes no further than its reader, so only some is.
+            // Broken JSON is refused at once, so only some variants break it.
             for (at, kind, byte) in edits.into_iter().filter(|_| broken) {
                 let at = at.index(bytes.len() + 1);
                 match kind {
@@ -58,7 +58,7 @@ fn near_to_any_target() -> impl Strategy<Value = (Target, Vec<u8>)> {
 }
 
 #[test]
-fn what_is_asserted_holds_of_the_samples() {
+fn the_assertions_hold_for_the_samples() {
     for target in TARGETS {
         for seed in seeds(&target) {
             (target.run)(&seed);
@@ -67,7 +67,7 @@ fn what_is_asserted_holds_of_the_samples() {
 }
 
 proptest! {
-    // A finding becomes a seed, not a number in a file.
+    // A finding becomes a seed, and not a number in a file.
     #![proptest_config(ProptestConfig {
         cases: CASES * 6,
         failure_persistence: None,
@@ -75,7 +75,7 @@ proptest! {
     })]
 
     #[test]
-    fn what_is_asserted_holds_of_anything(
+    fn the_assertions_hold_for_random_bytes(
         target in select(TARGETS.to_vec()),
         input in prop::collection::vec(any::<u8>(), 0..400),
     ) {
@@ -83,14 +83,14 @@ proptest! {
     }
 
     #[test]
-    fn what_is_asserted_holds_near_the_samples((target, input) in near_to_any_target()) {
+    fn the_assertions_hold_for_variants_of_the_samples((target, input) in near_to_any_target()) {
         (target.run)(&input);
     }
 }
 
-/// Runs a target over its seeds and what is near to them, the same in every run, and sees to it that each of
-/// these came of it: what never happens is not tested.
-fn comes_to(name: &str, expected: &[&str]) {
+/// Runs a target on its seeds and on fixed variants, and requires each of these results. A result that never occurs is
+/// not tested.
+fn assert_reaches(name: &str, expected: &[&str]) {
     let target = TARGETS.into_iter().find(|target| target.name == name);
     let target = target.unwrap();
     let seeds = seeds(&target);
@@ -101,13 +101,16 @@ fn comes_to(name: &str, expected: &[&str]) {
     let runs = seeds.into_iter().chain(near);
     let marks: BTreeSet<_> = runs.flat_map(|input| (target.run)(&input)).collect();
     for mark in expected {
-        assert!(marks.contains(mark), "never “{mark}”, but {marks:?}");
+        assert!(
+            marks.contains(mark),
+            "“{mark}” never occurs; the results are {marks:?}"
+        );
     }
 }
 
-/// libFuzzer's package is built by nobody but who fuzzes, so nothing else would notice.
+/// No other test builds the libFuzzer package.
 #[test]
-fn each_target_has_its_side_in_libfuzzers_package() {
+fn each_target_exists_in_the_libfuzzer_package() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
     let package = std::fs::read_to_string(format!("{folder}/Cargo.toml")).unwrap();
     for Target { name, .. } in TARGETS {
@@ -123,25 +126,25 @@ fn each_target_has_its_side_in_libfuzzers_package() {
 }
 
 #[test]
-fn signed_calls_are_accepted_as_well_as_refused() {
-    comes_to(
+fn signed_calls_are_accepted_and_refused() {
+    assert_reaches(
         "headers",
         &[
             "made up and accepted",
             "made up and refused",
-            "an unchanged one is accepted",
-            "one under the previous secret is accepted",
-            "an unchanged one is stale",
-            "a changed one is refused",
-            "a stranger's is refused",
-            "another client's is refused",
+            "an unchanged call is accepted",
+            "a call with the previous secret is accepted",
+            "an unchanged call is stale",
+            "a changed call is refused",
+            "an unknown secret is refused",
+            "another client id is refused",
         ],
     );
 }
 
 #[test]
-fn messages_of_every_kind_are_accepted_as_well_as_refused() {
-    comes_to(
+fn messages_of_every_type_are_accepted_and_refused() {
+    assert_reaches(
         "inbound",
         &[
             "create",
@@ -156,8 +159,8 @@ fn messages_of_every_kind_are_accepted_as_well_as_refused() {
 }
 
 #[test]
-fn tiki_says_all_that_it_can_say() {
-    comes_to(
+fn every_meaning_of_tikis_answers_occurs() {
+    assert_reaches(
         "tiki_answers",
         &[
             "ipn accepted",
@@ -180,8 +183,8 @@ fn tiki_says_all_that_it_can_say() {
 }
 
 #[test]
-fn the_core_says_all_that_it_can_say() {
-    comes_to(
+fn every_meaning_of_the_cores_answers_occurs() {
+    assert_reaches(
         "core_answers",
         &[
             "refund succeeded",
@@ -199,42 +202,42 @@ fn the_core_says_all_that_it_can_say() {
 }
 
 #[test]
-fn damaged_items_are_read_as_well_as_refused_and_changed_by_every_command() {
-    comes_to(
+fn damaged_items_are_refused_or_changed_by_every_command() {
+    assert_reaches(
         "item",
         &[
             "unreadable",
             "readable",
-            "expiry taken up",
+            "expiry leased",
             "expired",
             "declined",
             "paid",
-            "ipn taken up",
+            "ipn leased",
             "confirmed",
             "abandoned",
-            "tried again",
+            "retried",
             "reversed",
             "disputed",
             "refund reserved",
-            "refund taken up",
+            "refund leased",
             "refund unknown",
-            "refund back",
-            "refund refused",
+            "refund succeeded",
+            "refund rejected",
         ],
     );
 }
 
 #[test]
-fn tokens_are_taken_as_well_as_refused() {
-    comes_to(
+fn tokens_are_accepted_and_refused() {
+    assert_reaches(
         "token",
         &[
             "one is taken",
-            "one under the previous key is taken",
-            "an old one is expired",
-            "a stranger's is invalid",
-            "a changed one is invalid",
-            "made up and taken",
+            "a token with the previous key is accepted",
+            "an old token is expired",
+            "an unknown key is invalid",
+            "a changed token is invalid",
+            "made up and accepted",
             "made up and invalid",
         ],
     );

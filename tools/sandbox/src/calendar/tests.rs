@@ -62,7 +62,7 @@ fn every_time_is_a_day_earlier_and_nothing_else_changes() {
 }
 
 #[test]
-fn what_is_no_item_of_ours_is_not_written() {
+fn an_unreadable_item_is_not_written() {
     for wrong in [
         item([("day_shard", s("2026-12-01"))]),
         item([("day_shard", s("today#07"))]),
@@ -74,7 +74,7 @@ fn what_is_no_item_of_ours_is_not_written() {
 }
 
 #[tokio::test]
-async fn a_table_is_a_day_older_and_what_changes_meanwhile_is_kept() {
+async fn a_concurrent_change_is_kept_when_a_day_passes() {
     let yaml = r"
 Resources:
   TransactionsTable:
@@ -102,7 +102,7 @@ Resources:
                     "2026-11-23#00"
                 }),
             ),
-            // Together more than one page of a scan.
+            // Large enough that a scan needs several pages.
             ("description", s(&"x".repeat(30_000))),
         ])
     };
@@ -110,7 +110,7 @@ Resources:
         let put = client.put_item().table_name(TABLE);
         put.set_item(Some(item)).send().await.unwrap();
     };
-    let there = async |id: &str| {
+    let stored = async |id: &str| {
         let get = client.get_item().table_name(TABLE);
         let got = get.key("transaction_id", s(id)).send().await.unwrap();
         got.item
@@ -121,17 +121,17 @@ Resources:
     }
     make_all_older(&client).await.unwrap();
     for id in &ids {
-        assert_eq!(there(id).await, Some(made(id, 2, 0, "PENDING")), "{id}");
+        assert_eq!(stored(id).await, Some(made(id, 2, 0, "PENDING")), "{id}");
     }
 
-    // Somebody has written between the read and the write; somebody else has removed it.
+    // One item changes between the read and the write, and another one is removed.
     put(made("t-1", 8, DAY_MS, "SUCCESS")).await;
     make_older(&client, made("t-1", 7, DAY_MS, "PENDING"))
         .await
         .unwrap();
-    assert_eq!(there("t-1").await, Some(made("t-1", 9, 0, "SUCCESS")));
+    assert_eq!(stored("t-1").await, Some(made("t-1", 9, 0, "SUCCESS")));
     make_older(&client, made("gone", 1, DAY_MS, "PENDING"))
         .await
         .unwrap();
-    assert_eq!(there("gone").await, None);
+    assert_eq!(stored("gone").await, None);
 }

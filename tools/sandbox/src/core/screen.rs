@@ -1,8 +1,9 @@
-//! The payment screen: the customer sees what is to be paid, and decides.
+//! The payment screen: the customer sees the amount, and pays or cancels.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
+use askama::Template;
 use axum::extract::{Form, OriginalUri, State};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -14,16 +15,32 @@ use signing::{Keyring, SignatureHeaders, Window};
 use super::{Core, money, reference};
 use crate::caller::now_ms;
 
-/// What a customer's way to the payment screen says, once its signature is verified.
-struct Asked {
+#[derive(Template)]
+#[template(path = "payment-screen.html")]
+struct PaymentScreen<'a> {
+    amount: &'a str,
+    transaction_id: &'a str,
+    /// `HH:MM`.
+    pay_before: &'a str,
+    /// The signed query, which the form sends back.
+    query: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "invalid-link.html")]
+struct InvalidLinkPage;
+
+/// The content of a verified link to the payment screen.
+struct PaymentLink {
     transaction_id: String,
     amount: u64,
     expires_at: Timestamp,
     return_url: String,
 }
 
-/// Reads the query that payment-redirect has signed. It is signed like a GET, up to the signature's parts.
-fn asked(keys: &Keyring, query: &str) -> Option<Asked> {
+/// Verifies and reads the query that payment-redirect has signed. It is signed like a GET; the signature's own
+/// parameters come last and are not signed.
+fn verified_link(keys: &Keyring, query: &str) -> Option<PaymentLink> {
     let (signed, rest) = query.split_once("&client_id=")?;
     let pairs = |text: &str| -> HashMap<String, String> {
         url::form_urlencoded::parse(text.as_bytes())
@@ -37,7 +54,7 @@ fn asked(keys: &Keyring, query: &str) -> Option<Asked> {
         client_id: get("client_id"),
         signature: get("signature"),
     };
-    // A customer may leave the screen open for as long as the payment lives; its own expiry bounds it.
+    // A customer may keep the screen open until the payment expires. `expires_at` sets the limit.
     let window = Window {
         max_age_ms: Duration::from_hours(25).as_millis().try_into().ok()?,
         ..Window::default()
@@ -46,7 +63,7 @@ fn asked(keys: &Keyring, query: &str) -> Option<Asked> {
     keys.verify(&headers, message.as_bytes(), now_ms(), window)
         .ok()?;
     let expires_at = values.get("expires_at")?.parse().ok()?;
-    Some(Asked {
+    Some(PaymentLink {
         transaction_id: values.get("transaction_id")?.clone(),
         amount: values.get("amount")?.parse().ok()?,
         expires_at: Timestamp::from_unix_ms(expires_at).ok()?,
@@ -57,23 +74,22 @@ fn asked(keys: &Keyring, query: &str) -> Option<Asked> {
 pub(super) async fn screen(State(core): State<Core>, OriginalUri(uri): OriginalUri) -> Response {
     let open = core.journal.open("customer", "core", "GET payment screen");
     let query = uri.query().unwrap_or_default();
-    let Some(asked) = asked(&core.caller.keys, query) else {
-        open.done("400, the link is not valid");
-        let html = include_str!("../pages/refused.html");
-        return page(StatusCode::BAD_REQUEST, html.to_owned());
+    let Some(link) = verified_link(&core.caller.keys, query) else {
+        open.done("400, invalid link");
+        return page(StatusCode::BAD_REQUEST, &InvalidLinkPage);
     };
-    open.done(format!("shown: {}", money(asked.amount)));
-    let until = asked.expires_at.to_rfc3339();
-    let clock = until.get(11..16).unwrap_or_default();
-    let html = include_str!("../pages/pay.html")
-        .replace("{amount}", &money(asked.amount))
-        .replace("{transaction_id}", &escaped(&asked.transaction_id))
-        .replace("{until}", clock)
-        .replace("{query}", &escaped(query));
-    page(StatusCode::OK, html)
+    open.done(format!("shows {}", money(link.amount)));
+    let expires_at = link.expires_at.to_rfc3339();
+    let screen = PaymentScreen {
+        amount: &money(link.amount),
+        transaction_id: &link.transaction_id,
+        pay_before: expires_at.get(11..16).unwrap_or_default(),
+        query,
+    };
+    page(StatusCode::OK, &screen)
 }
 
-/// What the customer pressed.
+/// The customer's choice.
 #[derive(Deserialize)]
 pub(super) struct Decision {
     query: String,
@@ -83,52 +99,51 @@ pub(super) struct Decision {
 pub(super) async fn decide(State(core): State<Core>, Form(decision): Form<Decision>) -> Response {
     let open = core
         .journal
-        .open("customer", "core", format!("presses “{}”", decision.action));
-    let Some(asked) = asked(&core.caller.keys, &decision.query) else {
-        open.done("400, the link is not valid");
-        let html = include_str!("../pages/refused.html");
-        return page(StatusCode::BAD_REQUEST, html.to_owned());
+        .open("customer", "core", format!("clicks “{}”", decision.action));
+    let Some(link) = verified_link(&core.caller.keys, &decision.query) else {
+        open.done("400, invalid link");
+        return page(StatusCode::BAD_REQUEST, &InvalidLinkPage);
     };
-    let id = asked.transaction_id.clone();
-    if now_ms() > asked.expires_at.unix_ms() {
-        open.done("too late to pay");
-        return page(
-            StatusCode::GONE,
-            include_str!("../pages/refused.html").to_owned(),
-        );
+    let id = link.transaction_id.clone();
+    if now_ms() > link.expires_at.unix_ms() {
+        open.done("410, the payment has expired");
+        return page(StatusCode::GONE, &InvalidLinkPage);
     }
     let known = core
-        .books
-        .read(|books| books.payments.get(&id).map(|p| p.status.clone()));
+        .state
+        .read(|state| state.payments.get(&id).map(|p| p.status.clone()));
     let pays = decision.action == "pay";
     if known.is_none() {
-        core.set_payment(&id, asked.amount, if pays { "paid" } else { "failed" });
+        core.set_payment(&id, link.amount, if pays { "paid" } else { "failed" });
     }
-    // What was decided first stands: a customer who goes back and presses the other button changes nothing.
-    let report = if known.map_or(pays, |status| status == "paid") {
+    // The first choice counts: a customer who goes back and clicks the other button changes nothing.
+    let result = if known.map_or(pays, |status| status == "paid") {
         json!({
             "transaction_id": id,
             "status": "SUCCESS",
-            "amount": asked.amount,
+            "amount": link.amount,
             "partner_banking_method": "ACCOUNT",
             "rail_reference": reference(&id),
         })
     } else {
         json!({ "transaction_id": id, "status": "FAILURE", "reason": "cancelled by the customer" })
     };
-    // In a task of its own: a customer who closes the window does not stop the report.
-    let reporting = tokio::spawn(async move { core.report_until_taken(&id, &report).await });
-    let taken = reporting.await.unwrap_or(false);
-    open.done(if taken {
-        "reported, back to Tiki"
+    // In its own task, so that a customer who closes the window does not stop it.
+    let sending = tokio::spawn(async move { core.send_result_until_accepted(&id, &result).await });
+    let accepted = sending.await.unwrap_or(false);
+    open.done(if accepted {
+        "303, accepted"
     } else {
-        "not taken by payment-result"
+        "303, not accepted"
     });
-    Redirect::to(&asked.return_url).into_response()
+    Redirect::to(&link.return_url).into_response()
 }
 
-/// A page that loads nothing, sends its form only here, and whose redirect may lead to Tiki.
-fn page(status: StatusCode, html: String) -> Response {
+/// A page that loads nothing. It has no `form-action`, because the form's redirect leads to Tiki.
+fn page(status: StatusCode, template: &impl Template) -> Response {
+    let Ok(html) = template.render() else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
     let mut response = (status, Html(html)).into_response();
     let headers = response.headers_mut();
     let csp =
@@ -137,9 +152,4 @@ fn page(status: StatusCode, html: String) -> Response {
     headers.insert("referrer-policy", HeaderValue::from_static("no-referrer"));
     headers.insert("cache-control", HeaderValue::from_static("no-store"));
     response
-}
-
-fn escaped(text: &str) -> String {
-    let text = text.replace('&', "&amp;").replace('<', "&lt;");
-    text.replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -1,4 +1,4 @@
-//! One instance: a process, and the Runtime API that it alone polls.
+//! One instance: a process, and its own Runtime API.
 
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,8 +19,8 @@ use uuid::Uuid;
 use super::{InvokeError, Launch, Logs};
 use crate::template::FunctionPlan;
 
-/// How long a process may take until it first asks for an event, as with Lambda.
-const INIT: Duration = Duration::from_secs(10);
+/// How long a process may take until it first asks for an event; Lambda's own limit.
+const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) struct Instance {
     api: Arc<RuntimeApi>,
@@ -36,14 +36,14 @@ struct Event {
     payload: Bytes,
 }
 
-/// What the process and the sandbox have between them.
+/// The state that the Runtime API shares with the instance.
 struct RuntimeApi {
     events: tokio::sync::Mutex<mpsc::Receiver<Event>>,
     pending: Mutex<Option<Pending>>,
     alive: AtomicBool,
-    /// Whether the process has taken the event that it was given last.
+    /// Whether the process has fetched its last event.
     taken: AtomicBool,
-    /// Why it died, once it has.
+    /// Why the process ended.
     ended: Mutex<String>,
     gone: Notify,
     arn: String,
@@ -114,8 +114,8 @@ impl Instance {
         self.api.alive.load(Ordering::Acquire)
     }
 
-    /// Whether it may be given an event: it lives, and no signal that is on its way will end it at once.
-    pub(super) fn is_fit(&self) -> bool {
+    /// Whether the process can take an event: it runs, and no pending signal is about to end it.
+    pub(super) fn is_ready(&self) -> bool {
         self.is_alive() && !self.pid.is_some_and(is_doomed)
     }
 
@@ -123,7 +123,7 @@ impl Instance {
         self.pid
     }
 
-    /// Gives the process an event and waits for what it answers.
+    /// Gives the process an event and waits for its answer.
     pub(super) async fn invoke(
         &self,
         payload: Bytes,
@@ -150,14 +150,14 @@ impl Instance {
         };
         let sent = self.events.send(event).await;
         sent.map_err(|_| self.api.death())?;
-        match tokio::time::timeout(INIT + timeout, answered).await {
+        match tokio::time::timeout(INIT_TIMEOUT + timeout, answered).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(self.api.death()),
             Err(_) => Err(InvokeError::TimedOut),
         }
     }
 
-    /// Kills the process and waits until it is gone.
+    /// Kills the process and waits until it has ended.
     pub(super) async fn kill(&self) {
         let gone = self.api.gone.notified();
         tokio::pin!(gone);
@@ -186,12 +186,12 @@ impl RuntimeApi {
         }
     }
 
-    /// The result of the event that is being worked on, if it is this one.
-    fn settle(&self, id: &str, result: Result<Bytes, InvokeError>) -> StatusCode {
+    /// Passes on the result of the current event, if the id matches.
+    fn complete(&self, id: &str, result: Result<Bytes, InvokeError>) -> StatusCode {
         let mut pending = lock(&self.pending);
         match pending.take() {
             Some(found) if found.id == id => {
-                // Nobody may wait any more: it timed out.
+                // After a time-out nobody waits for it any more.
                 let _ = found.result.send(result);
                 StatusCode::ACCEPTED
             }
@@ -203,7 +203,7 @@ impl RuntimeApi {
     }
 }
 
-/// Waits for the process's end, or brings it about.
+/// Waits until the process ends, or kills it when asked to.
 async fn watch(mut child: Child, api: Arc<RuntimeApi>, kill: Arc<Notify>) {
     let status = tokio::select! {
         status = child.wait() => status,
@@ -217,7 +217,7 @@ async fn watch(mut child: Child, api: Arc<RuntimeApi>, kill: Arc<Notify>) {
         Err(error) => error.to_string(),
     };
     api.alive.store(false, Ordering::Release);
-    // Whoever waits for an answer learns that there is none.
+    // After the drop the waiting caller gets no answer.
     lock(&api.pending).take();
     api.gone.notify_waiters();
 }
@@ -260,7 +260,7 @@ async fn response(
     Path(id): Path<String>,
     body: Bytes,
 ) -> StatusCode {
-    api.settle(&id, Ok(body))
+    api.complete(&id, Ok(body))
 }
 
 async fn error(
@@ -269,7 +269,7 @@ async fn error(
     body: Bytes,
 ) -> StatusCode {
     let text = String::from_utf8_lossy(&body).into_owned();
-    api.settle(&id, Err(InvokeError::Function(text)))
+    api.complete(&id, Err(InvokeError::Function(text)))
 }
 
 async fn init_error(State(api): State<Arc<RuntimeApi>>, body: Bytes) -> StatusCode {
@@ -277,11 +277,11 @@ async fn init_error(State(api): State<Arc<RuntimeApi>>, body: Bytes) -> StatusCo
     StatusCode::ACCEPTED
 }
 
-/// Whether a process is dead, or about to be, though its parent has not been told yet.
+/// Whether a process has ended, or is about to, though its parent does not know yet.
 fn is_doomed(pid: u32) -> bool {
     const SIGKILL: u64 = 1 << 8;
     let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else {
-        // Reaped already; or a system without such files, which tells nothing.
+        // Reaped already, or this system has no /proc.
         return std::path::Path::new("/proc/self/status").exists();
     };
     let pending = |name: &str| {
@@ -289,11 +289,11 @@ fn is_doomed(pid: u32) -> bool {
         let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
         mask.is_some_and(|mask| mask & SIGKILL != 0)
     };
-    // A process that ends gives its memory back first.
+    // A process that is ending has freed its memory already.
     pending("SigPnd:") || pending("ShdPnd:") || !status.contains("VmRSS:")
 }
 
-/// What Lambda itself tells every function.
+/// The environment variables that Lambda itself sets.
 fn lambda_environment(plan: &FunctionPlan) -> Vec<(&'static str, String)> {
     vec![
         ("AWS_LAMBDA_FUNCTION_NAME", plan.binary.clone()),

@@ -1,4 +1,4 @@
-//! What the functions print, gathered line by line.
+//! The output of the functions, line by line.
 
 use std::fs::File;
 use std::io::Write;
@@ -12,21 +12,21 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 /// A line that a function printed.
 #[derive(Clone, Debug)]
 pub struct LogLine {
-    /// The function.
+    /// The function's binary.
     pub function: String,
     /// The line: its JSON if it is an object, or `{"raw": …}`.
     pub event: Value,
 }
 
-/// Where the lines go: a file if there is one, and a list for tests.
+/// Writes lines to a file, if there is one, and keeps them for tests.
 #[derive(Clone)]
 pub(crate) struct Logs {
     file: Option<Arc<Mutex<File>>>,
     kept: Arc<Mutex<Vec<LogLine>>>,
 }
 
-/// Enough for a test; a long run is not to fill the memory.
-const KEPT: usize = 100_000;
+/// Lines kept in memory. Enough for a test, and a limit for a long run.
+const MAX_LINES_IN_MEMORY: usize = 100_000;
 
 impl Logs {
     pub(crate) fn new(file: Option<&Path>) -> anyhow::Result<Self> {
@@ -45,7 +45,7 @@ impl Logs {
             .clone()
     }
 
-    /// Gathers what one pipe of a process brings, until the process ends.
+    /// Reads a pipe of a process until the process ends.
     pub(crate) fn gather(&self, function: &str, pipe: impl AsyncRead + Unpin + Send + 'static) {
         let logs = self.clone();
         let function = function.to_owned();
@@ -70,11 +70,11 @@ impl Logs {
             let mut json = line.event.clone();
             json["function"] = json!(function);
             let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-            // In one piece: whoever follows the file finds whole lines. A full disk must not stop the functions.
+            // In one write, so that a reader of the file sees whole lines. A full disk must not stop the functions.
             let _ = file.write_all(format!("{json}\n").as_bytes());
         }
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() < KEPT {
+        if kept.len() < MAX_LINES_IN_MEMORY {
             kept.push(line);
         }
     }

@@ -1,5 +1,5 @@
-//! Lambda: a function has as many instances as it has events at once, up to a bound; each takes one event at
-//! a time, and one that dies is replaced.
+//! Lambda. A function has one instance for each concurrent event, up to a limit. An instance processes one event at
+//! a time, and is replaced when it dies.
 
 mod instance;
 mod logs;
@@ -20,11 +20,11 @@ pub(crate) use logs::Logs;
 /// How a function's processes are started.
 #[derive(Clone, Debug)]
 pub(crate) struct Launch {
-    /// The sandbox's own executable, which becomes the function.
+    /// The sandbox's own executable, which turns into the function.
     pub(crate) shim: PathBuf,
     /// The function's binary.
     pub(crate) binary: PathBuf,
-    /// What it is told in its environment.
+    /// Its environment variables.
     pub(crate) environment: Vec<(String, String)>,
 }
 
@@ -35,17 +35,17 @@ pub(crate) struct Function {
     logs: Logs,
     idle: Mutex<Vec<Arc<Instance>>>,
     busy: Mutex<Vec<Arc<Instance>>>,
-    places: Semaphore,
+    slots: Semaphore,
 }
 
 /// Why an invocation has no result.
 #[derive(Debug)]
 pub(crate) enum InvokeError {
-    /// The process died in the middle, or could not be started.
+    /// The process died during the event, or did not start.
     Died(String),
     /// The process died before it took the event.
     NotTaken(String),
-    /// It took longer than the template allows, and was killed.
+    /// The process exceeded the template's time limit and was killed.
     TimedOut,
     /// The function reported an error.
     Function(String),
@@ -69,7 +69,7 @@ impl Function {
             logs,
             idle: Mutex::default(),
             busy: Mutex::default(),
-            places: Semaphore::new(instances.max(1)),
+            slots: Semaphore::new(instances.max(1)),
         }
     }
 
@@ -77,11 +77,11 @@ impl Function {
         &self.plan.binary
     }
 
-    /// Gives an event to an idle instance, or to a new one; waits if there are as many as may be.
+    /// Gives an event to an idle instance or to a new one. Waits while all instances are busy.
     pub(crate) async fn invoke(&self, event: Bytes) -> Result<Bytes, InvokeError> {
-        let place = self.places.acquire().await;
-        let _place = place.map_err(|_| InvokeError::Died("the sandbox stops".to_owned()))?;
-        // An idle instance may have died without our knowing yet; an event that it never took goes to another.
+        let slot = self.slots.acquire().await;
+        let _slot = slot.map_err(|_| InvokeError::Died("the sandbox stops".to_owned()))?;
+        // An idle instance may have died unnoticed. Its event goes to another instance.
         while let Some(instance) = self.take_idle() {
             match self.give(instance, event.clone()).await {
                 Err(InvokeError::NotTaken(_)) => {}
@@ -105,7 +105,7 @@ impl Function {
         result
     }
 
-    /// The process ids of the instances that live.
+    /// The process ids of the running instances.
     pub(crate) fn pids(&self) -> Vec<u32> {
         let (idle, busy) = (lock(&self.idle), lock(&self.busy));
         let all = idle.iter().chain(busy.iter());
@@ -114,12 +114,12 @@ impl Function {
             .collect()
     }
 
-    /// Peak memory of the largest process, in KiB, where the operating system tells.
+    /// Peak memory of the largest process in KiB, if the operating system reports it.
     pub(crate) fn peak_memory_kib(&self) -> Option<u64> {
         self.pids().into_iter().filter_map(peak_kib).max()
     }
 
-    /// Ends every instance, so that the next event meets a cold start.
+    /// Ends every instance, so that the next event has a cold start.
     pub(crate) async fn stop(&self) {
         let all: Vec<_> = lock(&self.idle)
             .drain(..)
@@ -133,7 +133,7 @@ impl Function {
     fn take_idle(&self) -> Option<Arc<Instance>> {
         let mut idle = lock(&self.idle);
         while let Some(instance) = idle.pop() {
-            if instance.is_fit() {
+            if instance.is_ready() {
                 return Some(instance);
             }
         }
@@ -145,7 +145,7 @@ impl Function {
     }
 }
 
-/// An instance at work, in the list of those at work however the work ends.
+/// Keeps an instance in the list of busy ones until it is dropped.
 struct Busy<'f> {
     function: &'f Function,
     instance: Arc<Instance>,

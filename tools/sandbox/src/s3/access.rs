@@ -1,50 +1,36 @@
-//! Who may come in: with a signature in a header, or in a presigned link.
+//! Each request carries a signature: in a header, or in a presigned link.
 
 use axum::http::{HeaderMap, StatusCode, Uri};
 use domain::Timestamp;
 
 use super::Refusal;
-use crate::aws::Grant;
 use crate::caller::now_ms;
 
-/// The longest that a link may live.
-const WEEK_S: i64 = 7 * 24 * 60 * 60;
-
-/// What is asked, in IAM's words.
-pub(crate) fn asked(method: &str, bucket: &str, key: &str) -> Option<Grant> {
-    let action = match method {
-        "PUT" => "s3:PutObject",
-        "GET" | "HEAD" => "s3:GetObject",
-        _ => return None,
-    };
-    Some(Grant {
-        action: action.to_owned(),
-        resource: format!("arn:aws:sandbox:{bucket}:Arn/{key}"),
-    })
-}
+/// The longest lifetime of a presigned link, in seconds.
+const MAX_LINK_LIFETIME_S: i64 = 7 * 24 * 60 * 60;
 
 pub(crate) fn denied(message: impl Into<String>) -> Refusal {
     Refusal::new(StatusCode::FORBIDDEN, "AccessDenied", message)
 }
 
-/// Whose credentials presigned a link with this query.
-pub(crate) fn linked_by(query: &str) -> Option<String> {
+/// The access key that signed a presigned link with this query.
+pub(crate) fn link_signer(query: &str) -> Option<String> {
     let credential = value(query, "X-Amz-Credential")?;
     let key = credential.split('/').next()?;
     Some(key.to_owned())
 }
 
-/// Every request is signed, in one way or the other. Whose signature it is, the door looks at; what it is over,
-/// nobody: whoever reaches the sandbox is on this machine.
+/// Requires a signature. The IAM proxy checks who signed. Nobody checks what was signed: every caller of the
+/// sandbox is on this machine.
 pub(super) fn check(headers: &HeaderMap, uri: &Uri) -> Result<(), Refusal> {
     if headers.contains_key("authorization") {
         return Ok(());
     }
-    link_lives(uri.query().unwrap_or_default(), now_ms())
+    check_link(uri.query().unwrap_or_default(), now_ms())
 }
 
-/// Whether a presigned link with this query is one, and not over yet.
-pub(super) fn link_lives(query: &str, now_ms: i64) -> Result<(), Refusal> {
+/// Requires a presigned link that has not expired.
+pub(super) fn check_link(query: &str, now_ms: i64) -> Result<(), Refusal> {
     let part = |name| value(query, name).filter(|value| !value.is_empty());
     let parts = (
         part("X-Amz-Signature"),
@@ -52,22 +38,22 @@ pub(super) fn link_lives(query: &str, now_ms: i64) -> Result<(), Refusal> {
         part("X-Amz-Date"),
         part("X-Amz-Expires"),
     );
-    let (Some(_), Some(_), Some(date), Some(lives)) = parts else {
+    let (Some(_), Some(_), Some(date), Some(lifetime)) = parts else {
         return Err(denied("Access Denied"));
     };
-    let lives = lives.parse::<i64>().ok();
-    let lives = lives.filter(|lives| (1..=WEEK_S).contains(lives));
-    let over = moment(&date)
-        .zip(lives)
-        .map(|(signed, lives)| signed.saturating_add(lives.saturating_mul(1000)));
-    match over {
+    let lifetime_s = lifetime.parse::<i64>().ok();
+    let lifetime_s = lifetime_s.filter(|s| (1..=MAX_LINK_LIFETIME_S).contains(s));
+    let expires_at = moment(&date)
+        .zip(lifetime_s)
+        .map(|(signed_at, s)| signed_at.saturating_add(s.saturating_mul(1000)));
+    match expires_at {
         None => Err(denied("X-Amz-Date or X-Amz-Expires is malformed")),
-        Some(over) if now_ms >= over => Err(denied("Request has expired")),
+        Some(expires_at) if now_ms >= expires_at => Err(denied("Request has expired")),
         Some(_) => Ok(()),
     }
 }
 
-/// The moment in a signature, like `20261122T100000Z`, in Unix milliseconds.
+/// The time in a signature, like `20261122T100000Z`, in Unix milliseconds.
 fn moment(date: &str) -> Option<i64> {
     let (day, time) = date.strip_suffix('Z')?.split_once('T')?;
     if day.len() != 8 || time.len() != 6 {

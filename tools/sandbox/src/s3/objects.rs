@@ -1,4 +1,4 @@
-//! Where the objects are kept: each a file, and beside the buckets what was said about it.
+//! The object files, and beside the buckets a file with each object's content type and ETag.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,14 +10,15 @@ use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 use tokio::io::AsyncReadExt;
 
-/// No bucket's name begins with a dot.
+/// A folder beside the buckets. A bucket's name never begins with a dot.
 const ABOUT: &str = ".about";
+/// The folder for objects that are still being received.
 const FRESH: &str = ".fresh";
-/// The longest key, as the service has it.
-const LONGEST_KEY: usize = 1024;
-const CHUNK: usize = 64 * 1024;
+/// The longest key of S3, in bytes.
+const MAX_KEY_BYTES: usize = 1024;
+const CHUNK_BYTES: usize = 64 * 1024;
 
-/// The folder.
+/// The folder with all objects.
 #[derive(Clone)]
 pub(super) struct Objects(PathBuf);
 
@@ -27,14 +28,14 @@ pub(super) struct Place {
     about: PathBuf,
 }
 
-/// What was said about an object when it was put.
+/// What the sender said about an object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct About {
     pub(super) content_type: String,
     pub(super) etag: String,
 }
 
-/// An object that is there, opened: whoever puts another in its place changes nothing for who reads it.
+/// An open object. A new object under the same key does not change what is read here.
 pub(super) struct Found {
     file: std::fs::File,
     pub(super) about: About,
@@ -42,7 +43,6 @@ pub(super) struct Found {
     pub(super) modified: SystemTime,
 }
 
-/// An object in the list.
 #[derive(Clone, Debug)]
 pub(super) struct Listed {
     pub(super) bucket: String,
@@ -54,7 +54,7 @@ pub(super) struct Listed {
 impl Objects {
     pub(super) fn open(folder: PathBuf) -> io::Result<Self> {
         let fresh = folder.join(FRESH);
-        // What was being put when the sandbox ended.
+        // Objects whose upload did not end before the sandbox stopped.
         if fresh.exists() {
             std::fs::remove_dir_all(&fresh)?;
         }
@@ -62,10 +62,10 @@ impl Objects {
         Ok(Self(folder))
     }
 
-    /// Where an object of this key is: within its bucket's folder, whatever the key says.
+    /// The place of an object; always inside its bucket's folder.
     pub(super) fn place(&self, bucket: &str, key: &str) -> Option<Place> {
         let is_name = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(['\0', '\\']);
-        let is_key = key.len() <= LONGEST_KEY && key.split('/').all(is_name);
+        let is_key = key.len() <= MAX_KEY_BYTES && key.split('/').all(is_name);
         let is_bucket = is_name(bucket) && !bucket.contains('/') && !bucket.starts_with('.');
         (is_key && is_bucket).then(|| Place {
             file: self.0.join(bucket).join(key),
@@ -73,12 +73,12 @@ impl Objects {
         })
     }
 
-    /// A file for what is being received; dropped, it is gone.
+    /// A file for an upload. It is deleted when it is dropped.
     pub(super) fn fresh(&self) -> io::Result<NamedTempFile> {
         NamedTempFile::new_in(self.0.join(FRESH))
     }
 
-    /// All objects of these buckets, the one first that was put last.
+    /// All objects of these buckets, the newest first.
     pub(super) fn list<'b>(
         &self,
         buckets: impl IntoIterator<Item = &'b String>,
@@ -117,7 +117,7 @@ fn key(bucket: &Path, file: &Path) -> Option<String> {
 }
 
 impl Place {
-    /// Puts what was received in its place.
+    /// Moves an upload to its place.
     pub(super) fn keep(&self, fresh: NamedTempFile, about: &About) -> io::Result<()> {
         for path in [&self.about, &self.file] {
             if let Some(folder) = path.parent() {
@@ -132,7 +132,7 @@ impl Place {
     pub(super) async fn find(&self) -> io::Result<Option<Found>> {
         let file = match std::fs::File::open(&self.file) {
             Ok(file) => file,
-            // A part of the key may be an object itself.
+            // A part of the key can be an object itself.
             Err(error)
                 if matches!(
                     error.kind(),
@@ -151,7 +151,7 @@ impl Place {
         let about = about.and_then(|json| serde_json::from_slice(&json).ok());
         Ok(Some(Found {
             file,
-            // Somebody has put a file into the folder by hand.
+            // A person may put a file into the folder by hand.
             about: about.unwrap_or_else(|| About {
                 content_type: "application/octet-stream".to_owned(),
                 etag: "\"unknown\"".to_owned(),
@@ -163,11 +163,10 @@ impl Place {
 }
 
 impl Found {
-    /// What it holds, a piece at a time.
     pub(super) fn chunks(self) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
         let file = tokio::fs::File::from_std(self.file);
         stream::try_unfold(file, async |mut file| {
-            let mut chunk = vec![0; CHUNK];
+            let mut chunk = vec![0; CHUNK_BYTES];
             let length = file.read(&mut chunk).await?;
             chunk.truncate(length);
             Ok((length > 0).then(|| (Bytes::from(chunk), file)))

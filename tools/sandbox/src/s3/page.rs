@@ -1,7 +1,8 @@
-//! The objects for people: a list, and each as a browser shows it.
+//! Pages for people: the list of objects, and each object in a browser.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{Html, IntoResponse, Response};
@@ -11,33 +12,45 @@ use url::Url;
 use super::objects::Listed;
 use super::{Refusal, S3, whole};
 
+#[derive(Template)]
+#[template(path = "files.html")]
+struct FilesPage {
+    files: Vec<FileRow>,
+}
+
+struct FileRow {
+    /// Where a browser finds it.
+    path: String,
+    key: String,
+    bucket: String,
+    size: u64,
+    modified: String,
+}
+
+impl From<Listed> for FileRow {
+    fn from(object: Listed) -> Self {
+        Self {
+            path: address(&object.bucket, &object.key),
+            key: object.key,
+            bucket: object.bucket,
+            size: object.size,
+            modified: clock(object.modified),
+        }
+    }
+}
+
 pub(super) async fn list(State(s3): State<S3>) -> Result<Response, Refusal> {
     let listed = s3.objects.list(s3.buckets.iter())?;
-    let rows: String = listed.iter().map(row).collect();
-    let rows = if rows.is_empty() {
-        include_str!("../pages/no-files.html").to_owned()
-    } else {
-        rows
-    };
-    let html = include_str!("../pages/files.html").replace("{rows}", &rows);
+    let files = listed.into_iter().map(FileRow::from).collect();
+    let html = FilesPage { files }
+        .render()
+        .map_err(std::io::Error::other)?;
     let mut response = Html(html).into_response();
     let headers = response.headers_mut();
     let csp = "default-src 'none'; style-src 'unsafe-inline'";
     headers.insert("content-security-policy", HeaderValue::from_static(csp));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
-}
-
-fn row(object: &Listed) -> String {
-    let Listed { bucket, key, .. } = object;
-    format!(
-        "<tr><td><a href=\"{}\">{}</a><small>{}</small></td><td>{}</td><td>{}</td></tr>\n",
-        escaped(&address(bucket, key)),
-        escaped(key),
-        escaped(bucket),
-        object.size,
-        clock(object.modified),
-    )
 }
 
 /// The path of an object's page.
@@ -62,7 +75,7 @@ pub(super) async fn show(
 ) -> Result<Response, Refusal> {
     let found = s3.found(&bucket, &key).await?;
     let content_type = found.about.content_type.clone();
-    // A browser saves a table instead of showing it.
+    // A browser downloads CSV instead of showing it.
     let shown = if content_type.starts_with("text/csv") {
         "text/plain; charset=utf-8"
     } else {
@@ -73,9 +86,4 @@ pub(super) async fn show(
     let nosniff = HeaderValue::from_static("nosniff");
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
     Ok(response)
-}
-
-pub(super) fn escaped(text: &str) -> String {
-    let text = text.replace('&', "&amp;").replace('<', "&lt;");
-    text.replace('>', "&gt;").replace('"', "&quot;")
 }

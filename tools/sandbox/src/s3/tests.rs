@@ -8,7 +8,8 @@ use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 
 use super::*;
-use crate::aws::{Grant, IamProxy};
+use crate::grants::Grant;
+use crate::iam_proxy::IamProxy;
 use crate::{http, sdk};
 
 const YAML: &str = r#"
@@ -37,10 +38,10 @@ Resources:
 "#;
 const BUCKET: &str = "Files";
 
-/// The service, behind its door.
+/// S3 behind the IAM proxy.
 struct Service {
     url: String,
-    door: IamProxy,
+    proxy: IamProxy,
     folder: TempDir,
 }
 
@@ -49,15 +50,15 @@ impl Service {
         let plan = Plan::read(YAML, &std::collections::BTreeMap::new()).unwrap();
         let folder = TempDir::new().unwrap();
         let s3 = S3::open(folder.path().join("s3"), &plan).unwrap();
-        let door = IamProxy::new(&plan, "http://127.0.0.1:9", http().unwrap());
-        let router = s3.pages().merge(door.before_objects(s3.objects()));
+        let proxy = IamProxy::new(&plan, "http://127.0.0.1:9", http().unwrap());
+        let router = s3.pages().merge(proxy.guard_objects(s3.objects()));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { url, door, folder }
+        Self { url, proxy, folder }
     }
 
-    /// S3 as somebody calls it.
+    /// A client with the credentials of `who`.
     fn client(&self, who: &str) -> Client {
         let credentials =
             aws_sdk_s3::config::Credentials::new(who, "sandbox", None, None, "sandbox");
@@ -67,9 +68,9 @@ impl Service {
         Client::from_conf(config.build())
     }
 
-    async fn link(&self, who: &str, key: &str, lives: Duration) -> String {
+    async fn link(&self, who: &str, key: &str, lifetime: Duration) -> String {
         let get = self.client(who).get_object().bucket(BUCKET).key(key);
-        let presigned = get.presigned(PresigningConfig::expires_in(lives).unwrap());
+        let presigned = get.presigned(PresigningConfig::expires_in(lifetime).unwrap());
         presigned.await.unwrap().uri().to_owned()
     }
 
@@ -96,10 +97,10 @@ async fn browse(url: &str) -> (u16, String, HeaderMap) {
 }
 
 #[tokio::test]
-async fn what_is_put_is_fetched_and_each_as_its_role_allows() {
+async fn each_role_puts_and_gets_what_it_may() {
     let service = Service::start().await;
     let (writer, reader) = (service.client("writer"), service.client("reader"));
-    // Large enough to come in many pieces, and to be asked for before it comes.
+    // Large enough for many chunks, and for `Expect: 100-continue`.
     let content: Vec<u8> = (0..5_000_000_u32).map(|i| i.to_le_bytes()[1]).collect();
     let file = service.file("large", &content);
     let put = |key: &str| {
@@ -121,7 +122,7 @@ async fn what_is_put_is_fetched_and_each_as_its_role_allows() {
     let head = reader.head_object().bucket(BUCKET).key(key).send().await;
     assert_eq!(head.unwrap().content_length(), Some(5_000_000));
 
-    // Each may do what its role says, and that alone.
+    // Each may do only what its role allows.
     put("other").body(stream(&file).await).send().await.unwrap();
     let other = reader.get_object().bucket(BUCKET).key("other").send().await;
     let refused = other.unwrap_err();
@@ -139,15 +140,15 @@ async fn what_is_put_is_fetched_and_each_as_its_role_allows() {
             resource: format!("arn:aws:sandbox:{BUCKET}:Arn/{resource}"),
         };
         let function = function.to_owned();
-        service.door.seen()[&crate::AwsCall { function, grant }].calls
+        service.proxy.usage()[&crate::AwsCall { function, grant }].calls
     };
     assert_eq!(used("writer", "s3:PutObject", "*"), 2);
     assert_eq!(used("reader", "s3:GetObject", "day/*"), 2);
-    assert_eq!(service.door.seen().len(), 2);
+    assert_eq!(service.proxy.usage().len(), 2);
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_refused_and_leaves_nothing() {
+async fn a_refused_put_leaves_no_file() {
     let service = Service::start().await;
     let client = service.client("sandbox");
     let put = |bucket: &str, key: &str| {
@@ -160,7 +161,7 @@ async fn what_is_wrong_is_refused_and_leaves_nothing() {
     let nowhere = nowhere.await.unwrap_err();
     assert_eq!(nowhere.code(), Some("NoSuchBucket"));
     assert_eq!(nowhere.raw_response().unwrap().status().as_u16(), 404);
-    // Without a checksum of the caller's the SDK sends its own, behind a body in chunks.
+    // Without the caller's checksum the SDK sends its own, after a body in chunks.
     let file = service.file("chunked", b"right");
     let chunked = client.put_object().bucket(BUCKET).key("a");
     let chunked = chunked.body(stream(&file).await).send().await.unwrap_err();
@@ -191,7 +192,7 @@ async fn what_is_wrong_is_refused_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_link_opens_for_whoever_has_it_while_it_lives() {
+async fn a_presigned_link_needs_no_other_credentials() {
     let service = Service::start().await;
     let put = service.client("writer").put_object();
     let put = put.bucket(BUCKET).key("day/a").content_type("text/csv");
@@ -204,7 +205,7 @@ async fn a_link_opens_for_whoever_has_it_while_it_lives() {
     let (status, text, headers) = browse(&link).await;
     assert_eq!((status, text.as_str()), (200, "a,b\n"));
     assert_eq!(headers["content-type"], "text/csv");
-    // A link allows no more than who made it may.
+    // A link allows no more than its signer's role.
     let link = service
         .link("writer", "day/a", Duration::from_mins(5))
         .await;
@@ -216,16 +217,21 @@ async fn a_link_opens_for_whoever_has_it_while_it_lives() {
 }
 
 #[test]
-fn a_link_is_over_when_its_time_is() {
-    let query = |date: &str, lives: &str| {
-        format!("X-Amz-Date={date}&X-Amz-Expires={lives}&X-Amz-Credential=a%2Fb&X-Amz-Signature=ab")
+fn a_presigned_link_expires() {
+    let query = |date: &str, lifetime: &str| {
+        format!(
+            "X-Amz-Date={date}&X-Amz-Expires={lifetime}&X-Amz-Credential=a%2Fb&X-Amz-Signature=ab"
+        )
     };
     let link = query("20261122T100000Z", "300");
     let signed = 1_795_341_600_000;
-    assert_eq!(access::link_lives(&link, signed), Ok(()));
-    assert_eq!(access::link_lives(&link, signed + 299_999), Ok(()));
-    let over = access::link_lives(&link, signed + 300_000).unwrap_err();
-    assert_eq!((over.code, over.status.as_u16()), ("AccessDenied", 403));
+    assert_eq!(access::check_link(&link, signed), Ok(()));
+    assert_eq!(access::check_link(&link, signed + 299_999), Ok(()));
+    let expired = access::check_link(&link, signed + 300_000).unwrap_err();
+    assert_eq!(
+        (expired.code, expired.status.as_u16()),
+        ("AccessDenied", 403)
+    );
     for malformed in [
         query("20261122", "300"),
         query("20261322T100000Z", "300"),
@@ -237,15 +243,15 @@ fn a_link_is_over_when_its_time_is() {
         String::new(),
     ] {
         assert!(
-            access::link_lives(&malformed, signed).is_err(),
+            access::check_link(&malformed, signed).is_err(),
             "{malformed}"
         );
     }
-    assert_eq!(access::linked_by(&link).as_deref(), Some("a"));
+    assert_eq!(access::link_signer(&link).as_deref(), Some("a"));
 }
 
 #[test]
-fn no_key_leads_out_of_its_bucket() {
+fn no_key_leaves_its_bucket() {
     let folder = TempDir::new().unwrap();
     let objects = Objects::open(folder.path().to_owned()).unwrap();
     for key in ["a", "a/b/c", "..a", "a..b/...", ".hidden", "tệp 1"] {
@@ -264,7 +270,7 @@ fn no_key_leads_out_of_its_bucket() {
 }
 
 #[tokio::test]
-async fn a_path_that_climbs_is_refused_over_the_wire_too() {
+async fn a_path_with_parent_folders_is_refused() {
     let service = Service::start().await;
     service.file("secret", b"secret");
     let address = service.url.strip_prefix("http://").unwrap();
@@ -276,13 +282,13 @@ async fn a_path_that_climbs_is_refused_over_the_wire_too() {
         "/_sandbox/files/Files/..%2f..%2f..%2fsecret",
         "/_sandbox/files/..%2f../secret",
     ] {
-        let mut line = tokio::net::TcpStream::connect(address).await.unwrap();
+        let mut connection = tokio::net::TcpStream::connect(address).await.unwrap();
         let request = format!(
             "GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: x\r\nconnection: close\r\n\r\n"
         );
-        line.write_all(request.as_bytes()).await.unwrap();
+        connection.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
-        line.read_to_string(&mut answer).await.unwrap();
+        connection.read_to_string(&mut answer).await.unwrap();
         assert!(
             answer.starts_with("HTTP/1.1 4") || answer.starts_with("HTTP/1.1 501"),
             "{answer}"
@@ -292,7 +298,7 @@ async fn a_path_that_climbs_is_refused_over_the_wire_too() {
 }
 
 #[tokio::test]
-async fn people_see_what_is_there() {
+async fn people_see_the_objects_in_a_browser() {
     let service = Service::start().await;
     let list = format!("{}/_sandbox/files", service.url);
     let (status, empty, _) = browse(&list).await;
@@ -309,7 +315,7 @@ async fn people_see_what_is_there() {
     put("day/sent/a?b", "text/csv; charset=utf-8", b"a,b\n").await;
     put("day/<report>.html", "text/html; charset=utf-8", b"<p>").await;
     let (_, html, _) = browse(&list).await;
-    assert!(html.contains("day/&lt;report&gt;.html"), "{html}");
+    assert!(html.contains("day/&#60;report&#62;.html"), "{html}");
     assert!(!html.contains("<report>"));
     let page = |path: &str| format!("{}{path}", service.url);
     let csv = "/_sandbox/files/Files/day/sent/a%3Fb";

@@ -1,4 +1,4 @@
-//! What a client does with files (SFTP 3). Paths begin at the folder, and none leads out of it.
+//! The file operations of SFTP 3. Paths begin at the root folder, and none leaves it.
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::{self, File as LocalFile, Metadata, OpenOptions};
@@ -11,12 +11,12 @@ use russh_sftp::protocol::{
 };
 use russh_sftp::server::Handler;
 
-/// The most that one answer holds: with its head it fits into what clients take.
-const CHUNK: usize = 255 * 1024;
-/// How many names one answer has.
-const NAMES: usize = 100;
+/// The most bytes in one answer. With its header it fits into a client's packet limit.
+const MAX_READ_BYTES: usize = 255 * 1024;
+/// The most names in one answer.
+const MAX_NAMES: usize = 100;
 
-/// One client's view of the folder.
+/// One client's open files and folders.
 pub(super) struct Files {
     root: PathBuf,
     open: HashMap<String, Open>,
@@ -28,7 +28,7 @@ enum Open {
     Folder(VecDeque<File>),
 }
 
-/// A path without `.`, `..` and empty parts. Above the root is the root.
+/// Resolves `.`, `..` and empty parts. The parent of the root is the root.
 fn parts(path: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     for part in path.split('/') {
@@ -69,8 +69,7 @@ impl Files {
         }
     }
 
-    /// The local path of a client's. A link would lead out of the folder; no client makes one, but somebody may
-    /// have put one there.
+    /// The local path of a client's path. Symbolic links are refused, because they can lead out of the folder.
     pub(super) fn local(&self, path: &str) -> Result<PathBuf, StatusCode> {
         let mut local = self.root.clone();
         for part in parts(path) {
@@ -114,7 +113,7 @@ fn entries(folder: &Path) -> io::Result<VecDeque<File>> {
     let mut entries = VecDeque::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        // One that is gone in the meantime is no entry any more.
+        // A file that was removed in the meantime is left out.
         if let (Ok(name), Ok(metadata)) = (entry.file_name().into_string(), entry.metadata()) {
             entries.push_back(File::new(name, FileAttributes::from(&metadata)));
         }
@@ -122,7 +121,7 @@ fn entries(folder: &Path) -> io::Result<VecDeque<File>> {
     Ok(entries)
 }
 
-/// As OpenSSH renames: of two clients that rename to the same name, one does.
+/// Renames like OpenSSH: if two clients rename to the same name, only one succeeds.
 fn rename(from: &Path, to: &Path) -> io::Result<()> {
     if fs::metadata(from)?.is_dir() {
         if to.exists() {
@@ -172,7 +171,9 @@ impl Handler for Files {
         offset: u64,
         len: u32,
     ) -> Result<Data, StatusCode> {
-        let length = usize::try_from(len).unwrap_or(CHUNK).min(CHUNK);
+        let length = usize::try_from(len)
+            .unwrap_or(MAX_READ_BYTES)
+            .min(MAX_READ_BYTES);
         let mut data = vec![0; length];
         let read = self.file(&handle)?.read_at(&mut data, offset);
         match read.map_err(|error| code(&error))? {
@@ -200,7 +201,7 @@ impl Handler for Files {
         self.attributes(id, &path)
     }
 
-    /// There are no links to tell apart.
+    /// The same as `stat`, because links are refused.
     async fn lstat(&mut self, id: u32, path: String) -> Result<Attrs, StatusCode> {
         self.attributes(id, &path)
     }
@@ -210,7 +211,7 @@ impl Handler for Files {
         Ok(attrs(id, &metadata.map_err(|error| code(&error))?))
     }
 
-    /// Clients set times and modes in passing. Nothing here goes by them, so they are left as they are.
+    /// Accepts times and modes, which clients often set, and ignores them.
     async fn setstat(
         &mut self,
         id: u32,
@@ -241,7 +242,7 @@ impl Handler for Files {
         if entries.is_empty() {
             return Err(StatusCode::Eof);
         }
-        let files = entries.drain(..entries.len().min(NAMES)).collect();
+        let files = entries.drain(..entries.len().min(MAX_NAMES)).collect();
         Ok(Name { id, files })
     }
 

@@ -16,9 +16,9 @@ use super::*;
 const INBOUND: &str = "/IF_TIKI_VIP/INBOUND";
 
 /// A client that knows the server's key.
-struct Knows(String);
+struct KnownHost(String);
 
-impl client::Handler for Knows {
+impl client::Handler for KnownHost {
     type Error = russh::Error;
 
     async fn check_server_key(
@@ -51,17 +51,19 @@ impl Running {
         running
     }
 
-    async fn connect(&self) -> Handle<Knows> {
+    async fn connect(&self) -> Handle<KnownHost> {
         let config = Arc::new(client::Config::default());
-        let knows = Knows(self.host_key.clone());
-        client::connect(config, self.address, knows).await.unwrap()
+        let known_host = KnownHost(self.host_key.clone());
+        client::connect(config, self.address, known_host)
+            .await
+            .unwrap()
     }
 
     async fn session(&self) -> SftpSession {
         let mut connection = self.connect().await;
         let key = PrivateKeyWithHashAlg::new(Arc::new(self.partner_key.clone()), None);
-        let let_in = connection.authenticate_publickey(USER, key).await;
-        assert!(let_in.unwrap().success());
+        let login = connection.authenticate_publickey(USER, key).await;
+        assert!(login.unwrap().success());
         let channel = connection.channel_open_session().await.unwrap();
         channel.request_subsystem(true, "sftp").await.unwrap();
         SftpSession::new(channel.into_stream()).await.unwrap()
@@ -84,7 +86,7 @@ fn code<T>(result: Result<T, Refused>) -> StatusCode {
 }
 
 #[tokio::test]
-async fn a_partner_puts_gets_lists_renames_and_removes() {
+async fn the_partner_puts_gets_lists_renames_and_removes() {
     let running = Running::start().await;
     let session = running.session().await;
     assert_eq!(session.canonicalize(".").await.unwrap(), "/");
@@ -165,7 +167,7 @@ async fn a_rename_replaces_nothing() {
 }
 
 #[tokio::test]
-async fn a_folder_of_many_files_is_listed_whole() {
+async fn a_folder_of_many_files_is_listed_completely() {
     let running = Running::start().await;
     for i in 0..250 {
         std::fs::write(running.local(&format!("{INBOUND}/{i}")), "").unwrap();
@@ -175,15 +177,15 @@ async fn a_folder_of_many_files_is_listed_whole() {
 }
 
 #[tokio::test]
-async fn only_the_partner_with_its_key_comes_in() {
+async fn only_the_partner_with_its_key_can_log_in() {
     let running = Running::start().await;
     let other = PrivateKey::random(&mut safe_rng(), Algorithm::Ed25519).unwrap();
     let cases = [(USER, other), ("root", running.partner_key.clone())];
     for (user, key) in cases {
         let mut connection = running.connect().await;
         let key = PrivateKeyWithHashAlg::new(Arc::new(key), None);
-        let let_in = connection.authenticate_publickey(user, key).await.unwrap();
-        assert!(!let_in.success(), "{user}");
+        let login = connection.authenticate_publickey(user, key).await.unwrap();
+        assert!(!login.success(), "{user}");
     }
     let mut connection = running.connect().await;
     let none = connection.authenticate_none(USER).await.unwrap();
@@ -193,7 +195,7 @@ async fn only_the_partner_with_its_key_comes_in() {
 }
 
 #[tokio::test]
-async fn no_path_leads_out() {
+async fn no_path_leaves_the_folder() {
     let running = Running::start().await;
     std::fs::write(running.folder.path().join("secret"), "secret").unwrap();
     std::os::unix::fs::symlink(running.folder.path(), running.local("out")).unwrap();
@@ -230,7 +232,7 @@ async fn no_path_leads_out() {
 }
 
 #[test]
-fn keys_outlive_a_restart() {
+fn keys_stay_the_same_after_a_restart() {
     let folder = TempDir::new().unwrap();
     let first = Sftp::open(folder.path()).unwrap();
     let again = Sftp::open(folder.path()).unwrap();

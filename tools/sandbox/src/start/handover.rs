@@ -1,4 +1,4 @@
-//! What others are told of a sandbox: in files, for whoever started it.
+//! Writes the files that describe the running sandbox to other programs.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,12 +7,12 @@ use anyhow::Context;
 use serde_json::json;
 
 use super::Sandbox;
-use crate::aws::OPERATOR;
+use crate::iam_proxy::OPERATOR;
 use crate::options::Options;
 use crate::settings::aws_environment;
 
 impl Sandbox {
-    /// What the operator's command is to be told to work with this sandbox.
+    /// The settings with which the operator's command works on this sandbox.
     #[must_use]
     pub fn operator_settings(&self) -> BTreeMap<String, String> {
         let mut settings = self.plan.operator_settings.clone();
@@ -21,8 +21,8 @@ impl Sandbox {
         settings
     }
 
-    /// Writes what was asked for; last the file that says that everything answers.
-    pub(super) fn tell(&self, options: &Options) -> anyhow::Result<()> {
+    /// Writes the requested files; last the ready file, because it says that everything answers.
+    pub(super) fn write_files(&self, options: &Options) -> anyhow::Result<()> {
         if let Some(file) = &options.operator_file {
             self.write_operator_settings(file)?;
         }
@@ -36,7 +36,7 @@ impl Sandbox {
     }
 
     fn aws(&self) -> Vec<(String, String)> {
-        aws_environment(&self.door_url, &self.secrets_url, &self.s3_url)
+        aws_environment(&self.iam_proxy_url, &self.secrets_url, &self.s3_url)
     }
 
     fn write_ready(&self, file: &Path) -> anyhow::Result<()> {
@@ -51,13 +51,13 @@ impl Sandbox {
             "sftp_host_key": self.sftp_host_key,
             "pid": std::process::id(),
         });
-        // Renamed into place: whoever waits for the file finds it whole.
+        // A rename is atomic, so a reader never finds half a file.
         let fresh = file.with_extension("new");
         std::fs::write(&fresh, ready.to_string())?;
         std::fs::rename(fresh, file).with_context(|| file.display().to_string())
     }
 
-    /// What all functions are told: a variable means the same to each of them.
+    /// Writes the environment of all functions in one file. A variable has the same value in each function.
     fn write_environment(&self, file: &Path) -> anyhow::Result<()> {
         let own = self.plan.functions.values();
         let own = own.flat_map(|function| function.environment.clone());

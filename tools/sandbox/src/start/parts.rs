@@ -1,4 +1,4 @@
-//! The pieces that a sandbox is put together from.
+//! The parts of a sandbox.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use signed_http::HeaderNames;
-use signing::{ClientSecret, GetSigning, Keyring};
+use signing::{ClientSecret, GetSigning, HeaderNames, Keyring};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
@@ -17,7 +16,7 @@ use crate::lambda::{Function, Launch, Logs};
 use crate::options::Options;
 use crate::template::Plan;
 
-/// Listeners first: what is told whose address must have one.
+/// The listeners. They are opened first, because the settings of everything else contain their addresses.
 pub(super) struct Listeners {
     pub(super) api: TcpListener,
     pub(super) tiki: TcpListener,
@@ -25,8 +24,8 @@ pub(super) struct Listeners {
     pub(super) secrets: TcpListener,
     pub(super) s3: TcpListener,
     pub(super) sftp: TcpListener,
-    /// Where functions find DynamoDB.
-    pub(super) door: TcpListener,
+    /// The address at which functions find DynamoDB.
+    pub(super) iam_proxy: TcpListener,
 }
 
 pub(super) async fn listen(api: SocketAddr) -> anyhow::Result<Listeners> {
@@ -34,13 +33,13 @@ pub(super) async fn listen(api: SocketAddr) -> anyhow::Result<Listeners> {
     let api = TcpListener::bind(api).await;
     Ok(Listeners {
         api: api
-            .context("cannot listen; is the address taken? (--listen 127.0.0.1:0 picks one)")?,
+            .context("cannot listen on this address; another program may use it. Use --listen 127.0.0.1:0 for a free port")?,
         tiki: free().await?,
         core: free().await?,
         secrets: free().await?,
         s3: free().await?,
         sftp: free().await?,
-        door: free().await?,
+        iam_proxy: free().await?,
     })
 }
 
@@ -63,7 +62,7 @@ pub(super) fn caller(
     })
 }
 
-/// A folder that is gone with the sandbox; in memory where the machine has such a place.
+/// A temporary folder, in memory if the machine has `/dev/shm`.
 pub(super) fn scratch() -> anyhow::Result<TempDir> {
     let memory = Path::new("/dev/shm");
     let made = if memory.is_dir() {
@@ -72,11 +71,11 @@ pub(super) fn scratch() -> anyhow::Result<TempDir> {
         TempDir::new()
     };
     made.or_else(|_| TempDir::new())
-        .context("no folder for temporary files")
+        .context("cannot create a temporary folder")
 }
 
-/// The folder for what is kept between runs, or gone with this one.
-pub(super) fn kept(options: &Options, scratch: &Path) -> anyhow::Result<PathBuf> {
+/// The folder of `--data-dir`, or the temporary one.
+pub(super) fn data_dir(options: &Options, scratch: &Path) -> anyhow::Result<PathBuf> {
     let folder = options.data_dir.as_deref().unwrap_or(scratch);
     std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     Ok(folder.to_owned())
@@ -84,12 +83,12 @@ pub(super) fn kept(options: &Options, scratch: &Path) -> anyhow::Result<PathBuf>
 
 pub(super) fn start_dynamodb(
     options: &Options,
-    kept: &Path,
+    data_dir: &Path,
 ) -> anyhow::Result<(Option<EmbeddedDynamoDb>, String)> {
     if let Some(url) = &options.dynamodb_url {
         return Ok((None, url.clone()));
     }
-    let dynamodb = EmbeddedDynamoDb::start(&kept.join("dynamodb.sqlite"))?;
+    let dynamodb = EmbeddedDynamoDb::start(&data_dir.join("dynamodb.sqlite"))?;
     let url = dynamodb.url().to_owned();
     Ok((Some(dynamodb), url))
 }
@@ -115,7 +114,7 @@ pub(super) fn functions(
         let launch = Launch {
             shim: shim.clone(),
             binary: binary(name)?,
-            // Credentials of its own: the door knows it by them.
+            // Its own credentials, by which the IAM proxy identifies it.
             environment: environment
                 .iter()
                 .cloned()

@@ -1,4 +1,4 @@
-//! A template with its parameters: what references, conditions and intrinsic functions come to.
+//! A template with its parameters. It resolves references, conditions and intrinsic functions.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +45,7 @@ impl Stack {
         })
     }
 
-    /// The value with every intrinsic function carried out.
+    /// The value with all intrinsic functions resolved.
     pub(super) fn resolve(&self, value: &Value) -> anyhow::Result<Value> {
         match value {
             Value::Object(object) => {
@@ -84,14 +84,14 @@ impl Stack {
                 .with_context(|| format!("{name} {argument}"))
         };
         match name {
-            "Ref" => self.reference(argument.as_str().context("Ref of no name")?),
+            "Ref" => self.reference(argument.as_str().context("Ref needs a name")?),
             "Fn::GetAtt" => Ok(json!(format!("arn:aws:sandbox:{}:{}", part(0)?, part(1)?))),
             "Fn::FindInMap" => {
                 let found = &self.template["Mappings"][part(0)?][part(1)?][part(2)?];
                 Ok(found.clone())
             }
             "Fn::Join" => {
-                let parts = argument[1].as_array().context("Fn::Join of no list")?;
+                let parts = argument[1].as_array().context("Fn::Join needs a list")?;
                 let parts: Vec<String> = parts.iter().map(text).collect();
                 Ok(json!(parts.join(part(0)?)))
             }
@@ -101,8 +101,8 @@ impl Stack {
                 let index = index.context("Fn::Select without an index")?;
                 Ok(argument[1][index].clone())
             }
-            "Fn::Sub" => self.substitute(argument.as_str().context("Fn::Sub of no text")?),
-            _ => bail!("the sandbox does not know {name}"),
+            "Fn::Sub" => self.substitute(argument.as_str().context("Fn::Sub needs a text")?),
+            _ => bail!("the sandbox does not support {name}"),
         }
     }
 
@@ -120,7 +120,7 @@ impl Stack {
             _ => match self.template["Resources"][name]["Type"].as_str() {
                 Some("AWS::SecretsManager::Secret") => json!(secret_arn(name)),
                 Some(_) => json!(name),
-                None => bail!("the template has no {name}"),
+                None => bail!("the template has no resource or parameter {name}"),
             },
         })
     }
@@ -129,7 +129,9 @@ impl Stack {
         let mut out = String::new();
         let mut rest = template;
         while let Some((before, after)) = rest.split_once("${") {
-            let (name, tail) = after.split_once('}').context("Fn::Sub without an end")?;
+            let (name, tail) = after
+                .split_once('}')
+                .context("Fn::Sub without a closing brace")?;
             out.push_str(before);
             let value = match name.split_once('.') {
                 Some((resource, attribute)) => {
@@ -152,12 +154,12 @@ impl Stack {
     fn holds(&self, condition: &Value) -> anyhow::Result<bool> {
         if let Some(equal) = condition["Fn::Equals"].as_array() {
             let [left, right] = equal.as_slice() else {
-                bail!("Fn::Equals of other than two");
+                bail!("Fn::Equals needs two values");
             };
             return Ok(text(&self.resolve(left)?) == text(&self.resolve(right)?));
         }
         if let Some(inner) = condition["Fn::Not"].as_array() {
-            return Ok(!self.holds(inner.first().context("Fn::Not of nothing")?)?);
+            return Ok(!self.holds(inner.first().context("Fn::Not needs a condition")?)?);
         }
         let each = |all: &Value| -> anyhow::Result<Vec<bool>> {
             let all = all.as_array().into_iter().flatten();
@@ -172,11 +174,11 @@ impl Stack {
         if let Some(name) = condition["Condition"].as_str() {
             return self.condition(name);
         }
-        bail!("the sandbox does not know {condition}")
+        bail!("the sandbox does not support the condition {condition}")
     }
 }
 
-/// YAML's short forms (`!Ref x`) become the long ones (`{"Ref": "x"}`).
+/// Turns YAML's short forms (`!Ref x`) into the long ones (`{"Ref": "x"}`).
 fn untagged(value: yaml_serde::Value) -> anyhow::Result<Value> {
     use yaml_serde::Value as Yaml;
     Ok(match value {
@@ -200,7 +202,10 @@ fn untagged(value: yaml_serde::Value) -> anyhow::Result<Value> {
         }
         Yaml::Mapping(entries) => {
             let entries = entries.into_iter().map(|(name, value)| {
-                let name = name.as_str().context("a name that is no text")?.to_owned();
+                let name = name
+                    .as_str()
+                    .context("a name that is not a text")?
+                    .to_owned();
                 Ok((name, untagged(value)?))
             });
             Value::Object(entries.collect::<anyhow::Result<_>>()?)

@@ -2,7 +2,7 @@ use super::*;
 use serde_json::json;
 
 #[test]
-fn a_filter_is_met_only_by_its_mark() {
+fn a_stream_filter_matches_only_its_mark() {
     let pattern = json!({"dynamodb": {"NewImage": {"ipn_due_mark": {"S": ["now"]}}}});
     let record = |image: Value| json!({"eventName": "MODIFY", "dynamodb": {"NewImage": image}});
     assert!(Plan::matches(
@@ -18,7 +18,7 @@ fn a_filter_is_met_only_by_its_mark() {
 }
 
 #[test]
-fn intrinsics_are_carried_out() {
+fn intrinsic_functions_are_resolved() {
     let yaml = r#"
 Parameters: { Name: { Default: "" }, Env: { Default: a } }
 Mappings: { Map: { a: { Url: "https://a" } } }
@@ -51,7 +51,7 @@ Resources:
 }
 
 #[test]
-fn a_bucket_has_one_name_for_its_ref_and_its_arn() {
+fn a_bucket_has_the_same_name_in_ref_and_arn() {
     let yaml = r#"
 Resources:
   Files: { Type: AWS::S3::Bucket, Properties: { VersioningConfiguration: { Status: Enabled } } }
@@ -73,9 +73,9 @@ Resources:
     let (name, properties) = plan.buckets.iter().next().unwrap();
     assert_eq!(function.environment["BUCKET"], *name);
     assert_eq!(properties["VersioningConfiguration"]["Status"], "Enabled");
-    let asked = crate::s3::asked("PUT", name, "a/b").unwrap();
+    let needed = Grant::for_object("PUT", name, "a/b").unwrap();
     assert_eq!(function.grants.len(), 1);
-    assert!(function.grants[0].allows(&asked));
-    let asked = crate::s3::asked("GET", name, "a/b").unwrap();
-    assert!(!function.grants[0].allows(&asked));
+    assert!(function.grants[0].allows(&needed));
+    let needed = Grant::for_object("GET", name, "a/b").unwrap();
+    assert!(!function.grants[0].allows(&needed));
 }

@@ -1,10 +1,11 @@
-//! Tiki's APIs: the webview, the IPN and the look-up, and what only a sandbox has.
+//! Tiki's APIs: the webview, the IPN and the look-up; and the switches that only a sandbox has.
 
 use std::collections::HashMap;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, UNIX_EPOCH};
 
+use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{OriginalUri, Path, Query, Request, State};
 use axum::http::uri::PathAndQuery;
@@ -15,8 +16,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use signed_http::HeaderNames;
-use signing::{Keyring, SignatureHeaders, Window};
+use signing::{HeaderNames, Keyring, SignatureHeaders, Window};
 use uuid::Uuid;
 
 use super::{Ipn, Tiki};
@@ -38,7 +38,7 @@ impl Tiki {
             )
             .fallback(shop)
             .with_state(self.clone())
-            .layer(middleware::from_fn_with_state(self.clone(), dated))
+            .layer(middleware::from_fn_with_state(self.clone(), add_date))
     }
 
     fn verified(&self, headers: &HeaderMap, message: &[u8]) -> bool {
@@ -48,8 +48,8 @@ impl Tiki {
     }
 }
 
-/// Each answer says what time it is at Tiki.
-async fn dated(State(tiki): State<Tiki>, request: Request, next: Next) -> AxumResponse {
+/// Adds Tiki's time to each answer.
+async fn add_date(State(tiki): State<Tiki>, request: Request, next: Next) -> AxumResponse {
     let mut response = next.run(request).await;
     let now_ms = now_ms() + tiki.ahead_ms.load(Ordering::Relaxed);
     let now = UNIX_EPOCH + Duration::from_millis(now_ms.unsigned_abs());
@@ -59,7 +59,7 @@ async fn dated(State(tiki): State<Tiki>, request: Request, next: Next) -> AxumRe
     response
 }
 
-/// Whether a message is signed as it should be at this time.
+/// Whether a message has a valid signature at this time.
 pub(crate) fn verified(
     keys: &Keyring,
     names: HeaderNames,
@@ -87,14 +87,14 @@ fn refusal(code: u8, message: &str) -> Value {
 
 async fn webview(State(tiki): State<Tiki>, headers: HeaderMap, body: Bytes) -> AxumResponse {
     let open = tiki.journal.open("open-webview", "Tiki", "POST webview");
-    let mut said = Value::Null;
+    let mut answered = Value::Null;
     let response = tiki.faults.around("webview", async || {
         let (status, body) = opened(&tiki, &headers, &body);
-        said.clone_from(&body);
+        answered.clone_from(&body);
         answer(status, &body)
     });
     let response = response.await;
-    open.done(words(&response, &said));
+    open.done(words(&response, &answered));
     response
 }
 
@@ -112,7 +112,7 @@ fn opened(tiki: &Tiki, headers: &HeaderMap, body: &[u8]) -> (StatusCode, Value) 
     let url = &tiki.url;
     let data = json!({
         "url_open": format!("{url}/apps/vn.tiki.vip?session={session}"),
-        // The second slash is Tiki's own.
+        // Tiki's own URLs have this double slash.
         "url_checkout_result": format!("{url}//apps/vn.tiki.vip/callback/index?session={session}&x=%20a"),
         "request_id": session,
     });
@@ -128,25 +128,25 @@ async fn ipn(State(tiki): State<Tiki>, headers: HeaderMap, body: Bytes) -> AxumR
     let open = tiki.journal.open("ipn-sender", "Tiki", what);
     let verified = tiki.verified(&headers, &body);
     if verified {
-        note(&tiki, &headers, &message);
+        record_ipn(&tiki, &headers, &message);
     }
-    let mut said = Value::Null;
+    let mut answered = Value::Null;
     let response = tiki.faults.around("ipn", async || {
         let (status, body) = if verified {
-            (StatusCode::OK, told(&tiki, &message))
+            (StatusCode::OK, accept_ipn(&tiki, &message))
         } else {
             (StatusCode::UNAUTHORIZED, refusal(1, "signature"))
         };
-        said.clone_from(&body);
+        answered.clone_from(&body);
         answer(status, &body)
     });
     let response = response.await;
-    open.done(words(&response, &said));
+    open.done(words(&response, &answered));
     response
 }
 
-/// Every IPN that arrives is noted, also one that a fault then swallows.
-fn note(tiki: &Tiki, headers: &HeaderMap, message: &Value) {
+/// Records every IPN that arrives, also one that a fault then suppresses.
+fn record_ipn(tiki: &Tiki, headers: &HeaderMap, message: &Value) {
     let header = |name: &str| {
         let value = headers.get(name).and_then(|value| value.to_str().ok());
         value.unwrap_or_default().to_owned()
@@ -163,11 +163,11 @@ fn note(tiki: &Tiki, headers: &HeaderMap, message: &Value) {
     });
 }
 
-fn told(tiki: &Tiki, message: &Value) -> Value {
+fn accept_ipn(tiki: &Tiki, message: &Value) -> Value {
     let id = message["reference_transaction_id"]
         .as_str()
         .unwrap_or_default();
-    let told = tiki.orders.write(|orders| {
+    let accepted = tiki.orders.write(|orders| {
         let order = orders.get_mut(id).ok_or((3, "transaction not found"))?;
         if order.cancelled {
             return Err((6, "transaction cancelled"));
@@ -181,7 +181,7 @@ fn told(tiki: &Tiki, message: &Value) -> Value {
         }
         Ok(json!({ "transaction_id": message["transaction_id"] }))
     });
-    match told {
+    match accepted {
         Ok(data) => json!({ "code": 0, "message": "success", "data": data }),
         Err((code, message)) => refusal(code, message),
     }
@@ -194,7 +194,7 @@ async fn look_up(
     headers: HeaderMap,
 ) -> AxumResponse {
     let open = tiki.journal.open("ipn-sender", "Tiki", "GET transaction");
-    let mut said = Value::Null;
+    let mut answered = Value::Null;
     let response = tiki.faults.around("look_up", async || {
         let path = uri.path_and_query().map(PathAndQuery::as_str);
         let signing = *tiki
@@ -207,11 +207,11 @@ async fn look_up(
         } else {
             (StatusCode::UNAUTHORIZED, refusal(1, "signature"))
         };
-        said.clone_from(&body);
+        answered.clone_from(&body);
         answer(status, &body)
     });
     let response = response.await;
-    open.done(words(&response, &said));
+    open.done(words(&response, &answered));
     response
 }
 
@@ -232,19 +232,26 @@ fn found(tiki: &Tiki, query: &HashMap<String, String>) -> Value {
     }
 }
 
-/// The shop, its result screen included. Tiki's own URLs have a slash too many, which routes would not take.
+#[derive(Template)]
+#[template(path = "shop.html")]
+struct ShopPage;
+
+/// The shop and its result screen. It is a fallback because Tiki's URLs have a double slash, which routes refuse.
 async fn shop(State(tiki): State<Tiki>, uri: Uri) -> AxumResponse {
     if uri.path().contains("/apps/") {
         tiki.journal
             .open("customer", "Tiki", "GET result screen")
             .done("200, shown");
-        Html(include_str!("../pages/shop.html")).into_response()
+        match ShopPage.render() {
+            Ok(html) => Html(html).into_response(),
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        }
     } else {
         StatusCode::NOT_FOUND.into_response()
     }
 }
 
-/// What a person changes of an order.
+/// The fields of an order that a person may change.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Change {
@@ -292,7 +299,8 @@ async fn change(
     }
 }
 
-/// `POST /_sandbox/reconcile`: Tiki works through the files that have come, and says which results it has put.
+/// `POST /_sandbox/reconcile`: Tiki processes the files that have arrived, and answers with the names of its result
+/// files.
 async fn reconcile(State(tiki): State<Tiki>) -> AxumResponse {
     let work = move || tiki.reconcile(&tiki.folder);
     match tokio::task::spawn_blocking(work).await {

@@ -1,5 +1,5 @@
-//! Tiki's side of reconciliation (protocol §7): it takes the partner's files, compares each line with its own
-//! orders, and puts a result file of the lines that do not agree.
+//! Tiki's side of the reconciliation (protocol §7): it reads the partner's files, compares each line with its own
+//! orders, and writes a result file with the lines that differ.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::{Order, Tiki};
 use crate::caller::now_ms;
 
-/// The codes that are customary in Vietnam; `00`, that the sides agree, stands in no result file of ours.
+/// The result codes that are usual in Vietnam. `00`, both sides agree, does not appear in these result files.
 const ONLY_PARTNER: &str = "01";
 const ONLY_TIKI: &str = "02";
 const DIFFERS: &str = "03";
@@ -31,7 +31,7 @@ const COLUMNS: [&str; 8] = [
     "reason",
 ];
 
-/// A line of the partner's file; what else it has is nothing to Tiki.
+/// The columns of the partner's file that Tiki reads.
 #[derive(Clone, Debug, Deserialize)]
 struct Line {
     tiki_transaction_id: String,
@@ -40,28 +40,28 @@ struct Line {
     status: String,
     created_at: String,
     updated_at: String,
-    /// In files in which refunds have lines of their own.
+    /// Only in files that also have lines for refunds.
     #[serde(default)]
     r#type: Option<String>,
 }
 
-/// How many lines were compared, and how many of them do not agree.
+/// How many lines were compared, and how many lines the result file has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Count {
     compared: u64,
-    told: u64,
+    differences: u64,
 }
 
 impl Tiki {
-    /// Works through every file that has come into this folder's `INBOUND`, and names the result files that are
-    /// now in its `OUTBOUND`. A file that is worked through moves to `ARCHIVED`.
+    /// Processes every file in this folder's `INBOUND`, and returns the names of the result files in its `OUTBOUND`. A
+    /// processed file moves to `ARCHIVED`.
     pub fn reconcile(&self, folder: &Path) -> anyhow::Result<Vec<String>> {
         let inbound = folder.join("INBOUND");
         let mut names = Vec::new();
         for entry in fs::read_dir(&inbound).with_context(|| inbound.display().to_string())? {
             let entry = entry?;
             let name = entry.file_name().into_string().unwrap_or_default();
-            // A name with a dot in front is that of a file which is still being written.
+            // A name that begins with a dot belongs to a file that is still being written.
             if name.starts_with("tikivip_") && entry.file_type()?.is_file() {
                 names.push(name);
             }
@@ -71,8 +71,11 @@ impl Tiki {
             let open = self.journal.open("Tiki", "SFTP", "reconciles a file");
             let done = self.reconcile_file(folder, name);
             let count = done.with_context(|| name.clone())?;
-            let Count { compared, told } = count;
-            open.done(format!("{compared} lines, {told} to tell"));
+            let Count {
+                compared,
+                differences,
+            } = count;
+            open.done(format!("{compared} lines, {differences} differ"));
         }
         Ok(names)
     }
@@ -80,20 +83,20 @@ impl Tiki {
     fn reconcile_file(&self, folder: &Path, name: &str) -> anyhow::Result<Count> {
         let taken = folder.join("INBOUND").join(name);
         let fresh = folder.join("OUTBOUND").join(format!(".{name}.part"));
-        // One picture of the orders for the whole file.
+        // One snapshot of the orders for the whole file.
         let orders = self.orders.read(HashMap::clone);
         let now = Timestamp::from_unix_ms(now_ms())?;
         let input = BufReader::new(File::open(&taken)?);
         let output = BufWriter::new(File::create(&fresh)?);
         let count = compare(input, output, &orders, &now.on_vietnams_clock())?;
-        // Renamed into place: whoever looks finds it whole.
+        // A rename is atomic, so a reader never finds half a file.
         fs::rename(fresh, folder.join("OUTBOUND").join(name))?;
         fs::rename(taken, folder.join("ARCHIVED").join(name))?;
-        let told: Vec<&String> = claims(&orders).map(|(id, _)| id).collect();
-        self.orders.write(|kept| {
-            for id in told {
-                if let Some(order) = kept.get_mut(id) {
-                    order.claimed = false;
+        let reported: Vec<&String> = only_at_tiki(&orders).map(|(id, _)| id).collect();
+        self.orders.write(|orders| {
+            for id in reported {
+                if let Some(order) = orders.get_mut(id) {
+                    order.only_at_tiki = false;
                 }
             }
         });
@@ -101,12 +104,12 @@ impl Tiki {
     }
 }
 
-/// The orders of which Tiki still has to say that it alone has them.
-fn claims(orders: &HashMap<String, Order>) -> impl Iterator<Item = (&String, &Order)> {
-    orders.iter().filter(|(_, order)| order.claimed)
+/// The orders that the next result file must report as ones that only Tiki has.
+fn only_at_tiki(orders: &HashMap<String, Order>) -> impl Iterator<Item = (&String, &Order)> {
+    orders.iter().filter(|(_, order)| order.only_at_tiki)
 }
 
-/// Reads a partner's file and writes Tiki's answer to it.
+/// Reads a partner's file and writes its result file.
 fn compare(
     input: impl Read,
     output: impl Write,
@@ -127,23 +130,23 @@ fn compare(
         count.compared += 1;
         if let Some(answer) = answer(&line, orders.get(&line.tiki_transaction_id)) {
             writer.write_record(&answer)?;
-            count.told += 1;
+            count.differences += 1;
         }
     }
-    let mut claims: Vec<_> = claims(orders).collect();
-    claims.sort_by_key(|(id, _)| *id);
-    for (id, order) in claims {
+    let mut missing: Vec<_> = only_at_tiki(orders).collect();
+    missing.sort_by_key(|(id, _)| *id);
+    for (id, order) in missing {
         let amount = order.amount.to_string();
         let reason = "chỉ có ở Tiki";
         let status = order.status.as_str();
         writer.write_record([id, "", &amount, status, now, now, ONLY_TIKI, reason])?;
-        count.told += 1;
+        count.differences += 1;
     }
     writer.flush()?;
     Ok(count)
 }
 
-/// What Tiki says to a line, or nothing if the two agree. Where they differ, Tiki's own values stand in it.
+/// The result line for a line that differs, with Tiki's values; `None` if both sides agree.
 fn answer(line: &Line, order: Option<&Order>) -> Option<[String; 8]> {
     let (mut amount, mut status) = (line.transaction_amount.clone(), line.status.clone());
     let (code, reason) = match order {

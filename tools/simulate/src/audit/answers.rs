@@ -1,4 +1,4 @@
-//! What the auditor looks at in every answer of ours, and in everything that we tell Tiki.
+//! The auditor's checks of every answer of ours, and of every notification to Tiki.
 
 use serde_json::Value;
 
@@ -8,21 +8,21 @@ use crate::fleet::Answered;
 use crate::world::World;
 
 impl Audit {
-    /// Whether Tiki has really asked for a refund.
+    /// Whether Tiki has really requested a refund.
     pub(super) fn asked(&self, payment: usize, number: usize) -> bool {
-        self.books
+        self.records
             .get(&payment)
-            .is_some_and(|book| book.asked.contains(&number))
+            .is_some_and(|record| record.asked.contains(&number))
     }
 }
 
 impl World {
-    /// Tiki is about to ask for a refund.
+    /// Tiki is about to request a refund.
     pub(crate) fn audit_asks(&mut self, payment: usize, number: usize) {
-        self.audit.book(payment).asked.insert(number);
+        self.audit.record(payment).asked.insert(number);
     }
 
-    /// One of our functions has answered; whether the answer arrives or not, it was given.
+    /// One of our functions has answered. It counts even if the answer is lost.
     pub(crate) fn audit_answered(
         &mut self,
         who: usize,
@@ -39,7 +39,7 @@ impl World {
                 self.audit_checked(payment, code, began, answer);
             }
             Intent::Refund(number) => self.audit_refunded(payment, *number, began, answer),
-            Intent::Result(kind) => self.audit_reported(payment, kind, &call.body, code, answer),
+            Intent::Result(kind) => self.audit_result(payment, kind, &call.body, code, answer),
             Intent::Redirect(_) | Intent::Return(_) => {
                 let location = answer.location.as_deref().unwrap_or_default();
                 let known = ["https://tiki.vn/", "https://core.simulated/pay?"];
@@ -47,7 +47,7 @@ impl World {
                     || known.iter().any(|known| location.starts_with(known));
                 self.audit
                     .must(allowed, I::RefusedMeansNothing, payment, || {
-                        format!("a customer was sent to {location}")
+                        format!("a customer was redirected to {location}")
                     });
             }
             Intent::Webview => {}
@@ -58,27 +58,27 @@ impl World {
         if code != Some(0) {
             return;
         }
-        let stored = self.rows.find(self.lives[payment].id).is_some();
+        let stored = self.rows.find(self.payments[payment].id).is_some();
         let mut said = answer.json();
-        // The link changes with its key; everything else is for ever.
+        // The link changes with its key. Everything else must stay the same.
         said["data"]["payment_url"] = Value::Null;
         let now = self.now();
-        let created = &mut self.audit.book(payment).created;
+        let created = &mut self.audit.record(payment).created;
         let (_, before) = created.get_or_insert_with(|| (now, said.clone())).clone();
         self.audit.must(stored, I::AcknowledgedIsKept, payment, || {
-            "it was said to be created, and is not there".to_owned()
+            "it was created by our answer, but is not stored".to_owned()
         });
         self.audit
             .must(before == said, I::OneOutcomePerRequest, payment, || {
-                format!("created as {before}, and then as {said}")
+                format!("the creation was answered with {before}, and then with {said}")
             });
     }
 
     fn audit_checked(&mut self, payment: usize, code: Option<i64>, began: i64, answer: &Answered) {
-        let created = self.audit.book(payment).created.as_ref();
-        let lost = code == Some(3) && created.is_some_and(|(told_at, _)| *told_at < began);
+        let created = self.audit.record(payment).created.as_ref();
+        let lost = code == Some(3) && created.is_some_and(|(answered_at, _)| *answered_at < began);
         self.audit.must(!lost, I::AcknowledgedIsKept, payment, || {
-            "it was said to be created, and a look-up does not find it".to_owned()
+            "it was created by our answer, but a look-up does not find it".to_owned()
         });
         if code != Some(0) {
             return;
@@ -86,11 +86,11 @@ impl World {
         let said = answer.json();
         let status = said["status"].as_str().unwrap_or_default();
         if status == "PENDING" {
-            let shown = self.audit.book(payment).shown.clone();
+            let shown = self.audit.record(payment).shown.clone();
             let behind = shown.is_some_and(|(shown_at, _)| shown_at < began);
             self.audit
                 .must(!behind, I::NotifiedWhatIsShown, payment, || {
-                    "a look-up shows PENDING, and a final status was shown before".to_owned()
+                    "a look-up shows PENDING after a final status".to_owned()
                 });
         } else {
             let now = self.now();
@@ -99,30 +99,30 @@ impl World {
         self.audit_shows_refunds(payment, began, &said);
         let back = said["refunded_amount"].as_u64().unwrap_or(u64::MAX);
         let returned = self.core.returned(payment);
-        let same = said["amount"] == self.lives[payment].amount && back <= returned;
+        let same = said["amount"] == self.payments[payment].amount && back <= returned;
         self.audit.must(same, I::NotifiedWhatIsShown, payment, || {
-            format!("a look-up shows {said}, and {returned} VND went back")
+            format!("a look-up shows {said}, but {returned} VND were refunded")
         });
     }
 
-    /// A refund that Tiki was told of is in every look-up that was begun after that.
+    /// A refund whose outcome Tiki knows must be in every later look-up.
     fn audit_shows_refunds(&mut self, payment: usize, began: i64, said: &Value) {
-        let outcomes = self.audit.book(payment).outcomes.iter();
-        let told: Vec<(usize, Value)> = outcomes
-            .filter(|(_, (told_at, _))| *told_at < began)
+        let outcomes = self.audit.record(payment).outcomes.iter();
+        let answered: Vec<(usize, Value)> = outcomes
+            .filter(|(_, (answered_at, _))| *answered_at < began)
             .filter_map(|(number, (_, body))| {
                 let body: Value = serde_json::from_slice(body).ok()?;
                 Some((*number, body["data"].clone()))
             })
             .collect();
-        for (number, told) in told {
-            let plan = &self.lives[payment].refunds[number];
+        for (number, outcome) in answered {
+            let plan = &self.payments[payment].refunds[number];
             let shown = said["refunds"].as_array().into_iter().flatten();
             let kept = shown
                 .filter(|refund| refund["request_id"] == plan.request_id)
-                .any(|refund| refund["status"] == told["status"]);
+                .any(|refund| refund["status"] == outcome["status"]);
             self.audit.must(kept, I::AcknowledgedIsKept, payment, || {
-                format!("{told} was told, and a look-up shows {said}")
+                format!("the outcome was {outcome}, but a look-up shows {said}")
             });
         }
     }
@@ -136,19 +136,19 @@ impl World {
             return self
                 .audit
                 .must(!back, I::OneOutcomePerRequest, payment, || {
-                    "a request id was taken with another amount".to_owned()
+                    "a request id was accepted with another amount".to_owned()
                 });
         }
-        let settled = back || (code == Some(9) && status == Some("FAILURE"));
+        let is_final = back || (code == Some(9) && status == Some("FAILURE"));
         let now = self.now();
-        let book = self.audit.book(payment);
-        let first = book.outcomes.get(&number).cloned();
+        let record = self.audit.record(payment);
+        let first = record.outcomes.get(&number).cloned();
         match first {
-            None if settled => {
-                book.outcomes.insert(number, (now, answer.body.clone()));
+            None if is_final => {
+                record.outcomes.insert(number, (now, answer.body.clone()));
             }
-            // An answer that was begun before the outcome was told may be behind it.
-            Some((told_at, first)) if began > told_at => {
+            // A call that began before the outcome was known may have an older answer.
+            Some((answered_at, first)) if began > answered_at => {
                 let none = matches!(code, Some(2 | 97 | 98) | None);
                 let same = none || first == answer.body;
                 self.audit.must(same, I::OneOutcomePerRequest, payment, || {
@@ -159,11 +159,11 @@ impl World {
         }
         if back {
             let id = said["data"]["refund_id"].as_str().unwrap_or_default();
-            let amount = self.lives[payment].refunds[number].amount;
+            let amount = self.payments[payment].refunds[number].amount;
             let posting = self.core.postings.get(id);
             let true_ = posting.is_some_and(|p| p.pays && p.amount == amount);
             self.audit.must(true_, I::BelievedOnWordAlone, payment, || {
-                format!("{said}, which the core has not done")
+                format!("{said}, but the core has not refunded it")
             });
         }
         let status_fits = match code {
@@ -177,7 +177,7 @@ impl World {
             });
     }
 
-    fn audit_reported(
+    fn audit_result(
         &mut self,
         payment: usize,
         kind: &'static str,
@@ -188,14 +188,14 @@ impl World {
         if code != Some(0) {
             return;
         }
-        let stored = self.rows.find(self.lives[payment].id);
+        let stored = self.rows.find(self.payments[payment].id);
         let kept = match kind {
             "declined" => stored.is_some_and(|t| t.status() == domain::Status::Failure),
             "paid another amount" => false,
             _ => stored.is_some_and(|t| t.money_taken().is_some()),
         };
         self.audit.must(kept, I::AcknowledgedIsKept, payment, || {
-            format!("“{kind}” was acknowledged, and is not in the books")
+            format!("the result “{kind}” was accepted, but is not in our records")
         });
         let said = answer.json();
         let status = said["data"]["status"].as_str().unwrap_or_default();
@@ -205,37 +205,37 @@ impl World {
         self.audit_references(payment, body);
     }
 
-    /// Of all debits of one customer only one is acknowledged: of a second the core hears by our no.
+    /// Only one debit of a payment is accepted. A second one is refused.
     fn audit_references(&mut self, payment: usize, body: &str) {
         let body: Value = serde_json::from_str(body).unwrap_or_default();
         let Some(reference) = body["rail_reference"].as_str() else {
             return;
         };
-        let first = &mut self.audit.book(payment).reference;
+        let first = &mut self.audit.record(payment).reference;
         let first = first.get_or_insert_with(|| reference.to_owned()).clone();
         self.audit
             .must(first == reference, I::AcknowledgedIsKept, payment, || {
-                format!("debit {reference} was acknowledged, and {first} before it")
+                format!("debit {reference} was accepted after debit {first}")
             });
     }
 
-    /// Tiki has taken an IPN in.
+    /// Tiki has received an IPN.
     pub(crate) fn audit_notification(&mut self, payment: usize, ipn: &Value) {
         let status = ipn["status"].as_str().unwrap_or_default();
-        let life = &self.lives[payment];
-        let stored = self.rows.find(life.id).map(|t| t.status().as_str());
+        let simulated = &self.payments[payment];
+        let stored = self.rows.find(simulated.id).map(|t| t.status().as_str());
         let same = stored == Some(status)
             && status != "PENDING"
-            && ipn["transaction_amount"] == life.amount
-            && ipn["transaction_id"] == life.id.to_string();
+            && ipn["transaction_amount"] == simulated.amount
+            && ipn["transaction_id"] == simulated.id.to_string();
         self.audit.must(same, I::NotifiedWhatIsShown, payment, || {
-            format!("Tiki was told {ipn}, and our books say {stored:?}")
+            format!("the notification is {ipn}, but our record is {stored:?}")
         });
         let now = self.now();
         self.audit.shows(payment, status, now, "an IPN");
     }
 
-    /// A call that was not signed for its purpose was answered.
+    /// Our answer to a forged call.
     pub(crate) fn audit_forged(&mut self, call: &Call, answer: &Answered) {
         let refused = answer.status >= 400 && matches!(answer.code(), Some(1 | 2 | 97 | 98));
         self.audit
@@ -245,7 +245,7 @@ impl World {
             });
     }
 
-    /// Counts the cell of the tables of our own answers.
+    /// Counts the cells of the tables of our answers.
     fn cells_of_answer(&mut self, who: usize, call: &Call, code: Option<i64>) {
         let saw = self.fleet.last_saw(who);
         let word = match code {
@@ -270,10 +270,10 @@ impl World {
         self.coverage.count("answers", function, word);
         match call.intent {
             Intent::Result(kind) if !matches!(code, Some(2 | 97 | 98) | None) => {
-                self.coverage.count("the core's report", kind, saw);
+                self.coverage.count("payment result", kind, saw);
             }
             Intent::Refund(_) if !matches!(code, Some(2 | 97 | 98) | None) => {
-                self.coverage.count("refund asked for", saw, word);
+                self.coverage.count("refund requested", saw, word);
             }
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! What the auditor looks at in each day's data.
+//! The auditor's checks of each day's export.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::choices::Lane;
 use crate::world::{DAY, MIDNIGHT, MINUTE, World};
 
 impl World {
-    /// A payment has become final: so early that no data of its day can be without it.
+    /// A payment has become final. Its day must not have been exported yet.
     pub(super) fn audit_became_final(&mut self, payment: usize, after: &Transaction) {
         let Some(at) = after.final_at() else {
             return;
@@ -28,9 +28,9 @@ impl World {
         self.coverage.count("reconciliation", "final", when);
     }
 
-    /// A day was read to its end: what was read is that day's data.
+    /// A day was exported completely.
     pub(crate) fn audit_read(&mut self, day: Day, entries: &[FinalTransaction]) {
-        self.tell(Lane::WORLD, "reconcile", || {
+        self.log(Lane::WORLD, "reconcile", || {
             format!("exports {day}: {} payments", entries.len())
         });
         let mut read = BTreeSet::new();
@@ -54,7 +54,7 @@ impl World {
                 format!("{day} has {entry:?}")
             });
             audit.must(other.is_none(), I::ExportedOnce, payment, || {
-                format!("{day} has it, and {other:?} too")
+                format!("{day} has it, and {other:?} has it too")
             });
             audit.must(before < place, I::ExportedOnce, payment, || {
                 format!("{day} has {place:?} after {before:?}")
@@ -72,11 +72,10 @@ impl World {
         self.coverage.count("reconciliation", "a day", column);
     }
 
-    /// Whatever is stored by now must be in it; the time before a day is read is long enough for all that can be
-    /// under way.
+    /// All stored payments of the day must be in the export, because every write has ended before the export cutoff.
     fn audit_nothing_is_missing(&mut self, day: Day, read: &BTreeSet<usize>) {
-        for (payment, life) in self.lives.iter().enumerate() {
-            let final_at = self.rows.find(life.id).and_then(Transaction::final_at);
+        for (payment, simulated) in self.payments.iter().enumerate() {
+            let final_at = self.rows.find(simulated.id).and_then(|t| t.final_at());
             let its_day = final_at.is_some_and(|at| of(at.unix_ms()) == number(day));
             let missing = its_day && !read.contains(&payment);
             self.audit.must(!missing, I::ExportedOnce, payment, || {
@@ -85,7 +84,7 @@ impl World {
         }
     }
 
-    /// At the end each payment that is final is in one day's data.
+    /// At the end each final payment is in the data of one day.
     pub(super) fn audit_exports(&mut self, payment: usize, t: &Transaction) {
         let days = self.audit.days.iter();
         let days = days.filter(|(_, of)| of.contains(&payment));
@@ -97,12 +96,12 @@ impl World {
     }
 }
 
-/// The day of a time, counted from the first day of the world; by no calendar but this.
+/// The number of a time's day, without our calendar code.
 fn of(at: i64) -> i64 {
     (at - MIDNIGHT).div_euclid(DAY)
 }
 
-/// The same of a day of our calendar.
+/// The same number for a day of our calendar.
 fn number(day: Day) -> i64 {
     of(day.start().unix_ms())
 }

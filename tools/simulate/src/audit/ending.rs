@@ -1,4 +1,4 @@
-//! What the auditor looks at some days after the last fault.
+//! The auditor's checks some days after the last fault.
 
 use domain::{Ipn, RefundState, Status, Transaction};
 
@@ -7,17 +7,17 @@ use crate::core::Paying;
 use crate::world::World;
 
 impl World {
-    /// Looks at every payment once more, when all that can happen has happened.
+    /// Checks every payment at the end of the run.
     pub(crate) fn audit_ending(&mut self) {
-        for payment in 0..self.lives.len() {
-            let stored = self.rows.find(self.lives[payment].id).cloned();
+        for payment in 0..self.payments.len() {
+            let stored = self.rows.find(self.payments[payment].id).cloned();
             if let Some(transaction) = stored {
                 self.audit_end_of(payment, &transaction);
             } else {
-                let paid = matches!(self.lives[payment].paying, Paying::Paid { .. });
+                let paid = matches!(self.payments[payment].paying, Paying::Paid { .. });
                 self.audit
                     .must(!paid, I::EveryPaymentAccounted, payment, || {
-                        "it was paid, and is in no book".to_owned()
+                        "it was paid, but is not in our records".to_owned()
                     });
             }
         }
@@ -25,7 +25,7 @@ impl World {
 
     fn audit_end_of(&mut self, payment: usize, t: &Transaction) {
         self.audit_exports(payment, t);
-        let unsettled = |state: &RefundState| {
+        let undecided = |state: &RefundState| {
             matches!(state, RefundState::Reserved(_) | RefundState::Unknown(_))
         };
         let owed = t.status() == Status::Pending
@@ -33,8 +33,8 @@ impl World {
                 t.ipn(),
                 Ipn::NotDue | Ipn::Queued { .. } | Ipn::Retrying { .. }
             )
-            || t.refunds().iter().any(|refund| unsettled(&refund.state));
-        let paid = matches!(self.lives[payment].paying, Paying::Paid { .. });
+            || t.refunds().iter().any(|refund| undecided(&refund.state));
+        let paid = matches!(self.payments[payment].paying, Paying::Paid { .. });
         let returned = self.core.returned(payment);
         let in_review = t.needs_review().is_some();
         let accounted = match (t.status(), paid) {
@@ -68,10 +68,10 @@ impl World {
                 t.ipn()
             )
         });
-        audit.must(agree, I::BooksAgree, payment, || {
+        audit.must(agree, I::RecordsAgree, payment, || {
             let ours = t.refunded_amount();
             format!(
-                "paid {paid}, returned {returned}; our books: {:?}, {ours}",
+                "paid {paid}, returned {returned}; our record: {:?}, {ours}",
                 t.payment()
             )
         });

@@ -1,4 +1,4 @@
-//! What the auditor looks at in every write of ours, and in every posting at the core.
+//! The auditor's checks of every write, and of every posting at the core.
 
 use domain::{
     DisputeReason, Event, FailureCause, Ipn, MAX_REQUEUES, Origin, PaymentState, Refund, RefundId,
@@ -14,7 +14,7 @@ use crate::table::{number, text};
 use crate::world::World;
 
 impl World {
-    /// A write of ours has committed.
+    /// One of our writes has committed.
     pub(crate) fn audit_write(
         &mut self,
         id: TransactionId,
@@ -23,7 +23,7 @@ impl World {
     ) {
         let Some(payment) = self.by_id.get(&id).copied() else {
             return self.audit.must(false, I::AcknowledgedIsKept, 0, || {
-                format!("{id} is nobody's transaction")
+                format!("{id} belongs to no payment")
             });
         };
         let after = match store::read(item.clone()) {
@@ -35,9 +35,9 @@ impl World {
             }
         };
         for refund in after.refunds() {
-            self.core_will_know(refund.id, payment);
+            self.remember_refund(refund.id, payment);
         }
-        self.tell_write(payment, &after);
+        self.log_write(payment, &after);
         match before {
             None => self.audit.must(
                 after.version() == 1 && after.status() == Status::Pending,
@@ -52,9 +52,9 @@ impl World {
         self.audit_marks(payment, before, &after, item);
     }
 
-    fn tell_write(&mut self, payment: usize, after: &Transaction) {
+    fn log_write(&mut self, payment: usize, after: &Transaction) {
         let now = self.now();
-        self.tell(Lane::of(payment), "DynamoDB", || in_words(after, now));
+        self.log(Lane::of(payment), "DynamoDB", || in_words(after, now));
     }
 
     fn audit_change(&mut self, payment: usize, before: &Transaction, after: &Transaction) {
@@ -81,7 +81,7 @@ impl World {
             });
         }
         let audit = &mut self.audit;
-        let settled = match before.ipn() {
+        let stays = match before.ipn() {
             Ipn::Confirmed { .. } | Ipn::Disputed { .. } => after.ipn() == before.ipn(),
             Ipn::Abandoned { .. } | Ipn::Exhausted { .. } => {
                 after.ipn() == before.ipn() || queued_again(before, after)
@@ -94,11 +94,11 @@ impl World {
             }
             Ipn::NotDue | Ipn::Queued { .. } | Ipn::Retrying { .. } => true,
         };
-        audit.must(settled, I::FinalStatusStays, payment, || {
+        audit.must(stays, I::FinalStatusStays, payment, || {
             format!("IPN {:?} became {:?}", before.ipn(), after.ipn())
         });
-        let told = tells(before, after);
-        audit.must(told, I::TrailIsComplete, payment, || {
+        let complete = trail_is_complete(before, after);
+        audit.must(complete, I::TrailIsComplete, payment, || {
             format!(
                 "{:?} became {:?}",
                 before.audit_trail(),
@@ -108,10 +108,10 @@ impl World {
         for old in before.refunds() {
             let new = after.refund_by_id(old.id);
             let kept = new.is_some_and(|new| {
-                let settled = old.due().is_none();
+                let decided = old.due().is_none();
                 new.amount == old.amount
                     && new.origin == old.origin
-                    && (!settled || new.state == old.state)
+                    && (!decided || new.state == old.state)
             });
             audit.must(kept, I::AcknowledgedIsKept, payment, || {
                 format!("refund {:?} became {new:?}", old.state)
@@ -119,18 +119,18 @@ impl World {
         }
     }
 
-    /// What our books say, the other side must have said.
+    /// Our records must follow the answers of the counterparties.
     fn audit_words(&mut self, payment: usize, after: &Transaction) {
-        let life = &self.lives[payment];
-        let words = life.words;
-        let paid = matches!(life.paying, Paying::Paid { .. });
+        let simulated = &self.payments[payment];
+        let words = simulated.words;
+        let paid = matches!(simulated.paying, Paying::Paid { .. });
         let payment_is_so = match after.payment() {
             PaymentState::Pending { .. } => true,
             PaymentState::Paid { .. } => paid,
             PaymentState::Failed { failure, .. } => {
                 let no = match failure.cause {
-                    FailureCause::Declined { .. } => life.declined,
-                    FailureCause::Expired => life.core_said_no,
+                    FailureCause::Declined { .. } => simulated.declined,
+                    FailureCause::Expired => simulated.core_said_no,
                 };
                 no && (paid || failure.late_payment.is_none())
             }
@@ -143,7 +143,7 @@ impl World {
                 ReversalReason::FailedAtTiki => words.failure,
                 ReversalReason::NotFoundAtTiki => words.not_found,
                 ReversalReason::CancelledAtTiki => words.cancelled,
-                // No person acts in the simulation.
+                // The simulation has no operators.
                 ReversalReason::ByOperator => false,
             },
             Ipn::Disputed { reason, .. } => match reason {
@@ -159,13 +159,13 @@ impl World {
             .all(|refund| self.core_agrees(refund));
         let audit = &mut self.audit;
         audit.must(payment_is_so, I::BelievedOnWordAlone, payment, || {
-            format!("{:?}, which the core never said", after.payment())
+            format!("{:?}, but the core never answered that", after.payment())
         });
         audit.must(ipn_is_so, I::BelievedOnWordAlone, payment, || {
-            format!("IPN {:?}, which Tiki never said", after.ipn())
+            format!("IPN {:?}, but Tiki never answered that", after.ipn())
         });
         audit.must(refunds_are_so, I::BelievedOnWordAlone, payment, || {
-            format!("{:?}, which the core never said", after.refunds())
+            format!("{:?}, but the core never answered that", after.refunds())
         });
     }
 
@@ -180,9 +180,9 @@ impl World {
         }
     }
 
-    /// What is owed, and what needs a person, must be where it is looked for.
+    /// Open obligations and payments that need review must be in their indexes.
     fn audit_indexes(&mut self, payment: usize, after: &Transaction, item: &Item) {
-        let told_at = match after.ipn() {
+        let notify_at = match after.ipn() {
             Ipn::Queued { due_at } | Ipn::Retrying { due_at, .. } => Some(due_at.unix_ms()),
             _ => None,
         };
@@ -212,7 +212,7 @@ impl World {
 
         let audit = &mut self.audit;
         for (due, at, shard) in [
-            (told_at, "ipn_due_at", "ipn_shard"),
+            (notify_at, "ipn_due_at", "ipn_shard"),
             (refund_at, "refund_due_at", "refund_shard"),
             (asked_at, "expiry_due_at", "expiry_shard"),
         ] {
@@ -228,11 +228,11 @@ impl World {
         });
         let day = text(item, "day_shard").is_some();
         audit.must(day == is_final, I::OwedIsFindable, payment, || {
-            "no day".to_owned()
+            "the key of the day index is wrong".to_owned()
         });
     }
 
-    /// What is newly owed must wake its worker, so that nobody waits for a sweep.
+    /// A new obligation must trigger its worker without a sweep.
     fn audit_marks(
         &mut self,
         payment: usize,
@@ -262,7 +262,7 @@ impl World {
         }
     }
 
-    /// The core has taken a posting on: money has moved, or will.
+    /// The core has accepted a posting: money has moved or will move.
     pub(crate) fn audit_posted(&mut self, payment: usize, key: &str) {
         let posting = self.core.postings[key].clone();
         let twice = self
@@ -272,12 +272,12 @@ impl World {
             .filter(|p| p.refund_id == posting.refund_id);
         let once = twice.count() == 1 && key == posting.refund_id;
         let returned = self.core.returned(payment);
-        let life = &self.lives[payment];
-        let paid = match life.paying {
-            Paying::Paid { .. } => life.amount,
-            Paying::Not | Paying::AtIt | Paying::Failed => 0,
+        let simulated = &self.payments[payment];
+        let paid = match simulated.paying {
+            Paying::Paid { .. } => simulated.amount,
+            Paying::Not | Paying::Deciding | Paying::Failed => 0,
         };
-        let stored = self.rows.find(life.id);
+        let stored = self.rows.find(simulated.id);
         let id: Option<RefundId> = posting.refund_id.parse().ok();
         let refund = stored.zip(id).and_then(|(t, id)| t.refund_by_id(id));
         let reserved =
@@ -289,33 +289,38 @@ impl World {
             format!("refund {} was posted under key {key}", posting.refund_id)
         });
         audit.must(returned <= paid, I::ReturnedAtMostPaid, payment, || {
-            format!("{returned} VND went back of {paid}")
+            format!("{returned} VND were refunded, but only {paid} were paid")
         });
         audit.must(reserved, I::ReservedBeforeAsked, payment, || {
-            format!("{} VND were asked for and not held", posting.amount)
+            format!(
+                "a refund of {} VND was requested but not reserved",
+                posting.amount
+            )
         });
         audit.must(grounds, I::OnlyOnGrounds, payment, || {
-            format!("{} VND go back and nobody has asked for it", posting.amount)
+            format!("{} VND are refunded without a reason", posting.amount)
         });
     }
 
     fn has_grounds(&self, payment: usize, refund: &Refund) -> bool {
-        let life = &self.lives[payment];
-        let words = life.words;
+        let simulated = &self.payments[payment];
+        let words = simulated.words;
         match &refund.origin {
-            Origin::Tiki { request_id } => life.refunds.iter().enumerate().any(|(number, plan)| {
-                plan.request_id == request_id.as_str()
-                    && plan.amount == refund.amount.get()
-                    && self.audit.asked(payment, number)
-            }),
+            Origin::Tiki { request_id } => {
+                simulated.refunds.iter().enumerate().any(|(number, plan)| {
+                    plan.request_id == request_id.as_str()
+                        && plan.amount == refund.amount.get()
+                        && self.audit.asked(payment, number)
+                })
+            }
             Origin::Reversal => words.failure || words.not_found || words.cancelled,
-            Origin::LatePayment => life.core_said_no || life.declined,
+            Origin::LatePayment => simulated.core_said_no || simulated.declined,
         }
     }
 }
 
-/// Whether reconciliation has queued a result again that reporting was given up for. It may a few times, and not
-/// while the money goes back.
+/// Whether the reconciliation has queued an exhausted or abandoned notification again. This may happen a few times,
+/// but not while the money is being returned.
 fn queued_again(before: &Transaction, after: &Transaction) -> bool {
     let times = |t: &Transaction| {
         let entries = t.audit_trail().iter();
@@ -336,8 +341,8 @@ fn rejected_reversal(refund: &Refund) -> bool {
     refund.origin == Origin::Reversal && matches!(refund.state, RefundState::Rejected { .. })
 }
 
-/// Whether the trail keeps what it told, in order, and tells of whatever has changed but for who is at it.
-fn tells(before: &Transaction, after: &Transaction) -> bool {
+/// Whether the trail keeps its entries in order and has every change except leases.
+fn trail_is_complete(before: &Transaction, after: &Transaction) -> bool {
     let keeps = before.audit_trail().len() <= after.audit_trail().len()
         && before
             .audit_trail()
@@ -353,11 +358,11 @@ fn tells(before: &Transaction, after: &Transaction) -> bool {
     let happened = |t: &Transaction| t.audit_trail().iter().map(|entry| entry.times).sum::<u32>();
     let new = happened(after) - happened(before).min(happened(after));
     let kind = |ipn: Ipn| std::mem::discriminant(&ipn);
-    let taken_up = matches!(after.ipn(), Ipn::Retrying { .. });
+    let leased = matches!(after.ipn(), Ipn::Retrying { .. });
     let changed = before.status() != after.status()
         || before.refunds().len() != after.refunds().len()
         || before.refunded_amount() != after.refunded_amount()
         || before.needs_review() != after.needs_review()
-        || (kind(before.ipn()) != kind(after.ipn()) && !taken_up);
+        || (kind(before.ipn()) != kind(after.ipn()) && !leased);
     keeps && (new > 0 || !changed)
 }

@@ -1,4 +1,4 @@
-//! What the customer, Tiki and the core do in a payment's life, each in its time.
+//! The actions of the customer, Tiki and the core during a payment.
 
 use domain::Status;
 use serde_json::json;
@@ -12,14 +12,14 @@ use crate::world::{DAY, HOUR, MINUTE, SECOND, World};
 
 impl World {
     pub(super) fn tiki_creates(&mut self, payment: usize, tried: u32) {
-        let life = &self.lives[payment];
-        let body = life.body.clone();
+        let simulated = &self.payments[payment];
+        let body = simulated.body.clone();
         self.say(
             payment,
             Intent::Create,
             body,
             move |world, answer| match answer.as_ref().and_then(Answered::code) {
-                Some(0) if tried == 0 || world.lives[payment].paying == Paying::Not => {
+                Some(0) if tried == 0 || world.payments[payment].paying == Paying::Not => {
                     let answer = answer.expect("an answer with a code");
                     let url = answer.json()["data"]["payment_url"]
                         .as_str()
@@ -34,9 +34,9 @@ impl World {
             },
         );
         if tried == 0 && self.choices.happens(Lane::of(payment), 300) {
-            // The same id with other content, which must be refused.
+            // The same id with other content must be refused.
             let mut other: serde_json::Value =
-                serde_json::from_str(&self.lives[payment].body).expect("our own JSON");
+                serde_json::from_str(&self.payments[payment].body).expect("our own JSON");
             other["description"] = json!("another order");
             let later = self.choices.span(Lane::of(payment), MINUTE, DAY);
             self.after(later, move |world| {
@@ -57,17 +57,18 @@ impl World {
         }
         if self.choices.happens(lane, 500) {
             let early = self.choices.span(lane, SECOND, 2 * MINUTE);
-            self.after(early, move |world| world.core_misreports(payment));
+            self.after(early, move |world| world.core_sends_wrong_result(payment));
         }
-        let at_it = self.choices.happens(lane, 5000);
-        let (Customer::Pays(decides) | Customer::Cancels(decides)) = self.lives[payment].customer
+        let decides_slowly = self.choices.happens(lane, 5000);
+        let (Customer::Pays(decides) | Customer::Cancels(decides)) =
+            self.payments[payment].customer
         else {
             return;
         };
-        if at_it {
+        if decides_slowly {
             self.after(decides / 2, move |world| {
-                if world.lives[payment].paying == Paying::Not {
-                    world.lives[payment].paying = Paying::AtIt;
+                if world.payments[payment].paying == Paying::Not {
+                    world.payments[payment].paying = Paying::Deciding;
                 }
             });
         }
@@ -76,58 +77,61 @@ impl World {
 
     fn customer_decides(&mut self, payment: usize) {
         let lane = Lane::of(payment);
-        if !matches!(self.lives[payment].paying, Paying::Not | Paying::AtIt) {
+        if !matches!(
+            self.payments[payment].paying,
+            Paying::Not | Paying::Deciding
+        ) {
             return;
         }
         let named = !self.choices.happens(lane, 2000);
-        let (paying, word) = match self.lives[payment].customer {
+        let (paying, word) = match self.payments[payment].customer {
             Customer::Pays(_) => {
                 let reference = named.then(|| format!("D-{payment}"));
                 (Paying::Paid { reference }, "pays")
             }
             Customer::Cancels(_) | Customer::Leaves => (Paying::Failed, "cancels"),
         };
-        self.tell(lane, "customer", || word.to_owned());
+        self.log(lane, "customer", || word.to_owned());
         if paying == Paying::Failed {
-            self.lives[payment].declined = true;
-            // Some cores let a customer try again whom they have reported as declined.
+            self.payments[payment].declined = true;
+            // Some cores let a declined customer try again.
             if self.choices.happens(lane, 2000) {
                 let after = self.choices.span(lane, SECOND, HOUR);
                 self.after(after, move |world| world.customer_pays_after_all(payment));
             }
         }
-        self.lives[payment].paying = paying;
-        // A few cores never report, so that only the question at expiry finds the payment; but one that has
-        // said "not paid" owes the report of what came after (docs/core.md).
+        self.payments[payment].paying = paying;
+        // A few cores never send a result, so that only the question at expiry finds the payment. A core that has
+        // answered "not paid" must send a later result (docs/core.md).
         if self.choices.happens(lane, 400) && self.will_be_asked(payment) {
             return;
         }
         let after = self.choices.span(lane, 10, 3 * MINUTE);
-        self.after(after, move |world| world.core_reports(payment, 0));
+        self.after(after, move |world| world.core_sends_result(payment, 0));
         if self.choices.happens(lane, 1000) {
             let after = after + self.choices.span(lane, 0, DAY);
-            self.after(after, move |world| world.core_misreports(payment));
+            self.after(after, move |world| world.core_sends_wrong_result(payment));
         }
     }
 
     fn customer_pays_after_all(&mut self, payment: usize) {
         let lane = Lane::of(payment);
-        self.tell(lane, "customer", || "pays after all".to_owned());
+        self.log(lane, "customer", || "pays late".to_owned());
         let reference = Some(format!("D-{payment}"));
-        self.lives[payment].paying = Paying::Paid { reference };
+        self.payments[payment].paying = Paying::Paid { reference };
         let after = self.choices.span(lane, 10, 3 * MINUTE);
-        self.after(after, move |world| world.core_reports(payment, 0));
+        self.after(after, move |world| world.core_sends_result(payment, 0));
     }
 
-    /// Whether the question at expiry still comes, so that the core may leave its report out.
+    /// Whether the core is still asked at expiry, so that it need not send its result.
     fn will_be_asked(&self, payment: usize) -> bool {
-        let stored = self.rows.find(self.lives[payment].id);
-        stored.is_none_or(|t| t.status() == Status::Pending) && !self.lives[payment].core_said_no
+        let stored = self.rows.find(self.payments[payment].id);
+        stored.is_none_or(|t| t.status() == Status::Pending) && !self.payments[payment].core_said_no
     }
 
-    fn core_reports(&mut self, payment: usize, tried: u32) {
-        let life = &self.lives[payment];
-        let (kind, body) = match &life.paying {
+    fn core_sends_result(&mut self, payment: usize, tried: u32) {
+        let simulated = &self.payments[payment];
+        let (kind, body) = match &simulated.paying {
             Paying::Paid { reference } => {
                 let kind = if reference.is_some() {
                     "paid"
@@ -135,8 +139,8 @@ impl World {
                     "paid, no reference"
                 };
                 let body = json!({
-                    "status": "SUCCESS", "amount": life.amount, "rail_reference": reference,
-                    "transaction_id": life.id.to_string(), "partner_banking_method": "ATM",
+                    "status": "SUCCESS", "amount": simulated.amount, "rail_reference": reference,
+                    "transaction_id": simulated.id.to_string(), "partner_banking_method": "ATM",
                 });
                 (kind, body)
             }
@@ -144,7 +148,7 @@ impl World {
                 "declined",
                 json!({"status": "FAILURE", "reason": "simulated"}),
             ),
-            Paying::Not | Paying::AtIt => return,
+            Paying::Not | Paying::Deciding => return,
         };
         self.say(
             payment,
@@ -153,29 +157,29 @@ impl World {
             move |world, answer| match answer.as_ref().and_then(Answered::code) {
                 Some(0 | 1 | 3..=11) => {}
                 _ => world.again(payment, tried, move |world, tried| {
-                    world.core_reports(payment, tried);
+                    world.core_sends_result(payment, tried);
                 }),
             },
         );
     }
 
-    /// The core reports something that cannot be: it must be refused, or change nothing.
-    fn core_misreports(&mut self, payment: usize) {
+    /// The core sends an impossible result. It must be refused or change nothing.
+    fn core_sends_wrong_result(&mut self, payment: usize) {
         let lane = Lane::of(payment);
-        let amount = self.lives[payment].amount;
-        let paid = matches!(self.lives[payment].paying, Paying::Paid { .. });
+        let amount = self.payments[payment].amount;
+        let paid = matches!(self.payments[payment].paying, Paying::Paid { .. });
         let (kind, body) = match self.choices.below(lane, 3) {
             0 => {
                 let body =
                     json!({"status": "SUCCESS", "amount": amount + 1, "rail_reference": "D"});
                 ("paid another amount", body)
             }
-            // A second debit, of which the core is told by our refusal.
+            // A second debit, which our refusal shows to the core.
             1 if paid => (
                 "paid a second time",
                 json!({"status": "SUCCESS", "amount": amount, "rail_reference": "second"}),
             ),
-            _ if paid && self.knows_the_payment(payment) => (
+            _ if paid && self.has_recorded_payment(payment) => (
                 "declined",
                 json!({"status": "FAILURE", "reason": "simulated"}),
             ),
@@ -184,13 +188,13 @@ impl World {
         self.say_once(payment, Intent::Result(kind), body.to_string());
     }
 
-    fn knows_the_payment(&self, payment: usize) -> bool {
-        let stored = self.rows.find(self.lives[payment].id);
+    fn has_recorded_payment(&self, payment: usize) -> bool {
+        let stored = self.rows.find(self.payments[payment].id);
         stored.is_some_and(|t| t.money_taken().is_some())
     }
 
     pub(super) fn tiki_refunds(&mut self, payment: usize, number: usize, tried: u32) {
-        let body = self.lives[payment].refunds[number].body.clone();
+        let body = self.payments[payment].refunds[number].body.clone();
         self.audit_asks(payment, number);
         self.say(
             payment,
@@ -205,10 +209,10 @@ impl World {
         );
     }
 
-    /// A request id once more, with another amount: it must be refused if the first was taken.
+    /// Repeats a request id with another amount. It must be refused if the first request was accepted.
     pub(super) fn tiki_reuses(&mut self, payment: usize, number: usize) {
-        let plan = &self.lives[payment].refunds[number];
-        let taken = self.rows.find(self.lives[payment].id).is_some_and(|t| {
+        let plan = &self.payments[payment].refunds[number];
+        let taken = self.rows.find(self.payments[payment].id).is_some_and(|t| {
             t.refunds().iter().any(|r| {
                 r.origin
                     .request_id()
@@ -227,7 +231,7 @@ impl World {
         if get {
             return self.say_once(payment, Intent::CheckByGet, String::new());
         }
-        let body = json!({"tiki_transaction_id": self.lives[payment].tiki_id.as_str()});
+        let body = json!({"tiki_transaction_id": self.payments[payment].tiki_id.as_str()});
         self.say_once(payment, Intent::CheckByPost, body.to_string());
     }
 
@@ -250,7 +254,7 @@ impl World {
         self.say(payment, intent, body, |_, _| {});
     }
 
-    /// A caller without a clear answer repeats, at growing distance and for as long as it takes.
+    /// A caller without a clear answer repeats the call at growing intervals, without a limit.
     fn again(
         &mut self,
         payment: usize,

@@ -5,59 +5,59 @@ use std::sync::Arc;
 
 use domain::{
     Change, Decision, IpnAnswer, IpnLease, IpnRefusal, LookUpAnswer, NotificationOutcome,
-    NotificationStep, OperatorWord, PaidDetails, PaymentAnswer, PaymentReport, RefundAnswer,
+    NotificationStep, OperatorWord, PaidDetails, PaymentAnswer, PaymentResultMessage, RefundAnswer,
     RefundCommand, RefundId, Reservation, Status, Timestamp, Transaction, Verdict, after_look_up,
     after_notification,
 };
 
 use super::State;
 
-/// The one time there is.
+/// The only time in the model.
 pub(super) const NOW: Timestamp = Timestamp::MIN;
 
-/// Somebody under way.
+/// A running handler or worker.
 #[derive(Clone, Debug)]
 pub(super) struct Actor {
-    /// The transaction as it was read.
+    /// The transaction that it last read.
     pub(super) held: Arc<Transaction>,
-    /// What comes next.
+    /// Its next action.
     pub(super) doing: Doing,
 }
 
-/// What somebody is about to do.
+/// The next action of an actor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Doing {
-    /// refund-transaction reserves.
+    /// refund-transaction reserves a refund.
     Reserve(RefundCommand),
-    /// core-worker looks for a refund that is due.
+    /// core-worker looks for a due refund.
     Work,
-    /// core-worker takes a refund up.
+    /// core-worker leases a refund.
     LeaseRefund(RefundId),
-    /// core-worker asks for a refund by its id.
+    /// core-worker looks up a refund by its id.
     Find(RefundId),
-    /// The core is asked for a refund.
+    /// A refund is posted at the core.
     Post(RefundId),
     /// The core's answer is recorded.
-    Settle(RefundId, RefundAnswer),
-    /// core-worker takes an expired payment up.
+    RecordRefund(RefundId, RefundAnswer),
+    /// core-worker leases an expired payment.
     LeaseExpiry,
-    /// core-worker asks whether it was paid.
+    /// core-worker asks the core about the payment.
     AskPayment,
     /// The core's answer is recorded.
     Conclude(PaymentAnswer),
-    /// ipn-sender takes an IPN up.
+    /// ipn-sender leases an IPN.
     LeaseIpn,
     /// ipn-sender sends it.
     Send(IpnLease),
-    /// ipn-sender asks Tiki what it knows.
+    /// ipn-sender looks up the transaction at Tiki.
     LookUp(IpnLease),
-    /// ipn-sender records what came of it.
+    /// ipn-sender records the outcome.
     Record(IpnLease, NotificationOutcome),
-    /// payment-result takes the core's report.
-    Report(PaymentReport),
-    /// A person has the result reported again.
+    /// payment-result records the core's result.
+    SendResult(PaymentResultMessage),
+    /// An operator sends the notification again.
     Resend,
-    /// A person decides what is disputed.
+    /// An operator resolves a dispute.
     Resolve(Verdict),
     /// The customer pays.
     Pay,
@@ -66,12 +66,12 @@ pub(super) enum Doing {
 type Next = Vec<(&'static str, Result<State, String>)>;
 
 impl Actor {
-    /// The write that it is about to send.
+    /// The write that it sends next.
     pub(super) fn about_to_write(&self) -> Option<Change> {
         self.decide(&self.held).map(|(change, _)| change)
     }
 
-    /// Everything that can come of its next await, in a world that does not have it any more.
+    /// All results of its next await. `world` is the state without this actor.
     pub(super) fn goes_on(&self, world: &State) -> Next {
         match &self.doing {
             Doing::Work => {
@@ -84,17 +84,17 @@ impl Actor {
                     ("never seen", Ok(self.with(world, Doing::Post(*id)))),
                     (
                         "no answer",
-                        Ok(self.with(world, Doing::Settle(*id, RefundAnswer::Unknown))),
+                        Ok(self.with(world, Doing::RecordRefund(*id, RefundAnswer::Unknown))),
                     ),
                 ],
                 Some((pays, _)) => vec![
                     (
                         "found",
-                        Ok(self.with(world, Doing::Settle(*id, word(*pays)))),
+                        Ok(self.with(world, Doing::RecordRefund(*id, word(*pays)))),
                     ),
                     (
                         "no answer",
-                        Ok(self.with(world, Doing::Settle(*id, RefundAnswer::Unknown))),
+                        Ok(self.with(world, Doing::RecordRefund(*id, RefundAnswer::Unknown))),
                     ),
                 ],
             },
@@ -109,18 +109,18 @@ impl Actor {
             Doing::LookUp(lease) => self.look_up(world, *lease),
             Doing::Reserve(_)
             | Doing::LeaseRefund(_)
-            | Doing::Settle(..)
+            | Doing::RecordRefund(..)
             | Doing::LeaseExpiry
             | Doing::Conclude(_)
             | Doing::LeaseIpn
             | Doing::Record(..)
             | Doing::Resend
             | Doing::Resolve(_)
-            | Doing::Report(_) => vec![("written or not", Ok(self.write(world)))],
+            | Doing::SendResult(_) => vec![("written or not", Ok(self.write(world)))],
         }
     }
 
-    /// The same somebody, doing something else.
+    /// The same actor with another action.
     fn with(&self, world: &State, doing: Doing) -> State {
         let mut next = world.clone();
         let held = Arc::clone(&self.held);
@@ -128,8 +128,8 @@ impl Actor {
         next
     }
 
-    /// Decides on what it holds and writes on condition; on a conflict it holds what is there, and decides
-    /// again. With nothing to write it is done.
+    /// Decides on its transaction and writes if the version has not changed. After a conflict it has the new transaction
+    /// and decides again. Without a change it ends.
     fn write(&self, world: &State) -> State {
         let mut next = world.clone();
         let Some((change, then)) = self.decide(&self.held) else {
@@ -146,7 +146,7 @@ impl Actor {
         next
     }
 
-    /// The change that it decides on, and what comes after its write.
+    /// The change that it decides on, and the action after the write.
     fn decide(&self, t: &Transaction) -> Option<(Change, Option<Doing>)> {
         match &self.doing {
             Doing::Reserve(command) => match t.reserve_refund(command, NOW) {
@@ -156,7 +156,7 @@ impl Actor {
             Doing::LeaseRefund(id) => t
                 .lease_refund(*id, NOW)
                 .map(|change| (change, Some(Doing::Find(*id)))),
-            Doing::Settle(id, answer) => t
+            Doing::RecordRefund(id, answer) => t
                 .record_refund_outcome(*id, answer, NOW)
                 .map(|change| (change, None)),
             Doing::LeaseExpiry => t
@@ -166,16 +166,16 @@ impl Actor {
             Doing::LeaseIpn => t
                 .lease_ipn(NOW)
                 .map(|(lease, change)| (change, Some(Doing::Send(lease)))),
-            Doing::Record(lease, told) => t
-                .record_ipn(*lease, *told, NOW)
+            Doing::Record(lease, outcome) => t
+                .record_ipn(*lease, *outcome, NOW)
                 .map(|change| (change, None)),
-            Doing::Report(report) => {
-                let change = t.report_payment(report, NOW).ok().flatten();
+            Doing::SendResult(report) => {
+                let change = t.record_payment_result(report, NOW).ok().flatten();
                 change.map(|change| (change, None))
             }
-            Doing::Resend => t.resend_ipn(&word_of_person(), NOW).ok().map(|c| (c, None)),
+            Doing::Resend => t.resend_ipn(&operator_word(), NOW).ok().map(|c| (c, None)),
             Doing::Resolve(verdict) => {
-                let change = t.resolve(*verdict, &word_of_person(), NOW);
+                let change = t.resolve(*verdict, &operator_word(), NOW);
                 change.ok().map(|change| (change, None))
             }
             Doing::Pay
@@ -189,17 +189,17 @@ impl Actor {
     }
 
     fn post(&self, world: &State, id: RefundId) -> Next {
-        let settle = |answer| Doing::Settle(id, answer);
+        let record = |answer| Doing::RecordRefund(id, answer);
         let mut next = vec![(
             "never arrives",
-            Ok(self.with(world, settle(RefundAnswer::Unknown))),
+            Ok(self.with(world, record(RefundAnswer::Unknown))),
         )];
         let refund = self.held.refund_by_id(id);
         let amount = refund.map_or(0, |refund| refund.amount.get());
         for (pays, after) in world.post(id, amount) {
-            let and = |answer| after.clone().map(|after| self.with(&after, settle(answer)));
+            let and = |answer| after.clone().map(|after| self.with(&after, record(answer)));
             next.push(("done, answer lost", and(RefundAnswer::Unknown)));
-            next.push((if pays { "pays" } else { "refuses" }, and(word(pays))));
+            next.push((if pays { "pays" } else { "rejects" }, and(word(pays))));
         }
         next
     }
@@ -224,7 +224,7 @@ impl Actor {
         let next = answers.into_iter().map(|(label, answer)| {
             let doing = match after_notification(lease.status, answer, lease.failures) {
                 NotificationStep::LookUp => Doing::LookUp(lease),
-                NotificationStep::Decide(decision) => Doing::Record(lease, told(decision)),
+                NotificationStep::Decide(decision) => Doing::Record(lease, outcome(decision)),
             };
             (label, Ok(self.with(world, doing)))
         });
@@ -245,22 +245,22 @@ impl Actor {
             world.denied |= label == "code 3";
             (
                 label,
-                Ok(self.with(&world, Doing::Record(lease, told(decision)))),
+                Ok(self.with(&world, Doing::Record(lease, outcome(decision)))),
             )
         });
         next.collect()
     }
 }
 
-fn word_of_person() -> OperatorWord {
+fn operator_word() -> OperatorWord {
     OperatorWord {
         by: "lan".parse().expect("a name"),
         reason: "Tiki said so".parse().expect("a reason"),
     }
 }
 
-/// A decision; by which answer Tiki came to it makes no difference to what follows.
-pub(super) fn told(decision: Decision) -> NotificationOutcome {
+/// An outcome with this decision. Tiki's answer itself makes no difference.
+pub(super) fn outcome(decision: Decision) -> NotificationOutcome {
     NotificationOutcome {
         answer: IpnAnswer::Unclear,
         known: None,
@@ -268,7 +268,7 @@ pub(super) fn told(decision: Decision) -> NotificationOutcome {
     }
 }
 
-/// The core's word on a refund that it has decided on.
+/// The core's answer about a decided refund.
 pub(super) fn word(pays: bool) -> RefundAnswer {
     if pays {
         RefundAnswer::Succeeded
@@ -277,7 +277,7 @@ pub(super) fn word(pays: bool) -> RefundAnswer {
     }
 }
 
-/// The core's word on a payment.
+/// The core's answer about a payment.
 pub(super) fn payment(paid: bool, t: &Transaction) -> PaymentAnswer {
     if paid {
         PaymentAnswer::Paid {

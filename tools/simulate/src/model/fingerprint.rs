@@ -1,4 +1,4 @@
-//! When two states are the same.
+//! Recognises equal states.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -6,8 +6,8 @@ use domain::{Actor, Event, FailureCause, Ipn, PaymentState, RefundState, Transac
 
 use super::State;
 
-/// Tells states apart: versions only by how far they lie behind the stored one, those under way in no order.
-/// Of a few million states two have the same 64 bits with a chance below one in a million.
+/// A hash of a state. Versions count only relative to the stored version, and actors have no order. The chance that
+/// two of a few million states have the same 64 bits is below one in a million.
 pub(super) fn fingerprint(state: &State) -> u64 {
     let version = state.row.version();
     let mut actors: Vec<u64> = state
@@ -48,7 +48,7 @@ fn hash_of(write: impl FnOnce(&mut DefaultHasher)) -> u64 {
     hasher.finish()
 }
 
-/// Everything of a transaction that can differ within one scenario.
+/// Hashes everything in a transaction that can differ within a scenario.
 fn hash(t: &Transaction, behind: u64, h: &mut DefaultHasher) {
     behind.hash(h);
     match t.payment() {
@@ -71,7 +71,7 @@ fn hash(t: &Transaction, behind: u64, h: &mut DefaultHasher) {
         Ipn::Disputed { reason, .. } => (6, reason.as_str()).hash(h),
         Ipn::Exhausted { .. } => 7.hash(h),
     }
-    // Of what happened before, no command looks at more than this.
+    // No command reads more than this of the audit trail.
     let attempts = t
         .audit_trail()
         .iter()

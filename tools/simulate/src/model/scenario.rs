@@ -6,50 +6,53 @@ use std::time::Duration;
 
 use domain::testing::AssumeCommitted;
 use domain::{
-    AmountLimits, Decision, DisputeReason, Order, PaidDetails, PaymentReport, PaymentResult,
+    AmountLimits, Decision, DisputeReason, Order, PaidDetails, PaymentResult, PaymentResultMessage,
     RefundCommand, Timestamp, Transaction, Verdict, Vnd,
 };
 
-use super::actor::{Doing, NOW, told};
+use super::actor::{Doing, NOW, outcome};
 use super::{State, due_at_once};
 use crate::wiring::client_id;
 
-/// A configuration, and who may come.
+/// A configuration and its actors.
 pub struct Scenario {
-    /// What it is.
+    /// Its description.
     pub name: &'static str,
-    /// Whether it takes seconds, and not minutes.
+    /// Whether it takes seconds, not minutes.
     pub quick: bool,
     pub(super) start: State,
 }
 
-/// What a payment comes to in each of them: 100 VND.
+/// The amount of each payment, in VND.
 const AMOUNT: u64 = 100;
 
-/// So many of those under way may die, wherever they are.
+/// How many actors may die in a scenario.
 const DEATHS: u8 = 2;
 
-/// All of them. The numbers say how many of each may ever begin; so many may be under way at once.
+/// All scenarios. The numbers say how many of each actor may start, and how many may run at the same time.
 #[must_use]
 #[expect(clippy::too_many_lines, reason = "a row for each configuration")]
 pub fn scenarios() -> Vec<Scenario> {
     let pending = pending();
     let paid = write(
         &pending,
-        pending.report_payment(&report_paid(), NOW).ok().flatten(),
+        pending
+            .record_payment_result(&report_paid(), NOW)
+            .ok()
+            .flatten(),
     );
     let disputed = disputed(&paid);
-    let declined = PaymentReport {
+    let declined = PaymentResultMessage {
         amount: None,
         result: PaymentResult::Declined { reason: None },
     };
     let failed = write(
         &pending,
-        pending.report_payment(&declined, NOW).ok().flatten(),
+        pending.record_payment_result(&declined, NOW).ok().flatten(),
     );
     vec![
         Scenario {
-            name: "two refunds of more than there is, one repeated, and two workers",
+            name: "two refunds that exceed the payment, one repeated, and two workers",
             quick: true,
             start: state(
                 &paid,
@@ -76,27 +79,27 @@ pub fn scenarios() -> Vec<Scenario> {
             ),
         },
         Scenario {
-            name: "a late payment, reported twice, a refund, and two workers",
+            name: "a late payment with two results, a refund, and two workers",
             quick: true,
             start: state(
                 &failed,
                 true,
                 vec![
-                    (Doing::Report(report_paid()), 2),
+                    (Doing::SendResult(report_paid()), 2),
                     (Doing::Reserve(refund("A", 60)), 1),
                     (Doing::Work, 2),
                 ],
             ),
         },
         Scenario {
-            name: "paid in the moment of expiry: a report, two questions, a refund and a worker",
+            name: "paid at expiry: a result, two questions, a refund and a worker",
             quick: true,
             start: state(
                 &pending,
                 false,
                 vec![
                     (Doing::Pay, 1),
-                    (Doing::Report(report_paid()), 1),
+                    (Doing::SendResult(report_paid()), 1),
                     (Doing::LeaseExpiry, 2),
                     (Doing::Reserve(refund("A", 60)), 1),
                     (Doing::Work, 1),
@@ -104,7 +107,7 @@ pub fn scenarios() -> Vec<Scenario> {
             ),
         },
         Scenario {
-            name: "a dispute, two persons who decide it, one of them twice, a refund and a worker",
+            name: "a dispute, two operators who resolve it, one of them twice, a refund and a worker",
             quick: true,
             start: state(
                 &disputed,
@@ -118,7 +121,7 @@ pub fn scenarios() -> Vec<Scenario> {
             ),
         },
         Scenario {
-            name: "an IPN, a person who sends it again and one who reverses, a refund and a worker",
+            name: "an IPN, an operator who resends it and one who reverses, a refund and a worker",
             quick: false,
             start: state(
                 &paid,
@@ -164,12 +167,12 @@ fn state(row: &Transaction, paid: bool, to_come: Vec<(Doing, u8)>) -> State {
     }
 }
 
-/// Paid, and Tiki has another amount.
+/// A paid transaction for which Tiki has another amount.
 fn disputed(paid: &Transaction) -> Transaction {
     let (lease, taken_up) = paid.lease_ipn(Timestamp::MAX).expect("it is due");
     let ground = Decision::Dispute(DisputeReason::AmountDiffers);
     let taken_up = write(paid, Some(taken_up));
-    write(&taken_up, taken_up.record_ipn(lease, told(ground), NOW))
+    write(&taken_up, taken_up.record_ipn(lease, outcome(ground), NOW))
 }
 
 fn pending() -> Transaction {
@@ -195,8 +198,8 @@ fn write(before: &Transaction, change: Option<domain::Change>) -> Transaction {
     change.map_or_else(|| before.clone(), domain::Change::assume_committed)
 }
 
-fn report_paid() -> PaymentReport {
-    PaymentReport {
+fn report_paid() -> PaymentResultMessage {
+    PaymentResultMessage {
         amount: Some(Vnd::new(AMOUNT).expect("an amount")),
         result: PaymentResult::Paid(PaidDetails::default()),
     }

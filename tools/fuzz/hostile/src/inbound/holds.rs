@@ -1,20 +1,20 @@
-//! What must hold of each message that was accepted, by a second reading of its body.
+//! The properties of an accepted message, checked with a second reader of its body.
 
 use domain::{
-    BankingMethod, CoreReference, CustomerName, IdentifyCode, OrderCode, PaymentReport,
-    PaymentResult, TransactionId, WebviewRequestId,
+    BankingMethod, CoreReference, Customer, CustomerName, IdentifyCode, OrderCode, PaymentResult,
+    PaymentResultMessage, TransactionId, WebviewRequestId,
 };
-use tiki_api::request::{CheckRequest, CreateRequest, RefundRequest, WebviewRequest};
+use tiki_api::request::{CheckRequest, CreateRequest, RefundRequest};
 
 use crate::json::Object;
 
-/// A kind of message, as the protocol has it.
+/// A type of message in the protocol.
 pub(super) struct Kind {
     pub(super) name: &'static str,
-    /// What it cannot do without.
+    /// The required fields.
     pub(super) required: &'static [&'static str],
     optional: &'static [&'static str],
-    /// Every field of its conversation.
+    /// All fields of messages with the same counterparty.
     all: &'static [&'static str],
 }
 
@@ -26,7 +26,7 @@ impl Kind {
     }
 }
 
-/// More fields than any conversation has.
+/// All fields of all messages.
 pub(super) const MOST_FIELDS: u8 = 22;
 
 const TIKI: &[&str] = &[
@@ -82,7 +82,7 @@ pub(super) const CREATE: Kind = Kind {
     all: TIKI,
 };
 
-/// Either id will do, so neither is required.
+/// One of the two ids is enough, so neither is required.
 pub(super) const CHECK: Kind = Kind {
     name: "check",
     required: &[],
@@ -173,7 +173,7 @@ pub(super) fn refund(message: &RefundRequest, body: &Object) {
     a_text(Some(command.reason.as_str()), 255, body, "reason");
 }
 
-pub(super) fn webview(message: &WebviewRequest, body: &Object) {
+pub(super) fn webview(message: &Customer, body: &Object) {
     a_text(
         Some(message.identify_code.as_str()),
         128,
@@ -194,10 +194,10 @@ pub(super) fn webview(message: &WebviewRequest, body: &Object) {
     let digits = phone.strip_prefix('+').unwrap_or(&phone);
     assert!(
         (9..=12).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()),
-        "no phone number"
+        "not a phone number"
     );
     assert_eq!(Ok(message.identify_phone.clone()), phone.parse());
-    // Personal data: nothing of it may come into a log.
+    // Personal data must not appear in a log.
     if let Some(name) = name {
         assert_eq!(format!("{name:?}"), "CustomerName(redacted)");
     }
@@ -207,7 +207,7 @@ pub(super) fn webview(message: &WebviewRequest, body: &Object) {
     );
 }
 
-pub(super) fn report(message: &PaymentReport, body: &Object, id: TransactionId) {
+pub(super) fn report(message: &PaymentResultMessage, body: &Object, id: TransactionId) {
     if body.has("transaction_id") {
         our_id(Some(id), body);
     }
@@ -219,7 +219,7 @@ pub(super) fn report(message: &PaymentReport, body: &Object, id: TransactionId) 
     match &message.result {
         PaymentResult::Paid(details) => {
             assert_eq!(status, "SUCCESS");
-            assert!(message.amount.is_some(), "paid, and nobody knows how much");
+            assert!(message.amount.is_some(), "paid without an amount");
             let method = details.banking_method.as_ref().map(BankingMethod::as_str);
             a_text(method, 64, body, "partner_banking_method");
             let reference = details.core_reference.as_ref().map(CoreReference::as_str);
@@ -245,7 +245,7 @@ fn an_id(id: &str, body: &Object) {
     );
 }
 
-/// An id of ours is the text that was given, however it is spelt; if there is none, the text is no UUID.
+/// Our id is the text in the body, in any spelling. Without an id the text is not a UUID.
 fn our_id(id: Option<TransactionId>, body: &Object) {
     let given = body.text("transaction_id").unwrap_or_default();
     let digits = |text: &str| {
@@ -266,7 +266,7 @@ fn our_id(id: Option<TransactionId>, body: &Object) {
     }
 }
 
-/// More than nothing, at most 2^53, and to the đồng what stands in the body (protocol §8).
+/// An amount is at least 1, at most 2^53, and exactly the one in the body (protocol §8).
 fn an_amount(amount: u64, body: &Object, name: &str) {
     assert!((1..=1 << 53).contains(&amount), "{name} is {amount}");
     assert_eq!(body.whole(name), Some(i128::from(amount)), "{name}");

@@ -1,4 +1,4 @@
-//! What can become of an item: attributes gone, of another type, of another state, or out of thin air.
+//! Damages an item: attributes are removed, changed in type, taken from another state, or made up.
 
 use std::collections::HashMap;
 
@@ -10,10 +10,10 @@ use crate::data::Data;
 
 type Attributes = HashMap<String, AttributeValue>;
 
-/// Levels of maps and lists in a made-up value; an item of ours has three.
-const DEPTH: u8 = 4;
-/// Changes to one item.
-const MOST: usize = 8;
+/// Levels of maps and lists in a made-up value. A stored item has three.
+const MAX_DEPTH: u8 = 4;
+/// The largest number of changes to one item.
+const MAX_CHANGES: usize = 8;
 
 const NUMBERS: &[&str] = &[
     "0",
@@ -106,10 +106,10 @@ const NAMES: &[&str] = &[
     "unheard_of",
 ];
 
-/// An item in one of the real states, changed for as long as there is data.
+/// An item in a real state, with changes while there is data.
 pub(super) fn damaged(data: &mut Data<'_>) -> Item {
     let mut attributes: Attributes = one_real(data).into();
-    for _ in 0..MOST {
+    for _ in 0..MAX_CHANGES {
         if data.is_empty() {
             break;
         }
@@ -118,10 +118,10 @@ pub(super) fn damaged(data: &mut Data<'_>) -> Item {
     attributes.into()
 }
 
-/// An item that nobody wrote.
+/// A made-up item.
 pub(super) fn arbitrary(data: &mut Data<'_>) -> Item {
     let length = data.below(24);
-    map(length, DEPTH, data).into()
+    map(length, MAX_DEPTH, data).into()
 }
 
 fn one_real(data: &mut Data<'_>) -> Item {
@@ -139,9 +139,9 @@ fn change(attributes: &mut Attributes, data: &mut Data<'_>) {
         0 => drop(attributes.remove(&name)),
         1 => {
             let new = data.pick("schema", NAMES).to_owned();
-            attributes.insert(new, value(DEPTH, data));
+            attributes.insert(new, value(MAX_DEPTH, data));
         }
-        // A part of another state.
+        // An attribute of another state.
         2 => {
             let name = names.get(data.below(names.len())).cloned().unwrap_or(name);
             match one_real(data).get(&name).cloned() {
@@ -149,7 +149,7 @@ fn change(attributes: &mut Attributes, data: &mut Data<'_>) {
                 None => drop(attributes.remove(&name)),
             }
         }
-        // A part that this state does not have.
+        // An attribute that this state does not have.
         3 => {
             let other: Attributes = one_real(data).into();
             let missing = other
@@ -169,21 +169,21 @@ fn change(attributes: &mut Attributes, data: &mut Data<'_>) {
 
 fn change_value(old: &mut AttributeValue, data: &mut Data<'_>) {
     match (data.below(8), &mut *old) {
-        (0, _) => *old = value(DEPTH, data),
+        (0, _) => *old = value(MAX_DEPTH, data),
         (_, AttributeValue::M(inner)) => change(inner, data),
         (1, AttributeValue::L(list)) => {
             let again = list.get(data.below(list.len())).cloned();
             list.extend(again);
         }
         (2, AttributeValue::L(list)) => drop(list.pop()),
-        (3, AttributeValue::L(list)) => list.push(value(DEPTH, data)),
+        (3, AttributeValue::L(list)) => list.push(value(MAX_DEPTH, data)),
         (_, AttributeValue::L(list)) => {
             let at = data.below(list.len());
             if let Some(one) = list.get_mut(at) {
                 change_value(one, data);
             }
         }
-        // The same, said of another type.
+        // The same value with another type.
         (1, AttributeValue::N(text)) => *old = AttributeValue::S(text.clone()),
         (1, AttributeValue::S(text)) => *old = AttributeValue::N(text.clone()),
         (_, AttributeValue::N(text)) => data.pick("0", NUMBERS).clone_into(text),

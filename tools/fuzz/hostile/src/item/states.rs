@@ -1,13 +1,13 @@
-//! An item in every state that a transaction can come to, each written by the store itself.
+//! An item in every state of a transaction, written by the store.
 
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    Alarm, Change, Day, Decision, DisputeReason, IpnLease, PaymentAnswer, PaymentReport,
-    PaymentResult, RefundAnswer, RefundCommand, RefundId, Reservation, ReversalReason, Timestamp,
-    Transaction, TransactionId, Vnd,
+    Alarm, Change, Day, Decision, DisputeReason, IpnLease, PaymentAnswer, PaymentResult,
+    PaymentResultMessage, RefundAnswer, RefundCommand, RefundId, Reservation, ReversalReason,
+    Timestamp, Transaction, TransactionId, Vnd,
 };
 use futures::executor::block_on;
 use store::{
@@ -16,7 +16,7 @@ use store::{
 };
 use uuid::Uuid;
 
-use crate::fixtures::{Still, created, now, paid_report, told};
+use crate::fixtures::{FixedClock, created, now, outcome, paid_report};
 
 /// One item in each state.
 pub(super) static REAL: LazyLock<Vec<Item>> = LazyLock::new(|| {
@@ -26,27 +26,27 @@ pub(super) static REAL: LazyLock<Vec<Item>> = LazyLock::new(|| {
     history.0
 });
 
-/// Writes a change as a function would, and gives what is stored then.
-#[expect(clippy::expect_used, reason = "the shelf refuses nothing")]
+/// Writes a change as a function does, and returns the stored item.
+#[expect(clippy::expect_used, reason = "this table accepts every write")]
 pub(super) fn written(found: &Transaction, change: Change) -> (Transaction, Item) {
-    let shelf = Arc::new(Shelf::default());
+    let table = Arc::new(OneItemTable::default());
     let mut change = Some(change);
-    let transactions = transactions(&shelf);
+    let transactions = transactions(&table);
     let stored = transactions.apply(found.clone(), |_| change.take());
     let updated = block_on(stored).expect("a write");
-    (updated.transaction, shelf.item().expect("an item"))
+    (updated.transaction, table.item().expect("an item"))
 }
 
-fn transactions(shelf: &Arc<Shelf>) -> Transactions {
-    let shelf = Arc::clone(shelf) as Arc<dyn Table>;
-    Transactions::new(shelf, Arc::new(Stamp), Arc::new(Still))
+fn transactions(table: &Arc<OneItemTable>) -> Transactions {
+    let table = Arc::clone(table) as Arc<dyn Table>;
+    Transactions::new(table, Arc::new(FixedWriteId), Arc::new(FixedClock))
 }
 
-/// A table of one item, which takes whatever is put.
+/// A table with one item, which accepts every write.
 #[derive(Default)]
-struct Shelf(Mutex<Option<Item>>);
+struct OneItemTable(Mutex<Option<Item>>);
 
-impl Shelf {
+impl OneItemTable {
     fn item(&self) -> Option<Item> {
         self.0
             .lock()
@@ -56,7 +56,7 @@ impl Shelf {
 }
 
 #[async_trait]
-impl Table for Shelf {
+impl Table for OneItemTable {
     async fn get(&self, _: TransactionId) -> Result<Option<Item>, TableError> {
         Ok(self.item())
     }
@@ -92,26 +92,26 @@ impl Table for Shelf {
     }
 }
 
-/// Every write has the same stamp, so that every run is the same.
-struct Stamp;
+/// Every write has the same write id, so that every run is the same.
+struct FixedWriteId;
 
-impl WriteIds for Stamp {
+impl WriteIds for FixedWriteId {
     fn next(&self) -> Uuid {
         Uuid::from_u128(7)
     }
 }
 
-/// The items that were written, one after the other.
+/// The written items in their order.
 #[derive(Default)]
 struct History(Vec<Item>);
 
 #[expect(
     clippy::expect_used,
-    reason = "constants: wrong ones show in the first run"
+    reason = "constants; a wrong one fails in the first run"
 )]
 impl History {
     fn created(&mut self) -> Transaction {
-        let table = Arc::new(Shelf::default());
+        let table = Arc::new(OneItemTable::default());
         let creation = block_on(transactions(&table).create(created())).expect("a write");
         self.0.push(table.item().expect("an item"));
         match creation {
@@ -125,13 +125,13 @@ impl History {
         after
     }
 
-    /// Paid, and all that can come of it.
+    /// All states of a paid transaction.
     fn of_payments(&mut self) {
         let pending = self.created();
         let asked = self.then(&pending, pending.lease_expiry_check(late()));
         let paid = self.reported(&asked, &paid_report());
-        let (lease, sending) = self.ipn_taken_up(&paid);
-        let decide = |decision| sending.record_ipn(lease, told(decision), now());
+        let (lease, sending) = self.ipn_leased(&paid);
+        let decide = |decision| sending.record_ipn(lease, outcome(decision), now());
 
         self.then(
             &sending,
@@ -140,39 +140,39 @@ impl History {
         self.exhausted(sending.clone());
         let confirmed = self.then(&sending, decide(Decision::Confirm));
         let (first, one) = self.refund(&confirmed, "R-1", 40_000);
-        self.settled(&one, first, &RefundAnswer::Unknown);
+        self.refund_recorded(&one, first, &RefundAnswer::Unknown);
         let reason = "no such account".parse().ok();
-        self.settled(&one, first, &RefundAnswer::Rejected { reason });
-        let one_back = self.settled(&one, first, &RefundAnswer::Succeeded);
+        self.refund_recorded(&one, first, &RefundAnswer::Rejected { reason });
+        let one_back = self.refund_recorded(&one, first, &RefundAnswer::Succeeded);
         let (second, two) = self.refund(&one_back, "R-2", 60_000);
-        self.settled(&two, second, &RefundAnswer::Succeeded);
+        self.refund_recorded(&two, second, &RefundAnswer::Succeeded);
 
-        // Tiki does not have the order, and one refund was asked for already.
+        // Tiki does not have the order, and one refund was requested before.
         let (_, asked_for) = self.refund(&sending, "R-1", 40_000);
         let ground = Decision::Reverse(ReversalReason::NotFoundAtTiki);
-        let reversing = asked_for.record_ipn(lease, told(ground), now());
+        let reversing = asked_for.record_ipn(lease, outcome(ground), now());
         let reversing = self.then(&asked_for, reversing);
         let reversal = reversing.refunds().last().expect("a reversal").id;
-        self.settled(&reversing, reversal, &RefundAnswer::Succeeded);
-        self.settled(
+        self.refund_recorded(&reversing, reversal, &RefundAnswer::Succeeded);
+        self.refund_recorded(
             &reversing,
             reversal,
             &RefundAnswer::Rejected { reason: None },
         );
     }
 
-    /// Not paid, or too late.
+    /// All states of a failed transaction, with and without a late payment.
     fn of_failures(&mut self) {
         let pending = self.created();
         let expired = pending.conclude_expiry(&PaymentAnswer::NotPaid, late());
         let expired = self.then(&pending, expired);
-        let (lease, sending) = self.ipn_taken_up(&expired);
+        let (lease, sending) = self.ipn_leased(&expired);
         self.then(
             &sending,
-            sending.record_ipn(lease, told(Decision::Abandon), late()),
+            sending.record_ipn(lease, outcome(Decision::Abandon), late()),
         );
 
-        let declined = PaymentReport {
+        let declined = PaymentResultMessage {
             amount: None,
             result: PaymentResult::Declined {
                 reason: "not enough money".parse().ok(),
@@ -181,25 +181,25 @@ impl History {
         let declined = self.reported(&pending, &declined);
         let late = self.reported(&declined, &paid_report());
         let refund = late.refunds().last().expect("a refund").id;
-        self.settled(&late, refund, &RefundAnswer::Succeeded);
-        self.settled(&late, refund, &RefundAnswer::Rejected { reason: None });
+        self.refund_recorded(&late, refund, &RefundAnswer::Succeeded);
+        self.refund_recorded(&late, refund, &RefundAnswer::Rejected { reason: None });
     }
 
-    fn reported(&mut self, found: &Transaction, report: &PaymentReport) -> Transaction {
-        let change = found.report_payment(report, now()).ok().flatten();
+    fn reported(&mut self, found: &Transaction, report: &PaymentResultMessage) -> Transaction {
+        let change = found.record_payment_result(report, now()).ok().flatten();
         self.then(found, change)
     }
 
-    fn ipn_taken_up(&mut self, found: &Transaction) -> (IpnLease, Transaction) {
+    fn ipn_leased(&mut self, found: &Transaction) -> (IpnLease, Transaction) {
         let (lease, change) = found.lease_ipn(late()).expect("a due report");
         (lease, self.then(found, Some(change)))
     }
 
-    /// Tried until the budget is used up.
+    /// Retries until all attempts are used.
     fn exhausted(&mut self, mut transaction: Transaction) {
         while let Some((lease, change)) = transaction.lease_ipn(Timestamp::MAX) {
             let sending = self.then(&transaction, Some(change));
-            let failed = sending.record_ipn(lease, told(Decision::Retry), now());
+            let failed = sending.record_ipn(lease, outcome(Decision::Retry), now());
             transaction = self.then(&sending, failed);
         }
     }
@@ -218,7 +218,12 @@ impl History {
         (id, self.then(found, Some(change)))
     }
 
-    fn settled(&mut self, found: &Transaction, id: RefundId, answer: &RefundAnswer) -> Transaction {
+    fn refund_recorded(
+        &mut self,
+        found: &Transaction,
+        id: RefundId,
+        answer: &RefundAnswer,
+    ) -> Transaction {
         self.then(found, found.record_refund_outcome(id, answer, now()))
     }
 }

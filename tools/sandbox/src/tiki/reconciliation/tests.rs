@@ -1,6 +1,5 @@
 use serde_json::{Value, json};
-use signed_http::HeaderNames;
-use signing::{ClientSecret, GetSigning, Keyring};
+use signing::{ClientSecret, GetSigning, HeaderNames, Keyring};
 use tempfile::TempDir;
 
 use super::*;
@@ -19,7 +18,7 @@ fn order(amount: u64, status: &str) -> Order {
         status: status.to_owned(),
         cancelled: false,
         ipns: Vec::new(),
-        claimed: false,
+        only_at_tiki: false,
     }
 }
 
@@ -28,8 +27,8 @@ fn orders() -> HashMap<String, Order> {
         cancelled: true,
         ..order(1000, "SUCCESS")
     };
-    let claimed = |amount| Order {
-        claimed: true,
+    let only_at_tiki = |amount| Order {
+        only_at_tiki: true,
         ..order(amount, "SUCCESS")
     };
     let orders = [
@@ -38,13 +37,13 @@ fn orders() -> HashMap<String, Order> {
         ("waits", order(1000, "PENDING")),
         ("cheaper", order(900, "SUCCESS")),
         ("gone", cancelled),
-        ("z-claimed", claimed(7000)),
-        ("claimed", claimed(5000)),
+        ("z-claimed", only_at_tiki(7000)),
+        ("claimed", only_at_tiki(5000)),
     ];
     orders.map(|(id, order)| (id.to_owned(), order)).into()
 }
 
-/// The lines of the answer, without their header.
+/// The lines of the result file, without the header.
 fn answered(file: &str, orders: &HashMap<String, Order>) -> Vec<String> {
     let mut output = Vec::new();
     compare(file.as_bytes(), &mut output, orders, NOW).unwrap();
@@ -55,7 +54,7 @@ fn answered(file: &str, orders: &HashMap<String, Order>) -> Vec<String> {
 }
 
 #[test]
-fn only_lines_that_do_not_agree_are_answered() {
+fn the_result_file_has_only_lines_that_differ() {
     let line = |id: &str, values: &str| format!("{id},ours-{id},{values},{TIMES}\n");
     let file = [
         format!("{HEADER}\n"),
@@ -68,7 +67,7 @@ fn only_lines_that_do_not_agree_are_answered() {
         line("failed", "no number,SUCCESS"),
     ];
     let mut agreed = orders();
-    agreed.retain(|_, order| !order.claimed);
+    agreed.retain(|_, order| !order.only_at_tiki);
     assert_eq!(
         answered(&file.concat(), &agreed),
         [
@@ -82,19 +81,19 @@ fn only_lines_that_do_not_agree_are_answered() {
 }
 
 #[test]
-fn columns_are_found_by_name_and_refunds_are_passed_over() {
+fn columns_are_found_by_name_and_refunds_are_ignored() {
     let file = "type,status,transaction_amount,tiki_transaction_id,transaction_id,created_at,updated_at,refund_id\r\n\
          PAYMENT,SUCCESS,1000,same,1,a,b,\r\n\
          REFUND,SUCCESS,1000,unknown,2,a,b,r-1\r\n";
     let mut agreed = orders();
-    agreed.retain(|_, order| !order.claimed);
+    agreed.retain(|_, order| !order.only_at_tiki);
     assert!(answered(file, &agreed).is_empty());
     let short = "tiki_transaction_id,transaction_id\na,b\n";
     assert!(compare(short.as_bytes(), Vec::new(), &agreed, NOW).is_err());
 }
 
 #[test]
-fn what_tiki_claims_alone_follows_the_lines() {
+fn orders_only_at_tiki_come_last() {
     assert_eq!(
         answered(&format!("{HEADER}\n"), &orders()),
         [
@@ -104,7 +103,7 @@ fn what_tiki_claims_alone_follows_the_lines() {
     );
 }
 
-/// Tiki, and its folder.
+/// Tiki and its SFTP folder.
 fn tiki() -> (Tiki, TempDir) {
     let folder = TempDir::new().unwrap();
     for name in ["INBOUND", "OUTBOUND", "ARCHIVED"] {
@@ -117,9 +116,9 @@ fn tiki() -> (Tiki, TempDir) {
         get_signing: GetSigning::default(),
         http: http().unwrap(),
     };
-    let books = StateStore::open(None::<&Path>, "tiki.json").unwrap();
+    let orders = StateStore::open(None::<&Path>, "tiki.json").unwrap();
     let path = folder.path().to_owned();
-    let tiki = Tiki::new(caller, Journal::new(), String::new(), path, books);
+    let tiki = Tiki::new(caller, Journal::new(), String::new(), path, orders);
     (tiki, folder)
 }
 
@@ -133,7 +132,7 @@ fn names(folder: &TempDir, name: &str) -> Vec<String> {
 }
 
 #[test]
-fn each_file_that_has_come_is_answered_once() {
+fn each_file_is_answered_once() {
     let (tiki, folder) = tiki();
     let put = |name: &str, content: &str| {
         fs::write(folder.path().join("INBOUND").join(name), content).unwrap();
@@ -146,7 +145,7 @@ fn each_file_that_has_come_is_answered_once() {
     put(one, &format!("{HEADER}\n"));
     put(".tikivip_sandbox_20261122_3.part", "half a li");
     put("readme.txt", "not ours");
-    tiki.claims_payment("claimed", 5000);
+    tiki.add_order_only_at_tiki("claimed", 5000);
     assert_eq!(tiki.reconcile(folder.path()).unwrap(), [one, two]);
     assert_eq!(names(&folder, "OUTBOUND"), [one, two]);
     assert_eq!(names(&folder, "ARCHIVED"), [one, two]);
@@ -172,7 +171,7 @@ fn each_file_that_has_come_is_answered_once() {
 }
 
 #[tokio::test]
-async fn people_change_what_tiki_knows_and_have_it_reconcile() {
+async fn a_person_changes_orders_and_starts_the_reconciliation() {
     let (tiki, folder) = tiki();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/_sandbox", listener.local_addr().unwrap());
@@ -183,7 +182,7 @@ async fn people_change_what_tiki_knows_and_have_it_reconcile() {
         let answer = post.send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     };
-    tiki.adopt("a", 1000);
+    tiki.add_order("a", 1000);
     let changed = json!({ "status": "SUCCESS", "amount": 900 });
     assert_eq!(post("/orders/a", changed).await.0, 204);
     assert_eq!(tiki.known("a").unwrap(), order(900, "SUCCESS"));

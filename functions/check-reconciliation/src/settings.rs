@@ -1,0 +1,31 @@
+//! The settings, as the template gives them.
+
+use lambda::config::{
+    Env, Identity, Setting, TableName, archive_bucket, get_signing, signature_window,
+};
+use signing::{GetSigning, Window};
+
+pub(crate) struct Settings {
+    pub(crate) tiki: Identity,
+    pub(crate) window: Window,
+    pub(crate) get_signing: GetSigning,
+    pub(crate) reconciliation: TableName,
+    pub(crate) bucket: String,
+}
+
+impl Settings {
+    pub(crate) fn read(env: &Env) -> Setting<Self> {
+        let tiki = Identity::tiki(env);
+        let window = signature_window(env);
+        let get_signing = get_signing(env);
+        let reconciliation = TableName::reconciliation(env);
+        let bucket = archive_bucket(env);
+        Ok(Self {
+            tiki: tiki?,
+            window: window?,
+            get_signing: get_signing?,
+            reconciliation: reconciliation?,
+            bucket: bucket?,
+        })
+    }
+}

@@ -1,0 +1,77 @@
+//! The codes that we answer with (docs/architecture.md#what-tiki-calls).
+
+use domain::Refusal;
+use json_fields::InvalidField;
+
+/// A result code, the same for every API that the partner offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Code {
+    /// Done.
+    Success = 0,
+    /// The request is malformed; the message names the field.
+    InvalidRequest = 1,
+    /// Something broke; safe to repeat.
+    SystemError = 2,
+    /// There is no such transaction.
+    NotFound = 3,
+    /// It is another partner's.
+    NotOfThisPartner = 4,
+    /// No amount, or not one that is accepted.
+    InvalidAmount = 5,
+    /// The payment was declined or cancelled.
+    Failed = 6,
+    /// The payment was not made in time.
+    Expired = 7,
+    /// The id was used before with other content.
+    IdReused = 8,
+    /// Not refundable in this state.
+    NotRefundable = 9,
+    /// More than what remains to be refunded.
+    ExceedsRemaining = 10,
+    /// The `request_id` was used before with other content.
+    RequestIdReused = 11,
+    /// In progress; repeat with the same id.
+    InProgress = 12,
+    /// The signature is refused.
+    SignatureRefused = 97,
+    /// The timestamp is outside the window.
+    Stale = 98,
+}
+
+impl Code {
+    /// The number on the wire.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+}
+
+impl From<&Refusal> for Code {
+    fn from(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::IdsDisagree => Self::InvalidRequest,
+            Refusal::NotFound => Self::NotFound,
+            Refusal::NotOfThisPartner => Self::NotOfThisPartner,
+            Refusal::InvalidAmount { .. } => Self::InvalidAmount,
+            Refusal::Failed => Self::Failed,
+            Refusal::Expired => Self::Expired,
+            Refusal::IdReused | Refusal::ResultDiffers => Self::IdReused,
+            Refusal::NotPaidYet | Refusal::TooManyRefunds(_) | Refusal::RejectedByCore { .. } => {
+                Self::NotRefundable
+            }
+            Refusal::ExceedsRemaining { .. } => Self::ExceedsRemaining,
+            Refusal::RequestIdReused => Self::RequestIdReused,
+            Refusal::InProgress => Self::InProgress,
+        }
+    }
+}
+
+impl From<&InvalidField> for Code {
+    fn from(invalid: &InvalidField) -> Self {
+        match invalid {
+            InvalidField::NotAnObject(_) | InvalidField::Field { .. } => Self::InvalidRequest,
+            InvalidField::Amount { .. } => Self::InvalidAmount,
+        }
+    }
+}

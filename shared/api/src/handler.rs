@@ -1,0 +1,90 @@
+//! A handler, and the way from its result to a response.
+
+use async_trait::async_trait;
+use http::{Response, StatusCode};
+
+use crate::response::{json, page, redirect};
+use crate::{ApiError, Code, Inbound, refusal};
+
+/// A larger body is refused before anything else is looked at.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// The answer of a handler.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// An answer of an API. Its code decides the HTTP status.
+    Json {
+        /// The code that stands in the body.
+        code: Code,
+        /// The exact bytes of the body.
+        body: Vec<u8>,
+    },
+    /// Sends the customer's browser to another URL.
+    Redirect {
+        /// The URL, byte for byte.
+        location: String,
+    },
+    /// A page for a customer.
+    Page {
+        /// The HTTP status of the page.
+        status: StatusCode,
+        /// The whole page, which loads nothing else.
+        html: String,
+    },
+}
+
+/// A function behind API Gateway.
+#[async_trait]
+pub trait Handler: Send + Sync {
+    /// Answers one request.
+    async fn handle(&self, request: &Inbound) -> Result<Reply, ApiError>;
+
+    /// The HTTP status of an answer: 200 for a business answer, whatever its code.
+    fn status(&self, code: Code) -> StatusCode {
+        match code {
+            Code::InvalidRequest => StatusCode::BAD_REQUEST,
+            Code::SystemError => StatusCode::INTERNAL_SERVER_ERROR,
+            Code::SignatureRefused | Code::Stale => StatusCode::UNAUTHORIZED,
+            _ => StatusCode::OK,
+        }
+    }
+
+    /// The HTTP status of the answer to a body that is too large.
+    fn status_too_large(&self) -> StatusCode {
+        StatusCode::PAYLOAD_TOO_LARGE
+    }
+
+    /// The HTTP status when a counterparty that is needed for the answer does not answer.
+    fn status_unavailable(&self) -> StatusCode {
+        StatusCode::BAD_GATEWAY
+    }
+}
+
+/// Adds the id of the transaction to every later log line of this request.
+pub fn record_transaction_in_span(transaction_id: domain::TransactionId) {
+    tracing::Span::current().record("transaction_id", tracing::field::display(transaction_id));
+}
+
+/// Runs a handler, and turns its answer or its error into a response.
+pub async fn answer(handler: &dyn Handler, request: &Inbound) -> Response<String> {
+    let result = if request.body.len() > MAX_BODY_BYTES {
+        Err(ApiError::TooLarge)
+    } else {
+        handler.handle(request).await
+    };
+    let (response, code) = match result {
+        Ok(Reply::Json { code, body }) => (json(handler.status(code), body), Some(code)),
+        Ok(Reply::Redirect { location }) => (redirect(&location), None),
+        Ok(Reply::Page { status, html }) => (page(status, html), None),
+        Err(error) => {
+            let (code, status, message) = error.answer(handler);
+            (json(status, refusal(code, &message)), Some(code))
+        }
+    };
+    if let Some(refused) = code.filter(|code| *code != Code::Success) {
+        metrics::REFUSALS.count(&[&refused.number().to_string()]);
+    }
+    let http_status = response.status().as_u16();
+    tracing::info!(http_status, code = code.map(Code::number), "answered");
+    response
+}

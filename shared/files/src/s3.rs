@@ -1,0 +1,94 @@
+//! The object store, in S3. The bucket keeps every version of an object (object lock), so writing a key again
+//! loses nothing.
+
+use std::path::Path;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::BoxError;
+use aws_sdk_s3::presigning::PresigningConfig;
+use aws_sdk_s3::primitives::ByteStream;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Long enough to upload a file of fifty megabytes, the size of half a million lines.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// A bucket.
+#[derive(Clone, Debug)]
+pub struct S3ObjectStore {
+    client: Client,
+    bucket: String,
+}
+
+/// A request to S3 failed.
+#[derive(Debug, thiserror::Error)]
+#[error("S3 {operation} failed")]
+pub struct S3Error {
+    /// The operation, in S3's name for it.
+    pub operation: &'static str,
+    /// The cause.
+    #[source]
+    pub source: BoxError,
+}
+
+impl S3ObjectStore {
+    /// The bucket of this name.
+    #[must_use]
+    pub fn new(sdk: &SdkConfig, bucket: impl Into<String>) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(UPLOAD_TIMEOUT)
+            .build();
+        let config = aws_sdk_s3::config::Builder::from(sdk).timeout_config(timeouts);
+        Self {
+            client: Client::from_conf(config.build()),
+            bucket: bucket.into(),
+        }
+    }
+
+    /// Uploads a file. `sha256`, in hex, is sent along, and S3 refuses bytes with another hash.
+    pub async fn put(
+        &self,
+        key: &str,
+        file: &Path,
+        sha256: &str,
+        content_type: &str,
+    ) -> Result<(), S3Error> {
+        let body = ByteStream::from_path(file).await;
+        let body = body.map_err(|error| failed("PutObject", error))?;
+        let hash = hex::decode(sha256).map_err(|error| failed("PutObject", error))?;
+        self.client
+            .put_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .content_type(content_type)
+            .checksum_sha256(STANDARD.encode(hash))
+            .body(body)
+            .send()
+            .await
+            .map_err(|error| failed("PutObject", error))?;
+        Ok(())
+    }
+
+    /// A link to an object. Whoever has the link can read the object for `lifetime`.
+    pub async fn link(&self, key: &str, lifetime: Duration) -> Result<String, S3Error> {
+        let expiry = PresigningConfig::expires_in(lifetime);
+        let expiry = expiry.map_err(|error| failed("GetObject", error))?;
+        let request = self.client.get_object().bucket(&self.bucket).key(key);
+        let presigned = request.presigned(expiry).await;
+        let presigned = presigned.map_err(|error| failed("GetObject", error))?;
+        Ok(presigned.uri().to_owned())
+    }
+}
+
+fn failed(operation: &'static str, error: impl Into<BoxError>) -> S3Error {
+    S3Error {
+        operation,
+        source: error.into(),
+    }
+}

@@ -1,0 +1,54 @@
+//! The serve loops: one for HTTP, one for the work of an outbox, one for plain events.
+//!
+//! Each runs until Lambda ends the process. An error of a plain event goes back to Lambda with its causes: who
+//! invoked the function by hand reads nothing else.
+
+use api::Handler;
+use domain::Timestamp;
+use lambda_http::Request;
+use lambda_runtime::{LambdaEvent, service_fn};
+use outbox::{Outbox, Worker};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tracing::Instrument;
+
+use crate::http::respond;
+
+/// Serves a function behind API Gateway.
+pub async fn serve_http(handler: impl Handler) -> anyhow::Result<()> {
+    let handler = &handler;
+    lambda_http::run(service_fn(async |request: Request| {
+        Ok::<_, lambda_http::Error>(respond(handler, request).await)
+    }))
+    .await
+    .map_err(|error| anyhow::anyhow!(error))
+}
+
+/// Serves a worker that the table's stream and the schedule invoke.
+pub async fn serve_stream<W: Worker>(outbox: Outbox<W>) -> anyhow::Result<()> {
+    let outbox = &outbox;
+    serve_event(async |event, deadline| outbox.handle(event, deadline).await).await
+}
+
+/// Serves a function whose event needs nothing from us but to be read. `handle` also gets the time at which
+/// Lambda ends the invocation.
+pub async fn serve_event<E, A>(
+    handle: impl AsyncFn(E, Timestamp) -> anyhow::Result<A>,
+) -> anyhow::Result<()>
+where
+    E: DeserializeOwned,
+    A: Serialize,
+{
+    let handle = &handle;
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<E>| {
+        let deadline = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
+        let deadline = Timestamp::from_unix_ms(deadline).unwrap_or(Timestamp::MAX);
+        let span = tracing::info_span!("invocation", request_id = %event.context.request_id);
+        // Boxed, since the futures of a long run nest deeper than the compiler looks.
+        let work = Box::pin(handle(event.payload, deadline));
+        let outcome = work.instrument(span).await;
+        outcome.map_err(|error| lambda_runtime::Error::from(format!("{error:#}")))
+    }))
+    .await
+    .map_err(|error| anyhow::anyhow!(error))
+}

@@ -1,0 +1,30 @@
+//! The commands of `tikivip` that the report proposes, with the ids of the finding.
+
+use reconciliation::classify::Kind;
+use reconciliation::record::Finding;
+
+use crate::phrases::{Command, explain};
+use crate::text::shell_word;
+
+/// The commands for a finding that needs review. There are none for any other: `tikivip close-finding` refuses
+/// those.
+pub(crate) fn commands_for(finding: &Finding) -> Vec<String> {
+    if finding.closed.is_some() || finding.kind != Kind::NeedsReview {
+        return Vec::new();
+    }
+    let (id, day) = (shell_word(&finding.id), shell_word(&finding.day));
+    // Every command but `close-finding` is about a transaction that we have.
+    let possible =
+        |command: &&Command| **command == Command::CloseFinding || finding.transaction_id.is_some();
+    let line = |command: &Command| match command {
+        Command::Show => format!("tikivip show {id}"),
+        Command::LookUp => format!("tikivip lookup {id}"),
+        Command::ResendIpn => format!("tikivip resend-ipn {id} --by … --reason …"),
+        Command::Resolve => format!("tikivip resolve {id} --as … --by … --reason …"),
+        Command::CloseFinding => {
+            format!("tikivip close-finding {id} --day {day} --by … --reason …")
+        }
+    };
+    let commands = explain(finding.ground).commands;
+    commands.iter().filter(possible).map(line).collect()
+}

@@ -1,0 +1,145 @@
+//! The HTML page of one day: self-contained, Vietnamese first, readable on a phone and on paper.
+
+mod finding;
+mod summary;
+
+use std::io;
+
+use askama::Template;
+use reconciliation::file::{Sum, Totals};
+
+use self::finding::Group;
+use self::summary::Line;
+use crate::day::{DayReport, MAX_FINDINGS_ON_PAGE};
+
+/// Renders the page of one day. The templates escape all text from outside.
+pub fn page_html(report: &DayReport) -> io::Result<String> {
+    let shown = report.findings.len().min(MAX_FINDINGS_ON_PAGE);
+    let page = Page {
+        report,
+        summary: summary::lines(report),
+        sums: report
+            .exported
+            .as_ref()
+            .map(|exported| Sums::of(&exported.totals)),
+        groups: Group::all(report),
+        shown: u64::try_from(shown).unwrap_or(u64::MAX),
+        all: report.all(),
+    };
+    Ok(page.render()?)
+}
+
+#[derive(Template)]
+#[template(path = "page.html")]
+struct Page<'r> {
+    report: &'r DayReport,
+    summary: Vec<Line>,
+    sums: Option<Sums>,
+    /// The groups that have findings, the most urgent first.
+    groups: Vec<Group<'r>>,
+    /// The number of findings on the page.
+    shown: u64,
+    all: u64,
+}
+
+/// The sums of the day's transactions. Refunds are not transactions.
+struct Sums {
+    success: Sum,
+    failure: Sum,
+    all: Sum,
+    /// `None` if there were no refunds, or the files have no rows for them.
+    refunds: Option<Sum>,
+}
+
+impl Sums {
+    fn of(totals: &Totals) -> Self {
+        let Totals {
+            success,
+            failure,
+            refunds,
+        } = *totals;
+        Self {
+            success,
+            failure,
+            all: Sum {
+                count: success.count.saturating_add(failure.count),
+                amount_vnd: success.amount_vnd.saturating_add(failure.amount_vnd),
+            },
+            refunds: Some(refunds).filter(|refunds| *refunds != Sum::default()),
+        }
+    }
+}
+
+impl Page<'_> {
+    /// The most urgent line gives the summary its colour.
+    fn summary_class(&self) -> &'static str {
+        self.summary.first().map_or("good", |line| line.class)
+    }
+}
+
+/// How the templates print values. What a filter returns is escaped like any other text.
+#[expect(
+    unreachable_pub,
+    clippy::inline_always,
+    clippy::trivially_copy_pass_by_ref,
+    clippy::unnecessary_wraps,
+    clippy::unused_self,
+    reason = "`filter_fn` prescribes these signatures, and makes items of its own"
+)]
+mod filters {
+    use std::convert::Infallible;
+
+    use askama::{Values, filter_fn};
+
+    use crate::text;
+
+    /// Text from outside. The template escapes its markup; this shows characters that could hide or reorder
+    /// the text around them.
+    #[filter_fn]
+    pub(super) fn visible(text: &str, _: &dyn Values) -> Result<String, Infallible> {
+        Ok(text::visible(text))
+    }
+
+    #[filter_fn]
+    pub(super) fn grouped(number: &u64, _: &dyn Values) -> Result<String, Infallible> {
+        Ok(text::grouped(*number))
+    }
+
+    #[filter_fn]
+    pub(super) fn vnd(amount: &u64, _: &dyn Values) -> Result<String, Infallible> {
+        Ok(text::vnd(*amount))
+    }
+
+    #[filter_fn]
+    pub(super) fn time(unix_ms: &i64, _: &dyn Values) -> Result<String, Infallible> {
+        Ok(text::vietnam_time(*unix_ms))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use askama::Template;
+    use proptest::prelude::*;
+
+    use super::filters;
+
+    #[derive(Template)]
+    #[template(source = "{{ text|visible }}", ext = "html")]
+    struct Visible<'t> {
+        text: &'t str,
+    }
+
+    proptest! {
+        #[test]
+        fn text_from_outside_is_never_markup(text in ".*") {
+            let shown = Visible { text: &text }.render();
+            prop_assert!(shown.is_ok());
+            let shown = shown.unwrap_or_default();
+            let special = |c: char| "<>\"'".contains(c) || c.is_control();
+            prop_assert!(!shown.contains(special), "{}", shown);
+            let entities = ["&#38;", "&#60;", "&#62;", "&#34;", "&#39;"];
+            let known = shown.match_indices('&').all(|(n, _)| entities.iter().any(|e| shown[n..].starts_with(e)));
+            prop_assert!(known, "{}", shown);
+        }
+    }
+}

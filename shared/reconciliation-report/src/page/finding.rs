@@ -1,0 +1,168 @@
+//! The findings on the page, in groups.
+
+use reconciliation::classify::Kind;
+use reconciliation::record::Finding;
+
+use crate::commands::commands_for;
+use crate::day::{DayReport, MAX_FINDINGS_ON_PAGE};
+use crate::phrases::{
+    CLOSED, Explanation, Phrase, explain, kind_label, look_up_label, look_up_status, phrase,
+};
+use crate::text::vnd;
+
+const NO_VALUE: &str = "—";
+
+/// The findings of one kind that are not closed, or all closed findings.
+pub(super) struct Group<'r> {
+    pub(super) anchor: &'static str,
+    /// The CSS class that gives the group its colour.
+    pub(super) class: &'static str,
+    pub(super) label: Phrase,
+    /// The number of findings, also of those that the page does not show.
+    pub(super) count: u64,
+    pub(super) cards: Vec<Card<'r>>,
+}
+
+impl<'r> Group<'r> {
+    /// Every group that is not empty: the most urgent kind first, then the matched, and last the closed.
+    pub(super) fn all(report: &'r DayReport) -> Vec<Self> {
+        let kinds = Kind::ALL.into_iter().map(|kind| Self {
+            anchor: kind.as_str(),
+            class: match kind {
+                Kind::NeedsReview => "bad",
+                Kind::Reverse | Kind::Resent | Kind::Undecided => "wait",
+                Kind::Matched => "good",
+            },
+            label: kind_label(kind),
+            count: report.count(kind),
+            cards: cards(report, |f| f.closed.is_none() && f.kind == kind),
+        });
+        let closed = Self {
+            anchor: "closed",
+            class: "good",
+            label: CLOSED,
+            count: report.closed,
+            cards: cards(report, |f| f.closed.is_some()),
+        };
+        let groups = kinds.chain([closed]);
+        groups.filter(|group| !group.is_empty()).collect()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.count == 0 && self.cards.is_empty()
+    }
+}
+
+fn cards(report: &DayReport, belongs: impl Fn(&Finding) -> bool) -> Vec<Card<'_>> {
+    let on_page = report.findings.iter().take(MAX_FINDINGS_ON_PAGE);
+    let of_group = on_page.filter(|finding| belongs(finding));
+    of_group.map(Card::new).collect()
+}
+
+/// The values of one side, beside the others'.
+pub(super) struct Side {
+    pub(super) name: Phrase,
+    /// The status and the amount.
+    pub(super) cells: [Cell; 2],
+}
+
+/// A value of one side.
+pub(super) struct Cell {
+    /// May come from outside.
+    pub(super) text: String,
+    pub(super) en: Option<&'static str>,
+    /// Whether it is not our value. The page marks it, also for readers who see no colours.
+    pub(super) differs: bool,
+}
+
+impl Cell {
+    fn text(text: Option<&str>, differs: bool) -> Self {
+        let text = text.filter(|text| !text.is_empty()).unwrap_or(NO_VALUE);
+        Self {
+            text: text.to_owned(),
+            en: None,
+            differs,
+        }
+    }
+
+    fn phrase(Phrase { vi, en }: Phrase, differs: bool) -> Self {
+        Self {
+            text: vi.to_owned(),
+            en: Some(en),
+            differs,
+        }
+    }
+}
+
+/// Our values, those of the look-up at Tiki, and those of Tiki's file.
+fn sides(finding: &Finding) -> [Side; 3] {
+    let (ours, in_file) = (&finding.ours, &finding.in_file);
+    let amount = |vnd_of_side: Option<u64>| {
+        let both = vnd_of_side.zip(ours.amount_vnd);
+        let differs = both.is_some_and(|(theirs, ours)| theirs != ours);
+        Cell::text(vnd_of_side.map(vnd).as_deref(), differs)
+    };
+    let differs = |theirs: &str| ours.status.as_deref().is_some_and(|ours| ours != theirs);
+    let our_status = if ours.status.is_none() && finding.transaction_id.is_none() {
+        Cell::phrase(phrase("không có", "none"), false)
+    } else {
+        Cell::text(ours.status.as_deref(), false)
+    };
+    let at_tiki_differs = look_up_status(&finding.tiki).is_some_and(differs);
+    let status_at_tiki = match look_up_label(&finding.tiki) {
+        Some(label) => Cell::phrase(label, at_tiki_differs),
+        None => Cell::text(Some(&finding.tiki), at_tiki_differs),
+    };
+    let status_in_file = in_file.status.as_deref();
+    [
+        Side {
+            name: phrase("Chúng ta", "ours"),
+            cells: [our_status, amount(ours.amount_vnd)],
+        },
+        Side {
+            name: phrase("Tra cứu ở Tiki", "look-up"),
+            cells: [status_at_tiki, amount(finding.tiki_amount_vnd)],
+        },
+        Side {
+            name: phrase("Tệp của Tiki", "Tiki's file"),
+            cells: [
+                Cell::text(status_in_file, status_in_file.is_some_and(differs)),
+                amount(in_file.amount_vnd),
+            ],
+        },
+    ]
+}
+
+/// A finding, with everything that its part of the page shows.
+pub(super) struct Card<'r> {
+    pub(super) finding: &'r Finding,
+    pub(super) explanation: Explanation,
+    pub(super) commands: Vec<String>,
+    /// `None` for a line that cannot be read: it has no values to compare.
+    pub(super) sides: Option<[Side; 3]>,
+    pub(super) history: Vec<HistoryStep>,
+}
+
+/// The state of a finding from a point in time on.
+pub(super) struct HistoryStep {
+    pub(super) at: i64,
+    pub(super) kind: Phrase,
+    pub(super) meaning: Phrase,
+}
+
+impl<'r> Card<'r> {
+    fn new(finding: &'r Finding) -> Self {
+        let history = finding.history.iter().map(|step| HistoryStep {
+            at: step.at,
+            kind: kind_label(step.kind),
+            meaning: explain(step.ground).meaning,
+        });
+        Self {
+            finding,
+            explanation: explain(finding.ground),
+            commands: commands_for(finding),
+            sides: finding.is_about_a_transaction().then(|| sides(finding)),
+            history: history.collect(),
+        }
+    }
+}

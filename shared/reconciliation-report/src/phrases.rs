@@ -1,0 +1,255 @@
+//! What each kind, reason and answer of Tiki means, and what the report proposes: Vietnamese, with English
+//! beside it.
+
+use domain::{LookUpAnswer, Status};
+use reconciliation::classify::{Kind, MismatchReason};
+
+/// The same text in both languages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Phrase {
+    pub(crate) vi: &'static str,
+    pub(crate) en: &'static str,
+}
+
+pub(crate) const fn phrase(vi: &'static str, en: &'static str) -> Phrase {
+    Phrase { vi, en }
+}
+
+/// What the report says about a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Explanation {
+    pub(crate) meaning: Phrase,
+    /// What to do about it.
+    pub(crate) proposal: Phrase,
+    /// The commands for it, if the finding needs review.
+    pub(crate) commands: &'static [Command],
+}
+
+/// A command of `tikivip` about one transaction or one finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    Show,
+    LookUp,
+    ResendIpn,
+    Resolve,
+    CloseFinding,
+}
+
+/// The state of a finding that a person closed, or that a run closed because it read the file again.
+pub(crate) const CLOSED: Phrase = phrase("Đã đóng", "Closed");
+
+pub(crate) fn kind_label(kind: Kind) -> Phrase {
+    match kind {
+        Kind::NeedsReview => phrase("Chờ xử lý", "Needs review"),
+        Kind::Reverse => phrase("Đang đảo giao dịch", "Being reversed"),
+        Kind::Resent => phrase("Đang gửi lại thông báo cho Tiki", "Notification being sent"),
+        Kind::Undecided => phrase("Chờ Tiki trả lời rõ", "Waiting for a clear answer"),
+        Kind::Matched => phrase("Đã khớp", "Matched"),
+    }
+}
+
+/// The answer of a look-up in words; `None` for a text that is not the name of an answer.
+pub(crate) fn look_up_label(name: &str) -> Option<Phrase> {
+    Some(match look_up_answer(name)? {
+        LookUpAnswer::Found(Status::Pending, _) => phrase("PENDING", "waits for payment"),
+        LookUpAnswer::Found(Status::Success, _) => phrase("SUCCESS", "paid"),
+        LookUpAnswer::Found(Status::Failure, _) => phrase("FAILURE", "not paid"),
+        LookUpAnswer::NotFound => phrase("Không tìm thấy", "not found"),
+        LookUpAnswer::Cancelled => phrase("Đã huỷ", "cancelled"),
+        LookUpAnswer::InvalidRequest => phrase("Yêu cầu không hợp lệ", "invalid request"),
+        LookUpAnswer::NotOfThisPartner => phrase("Của đối tác khác", "another partner's"),
+        LookUpAnswer::SystemError => phrase("Lỗi hệ thống của Tiki", "system error"),
+        LookUpAnswer::Unauthorized => phrase("Tiki từ chối chữ ký", "signature refused"),
+        LookUpAnswer::Unclear => phrase("Không rõ", "no clear answer"),
+    })
+}
+
+/// The status that the answer of a look-up stands for; `None` if it says nothing about the status.
+pub(crate) fn look_up_status(name: &str) -> Option<&'static str> {
+    match look_up_answer(name)? {
+        LookUpAnswer::Found(status, _) => Some(status.as_str()),
+        LookUpAnswer::NotFound | LookUpAnswer::Cancelled => Some(Status::Failure.as_str()),
+        LookUpAnswer::InvalidRequest
+        | LookUpAnswer::NotOfThisPartner
+        | LookUpAnswer::SystemError
+        | LookUpAnswer::Unauthorized
+        | LookUpAnswer::Unclear => None,
+    }
+}
+
+fn look_up_answer(name: &str) -> Option<LookUpAnswer> {
+    let mut answers = LookUpAnswer::ALL.into_iter();
+    answers.find(|answer| answer.as_str() == name)
+}
+
+/// What the report says about a finding with this reason.
+#[expect(
+    clippy::too_many_lines,
+    reason = "a table of texts, one row for each reason"
+)]
+pub(crate) fn explain(reason: MismatchReason) -> Explanation {
+    use Command::{CloseFinding, LookUp, ResendIpn, Resolve, Show};
+    match reason {
+        MismatchReason::Agree => nothing_to_do(phrase("Hai bên đã khớp.", "Both sides agree.")),
+        MismatchReason::NobodyPaid => nothing_to_do(phrase(
+            "Cả hai bên đều không ghi nhận là đã thanh toán.",
+            "On neither side is it paid.",
+        )),
+        MismatchReason::MoneyIsBack => nothing_to_do(phrase(
+            "Tiki không ghi nhận thanh toán; toàn bộ tiền đã hoàn cho khách.",
+            "At Tiki it is not paid; the customer has all the money back.",
+        )),
+        MismatchReason::BeingReported => nothing_to_do(phrase(
+            "Tiki đang chờ kết quả; thông báo (IPN) đang được gửi.",
+            "Tiki waits for the result; the notification (IPN) is being sent.",
+        )),
+        MismatchReason::QueuedAgain => nothing_to_do(phrase(
+            "Tiki chưa nhận được thông báo (IPN); thông báo đã được xếp gửi lại.",
+            "Tiki does not have the notification (IPN); it is queued again.",
+        )),
+        MismatchReason::BeingReversed => nothing_to_do(phrase(
+            "Khách đã trả tiền nhưng Tiki không ghi nhận; giao dịch được đảo, tiền trả lại cho khách.",
+            "Paid here, not at Tiki; the payment is reversed and the money goes back to the customer.",
+        )),
+        MismatchReason::NoClearAnswer => Explanation {
+            meaning: phrase(
+                "Tiki không trả lời rõ khi được tra cứu.",
+                "Tiki gave no clear answer to the look-up.",
+            ),
+            proposal: phrase(
+                "Hệ thống tự tra cứu lại mỗi giờ. Quá 24 giờ: chạy tikivip doctor, hỏi Tiki, rồi đóng khi hai bên đã thống nhất.",
+                "The system looks it up again every hour. After 24 hours: run tikivip doctor and ask Tiki. Close the finding when both companies agree.",
+            ),
+            commands: &[LookUp, Show, CloseFinding],
+        },
+        MismatchReason::UnreadableLine => Explanation {
+            meaning: phrase(
+                "Không đọc được dòng này, hoặc cả tệp, của Tiki.",
+                "This line of Tiki's file, or the whole file, cannot be read.",
+            ),
+            proposal: phrase(
+                "Yêu cầu Tiki gửi lại tệp, hoặc sửa cấu hình ReconciliationResultFormat rồi đọc lại tệp (docs/operations.md). Sau đó đóng chênh lệch này.",
+                "Ask Tiki to send the file again, or correct ReconciliationResultFormat and read the file again (docs/operations.md). Then close this finding.",
+            ),
+            commands: &[CloseFinding],
+        },
+        MismatchReason::UnknownHere => Explanation {
+            meaning: phrase(
+                "Tiki ghi nhận đã thanh toán; phía chúng ta không có giao dịch này.",
+                "Paid at Tiki; we do not have this transaction.",
+            ),
+            proposal: phrase(
+                "Đề nghị Tiki tạm dừng giao hàng và cho biết căn cứ; hỏi hệ thống lõi xem khách có trả tiền không. Đóng khi hai bên đã thống nhất.",
+                "Ask Tiki to stop the delivery and to give its reason; ask the core whether the customer paid. Close the finding when both companies agree.",
+            ),
+            commands: &[LookUp, CloseFinding],
+        },
+        MismatchReason::PaidAtTikiOnly => Explanation {
+            meaning: phrase(
+                "Tiki ghi nhận đã thanh toán; phía chúng ta thì không.",
+                "Paid at Tiki, not here.",
+            ),
+            proposal: phrase(
+                "Đề nghị Tiki tạm dừng giao hàng; hỏi hệ thống lõi xem khách có trả tiền không. Đóng khi hai bên đã thống nhất.",
+                "Ask Tiki to stop the delivery; ask the core whether the customer paid. Close the finding when both companies agree.",
+            ),
+            commands: &[Show, LookUp, CloseFinding],
+        },
+        MismatchReason::AmountDiffers => Explanation {
+            meaning: phrase(
+                "Hai bên đều ghi nhận đã thanh toán, nhưng số tiền khác nhau.",
+                "Paid on both sides, but the amounts differ.",
+            ),
+            proposal: phrase(
+                "Hỏi Tiki số tiền nào đúng. Nếu giao dịch còn chờ xử lý: resolve (confirmed nếu đơn giữ nguyên, reverse nếu huỷ). Rồi đóng.",
+                "Ask Tiki which amount is right. If the transaction needs review: resolve (confirmed if Tiki keeps the order, reverse if not). Then close the finding.",
+            ),
+            commands: &[Show, LookUp, Resolve, CloseFinding],
+        },
+        MismatchReason::NoAmountAtTiki => Explanation {
+            meaning: phrase(
+                "Hai bên đều ghi nhận đã thanh toán, nhưng Tiki không cho biết số tiền.",
+                "Paid on both sides, but Tiki gives no amount.",
+            ),
+            proposal: phrase(
+                "Hỏi Tiki số tiền của đơn. Nếu giao dịch còn chờ xử lý: resolve. Rồi đóng.",
+                "Ask Tiki for the amount of the order. If the transaction needs review: resolve. Then close the finding.",
+            ),
+            commands: &[LookUp, Show, Resolve, CloseFinding],
+        },
+        MismatchReason::ConfirmedAndForgotten => Explanation {
+            meaning: phrase(
+                "Tiki đã xác nhận thông báo (IPN), nhưng khi tra cứu vẫn báo chờ kết quả.",
+                "Tiki confirmed the notification (IPN), but the look-up says that Tiki still waits for the result.",
+            ),
+            proposal: phrase(
+                "Gửi Tiki thời điểm xác nhận IPN (tikivip show) để Tiki cập nhật đơn. Khi Tiki đã cập nhật, chênh lệch này tự khớp.",
+                "Send Tiki the time of its confirmation (tikivip show) so that Tiki corrects the order. The next look-up then matches.",
+            ),
+            commands: &[Show, LookUp, CloseFinding],
+        },
+        MismatchReason::ConfirmedAndGone => Explanation {
+            meaning: phrase(
+                "Tiki đã xác nhận thanh toán, nay không còn đơn; tiền chưa hoàn hết cho khách.",
+                "Tiki confirmed the payment, and now does not have the order; the customer does not have all the money back.",
+            ),
+            proposal: phrase(
+                "Hệ thống không tự hoàn tiền. Tiki gửi lệnh hoàn tiền (API hoàn tiền), hoặc hai bên thống nhất rồi đóng.",
+                "The system returns no money by itself. Tiki sends a refund (refund API), or both companies agree and you close the finding.",
+            ),
+            commands: &[Show, LookUp, CloseFinding],
+        },
+        MismatchReason::ReversedAndPaid => Explanation {
+            meaning: phrase(
+                "Giao dịch đã hoặc đang được đảo vì Tiki không có đơn; nay Tiki báo đã thanh toán.",
+                "The payment is reversed, or being reversed, because Tiki did not have the order; now Tiki says that it is paid.",
+            ),
+            proposal: phrase(
+                "Báo Tiki ngay để dừng giao hàng và huỷ đơn. Đóng khi hai bên đã thống nhất.",
+                "Ask Tiki at once to stop the delivery and to cancel the order. Close the finding when both companies agree.",
+            ),
+            commands: &[Show, LookUp, CloseFinding],
+        },
+        MismatchReason::InReview => Explanation {
+            meaning: phrase(
+                "Giao dịch này đang chờ xử lý.",
+                "The transaction itself needs review.",
+            ),
+            proposal: phrase(
+                "Xem lý do rồi quyết định theo docs/operations.md (Review queue). Sau đó chênh lệch này tự khớp, hoặc đóng.",
+                "Read the reason and decide as docs/operations.md says (Review queue). The next look-up then matches, or you close the finding.",
+            ),
+            commands: &[Show, LookUp, Resolve, CloseFinding],
+        },
+        MismatchReason::GivenUp => Explanation {
+            meaning: phrase(
+                "Đã gửi lại thông báo (IPN) đến mức tối đa mà Tiki vẫn chưa nhận kết quả.",
+                "The notification (IPN) was sent again as often as allowed, and Tiki still does not have the result.",
+            ),
+            proposal: phrase(
+                "Hỏi Tiki. Khi Tiki nhận lại được: resend-ipn; nếu không: resolve. Rồi đóng.",
+                "Ask Tiki. When Tiki can receive the result: resend-ipn; if it cannot: resolve. Then close the finding.",
+            ),
+            commands: &[Show, LookUp, ResendIpn, Resolve, CloseFinding],
+        },
+        MismatchReason::NotOurs => Explanation {
+            meaning: phrase(
+                "Tiki nói mã giao dịch không hợp lệ, hoặc là của đối tác khác.",
+                "Tiki says that the id is invalid, or that the transaction is another partner's.",
+            ),
+            proposal: phrase(
+                "Kiểm tra TikiClientId và môi trường với Tiki (tikivip doctor). Nếu giao dịch còn chờ xử lý: resolve. Rồi đóng.",
+                "Check TikiClientId and the environment with Tiki (tikivip doctor). If the transaction needs review: resolve. Then close the finding.",
+            ),
+            commands: &[LookUp, Show, Resolve, CloseFinding],
+        },
+    }
+}
+
+fn nothing_to_do(meaning: Phrase) -> Explanation {
+    Explanation {
+        meaning,
+        proposal: phrase("Không cần làm gì.", "Nothing to do."),
+        commands: &[],
+    }
+}

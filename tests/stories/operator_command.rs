@@ -1,0 +1,471 @@
+//! The operator's command `tikivip`, against a sandbox.
+
+use e2e::{CommandOutput, Payment, TestEnv};
+use sandbox::Fault;
+use serde_json::{Value, json};
+use signing::{ClientSecret, GetSigning, Keyring};
+
+const BY: [&str; 4] = ["--by", "lan", "--reason", "Tiki said so by phone"];
+
+/// A payment that Tiki knows with another amount.
+async fn disputed(env: &TestEnv) -> Payment {
+    let payment = env.create(100_000).await;
+    env.tiki.change(&payment.tiki_id, |order| {
+        order.amount = 90_000;
+        "SUCCESS".clone_into(&mut order.status);
+    });
+    env.send_paid_result(&payment).await;
+    env.until("it is disputed", async || {
+        env.ipn_state(&payment).await == "disputed"
+    })
+    .await;
+    payment
+}
+
+/// A payment whose notification is exhausted: Tiki accepted none of its attempts.
+async fn exhausted(env: &TestEnv) -> Payment {
+    env.tiki.faults.standing("ipn", Fault::Down);
+    env.tiki.faults.standing("look_up", Fault::Down);
+    let payment = env.paid(100_000).await;
+    while env.ipn_state(&payment).await != "exhausted" {
+        env.time_passes(&payment).await;
+        env.sweep("ipn-sender").await;
+    }
+    env.tiki.faults.off("ipn");
+    env.tiki.faults.off("look_up");
+    payment
+}
+
+async fn run(env: &TestEnv, first: &[&str], rest: &[&str]) -> CommandOutput {
+    env.tikivip(&[first, rest].concat()).await
+}
+
+fn events(shown: &Value) -> Vec<(String, String)> {
+    let text = |entry: &Value, name: &str| entry[name].as_str().unwrap().to_owned();
+    let trail = shown["trail"].as_array().unwrap();
+    trail
+        .iter()
+        .map(|entry| (text(entry, "event"), text(entry, "actor")))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn show_finds_a_payment_by_either_id() {
+    let env = TestEnv::start().await;
+    let payment = env.confirmed(100_000).await;
+    env.refund(&payment, "R1", 40_000).await;
+    let by_ours = env
+        .tikivip(&["show", &payment.id, "--output", "json"])
+        .await;
+    assert_eq!(by_ours.code, 0, "{by_ours:?}");
+    let shown = by_ours.json();
+    assert_eq!(shown["transaction_id"], json!(payment.id));
+    assert_eq!(shown["remaining_vnd"], 60_000);
+    let expected = [
+        ("created", "Tiki"),
+        ("paid", "core"),
+        ("notification_attempt", "Tiki"),
+        ("refund_reserved", "Tiki"),
+        ("refund_succeeded", "core"),
+    ];
+    let expected = expected.map(|(event, who)| (event.to_owned(), who.to_owned()));
+    assert_eq!(events(&shown), expected);
+
+    let table = env.tikivip(&["show", &payment.tiki_id]).await;
+    assert_eq!(table.code, 0);
+    for text in [
+        "100.000 ₫",
+        "IPN, attempt 1: accepted → confirmed",
+        "refund 1 of 40.000 ₫ succeeded",
+    ] {
+        assert!(table.out.contains(text), "{}", table.out);
+    }
+    let unknown = env.tikivip(&["show", "T-none"]).await;
+    assert_eq!(unknown.code, 3);
+    assert!(unknown.err.contains("transaction T-none does not exist"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn list_shows_each_payment_under_its_state() {
+    let env = TestEnv::start().await;
+    let pending = env.create(50_000).await;
+    let disputed = disputed(&env).await;
+    let unconfirmed = {
+        env.tiki.faults.standing("ipn", Fault::Down);
+        let payment = env.paid(70_000).await;
+        env.until("it failed once", async || {
+            env.item(&payment).await["ipn"]["failures"] == 1
+        })
+        .await;
+        payment
+    };
+    env.tiki.faults.off("ipn");
+    let unknown = env.confirmed(80_000).await;
+    env.core.faults.next("refund", [Fault::Lost]);
+    env.refund(&unknown, "R1", 80_000).await;
+
+    let listed = async |state: &str| {
+        let listed = env
+            .tikivip(&["list", "--state", state, "--output", "json"])
+            .await;
+        assert_eq!(listed.code, 0, "{listed:?}");
+        let listed = listed.json();
+        let ids = listed["transactions"].as_array().unwrap().iter();
+        ids.map(|t| t["transaction_id"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(listed("review").await, [disputed.id.as_str()]);
+    assert_eq!(listed("disputed").await, [disputed.id.as_str()]);
+    assert!(listed("exhausted").await.is_empty());
+    assert!(listed("refund-rejected").await.is_empty());
+    assert!(listed("amount-differs").await.is_empty());
+    assert!(listed("reversing").await.is_empty());
+    assert_eq!(listed("unconfirmed").await, [unconfirmed.id.as_str()]);
+    assert_eq!(listed("unknown").await, [unknown.id.as_str()]);
+    assert_eq!(listed("pending").await, [pending.id.as_str()]);
+    let table = env.tikivip(&["list"]).await;
+    assert!(
+        table.out.contains("amount_differs") && table.out.contains(&disputed.tiki_id),
+        "{}",
+        table.out
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_resends_an_exhausted_notification() {
+    let env = TestEnv::start().await;
+    let payment = exhausted(&env).await;
+    let waiting = env
+        .tikivip(&["list", "--state", "exhausted", "--output", "json"])
+        .await;
+    assert_eq!(
+        waiting.json()["transactions"][0]["transaction_id"],
+        json!(payment.id)
+    );
+    // An action needs a person's name.
+    let nameless = env
+        .tikivip(&["resend-ipn", &payment.id, "--reason", "x"])
+        .await;
+    assert_eq!(nameless.code, 2);
+
+    let sent = run(&env, &["resend-ipn", &payment.id], &BY).await;
+    assert_eq!(sent.code, 0, "{sent:?}");
+    env.until("Tiki has it", async || {
+        env.ipn_state(&payment).await == "confirmed"
+    })
+    .await;
+    let shown = env.tikivip(&["show", &payment.id]).await.out;
+    assert!(
+        shown.contains("lan")
+            && shown.contains("sent the notification again: Tiki said so by phone"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("IPN, attempt 10: unclear; look-up: unclear → will be repeated"),
+        "{shown}"
+    );
+
+    let again = run(&env, &["resend-ipn", &payment.id], &BY).await;
+    assert_eq!(again.code, 4);
+    assert!(again.err.contains("Tiki has confirmed it"), "{again:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_resolves_a_dispute() {
+    let env = TestEnv::start().await;
+    let back = disputed(&env).await;
+    let stands = disputed(&env).await;
+
+    let words = &["resolve", &back.id, "--as", "reverse", "--output", "json"];
+    let reversed = run(&env, words, &BY).await;
+    assert_eq!(reversed.code, 0, "{reversed:?}");
+    let trail = events(&reversed.json());
+    assert!(trail.contains(&("resolved".to_owned(), "lan".to_owned())));
+    env.until("the money is back", async || {
+        env.core.refunded_vnd(&back.id) == 100_000
+    })
+    .await;
+    // A refund by Tiki exceeds the remaining amount.
+    assert_eq!(env.refund(&back, "R1", 1).await.code(), Some(10));
+
+    let words = &["resolve", &stands.tiki_id, "--as", "confirmed"];
+    assert_eq!(run(&env, words, &BY).await.code, 0);
+    assert_eq!(env.ipn_state(&stands).await, "confirmed");
+    assert_eq!(env.core.refunded_vnd(&stands.id), 0);
+
+    let twice = run(&env, &["resolve", &stands.id, "--as", "reverse"], &BY).await;
+    assert_eq!(twice.code, 4);
+    assert!(twice.err.contains("nothing of it waits for a decision"));
+    let empty = env
+        .tikivip(&["list", "--state", "review", "--output", "json"])
+        .await;
+    assert_eq!(empty.json()["transactions"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lookup_shows_what_tiki_knows() {
+    let env = TestEnv::start().await;
+    let payment = env.confirmed(100_000).await;
+    let known = env.tikivip(&["lookup", &payment.id]).await;
+    assert_eq!(known.code, 0, "{known:?}");
+    assert!(known.out.contains("success of 100.000 ₫"), "{}", known.out);
+    env.tiki.forget(&payment.tiki_id);
+    let forgotten = env
+        .tikivip(&["lookup", &payment.id, "--output", "json"])
+        .await;
+    assert_eq!(forgotten.code, 5);
+    assert_eq!(forgotten.json()["tiki"], "not_found");
+    // A look-up changes nothing.
+    assert_eq!(env.ipn_state(&payment).await, "confirmed");
+}
+
+/// A message from Tiki: three headers, and a file with the body.
+struct Message {
+    folder: tempfile::TempDir,
+    headers: Vec<String>,
+}
+
+fn message(keys: &Keyring, at_ms: i64, signed: &[u8], received: &[u8]) -> Message {
+    let signature = keys.sign(at_ms, signed);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("body"), received).unwrap();
+    let headers = [
+        ("--timestamp", signature.timestamp),
+        ("--client-id", signature.client_id),
+        ("--signature", signature.signature),
+    ];
+    let headers = headers.into_iter();
+    let headers = headers.flat_map(|(name, value)| [name.to_owned(), value]);
+    Message {
+        folder,
+        headers: headers.collect(),
+    }
+}
+
+async fn verified(env: &TestEnv, message: &Message, what: &[&str]) -> CommandOutput {
+    let body = message.folder.path().join("body");
+    let mut arguments = vec!["verify", "--explain", "--output", "json"];
+    arguments.extend(message.headers.iter().map(String::as_str));
+    if what.is_empty() {
+        arguments.extend(["--body", body.to_str().unwrap()]);
+    }
+    arguments.extend(what);
+    env.tikivip(&arguments).await
+}
+
+fn causes(output: &CommandOutput) -> String {
+    output.json()["explanation"]["causes"].to_string()
+}
+
+fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    i64::try_from(since.unwrap().as_millis()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn verify_explains_each_signature_mistake() {
+    let env = TestEnv::start().await;
+    let c = &env.options.credentials;
+    let arn = env.sandbox.plan.secrets["TikiSecret"].clone();
+    let keys = |secret: &str| Keyring::new(c.client_id.as_str(), ClientSecret::new(secret));
+    let body = r#"{"b":1,"a":"Hủy đơn"}"#.as_bytes();
+    let right = keys(&c.client_secret);
+
+    let good = verified(&env, &message(&right, now_ms(), body, body), &[]).await;
+    assert_eq!((good.code, causes(&good).as_str()), (0, "[]"), "{good:?}");
+    assert_eq!(
+        good.json()["explanation"]["payload"]
+            .as_str()
+            .unwrap()
+            .split_once(&c.client_id)
+            .unwrap()
+            .1,
+        r#".{"b":1,"a":"Hủy đơn"}"#
+    );
+
+    let six_minutes_ago = message(&right, now_ms() - 360_000, body, body);
+    let stale = verified(&env, &six_minutes_ago, &[]).await;
+    assert_eq!(stale.code, 5);
+    assert!(causes(&stale).contains("the timestamp is 360 s old"));
+    let ahead = message(&right, now_ms() + 360_000, body, body);
+    let ahead = verified(&env, &ahead, &[]).await;
+    assert!(causes(&ahead).contains("s ahead: a clock is wrong"));
+
+    let proxied = r#"{"b": 1, "a": "Hủy đơn"}"#.as_bytes();
+    let rewritten = verified(&env, &message(&right, now_ms(), body, proxied), &[]).await;
+    assert_eq!(rewritten.code, 5);
+    assert!(
+        causes(&rewritten).contains("a re-serialised body: compact"),
+        "{rewritten:?}"
+    );
+
+    let core = keys(&c.core_secret);
+    let mixed_up = verified(&env, &message(&core, now_ms(), body, body), &[]).await;
+    assert!(causes(&mixed_up).contains("the secret of the core"));
+    let unknown = verified(&env, &message(&keys("?"), now_ms(), body, body), &[]).await;
+    assert!(causes(&unknown).contains("no known mistake gives this signature"));
+
+    let get = "/transaction?tiki_transaction_id=T-1";
+    let empty = message(&right, now_ms(), b"", b"");
+    let variant = verified(&env, &empty, &["--get", get]).await;
+    assert!(
+        causes(&variant).contains("TIKI_GET_SIGNING=empty_body"),
+        "{variant:?}"
+    );
+
+    env.sandbox.secrets.put(&arn, "the next secret");
+    let previous = verified(&env, &message(&right, now_ms(), body, body), &[]).await;
+    assert_eq!(previous.code, 0, "the overlap accepts it");
+    assert!(causes(&previous).contains("the previous secret"));
+    let table = env.tikivip(&["verify", "--help"]).await;
+    assert_eq!(table.code, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sign_and_verify_use_the_functions_rules() {
+    let env = TestEnv::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let body = folder.path().join("body");
+    std::fs::write(&body, br#"{"tiki_transaction_id":"T-none"}"#).unwrap();
+    let signed = env
+        .tikivip(&["sign", "--body", body.to_str().unwrap(), "--output", "json"])
+        .await;
+    assert_eq!(signed.code, 0, "{signed:?}");
+    let headers = signed.json()["headers"].clone();
+    let url = format!("{}/tikivip/v1/transactions/query", env.sandbox.url);
+    let mut request = sandbox::http().unwrap().post(url);
+    for header in headers.as_array().unwrap() {
+        request = request.header(header[0].as_str().unwrap(), header[1].as_str().unwrap());
+    }
+    let answer = request
+        .body(std::fs::read(&body).unwrap())
+        .send()
+        .await
+        .unwrap();
+    let answer = sandbox::Response::read(answer).await.unwrap();
+    assert_eq!(answer.code(), Some(3), "{}", answer.text);
+
+    let event = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../events/create-transaction.json"
+    );
+    let get = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../events/check-transaction-by-get.json"
+    );
+    let forever = [("SIGNATURE_MAX_AHEAD_S", "3153600000")];
+    let old = [("SIGNATURE_MAX_AGE_S", "3153600000"), forever[0]];
+    let verified = env
+        .tikivip_set(&old, &["verify", "--event", event, "--explain"])
+        .await;
+    assert_eq!(verified.code, 0, "{verified:?}");
+    assert!(verified.out.contains("the signature is right"));
+    let verified = env.tikivip_set(&old, &["verify", "--event", get]).await;
+    assert_eq!(verified.code, 0, "{verified:?}");
+    let stale = env.tikivip(&["verify", "--event", event]).await;
+    assert_eq!(stale.code, 5);
+}
+
+fn finding<'f>(found: &'f Value, what: &str) -> &'f Value {
+    let all = found.as_array().unwrap().iter();
+    let mut matching = all.filter(|finding| finding["what"] == what);
+    matching
+        .next()
+        .unwrap_or_else(|| panic!("no finding about {what}: {found}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_names_each_known_fault() {
+    let env = TestEnv::start().await;
+    let c = env.options.credentials.clone();
+    let secrets = &env.sandbox.secrets;
+    let tiki_arn = env.sandbox.plan.secrets["TikiSecret"].clone();
+    let keys = |secret: &str| Keyring::new(c.client_id.as_str(), ClientSecret::new(secret));
+    let doctor = async |changed: &[(&str, &str)]| {
+        env.tikivip_set(changed, &["doctor", "--output", "json"])
+            .await
+    };
+    let text_of =
+        |output: &CommandOutput, what: &str| finding(&output.json(), what)["text"].to_string();
+
+    let well = doctor(&[]).await;
+    assert_eq!(well.code, 0, "{well:?}");
+    let all = well.json();
+    assert!(
+        all.as_array().unwrap().iter().all(|f| f["state"] == "good"),
+        "{all}"
+    );
+    let table = env.tikivip(&["doctor"]).await.out;
+    assert!(table.contains("✔ Tiki"), "{table}");
+
+    let wrong = doctor(&[("TIKI_API_URL", &format!("{}/nowhere", env.sandbox.tiki_url))]).await;
+    assert_eq!(wrong.code, 5);
+    assert!(text_of(&wrong, "Tiki").contains("HTTP 404 without a code"));
+    let down = doctor(&[("CORE_URL", "http://127.0.0.1:1")]).await;
+    assert!(
+        text_of(&down, "core").contains("cannot be reached"),
+        "{down:?}"
+    );
+    let unset = doctor(&[("TIKI_CLIENT_ID", "")]).await;
+    assert!(text_of(&unset, "configuration").contains("TIKI_CLIENT_ID is not set"));
+    let elsewhere = doctor(&[("TRANSACTIONS_TABLE", "AnotherTable")]).await;
+    assert_eq!(
+        finding(&elsewhere.json(), "table of transactions")["state"],
+        "wrong"
+    );
+
+    env.tiki.expect_get_signing(GetSigning::EmptyObject);
+    let variant = doctor(&[]).await;
+    assert!(
+        text_of(&variant, "Tiki")
+            .contains("Tiki signs a GET by empty_object, but the setting is relative_path"),
+        "{variant:?}"
+    );
+    env.tiki.expect_get_signing(GetSigning::RelativePath);
+
+    env.tiki.set_clock_ahead(360_000);
+    let clock = doctor(&[]).await;
+    assert!(
+        text_of(&clock, "clock against Tiki").contains("s behind"),
+        "{clock:?}"
+    );
+    assert!(
+        text_of(&clock, "Tiki").contains("only at its own time"),
+        "{clock:?}"
+    );
+    env.tiki.set_clock_ahead(0);
+
+    env.tiki.expect_keys(keys("another"));
+    let secret = doctor(&[]).await;
+    assert!(text_of(&secret, "Tiki").contains("refuses our signature (HTTP 401)"));
+    env.tiki.expect_keys(keys(&c.client_secret));
+    secrets.put(&tiki_arn, "the next");
+    let previous = doctor(&[]).await;
+    assert!(
+        text_of(&previous, "Tiki").contains("Tiki still has the previous secret"),
+        "{previous:?}"
+    );
+    secrets.put(&tiki_arn, "");
+    let empty = doctor(&[]).await;
+    assert_eq!(finding(&empty.json(), "secret of Tiki")["state"], "wrong");
+
+    env.core.expect_keys(Keyring::new(
+        c.core_client_id.as_str(),
+        ClientSecret::new("another"),
+    ));
+    let core = doctor(&[]).await;
+    assert!(
+        text_of(&core, "core").contains("refuses our signature"),
+        "{core:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn completions_work_for_each_shell() {
+    let env = TestEnv::start().await;
+    for shell in ["bash", "zsh", "fish"] {
+        let script = env.tikivip(&["completions", shell]).await;
+        assert_eq!(script.code, 0);
+        assert!(script.out.contains("resend-ipn"), "{shell}");
+    }
+}

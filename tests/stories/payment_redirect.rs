@@ -1,0 +1,307 @@
+//! `GET /pay/{token}` and `GET /pay/{token}/return`.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use e2e::{Payment, TestEnv};
+use sandbox::Response;
+use serde_json::json;
+use signing::{ClientSecret, Keyring, PaymentLink};
+
+async fn browse(url: &str) -> Response {
+    let browser = sandbox::http();
+    Response::read(browser.unwrap().get(url).send().await.unwrap())
+        .await
+        .unwrap()
+}
+
+fn location(response: &Response) -> &str {
+    assert_eq!(response.status, 302, "{}", response.text);
+    response.headers["location"].to_str().unwrap()
+}
+
+fn assert_guarded(response: &Response) {
+    let header = |name: &str| response.headers[name].to_str().unwrap().to_owned();
+    assert_eq!(header("cache-control"), "no-store");
+    assert_eq!(header("referrer-policy"), "no-referrer");
+    assert!(header("content-security-policy").contains("default-src 'none'"));
+    assert!(response.headers.contains_key("x-request-id"));
+}
+
+/// Opens a webview and creates a payment in it.
+async fn in_a_webview(env: &TestEnv) -> (Payment, String) {
+    let customer = json!({ "identify_code": "c", "identify_phone": "0912345678" });
+    let opened = env.core.open_webview(&customer).await.unwrap();
+    let data = &opened.json["data"];
+    let tiki_id = env.tiki.order(100_000);
+    let created = env
+        .tiki
+        .create(&tiki_id, data["request_id"].as_str())
+        .await
+        .unwrap();
+    let payment = Payment::created(&tiki_id, 100_000, &created);
+    (
+        payment,
+        data["url_checkout_result"].as_str().unwrap().to_owned(),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_is_redirected_to_the_payment_screen_and_back() {
+    let env = TestEnv::start().await;
+    let (payment, result_url) = in_a_webview(&env).await;
+    let to_screen = browse(&payment.url).await;
+    assert_guarded(&to_screen);
+    let screen_url = location(&to_screen);
+    assert!(screen_url.starts_with(&format!(
+        "{}/pay?transaction_id={}&amount=100000&",
+        env.sandbox.core_url, payment.id
+    )));
+
+    let screen = browse(screen_url).await;
+    assert_eq!(screen.status, 200);
+    assert!(screen.text.contains("100.000 ₫") && screen.text.contains(r#"<html lang="vi">"#));
+    assert!(!screen.text.contains("<script"));
+
+    // The payment screen refuses a changed address.
+    let cheaper = browse(&screen_url.replace("amount=100000", "amount=1000")).await;
+    assert_eq!(cheaper.status, 400);
+
+    let back = browse(&format!("{}/return", payment.url)).await;
+    assert_guarded(&back);
+    assert_eq!(location(&back), result_url, "byte for byte");
+
+    env.send_paid_result(&payment).await;
+    assert_eq!(
+        location(&browse(&payment.url).await),
+        result_url,
+        "nothing is left to pay"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_customers_decision_reaches_the_functions_and_tiki() {
+    let env = TestEnv::start().await;
+    for (action, status) in [("pay", "SUCCESS"), ("cancel", "FAILURE")] {
+        let (payment, result_url) = in_a_webview(&env).await;
+        let screen_url = location(&browse(&payment.url).await).to_owned();
+        let query = screen_url.split_once('?').unwrap().1;
+        let form = [("query", query), ("action", action)];
+        let pressed = env
+            .core
+            .caller
+            .http
+            .post(format!("{}/pay", env.sandbox.core_url))
+            .form(&form);
+        let pressed = pressed.send().await.unwrap();
+        assert_eq!(pressed.status(), 303);
+        let back = pressed.headers()["location"].to_str().unwrap().to_owned();
+        assert_eq!(location(&browse(&back).await), result_url);
+        assert_eq!(env.check(&payment).await["status"], status);
+        env.until("Tiki is notified", async || {
+            env.tiki.known(&payment.tiki_id).unwrap().status == status
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_known_webview_the_customer_returns_to_the_shop() {
+    let env = TestEnv::start().await;
+    let shop = format!("{}/apps/vn.tiki.vip", env.sandbox.tiki_url);
+    let payment = env.create(100_000).await;
+    assert_eq!(
+        location(&browse(&format!("{}/return", payment.url)).await),
+        shop
+    );
+    let tiki_id = env.tiki.order(100_000);
+    let created = env
+        .tiki
+        .create(&tiki_id, Some("a-webview-of-yesterday"))
+        .await
+        .unwrap();
+    let url = created.json["data"]["payment_url"].as_str().unwrap();
+    assert_eq!(location(&browse(&format!("{url}/return")).await), shop);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_is_never_redirected_to_an_unknown_host() {
+    let env = TestEnv::start().await;
+    let shop = format!("{}/apps/vn.tiki.vip", env.sandbox.tiki_url);
+    let tiki_id = env.tiki.order(100_000);
+    let created = env.tiki.create(&tiki_id, Some("webview-1")).await.unwrap();
+    let url = created.json["data"]["payment_url"].as_str().unwrap();
+    for (result_url, followed) in [
+        ("https://evil.example/", false),
+        ("https://tiki.vn.evil.example/", false),
+        ("https://tiki.vn@evil.example/", false),
+        ("http://tiki.vn/", false),
+        ("javascript:alert(1)", false),
+        (
+            "https://tiki.vn//apps/vn.tiki.vip/callback/index?a=%20b",
+            true,
+        ),
+        ("https://beta.tala.xyz/apps/x", true),
+    ] {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let session = env.dynamodb.put_item().table_name("SessionsTable");
+        let session = session.item("request_id", text("webview-1"));
+        let session = session.item("url_checkout_result", text(result_url));
+        let far = AttributeValue::N("99999999999".to_owned());
+        session.item("expires_at", far).send().await.unwrap();
+        let found = browse(&format!("{url}/return")).await;
+        assert_eq!(location(&found), if followed { result_url } else { &shop });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invalid_link_shows_a_page_with_a_way_back() {
+    let env = TestEnv::start().await;
+    let payment = env.create(100_000).await;
+    let mut tampered = payment.url.clone();
+    let at = tampered.len() - 20;
+    let other = if &tampered[at..=at] == "_" { "-" } else { "_" };
+    tampered.replace_range(at..=at, other);
+    let base = format!("{}/pay", env.sandbox.url);
+    for url in [
+        tampered,
+        format!("{base}/x"),
+        format!("{base}/{}", "A".repeat(54)),
+        format!("{base}/%00%ff/return"),
+    ] {
+        let page = browse(&url).await;
+        assert_eq!(page.status, 404, "{url}");
+        assert_page(&env, &page, "không hợp lệ");
+    }
+
+    // The payment has expired without a payment.
+    let past = AttributeValue::N("1".to_owned());
+    let key = AttributeValue::S(payment.id.clone());
+    let update = env
+        .dynamodb
+        .update_item()
+        .table_name("TransactionsTable")
+        .key("transaction_id", key);
+    let update = update
+        .update_expression("SET expires_at = :past")
+        .expression_attribute_values(":past", past);
+    update.send().await.unwrap();
+    let page = browse(&payment.url).await;
+    assert_eq!(page.status, 410);
+    assert_page(&env, &page, "đã hết hạn");
+    // A customer who returns late from the payment screen is still redirected to Tiki.
+    assert_eq!(browse(&format!("{}/return", payment.url)).await.status, 302);
+}
+
+fn assert_page(env: &TestEnv, page: &Response, words: &str) {
+    assert_guarded(page);
+    assert!(
+        page.headers["content-type"]
+            .to_str()
+            .unwrap()
+            .starts_with("text/html")
+    );
+    assert!(page.text.contains(r#"<html lang="vi">"#) && page.text.contains(r#"lang="en""#));
+    assert!(page.text.contains(words), "{}", page.text);
+    assert!(page.text.contains(&format!(
+        r#"href="{}/apps/vn.tiki.vip""#,
+        env.sandbox.tiki_url
+    )));
+    assert!(
+        !page.text.contains("<script") && !page.text.contains("src="),
+        "self-contained"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_valid_for_one_transaction_until_it_expires() {
+    let env = TestEnv::start().await;
+    let payment = env.create(100_000).await;
+    let keys = Keyring::new("payment-link", ClientSecret::new("sandbox-link-key"));
+    let id: domain::TransactionId = payment.id.parse().unwrap();
+    let url = |transaction_id: [u8; 16], expires_at_ms: u64| {
+        let link = PaymentLink {
+            transaction_id,
+            expires_at_ms,
+        };
+        format!("{}/pay/{}", env.sandbox.url, link.token(&keys))
+    };
+    let far = 4_102_444_800_000;
+    assert_eq!(browse(&url(id.to_bytes(), far)).await.status, 302);
+    let over = browse(&url(id.to_bytes(), 1)).await;
+    assert_eq!(over.status, 410);
+    assert_page(&env, &over, "đã hết hạn");
+    let nobody = browse(&url([7; 16], far)).await;
+    assert_eq!(nobody.status, 404);
+    assert_page(&env, &nobody, "không hợp lệ");
+    env.send_failed_result(&payment).await;
+    let shop = format!("{}/apps/vn.tiki.vip", env.sandbox.tiki_url);
+    assert_eq!(
+        location(&browse(&payment.url).await),
+        shop,
+        "failed is final too"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_stay_valid_when_the_link_key_is_rotated() {
+    let env = TestEnv::start().await;
+    let before = env.create(100_000).await;
+    assert_eq!(browse(&before.url).await.status, 302);
+    let secret = &env.sandbox.plan.secrets["LinkSecret"];
+    env.sandbox.secrets.put(secret, "the next link key");
+    env.sandbox.restart("create-transaction").await;
+    let after = env.create(100_000).await;
+    // payment-redirect has cached the old key, and reloads it at most every few seconds.
+    env.until("the new link works", async || {
+        browse(&after.url).await.status == 302
+    })
+    .await;
+    assert_eq!(browse(&before.url).await.status, 302);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_webview_session_is_not_used() {
+    let env = TestEnv::start().await;
+    let (payment, result_url) = in_a_webview(&env).await;
+    let url = format!("{}/return", payment.url);
+    assert_eq!(location(&browse(&url).await), result_url);
+    let sessions = env
+        .dynamodb
+        .scan()
+        .table_name("SessionsTable")
+        .send()
+        .await
+        .unwrap();
+    let key = sessions.items()[0]["request_id"].clone();
+    let update = env
+        .dynamodb
+        .update_item()
+        .table_name("SessionsTable")
+        .key("request_id", key);
+    let update = update.update_expression("SET expires_at = :past");
+    let past = AttributeValue::N("1".to_owned());
+    update
+        .expression_attribute_values(":past", past)
+        .send()
+        .await
+        .unwrap();
+    let shop = format!("{}/apps/vn.tiki.vip", env.sandbox.tiki_url);
+    assert_eq!(location(&browse(&url).await), shop);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_customers_first_choice_counts() {
+    let env = TestEnv::start().await;
+    let payment = env.create(100_000).await;
+    let screen_url = location(&browse(&payment.url).await).to_owned();
+    let query = screen_url.split_once('?').unwrap().1;
+    for action in ["pay", "cancel"] {
+        let form = [("query", query), ("action", action)];
+        let press = env
+            .core
+            .caller
+            .http
+            .post(format!("{}/pay", env.sandbox.core_url));
+        assert_eq!(press.form(&form).send().await.unwrap().status(), 303);
+    }
+    assert_eq!(env.check(&payment).await["status"], "SUCCESS");
+}

@@ -1,0 +1,243 @@
+//! `POST /partner/v1/payments/{transaction_id}/result`.
+
+use e2e::TestEnv;
+use serde_json::{Value, json};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_result_returns_the_first_answer() {
+    let env = TestEnv::start().await;
+    let payment = env.create(100_000).await;
+    let result = json!({
+        "transaction_id": payment.id, "status": "SUCCESS", "amount": 100_000,
+        "paid_at": "2026-11-23T03:00:00Z", "partner_banking_method": "CARD", "rail_reference": "FT1",
+        "reason": null,
+    });
+    let first = env.core.send_result(&payment.id, &result).await.unwrap();
+    assert_eq!(
+        (first.status, first.code()),
+        (200, Some(0)),
+        "{}",
+        first.text
+    );
+    let data = &first.json["data"];
+    assert_eq!(data["transaction_id"], json!(payment.id));
+    assert_eq!(data["tiki_transaction_id"], json!(payment.tiki_id));
+    assert_eq!(data["transaction_amount"], 100_000);
+    assert_eq!(data["status"], "SUCCESS");
+    env.until("Tiki is notified", async || {
+        env.ipn_state(&payment).await == "confirmed"
+    })
+    .await;
+    let again = env.core.send_result(&payment.id, &result).await.unwrap();
+    assert_eq!(again.text, first.text);
+    // One write for the creation, one for the result, two for the IPN, and none for the repeat.
+    assert_eq!(env.item(&payment).await["version"], 4);
+    assert_eq!(
+        env.tiki.known(&payment.tiki_id).unwrap().ipns[0].body["partner_banking_method"],
+        "CARD"
+    );
+    assert_eq!(
+        env.check(&payment).await["paid_at"],
+        "2026-11-23T10:00:00+07:00"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_refusal_has_its_code() {
+    let env = TestEnv::start().await;
+    let payment = env.create(100_000).await;
+    let paid = json!({ "status": "SUCCESS", "amount": 100_000, "rail_reference": "FT1" });
+    let cases: Vec<(&str, Value, u16, i64)> = vec![
+        ("status", json!({ "amount": 100_000 }), 400, 1),
+        (
+            "status",
+            json!({ "status": "PAID", "amount": 100_000 }),
+            400,
+            1,
+        ),
+        (
+            "status",
+            json!({ "status": "PENDING", "amount": 100_000 }),
+            400,
+            1,
+        ),
+        ("status", json!({ "status": 1, "amount": 100_000 }), 400, 1),
+        ("amount", json!({ "status": "SUCCESS" }), 400, 1),
+        (
+            "amount",
+            json!({ "status": "SUCCESS", "amount": "much" }),
+            400,
+            1,
+        ),
+        (
+            "amount",
+            json!({ "status": "SUCCESS", "amount": 100_001 }),
+            200,
+            5,
+        ),
+        (
+            "amount",
+            json!({ "status": "SUCCESS", "amount": 99_999 }),
+            200,
+            5,
+        ),
+        (
+            "amount",
+            json!({ "status": "FAILURE", "amount": 99_999 }),
+            200,
+            5,
+        ),
+        (
+            "amount",
+            json!({ "status": "SUCCESS", "amount": 1e300 }),
+            200,
+            5,
+        ),
+        (
+            "reason",
+            json!({ "status": "FAILURE", "reason": 7 }),
+            400,
+            1,
+        ),
+        (
+            "partner_banking_method",
+            json!({ "status": "SUCCESS", "amount": 100_000, "partner_banking_method": 7 }),
+            400,
+            1,
+        ),
+        (
+            "amount",
+            json!({ "status": "SUCCESS", "amount": 0 }),
+            200,
+            5,
+        ),
+        (
+            "amount",
+            json!({ "status": "SUCCESS", "amount": -100_000 }),
+            200,
+            5,
+        ),
+        (
+            "amount",
+            json!({ "status": "SUCCESS", "amount": 100_000.5 }),
+            200,
+            5,
+        ),
+        (
+            "paid_at",
+            json!({ "status": "SUCCESS", "amount": 100_000, "paid_at": "yesterday" }),
+            400,
+            1,
+        ),
+        (
+            "paid_at",
+            json!({ "status": "SUCCESS", "amount": 100_000, "paid_at": 1 }),
+            400,
+            1,
+        ),
+        (
+            "partner_banking_method",
+            json!({ "status": "SUCCESS", "amount": 100_000, "partner_banking_method": "x".repeat(65) }),
+            400,
+            1,
+        ),
+        (
+            "rail_reference",
+            json!({ "status": "SUCCESS", "amount": 100_000, "rail_reference": 7 }),
+            400,
+            1,
+        ),
+        (
+            "transaction_id",
+            json!({ "status": "SUCCESS", "amount": 100_000, "transaction_id": "9d2f8378-8d6c-5b98-8c46-c1852c4d18ed" }),
+            400,
+            1,
+        ),
+        (
+            "refund_id",
+            json!({ "status": "SUCCESS", "amount": 100_000, "refund_id": "x" }),
+            400,
+            1,
+        ),
+        (
+            "tiki_transaction_id",
+            json!({ "status": "SUCCESS", "amount": 100_000, "tiki_transaction_id": "x" }),
+            400,
+            1,
+        ),
+    ];
+    for (field, body, status, code) in cases {
+        let answer = env.core.send_result(&payment.id, &body).await.unwrap();
+        assert_eq!(
+            (answer.status, answer.code()),
+            (status, Some(code)),
+            "{body}: {}",
+            answer.text
+        );
+        assert!(
+            answer.json["message"].as_str().unwrap().contains(field),
+            "{}",
+            answer.text
+        );
+    }
+    assert_eq!(env.check(&payment).await["status"], "PENDING");
+    for (id, status, code) in [
+        ("9d2f8378-8d6c-5b98-8c46-c1852c4d18ed", 200, 3),
+        ("no-id-of-ours", 200, 3),
+        ("a%20b", 400, 1),
+        ("%2e%2e%2fx", 400, 1),
+    ] {
+        let answer = env.core.send_result(id, &paid).await.unwrap();
+        assert_eq!(
+            (answer.status, answer.code()),
+            (status, Some(code)),
+            "{id}: {}",
+            answer.text
+        );
+    }
+
+    assert_eq!(
+        env.core
+            .send_result(&payment.id, &paid)
+            .await
+            .unwrap()
+            .code(),
+        Some(0)
+    );
+    let declined = json!({ "status": "FAILURE" });
+    let contradicts = env.core.send_result(&payment.id, &declined).await.unwrap();
+    assert_eq!(
+        (contradicts.status, contradicts.code()),
+        (200, Some(8)),
+        "{}",
+        contradicts.text
+    );
+    let second_debit = json!({ "status": "SUCCESS", "amount": 100_000, "rail_reference": "FT2" });
+    let second_debit = env
+        .core
+        .send_result(&payment.id, &second_debit)
+        .await
+        .unwrap();
+    assert_eq!(
+        second_debit.code(),
+        Some(8),
+        "two debits of one customer: {}",
+        second_debit.text
+    );
+    assert_eq!(env.check(&payment).await["status"], "SUCCESS");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_with_a_long_reason_is_accepted() {
+    let env = TestEnv::start().await;
+    let payment = env.create(100_000).await;
+    let result = json!({ "status": "FAILURE", "reason": "đ".repeat(1000) });
+    let answer = env.core.send_result(&payment.id, &result).await.unwrap();
+    assert_eq!(answer.code(), Some(0), "{}", answer.text);
+    let kept = env.check(&payment).await["failure_reason"]
+        .as_str()
+        .unwrap()
+        .chars()
+        .count();
+    assert_eq!(kept, 255);
+}

@@ -1,0 +1,403 @@
+//! `POST /tikivip/v1/refunds` (protocol §5).
+
+use std::collections::BTreeMap;
+
+use e2e::TestEnv;
+use futures::future::join_all;
+use sandbox::{Fault, Response};
+use serde_json::{Value, json};
+
+fn found(answer: &Response) -> (u16, Option<i64>) {
+    (answer.status, answer.code())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_refund_returns_the_first_answer() {
+    let env = TestEnv::start().await;
+    let payment = env.confirmed(100_000).await;
+    let first = env.refund(&payment, "R1", 40_000).await;
+    assert_eq!(found(&first), (200, Some(0)), "{}", first.text);
+    let data = &first.json["data"];
+    assert_eq!(data["request_id"], "R1");
+    assert_eq!(data["refund_amount"], 40_000);
+    assert_eq!(data["refunded_amount"], 40_000);
+    assert_eq!(data["remaining_amount"], 60_000);
+    assert_eq!(data["status"], "SUCCESS");
+
+    let second = env.refund(&payment, "R2", 60_000).await;
+    assert_eq!(found(&second), (200, Some(0)));
+    assert_eq!(second.json["data"]["remaining_amount"], 0);
+    let again = env.refund(&payment, "R1", 40_000).await;
+    assert_eq!(
+        again.text, first.text,
+        "as the first time, whatever has happened since"
+    );
+
+    let posted: Vec<_> = env
+        .core
+        .refunds(&payment.id)
+        .iter()
+        .map(|r| (r.amount, r.posted))
+        .collect();
+    assert_eq!(posted.len(), 2);
+    assert!(posted.iter().all(|(_, posted)| *posted == 1));
+    assert_eq!(env.core.refunded_vnd(&payment.id), 100_000);
+    let checked = env.check(&payment).await;
+    assert_eq!(
+        (&checked["status"], &checked["refunded_amount"]),
+        (&json!("SUCCESS"), &json!(100_000))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_refusal_has_its_code_and_tikis_status() {
+    let env = TestEnv::start().await;
+    let paid = env.confirmed(100_000).await;
+    env.refund(&paid, "R1", 90_000).await;
+    let other = env.create(100_000).await;
+    let failed = env.create(100_000).await;
+    env.send_failed_result(&failed).await;
+    let expired = env.create(100_000).await;
+    env.later(&expired).await;
+
+    for (name, answer, code) in [
+        ("not final yet", env.refund(&other, "R1", 1).await, 9),
+        ("failed", env.refund(&failed, "R1", 1).await, 6),
+        ("expired", env.refund(&expired, "R1", 1).await, 7),
+        (
+            "more than remains",
+            env.refund(&paid, "R2", 10_001).await,
+            10,
+        ),
+        (
+            "other amount under the same request id",
+            env.refund(&paid, "R1", 90_001).await,
+            11,
+        ),
+        (
+            "unknown",
+            {
+                let nobody = e2e::Payment {
+                    id: "9d2f8378-8d6c-5b98-8c46-c1852c4d18ed".to_owned(),
+                    ..paid.clone()
+                };
+                env.refund(&nobody, "R1", 1).await
+            },
+            3,
+        ),
+        (
+            "no id of ours",
+            {
+                let nobody = e2e::Payment {
+                    id: "X".to_owned(),
+                    ..paid.clone()
+                };
+                env.refund(&nobody, "R1", 1).await
+            },
+            3,
+        ),
+        (
+            "ids that disagree",
+            {
+                let mixed = e2e::Payment {
+                    tiki_id: other.tiki_id.clone(),
+                    ..paid.clone()
+                };
+                env.refund(&mixed, "R3", 1).await
+            },
+            1,
+        ),
+        ("nothing", env.refund(&paid, "R4", 0).await, 5),
+    ] {
+        assert_eq!(found(&answer), (500, Some(code)), "{name}: {}", answer.text);
+    }
+    let other_reason = json!({
+        "tiki_transaction_id": paid.tiki_id, "transaction_id": paid.id, "transaction_amount": 90_000,
+        "reason": "another", "request_id": "R1",
+    });
+    let answer = env
+        .tiki
+        .caller
+        .post("/tikivip/v1/refunds", &other_reason)
+        .await
+        .unwrap();
+    assert_eq!(found(&answer), (500, Some(11)), "{}", answer.text);
+    assert_eq!(env.core.refunded_vnd(&paid.id), 90_000);
+    assert_eq!(env.core.refunded_vnd(&failed.id), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_malformed_field_is_named() {
+    let env = TestEnv::start().await;
+    let payment = env.confirmed(100_000).await;
+    let good = json!({
+        "tiki_transaction_id": payment.tiki_id, "transaction_id": payment.id,
+        "transaction_amount": 1_000, "reason": "r", "request_id": "q",
+    });
+    let cases: Vec<(&str, Value, i64)> = vec![
+        ("tiki_transaction_id", json!(null), 1),
+        ("tiki_transaction_id", json!("a/b"), 1),
+        ("transaction_id", json!(null), 1),
+        ("transaction_id", json!(1), 1),
+        ("transaction_amount", json!(null), 1),
+        ("transaction_amount", json!("x"), 1),
+        ("transaction_amount", json!(0), 5),
+        ("transaction_amount", json!(-1), 5),
+        ("transaction_amount", json!(0.5), 5),
+        ("transaction_amount", json!(1e300), 5),
+        ("reason", json!(null), 1),
+        ("reason", json!(""), 1),
+        ("reason", json!("đ".repeat(256)), 1),
+        ("request_id", json!(null), 1),
+        ("request_id", json!(""), 1),
+        ("request_id", json!("x".repeat(129)), 1),
+        ("request_amount", json!(999), 1),
+        ("request_amount", json!(0), 1),
+        ("request_amount", json!("x"), 1),
+        ("reference_transaction_id", json!("x"), 1),
+        ("order_code", json!("x"), 1),
+    ];
+    for (field, value, code) in cases {
+        let mut message = good.clone();
+        message[field] = value;
+        let answer = env
+            .tiki
+            .caller
+            .post("/tikivip/v1/refunds", &message)
+            .await
+            .unwrap();
+        assert_eq!(
+            found(&answer),
+            (500, Some(code)),
+            "{field}: {}",
+            answer.text
+        );
+        assert!(
+            answer.json["message"].as_str().unwrap().contains(field),
+            "{}",
+            answer.text
+        );
+    }
+    let raw = env
+        .tiki
+        .caller
+        .post_bytes("/tikivip/v1/refunds", b"{".to_vec())
+        .await
+        .unwrap();
+    assert_eq!(found(&raw), (500, Some(1)));
+    let large = vec![b' '; 65_537];
+    let large = env
+        .tiki
+        .caller
+        .post_bytes("/tikivip/v1/refunds", large)
+        .await
+        .unwrap();
+    assert_eq!(found(&large), (500, Some(1)));
+    assert_eq!(env.core.refunded_vnd(&payment.id), 0);
+
+    let mut agreeing = good;
+    agreeing["request_amount"] = json!("1000.0");
+    let answer = env
+        .tiki
+        .caller
+        .post("/tikivip/v1/refunds", &agreeing)
+        .await
+        .unwrap();
+    assert_eq!(found(&answer), (200, Some(0)), "{}", answer.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_concurrent_refunds_never_exceed_the_payment() {
+    let env = TestEnv::start().await;
+    let payment = env.confirmed(1_000_000).await;
+    let refunds = (0..200).map(|i| {
+        let (env, payment) = (&env, &payment);
+        async move { env.refund(payment, &format!("R{i}"), 30_000).await }
+    });
+    let answers = join_all(refunds).await;
+    let mut codes: BTreeMap<(u16, Option<i64>), usize> = BTreeMap::new();
+    for answer in &answers {
+        *codes.entry(found(answer)).or_default() += 1;
+    }
+    let expected = BTreeMap::from([((200, Some(0)), 33), ((500, Some(10)), 167)]);
+    assert_eq!(codes, expected);
+    assert_eq!(env.core.refunded_vnd(&payment.id), 990_000);
+    assert!(
+        env.core
+            .refunds(&payment.id)
+            .iter()
+            .all(|refund| refund.posted == 1)
+    );
+    let checked = env.check(&payment).await;
+    assert_eq!(checked["refunded_amount"], 990_000);
+    let last = env.refund(&payment, "the rest", 10_000).await;
+    assert_eq!(last.json["data"]["remaining_amount"], 0, "{}", last.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_concurrent_repeats_make_one_refund() {
+    let env = TestEnv::start().await;
+    let payment = env.confirmed(100_000).await;
+    let refunds = (0..50).map(|_| env.refund(&payment, "R1", 40_000));
+    let answers = join_all(refunds).await;
+    for answer in &answers {
+        assert_eq!(found(answer), (200, Some(0)), "{}", answer.text);
+        assert_eq!(answer.text, answers[0].text);
+    }
+    let refunds = env.core.refunds(&payment.id);
+    assert_eq!((refunds.len(), refunds[0].posted), (1, 1));
+    assert_eq!(env.core.refunded_vnd(&payment.id), 40_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_with_a_lost_answer_is_unknown_until_looked_up() {
+    let env = TestEnv::start().await;
+    let payment = env.confirmed(100_000).await;
+    env.core.faults.next("refund", [Fault::Lost]);
+    let answer = env.refund(&payment, "R1", 40_000).await;
+    assert_eq!(found(&answer), (500, Some(12)), "{}", answer.text);
+    assert_eq!(answer.json["data"]["status"], "PENDING");
+    assert_eq!(
+        answer.json["data"]["remaining_amount"], 60_000,
+        "it holds its amount"
+    );
+    let again = env.refund(&payment, "R1", 40_000).await;
+    assert_eq!(found(&again), (500, Some(12)));
+
+    env.later(&payment).await;
+    let second = env.refund(&payment, "R1", 40_000).await;
+    assert_eq!(found(&second), (200, Some(0)), "{}", second.text);
+    let refunds = env.core.refunds(&payment.id);
+    assert_eq!(
+        (refunds.len(), refunds[0].posted),
+        (1, 1),
+        "asked for, not posted again"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_that_the_core_never_saw_is_posted_again() {
+    let env = TestEnv::start().await;
+    let payment = env.confirmed(100_000).await;
+    env.core.faults.next("refund", [Fault::Down]);
+    env.core.faults.next(
+        "find_refund",
+        [Fault::Answer {
+            status: 500,
+            body: String::new(),
+        }],
+    );
+    assert_eq!(env.refund(&payment, "R1", 40_000).await.code(), Some(12));
+    env.later(&payment).await;
+    assert_eq!(
+        env.refund(&payment, "R1", 40_000).await.code(),
+        Some(12),
+        "500 is no answer"
+    );
+    env.later(&payment).await;
+    assert_eq!(
+        found(&env.refund(&payment, "R1", 40_000).await),
+        (200, Some(0))
+    );
+    assert_eq!(env.core.refunded_vnd(&payment.id), 40_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_clear_answer_of_the_core_decides_a_refund() {
+    let env = TestEnv::start().await;
+    let unclear = |status, body: &str| Fault::Answer {
+        status,
+        body: body.to_owned(),
+    };
+    for fault in [
+        unclear(500, r#"{"status":"rejected"}"#),
+        unclear(400, r#"{"status":"rejected"}"#),
+        unclear(200, "<html>"),
+        unclear(200, r#"{"refund_id":"another","status":"succeeded"}"#),
+        unclear(200, r#"{"status":"succeeded"}"#),
+        unclear(302, ""),
+        Fault::Late { ms: 3_500 },
+        Fault::Down,
+    ] {
+        let payment = env.confirmed(100_000).await;
+        env.core.faults.next("refund", [fault.clone()]);
+        let answer = env.refund(&payment, "R1", 40_000).await;
+        assert_eq!(
+            found(&answer),
+            (500, Some(12)),
+            "{fault:?}: {}",
+            answer.text
+        );
+        env.later(&payment).await;
+        let answer = env.refund(&payment, "R1", 40_000).await;
+        assert_eq!(found(&answer), (200, Some(0)), "{fault:?}: {}", answer.text);
+        assert_eq!(env.core.refunded_vnd(&payment.id), 40_000);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_rejected_refund_frees_its_amount() {
+    let env = TestEnv::start().await;
+    let payment = env.confirmed(100_000).await;
+    env.core.faults.next("refund", [Fault::Lost]);
+    env.refund(&payment, "R1", 100_000).await;
+    let item = env.item(&payment).await;
+    let refund_id = item["refunds"][0]["refund_id"].as_str().unwrap();
+
+    env.core.set_refund(refund_id, "pending");
+    env.later(&payment).await;
+    assert_eq!(env.refund(&payment, "R1", 100_000).await.code(), Some(12));
+    assert_eq!(
+        env.refund(&payment, "R2", 1).await.code(),
+        Some(10),
+        "it holds its amount"
+    );
+
+    let shown = async || env.check(&payment).await["refunds"][0]["status"].clone();
+    assert_eq!(shown().await, "PENDING");
+    env.core.set_refund(refund_id, "rejected");
+    env.later(&payment).await;
+    assert_eq!(shown().await, "FAILURE");
+    let rejected = env.refund(&payment, "R1", 100_000).await;
+    assert_eq!(found(&rejected), (500, Some(9)), "{}", rejected.text);
+    assert_eq!(rejected.json["data"]["status"], "FAILURE");
+    assert_eq!(env.refund(&payment, "R2", 100_000).await.code(), Some(0));
+    assert_eq!(
+        env.refund(&payment, "R1", 100_000).await.text,
+        rejected.text
+    );
+    assert_eq!(env.core.refunded_vnd(&payment.id), 100_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_401_of_the_core_is_retried_with_a_reloaded_secret() {
+    let env = TestEnv::start().await;
+    let payment = env.confirmed(100_000).await;
+    // The core answers 401 once. The function reloads its secret, signs again, and succeeds.
+    env.core.faults.next(
+        "refund",
+        [Fault::Answer {
+            status: 401,
+            body: String::new(),
+        }],
+    );
+    let answer = env.refund(&payment, "R1", 40_000).await;
+    assert_eq!(found(&answer), (200, Some(0)), "{}", answer.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_hundred_and_first_refund_is_refused() {
+    let env = TestEnv::start().await;
+    let payment = env.confirmed(1_000_000).await;
+    for i in 0..100 {
+        let answer = env.refund(&payment, &format!("R{i}"), 1).await;
+        assert_eq!(found(&answer), (200, Some(0)), "{i}: {}", answer.text);
+    }
+    let answer = env.refund(&payment, "R100", 1).await;
+    assert_eq!(found(&answer), (500, Some(9)), "{}", answer.text);
+    assert_eq!(
+        env.refund(&payment, "R99", 1).await.code(),
+        Some(0),
+        "a repeat still is one"
+    );
+}
