@@ -1,5 +1,5 @@
-//! `GET /tikivip/v1/reconciliation/{day}`: a day's totals, and a short-lived link to each of its files, for a
-//! Tiki that reconciles by API (protocol §1, §7).
+//! `GET /tikivip/v1/reconciliation/{day}`: the totals of a day, and a short-lived link to each of its files, for
+//! reconciliation by API (protocol §1, §7).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,20 +20,20 @@ use signing::GetSigning;
 /// The part of the path that belongs to the base URL that Tiki was given.
 const BASE_PATH: &str = "/tikivip/v1";
 
-/// How long a link can be followed.
+/// How long a link to a file works.
 const LINK_LIFETIME: Duration = Duration::from_mins(10);
 
-/// What the function needs.
+/// What the function works with.
 pub struct CheckReconciliation {
-    /// Checks Tiki's signature.
+    /// Verifies Tiki's signature.
     pub verifier: Verifier,
     /// What is signed of a GET.
     pub get_signing: GetSigning,
-    /// What is kept of files.
+    /// The records of files.
     pub ledger: Ledger,
-    /// Where the files are.
+    /// The files themselves.
     pub archive: Archive,
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -130,7 +130,7 @@ struct Totals {
 #[derive(Serialize)]
 struct File {
     name: String,
-    /// The header included.
+    /// With the header.
     lines: u64,
     bytes: u64,
     sha256: String,

@@ -1,6 +1,6 @@
-//! The page of a link that leads nowhere: Vietnamese first, and the way back to the shop.
+//! The page for a link that cannot be followed: in Vietnamese first, with a link back to the shop.
 
-/// What a page says, in both languages.
+/// The text of a page, in both languages.
 #[derive(Clone, Copy)]
 pub(crate) struct Text {
     title: &'static str,
@@ -8,7 +8,7 @@ pub(crate) struct Text {
     english: &'static str,
 }
 
-/// The link was ours, and its time is over.
+/// The link is ours and has expired.
 pub(crate) const EXPIRED: Text = Text {
     title: "Liên kết thanh toán đã hết hạn",
     vietnamese: "Thời gian thanh toán cho đơn hàng này đã kết thúc. Nếu tiền đã bị trừ, đơn hàng sẽ được \
@@ -17,7 +17,7 @@ pub(crate) const EXPIRED: Text = Text {
               updated or the money returned automatically.",
 };
 
-/// The link is not ours, or was damaged on the way.
+/// The link is not ours, or was changed.
 pub(crate) const UNKNOWN: Text = Text {
     title: "Liên kết thanh toán không hợp lệ",
     vietnamese: "Chúng tôi không tìm thấy giao dịch của liên kết này. \
@@ -26,7 +26,7 @@ pub(crate) const UNKNOWN: Text = Text {
               Please go back to Tiki VIP and pay again from your order.",
 };
 
-/// The page, with the way back to `shop`, a URL of our own configuration.
+/// The page, with a link to `shop`, which is a URL of our own configuration.
 pub(crate) fn render(text: Text, shop: &str) -> String {
     include_str!("page.html")
         .replace("{title}", text.title)
