@@ -1,8 +1,7 @@
-//! A file to Tiki, once.
+//! A file goes to Tiki, once.
 //!
-//! What is to be sent is in the ledger before it is sent, so a run that follows one that died knows: is there a
-//! file of this name at Tiki, with these bytes, then it has arrived; else it is sent, under a temporary name
-//! first.
+//! A file is recorded before it is sent. So a run that follows one that died can find out: if Tiki has a file of this
+//! name and with these bytes, it has arrived. If not, it is sent, under a temporary name first.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -18,18 +17,18 @@ use sha2::{Digest, Sha256};
 
 use crate::{Reconcile, Run};
 
-/// Tiki's server, and what opens it.
+/// Tiki's file server, and the key that opens it.
 pub struct SftpServer {
-    /// The server.
+    /// The address and host keys of the server.
     pub server: Server,
     /// The secret with our private key.
     pub key: Arc<dyn SecretSource>,
-    /// The folder that has the three of protocol §7.
+    /// The folder that holds the three folders of protocol §7.
     pub folder: String,
 }
 
 impl SftpServer {
-    /// Connects. The key is read each time: a run is rare, and a key that was changed is then used at once.
+    /// Connects. The key is read each time: runs are rare, and a changed key is then used at once.
     pub(crate) async fn connect(&self) -> anyhow::Result<Sftp> {
         let key = secret(self.key.as_ref(), Stage::Current).await;
         let key = key
@@ -74,7 +73,7 @@ impl Reconcile {
         }
     }
 
-    /// Has a planned file at Tiki under its name.
+    /// Brings a planned file to Tiki, under its name.
     pub(crate) async fn deliver(
         &self,
         run: &mut Run,
@@ -131,7 +130,11 @@ async fn arrive(
     let (folder, name) = (server.inbound(), &sent.name);
     let cleared = sftp.clear(&folder, &format!(".{name}.")).await?;
     if cleared > 0 {
-        tracing::info!(file = name, cleared, "what dead runs had left is removed");
+        tracing::info!(
+            file = name,
+            cleared,
+            "temporary files of dead runs are removed"
+        );
     }
     let temporary = format!("{folder}/.{name}.{run}.part");
     let mut content = File::open(file)?;
@@ -139,11 +142,10 @@ async fn arrive(
     Ok(sftp.put(&mut content, &temporary, &name).await?)
 }
 
-/// Tiki may have taken it already. A file of this name with other bytes is none of ours, and nobody's to
-/// replace.
+/// Tiki may have moved the file already. A file of this name with other bytes is not ours, and must not be replaced.
 async fn has_arrived(sftp: &Sftp, server: &SftpServer, sent: &Sent) -> anyhow::Result<bool> {
     let waiting = is_there(sftp, &server.inbound(), sent).await?;
-    // Not every server shows what it has taken. Then it is sent again, under the same name.
+    // Not every server shows the files that Tiki has moved. Then the file is sent again, under the same name.
     let taken = is_there(sftp, &server.archived(), sent).await;
     match waiting.or_else(|| taken.unwrap_or_default()) {
         Some(false) => bail!("at Tiki there is another file of this name"),

@@ -1,24 +1,24 @@
-//! What a run is invoked with.
+//! The event that a run is invoked with.
 
 use anyhow::bail;
 use domain::Day;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// What is to be done.
+/// The work of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// `{"action": "reconcile"}`: whatever is due.
+    /// `{"action": "reconcile"}`: everything that is due.
     Scheduled,
-    /// `{"day": "2026-11-22"}`: this day is to be exported, once more if it was.
+    /// `{"day": "2026-11-22"}`: export this day, also if it was exported before.
     Day(Day),
-    /// `{"results": "tikivip_vnptmoney_20261122_1"}`: this result file is to be read, once more if it was: the
-    /// format that is set may have been wrong.
+    /// `{"results": "tikivip_vnptmoney_20261122_1"}`: read this result file, also if it was read before: the configured
+    /// format may have been wrong.
     Results(String),
 }
 
 impl Event {
-    /// Reads an event. One that is neither is said to be so.
+    /// Reads an event. Another event is an error of the caller.
     pub fn read(event: Value) -> anyhow::Result<Self> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
@@ -48,7 +48,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn an_event_is_a_day_or_the_schedules() {
+    fn an_event_is_a_day_a_file_or_the_schedule() {
         let read = |event| Event::read(event).map_err(|error| error.to_string());
         assert_eq!(read(json!({"action": "reconcile"})), Ok(Event::Scheduled));
         let day = "2026-11-22".parse().unwrap();

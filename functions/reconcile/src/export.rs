@@ -1,4 +1,4 @@
-//! A day's data, in files: written here, planned in the ledger, copied, delivered.
+//! The data of a day, in files: each is written here, recorded as planned, copied and delivered.
 
 use std::fs::File;
 use std::io::BufWriter;
@@ -59,12 +59,12 @@ impl Reconcile {
         Ok(found?)
     }
 
-    /// Exports a day: what of its data is not at Tiki yet, goes there. The same data is sent once; data that
-    /// has changed since goes up under the next counter.
+    /// Exports a day: brings the data to Tiki that is not there yet. The same data is sent once. Data that has changed
+    /// since is sent under the next counter.
     pub(crate) async fn export(&self, run: &mut Run, day: Day) -> anyhow::Result<()> {
-        let settled_at = settled_at(day);
-        if self.clock.now() < settled_at {
-            bail!("{day} is not settled before {settled_at}");
+        let final_from = final_from(day);
+        if self.clock.now() < final_from {
+            bail!("{day} is not complete before {final_from}");
         }
         let parts = self
             .write(run, day)
@@ -84,7 +84,7 @@ impl Reconcile {
             exported_at: self.clock.now().unix_ms(),
             run: run.name.clone(),
         };
-        // From here on it is offered by API, whatever becomes of the way by SFTP.
+        // From here on Tiki gets it by API, also if SFTP fails.
         self.record_export(run, day, exported).await?;
         for (place, sent) in all.into_iter().enumerate() {
             if sent.record.delivered_at.is_none() {
@@ -124,35 +124,35 @@ impl Reconcile {
         }
     }
 
-    /// Writes the lines of a day into files of the run.
+    /// Writes the rows of a day into files of the run.
     async fn write(&self, run: &Run, day: Day) -> anyhow::Result<Vec<Part>> {
         let open = |place| Ok(BufWriter::new(File::create(path(run, day, place))?));
         let mut parts = Parts::new(self.refund_rows, open);
-        let mut settled = self.transactions.final_on_day(day);
-        while let Some(settled) = settled.next().await? {
-            parts.write(Row::Payment(&settled))?;
+        let mut payments = self.transactions.final_on_day(day);
+        while let Some(payment) = payments.next().await? {
+            parts.write(Row::Payment(&payment))?;
         }
         if self.refund_rows {
             let today = self.clock.now().vietnamese_day();
             let mut refunds = self.transactions.refunded_on_day(day, today);
             while let Some(refunds) = refunds.next().await? {
                 for (transaction, refund) in refunds {
-                    let settled = FinalTransaction::of(&transaction);
-                    let settled = settled.context("a refund of a payment that is not final")?;
+                    let payment = FinalTransaction::of(&transaction);
+                    let payment = payment.context("a refund of a payment that is not final")?;
                     let refunded = Refunded {
                         request_id: refund.origin.request_id().cloned(),
                         refund_id: refund.id,
                         amount: refund.amount,
                         back_at: refund.back_at().unwrap_or(Timestamp::MIN),
                     };
-                    parts.write(Row::Refund(&settled, &refunded))?;
+                    parts.write(Row::Refund(&payment, &refunded))?;
                 }
             }
         }
         Ok(parts.finish()?)
     }
 
-    /// The plan for a part: the one there is for these bytes, or a new one.
+    /// The record of a planned part: the one with these bytes, or a new one.
     async fn plan(
         &self,
         run: &Run,
@@ -164,7 +164,7 @@ impl Reconcile {
             let known = self.ledger.list::<Sent>(&of_day(day)).await?;
             let (counter, version) = match place(&known, part, parts) {
                 Place::Known(known) => return Ok(known.clone()),
-                // It may have arrived, and its run have died before it could say so.
+                // It may have arrived, and the run may have died before it could record that.
                 Place::Unfinished(sent) if self.has_arrived(&sent.record).await? => {
                     self.record_delivery(sent.clone()).await?;
                     continue;
@@ -188,19 +188,19 @@ impl Reconcile {
             if let Written::Stored(planned) = self.ledger.put(sent, version).await? {
                 return Ok(planned);
             }
-            // Another run has taken the counter; what it has planned may be the same.
+            // Another run has used the counter. It may have planned the same bytes.
         }
     }
 }
 
-/// Where a part has its place among what was planned before.
+/// The place of a part among those that were planned before.
 #[derive(Debug, PartialEq)]
 enum Place<'k> {
-    /// There is a plan for these bytes.
+    /// These bytes are planned already.
     Known(&'k Entry<Sent>),
-    /// Here is a counter whose file was never finished, and is of no use any more.
+    /// The file of this counter was never delivered, and its bytes are outdated.
     Unfinished(&'k Entry<Sent>),
-    /// Under the next counter.
+    /// It gets the next counter.
     New(u32),
 }
 
@@ -210,7 +210,7 @@ fn place<'k>(known: &'k [Entry<Sent>], part: &Part, parts: &[Part]) -> Place<'k>
         return Place::Known(known);
     }
     let unfinished = |sent: &&Entry<Sent>| {
-        // What is planned for another part of the day is that part's.
+        // A file that is planned for another part of the day must keep its counter.
         let wanted = parts.iter().any(|part| part.sha256 == sent.record.sha256);
         sent.record.delivered_at.is_none() && !wanted
     };
@@ -223,8 +223,7 @@ fn path(run: &Run, day: Day, place: usize) -> PathBuf {
     run.folder.path().join(format!("{day}-{place}"))
 }
 
-/// The days since the first whose files are due at this time, the oldest first, of the last ones that are
-/// looked after.
+/// The days since `first` whose files are due now, the oldest first: no more than [`MAX_DUE_DAYS`].
 fn due(first: Day, now: Timestamp) -> Vec<Day> {
     let mut day = now.vietnamese_day().previous();
     let mut days = Vec::new();
@@ -241,8 +240,8 @@ fn due(first: Day, now: Timestamp) -> Vec<Day> {
     days
 }
 
-/// From when on nobody adds to a day any more.
-fn settled_at(day: Day) -> Timestamp {
+/// The time from which nothing is added to a day any more.
+fn final_from(day: Day) -> Timestamp {
     day.end_exclusive().after(EXPORT_CUTOFF)
 }
 
@@ -275,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_before_the_first_day_and_long_ago_is_not_looked_after() {
+    fn days_before_the_first_and_long_ago_are_not_due() {
         let now = at("2026-11-23T07:00:00");
         assert_eq!(due(day("2026-11-23"), now), []);
         assert_eq!(due(day("2026-11-22"), now), [day("2026-11-22")]);
@@ -326,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changed_takes_the_counter_of_what_never_arrived_or_the_next() {
+    fn changed_data_takes_an_undelivered_counter_or_the_next() {
         let parts = ["a2", "b"].map(part);
         let delivered = [sent(1, "a", true), sent(2, "b", true)];
         assert_eq!(place(&delivered, &parts[0], &parts), Place::New(3));
@@ -340,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_is_settled_a_quarter_of_an_hour_after_midnight() {
-        assert_eq!(settled_at(day("2026-11-22")), at("2026-11-23T00:15:00"));
+    fn a_day_is_complete_a_quarter_of_an_hour_after_midnight() {
+        assert_eq!(final_from(day("2026-11-22")), at("2026-11-23T00:15:00"));
     }
 }

@@ -1,14 +1,14 @@
-//! Reconciliation (đối soát, protocol §7): yesterday's file goes to Tiki, Tiki's answer comes back, and what
-//! does not agree is looked into until it does, or lies on a person's desk.
+//! Reconciliation (đối soát, protocol §7): the file of yesterday goes to Tiki, Tiki's result file comes back, and
+//! each difference is checked again until both sides agree or a person reviews it.
 //!
-//! | room | what happens there |
+//! | module | what happens there |
 //! |---|---|
-//! | `turn` | one run at a time |
-//! | `export` | a day's data, in files |
-//! | `delivery` | a file to Tiki, once |
+//! | `run_lock` | one run at a time |
+//! | `export` | the data of a day, written to files |
+//! | `delivery` | a file goes to Tiki, once |
 //! | `import` | Tiki's result files, line by line |
-//! | `look` | one transaction, by our record and Tiki's word |
-//! | `publish` | the day's report |
+//! | `recheck` | one transaction, compared with Tiki's look-up |
+//! | `publish` | the report of a day |
 
 mod delivery;
 mod event;
@@ -35,76 +35,77 @@ use tiki_api::TikiClient;
 
 pub use self::delivery::SftpServer;
 pub use self::event::Event;
-use self::run_lock::Turn;
+use self::run_lock::RunLock;
 
-/// A day can be exported from so long after its end on: until then somebody with a slow clock, or in the midst
-/// of a write, may still add to it.
+/// A day can be exported from this time after its end. Until then a machine with a slow clock, or a write that is not
+/// finished, may still add to it.
 pub const EXPORT_CUTOFF: Duration = Duration::from_mins(15);
 
-/// The file of a day is due so long after the day's end: 06:00 in Vietnam.
+/// The file of a day is due this time after the end of the day: at 06:00 in Vietnam.
 const EXPORT_DUE_AFTER: Duration = Duration::from_hours(6);
 
-/// Days that are looked after by themselves. An older one, somebody must ask for.
+/// How many days back a scheduled run exports. A person can ask for an older day.
 const MAX_DUE_DAYS: usize = 31;
 
-/// What is left of the time when nothing more is begun.
+/// Nothing is started when less than this time is left.
 const TIME_TO_FINISH: Duration = Duration::from_secs(60);
 
-/// What reconciliation needs.
+/// What the function works with.
 pub struct Reconcile {
-    /// The transactions.
+    /// The table of payments.
     pub transactions: Transactions,
-    /// What is kept of files and findings.
+    /// The records of files and findings.
     pub ledger: Ledger,
-    /// Copies of everything.
+    /// The bucket with a copy of every file.
     pub archive: Archive,
-    /// Tiki's server; none if files are offered by API alone.
+    /// Tiki's file server; `None` if Tiki gets the files by API only.
     pub sftp: Option<SftpServer>,
-    /// Tiki, for look-ups.
+    /// The client for look-ups at Tiki.
     pub tiki: TikiClient,
-    /// Whose transactions they are.
+    /// The client whose transactions these are.
     pub client_id: ClientId,
     /// Our name in file names.
     pub partner: PartnerName,
-    /// Whether refunds have rows.
+    /// Whether refunds have rows of their own.
     pub refund_rows: bool,
-    /// How Tiki's result files are written.
+    /// The format of Tiki's result files.
     pub format: ResultFormat,
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Names of runs.
     pub write_ids: Arc<dyn WriteIds>,
 }
 
-/// What a run did, for whoever called it.
+/// What a run did: the answer to the caller.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Outcome {
-    /// Another run that was at it, so that this one did nothing.
+    /// The name of another run that holds the lock. This one did nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub busy: Option<String>,
     /// Files that went to Tiki in this run.
     pub delivered: Vec<String>,
-    /// Result files of which each line is now accounted for.
+    /// Result files that are now completely processed.
     pub received: Vec<String>,
-    /// Days whose report is new.
+    /// Days with a new report.
     pub reported: Vec<String>,
 }
 
-/// A run: its name, when it began, its folder, and until when it may begin something.
+/// A run of the function.
 pub(crate) struct Run {
     name: String,
     began: Timestamp,
     folder: TempDir,
+    /// Nothing is started after this time.
     until: Timestamp,
-    /// Days about which there is something new to report.
+    /// Days that need a new report.
     touched: BTreeSet<Day>,
     outcome: Outcome,
     failures: Vec<anyhow::Error>,
 }
 
 impl Reconcile {
-    /// Does an event's work until shortly before the deadline. What one part of it fails in keeps no other part
-    /// from being done; the run then fails as a whole, so that it is tried again and seen.
+    /// Does the work of an event until shortly before the deadline. A part that fails stops no other part. Then the
+    /// whole run fails, so that an alarm shows it and it is tried again.
     pub async fn handle(&self, event: Event, deadline: Timestamp) -> anyhow::Result<Outcome> {
         let mut run = Run {
             name: self.write_ids.next().simple().to_string(),
@@ -115,10 +116,10 @@ impl Reconcile {
             outcome: Outcome::default(),
             failures: Vec::new(),
         };
-        let turn = match self.acquire(&run.name, deadline).await? {
-            Turn::Ours(turn) => turn,
-            Turn::Anothers(busy) => {
-                tracing::info!(busy, "another run is at it");
+        let lock = match self.acquire(&run.name, deadline).await? {
+            RunLock::Held(lock) => lock,
+            RunLock::HeldByAnother(busy) => {
+                tracing::info!(busy, "another run is in progress");
                 run.outcome.busy = Some(busy);
                 return Ok(run.outcome);
             }
@@ -136,7 +137,7 @@ impl Reconcile {
         }
         let published = self.publish(&mut run).await;
         run.note("a report could not be written", published);
-        self.give_turn_back(turn).await;
+        self.release(lock).await;
         match run.failures.into_iter().next() {
             None => Ok(run.outcome),
             Some(first) => Err(first),
@@ -148,14 +149,13 @@ impl Reconcile {
         run.note("a day could not be exported", exported);
         let imported = self.import(run, None).await;
         run.note("Tiki's results could not be read", imported);
-        let looked = self.look_again(run).await;
-        run.note("findings could not be looked at", looked);
+        let rechecked = self.recheck_open(run).await;
+        run.note("findings could not be checked again", rechecked);
         let measured = self.measure().await;
-        run.note("what waits cannot be measured", measured);
+        run.note("lateness and open findings could not be measured", measured);
     }
 
-    /// Delivers every day that is due and was not delivered, the oldest first: one that cannot be keeps no
-    /// later one back.
+    /// Delivers every day that is due and not delivered, the oldest first. A day that fails stops no later day.
     async fn export_due(&self, run: &mut Run) -> anyhow::Result<()> {
         for day in self.due_days().await? {
             if !self.is_delivered(day).await? {
@@ -166,7 +166,7 @@ impl Reconcile {
         Ok(())
     }
 
-    /// Measures what lasts, so that an alarm can last as long.
+    /// Measures what is waiting, so that an alarm stays on as long as it waits.
     async fn measure(&self) -> anyhow::Result<()> {
         let now = self.clock.now();
         let mut lateness = Duration::ZERO;
@@ -183,7 +183,7 @@ impl Reconcile {
 }
 
 impl Run {
-    /// Notes what a part of the run failed in.
+    /// Counts and logs the error of a part of the run, and keeps it.
     fn note(&mut self, what: &'static str, result: anyhow::Result<()>) {
         if let Err(error) = result {
             metrics::FAILURES.count(&[]);
@@ -192,7 +192,7 @@ impl Run {
         }
     }
 
-    /// Whether there is time to begin something.
+    /// Whether enough time is left to start something.
     fn has_time(&self, now: Timestamp) -> bool {
         now < self.until
     }

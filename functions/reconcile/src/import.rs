@@ -1,4 +1,4 @@
-//! Tiki's result files: each once, each line accounted for.
+//! Tiki's result files: each is read once, and each of its lines is processed.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
@@ -17,25 +17,24 @@ use sha2::{Digest, Sha256};
 
 use crate::{Reconcile, Run};
 
-/// A larger file is no answer to ours, which have half a million lines at most.
+/// A larger file cannot be an answer to ours, which have half a million lines at most.
 const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
 
-/// Lines that are worked on at once: Tiki is asked about each that does not agree.
+/// How many lines are processed at the same time. For each difference, Tiki is asked.
 const MAX_CONCURRENT_LINES: usize = 8;
 
-/// How often it is written down how far a file was read.
+/// After this many lines, the position in the file is recorded.
 const LINES_PER_CHECKPOINT: usize = 400;
 
-/// What a line came to.
-enum Accounted {
+/// The outcome of a line.
+enum LineOutcome {
     Matched,
     Found,
     Unreadable,
 }
 
 impl Reconcile {
-    /// Reads every result file that is new; or the one that is named, once more if it was read. One that fails
-    /// keeps no other from being read.
+    /// Reads every new result file; or the named one, also if it was read before. A file that fails stops no other.
     pub(crate) async fn import(&self, run: &mut Run, named: Option<&str>) -> anyhow::Result<()> {
         let Some(server) = &self.sftp else {
             return Ok(());
@@ -101,7 +100,7 @@ impl Reconcile {
         }) {
             Some(known) if again => self.begin_again(known).await?,
             Some(known) if known.record.done_at.is_some() => {
-                // The same bytes, put there again: to be known by their new time.
+                // The same bytes were uploaded again. The new time is recorded, so that they are skipped next time.
                 let modified = file.modified;
                 let record = Received {
                     modified,
@@ -125,7 +124,8 @@ impl Reconcile {
         self.process_lines(run, day, received, &local).await
     }
 
-    /// Forgets how far a file was read, and what of it could not be. What was found stays, and is looked at again.
+    /// Resets the position in a file, and closes the findings about unreadable lines. Other findings stay, and are
+    /// checked again.
     async fn begin_again(&self, known: Entry<Received>) -> anyhow::Result<Entry<Received>> {
         let subject = known.record.subject();
         let mut after = None;
@@ -167,8 +167,8 @@ impl Reconcile {
         }
     }
 
-    /// Goes on with a file where it was left, as far as the time allows. Done, it is when each of its lines is
-    /// a match, a finding, or reported as unreadable.
+    /// Continues a file where the last run stopped, as far as the time allows. The file is done when each line is a
+    /// match, a finding, or reported as unreadable.
     async fn process_lines(
         &self,
         run: &mut Run,
@@ -180,11 +180,11 @@ impl Reconcile {
         let name = received.record.name.clone();
         loop {
             let mut some = Vec::new();
-            let mut over = false;
-            while some.len() < LINES_PER_CHECKPOINT && !over {
+            let mut at_end = false;
+            while some.len() < LINES_PER_CHECKPOINT && !at_end {
                 match lines.read()? {
-                    None => over = true,
-                    // What was accounted for by a run before this one.
+                    None => at_end = true,
+                    // An earlier run has processed this line.
                     Some(read) if number(&read) <= received.record.lines => {}
                     Some(read) => some.push(read),
                 }
@@ -193,28 +193,28 @@ impl Reconcile {
                 .into_iter()
                 .map(|read| self.process_line(day, &name, read));
             let mut work = stream::iter(work).buffer_unordered(MAX_CONCURRENT_LINES);
-            while let Some(accounted) = work.next().await {
-                let count = match accounted? {
-                    Accounted::Matched => &mut received.record.matched,
-                    Accounted::Found => &mut received.record.findings,
-                    Accounted::Unreadable => &mut received.record.unreadable,
+            while let Some(outcome) = work.next().await {
+                let count = match outcome? {
+                    LineOutcome::Matched => &mut received.record.matched,
+                    LineOutcome::Found => &mut received.record.findings,
+                    LineOutcome::Unreadable => &mut received.record.unreadable,
                 };
                 *count = count.saturating_add(1);
             }
             drop(work);
             let now = self.clock.now();
             received.record.lines = received.record.lines.max(lines.line());
-            received.record.done_at = over.then_some(now.unix_ms());
+            received.record.done_at = at_end.then_some(now.unix_ms());
             let version = Some(received.version);
             received = match self.ledger.put(received.record, version).await? {
                 Written::Stored(received) => received,
                 Written::Refused(_) => bail!("another run reads it"),
             };
-            if over {
+            if at_end {
                 tracing::info!(
                     file = name,
                     lines = received.record.lines,
-                    "a result was read"
+                    "a result file is processed"
                 );
                 run.outcome.received.push(name);
                 return Ok(());
@@ -222,7 +222,7 @@ impl Reconcile {
             if !run.has_time(now) {
                 tracing::warn!(
                     file = name,
-                    "there was no time for all of it; the next run goes on"
+                    "the time is over; the next run continues the file"
                 );
                 return Ok(());
             }
@@ -234,21 +234,21 @@ impl Reconcile {
         day: Day,
         file: &str,
         read: reconciliation::result::Read,
-    ) -> anyhow::Result<Accounted> {
+    ) -> anyhow::Result<LineOutcome> {
         match read {
             Err(unreadable) => {
                 self.report_line(day, file, unreadable).await?;
-                Ok(Accounted::Unreadable)
+                Ok(LineOutcome::Unreadable)
             }
-            Ok(line) if self.matches(&line).await? => Ok(Accounted::Matched),
+            Ok(line) if self.matches(&line).await? => Ok(LineOutcome::Matched),
             Ok(line) => {
                 self.find(day, file, line).await?;
-                Ok(Accounted::Found)
+                Ok(LineOutcome::Found)
             }
         }
     }
 
-    /// Whether Tiki says that the sides agree, and our own record says so too. Then Tiki need not be asked.
+    /// Whether the line says that both sides agree, and our own record agrees with it. Then Tiki is not asked.
     async fn matches(&self, line: &ResultLine) -> anyhow::Result<bool> {
         if line.verdict != Verdict::Match {
             return Ok(false);
@@ -264,7 +264,7 @@ impl Reconcile {
         Ok(t.final_at().is_some() && same_status && same_amount)
     }
 
-    /// A file whose name is none of ours: nobody can say what day it is about.
+    /// Reports a file with an unrecognised name: nobody can know the day that it is about.
     async fn report_unrecognised_file(
         &self,
         run: &mut Run,
@@ -288,7 +288,7 @@ impl Reconcile {
             column: None,
             problem,
         };
-        // A stranger stays where it is; it is told of once, not once a day.
+        // An unrecognised file stays where it is. It is reported once, not once a day.
         for known in [day, day.previous(), day.previous().previous()] {
             let entry = format!("{}{name}:0", Finding::PREFIX);
             let found = self.ledger.get::<Finding>(&of_day(known), &entry).await?;
@@ -312,7 +312,7 @@ impl Reconcile {
         finding.look(now, Kind::NeedsReview, MismatchReason::UnreadableLine);
         match self.ledger.put(finding.clone(), None).await? {
             Written::Stored(_) => metrics::FINDINGS.count(&[Kind::NeedsReview.as_str()]),
-            // A run before this one has said so; unless the file is read again, that stands.
+            // An earlier run has reported it. A report that was closed for a second reading is opened again.
             Written::Refused(there) if there.record.closed.is_some() => {
                 self.ledger.put(finding, Some(there.version)).await?;
             }

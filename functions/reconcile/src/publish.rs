@@ -1,4 +1,4 @@
-//! The day's report, for persons: a page and a table, in the archive beside the files.
+//! The report of a day, for people: a page and a table, in the archive next to the files.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,11 +14,11 @@ use reconciliation::report::{DayReport, FindingsTable, MOST_SHOWN};
 use crate::import::sha256;
 use crate::{Reconcile, Run};
 
-/// Findings that are read at a time.
+/// How many findings are read at a time.
 const FINDINGS_PER_PAGE: u16 = 200;
 
 impl Reconcile {
-    /// Writes the report of each day about which there is something new.
+    /// Writes the report of each day that needs a new one.
     pub(crate) async fn publish(&self, run: &mut Run) -> anyhow::Result<()> {
         let closed = self.ledger.open(CLOSED, FINDINGS_PER_PAGE).await?;
         let mut closings = Vec::new();
@@ -76,7 +76,7 @@ impl Reconcile {
         Ok(())
     }
 
-    /// A day's report; every finding goes into the table, and of the page those that need somebody most.
+    /// The report of a day. Every finding goes into the table; the page shows those that need review most.
     async fn report(&self, day: Day, table: &Path) -> anyhow::Result<DayReport> {
         let subject = of_day(day);
         let records = |entries: Vec<Entry<Sent>>| entries.into_iter().map(|e| e.record).collect();
@@ -106,7 +106,7 @@ impl Reconcile {
                 *count = count.saturating_add(1);
                 report.findings.push(record);
             }
-            // Those that need somebody most, and of the same kind those that come first.
+            // Those that need review most; within a kind, in the order of their ids.
             report.findings.sort_by(|a, b| rank(a).cmp(&rank(b)));
             report.findings.truncate(MOST_SHOWN);
             match next {

@@ -1,4 +1,4 @@
-//! One transaction, by our record and Tiki's word. The file only said where to look.
+//! One transaction: our record compared with Tiki's look-up. The result file only says which one to look at.
 
 use std::time::Duration;
 
@@ -12,19 +12,19 @@ use reconciliation::result::ResultLine;
 
 use crate::{Reconcile, Run};
 
-/// How many of each kind a run looks at again, those first that were not looked at for longest.
+/// How many findings of each kind a run checks again, first those that were not checked for the longest time.
 const MAX_RECHECKS_PER_KIND: u16 = 2_000;
 
-/// Looked at at once.
+/// How many findings are checked at the same time.
 const MAX_CONCURRENT_RECHECKS: usize = 8;
 
-/// Tiki is given so long for a clear answer before a person is called.
+/// A finding without a clear answer of Tiki for this time needs review.
 const REVIEW_UNDECIDED_AFTER: Duration = Duration::from_hours(24);
 
-/// Rounds against another writer of the same finding.
+/// How often a finding is written again after another writer changed it.
 const MAX_WRITE_ATTEMPTS: usize = 5;
 
-/// What there is to see of a transaction.
+/// Both sides of a transaction, and what follows from them.
 struct View {
     transaction_id: Option<String>,
     ours: Values,
@@ -32,19 +32,19 @@ struct View {
     classification: Classification,
 }
 
-/// What came of writing a look.
+/// The outcome of writing a recheck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Look {
-    /// It stands otherwise than before.
+enum Rechecked {
+    /// The kind or the reason has changed.
     New,
-    /// It stands as before.
+    /// Kind and reason are as before.
     Same,
-    /// Somebody else has written it meanwhile.
+    /// Another writer has changed the finding meanwhile.
     Refused,
 }
 
 impl Reconcile {
-    /// Looks at what a line of a result file is about.
+    /// Checks the transaction that a line of a result file is about.
     pub(crate) async fn find(&self, day: Day, file: &str, line: ResultLine) -> anyhow::Result<()> {
         let view = self.view(&line.tiki_id).await?;
         let entry = format!("{}{}", Finding::PREFIX, line.tiki_id);
@@ -61,15 +61,15 @@ impl Reconcile {
             finding.code.clone_from(&line.code);
             finding.reason.clone_from(&line.reason);
             finding.in_file = line.values.clone();
-            if self.write_look(finding, version, &view).await? != Look::Refused {
+            if self.write_recheck(finding, version, &view).await? != Rechecked::Refused {
                 return Ok(());
             }
         }
         bail!("the finding of {} is being changed by others", line.tiki_id)
     }
 
-    /// Looks again at all that is open: what agrees now is settled, and whatever else has become of it is noted.
-    pub(crate) async fn look_again(&self, run: &mut Run) -> anyhow::Result<()> {
+    /// Checks every open finding again: it becomes a match if both sides agree now, and each change is recorded.
+    pub(crate) async fn recheck_open(&self, run: &mut Run) -> anyhow::Result<()> {
         for kind in Kind::ALL {
             if kind == Kind::Matched {
                 continue;
@@ -83,21 +83,21 @@ impl Reconcile {
                 if self.clock.now() >= until {
                     return Ok(None);
                 }
-                self.look_at(&subject, &entry, began).await
+                self.recheck_finding(&subject, &entry, began).await
             });
             let mut work = stream::iter(work).buffer_unordered(MAX_CONCURRENT_RECHECKS);
             while let Some(changed) = work.next().await {
                 match changed {
                     Ok(day) => run.touched.extend(day),
-                    Err(error) => run.note("a finding could not be looked at", Err(error)),
+                    Err(error) => run.note("a finding could not be checked again", Err(error)),
                 }
             }
         }
         Ok(())
     }
 
-    /// The finding's day, if it stands otherwise than before.
-    async fn look_at(
+    /// The day of the finding, if it has changed.
+    async fn recheck_finding(
         &self,
         subject: &str,
         entry: &str,
@@ -106,7 +106,7 @@ impl Reconcile {
         let Some(known) = self.ledger.get::<Finding>(subject, entry).await? else {
             return Ok(None);
         };
-        // The index lags behind; and what this run has found needs no second look.
+        // The index may be behind, and a finding of this run needs no second check.
         if !known.record.is_open() || known.record.looked_at >= began.unix_ms() {
             return Ok(None);
         }
@@ -116,21 +116,21 @@ impl Reconcile {
         } = known;
         let day = finding.day.parse()?;
         let Some(tiki_id) = tiki_id(&finding) else {
-            // Nothing to ask; it goes to the end of the row.
+            // It has no id to ask about. It goes to the end of the queue.
             finding.looked_at = self.clock.now().unix_ms();
             self.ledger.put(finding, Some(version)).await?;
             return Ok(None);
         };
         let view = self.view(&tiki_id).await?;
-        // Refused, somebody else has looked at it just now.
-        let look = self.write_look(finding, Some(version), &view).await?;
-        Ok((look == Look::New).then_some(day))
+        // If the write is refused, another run has checked it just now.
+        let rechecked = self.write_recheck(finding, Some(version), &view).await?;
+        Ok((rechecked == Rechecked::New).then_some(day))
     }
 
-    /// Our record and Tiki's word, and what follows; a report that was given up is queued again where it does.
+    /// Our record and Tiki's look-up, and what follows. If a notification is due again, it is queued.
     async fn view(&self, tiki_id: &TikiTransactionId) -> anyhow::Result<View> {
         let id = TransactionId::derive(&self.client_id, tiki_id);
-        // Ours first: what Tiki then says, it says knowing at least as much.
+        // Ours first: then Tiki answers with at least the same knowledge.
         let found = self.transactions.load(id).await?;
         let known = self
             .tiki
@@ -147,8 +147,8 @@ impl Reconcile {
                     .transactions
                     .apply(found, |t| t.requeue_ipn(self.clock.now()))
                     .await?;
-                let reported = updated.written || updated.transaction.ipn_due_at().is_some();
-                if !reported && classification.kind != Kind::Matched {
+                let queued = updated.written || updated.transaction.ipn_due_at().is_some();
+                if !queued && classification.kind != Kind::Matched {
                     (classification.kind, classification.ground) =
                         (Kind::NeedsReview, MismatchReason::GivenUp);
                 }
@@ -162,13 +162,13 @@ impl Reconcile {
         })
     }
 
-    /// Writes how a finding stands now.
-    async fn write_look(
+    /// Writes the present state of a finding.
+    async fn write_recheck(
         &self,
         mut finding: Finding,
         version: Option<u64>,
         view: &View,
-    ) -> anyhow::Result<Look> {
+    ) -> anyhow::Result<Rechecked> {
         let now = self.clock.now().unix_ms();
         let (mut kind, ground) = (view.classification.kind, view.classification.ground);
         let since = finding.history.iter().rev();
@@ -191,11 +191,11 @@ impl Reconcile {
         let before = finding.history.last().map(|step| step.kind);
         let new = finding.look(now, kind, ground);
         if let Written::Refused(_) = self.ledger.put(finding, version).await? {
-            return Ok(Look::Refused);
+            return Ok(Rechecked::Refused);
         }
         if before != Some(kind) {
             metrics::FINDINGS.count(&[kind.as_str()]);
         }
-        Ok(if new { Look::New } else { Look::Same })
+        Ok(if new { Rechecked::New } else { Rechecked::Same })
     }
 }

@@ -1,5 +1,5 @@
-//! One run at a time. Nothing rests on it but peace: two runs at once would plan under each other's versions
-//! and rename onto each other's names, and both are refused; they would only do the same work twice.
+//! One run at a time. The lock only saves work: two runs at the same time would do everything twice, and conditional
+//! writes and exclusive file names refuse the second.
 
 use domain::Timestamp;
 use ledger::{Entry, Written};
@@ -7,17 +7,17 @@ use reconciliation::record::{Lease, Record};
 
 use crate::Reconcile;
 
-/// Whose turn it is.
-pub(crate) enum Turn {
-    /// Ours, until it is given back.
-    Ours(Entry<Lease>),
-    /// Another run's, of this name.
-    Anothers(String),
+/// The state of the lock.
+pub(crate) enum RunLock {
+    /// This run holds it until it releases it.
+    Held(Entry<Lease>),
+    /// Another run holds it: the one of this name.
+    HeldByAnother(String),
 }
 
 impl Reconcile {
-    /// Takes the turn, unless another run has it.
-    pub(crate) async fn acquire(&self, run: &str, until: Timestamp) -> anyhow::Result<Turn> {
+    /// Acquires the lock, unless another run holds it.
+    pub(crate) async fn acquire(&self, run: &str, until: Timestamp) -> anyhow::Result<RunLock> {
         let mine = Lease {
             run: run.to_owned(),
             until: until.unix_ms(),
@@ -28,24 +28,27 @@ impl Reconcile {
             .await?;
         let now = self.clock.now().unix_ms();
         if let Some(theirs) = found.as_ref().filter(|found| found.record.until > now) {
-            return Ok(Turn::Anothers(theirs.record.run.clone()));
+            return Ok(RunLock::HeldByAnother(theirs.record.run.clone()));
         }
         let before = found.map(|found| found.version);
         match self.ledger.put(mine, before).await? {
-            Written::Stored(mine) => Ok(Turn::Ours(mine)),
-            Written::Refused(theirs) => Ok(Turn::Anothers(theirs.record.run)),
+            Written::Stored(mine) => Ok(RunLock::Held(mine)),
+            Written::Refused(theirs) => Ok(RunLock::HeldByAnother(theirs.record.run)),
         }
     }
 
-    /// Gives it back; if that fails, it is over at the run's deadline.
-    pub(crate) async fn give_turn_back(&self, turn: Entry<Lease>) {
+    /// Releases the lock. If that fails, it ends at the deadline of the run.
+    pub(crate) async fn release(&self, lock: Entry<Lease>) {
         let over = Lease {
             until: 0,
-            ..turn.record
+            ..lock.record
         };
-        if let Err(error) = self.ledger.put(over, Some(turn.version)).await {
+        if let Err(error) = self.ledger.put(over, Some(lock.version)).await {
             let error = format!("{:#}", anyhow::Error::from(error));
-            tracing::warn!(error, "the turn runs out by itself");
+            tracing::warn!(
+                error,
+                "the lock could not be released; it ends at the deadline of the run"
+            );
         }
     }
 }

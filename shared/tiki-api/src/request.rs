@@ -1,5 +1,6 @@
 //! Tiki's requests. They are read from verified bytes, never before.
 
+use api::TIKI_FIELDS;
 use domain::{Order, Reason, RefundCommand, Refusal, RequestId, TikiTransactionId, TransactionId};
 use json_fields::{Fields, InvalidField};
 use signing::Verified;
@@ -21,32 +22,6 @@ const REFUND: &[&str] = &[
     "reason",
     "request_id",
     "request_amount",
-];
-
-/// Every field that any message between Tiki and us has, in either direction: one secret serves both ways.
-const ALL_TIKI: &[&str] = &[
-    "tiki_transaction_id",
-    "transaction_amount",
-    "request_id",
-    "identify_code",
-    "order_code",
-    "description",
-    "expires_in",
-    "transaction_id",
-    "reason",
-    "request_amount",
-    "reference_transaction_id",
-    "status",
-    "partner_banking_method",
-    "identify_phone",
-    "identify_fullname",
-    "partner_transaction_id",
-    "amount",
-    "code",
-    "message",
-    "data",
-    "url_open",
-    "url_checkout_result",
 ];
 
 /// How long a customer has to pay if the request does not say it.
@@ -144,7 +119,7 @@ pub fn check_query<'q>(
     query: impl IntoIterator<Item = (&'q str, &'q str)>,
 ) -> Result<CheckRequest, InvalidField> {
     let fields = Fields::of_texts(query);
-    fields.reject_foreign_fields(ALL_TIKI, CHECK)?;
+    fields.reject_foreign_fields(TIKI_FIELDS, CHECK)?;
     check_fields(&fields)
 }
 
@@ -190,7 +165,7 @@ pub fn refund(verified: Verified<'_>) -> Result<RefundRequest, InvalidRefund> {
 
 fn message(verified: Verified<'_>, own: &[&str]) -> Result<Fields, InvalidField> {
     let fields = Fields::read(verified.body())?;
-    fields.reject_foreign_fields(ALL_TIKI, own)?;
+    fields.reject_foreign_fields(TIKI_FIELDS, own)?;
     Ok(fields)
 }
 
