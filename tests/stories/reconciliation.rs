@@ -369,7 +369,7 @@ async fn a_day_begins_and_ends_at_midnight_in_vietnam() {
         .invoke("reconcile", &json!({ "day": today().to_string() }))
         .await;
     let refused = refused.unwrap_err().to_string();
-    assert!(refused.contains("is not settled before"), "{refused}");
+    assert!(refused.contains("is not complete before"), "{refused}");
     env.became_final_at(&first, end - 2).await;
     env.became_final_at(&last, end - 24 * 3_600_000 - 1).await;
     let before = day.previous().to_string();
