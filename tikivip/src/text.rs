@@ -15,8 +15,8 @@ pub(crate) fn ipn(t: &Transaction) -> String {
         } => format!("failed attempts: {failures}, next at {}", clock(due_at)),
         Ipn::Confirmed { .. } => "confirmed".to_owned(),
         Ipn::Abandoned { .. } => "abandoned: no further attempts".to_owned(),
-        Ipn::Reversing { ground, .. } => format!("reversed: {}", ground.as_str()),
-        Ipn::Disputed { ground, .. } => format!("disputed: {}", ground.as_str()),
+        Ipn::Reversing { reason, .. } => format!("reversed: {}", reason.as_str()),
+        Ipn::Disputed { reason, .. } => format!("disputed: {}", reason.as_str()),
         Ipn::Exhausted { .. } => "exhausted: all attempts failed".to_owned(),
     }
 }
@@ -25,11 +25,11 @@ pub(crate) fn ipn(t: &Transaction) -> String {
 pub(crate) fn payment(t: &Transaction) -> String {
     match t.payment() {
         PaymentState::Pending { .. } => "pending".to_owned(),
-        PaymentState::Paid(payment) => format!("paid at {}", clock(payment.paid_at)),
-        PaymentState::Failed(failure) if failure.late_payment.is_some() => {
+        PaymentState::Paid { payment, .. } => format!("paid at {}", clock(payment.paid_at)),
+        PaymentState::Failed { failure, .. } if failure.late_payment.is_some() => {
             "failed, then paid late".to_owned()
         }
-        PaymentState::Failed(_) => "failed".to_owned(),
+        PaymentState::Failed { .. } => "failed".to_owned(),
     }
 }
 

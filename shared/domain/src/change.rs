@@ -85,7 +85,7 @@ impl Alarm {
             Self::IpnExhausted => "ipn_exhausted",
             Self::FailureNotReported => "failure_not_reported",
             Self::IpnUnauthorized => "ipn_unauthorized",
-            Self::Disputed(ground) => ground.as_str(),
+            Self::Disputed(reason) => reason.as_str(),
             Self::SystemRefundRejected => "system_refund_rejected",
             Self::PaidAmountDiffers => "paid_amount_differs",
         }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    ClientId, Due, Event, Ipn, Order, PaymentState, Refusal, Snapshot, TikiTransactionId,
-    Timestamp, Transaction, TransactionId, Vnd, trail,
+    ClientId, Due, Event, Order, PaymentState, Refusal, Snapshot, TikiTransactionId, Timestamp,
+    Transaction, TransactionId, Vnd, trail,
 };
 
 /// The smallest and largest payment that the partner takes. Refunds are not bound by it.
@@ -66,7 +66,6 @@ impl Transaction {
                     other_amount_since: None,
                 },
                 refunds: Vec::new(),
-                ipn: Ipn::NotDue,
                 audit_trail: trail,
                 version: 1,
             },

@@ -4,8 +4,8 @@ use crate::change::Alarm;
 use crate::schedule::{self, IPN_LEASE, LOOK_UP_FROM_FAILURE};
 use crate::trail::{self, MAX_REQUEUES};
 use crate::{
-    Change, Event, FinalStatus, Ipn, NotificationOutcome, PaymentState, Status, Timestamp,
-    Transaction, Vnd,
+    Change, Event, FinalStatus, Ipn, NotificationOutcome, PaidNotification, PaymentState, Status,
+    Timestamp, Transaction, Vnd,
 };
 
 /// What came of an IPN.
@@ -85,7 +85,7 @@ pub enum Decision {
     Dispute(DisputeReason),
 }
 
-/// Why a payment is reversed: the only grounds there are (protocol §4, and a person's word).
+/// Why a payment is reversed: the only reasons there are (protocol §4, and a person's word).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReversalReason {
     /// The look-up says `FAILURE`.
@@ -99,7 +99,7 @@ pub enum ReversalReason {
 }
 
 impl ReversalReason {
-    /// Every ground.
+    /// Every reason.
     pub const ALL: [Self; 4] = [
         Self::FailedAtTiki,
         Self::NotFoundAtTiki,
@@ -107,7 +107,7 @@ impl ReversalReason {
         Self::ByOperator,
     ];
 
-    /// The ground's name in the item, in logs and at the core.
+    /// The reason's name in the item, in logs and at the core.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -133,7 +133,7 @@ pub enum DisputeReason {
 }
 
 impl DisputeReason {
-    /// Every ground.
+    /// Every reason.
     pub const ALL: [Self; 4] = [
         Self::AmountDiffers,
         Self::InvalidRequest,
@@ -141,7 +141,7 @@ impl DisputeReason {
         Self::ReversalRejected,
     ];
 
-    /// The ground's name in the item and in logs.
+    /// The reason's name in the item and in logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -226,7 +226,7 @@ impl Transaction {
     /// the budget; the next sweep takes it up again.
     #[must_use]
     pub fn lease_ipn(&self, now: Timestamp) -> Option<(IpnLease, Change)> {
-        let (attempt, failures) = match self.data.ipn {
+        let (attempt, failures) = match self.ipn() {
             Ipn::Queued { due_at } if due_at <= now => (0, 0),
             Ipn::Retrying {
                 attempt,
@@ -248,11 +248,9 @@ impl Transaction {
             status: self.final_status()?,
         };
         let change = self.change(now, |edit| {
-            edit.after.data.ipn = Ipn::Retrying {
-                attempt: lease.attempt,
-                failures,
-                due_at: now.after(IPN_LEASE),
-            };
+            let due_at = now.after(IPN_LEASE);
+            let state = &mut edit.after.data.payment;
+            state.set_retrying(lease.attempt, failures, due_at);
         });
         Some((lease, change))
     }
@@ -266,7 +264,7 @@ impl Transaction {
         told: NotificationOutcome,
         now: Timestamp,
     ) -> Option<Change> {
-        match self.data.ipn {
+        match self.ipn() {
             Ipn::Retrying { attempt, .. } if attempt == lease.attempt => {
                 Some(self.decided(lease, told, now))
             }
@@ -286,7 +284,7 @@ impl Transaction {
     /// is being reported anyway, needs no report, is a person's to decide, or was queued again often enough.
     #[must_use]
     pub fn requeue_ipn(&self, now: Timestamp) -> Option<Change> {
-        match self.data.ipn {
+        match self.ipn() {
             Ipn::Exhausted { .. } | Ipn::Abandoned { .. } => {}
             Ipn::NotDue
             | Ipn::Queued { .. }
@@ -299,11 +297,8 @@ impl Transaction {
             return None;
         }
         Some(self.change(now, |edit| {
-            edit.after.data.ipn = Ipn::Retrying {
-                attempt: trail::last_attempt(&self.data.audit_trail).saturating_add(1),
-                failures: 0,
-                due_at: now,
-            };
+            let attempt = trail::last_attempt(&self.data.audit_trail).saturating_add(1);
+            edit.after.data.payment.set_retrying(attempt, 0, now);
             edit.due_marks.ipn = true;
             edit.note(Event::Requeued);
         }))
@@ -312,35 +307,41 @@ impl Transaction {
     fn decided(&self, lease: IpnLease, told: NotificationOutcome, now: Timestamp) -> Change {
         let attempt = lease.attempt;
         let event = Event::NotificationAttempt { attempt, told };
-        let to = |ipn: Ipn| {
+        let to = |make: &dyn Fn(&mut PaymentState)| {
             self.change(now, |edit| {
-                edit.after.data.ipn = ipn;
+                make(&mut edit.after.data.payment);
                 edit.note(event.clone());
             })
         };
         match (&self.data.payment, told.decision) {
-            (_, Decision::Confirm) => to(Ipn::Confirmed { at: now }),
+            (_, Decision::Confirm) => to(&|state| state.set_confirmed(now)),
             (_, Decision::Retry) => self.try_again(lease, event, None, now),
             (_, Decision::RetryUnauthorized) => {
                 self.try_again(lease, event, Some(Alarm::IpnUnauthorized), now)
             }
-            (PaymentState::Paid(_), Decision::Reverse(ground)) => self.change(now, |edit| {
-                edit.after.data.ipn = Ipn::Reversing { at: now, ground };
+            (PaymentState::Paid { .. }, Decision::Reverse(reason)) => self.change(now, |edit| {
+                let reversing = PaidNotification::Reversing { at: now, reason };
+                edit.after.data.payment.set_paid_notification(reversing);
                 edit.note(event.clone());
-                edit.reserve_reversal(ground);
+                edit.reserve_reversal(reason);
             }),
-            (PaymentState::Paid(_), Decision::Dispute(ground)) => {
-                to(Ipn::Disputed { at: now, ground }).with_alarm(Some(Alarm::Disputed(ground)))
+            (PaymentState::Paid { .. }, Decision::Dispute(reason)) => {
+                let disputed = PaidNotification::Disputed { at: now, reason };
+                to(&|state| state.set_paid_notification(disputed))
+                    .with_alarm(Some(Alarm::Disputed(reason)))
             }
-            (PaymentState::Failed(_), Decision::Abandon) => to(Ipn::Abandoned { at: now }),
-            // The tables never say so: no money was taken that could be reversed or disputed, and money that
-            // was taken is not dropped. Whatever said it, the next try finds out anew.
-            (PaymentState::Paid(_), Decision::Abandon)
-            | (PaymentState::Failed(_), Decision::Reverse(_) | Decision::Dispute(_))
+            (PaymentState::Failed { .. }, Decision::Abandon) => {
+                to(&|state| state.set_abandoned(now))
+            }
+            // The tables never decide so: no money was taken that could be reversed or disputed, and money that
+            // was taken is not dropped. Whatever decided it, the next try decides anew.
+            (PaymentState::Paid { .. }, Decision::Abandon)
+            | (PaymentState::Failed { .. }, Decision::Reverse(_) | Decision::Dispute(_))
             | (PaymentState::Pending { .. }, _) => self.try_again(lease, event, None, now),
         }
     }
 
+    /// The next try, or the end if the budget is used up: then the alarm is that of the end.
     fn try_again(
         &self,
         lease: IpnLease,
@@ -349,23 +350,22 @@ impl Transaction {
         now: Timestamp,
     ) -> Change {
         let failures = lease.failures.saturating_add(1);
-        let (ipn, alarm) = match schedule::next_ipn(self.data.id, failures, now) {
-            Some(due_at) => {
-                let attempt = lease.attempt;
-                let ipn = Ipn::Retrying {
-                    attempt,
-                    failures,
-                    due_at,
-                };
-                (ipn, alarm)
+        let next = schedule::next_ipn(self.id(), failures, now);
+        let alarm = match (next, &self.data.payment) {
+            (Some(_), _) => alarm,
+            (None, PaymentState::Failed { .. }) => Some(Alarm::FailureNotReported),
+            (None, PaymentState::Paid { .. } | PaymentState::Pending { .. }) => {
+                Some(Alarm::IpnExhausted)
             }
-            None if lease.status == FinalStatus::Failure => {
-                (Ipn::Abandoned { at: now }, Some(Alarm::FailureNotReported))
-            }
-            None => (Ipn::Exhausted { at: now }, Some(Alarm::IpnExhausted)),
         };
         self.change(now, |edit| {
-            edit.after.data.ipn = ipn;
+            let state = &mut edit.after.data.payment;
+            if let Some(due_at) = next {
+                state.set_retrying(lease.attempt, failures, due_at);
+            } else {
+                state.set_paid_notification(PaidNotification::Exhausted { at: now });
+                state.set_abandoned(now);
+            }
             edit.note(event);
         })
         .with_alarm(alarm)

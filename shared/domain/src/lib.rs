@@ -32,6 +32,7 @@ mod final_transaction;
 mod ids;
 mod ipn;
 mod money;
+mod notification;
 mod operator;
 mod payment;
 mod refund;
@@ -56,6 +57,7 @@ pub use ipn::{
     ReversalReason, after_look_up, after_notification,
 };
 pub use money::{BadAmount, Vnd};
+pub use notification::{FailedNotification, Ipn, PaidNotification};
 pub use operator::{OperatorRefusal, Verdict};
 pub use payment::{PaidDetails, PaymentAnswer, PaymentResult, PaymentResultMessage};
 pub use refund::{MAX_TIKI_REFUNDS, RefundAnswer, RefundCommand, Reservation};
@@ -72,6 +74,6 @@ pub use trail::{
     NotificationOutcome, OperatorWord,
 };
 pub use transaction::{
-    Balance, Due, Failure, FailureCause, FinalStatus, Inconsistent, Ipn, Order, Origin, Payment,
+    Balance, Due, Failure, FailureCause, FinalStatus, Inconsistent, Order, Origin, Payment,
     PaymentState, Refund, RefundState, Snapshot, Status, Transaction,
 };

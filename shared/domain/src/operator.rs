@@ -3,7 +3,8 @@
 
 use crate::trail::{self, MAX_OPERATOR_ACTS, MAX_RESENDS};
 use crate::{
-    Change, Event, Ipn, OperatorWord, Origin, PaymentState, ReversalReason, Timestamp, Transaction,
+    Change, Event, Ipn, OperatorWord, Origin, PaidNotification, PaymentState, ReversalReason,
+    Timestamp, Transaction,
 };
 
 /// What a person decides.
@@ -69,7 +70,7 @@ impl Transaction {
         // Some are kept for decisions.
         self.may_act(MAX_RESENDS)?;
         self.keeps_payment()?;
-        let (attempt, failures) = match self.data.ipn {
+        let (attempt, failures) = match self.ipn() {
             Ipn::NotDue => return Err(OperatorRefusal::NoResult),
             Ipn::Confirmed { .. } => return Err(OperatorRefusal::Confirmed),
             Ipn::Reversing { .. } => return Err(OperatorRefusal::Reversing),
@@ -84,11 +85,7 @@ impl Transaction {
             ),
         };
         Ok(self.change(now, |edit| {
-            edit.after.data.ipn = Ipn::Retrying {
-                attempt,
-                failures,
-                due_at: now,
-            };
+            edit.after.data.payment.set_retrying(attempt, failures, now);
             edit.due_marks.ipn = true;
             edit.note(Event::Resent(word.clone()));
         }))
@@ -108,34 +105,38 @@ impl Transaction {
         }
         let resolved = Event::Resolved(verdict, word.clone());
         match (&self.data.payment, verdict) {
-            (PaymentState::Paid(_), Verdict::Confirmed) => {
+            (PaymentState::Paid { .. }, Verdict::Confirmed) => {
                 self.keeps_payment()?;
                 Ok(self.change(now, |edit| {
-                    edit.after.data.ipn = Ipn::Confirmed { at: now };
+                    edit.after.data.payment.set_confirmed(now);
                     edit.note(resolved);
                 }))
             }
-            (PaymentState::Paid(_), Verdict::Returned) => Ok(self.change(now, |edit| {
-                let ground = ReversalReason::ByOperator;
-                edit.after.data.ipn = Ipn::Reversing { at: now, ground };
+            (PaymentState::Paid { .. }, Verdict::Returned) => Ok(self.change(now, |edit| {
+                let reason = ReversalReason::ByOperator;
+                let reversing = PaidNotification::Reversing { at: now, reason };
+                edit.after.data.payment.set_paid_notification(reversing);
                 edit.note(resolved);
                 edit.note_returned(Origin::Reversal, word);
             })),
-            (PaymentState::Failed(_), Verdict::Returned) => Ok(self.change(now, |edit| {
+            (PaymentState::Failed { .. }, Verdict::Returned) => Ok(self.change(now, |edit| {
                 edit.note(resolved);
                 edit.note_returned(Origin::LatePayment, word);
             })),
-            (PaymentState::Paid(_), Verdict::Reverse) => Ok(self.change(now, |edit| {
-                let ground = ReversalReason::ByOperator;
-                edit.after.data.ipn = Ipn::Reversing { at: now, ground };
+            (PaymentState::Paid { .. }, Verdict::Reverse) => Ok(self.change(now, |edit| {
+                let reason = ReversalReason::ByOperator;
+                let reversing = PaidNotification::Reversing { at: now, reason };
+                edit.after.data.payment.set_paid_notification(reversing);
                 edit.note(resolved);
-                edit.reserve_reversal(ground);
+                edit.reserve_reversal(reason);
             })),
-            (PaymentState::Failed(_), Verdict::Reverse) => Ok(self.change(now, |edit| {
+            (PaymentState::Failed { .. }, Verdict::Reverse) => Ok(self.change(now, |edit| {
                 edit.note(resolved);
                 edit.reserve_late_payment();
             })),
-            (PaymentState::Failed(_), Verdict::Confirmed) => Err(OperatorRefusal::OnlyReversible),
+            (PaymentState::Failed { .. }, Verdict::Confirmed) => {
+                Err(OperatorRefusal::OnlyReversible)
+            }
             // Of the amount that was really paid, the core must say the last word.
             (PaymentState::Pending { .. }, _) => Err(OperatorRefusal::NothingToDecide),
         }

@@ -1,10 +1,9 @@
 //! What the core says of a payment: results, late payments, expiry (docs/architecture.md#the-transaction, docs/architecture.md#the-partners-side).
 
-use crate::change::Edit;
 use crate::{
-    Alarm, BankingMethod, CORE_LEASE, Change, CoreAnswer, CoreReference, Due, Event, Failure,
-    FailureCause, FailureReason, Ipn, Payment, PaymentState, Refusal, Timestamp, Transaction, Vnd,
-    schedule,
+    Alarm, BankingMethod, CORE_LEASE, Change, CoreAnswer, CoreReference, Due, Event,
+    FailedNotification, Failure, FailureCause, FailureReason, PaidNotification, Payment,
+    PaymentState, Refusal, Timestamp, Transaction, Vnd, schedule,
 };
 
 /// A payment result, as the core sends it.
@@ -100,17 +99,19 @@ impl Transaction {
             (PaymentState::Pending { .. }, PaymentResult::Declined { reason }) => {
                 Ok(Some(self.decline(reason.as_ref(), now)))
             }
-            (PaymentState::Paid(known), PaymentResult::Paid(details)) => {
+            (PaymentState::Paid { payment: known, .. }, PaymentResult::Paid(details)) => {
                 self.paid_again(known, details, now)
             }
-            (PaymentState::Paid(_), PaymentResult::Declined { .. }) => Err(Refusal::ResultDiffers),
-            (PaymentState::Failed(failure), PaymentResult::Paid(details)) => {
+            (PaymentState::Paid { .. }, PaymentResult::Declined { .. }) => {
+                Err(Refusal::ResultDiffers)
+            }
+            (PaymentState::Failed { failure, .. }, PaymentResult::Paid(details)) => {
                 match &failure.late_payment {
                     Some(known) => self.paid_again(known, details, now),
                     None => Ok(Some(self.give_back(details, now))),
                 }
             }
-            (PaymentState::Failed(_), PaymentResult::Declined { .. }) => Ok(None),
+            (PaymentState::Failed { .. }, PaymentResult::Declined { .. }) => Ok(None),
         }
     }
 
@@ -133,7 +134,9 @@ impl Transaction {
                     };
                 }))
             }
-            PaymentState::Pending { .. } | PaymentState::Paid(_) | PaymentState::Failed(_) => None,
+            PaymentState::Pending { .. }
+            | PaymentState::Paid { .. }
+            | PaymentState::Failed { .. } => None,
         }
     }
 
@@ -181,9 +184,12 @@ impl Transaction {
 
     fn pay(&self, details: &PaidDetails, now: Timestamp) -> Change {
         self.change(now, |edit| {
-            edit.after.data.payment = PaymentState::Paid(payment(details, now));
+            edit.after.data.payment = PaymentState::Paid {
+                payment: payment(details, now),
+                notification: PaidNotification::Queued { due_at: now },
+            };
             edit.note(Event::Paid);
-            edit.queue_ipn();
+            edit.due_marks.ipn = true;
         })
     }
 
@@ -198,13 +204,16 @@ impl Transaction {
             FailureCause::Expired => Event::Expired,
         };
         self.change(now, |edit| {
-            edit.after.data.payment = PaymentState::Failed(Failure {
-                recorded_at: now,
-                cause,
-                late_payment: None,
-            });
+            edit.after.data.payment = PaymentState::Failed {
+                failure: Failure {
+                    recorded_at: now,
+                    cause,
+                    late_payment: None,
+                },
+                notification: FailedNotification::Queued { due_at: now },
+            };
             edit.note(event);
-            edit.queue_ipn();
+            edit.due_marks.ipn = true;
         })
     }
 
@@ -232,7 +241,7 @@ impl Transaction {
     /// The money of a failed transaction came after all: Tiki knows it as failed, so it goes back.
     fn give_back(&self, details: &PaidDetails, now: Timestamp) -> Change {
         self.change(now, |edit| {
-            if let PaymentState::Failed(failure) = &mut edit.after.data.payment {
+            if let PaymentState::Failed { failure, .. } = &mut edit.after.data.payment {
                 failure.late_payment = Some(payment(details, now));
             }
             edit.note(Event::PaidLate);
@@ -245,8 +254,8 @@ impl Transaction {
     fn money_taken_mut(&mut self) -> Option<&mut Payment> {
         match &mut self.data.payment {
             PaymentState::Pending { .. } => None,
-            PaymentState::Paid(payment) => Some(payment),
-            PaymentState::Failed(failure) => failure.late_payment.as_mut(),
+            PaymentState::Paid { payment, .. } => Some(payment),
+            PaymentState::Failed { failure, .. } => failure.late_payment.as_mut(),
         }
     }
 }
@@ -257,12 +266,5 @@ fn payment(details: &PaidDetails, now: Timestamp) -> Payment {
         paid_at: details.paid_at.unwrap_or(now),
         banking_method: details.banking_method.clone(),
         core_reference: details.core_reference.clone(),
-    }
-}
-
-impl Edit {
-    fn queue_ipn(&mut self) {
-        self.after.data.ipn = Ipn::Queued { due_at: self.now };
-        self.due_marks.ipn = true;
     }
 }

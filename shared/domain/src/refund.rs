@@ -5,8 +5,9 @@ use crate::change::Edit;
 use crate::trail::MAX_OPERATOR_ACTS;
 use crate::{
     Alarm, Balance, CORE_LEASE, Change, DisputeReason, Due, Event, FailureCause, Ipn, OperatorWord,
-    Origin, PaymentState, Refund, RefundId, RefundReason, RefundState, Refusal, RejectionReason,
-    RequestId, ReversalReason, Timestamp, Transaction, TransactionId, Vnd, schedule,
+    Origin, PaidNotification, PaymentState, Refund, RefundId, RefundReason, RefundState, Refusal,
+    RejectionReason, RequestId, ReversalReason, Timestamp, Transaction, TransactionId, Vnd,
+    schedule,
 };
 
 /// The most refunds that Tiki may ask of one transaction; they all live in its one item.
@@ -83,9 +84,9 @@ impl Transaction {
             return Err(Refusal::RequestIdReused);
         }
         match &self.data.payment {
-            PaymentState::Paid(_) => {}
+            PaymentState::Paid { .. } => {}
             PaymentState::Pending { .. } => return Err(Refusal::NotPaidYet),
-            PaymentState::Failed(failure) => {
+            PaymentState::Failed { failure, .. } => {
                 return Err(match failure.cause {
                     FailureCause::Declined { .. } => Refusal::Failed,
                     FailureCause::Expired => Refusal::Expired,
@@ -243,23 +244,23 @@ impl Edit {
     /// A rejected refund has given its amount back. If the payment is being reversed, that amount is the
     /// customer's too; but a core that refuses the reversal itself needs a person, not another try.
     fn after_rejection(&mut self, ours: bool) {
-        let Ipn::Reversing { ground, .. } = self.after.data.ipn else {
+        let Ipn::Reversing { reason, .. } = self.after.ipn() else {
             return;
         };
         if ours {
-            let ground = DisputeReason::ReversalRejected;
-            self.after.data.ipn = Ipn::Disputed {
+            let disputed = PaidNotification::Disputed {
                 at: self.now,
-                ground,
+                reason: DisputeReason::ReversalRejected,
             };
+            self.after.data.payment.set_paid_notification(disputed);
         } else {
-            self.reserve_reversal(ground);
+            self.reserve_reversal(reason);
         }
     }
 
     /// Reserves what remains, to go back to the customer because Tiki does not have the order.
-    pub(crate) fn reserve_reversal(&mut self, ground: ReversalReason) {
-        self.reserve_ours(Origin::Reversal, ground.as_str());
+    pub(crate) fn reserve_reversal(&mut self, reason: ReversalReason) {
+        self.reserve_ours(Origin::Reversal, reason.as_str());
     }
 
     /// Reserves the late payment of a failed transaction, to go back in full.

@@ -321,7 +321,7 @@ impl LookUpAnswer {
 }
 
 impl Decision {
-    /// The decision's name in the item and in logs, without its ground.
+    /// The decision's name in the item and in logs, without its reason.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -334,12 +334,12 @@ impl Decision {
         }
     }
 
-    /// The ground of a reversal or a dispute.
+    /// Why, of a reversal or a dispute.
     #[must_use]
-    pub fn ground(self) -> Option<&'static str> {
+    pub fn reason(self) -> Option<&'static str> {
         match self {
-            Self::Reverse(ground) => Some(ground.as_str()),
-            Self::Dispute(ground) => Some(ground.as_str()),
+            Self::Reverse(reason) => Some(reason.as_str()),
+            Self::Dispute(reason) => Some(reason.as_str()),
             Self::Confirm | Self::Abandon | Self::Retry | Self::RetryUnauthorized => None,
         }
     }

@@ -2,8 +2,8 @@
 
 use crate::change::{Change, Edit};
 use crate::{
-    BankingMethod, ClientId, CoreReference, Description, DisputeReason, Entry, FailureReason,
-    IdentifyCode, OrderCode, RefundId, RefundReason, RejectionReason, RequestId, ReversalReason,
+    BankingMethod, ClientId, CoreReference, Description, Entry, FailedNotification, FailureReason,
+    IdentifyCode, OrderCode, PaidNotification, RefundId, RefundReason, RejectionReason, RequestId,
     TikiTransactionId, Timestamp, TransactionId, Vnd, WebviewRequestId,
 };
 
@@ -34,8 +34,6 @@ pub struct Snapshot {
     pub payment: PaymentState,
     /// Every refund ever asked for, by whomever, oldest first.
     pub refunds: Vec<Refund>,
-    /// What Tiki knows of the result.
-    pub ipn: Ipn,
     /// What happened, when and on whose word.
     pub audit_trail: Vec<Entry>,
     /// Counts the writes; the condition of the next one.
@@ -79,9 +77,19 @@ pub enum PaymentState {
         other_amount_since: Option<Timestamp>,
     },
     /// Paid. Final.
-    Paid(Payment),
+    Paid {
+        /// The payment.
+        payment: Payment,
+        /// What Tiki knows of it.
+        notification: PaidNotification,
+    },
     /// Declined, cancelled or expired. Final, even if the money comes after all.
-    Failed(Failure),
+    Failed {
+        /// The failure.
+        failure: Failure,
+        /// What Tiki knows of it.
+        notification: FailedNotification,
+    },
 }
 
 /// A payment that the core has taken.
@@ -184,57 +192,6 @@ pub struct Balance {
     pub refunded: Vnd,
     /// What could still be given back.
     pub remaining: Vnd,
-}
-
-/// What Tiki knows of the result (protocol §3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ipn {
-    /// There is no result yet.
-    NotDue,
-    /// The result is to be reported.
-    Queued {
-        /// Not before this time.
-        due_at: Timestamp,
-    },
-    /// Being reported: somebody is at it, or the last try failed and the next is due.
-    Retrying {
-        /// Names the lease: counts how often the report was taken up.
-        attempt: u32,
-        /// How many tries have failed; the budget.
-        failures: u32,
-        /// When the next try may begin.
-        due_at: Timestamp,
-    },
-    /// Tiki has accepted it. Final.
-    Confirmed {
-        /// When.
-        at: Timestamp,
-    },
-    /// Tiki need not know: it has no such transaction, and no money was taken. Final.
-    Abandoned {
-        /// When.
-        at: Timestamp,
-    },
-    /// Tiki does not have the order: what remains goes back to the customer. Final, but for a core that
-    /// refuses the reversal.
-    Reversing {
-        /// When it was decided.
-        at: Timestamp,
-        /// On what ground.
-        ground: ReversalReason,
-    },
-    /// An operator must decide.
-    Disputed {
-        /// Since when.
-        at: Timestamp,
-        /// What is disputed.
-        ground: DisputeReason,
-    },
-    /// The budget is used up; an operator must act.
-    Exhausted {
-        /// Since when.
-        at: Timestamp,
-    },
 }
 
 /// A transaction's status to Tiki. A refunded payment stays `Success` (docs/architecture.md#the-transaction).
@@ -357,12 +314,6 @@ impl Transaction {
     #[must_use]
     pub fn refunds(&self) -> &[Refund] {
         &self.data.refunds
-    }
-
-    /// What Tiki knows of the result.
-    #[must_use]
-    pub fn ipn(&self) -> Ipn {
-        self.data.ipn
     }
 
     /// What happened, when and on whose word.

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use domain::testing::AssumeCommitted;
 use domain::{
-    Alarm, AmountLimits, Balance, Decision, DisputeReason, Due, DueMarks, Failure, FailureCause,
-    Ipn, IpnAnswer, MAX_OPERATOR_ACTS, NotificationOutcome, Order, Origin, PaidDetails, Payment,
-    PaymentAnswer, PaymentResult, PaymentResultMessage, PaymentState, Refund, RefundAnswer,
-    RefundCommand, RefundId, RefundReason, RefundState, Refusal, Reservation, ReversalReason,
-    Snapshot, TikiTransactionId, Timestamp, Transaction, TransactionId, Vnd,
+    Alarm, AmountLimits, Balance, Decision, DisputeReason, Due, DueMarks, FailedNotification,
+    Failure, FailureCause, IpnAnswer, MAX_OPERATOR_ACTS, NotificationOutcome, Order, Origin,
+    PaidDetails, PaidNotification, Payment, PaymentAnswer, PaymentResult, PaymentResultMessage,
+    PaymentState, Refund, RefundAnswer, RefundCommand, RefundId, RefundReason, RefundState,
+    Refusal, Reservation, ReversalReason, Snapshot, TikiTransactionId, Timestamp, Transaction,
+    TransactionId, Vnd,
 };
 use uuid::Uuid;
 
@@ -236,7 +237,10 @@ fn what_a_person_must_act_on_is_told_until_somebody_has() {
     );
 
     let mut exhausted = paid().to_snapshot();
-    exhausted.ipn = Ipn::Exhausted { at: at(30) };
+    let PaymentState::Paid { notification, .. } = &mut exhausted.payment else {
+        panic!("it is paid");
+    };
+    *notification = PaidNotification::Exhausted { at: at(30) };
     assert_eq!(
         restored(exhausted).needs_review(),
         Some((Alarm::IpnExhausted, at(30)))
@@ -260,11 +264,14 @@ fn late() -> Snapshot {
         core_reference: None,
     };
     let mut late = paid().to_snapshot();
-    late.payment = PaymentState::Failed(Failure {
-        recorded_at: at(10),
-        cause: FailureCause::Expired,
-        late_payment: Some(payment),
-    });
+    late.payment = PaymentState::Failed {
+        failure: Failure {
+            recorded_at: at(10),
+            cause: FailureCause::Expired,
+            late_payment: Some(payment),
+        },
+        notification: FailedNotification::Abandoned { at: at(40) },
+    };
     late
 }
 
@@ -319,11 +326,7 @@ fn the_first_reference_that_comes_is_the_one_that_counts() {
             ..PaidDetails::default()
         }),
     };
-    let late = Transaction::restore(Snapshot {
-        ipn: Ipn::Abandoned { at: at(40) },
-        ..late()
-    });
-    for unnamed in [paid(), late.unwrap()] {
+    for unnamed in [paid(), restored(late())] {
         assert_eq!(
             unnamed.record_payment_result(&report(None), at(50)),
             Ok(None)
@@ -340,8 +343,8 @@ fn the_first_reference_that_comes_is_the_one_that_counts() {
         assert_eq!(named.payment().clone(), {
             let mut expected = unnamed.payment().clone();
             match &mut expected {
-                PaymentState::Paid(p) => p.core_reference = "D1".parse().ok(),
-                PaymentState::Failed(f) => {
+                PaymentState::Paid { payment: p, .. } => p.core_reference = "D1".parse().ok(),
+                PaymentState::Failed { failure: f, .. } => {
                     f.late_payment.as_mut().unwrap().core_reference = "D1".parse().ok();
                 }
                 PaymentState::Pending { .. } => unreachable!("it is paid"),
@@ -406,9 +409,7 @@ fn an_attempt_counts_itself() {
 fn a_refund_that_its_payment_cannot_have_come_to_is_damage() {
     let request_id = || "R0".parse().unwrap();
     let restored = |snapshot: &Snapshot| Transaction::restore(snapshot.clone()).is_ok();
-    let mut late = late();
-    late.ipn = Ipn::Abandoned { at: at(40) };
-    let kept = refused(late, 0, 1, &Origin::LatePayment);
+    let kept = refused(late(), 0, 1, &Origin::LatePayment);
     let reversed = refused(paid().to_snapshot(), 1, 2, &Origin::Reversal);
     assert!(restored(&kept) && restored(&reversed));
 
@@ -422,7 +423,7 @@ fn a_refund_that_its_payment_cannot_have_come_to_is_damage() {
         request_id: request_id()
     }));
     assert!(!with(&kept, &|s| {
-        if let PaymentState::Failed(failure) = &mut s.payment {
+        if let PaymentState::Failed { failure, .. } = &mut s.payment {
             failure.late_payment = None;
         }
     }));

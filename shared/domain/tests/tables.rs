@@ -13,11 +13,12 @@ use std::time::Duration;
 
 use domain::testing::AssumeCommitted;
 use domain::{
-    AmountLimits, Change, ClientId, Decision, DisputeReason, FinalStatus, Ipn, IpnAnswer, IpnLease,
-    IpnRefusal, LookUpAnswer, NotificationOutcome, NotificationStep, OperatorRefusal, OperatorWord,
-    Order, PaidDetails, PaymentAnswer, PaymentResult, PaymentResultMessage, RefundAnswer,
-    RefundCommand, RefundId, Refusal, Reservation, ReversalReason, Status, TikiTransactionId,
-    Timestamp, Transaction, Verdict, Vnd, after_look_up, after_notification,
+    AmountLimits, Change, ClientId, Decision, DisputeReason, FailedNotification, FinalStatus, Ipn,
+    IpnAnswer, IpnLease, IpnRefusal, LookUpAnswer, NotificationOutcome, NotificationStep,
+    OperatorRefusal, OperatorWord, Order, PaidDetails, PaidNotification, PaymentAnswer,
+    PaymentResult, PaymentResultMessage, RefundAnswer, RefundCommand, RefundId, Refusal,
+    Reservation, ReversalReason, Status, TikiTransactionId, Timestamp, Transaction, Verdict, Vnd,
+    after_look_up, after_notification,
 };
 use proptest::prelude::*;
 
@@ -486,14 +487,15 @@ const IPN_ANSWERS: [IpnAnswer; 9] = [
     IpnAnswer::Unclear,
 ];
 
+const CONFIRM: NotificationStep = NotificationStep::Decide(Decision::Confirm);
+const ABANDON: NotificationStep = NotificationStep::Decide(Decision::Abandon);
+const RETRY: NotificationStep = NotificationStep::Decide(Decision::Retry);
+const UNAUTHORIZED: NotificationStep = NotificationStep::Decide(Decision::RetryUnauthorized);
+
 #[test]
 fn every_ipn_answer_is_decided_by_protocol_3() {
-    use NotificationStep::{Decide, LookUp};
+    use NotificationStep::LookUp;
 
-    const CONFIRM: NotificationStep = Decide(Decision::Confirm);
-    const ABANDON: NotificationStep = Decide(Decision::Abandon);
-    const RETRY: NotificationStep = Decide(Decision::Retry);
-    const UNAUTHORIZED: NotificationStep = Decide(Decision::RetryUnauthorized);
     let rows: [(FinalStatus, [NotificationStep; 9], [NotificationStep; 9]); 2] = [
         (
             FinalStatus::Success,
@@ -765,11 +767,46 @@ fn what_no_command_can_have_made_is_not_taken() {
     assert!(damaged(&|s| s.refunds[0].amount = vnd(AMOUNT + 1)).is_err());
     assert!(damaged(&|s| s.refunds[0].amount = Vnd::ZERO).is_err());
     assert!(damaged(&|s| s.order.amount = Vnd::ZERO).is_err());
-    assert!(damaged(&|s| s.ipn = Ipn::NotDue).is_err());
-    assert!(damaged(&|s| s.ipn = Ipn::Abandoned { at: at(1) }).is_err());
-    let mut pending = create(AMOUNT).unwrap().to_snapshot();
-    pending.ipn = Ipn::Confirmed { at: at(1) };
-    assert!(Transaction::restore(pending).is_err());
+}
+
+/// What a stored payment and a stored notification state may come to together.
+#[test]
+fn a_notification_state_fits_its_payment_or_is_damage() {
+    let (at, due_at) = (at(1), at(2));
+    let retrying = Ipn::Retrying {
+        attempt: 1,
+        failures: 0,
+        due_at,
+    };
+    let reversing = Ipn::Reversing {
+        at,
+        reason: ReversalReason::NotFoundAtTiki,
+    };
+    let disputed = Ipn::Disputed {
+        at,
+        reason: DisputeReason::AmountDiffers,
+    };
+    // Of a pending payment, of one that was paid, of one that has failed.
+    for (ipn, pending, paid, failed) in [
+        (Ipn::NotDue, true, false, false),
+        (Ipn::Queued { due_at }, false, true, true),
+        (retrying, false, true, true),
+        (Ipn::Confirmed { at }, false, true, true),
+        (Ipn::Abandoned { at }, false, false, true),
+        (reversing, false, true, false),
+        (disputed, false, true, false),
+        (Ipn::Exhausted { at }, false, true, false),
+    ] {
+        assert_eq!(ipn.not_due().is_ok(), pending, "pending, {ipn:?}");
+        let of_paid = PaidNotification::try_from(ipn);
+        assert_eq!(of_paid.map(Ipn::from).ok(), paid.then_some(ipn), "{ipn:?}");
+        let of_failed = FailedNotification::try_from(ipn);
+        assert_eq!(
+            of_failed.map(Ipn::from).ok(),
+            failed.then_some(ipn),
+            "{ipn:?}"
+        );
+    }
 }
 
 /// One thing that the world may do to a transaction.

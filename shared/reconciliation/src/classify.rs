@@ -155,8 +155,8 @@ pub fn classify(ours: Option<&Transaction>, known: LookUpAnswer) -> Classificati
         (None, AtTiki::Paid(_)) => result(Kind::NeedsReview, MismatchReason::UnknownHere),
         (None, AtTiki::Waits | AtTiki::Gone) => result(Kind::Matched, MismatchReason::NobodyPaid),
         (Some(t), at_tiki) => match t.payment() {
-            PaymentState::Paid(_) => paid(t, &at_tiki),
-            PaymentState::Pending { .. } | PaymentState::Failed(_) => unpaid(t, &at_tiki),
+            PaymentState::Paid { .. } => paid(t, &at_tiki),
+            PaymentState::Pending { .. } | PaymentState::Failed { .. } => unpaid(t, &at_tiki),
         },
     }
 }

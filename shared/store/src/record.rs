@@ -3,7 +3,7 @@
 mod parts;
 mod trail;
 
-use domain::{DueMarks, Order, PaymentState, Snapshot, Timestamp, Transaction};
+use domain::{DueMarks, Inconsistent, Order, PaymentState, Snapshot, Timestamp, Transaction};
 use serde::{Deserialize, Serialize};
 use serde_dynamo::Item;
 use uuid::Uuid;
@@ -143,14 +143,14 @@ impl Record {
         let t = transaction;
         let (expiry_check, payment, failure) = match t.payment() {
             PaymentState::Pending { expiry_check, .. } => (Some(expiry_check.into()), None, None),
-            PaymentState::Paid(payment) => (None, Some(payment.into()), None),
-            PaymentState::Failed(failure) => (None, None, Some(failure.into())),
+            PaymentState::Paid { payment, .. } => (None, Some(payment.into()), None),
+            PaymentState::Failed { failure, .. } => (None, None, Some(failure.into())),
         };
         let other_amount_since = match t.payment() {
             PaymentState::Pending {
                 other_amount_since, ..
             } => other_amount_since.map(Timestamp::unix_ms),
-            PaymentState::Paid(_) | PaymentState::Failed(_) => None,
+            PaymentState::Paid { .. } | PaymentState::Failed { .. } => None,
         };
         Self {
             transaction_id: t.id().to_string(),
@@ -180,16 +180,27 @@ impl Record {
     }
 
     fn into_snapshot(self) -> Result<Snapshot, String> {
+        let ipn = self.ipn.read()?;
+        let inconsistent = |error: Inconsistent| error.to_string();
         let payment = match (self.expiry_check, self.payment, self.failure) {
-            (Some(check), None, None) => PaymentState::Pending {
-                expiry_check: check.read("expiry_check")?,
-                other_amount_since: self
-                    .other_amount_since
-                    .map(|at| time(at, "other_amount_since"))
-                    .transpose()?,
+            (Some(check), None, None) => {
+                ipn.not_due().map_err(inconsistent)?;
+                PaymentState::Pending {
+                    expiry_check: check.read("expiry_check")?,
+                    other_amount_since: self
+                        .other_amount_since
+                        .map(|at| time(at, "other_amount_since"))
+                        .transpose()?,
+                }
+            }
+            (None, Some(payment), None) => PaymentState::Paid {
+                payment: payment.read()?,
+                notification: ipn.try_into().map_err(inconsistent)?,
             },
-            (None, Some(payment), None) => PaymentState::Paid(payment.read()?),
-            (None, None, Some(failure)) => PaymentState::Failed(failure.read()?),
+            (None, None, Some(failure)) => PaymentState::Failed {
+                failure: failure.read()?,
+                notification: ipn.try_into().map_err(inconsistent)?,
+            },
             _ => return Err("not one of expiry_check, payment and failure".to_owned()),
         };
         let refunds = self.refunds.into_iter().map(RefundRecord::read);
@@ -211,7 +222,6 @@ impl Record {
             updated_at: time(self.updated_at, "updated_at")?,
             payment,
             refunds: refunds.collect::<Result<_, _>>()?,
-            ipn: self.ipn.read()?,
             audit_trail: trail.collect::<Result<_, _>>()?,
             version: self.version,
         })

@@ -512,6 +512,86 @@ async fn an_item_of_another_schema_or_damaged_is_an_error_that_names_it() {
     }
 }
 
+async fn item_with(result: PaymentResult) -> Item {
+    let report = PaymentResultMessage {
+        amount: None,
+        result,
+    };
+    let table = Memory::with(Trouble::None);
+    let transactions = transactions(&table);
+    let t = create(&transactions).await;
+    let now = t.updated_at();
+    change(&transactions, t, |t| {
+        t.record_payment_result(&report, now).unwrap().unwrap()
+    })
+    .await;
+    table.only()
+}
+
+/// The layout can write down what the types cannot: such an item is refused with the reason.
+#[tokio::test]
+async fn a_notification_state_that_its_payment_cannot_have_is_an_error() {
+    let table = Memory::with(Trouble::None);
+    let transactions = transactions(&table);
+    let pending = create(&transactions).await;
+    let pending_item = table.only();
+    let paid = item_with(PaymentResult::Paid(PaidDetails::default())).await;
+    let failed = item_with(PaymentResult::Declined { reason: None }).await;
+    let reversing = [("state", "reversing"), ("ground", "not_found_at_tiki")];
+    let disputed = [("state", "disputed"), ("ground", "amount_differs")];
+    for (item, state, words) in [
+        (
+            &pending_item,
+            &[("state", "queued")][..],
+            "a report without a result",
+        ),
+        (
+            &pending_item,
+            &[("state", "confirmed")],
+            "a report without a result",
+        ),
+        (
+            &pending_item,
+            &[("state", "abandoned")],
+            "whose report was dropped",
+        ),
+        (&pending_item, &reversing, "without a payment"),
+        (
+            &paid,
+            &[("state", "not_due")],
+            "a result that nobody reports",
+        ),
+        (&paid, &[("state", "abandoned")], "whose report was dropped"),
+        (
+            &failed,
+            &[("state", "not_due")],
+            "a result that nobody reports",
+        ),
+        (&failed, &reversing, "without a payment"),
+        (&failed, &disputed, "without a payment"),
+        (&failed, &[("state", "exhausted")], "without a payment"),
+    ] {
+        let text =
+            |(name, value): &(&str, &str)| (name.to_string(), AttributeValue::S(value.to_string()));
+        let mut ipn: std::collections::HashMap<_, _> = state.iter().map(text).collect();
+        for time in ["at", "due_at"] {
+            ipn.insert(time.to_owned(), AttributeValue::N("1".to_owned()));
+        }
+        let mut item = item.clone();
+        set(&mut item, "ipn", AttributeValue::M(ipn));
+        match store::read(item) {
+            Err(StoreError::Unreadable {
+                transaction_id,
+                reason,
+            }) => {
+                assert_eq!(transaction_id, pending.id().to_string());
+                assert!(reason.contains(words), "{state:?}: {reason}");
+            }
+            other => panic!("{state:?}: {other:?}"),
+        }
+    }
+}
+
 fn any_attribute() -> impl Strategy<Value = AttributeValue> {
     let leaf = prop_oneof![
         any::<String>().prop_map(AttributeValue::S),

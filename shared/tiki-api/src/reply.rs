@@ -134,8 +134,8 @@ impl<'t> CheckedRefund<'t> {
 
 fn failure_reason(transaction: &Transaction) -> Option<&str> {
     match transaction.payment() {
-        PaymentState::Pending { .. } | PaymentState::Paid(_) => None,
-        PaymentState::Failed(failure) => Some(match &failure.cause {
+        PaymentState::Pending { .. } | PaymentState::Paid { .. } => None,
+        PaymentState::Failed { failure, .. } => Some(match &failure.cause {
             FailureCause::Declined { reason } => {
                 reason.as_ref().map_or("declined", FailureReason::as_str)
             }

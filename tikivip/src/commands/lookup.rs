@@ -62,7 +62,8 @@ pub(super) async fn lookup(
 /// Whether Tiki's state and ours agree, and what it means.
 fn meaning(t: &Transaction, answer: LookUpAnswer) -> (bool, String) {
     let reversal = |refund: &Refund| refund.origin == Origin::Reversal && refund.holds();
-    let kept = matches!(t.payment(), PaymentState::Paid(_)) && !t.refunds().iter().any(reversal);
+    let kept =
+        matches!(t.payment(), PaymentState::Paid { .. }) && !t.refunds().iter().any(reversal);
     let no_order = matches!(
         answer,
         LookUpAnswer::NotFound | LookUpAnswer::Cancelled | LookUpAnswer::Found(Status::Failure, _)
@@ -79,13 +80,15 @@ fn meaning(t: &Transaction, answer: LookUpAnswer) -> (bool, String) {
             let text = "Tiki has an order whose money we do not keep. Ask Tiki to cancel it.";
             (false, text.to_owned())
         }
-        (PaymentState::Failed(_), _) if no_order => (true, "both sides agree: not paid".to_owned()),
-        (PaymentState::Paid(_), _) if no_order && !kept => (
+        (PaymentState::Failed { .. }, _) if no_order => {
+            (true, "both sides agree: not paid".to_owned())
+        }
+        (PaymentState::Paid { .. }, _) if no_order && !kept => (
             true,
             "Tiki does not have the order, and the money is being returned".to_owned(),
         ),
-        (PaymentState::Paid(_), _) => meaning_of_paid(t, answer),
-        (PaymentState::Pending { .. } | PaymentState::Failed(_), _) => (
+        (PaymentState::Paid { .. }, _) => meaning_of_paid(t, answer),
+        (PaymentState::Pending { .. } | PaymentState::Failed { .. }, _) => (
             false,
             "Tiki gave no clear answer, or another state than ours".to_owned(),
         ),
@@ -96,13 +99,13 @@ fn meaning(t: &Transaction, answer: LookUpAnswer) -> (bool, String) {
 fn meaning_of_paid(t: &Transaction, answer: LookUpAnswer) -> (bool, String) {
     match after_look_up(t.order().amount, answer) {
         Decision::Confirm => (true, "both sides agree: paid".to_owned()),
-        Decision::Reverse(ground) => {
-            let ground = ground.as_str();
+        Decision::Reverse(reason) => {
+            let reason = reason.as_str();
             let text =
-                format!("Tiki does not have the order ({ground}). The money must be returned.");
+                format!("Tiki does not have the order ({reason}). The money must be returned.");
             (false, text)
         }
-        Decision::Dispute(ground) => (false, format!("needs review: {}", ground.as_str())),
+        Decision::Dispute(reason) => (false, format!("needs review: {}", reason.as_str())),
         Decision::Retry | Decision::RetryUnauthorized | Decision::Abandon => (
             false,
             "Tiki has not recorded the payment. The notification must be sent again.".to_owned(),

@@ -81,12 +81,12 @@ pub(crate) fn state_of(transaction: Option<&Transaction>) -> &'static str {
     };
     match t.payment() {
         PaymentState::Pending { .. } => "pending",
-        PaymentState::Failed(failure) => match (&failure.cause, &failure.late_payment) {
+        PaymentState::Failed { failure, .. } => match (&failure.cause, &failure.late_payment) {
             (_, Some(_)) => "paid late",
             (domain::FailureCause::Declined { .. }, None) => "declined",
             (domain::FailureCause::Expired, None) => "expired",
         },
-        PaymentState::Paid(_) => paid_state(t),
+        PaymentState::Paid { .. } => paid_state(t),
     }
 }
 

@@ -66,8 +66,8 @@ pub(crate) fn in_words(t: &Transaction, now: i64) -> String {
         } => format!("attempt {attempt}, {failures} failed, {}", due(due_at)),
         Ipn::Confirmed { .. } => "confirmed".to_owned(),
         Ipn::Abandoned { .. } => "abandoned".to_owned(),
-        Ipn::Reversing { ground, .. } => format!("reversing, {}", ground.as_str()),
-        Ipn::Disputed { ground, .. } => format!("disputed, {}", ground.as_str()),
+        Ipn::Reversing { reason, .. } => format!("reversing, {}", reason.as_str()),
+        Ipn::Disputed { reason, .. } => format!("disputed, {}", reason.as_str()),
         Ipn::Exhausted { .. } => "exhausted".to_owned(),
     };
     let mut words = format!("v{} {} · IPN {ipn}", t.version(), t.status().as_str());

@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use domain::{
-    Change, FailureCause, Ipn, PaymentState, RefundId, RefundState, ReversalReason, Timestamp,
-    Transaction,
+    Change, FailedNotification, FailureCause, Ipn, PaidNotification, PaymentState, RefundId,
+    RefundState, ReversalReason, Timestamp, Transaction,
 };
 
 use self::actor::{Actor, Doing};
@@ -239,10 +239,10 @@ impl State {
             }
         }
         let by_person = ReversalReason::ByOperator;
-        if matches!(t.ipn(), Ipn::Reversing { ground, .. } if ground != by_person) && !self.denied {
+        if matches!(t.ipn(), Ipn::Reversing { reason, .. } if reason != by_person) && !self.denied {
             return Err("reversed without a reason".to_owned());
         }
-        let expired = matches!(t.payment(), PaymentState::Failed(failure)
+        let expired = matches!(t.payment(), PaymentState::Failed { failure, .. }
             if failure.cause == FailureCause::Expired);
         if expired && !self.said_not_paid {
             return Err("expired without an answer of the core".to_owned());
@@ -296,7 +296,7 @@ impl State {
         if reversing && t.remaining_amount().get() > 0 {
             return Err("reversed, but some money was kept".to_owned());
         }
-        let late = matches!(t.payment(), PaymentState::Failed(f) if f.late_payment.is_some());
+        let late = matches!(t.payment(), PaymentState::Failed { failure: f, .. } if f.late_payment.is_some());
         if late && t.remaining_amount().get() > 0 && t.needs_review().is_none() {
             return Err("a late payment was kept, but does not need review".to_owned());
         }
@@ -324,7 +324,22 @@ fn due_at_once(t: &Transaction) -> Transaction {
             now(due);
         }
     }
-    if let Ipn::Queued { due_at } | Ipn::Retrying { due_at, .. } = &mut snapshot.ipn {
+    let due_at = match &mut snapshot.payment {
+        PaymentState::Paid {
+            notification:
+                PaidNotification::Queued { due_at } | PaidNotification::Retrying { due_at, .. },
+            ..
+        }
+        | PaymentState::Failed {
+            notification:
+                FailedNotification::Queued { due_at } | FailedNotification::Retrying { due_at, .. },
+            ..
+        } => Some(due_at),
+        PaymentState::Pending { .. } | PaymentState::Paid { .. } | PaymentState::Failed { .. } => {
+            None
+        }
+    };
+    if let Some(due_at) = due_at {
         *due_at = actor::NOW;
     }
     Transaction::restore(snapshot).expect("only times have changed")

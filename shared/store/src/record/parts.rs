@@ -287,13 +287,13 @@ impl From<Ipn> for IpnRecord {
             },
             Ipn::Confirmed { at } => Self::Confirmed { at: ms(at) },
             Ipn::Abandoned { at } => Self::Abandoned { at: ms(at) },
-            Ipn::Reversing { at, ground } => Self::Reversing {
+            Ipn::Reversing { at, reason } => Self::Reversing {
                 at: ms(at),
-                ground: ground.as_str().to_owned(),
+                ground: reason.as_str().to_owned(),
             },
-            Ipn::Disputed { at, ground } => Self::Disputed {
+            Ipn::Disputed { at, reason } => Self::Disputed {
                 at: ms(at),
-                ground: ground.as_str().to_owned(),
+                ground: reason.as_str().to_owned(),
             },
             Ipn::Exhausted { at } => Self::Exhausted { at: ms(at) },
         }
@@ -322,7 +322,7 @@ impl IpnRecord {
             Self::Abandoned { at: ms } => Ipn::Abandoned { at: at(ms)? },
             Self::Reversing { at: ms, ground } => Ipn::Reversing {
                 at: at(ms)?,
-                ground: named(
+                reason: named(
                     &ReversalReason::ALL,
                     ReversalReason::as_str,
                     &ground,
@@ -331,7 +331,7 @@ impl IpnRecord {
             },
             Self::Disputed { at: ms, ground } => Ipn::Disputed {
                 at: at(ms)?,
-                ground: named(
+                reason: named(
                     &DisputeReason::ALL,
                     DisputeReason::as_str,
                     &ground,

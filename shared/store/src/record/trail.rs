@@ -158,7 +158,7 @@ impl EventRecord {
             known: told.known.map(|known| known.as_str().to_owned()),
             known_vnd,
             then: told.decision.as_str().to_owned(),
-            ground: told.decision.ground().map(str::to_owned),
+            ground: told.decision.reason().map(str::to_owned),
         }
     }
 

@@ -89,7 +89,7 @@ impl World {
             Ipn::Reversing { .. } => {
                 let ground = DisputeReason::ReversalRejected;
                 let refused =
-                    |ipn: Ipn| matches!(ipn, Ipn::Disputed { ground: g, .. } if g == ground);
+                    |ipn: Ipn| matches!(ipn, Ipn::Disputed { reason: g, .. } if g == ground);
                 after.ipn() == before.ipn() || refused(after.ipn())
             }
             Ipn::NotDue | Ipn::Queued { .. } | Ipn::Retrying { .. } => true,
@@ -126,8 +126,8 @@ impl World {
         let paid = matches!(simulated.paying, Paying::Paid { .. });
         let payment_is_so = match after.payment() {
             PaymentState::Pending { .. } => true,
-            PaymentState::Paid(_) => paid,
-            PaymentState::Failed(failure) => {
+            PaymentState::Paid { .. } => paid,
+            PaymentState::Failed { failure, .. } => {
                 let no = match failure.cause {
                     FailureCause::Declined { .. } => simulated.declined,
                     FailureCause::Expired => simulated.core_said_no,
@@ -139,14 +139,14 @@ impl World {
             Ipn::NotDue | Ipn::Queued { .. } | Ipn::Retrying { .. } | Ipn::Exhausted { .. } => true,
             Ipn::Confirmed { .. } => words.accepted,
             Ipn::Abandoned { .. } => after.status() == Status::Failure,
-            Ipn::Reversing { ground, .. } => match ground {
+            Ipn::Reversing { reason, .. } => match reason {
                 ReversalReason::FailedAtTiki => words.failure,
                 ReversalReason::NotFoundAtTiki => words.not_found,
                 ReversalReason::CancelledAtTiki => words.cancelled,
                 // The simulation has no operators.
                 ReversalReason::ByOperator => false,
             },
-            Ipn::Disputed { ground, .. } => match ground {
+            Ipn::Disputed { reason, .. } => match reason {
                 DisputeReason::AmountDiffers => words.other_amount,
                 DisputeReason::InvalidRequest => words.invalid,
                 DisputeReason::NotOfThisPartner => words.of_another,
@@ -188,7 +188,7 @@ impl World {
         };
         let asked_at = match after.payment() {
             PaymentState::Pending { expiry_check, .. } => Some(expiry_check.due_at.unix_ms()),
-            PaymentState::Paid(_) | PaymentState::Failed(_) => None,
+            PaymentState::Paid { .. } | PaymentState::Failed { .. } => None,
         };
         let owed = after
             .refunds()

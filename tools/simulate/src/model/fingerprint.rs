@@ -53,8 +53,8 @@ fn hash(t: &Transaction, behind: u64, h: &mut DefaultHasher) {
     behind.hash(h);
     match t.payment() {
         PaymentState::Pending { .. } => 0.hash(h),
-        PaymentState::Paid(_) => 1.hash(h),
-        PaymentState::Failed(failure) => {
+        PaymentState::Paid { .. } => 1.hash(h),
+        PaymentState::Failed { failure, .. } => {
             let expired = failure.cause == FailureCause::Expired;
             (2, expired, failure.late_payment.is_some()).hash(h);
         }
@@ -67,8 +67,8 @@ fn hash(t: &Transaction, behind: u64, h: &mut DefaultHasher) {
         } => (2, attempt, failures).hash(h),
         Ipn::Confirmed { .. } => 3.hash(h),
         Ipn::Abandoned { .. } => 4.hash(h),
-        Ipn::Reversing { ground, .. } => (5, ground.as_str()).hash(h),
-        Ipn::Disputed { ground, .. } => (6, ground.as_str()).hash(h),
+        Ipn::Reversing { reason, .. } => (5, reason.as_str()).hash(h),
+        Ipn::Disputed { reason, .. } => (6, reason.as_str()).hash(h),
         Ipn::Exhausted { .. } => 7.hash(h),
     }
     // No command reads more than this of the audit trail.
