@@ -37,11 +37,11 @@ async fn every_function_answers_its_synthetic_request() {
     };
     for kind in Kind::ALL {
         let answer = ask(kind, true).await;
-        let judged = kind.judge(answer.to_string().as_bytes());
+        let judged = kind.check(answer.to_string().as_bytes());
         judged.unwrap_or_else(|refused| panic!("{kind:?}: {refused}: {answer}"));
         if matches!(kind.synthetic(), Synthetic::Signed(..)) {
             let answer = ask(kind, false).await;
-            let judged = kind.judge(answer.to_string().as_bytes());
+            let judged = kind.check(answer.to_string().as_bytes());
             assert!(judged.is_err(), "{kind:?} with another secret: {answer}");
         }
     }

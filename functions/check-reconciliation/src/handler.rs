@@ -25,7 +25,7 @@ const LINK_LIFETIME: Duration = Duration::from_mins(10);
 
 /// The function.
 pub struct CheckReconciliation {
-    /// Checks Tiki's signature.
+    /// Verifies Tiki's signature.
     pub verifier: Verifier,
     /// The part of a GET that is signed.
     pub get_signing: GetSigning,
@@ -130,7 +130,7 @@ struct Totals {
 #[derive(Serialize)]
 struct File {
     name: String,
-    /// The header included.
+    /// With the header.
     lines: u64,
     bytes: u64,
     sha256: String,

@@ -1,5 +1,5 @@
 //! `POST /tikivip/v1/transactions/query` and `GET /tikivip/v1/transactions`: Tiki looks a transaction up
-//! (integration point 9, docs/architecture.md#what-tiki-calls).
+//! (integration point 9, protocol §4).
 
 use api::{
     ApiError, Code, Handler, Inbound, Reply, Verifier, payload_candidates,
@@ -16,15 +16,15 @@ use tiki_api::request::{self, CheckRequest};
 /// The part of the path that belongs to the base URL that Tiki was given.
 const BASE_PATH: &str = "/tikivip/v1";
 
-/// What the function needs.
+/// What the function works with.
 pub struct CheckTransaction {
-    /// Checks Tiki's signature.
+    /// Verifies Tiki's signature.
     pub verifier: Verifier,
     /// What is signed of a GET.
     pub get_signing: GetSigning,
-    /// Whose transactions may be seen.
+    /// The client whose transactions may be seen.
     pub client_id: ClientId,
-    /// The transactions.
+    /// The table of payments.
     pub transactions: Transactions,
 }
 

@@ -1,5 +1,4 @@
-//! Asks the partner's core for refunds that are owed or unknown, and whether an expired payment was made
-//! after all (docs/architecture.md#the-transaction).
+//! Asks the partner's core for refunds that are due or unknown, and whether an expired payment was made.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,16 +9,17 @@ use domain::{Clock, RefundAnswer, RefundId, Transaction};
 use outbox::Worker;
 use store::{DueIndex, StoreError, Transactions};
 
-/// While a core is slow, a transaction with many refunds leaves some to the next sweep.
+/// No refund is started after this time: while the core is slow, a transaction with many refunds leaves some to the
+/// next sweep.
 const MAX_STARTING_TIME: Duration = Duration::from_secs(10);
 
 /// The worker of the indexes `refund_due` and `expiry_due`.
 pub struct CoreWorker {
-    /// The core.
+    /// The partner's core.
     pub core: Arc<dyn Core>,
-    /// The transactions.
+    /// The table of payments.
     pub transactions: Transactions,
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -29,8 +29,8 @@ impl Worker for CoreWorker {
         &[DueIndex::Refund, DueIndex::Expiry]
     }
 
-    /// As long as new obligations of one transaction are begun, and then the longest of one: a question and
-    /// a posting of 10 s each, and the writes around them.
+    /// The time in which refunds are started, and the longest time of one: a question and a request of 10 s each, and
+    /// the writes around them.
     fn max_processing_time(&self) -> Duration {
         MAX_STARTING_TIME + Duration::from_secs(30)
     }
@@ -50,7 +50,7 @@ impl Worker for CoreWorker {
 }
 
 impl CoreWorker {
-    /// Asks the core about a payment whose time is over, if it is due; only a clear "not paid" fails it.
+    /// Asks the core about an expired payment, if that is due. Only a clear "not paid" fails the payment.
     async fn conclude_expiry(&self, found: Transaction) -> Result<Transaction, StoreError> {
         let lease = |transaction: &Transaction| transaction.lease_expiry_check(self.clock.now());
         let leased = self.transactions.apply(found, lease).await?;
@@ -86,8 +86,8 @@ impl CoreWorker {
         Ok(recorded.transaction)
     }
 
-    /// Asks for the refund by its id before anything is posted again; one that the core has never seen is
-    /// posted under the same id (docs/architecture.md#the-transaction).
+    /// Asks for the refund by its id before it is requested again. If the core has never seen it, it is requested with
+    /// the same id.
     async fn ask(&self, transaction: &Transaction, id: RefundId) -> RefundAnswer {
         match self.core.find_refund(id).await {
             FoundRefund::Known(answer) => answer,

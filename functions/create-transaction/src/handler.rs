@@ -1,4 +1,4 @@
-//! `POST /tikivip/v1/transactions`: Tiki creates a transaction (integration point 8, docs/architecture.md#what-tiki-calls).
+//! `POST /tikivip/v1/transactions`: Tiki creates a transaction (integration point 8).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,27 +11,27 @@ use signing::{KeyProvider, PaymentLink};
 use store::{Creation, Transactions};
 use tiki_api::{reply, request};
 
-/// How long a link works after its payment has expired: the customer who paid in the last second still
-/// comes back through it.
+/// How long a link works after its payment has expired: a customer who paid in the last second comes back through
+/// it.
 const LINK_LIFETIME_AFTER_EXPIRY: Duration = Duration::from_hours(24);
 
-/// What the function needs.
+/// What the function works with.
 pub struct CreateTransaction {
-    /// Checks Tiki's signature.
+    /// Verifies Tiki's signature.
     pub verifier: Verifier,
-    /// Whose transactions these are.
+    /// The client whose transactions these are.
     pub client_id: ClientId,
-    /// The smallest and largest payment.
+    /// The smallest and the largest accepted payment.
     pub limits: AmountLimits,
-    /// How long after its expiry the core is asked about a payment.
+    /// How long after the expiry of a payment the core is asked about it.
     pub expiry_grace: Duration,
     /// Signs payment links.
     pub link_keys: Arc<dyn KeyProvider>,
-    /// Where customers reach us; unset, it is where the request came in.
+    /// The URL under which customers reach us. `None` means the one that the request came to.
     pub public_base_url: Option<BaseUrl>,
-    /// The transactions.
+    /// The table of payments.
     pub transactions: Transactions,
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -67,7 +67,7 @@ impl Handler for CreateTransaction {
 }
 
 impl CreateTransaction {
-    /// The same for the same transaction, as long as the link key is.
+    /// The same transaction gets the same URL, as long as the link key stays the same.
     async fn payment_url(
         &self,
         request: &Inbound,

@@ -1,4 +1,5 @@
-//! Tells Tiki what became of a payment, until Tiki has it (integration points 4 and 5, protocol §3 and §4).
+//! Sends the notification (IPN) about a payment until Tiki has confirmed it (integration points 4 and 5, protocol §3
+//! and §4).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,19 +13,19 @@ use outbox::Worker;
 use store::{DueIndex, SHARDS, StoreError, Transactions};
 use tiki_api::TikiClient;
 
-/// So many of each kind are counted: who has more, has a problem and not a number.
+/// Above this number, transactions in review are not counted further.
 const MAX_COUNTED_PER_ALARM: u16 = 100;
 
-/// So many of each shard are looked at for their age. Of more, those that are next due.
+/// In each shard, the age of this many unconfirmed results is looked at: of those that are due next.
 const MAX_AGES_PER_SHARD: u16 = 16;
 
 /// The worker of the index `ipn_due`.
 pub struct IpnSender {
-    /// Tiki.
+    /// The client for Tiki.
     pub tiki: TikiClient,
-    /// The transactions.
+    /// The table of payments.
     pub transactions: Transactions,
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -34,12 +35,12 @@ impl Worker for IpnSender {
         &[DueIndex::Ipn]
     }
 
-    /// An IPN and a look-up of 15 s each, and the writes around them.
+    /// A notification and a look-up of 15 s each, and the writes around them.
     fn max_processing_time(&self) -> Duration {
         Duration::from_secs(40)
     }
 
-    /// Measures what lasts, so that an alarm can last as long.
+    /// Measures what is waiting, so that an alarm stays on as long as it waits.
     async fn after_sweep(&self) {
         let measured = async {
             metrics::REVIEW_QUEUE.record(&[], self.in_review().await?);
@@ -49,19 +50,22 @@ impl Worker for IpnSender {
         };
         if let Err(error) = measured.await {
             let error = format!("{:#}", anyhow::Error::from(error));
-            tracing::warn!(error, "what waits cannot be measured");
+            tracing::warn!(
+                error,
+                "the review queue and unconfirmed results cannot be measured"
+            );
         }
     }
 
-    /// Takes the IPN up, sends it, and records what came of it: two writes, whatever happens between them.
+    /// Leases the notification, sends it, and records the outcome: two writes, whatever happens between them.
     async fn process(&self, found: Transaction) -> anyhow::Result<()> {
-        let Some((lease, transaction)) = self.take_up(found).await? else {
+        let Some((lease, transaction)) = self.lease(found).await? else {
             return Ok(());
         };
-        let told = self.tell(&transaction, lease).await;
+        let outcome = self.notify(&transaction, lease).await;
         self.transactions
             .apply(transaction, |transaction| {
-                transaction.record_ipn(lease, told, self.clock.now())
+                transaction.record_ipn(lease, outcome, self.clock.now())
             })
             .await?;
         Ok(())
@@ -69,7 +73,7 @@ impl Worker for IpnSender {
 }
 
 impl IpnSender {
-    /// How many transactions wait for a person.
+    /// How many transactions are in the review queue.
     async fn in_review(&self) -> Result<i64, StoreError> {
         let mut waiting = 0;
         for reason in ReviewReason::all() {
@@ -82,7 +86,7 @@ impl IpnSender {
         Ok(i64::try_from(waiting).unwrap_or(i64::MAX))
     }
 
-    /// How long Tiki has not known of the oldest result that it has not confirmed, of a few from each shard.
+    /// The age of the oldest result that Tiki has not confirmed, of a few from each shard.
     async fn oldest_unconfirmed(&self) -> Result<Duration, StoreError> {
         let now = self.clock.now();
         let mut oldest = Duration::ZERO;
@@ -96,7 +100,7 @@ impl IpnSender {
                     Ok(found) => found
                         .filter(|found| found.ipn_due_at().is_some())
                         .and_then(|found| found.final_at()),
-                    // The sweep has told of it; it must not hide the others.
+                    // The sweep has raised an alarm for it. It must not hide the others.
                     Err(StoreError::Unreadable { .. }) => Some(entry.at),
                     Err(error) => return Err(error),
                 };
@@ -106,8 +110,8 @@ impl IpnSender {
         Ok(oldest)
     }
 
-    /// `None` if it is not due any more, or somebody else is at it.
-    async fn take_up(
+    /// `None` if the notification is no longer due, or another worker has leased it.
+    async fn lease(
         &self,
         found: Transaction,
     ) -> Result<Option<(IpnLease, Transaction)>, StoreError> {
@@ -115,9 +119,9 @@ impl IpnSender {
         let updated = self
             .transactions
             .apply(found, |transaction| {
-                let taken = transaction.lease_ipn(self.clock.now());
-                let (taken, change) = taken.unzip();
-                lease = taken;
+                let leased = transaction.lease_ipn(self.clock.now());
+                let (new_lease, change) = leased.unzip();
+                lease = new_lease;
                 change
             })
             .await?;
@@ -126,8 +130,8 @@ impl IpnSender {
             .map(|lease| (lease, updated.transaction)))
     }
 
-    /// Sends the IPN and, where the table says so, asks Tiki what it knows.
-    async fn tell(&self, transaction: &Transaction, lease: IpnLease) -> NotificationOutcome {
+    /// Sends the notification and, if the decision table asks for it, looks the transaction up at Tiki.
+    async fn notify(&self, transaction: &Transaction, lease: IpnLease) -> NotificationOutcome {
         let answer = self.tiki.send_ipn(transaction, lease.status).await;
         let (known, decision) = match after_notification(lease.status, answer, lease.failures) {
             NotificationStep::LookUp => {

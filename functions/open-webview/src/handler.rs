@@ -9,15 +9,15 @@ use domain::Clock;
 use store::{SessionStore, WebviewSession};
 use tiki_api::{TikiClient, WebviewAnswer};
 
-/// What the function needs.
+/// What the function works with.
 pub struct OpenWebview {
-    /// Checks the signature of the partner's app backend.
+    /// Verifies the signature of the partner's app backend.
     pub verifier: Verifier,
-    /// Tiki.
+    /// The client for Tiki.
     pub tiki: TikiClient,
-    /// Where the result URL is kept for the customer's way back.
+    /// Keeps the URL to which the customer returns after the payment.
     pub sessions: Arc<dyn SessionStore>,
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
 }
 

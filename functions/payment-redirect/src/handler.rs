@@ -1,5 +1,5 @@
 //! `GET /pay/{token}` brings a customer to the partner's payment screen, `GET /pay/{token}/return` back to
-//! Tiki's result screen (integration points 3 and 7, docs/architecture.md#what-tiki-calls).
+//! Tiki's result screen (integration points 3 and 7).
 
 mod page;
 mod redirect_policy;
@@ -18,21 +18,21 @@ use url::Url;
 
 pub use redirect_policy::{AllowedHosts, BadHosts, Redirects};
 
-/// What the function needs.
+/// What the function works with.
 pub struct PaymentRedirect {
     /// Verifies payment links.
     pub link_keys: Arc<dyn KeyProvider>,
-    /// Signs the way to the payment screen.
+    /// Signs the URL of the payment screen.
     pub core_keys: Arc<dyn KeyProvider>,
-    /// Where customers may be sent.
+    /// The URLs that customers may be sent to.
     pub redirects: Redirects,
-    /// Where customers reach us; unset, it is where the request came in.
+    /// The URL under which customers reach us. `None` means the one that the request came to.
     pub public_base_url: Option<BaseUrl>,
-    /// The transactions.
+    /// The table of payments.
     pub transactions: Transactions,
-    /// The opened webviews.
+    /// The opened webviews, with the URL of each result screen.
     pub sessions: Arc<dyn SessionStore>,
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -78,13 +78,13 @@ impl PaymentRedirect {
         if link != Err(LinkRefusal::Invalid) {
             return Ok(link);
         }
-        // A rotation explains it, if create-transaction has the new key and we have not.
+        // After a rotation create-transaction may have the new key, and we the old one.
         let keys = self.link_keys.reload().await?;
         Ok(PaymentLink::verify(&keys, token, now.unix_ms()))
     }
 
-    /// The payment screen, with a query that only we can have made: signed like a GET (docs/architecture.md#what-tiki-calls), with the
-    /// signature's own parts at its end since a redirect carries no headers.
+    /// The URL of the payment screen, with a query that only we can have made: signed like a GET. The parts of the
+    /// signature are at the end of the query, since a redirect carries no headers.
     async fn payment_screen(
         &self,
         request: &Inbound,
@@ -115,8 +115,8 @@ impl PaymentRedirect {
         Ok(url.into())
     }
 
-    /// Tiki's result screen of this customer's webview, byte for byte; or the shop, if the webview is not
-    /// known or its URL leads where no customer of ours is sent.
+    /// The URL of Tiki's result screen for this webview, byte for byte; or of the shop, if the webview is not known or
+    /// its URL is not an allowed one.
     async fn result_screen(&self, transaction: &Transaction) -> Result<String, ApiError> {
         let session = match &transaction.order().webview_request_id {
             Some(id) => self.sessions.result_url(id, self.clock.now()).await?,

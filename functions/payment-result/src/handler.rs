@@ -1,5 +1,4 @@
-//! `POST /partner/v1/payments/{transaction_id}/result`: the partner's core reports what became of a payment
-//! (docs/architecture.md#the-partners-side).
+//! `POST /partner/v1/payments/{transaction_id}/result`: the partner's core sends a payment result.
 
 use std::sync::Arc;
 
@@ -10,13 +9,13 @@ use json_fields::InvalidField;
 use partner_api::{reply, request};
 use store::Transactions;
 
-/// What the function needs.
+/// What the function works with.
 pub struct PaymentResult {
-    /// Checks the core's signature.
+    /// Verifies the core's signature.
     pub verifier: Verifier,
-    /// The transactions.
+    /// The table of payments.
     pub transactions: Transactions,
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -42,7 +41,7 @@ impl Handler for PaymentResult {
     }
 }
 
-/// The path's id: of the form of every id, or malformed; one of ours, or found nowhere.
+/// The id of the path. A text without the form of an id is malformed; one that cannot be ours is not found.
 fn transaction_id(request: &Inbound) -> Result<TransactionId, ApiError> {
     let text = request.path_parameter("transaction_id");
     text.parse::<TikiTransactionId>()

@@ -1,4 +1,4 @@
-//! What a deployment brings, by its `AppSpec`.
+//! The functions and versions of a deployment, by its `AppSpec`.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,14 @@ use anyhow::{Context, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// A function, and its version that is to have traffic.
+/// A function, and its version that is to get traffic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Release {
-    /// What the `AppSpec` calls it: perhaps its logical id, perhaps a word that all functions get.
+    /// The key in the `AppSpec`: the function's logical id, or a word that all functions share.
     pub key: String,
-    /// The function's name, or its ARN.
+    /// The name or ARN of the function.
     pub function: String,
-    /// The version that is to have traffic.
+    /// The version that is to get traffic.
     pub version: String,
 }
 
@@ -36,8 +36,8 @@ struct Properties {
     target_version: String,
 }
 
-/// The text of an `AppSpec` in a revision, under either of the two names that it has had; none where CodeDeploy
-/// gives its hash alone.
+/// The text of an `AppSpec` in a revision, under one of the two names that it has had. `None` if CodeDeploy returns
+/// only its hash.
 pub(crate) fn content(revision: &Value) -> Option<&str> {
     let places = ["/appSpecContent/content", "/string/content"];
     places
@@ -45,7 +45,7 @@ pub(crate) fn content(revision: &Value) -> Option<&str> {
         .find_map(|place| revision.pointer(place)?.as_str())
 }
 
-/// What an `AppSpec` brings: one function at least.
+/// The functions of an `AppSpec`: at least one.
 pub(crate) fn releases(app_spec: &str) -> anyhow::Result<Vec<Release>> {
     let app_spec: AppSpec = serde_json::from_str(app_spec).context("the AppSpec is not ours")?;
     let resources = app_spec.resources.into_iter().flatten();
@@ -55,7 +55,7 @@ pub(crate) fn releases(app_spec: &str) -> anyhow::Result<Vec<Release>> {
     Ok(releases)
 }
 
-/// Both become parts of a URL. And a version is a number: `$LATEST` is no version, but what was last uploaded.
+/// Name and version become parts of a URL. A version is a number: `$LATEST` is not a published version.
 fn release(key: String, properties: Properties) -> anyhow::Result<Release> {
     let Properties {
         name: function,
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_revision_may_have_its_hash_alone() {
+    fn a_revision_may_have_only_a_hash() {
         for revision in [
             json!({"revisionType": "String", "string": {"sha256": "0"}}),
             json!({"revisionType": "AppSpecContent", "appSpecContent": {"sha256": "0"}}),
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_published_version_is_refused() {
+    fn an_app_spec_without_a_published_version_is_refused() {
         for text in [
             String::new(),
             "version: 0.0".to_owned(),

@@ -1,5 +1,5 @@
-//! The calls of AWS: CodeDeploy and Lambda, signed with the official signer. Two more SDKs would be most of the
-//! binary, for four calls.
+//! The calls to CodeDeploy and Lambda, signed with the official signer. Two more SDKs would be most of the binary, for
+//! four calls.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -19,31 +19,31 @@ use signed_http::BaseUrl;
 use crate::{Event, Release, appspec};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// CodeDeploy answers in a fraction of it.
+/// CodeDeploy usually answers in a small part of this time.
 const CODEDEPLOY_TIMEOUT: Duration = Duration::from_secs(4);
-/// CodeDeploy is asked again after these times: all functions' hooks ask it at once, and it throttles.
+/// The waits between calls to CodeDeploy, which throttles: the hooks of all functions call it at the same time.
 const CODEDEPLOY_BACKOFF: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(700)];
-/// A cold start, and the longest that a function may take.
+/// A cold start, and the longest time-out of a function.
 const INVOKE_TIMEOUT: Duration = Duration::from_secs(30);
-/// A version that Lambda does not invoke is invoked again after these times: the old one may be using all that
-/// is reserved for the function. That is harmless, since a synthetic request changes nothing.
+/// The waits between invocations: the old version may be using all of the function's reserved concurrency. A second
+/// invocation is harmless, since a synthetic request changes nothing.
 const INVOKE_BACKOFF: [Duration; 3] = [
     Duration::from_secs(1),
     Duration::from_secs(3),
     Duration::from_secs(6),
 ];
 
-/// What CodeDeploy is told of a new version.
+/// The answer to CodeDeploy about a new version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It may have traffic.
+    /// The new version may get traffic.
     Succeeded,
-    /// It may not, and the old one stays.
+    /// The new version gets no traffic, and the old one stays.
     Failed,
 }
 
 impl Verdict {
-    /// CodeDeploy's word.
+    /// The status in CodeDeploy's API.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -53,7 +53,7 @@ impl Verdict {
     }
 }
 
-/// Where the services are, if not where they are in AWS; by the SDKs' variables.
+/// The endpoints of the services, if they are not those of AWS. The variables are the same as for the SDKs.
 #[derive(Clone, Debug, Default)]
 pub struct Endpoints {
     /// `AWS_ENDPOINT_URL_CODEDEPLOY`.
@@ -63,7 +63,7 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    /// Reads both.
+    /// Reads both variables.
     pub fn read(env: &Env) -> Setting<Self> {
         let codedeploy = env.optional("AWS_ENDPOINT_URL_CODEDEPLOY");
         let lambda = env.optional("AWS_ENDPOINT_URL_LAMBDA");
@@ -74,7 +74,7 @@ impl Endpoints {
     }
 }
 
-/// CodeDeploy and Lambda.
+/// A client for CodeDeploy and Lambda.
 pub struct Aws {
     http: Client,
     credentials: SharedCredentialsProvider,
@@ -87,7 +87,7 @@ pub struct Aws {
 /// A call before it is signed.
 #[derive(Clone)]
 struct Call {
-    /// The service as signatures name it.
+    /// The name of the service in signatures.
     service: &'static str,
     url: String,
     headers: Vec<(&'static str, String)>,
@@ -96,7 +96,7 @@ struct Call {
 }
 
 impl Aws {
-    /// The services of the function's region, called with the function's credentials.
+    /// The services in the region of the function, called with its credentials.
     pub fn new(
         sdk: &SdkConfig,
         endpoints: Endpoints,
@@ -120,7 +120,7 @@ impl Aws {
         })
     }
 
-    /// The `AppSpec` of a deployment. CodeDeploy may give its hash instead; then that leads to it.
+    /// The `AppSpec` of a deployment. If CodeDeploy returns only its hash, a second call returns the text.
     pub(crate) async fn app_spec(&self, deployment_id: &str) -> anyhow::Result<String> {
         let asked = json!({ "deploymentId": deployment_id });
         let deployment = self.codedeploy("GetDeployment", &asked).await?;
@@ -151,14 +151,14 @@ impl Aws {
         let response = self.send_with_retries(&call, &INVOKE_BACKOFF).await;
         let response = response.context("Invoke")?;
         if let Some(error) = header(&response, "x-amz-function-error") {
-            bail!("it does not answer but fails: {error}");
+            bail!("it fails instead of answering: {error}");
         }
         let payload = response.bytes().await.map_err(reqwest::Error::without_url);
         Ok(payload.context("its answer broke off")?.to_vec())
     }
 
-    /// Tells CodeDeploy what became of its hook.
-    pub(crate) async fn report(&self, event: &Event, verdict: Verdict) -> anyhow::Result<()> {
+    /// Answers CodeDeploy.
+    pub(crate) async fn put_status(&self, event: &Event, verdict: Verdict) -> anyhow::Result<()> {
         let status = json!({
             "deploymentId": event.deployment_id,
             "lifecycleEventHookExecutionId": event.lifecycle_event_hook_execution_id,
@@ -186,17 +186,21 @@ impl Aws {
             .bytes()
             .await
             .map_err(reqwest::Error::without_url)?;
-        // What has no answer to speak of is done all the same; who needs a field of it misses that.
+        // Some calls have an empty answer. A caller that needs a field of it gets an error for the field.
         Ok(serde_json::from_slice(&answer).unwrap_or_default())
     }
 
-    /// Sends until there is an answer of success, each time signed anew; at last, why there is none.
+    /// Sends until the answer is a success, each time signed anew. Returns the last error if it never is.
     async fn send_with_retries(&self, call: &Call, waits: &[Duration]) -> anyhow::Result<Response> {
         for wait in waits {
             match self.send(call.clone()).await {
                 Ok(response) => return Ok(response),
                 Err(error) => {
-                    tracing::debug!(error = format!("{error:#}"), call.service, "again");
+                    tracing::debug!(
+                        error = format!("{error:#}"),
+                        call.service,
+                        "the call is repeated"
+                    );
                 }
             }
             self.clock.sleep(*wait).await;
@@ -204,7 +208,7 @@ impl Aws {
         self.send(call.clone()).await
     }
 
-    /// Signs and sends; an answer other than success is an error by its name, without its text.
+    /// Signs and sends. Another answer than a success is an error with its name, and without its text.
     async fn send(&self, call: Call) -> anyhow::Result<Response> {
         let signature = self.signature(&call).await?;
         let request = self.http.post(call.url).timeout(call.timeout);

@@ -1,9 +1,9 @@
-//! Tries a new version of a function before it has traffic: CodeDeploy's hook `BeforeAllowTraffic`.
+//! Tests a new version of a function before it gets traffic: CodeDeploy's hook `BeforeAllowTraffic`.
 //!
-//! The new version is invoked with one synthetic request that changes nothing and whose right answer is known.
-//! So a version that does not start, cannot read its secret or its table, or does not verify a signature, is
-//! refused before a customer meets it. Whatever goes wrong here refuses it too: CodeDeploy waits an hour for a
-//! hook that does not say anything.
+//! The new version is invoked with one synthetic request that changes nothing and whose expected answer is known. So a
+//! version that does not start, cannot read its secret or its table, or does not verify a signature, is refused before
+//! a customer gets to it. An error in the hook also refuses it: CodeDeploy waits an hour for a hook that does not
+//! answer.
 
 mod appspec;
 mod aws;
@@ -24,49 +24,49 @@ pub use appspec::Release;
 pub use aws::{Aws, Endpoints, Verdict};
 pub use synthetic::{Caller, Kind, Request, Synthetic};
 
-/// The longest that trying out takes, so that of the function's 60 s enough are left to tell CodeDeploy.
-const MAX_TRIAL_TIME: Duration = Duration::from_secs(45);
+/// The longest time of all tests together. Enough of the function's 60 s must be left to answer CodeDeploy.
+const MAX_TEST_TIME: Duration = Duration::from_secs(45);
 
-/// What CodeDeploy calls a hook with.
+/// The event that CodeDeploy invokes a hook with.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Event {
-    /// The deployment that waits.
+    /// The deployment that waits for the hook.
     pub deployment_id: String,
-    /// What the answer must name.
+    /// Identifies this run of the hook in the answer.
     pub lifecycle_event_hook_execution_id: String,
 }
 
-/// How the two sign that call us.
+/// The keys of those who call our functions with a signature.
 pub struct Keys {
-    /// Tiki's.
+    /// The keys that Tiki signs with.
     pub tiki: Arc<dyn KeyProvider>,
-    /// What Tiki signs of a GET.
+    /// What Tiki signs of a GET, which has no body.
     pub get_signing: GetSigning,
-    /// The partner's.
+    /// The keys that the partner's app and core sign with.
     pub core: Arc<dyn KeyProvider>,
 }
 
-/// The hook.
+/// The hook `BeforeAllowTraffic` of every function.
 pub struct PreTrafficHook {
-    /// What signs the synthetic requests, or why there is nothing: then every version is refused.
+    /// Sign the synthetic requests. If they are not configured, every version is refused.
     pub keys: Result<Keys, ConfigError>,
-    /// CodeDeploy and Lambda.
+    /// The client for CodeDeploy and Lambda.
     pub aws: Aws,
-    /// The time for the signatures.
+    /// The clock for timestamps of signatures.
     pub clock: Arc<dyn Clock>,
 }
 
 impl PreTrafficHook {
-    /// Tries out what a deployment brings, and tells CodeDeploy. Fails only if CodeDeploy cannot be told.
+    /// Tests every function of a deployment, and answers CodeDeploy. Fails only if CodeDeploy does not take the answer.
     pub async fn handle(&self, event: &Event) -> anyhow::Result<()> {
         let span = tracing::info_span!("hook", deployment_id = event.deployment_id);
         self.answer(event).instrument(span).await
     }
 
     async fn answer(&self, event: &Event) -> anyhow::Result<()> {
-        let tried = tokio::time::timeout(MAX_TRIAL_TIME, self.try_all(&event.deployment_id)).await;
-        let verdict = match tried.unwrap_or_else(|_| Err(anyhow!("not done in {MAX_TRIAL_TIME:?}")))
+        let tested = tokio::time::timeout(MAX_TEST_TIME, self.test_all(&event.deployment_id)).await;
+        let verdict = match tested.unwrap_or_else(|_| Err(anyhow!("not done in {MAX_TEST_TIME:?}")))
         {
             Ok(()) => Verdict::Succeeded,
             Err(error) => {
@@ -74,37 +74,41 @@ impl PreTrafficHook {
                 Verdict::Failed
             }
         };
-        let told = self.aws.report(event, verdict).await;
-        match &told {
-            Ok(()) => tracing::info!(status = verdict.as_str(), "CodeDeploy is told"),
+        let answered = self.aws.put_status(event, verdict).await;
+        match &answered {
+            Ok(()) => tracing::info!(status = verdict.as_str(), "CodeDeploy has the answer"),
             Err(error) => {
-                tracing::error!(error = format!("{error:#}"), "CodeDeploy cannot be told");
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "CodeDeploy did not take the answer"
+                );
             }
         }
-        told
+        answered
     }
 
-    async fn try_all(&self, deployment_id: &str) -> anyhow::Result<()> {
+    async fn test_all(&self, deployment_id: &str) -> anyhow::Result<()> {
         let app_spec = self.aws.app_spec(deployment_id).await?;
         for release in appspec::releases(&app_spec)? {
-            let tried = self.try_out(&release, deployment_id).await;
-            tried.with_context(|| format!("{} version {}", release.function, release.version))?;
+            let tested = self.test(&release, deployment_id).await;
+            tested.with_context(|| format!("{} version {}", release.function, release.version))?;
         }
         Ok(())
     }
 
-    async fn try_out(&self, release: &Release, deployment_id: &str) -> anyhow::Result<()> {
+    async fn test(&self, release: &Release, deployment_id: &str) -> anyhow::Result<()> {
         let kind = Kind::of(release);
-        let kind = kind.context("neither its key in the AppSpec nor its name says which it is")?;
+        let kind =
+            kind.context("neither its key in the AppSpec nor its name says which function it is")?;
         let event = self.synthetic(kind, deployment_id).await?;
         let answer = self.aws.invoke(release, &event).await?;
-        kind.judge(&answer)?;
+        kind.check(&answer)?;
         let (function, version) = (&release.function, &release.version);
-        tracing::info!(function, version, "the new version answers as it should");
+        tracing::info!(function, version, "the new version answers as expected");
         Ok(())
     }
 
-    /// The event for a function. The new version logs it by the deployment's id.
+    /// The event for a function. The new version logs it with the id of the deployment.
     async fn synthetic(&self, kind: Kind, deployment_id: &str) -> anyhow::Result<Value> {
         Ok(match kind.synthetic() {
             Synthetic::Signed(caller, request) => {
@@ -121,8 +125,7 @@ impl PreTrafficHook {
 }
 
 impl Keys {
-    /// The keys as they are now: a warm instance may know those of minutes ago, and a deployment often follows
-    /// a rotation.
+    /// The keys, read again: a deployment often follows a rotation, and a warm instance may still have the old ones.
     async fn current(&self, caller: Caller) -> Result<Keyring, KeyError> {
         let keys = match caller {
             Caller::Tiki => &self.tiki,

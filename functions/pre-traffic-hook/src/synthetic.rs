@@ -1,4 +1,4 @@
-//! One request for each function that changes nothing, and its right answer.
+//! For each function one request that changes nothing, and the expected answer.
 
 use anyhow::{Context, ensure};
 use domain::Timestamp;
@@ -7,87 +7,87 @@ use signing::{GetSigning, HeaderNames, Keyring};
 
 use crate::Release;
 
-/// An id that no transaction of Tiki's has.
+/// No transaction of Tiki has this id.
 const UNKNOWN_TIKI_ID: &str = "PRE-TRAFFIC-CHECK";
 
-/// Of the form of our ids, so that it is really looked for, and none of them: ours are made by version 5.
+/// It has the form of our ids, so the table is really read. It is none of them: ours are UUIDs of version 5.
 const UNKNOWN_ID: &str = "00000000-0000-0000-0000-000000000000";
 
-/// Before there was anything to reconcile.
+/// A day from before the first reconciliation.
 const DAY_WITHOUT_FILES: &str = "2000-01-01";
 
-/// Not base64 of any length, so no payment link of ours.
+/// It is not valid base64, so it is no payment link of ours.
 const INVALID_TOKEN: &str = "pre-traffic-check";
 
-/// Which function it is.
+/// A function that has a synthetic request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Tiki creates a transaction.
     CreateTransaction,
-    /// Tiki looks one up.
+    /// Tiki looks a transaction up.
     CheckTransaction,
-    /// Tiki refunds.
+    /// Tiki asks for a refund.
     RefundTransaction,
-    /// Tiki asks for a day's reconciliation.
+    /// Tiki asks for the reconciliation of a day.
     CheckReconciliation,
     /// A customer follows a payment link.
     PaymentRedirect,
     /// The partner's app opens Tiki VIP.
     OpenWebview,
-    /// The core reports a payment's result.
+    /// The core sends a payment result.
     PaymentResult,
-    /// Tells Tiki what became of payments.
+    /// Sends notifications (IPN) to Tiki.
     IpnSender,
-    /// Asks the core what became of payments and refunds.
+    /// Asks the core about payments and refunds.
     CoreWorker,
 }
 
-/// Who calls us with a signature.
+/// A counterparty that calls our functions with a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Caller {
-    /// Tiki.
+    /// Tiki, with its own secret and headers.
     Tiki,
     /// The partner's core and app backend.
     Core,
 }
 
-/// What a function is invoked with.
+/// The event that a function is invoked with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Synthetic {
     /// A request that its caller must sign.
     Signed(Caller, Request),
-    /// A request that anybody may make.
+    /// A request that needs no signature.
     Open(Request),
-    /// A batch of the table's stream, as it is.
+    /// A batch of the table's stream.
     Batch(Value),
 }
 
-/// An HTTP request, as API Gateway hands it on.
+/// An HTTP request, as API Gateway passes it on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     method: &'static str,
     resource: &'static str,
-    /// The one parameter of the path, if it has any.
+    /// The parameter of the path, if it has one.
     parameter: Option<(&'static str, &'static str)>,
     headers: Map<String, Value>,
     body: Option<String>,
-    /// What stands for the body in the signature of a GET.
+    /// What is signed of a GET.
     get_signing: GetSigning,
 }
 
-/// The right answer.
+/// The expected answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Right {
+enum Expected {
     /// An answer of an API: HTTP status and code.
     Code(u64, u64),
     /// A page for a customer: HTTP status.
     Page(u64),
-    /// No record of a batch is given back.
-    NothingFailed,
+    /// No record of a batch failed.
+    NoFailures,
 }
 
 impl Kind {
-    /// Every function that has a synthetic request.
+    /// The functions in the order of their integration points.
     pub const ALL: [Self; 9] = [
         Self::CreateTransaction,
         Self::CheckTransaction,
@@ -100,7 +100,7 @@ impl Kind {
         Self::CoreWorker,
     ];
 
-    /// Its logical id in the template.
+    /// The logical id of the function in the template.
     #[must_use]
     pub fn logical_id(self) -> &'static str {
         match self {
@@ -116,8 +116,8 @@ impl Kind {
         }
     }
 
-    /// Which function an `AppSpec` means: by its key, else by the function's name. None if neither says, or the
-    /// name says two.
+    /// The function that an `AppSpec` means, by its key or else by the name of the function. `None` if neither
+    /// identifies one, or the name fits two.
     #[must_use]
     pub fn of(release: &Release) -> Option<Self> {
         let by_key = |kind: &Self| kind.logical_id() == release.key;
@@ -129,8 +129,8 @@ impl Kind {
         named.next().filter(|_| named.next().is_none())
     }
 
-    /// Whether this is a name that CloudFormation made: `tikivip-CreateTransactionFunctio-1AB2`. It cuts the
-    /// logical id to fit, but leaves more of ours than the word that they all end in.
+    /// Whether CloudFormation may have made this name from the logical id: `tikivip-CreateTransactionFunctio-1AB2`. It
+    /// shortens the logical id, but never to less than the part before the word that all of ours end in.
     fn names(self, function: &str) -> bool {
         let whole = self.logical_id();
         let least = whole.trim_end_matches("Function").len();
@@ -139,12 +139,12 @@ impl Kind {
             .any(|part| part.len() >= least && whole.starts_with(part))
     }
 
-    /// What the function is invoked with.
+    /// The event that the function is invoked with.
     #[must_use]
     pub fn synthetic(self) -> Synthetic {
         let id = json!({ "tiki_transaction_id": UNKNOWN_TIKI_ID });
         match self {
-            // Without an amount.
+            // The amount is missing.
             Self::CreateTransaction => {
                 let request = Request::post("/tikivip/v1/transactions", &id);
                 Synthetic::Signed(Caller::Tiki, request)
@@ -187,28 +187,28 @@ impl Kind {
         }
     }
 
-    fn right(self) -> Right {
+    fn expected(self) -> Expected {
         match self {
             // Verified, and refused for a missing field.
-            Self::CreateTransaction | Self::OpenWebview => Right::Code(400, 1),
-            // Verified, looked for and not found.
-            Self::CheckTransaction | Self::CheckReconciliation => Right::Code(200, 3),
-            // Verified, and no id of ours.
-            Self::PaymentResult => Right::Code(200, 3),
-            // The same, by the two statuses that refunds have.
-            Self::RefundTransaction => Right::Code(500, 3),
-            Self::PaymentRedirect => Right::Page(404),
-            Self::IpnSender | Self::CoreWorker => Right::NothingFailed,
+            Self::CreateTransaction | Self::OpenWebview => Expected::Code(400, 1),
+            // Verified, and not found in the table.
+            Self::CheckTransaction | Self::CheckReconciliation => Expected::Code(200, 3),
+            // Verified, and the id is not found.
+            Self::PaymentResult => Expected::Code(200, 3),
+            // The same, with the HTTP status that refunds have.
+            Self::RefundTransaction => Expected::Code(500, 3),
+            Self::PaymentRedirect => Expected::Page(404),
+            Self::IpnSender | Self::CoreWorker => Expected::NoFailures,
         }
     }
 
-    /// Judges the payload of a function's answer. The refusal has numbers alone, and nothing of a body.
-    pub fn judge(self, payload: &[u8]) -> anyhow::Result<()> {
+    /// Checks the payload of a function's answer. The error has only numbers, and nothing of a body.
+    pub fn check(self, payload: &[u8]) -> anyhow::Result<()> {
         let answer: Value = serde_json::from_slice(payload)
             .ok()
             .context("its answer is not JSON")?;
-        match self.right() {
-            Right::Code(status, code) => {
+        match self.expected() {
+            Expected::Code(status, code) => {
                 let got = (status_of(&answer), code_of(&answer));
                 ensure!(
                     got == (Some(status), Some(code)),
@@ -216,19 +216,22 @@ impl Kind {
                     described(got)
                 );
             }
-            Right::Page(status) => {
+            Expected::Page(status) => {
                 let got = status_of(&answer);
                 ensure!(
                     got == Some(status),
                     "it answers {}, and not HTTP {status}",
                     described((got, code_of(&answer)))
                 );
-                ensure!(is_page(&answer), "it answers with something else than HTML");
+                ensure!(is_page(&answer), "its answer is not HTML");
             }
-            Right::NothingFailed => {
+            Expected::NoFailures => {
                 let failures = answer.get("batchItemFailures").and_then(Value::as_array);
                 let failures = failures.context("it answers without batchItemFailures")?;
-                ensure!(failures.is_empty(), "it gives records back that it had not");
+                ensure!(
+                    failures.is_empty(),
+                    "it returns records as failed that it did not get"
+                );
             }
         }
         Ok(())
@@ -236,7 +239,7 @@ impl Kind {
 }
 
 impl Caller {
-    /// How its headers are called.
+    /// The names of its headers.
     #[must_use]
     pub fn headers(self) -> HeaderNames {
         match self {
@@ -275,18 +278,18 @@ impl Request {
         self
     }
 
-    /// What the caller signs of a GET, if it is one.
+    /// Sets what the caller signs, if the request is a GET.
     #[must_use]
     pub fn with_get_signing(mut self, get_signing: GetSigning) -> Self {
         self.get_signing = get_signing;
         self
     }
 
-    /// Signed as the caller signs: over the exact bytes of the body, or what stands for them.
+    /// Signs as the caller does: the exact bytes of the body, or what is signed of a GET.
     #[must_use]
     pub fn signed(self, caller: Caller, keys: &Keyring, now: Timestamp) -> Self {
         let names = caller.headers();
-        // Of a GET the whole path: it is taken wherever the base is thought to end (docs/decisions/0005).
+        // The whole path of a GET is accepted, whatever the base URL is (docs/decisions/0005).
         let of_a_get = || self.get_signing.message("", &self.path());
         let message = self.body.clone().unwrap_or_else(of_a_get);
         let signed = keys.sign(now.unix_ms(), message.as_bytes());
@@ -302,7 +305,7 @@ impl Request {
         }
     }
 
-    /// The event that API Gateway would make of it.
+    /// The event that API Gateway would make of the request.
     #[must_use]
     pub fn event(&self, request_id: &str) -> Value {
         let path = self.path();
@@ -350,7 +353,7 @@ fn described((status, code): (Option<u64>, Option<u64>)) -> String {
     format!("HTTP {} with code {}", number(status), number(code))
 }
 
-/// Whether an answer is HTML, by its header in either of the places that API Gateway takes one from.
+/// Whether an answer is HTML, by its header in one of the two places from which API Gateway takes headers.
 fn is_page(answer: &Value) -> bool {
     let single = answer.get("headers").and_then(Value::as_object);
     let multiple = answer.get("multiValueHeaders").and_then(Value::as_object);
@@ -379,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_is_known_by_its_key_or_its_name() {
+    fn a_function_is_identified_by_its_key_or_its_name() {
         for kind in Kind::ALL {
             let id = kind.logical_id();
             assert_eq!(Kind::of(&release(id, "anything")), Some(kind));
@@ -402,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_that_is_none_of_ours_is_not_guessed() {
+    fn a_function_of_another_stack_is_not_guessed() {
         for function in [
             "",
             "tikivip-Function-x",
@@ -429,7 +432,7 @@ mod tests {
         request.signed(caller, &keys(), now).event("d-1")
     }
 
-    /// Whether the caller's signature of an event is one over any of these.
+    /// Whether the signature of an event is valid for one of these texts.
     fn holds(caller: Caller, event: &Value, over: &[String]) -> bool {
         let names = caller.headers();
         let header = |name: &str| event["headers"][name].as_str();
@@ -457,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn each_signature_holds_over_the_body_that_is_sent() {
+    fn each_signature_is_valid_for_the_body_that_is_sent() {
         let mut bodies = 0;
         for kind in Kind::ALL {
             let Synthetic::Signed(caller, request) = kind.synthetic() else {
@@ -475,7 +478,7 @@ mod tests {
     }
 
     #[test]
-    fn a_get_is_signed_in_each_way_that_can_be_set() {
+    fn a_get_is_signed_by_each_setting() {
         let mut gets = 0;
         for kind in Kind::ALL {
             let Synthetic::Signed(caller, request) = kind.synthetic() else {
@@ -493,7 +496,7 @@ mod tests {
                     "{kind:?} {set:?}"
                 );
             }
-            // Signed over nothing it is not taken for one that is signed over its path.
+            // A signature of the empty text is not accepted as one of the path.
             let event = signed(caller, request.with_get_signing(GetSigning::EmptyBody));
             let paths = candidates(&event, GetSigning::RelativePath);
             assert!(!holds(caller, &event, &paths), "{kind:?}");
@@ -503,9 +506,9 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_is_in_the_path_and_beside_it() {
+    fn a_parameter_is_in_the_path_and_in_its_own_field() {
         let Synthetic::Open(request) = Kind::PaymentRedirect.synthetic() else {
-            panic!("anybody may follow a link");
+            panic!("a payment link needs no signature");
         };
         let event = request.event("d-1");
         assert_eq!(event["path"], "/pay/pre-traffic-check");
@@ -517,7 +520,7 @@ mod tests {
         );
         assert_eq!(event["body"], Value::Null);
         let Synthetic::Signed(_, request) = Kind::CheckReconciliation.synthetic() else {
-            panic!("Tiki signs");
+            panic!("Tiki signs its requests");
         };
         let event = request.event("d-1");
         assert_eq!(event["path"], "/tikivip/v1/reconciliation/2000-01-01");
@@ -537,16 +540,16 @@ mod tests {
         })
     }
 
-    fn right_answer(kind: Kind) -> Value {
-        match kind.right() {
-            Right::Code(status, code) => api(status, code),
-            Right::Page(status) => page(status, "text/html; charset=utf-8"),
-            Right::NothingFailed => json!({"batchItemFailures": []}),
+    fn expected_answer(kind: Kind) -> Value {
+        match kind.expected() {
+            Expected::Code(status, code) => api(status, code),
+            Expected::Page(status) => page(status, "text/html; charset=utf-8"),
+            Expected::NoFailures => json!({"batchItemFailures": []}),
         }
     }
 
     #[test]
-    fn the_right_answer_passes_and_no_other() {
+    fn only_the_expected_answer_passes() {
         let wrong = [
             api(200, 0),
             api(400, 2),
@@ -564,22 +567,22 @@ mod tests {
             json!(null),
         ];
         for kind in Kind::ALL {
-            let right = right_answer(kind).to_string();
-            kind.judge(right.as_bytes()).unwrap();
+            let right = expected_answer(kind).to_string();
+            kind.check(right.as_bytes()).unwrap();
             for wrong in &wrong {
-                let judged = kind.judge(wrong.to_string().as_bytes());
-                assert!(judged.is_err(), "{kind:?} {wrong}");
+                let checked = kind.check(wrong.to_string().as_bytes());
+                assert!(checked.is_err(), "{kind:?} {wrong}");
             }
-            assert!(kind.judge(b"").is_err() && kind.judge(b"<html>").is_err());
+            assert!(kind.check(b"").is_err() && kind.check(b"<html>").is_err());
         }
     }
 
     #[test]
-    fn a_page_is_known_by_either_kind_of_headers() {
+    fn a_page_may_have_either_kind_of_headers() {
         let page =
             json!({"statusCode": 404, "headers": {"content-type": "text/html; charset=utf-8"}});
         Kind::PaymentRedirect
-            .judge(page.to_string().as_bytes())
+            .check(page.to_string().as_bytes())
             .unwrap();
     }
 }

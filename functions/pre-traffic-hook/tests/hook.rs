@@ -184,7 +184,7 @@ async fn serve(script: Script) -> (u16, Arc<Mutex<Vec<Request>>>) {
     (port, seen)
 }
 
-/// Runs the hook, and returns what it asked: the last of it is what CodeDeploy was told.
+/// Runs the hook, and returns its requests: the last one is the answer to CodeDeploy.
 async fn run(script: Script, change: impl FnOnce(&mut PreTrafficHook)) -> Vec<Request> {
     let (port, seen) = serve(script).await;
     let mut hook = hook(port);
@@ -208,8 +208,8 @@ async fn run(script: Script, change: impl FnOnce(&mut PreTrafficHook)) -> Vec<Re
     seen
 }
 
-/// What CodeDeploy was told, once and last.
-fn told(seen: &[Request]) -> &str {
+/// The status in the answer to CodeDeploy, which is sent once, as the last request.
+fn put_status(seen: &[Request]) -> &str {
     let put = "PutLifecycleEventHookExecutionStatus";
     let times = seen.iter().filter(|request| request.operation == put);
     assert_eq!(times.count(), 1);
@@ -263,10 +263,10 @@ fn right(kind: Kind) -> Script {
 }
 
 #[tokio::test]
-async fn a_version_that_answers_rightly_may_have_traffic() {
+async fn a_version_with_the_expected_answer_gets_traffic() {
     for kind in Kind::ALL {
         let seen = run(right(kind), |_| {}).await;
-        assert_eq!(told(&seen), "Succeeded", "{kind:?}");
+        assert_eq!(put_status(&seen), "Succeeded", "{kind:?}");
         assert_eq!(
             operations(&seen)[..2],
             ["GetDeployment", "Invoke"],
@@ -313,7 +313,7 @@ async fn each_function_is_called_with_the_keys_of_its_caller() {
 }
 
 #[tokio::test]
-async fn a_get_is_signed_as_it_is_set() {
+async fn a_get_is_signed_by_the_setting() {
     let path = "/tikivip/v1/reconciliation/2000-01-01";
     for (set, message) in [
         (GetSigning::RelativePath, path),
@@ -325,7 +325,7 @@ async fn a_get_is_signed_as_it_is_set() {
             hook.keys.as_mut().unwrap().get_signing = set;
         });
         let seen = seen.await;
-        assert_eq!(told(&seen), "Succeeded", "{set:?}");
+        assert_eq!(put_status(&seen), "Succeeded", "{set:?}");
         let event = &invoked(&seen).unwrap().body;
         assert_eq!(event["path"], path);
         let names = signing::HeaderNames::TIKI;
@@ -341,7 +341,7 @@ async fn a_get_is_signed_as_it_is_set() {
 }
 
 #[tokio::test]
-async fn a_version_that_answers_wrongly_or_not_at_all_may_not() {
+async fn a_version_with_another_answer_gets_no_traffic() {
     let kind = Kind::CheckTransaction;
     let failed = json!({"errorType": "Runtime.ExitError", "errorMessage": "exit status 101"});
     for invoke in [
@@ -360,12 +360,12 @@ async fn a_version_that_answers_wrongly_or_not_at_all_may_not() {
             invoke,
             ..right(kind)
         };
-        assert_eq!(told(&run(script, |_| {}).await), "Failed", "{answer}");
+        assert_eq!(put_status(&run(script, |_| {}).await), "Failed", "{answer}");
     }
 }
 
 #[tokio::test]
-async fn a_deployment_that_cannot_be_read_fails_and_nothing_is_invoked() {
+async fn an_unreadable_deployment_fails_and_invokes_nothing() {
     let kind = Kind::CheckTransaction;
     let unreadable = Script {
         throttled: 3,
@@ -381,7 +381,7 @@ async fn a_deployment_that_cannot_be_read_fails_and_nothing_is_invoked() {
     };
     for script in [unreadable, unknown, no_app_spec] {
         let seen = run(script, |_| {}).await;
-        assert_eq!(told(&seen), "Failed");
+        assert_eq!(put_status(&seen), "Failed");
         assert!(invoked(&seen).is_none());
     }
 }
@@ -393,23 +393,23 @@ async fn a_throttled_call_is_made_again() {
         ..right(Kind::CoreWorker)
     };
     let seen = run(script, |_| {}).await;
-    assert_eq!(told(&seen), "Succeeded");
+    assert_eq!(put_status(&seen), "Succeeded");
     assert_eq!(operations(&seen)[..3], ["GetDeployment"; 3]);
 }
 
 #[tokio::test]
-async fn a_function_that_is_all_in_use_is_waited_for() {
+async fn a_function_without_free_concurrency_is_invoked_again() {
     for (busy, status) in [(3, "Succeeded"), (4, "Failed")] {
         let script = Script {
             busy,
             ..right(Kind::CoreWorker)
         };
-        assert_eq!(told(&run(script, |_| {}).await), status);
+        assert_eq!(put_status(&run(script, |_| {}).await), status);
     }
 }
 
 #[tokio::test]
-async fn a_hash_leads_to_the_app_spec() {
+async fn an_app_spec_is_found_by_its_hash() {
     let hash = json!({"revisionType": "String", "string": {"sha256": "0a"}});
     let right = right(Kind::IpnSender);
     let content = right.revision["appSpecContent"]["content"].clone();
@@ -421,7 +421,7 @@ async fn a_hash_leads_to_the_app_spec() {
         ..right
     };
     let seen = run(script, |_| {}).await;
-    assert_eq!(told(&seen), "Succeeded");
+    assert_eq!(put_status(&seen), "Succeeded");
     assert_eq!(seen[1].operation, "GetApplicationRevision");
     assert_eq!(
         seen[1].body,
@@ -430,12 +430,12 @@ async fn a_hash_leads_to_the_app_spec() {
 }
 
 #[tokio::test]
-async fn a_hook_that_is_set_up_wrongly_says_no_and_not_nothing() {
+async fn a_wrongly_configured_hook_answers_failed() {
     let without_keys = |hook: &mut PreTrafficHook| {
         hook.keys = Err(ConfigError(vec!["TIKI_SECRET_ID is not set".to_owned()]));
     };
     let seen = run(right(Kind::CheckTransaction), without_keys).await;
-    assert_eq!(told(&seen), "Failed");
+    assert_eq!(put_status(&seen), "Failed");
     assert!(invoked(&seen).is_none());
 }
 

@@ -1,8 +1,8 @@
 //! `POST /tikivip/v1/refunds`: Tiki refunds, in part or in full (integration point 10, protocol §5).
 //!
-//! Reserve, ask the core, settle: each refund's amount is held by a write before the core hears of it, so
-//! no crash and no crowd can return more than was paid. A core that does not answer in time leaves the
-//! refund unknown; core-worker settles it, and a repeat of the request gets the outcome.
+//! Reserve, ask the core, record the outcome. A write holds the amount of each refund before the core gets the
+//! request, so no crash and no number of requests at the same time can return more than was paid. If the core does
+//! not answer in time, the refund stays unknown: core-worker finds the outcome, and a repeat of the request gets it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,21 +18,21 @@ use store::Transactions;
 use tiki_api::reply;
 use tiki_api::request::{self, InvalidRefund};
 
-/// How often and how long a repeat looks whether the first request, which is just asking the core, is done.
-/// Together a little longer than the core is given.
+/// How long a repeat waits before each look at the first request, which is still asking the core. The sum is a little
+/// longer than the core may take.
 const FOLLOW_WAITS_MS: [u64; 9] = [50, 100, 200, 300, 500, 600, 700, 700, 700];
 
-/// What the function needs.
+/// What the function works with.
 pub struct RefundTransaction {
-    /// Checks Tiki's signature.
+    /// Verifies Tiki's signature.
     pub verifier: Verifier,
-    /// Whose transactions may be refunded.
+    /// The client whose transactions may be refunded.
     pub client_id: ClientId,
-    /// The transactions.
+    /// The table of payments.
     pub transactions: Transactions,
-    /// The core.
+    /// The partner's core.
     pub core: Arc<dyn Core>,
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -53,7 +53,7 @@ impl Handler for RefundTransaction {
         answer(&transaction, refund_id)
     }
 
-    /// Tiki's page knows two statuses: 200 on success alone, 500 otherwise; and 401 (docs/architecture.md#what-tiki-calls).
+    /// Tiki's page has 200 only for success, 401 for a refused signature or timestamp, and 500 otherwise (protocol §5).
     fn status(&self, code: Code) -> StatusCode {
         match code {
             Code::Success => StatusCode::OK,
@@ -107,24 +107,24 @@ impl RefundTransaction {
         })
     }
 
-    /// Asks the core for a refund that we have just reserved, and settles it.
+    /// Asks the core for a refund that we have just reserved, and records the outcome.
     async fn ask(&self, transaction: Transaction, id: RefundId) -> Result<Transaction, ApiError> {
         let Some(refund) = transaction.refund_by_id(id) else {
             return Ok(transaction);
         };
         let answer = self.core.refund(&transaction, refund).await;
-        let settle = |transaction: &Transaction| {
+        let record = |transaction: &Transaction| {
             transaction.record_refund_outcome(id, &answer, self.clock.now())
         };
         Ok(self
             .transactions
-            .apply(transaction, settle)
+            .apply(transaction, record)
             .await?
             .transaction)
     }
 
-    /// A repeat of a request that is still at the core waits for its outcome, so that both get the same
-    /// answer; if that takes too long, it is told to repeat.
+    /// A repeat of a request that is still at the core waits for the outcome, so that both get the same answer. If that
+    /// takes too long, the answer asks for another repeat.
     async fn follow(
         &self,
         mut transaction: Transaction,

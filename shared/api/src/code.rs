@@ -1,23 +1,23 @@
-//! The codes that we answer with (docs/architecture.md#what-tiki-calls).
+//! The codes that we answer with (docs/decisions/0006).
 
 use domain::Refusal;
 use json_fields::InvalidField;
 
-/// A result code, the same for every API that the partner offers.
+/// A result code. It has the same meaning in every API that we offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Code {
-    /// Done.
+    /// The request was carried out.
     Success = 0,
     /// The request is malformed; the message names the field.
     InvalidRequest = 1,
-    /// Something broke; safe to repeat.
+    /// An internal error. The request is safe to repeat.
     SystemError = 2,
-    /// There is no such transaction.
+    /// No transaction has this id.
     NotFound = 3,
-    /// It is another partner's.
+    /// The transaction belongs to another partner.
     NotOfThisPartner = 4,
-    /// No amount, or not one that is accepted.
+    /// The amount is malformed, or outside the accepted limits.
     InvalidAmount = 5,
     /// The payment was declined or cancelled.
     Failed = 6,
@@ -31,16 +31,16 @@ pub enum Code {
     ExceedsRemaining = 10,
     /// The `request_id` was used before with other content.
     RequestIdReused = 11,
-    /// In progress; repeat with the same id.
+    /// The refund is in progress. The request is to be repeated with the same id.
     InProgress = 12,
-    /// The signature is refused.
+    /// The signature is missing or wrong.
     SignatureRefused = 97,
-    /// The timestamp is outside the window.
+    /// The timestamp is outside the accepted window.
     Stale = 98,
 }
 
 impl Code {
-    /// The number on the wire.
+    /// The number in the body of an answer.
     #[must_use]
     pub fn number(self) -> u8 {
         self as u8

@@ -47,7 +47,7 @@ impl ApiError {
             Self::Refusal(refusal) => (Code::from(refusal), refusal.to_string()),
             Self::Internal(error) => {
                 metrics::FAILURES.count(&[]);
-                tracing::error!(error = format!("{error:#}"), "failed");
+                tracing::error!(error = format!("{error:#}"), "internal error");
                 (Code::SystemError, "system error, safe to repeat".to_owned())
             }
         };

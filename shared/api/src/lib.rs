@@ -12,6 +12,7 @@
 //! | `handler` | [`Handler`], and [`answer`], which runs one and turns its result into a response |
 //! | `error` | [`ApiError`]: why a handler does not answer with success |
 //! | `code` | [`Code`]: the result codes |
+//! | `tiki_fields` | [`TIKI_FIELDS`]: the fields that only their own messages may have |
 //! | `envelope` | [`envelope`] and [`refusal`]: the body of an answer |
 
 mod code;
@@ -21,6 +22,7 @@ mod handler;
 mod inbound;
 mod payload_candidates;
 mod response;
+mod tiki_fields;
 mod verifier;
 
 pub use code::Code;
@@ -29,4 +31,5 @@ pub use error::ApiError;
 pub use handler::{Handler, MAX_BODY_BYTES, Reply, answer, record_transaction_in_span};
 pub use inbound::Inbound;
 pub use payload_candidates::payload_candidates;
+pub use tiki_fields::TIKI_FIELDS;
 pub use verifier::Verifier;

@@ -4,16 +4,19 @@ use signing::GetSigning;
 
 use crate::Inbound;
 
-/// Parameters of a GET that we try in every order; API Gateway does not tell in which they came.
+/// Up to this number, the parameters of a GET are tried in every order. API Gateway does not pass on their order.
 const MAX_QUERY_PARAMETERS: usize = 3;
 
-/// The texts that the sender of a GET may have signed, of which any one will do: they all bind the same
-/// query. API Gateway hands a query over decoded and without order, so it is put together again in every
-/// order; a query that needs escaping differently from ours cannot be verified, and no id needs any
-/// (protocol §8). `base` is the part of the path that belongs to the base URL that Tiki was given.
+/// The texts that the sender of a GET may have signed. Each of them binds the same query, so a signature of any one
+/// is accepted. API Gateway passes a query on decoded and without order, so it is put together again in every
+/// order. A query that needs another escaping than ours cannot be verified, and no id needs any (protocol §8).
+/// `base_path` is the part of the path that belongs to the base URL that Tiki was given.
 #[must_use]
-pub fn payload_candidates(signing: GetSigning, request: &Inbound, base: &str) -> Vec<String> {
-    let relative = request.path.strip_prefix(base).unwrap_or(&request.path);
+pub fn payload_candidates(signing: GetSigning, request: &Inbound, base_path: &str) -> Vec<String> {
+    let relative = request
+        .path
+        .strip_prefix(base_path)
+        .unwrap_or(&request.path);
     let paths = match signing {
         GetSigning::RelativePath => [relative, request.path.as_str()],
         GetSigning::FullPath => [request.path.as_str(), request.full_path.as_str()],
@@ -76,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_get_may_be_signed_from_either_end_of_its_base() {
+    fn a_get_may_be_signed_with_or_without_the_base_path() {
         assert_eq!(
             candidates("relative_path", &[("a", "1")]),
             ["/transactions?a=1", "/tikivip/v1/transactions?a=1"]
@@ -94,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn every_order_of_a_few_parameters_is_tried_and_no_order_of_many() {
+    fn a_few_parameters_are_tried_in_every_order() {
         let two = candidates("relative_path", &[("a", "1"), ("b", "x y")]);
         assert_eq!(two.len(), 4);
         assert!(two.contains(&"/transactions?b=x+y&a=1".to_owned()));

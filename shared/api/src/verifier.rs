@@ -1,4 +1,4 @@
-//! The signature check of incoming calls, before anything is parsed (protocol §2, docs/architecture.md#one-request).
+//! The signature check of incoming calls, before anything is parsed (protocol §2).
 
 use std::sync::Arc;
 
@@ -9,16 +9,16 @@ use signing::{
 
 use crate::{ApiError, Inbound};
 
-/// Verifies the calls of one other side.
+/// Verifies the calls of one counterparty.
 #[derive(Clone)]
 pub struct Verifier {
-    /// How its headers are called.
+    /// The names of its three headers.
     pub headers: HeaderNames,
     /// The keys of the counterparty.
     pub keys: Arc<dyn KeyProvider>,
-    /// How far a timestamp may lie from our clock.
+    /// How far a timestamp may differ from our clock.
     pub window: Window,
-    /// Our clock.
+    /// The clock that timestamps are compared with.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -28,8 +28,8 @@ impl Verifier {
         self.verify_any(request, &[request.body.as_slice()]).await
     }
 
-    /// Verifies a GET, by the setting of what is signed of one (protocol §2). `candidates` holds what the
-    /// caller found with [`payload_candidates`](crate::payload_candidates).
+    /// Verifies a GET (protocol §2). `candidates` are the payloads that
+    /// [`payload_candidates`](crate::payload_candidates) returns.
     pub async fn verify_get<'b>(
         &self,
         request: &Inbound,
@@ -55,7 +55,7 @@ impl Verifier {
         let keys = self.keys.keys().await?;
         let mut result = keys.verify_any(&headers, candidates.clone(), now_ms, self.window);
         if result.as_ref().err() == Some(&SignatureRefusal::Mismatch) {
-            // A rotation explains it, if the sender has the new secret and we have not.
+            // After a rotation the sender may have the new secret, and we the old one.
             let keys = self.keys.reload().await?;
             result = keys.verify_any(&headers, candidates, now_ms, self.window);
         }
@@ -70,7 +70,8 @@ impl Verifier {
 }
 
 impl Verifier {
-    /// How old a rightly signed timestamp is, also one that is refused for its age: that is when somebody asks.
+    /// Measures the age of a correctly signed timestamp, also of one that is refused for its age: that is when
+    /// somebody needs the figure.
     fn measure_clock(
         &self,
         headers: &SignatureHeaders<'_>,

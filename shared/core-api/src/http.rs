@@ -1,4 +1,5 @@
-//! The core over HTTP. Any answer but a clear one, and none in time, is *unknown*, never a no (docs/architecture.md#the-partners-side).
+//! The core over HTTP. Every answer that is not clear, and none in time, is *unknown*: it never means no
+//! (docs/core.md).
 
 use std::time::Duration;
 
@@ -13,9 +14,9 @@ use signed_http::{Answer, CallError, SignedClient};
 
 use crate::{Core, FoundRefund};
 
-/// How long the core may take while Tiki waits (design §7).
+/// How long the core may take to answer while Tiki waits.
 pub const CORE_TIMEOUT_IN_REQUEST: Duration = Duration::from_secs(3);
-/// How long the core may take while nobody waits (design §7).
+/// How long the core may take to answer a worker.
 pub const CORE_TIMEOUT_IN_WORKER: Duration = Duration::from_secs(10);
 
 /// The partner's core behind a signed client.
@@ -26,7 +27,7 @@ pub struct CoreClient {
 }
 
 impl CoreClient {
-    /// The core behind this client, given so long for each answer.
+    /// A client that waits no longer than `timeout` for each answer.
     #[must_use]
     pub fn new(client: SignedClient, timeout: Duration) -> Self {
         Self { client, timeout }
@@ -138,7 +139,7 @@ fn payment_answer(answer: &Answer, id: TransactionId) -> PaymentAnswer {
     read().unwrap_or(PaymentAnswer::Unknown)
 }
 
-/// The details of a payment that was made: one that cannot be read is left out, for the money was taken.
+/// The details of a payment that was made. A malformed one is left out, since the money was taken.
 fn paid_details(fields: &Fields) -> PaidDetails {
     PaidDetails {
         paid_at: fields.optional_time("paid_at").ok().flatten(),
@@ -154,7 +155,7 @@ fn readable(answer: &Answer) -> Option<Fields> {
     (answer.status == 200).then(|| Fields::read(&answer.body).ok())?
 }
 
-/// The answer must speak of what was asked: money moves on it.
+/// The answer must name what was asked about, because money moves on it.
 fn names(fields: &Fields, field: &'static str, id: &str) -> Option<()> {
     let named: String = fields.text(field).ok()?;
     named.eq_ignore_ascii_case(id).then_some(())
@@ -194,7 +195,7 @@ mod tests {
     const ID: &str = "9d2f8378-8d6c-5b98-8c46-c1852c4d18ed";
 
     #[test]
-    fn only_a_clear_word_about_this_refund_is_an_answer() {
+    fn only_a_clear_answer_about_this_refund_counts() {
         let rejected = RefundAnswer::Rejected {
             reason: "no".parse().ok(),
         };
@@ -257,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_clear_word_about_this_payment_is_an_answer() {
+    fn only_a_clear_answer_about_this_payment_counts() {
         for (status, body, meaning) in [
             (
                 200,

@@ -1,7 +1,7 @@
-//! The partner's core: what we ask of it, and what it tells us (docs/architecture.md#the-partners-side).
-//!
-//! [`Core`] is what the rest of the system needs of a core; [`CoreClient`] asks it over HTTP. A partner
-//! whose core speaks something else implements the trait and wires it in two `main.rs`.
+//! What we ask of the partner's core (docs/core.md): the trait [`Core`], and [`CoreClient`], which asks over HTTP.
+//! `refund-transaction` and `core-worker` use it. A partner whose core has another interface implements the trait and
+//! wires it in these two `main.rs`. It must not depend on the store or Lambda, nor on what the core sends us
+//! (`partner-api`).
 
 mod http;
 
@@ -10,24 +10,25 @@ use domain::{PaymentAnswer, Refund, RefundAnswer, RefundId, Transaction, Transac
 
 pub use http::{CORE_TIMEOUT_IN_REQUEST, CORE_TIMEOUT_IN_WORKER, CoreClient};
 
-/// What is known at the core of a refund.
+/// What the core knows of a refund.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FoundRefund {
-    /// The core knows it.
+    /// The core knows the refund, or did not answer clearly.
     Known(RefundAnswer),
-    /// The core has never seen it, so it may be posted, again, under the same id.
+    /// The core has never seen it, so it may be posted again with the same id.
     NeverSeen,
 }
 
 /// The partner's core.
 #[async_trait]
 pub trait Core: Send + Sync {
-    /// Gives money back. The refund's id is the idempotency key: posting it again must not pay again.
+    /// Asks the core to give money back. The id of the refund is the idempotency key: the same request a second time
+    /// must not pay a second time.
     async fn refund(&self, transaction: &Transaction, refund: &Refund) -> RefundAnswer;
 
-    /// What became of a refund. No clear answer is `Known(Unknown)`, never `NeverSeen`.
+    /// Asks for the status of a refund. An unclear answer is `Known(Unknown)`, never `NeverSeen`.
     async fn find_refund(&self, id: RefundId) -> FoundRefund;
 
-    /// Whether a payment was made.
+    /// Asks whether a payment was made.
     async fn payment(&self, id: TransactionId) -> PaymentAnswer;
 }

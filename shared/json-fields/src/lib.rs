@@ -1,8 +1,9 @@
-//! Reads JSON messages field by field.
+//! Reads JSON messages field by field, and names the field in every refusal. `tiki-api`, `partner-api` and `core-api`
+//! read their messages with it, and `lambda` its secrets. Of our crates it must depend only on `domain`.
 //!
-//! A derived reader says "invalid type at line 1 column 52"; a partner's engineer at the other end needs
-//! "`transaction_amount` must be a number". So each field is asked for by name, with a refusal that names it.
-//! Numbers are read from their text: no amount passes through a float (protocol §8).
+//! A derived reader reports "invalid type at line 1 column 52". The engineer who sent the message needs
+//! "`transaction_amount` must be a number". Numbers are read from their text, so no amount passes through a float
+//! (protocol §8).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,32 +13,32 @@ use domain::{BadAmount, Timestamp, Vnd};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// Why a message cannot be taken. The texts name fields, never their values.
+/// Why a message is refused. The texts name fields, and contain no values.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidField {
-    /// Not a JSON object, or one that says a thing twice.
+    /// The body is not a JSON object, or has a name twice.
     #[error("the body is not a JSON object: {0}")]
     NotAnObject(String),
-    /// A field is wrong, missing, or does not belong here.
+    /// A field is malformed, missing, or belongs to another message.
     #[error("{field} {problem}")]
     Field {
-        /// The field's name on the wire.
+        /// The name of the field in the message.
         field: String,
-        /// What is wrong with it.
+        /// What is wrong with the field.
         problem: String,
     },
-    /// A number that is no amount of money.
+    /// A number is not an accepted amount.
     #[error("{field} {problem}")]
     Amount {
-        /// The field's name on the wire.
+        /// The name of the field in the message.
         field: &'static str,
-        /// What is wrong with it.
+        /// What is wrong with the field.
         problem: BadAmount,
     },
 }
 
 impl InvalidField {
-    /// A field is wrong.
+    /// A problem with a field.
     #[must_use]
     pub fn field(field: &str, problem: impl fmt::Display) -> Self {
         Self::Field {
@@ -47,15 +48,15 @@ impl InvalidField {
     }
 }
 
-/// The fields of a JSON object, unread.
+/// The fields of a JSON object, not read yet.
 #[derive(Debug, Default)]
 pub struct Fields(BTreeMap<String, Box<RawValue>>);
 
 impl Fields {
-    /// Takes a message apart. A name that is there twice is refused: two readers could see two messages.
+    /// Reads the object. A name that comes twice is refused: two readers could see two different messages.
     pub fn read(body: &[u8]) -> Result<Self, InvalidField> {
         serde_json::from_slice(body).map_err(|error| {
-            // serde_json's text can quote the body; the place of the error cannot.
+            // The text of serde_json's error can quote the body. Its position cannot.
             let (line, column) = (error.line(), error.column());
             let what = match error.classify() {
                 serde_json::error::Category::Eof => "it ends early",
@@ -66,7 +67,7 @@ impl Fields {
         })
     }
 
-    /// Makes fields of text values: a query.
+    /// Makes fields from the texts of a query.
     #[must_use]
     pub fn of_texts<'t>(texts: impl IntoIterator<Item = (&'t str, &'t str)>) -> Self {
         let raw = |text: &str| serde_json::value::to_raw_value(text).ok();
@@ -78,9 +79,9 @@ impl Fields {
         )
     }
 
-    /// Refuses a message that has a field of another one: the signature covers neither method nor path, so a
-    /// body captured at one endpoint must not pass at another (protocol §2). Fields that no message has are
-    /// let be, since the other side may add some.
+    /// Refuses a message that has a field of another message. The signature covers neither method nor path, so a body
+    /// that was captured at one endpoint must not be accepted at another (protocol §2). Fields of no message are
+    /// ignored, since the counterparty may add some.
     pub fn reject_foreign_fields(
         &self,
         foreign: &[&str],
@@ -94,12 +95,12 @@ impl Fields {
         }
     }
 
-    /// The names of all fields.
+    /// The names of all fields of the message.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 
-    /// A text that must be there, as the type that it must be of.
+    /// A required text, parsed as its type.
     pub fn text<T>(&self, name: &'static str) -> Result<T, InvalidField>
     where
         T: FromStr,
@@ -108,7 +109,7 @@ impl Fields {
         required(name, self.optional_text(name)?)
     }
 
-    /// A text that may be missing or null.
+    /// A text that may be missing or null, parsed as its type.
     pub fn optional_text<T>(&self, name: &'static str) -> Result<Option<T>, InvalidField>
     where
         T: FromStr,
@@ -136,7 +137,7 @@ impl Fields {
         Ok(text.as_deref().and_then(truncated))
     }
 
-    /// An amount that must be there: a whole number of VND, or a string that holds one (protocol §8).
+    /// A required amount: a whole number of VND, or a string that holds one (protocol §8).
     pub fn amount(&self, name: &'static str) -> Result<Vnd, InvalidField> {
         required(name, self.optional_amount(name)?)
     }
@@ -175,7 +176,7 @@ impl Fields {
             .map_err(|_| InvalidField::field(name, "must be a whole number"))
     }
 
-    /// A time by RFC 3339 that may be missing or null.
+    /// A time in RFC 3339 that may be missing or null.
     pub fn optional_time(&self, name: &'static str) -> Result<Option<Timestamp>, InvalidField> {
         let text: Option<String> = self.optional_text(name)?;
         text.map(|text| Timestamp::parse_rfc3339(&text))
@@ -183,7 +184,7 @@ impl Fields {
             .map_err(|problem| InvalidField::field(name, problem))
     }
 
-    /// An object within, that may be missing or null.
+    /// A nested object that may be missing or null.
     pub fn optional_object(&self, name: &'static str) -> Result<Option<Self>, InvalidField> {
         let Some(raw) = self.get(name) else {
             return Ok(None);
@@ -194,7 +195,7 @@ impl Fields {
             .map_err(|_| InvalidField::field(name, "must be an object"))
     }
 
-    /// A number's text, written as a number or as a string.
+    /// The text of a number, which may be written as a string.
     fn number(&self, name: &'static str) -> Result<Option<String>, InvalidField> {
         let Some(raw) = self.get(name) else {
             return Ok(None);
@@ -206,7 +207,7 @@ impl Fields {
         }
     }
 
-    /// The raw text of a field that is there and is not null.
+    /// The raw text of a field that is present and not null.
     fn get(&self, name: &str) -> Option<&str> {
         let raw = self.0.get(name)?.get();
         (raw != "null").then_some(raw)
@@ -257,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_refused_without_quoting_it() {
+    fn what_is_no_object_is_refused_without_a_quotation() {
         for json in [
             "",
             "{",
@@ -309,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_of_another_message_is_refused_and_an_unknown_one_let_be() {
+    fn a_foreign_field_is_refused_and_an_unknown_one_ignored() {
         let f = fields(r#"{"mine":1,"new":2}"#);
         assert_eq!(
             f.reject_foreign_fields(&["mine", "yours"], &["mine"]),

@@ -1,4 +1,4 @@
-//! What the functions' `main.rs` have in common: clients and conversations, made once in INIT.
+//! The clients and keys that the functions' `main.rs` wire, made once in INIT.
 
 use std::sync::Arc;
 
@@ -13,17 +13,17 @@ use crate::config::{Env, Identity, TableName};
 use crate::secrets::{SecretKeys, SecretsManager};
 use crate::{SystemClock, telemetry};
 
-/// The world as a function meets it.
+/// The surroundings of a function: environment, clock, AWS configuration.
 pub struct AwsContext {
     sdk: SdkConfig,
-    /// The process's environment.
+    /// The environment of the process.
     pub env: Env,
-    /// The time.
+    /// The clock of the machine.
     pub clock: Arc<dyn Clock>,
 }
 
 impl AwsContext {
-    /// Starts the logs of this function, by the name of its binary, and loads the AWS configuration.
+    /// Starts logs and metrics of this function, by the name of its binary, and loads the AWS configuration.
     pub async fn start(function: &'static str) -> Self {
         let env = Env::of_process();
         telemetry::init(&env, function);
@@ -35,7 +35,7 @@ impl AwsContext {
         }
     }
 
-    /// The world as a person's command meets it: nothing is logged, and no process of Lambda's is counted.
+    /// The surroundings of a command that a person runs: nothing is logged, and no cold start is counted.
     pub async fn of_command() -> Self {
         Self {
             sdk: aws_config::load_from_env().await,
@@ -44,13 +44,13 @@ impl AwsContext {
         }
     }
 
-    /// The AWS configuration, for calls that no client here makes.
+    /// The AWS configuration, for a client that is not made here.
     #[must_use]
     pub fn sdk(&self) -> &SdkConfig {
         &self.sdk
     }
 
-    /// The transactions.
+    /// The table of payments.
     #[must_use]
     pub fn transactions(&self, table: &TableName) -> Transactions {
         let table = DynamoTable::new(store::connect(&self.sdk), &table.0);
@@ -61,20 +61,20 @@ impl AwsContext {
         )
     }
 
-    /// The webview sessions.
+    /// The table of opened webviews.
     #[must_use]
     pub fn sessions(&self, table: &TableName) -> DynamoSessions {
         DynamoSessions::new(store::connect(&self.sdk), &table.0)
     }
 
-    /// The keys of a conversation, read now so that the first request does not wait for them. If that fails,
-    /// the first request tries again and says why.
+    /// The keys that we share with one counterparty. They are read now, so that the first request does not wait
+    /// for them. If that fails, the first request tries again and fails with the reason.
     pub async fn keys(&self, identity: &Identity) -> Arc<dyn KeyProvider> {
         self.secret(&identity.secret_id, identity.client_id.as_str())
             .await
     }
 
-    /// The key that signs payment links.
+    /// The keys that sign payment links.
     pub async fn link_keys(&self, secret_id: &str) -> Arc<dyn KeyProvider> {
         self.secret(secret_id, "payment-link").await
     }
@@ -91,7 +91,7 @@ impl AwsContext {
         Arc::new(keys)
     }
 
-    /// Verifies calls of one other side.
+    /// Verifies the calls of one counterparty.
     #[must_use]
     pub fn verifier(
         &self,
@@ -107,7 +107,7 @@ impl AwsContext {
         }
     }
 
-    /// Calls Tiki.
+    /// A client for calls to Tiki.
     pub fn tiki_client(
         &self,
         base: BaseUrl,
@@ -117,7 +117,7 @@ impl AwsContext {
         self.client(base, HeaderNames::TIKI, get_signing, keys)
     }
 
-    /// Calls the partner's core, whose GETs sign path and query (docs/architecture.md#the-partners-side).
+    /// A client for calls to the partner's core. Of a GET, path and query are signed (docs/core.md).
     pub fn core_client(
         &self,
         base: BaseUrl,

@@ -1,7 +1,6 @@
 //! Secrets: cached, both versions, with a forced reload (protocol §2, rotation).
 //!
-//! [`SecretKeys`] is the cache; [`SecretSource`] is the seam below it, and [`SecretsManager`] what is there
-//! in AWS.
+//! [`SecretKeys`] is the cache. It reads from a [`SecretSource`]: in AWS that is [`SecretsManager`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,12 +16,12 @@ use json_fields::Fields;
 use signing::{ClientSecret, KeyError, KeyProvider, Keyring};
 use tokio::sync::Mutex;
 
-/// How long a secret is used before it is looked at again.
+/// How long a secret is used before it is read again.
 const SECRET_CACHE_TIME: Duration = Duration::from_mins(5);
-/// A forced reload goes to the source at most this often: anybody can send bad signatures.
+/// The least time between two forced reloads: anybody can send bad signatures.
 const MIN_RELOAD_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Which version of a secret.
+/// A version of a secret, by its staging label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// `AWSCURRENT`.
@@ -40,14 +39,14 @@ impl Stage {
     }
 }
 
-/// Where one secret is kept.
+/// The place where one secret is kept.
 #[async_trait]
 pub trait SecretSource: Send + Sync {
-    /// The text of this version of the secret, or `None` if there is no such version.
+    /// The text of this version; `None` if the secret has no such version.
     async fn version(&self, stage: Stage) -> Result<Option<String>, BoxError>;
 }
 
-/// One secret, as a keyring. Its value is JSON: `{"secret": "…"}`.
+/// One secret, cached as a keyring. Its value is JSON: `{"secret": "…"}`.
 pub struct SecretKeys {
     source: Arc<dyn SecretSource>,
     clock: Arc<dyn Clock>,
@@ -60,12 +59,12 @@ pub struct SecretKeys {
 struct Cached {
     keys: Keyring,
     asked_at: Timestamp,
-    /// When the source was last asked because somebody's signature did not match.
+    /// When the source was last asked because a signature did not match.
     forced_at: Option<Timestamp>,
 }
 
 impl SecretKeys {
-    /// The secret of this name or ARN, for the conversation of this client id. Nothing is read yet.
+    /// The secret of this name or ARN, with the client id that goes with it. Nothing is read yet.
     #[must_use]
     pub fn new(
         source: Arc<dyn SecretSource>,
@@ -82,9 +81,9 @@ impl SecretKeys {
         }
     }
 
-    /// What is cached, unless it may be used no longer, or is not to be: for a signature that did not match, as
-    /// often as that is allowed. So a rotation is seen at once, also by who has just read the secret. A source that is down is no reason to stop while
-    /// there is a secret that worked, and is not asked again at once.
+    /// The cached keys, if they are fresh enough. `forced` asks for a new read because a signature did not match, so
+    /// that a rotation is seen at once; it is granted at most once in [`MIN_RELOAD_INTERVAL`]. If the source is down,
+    /// the keys that worked so far stay in use, and the source is not asked again at once.
     async fn cached(&self, forced: bool) -> Result<Keyring, KeyError> {
         let mut cached = self.cached.lock().await;
         let now = self.clock.now();
@@ -102,7 +101,7 @@ impl SecretKeys {
                 let error = signed_http::error_chain(&error);
                 tracing::warn!(
                     error,
-                    "the secret cannot be read again; the known one is used"
+                    "the secret cannot be read again; the cached one stays in use"
                 );
                 known.keys
             }
@@ -119,7 +118,7 @@ impl SecretKeys {
     async fn read(&self) -> Result<Keyring, KeyError> {
         let current = self.version(Stage::Current).await?;
         let current = current.ok_or_else(|| self.error("it has no AWSCURRENT version"))?;
-        // A previous secret that cannot be read, or is no secret, must not take the current one down.
+        // A previous secret that cannot be read must not make the current one unusable.
         let previous = self.version(Stage::Previous).await.unwrap_or_else(|error| {
             tracing::warn!(
                 error = signed_http::error_chain(&error),
@@ -144,8 +143,7 @@ impl SecretKeys {
     }
 }
 
-/// What is secret in a version of a secret, whose value is JSON, `{"secret": "…"}`; `None` if there is no such
-/// version.
+/// The secret text in the JSON of a version, `{"secret": "…"}`; `None` if there is no such version.
 pub async fn secret(source: &dyn SecretSource, stage: Stage) -> Result<Option<String>, BoxError> {
     let Some(json) = source.version(stage).await? else {
         return Ok(None);
@@ -177,8 +175,7 @@ pub struct SecretsManager {
 }
 
 impl SecretsManager {
-    /// The secret of this name or ARN. A source that does not answer is a source that is down, sooner than
-    /// any request's patience ends.
+    /// The secret of this name or ARN. The time-outs are short: a request must not wait for a source that is down.
     #[must_use]
     pub fn new(sdk: &SdkConfig, secret_id: &str) -> Self {
         let timeouts = TimeoutConfig::builder()
@@ -202,7 +199,7 @@ impl SecretSource for SecretsManager {
             .secret_id(&self.secret_id)
             .version_stage(stage.label());
         match request.send().await {
-            // Of a binary secret the text is empty, which is no secret.
+            // A binary secret has no text, and is refused later as an empty one.
             Ok(value) => Ok(Some(value.secret_string.unwrap_or_default())),
             Err(SdkError::ServiceError(error)) => match error.into_err() {
                 GetSecretValueError::ResourceNotFoundException(_) => Ok(None),

@@ -1,7 +1,7 @@
 //! The serve loops: one for HTTP, one for the work of an outbox, one for plain events.
 //!
-//! Each runs until Lambda ends the process. An error of a plain event goes back to Lambda with its causes: who
-//! invoked the function by hand reads nothing else.
+//! Each runs until Lambda ends the process. An error of an event goes back to Lambda with its causes: a person who
+//! invokes a function by hand sees nothing else.
 
 use api::Handler;
 use domain::Timestamp;
@@ -30,8 +30,7 @@ pub async fn serve_stream<W: Worker>(outbox: Outbox<W>) -> anyhow::Result<()> {
     serve_event(async |event, deadline| outbox.handle(event, deadline).await).await
 }
 
-/// Serves a function whose event needs nothing from us but to be read. `handle` also gets the time at which
-/// Lambda ends the invocation.
+/// Serves a function with an event of its own. `handle` also gets the time at which Lambda ends the invocation.
 pub async fn serve_event<E, A>(
     handle: impl AsyncFn(E, Timestamp) -> anyhow::Result<A>,
 ) -> anyhow::Result<()>
@@ -44,7 +43,7 @@ where
         let deadline = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
         let deadline = Timestamp::from_unix_ms(deadline).unwrap_or(Timestamp::MAX);
         let span = tracing::info_span!("invocation", request_id = %event.context.request_id);
-        // Boxed, since the futures of a long run nest deeper than the compiler looks.
+        // Boxed: the futures of reconciliation are nested more deeply than the compiler allows.
         let work = Box::pin(handle(event.payload, deadline));
         let outcome = work.instrument(span).await;
         outcome.map_err(|error| lambda_runtime::Error::from(format!("{error:#}")))

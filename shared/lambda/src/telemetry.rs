@@ -1,5 +1,5 @@
-//! JSON logs, one line an event, each with the request's id (docs/architecture.md#rules-of-the-code); and metrics among them, in
-//! CloudWatch's embedded metric format.
+//! JSON logs, one line for each event, with the request's id; and metrics between them, in CloudWatch's embedded
+//! metric format.
 
 mod emf;
 
@@ -10,12 +10,12 @@ use tracing_subscriber::prelude::*;
 use self::emf::EmbeddedMetrics;
 use crate::config::{Env, log_level, metrics_namespace};
 
-/// Others' crates are heard only when they warn: what they tell of a request is not ours to publish.
+/// Foreign crates log from this level on: below it they may write what a request contains.
 const LEVEL_OF_OTHERS: LevelFilter = LevelFilter::WARN;
 
-/// Our crates, whose events carry ids and codes and nothing personal.
+/// Our crates, whose events carry ids and codes and no personal data. A target matches by its prefix, so a name
+/// that foreign crates begin with has its colons.
 const OUR_TARGETS: [&str; 21] = [
-    // With its colons: a target goes by its prefix, and a foreign crate may begin with these letters.
     "api::",
     "check_reconciliation",
     "check_transaction",
@@ -24,7 +24,7 @@ const OUR_TARGETS: [&str; 21] = [
     "create_transaction",
     "domain",
     "ipn_sender",
-    // With its colons: a target goes by its prefix, and lambda_runtime is not ours.
+    // lambda_runtime and lambda_http are not ours.
     "lambda::",
     "open_webview",
     "outbox",
@@ -40,8 +40,8 @@ const OUR_TARGETS: [&str; 21] = [
     "tiki_api",
 ];
 
-/// Sends events to standard output as JSON, from the level of `LOG_LEVEL` on, and metrics beside them.
-/// `function` is the name of the binary.
+/// Writes events from the level of `LOG_LEVEL` on, and all metrics, to standard output. `function` is the name of
+/// the binary.
 pub fn init(env: &Env, function: &'static str) {
     let level = log_level(env);
     let targets = Targets::new()
@@ -56,7 +56,7 @@ pub fn init(env: &Env, function: &'static str) {
         .with_filter(targets);
     let figures = EmbeddedMetrics::new(metrics_namespace(env), function, std::io::stdout)
         .with_filter(Targets::new().with_target(metrics::TARGET, LevelFilter::INFO));
-    // Fails only if something else was set up before, which then does the logging.
+    // Fails only if another subscriber was installed before. Then that one logs.
     let _ = tracing_subscriber::registry()
         .with(lines)
         .with(figures)

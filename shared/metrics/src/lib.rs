@@ -1,39 +1,38 @@
-//! What is counted and measured, by name: each answers a question that somebody has at 2 a.m.
-//!
-//! A metric is a `tracing` event of the target [`TARGET`]. In a function the telemetry writes it to the logs in
-//! CloudWatch's embedded metric format; where nobody listens it costs next to nothing. No metric names a
-//! transaction or a customer.
+//! Every metric by its name, unit and dimensions. Any crate may count or record one. A metric is a `tracing` event of
+//! the target [`TARGET`]: in a function, the telemetry of `lambda` writes it to the logs in CloudWatch's embedded
+//! metric format; elsewhere it costs almost nothing. No metric names a transaction or a customer. This crate must
+//! not depend on any other of ours.
 
-/// The target of metrics: they are no log lines, and no log level silences them.
+/// The target of metrics. They are not log lines, and do not depend on the log level.
 pub const TARGET: &str = "metrics";
 
-/// The dimension that the telemetry itself fills in: which function it is, by its binary.
+/// The dimension that the telemetry fills in: the name of the function's binary.
 pub const FUNCTION: &str = "Function";
 
-/// Something that is counted or measured.
+/// A metric: a name in CloudWatch, a unit and dimensions.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Metric {
-    /// Its name in CloudWatch.
+    /// The name in CloudWatch.
     pub name: &'static str,
-    /// What it is counted in.
+    /// The unit of its values.
     pub unit: Unit,
-    /// What it is told apart by.
+    /// The names of its dimensions, in the order in which values are given.
     pub dimensions: &'static [&'static str],
-    /// Whether there is also a figure for all together.
+    /// Whether there is also a total without dimensions.
     pub total: bool,
 }
 
-/// What a metric is counted in; CloudWatch's word.
+/// The unit of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
-    /// How many.
+    /// A number of things.
     Count,
-    /// How long.
+    /// A duration.
     Milliseconds,
 }
 
 impl Unit {
-    /// CloudWatch's word.
+    /// The name of the unit in CloudWatch.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -63,48 +62,48 @@ macro_rules! metrics {
 metrics! {
     /// Payments that became final: `paid`, `declined`, `expired`; and `paid_late`, whose money goes back.
     PAYMENTS = "Payments", Count, ["Outcome"];
-    /// Tries to tell Tiki: `accepted`, `refused`, `system_error`, `unauthorized`, `unclear`.
+    /// Notification attempts: `accepted`, `refused`, `system_error`, `unauthorized`, `unclear`.
     IPN_ATTEMPTS = "IpnAttempts", Count, ["Answer"];
     /// From a payment's result to Tiki's confirmation.
     IPN_CONFIRMATION_AGE = "IpnConfirmationAge", Milliseconds, [];
-    /// How long Tiki has not known of the oldest result that it has not confirmed, at each sweep.
+    /// The age of the oldest result that Tiki has not confirmed, at each sweep.
     IPN_UNCONFIRMED_AGE = "IpnUnconfirmedAge", Milliseconds, [];
-    /// Payments that are given back because Tiki does not have the order.
+    /// Payments that are reversed because Tiki does not have the order.
     REVERSALS = "Reversals", Count, [];
-    /// Payments of which Tiki's word and ours differ.
+    /// Payments whose status is another at Tiki than here.
     DISPUTES = "Disputes", Count, [];
-    /// Refunds that are settled: `succeeded`, `rejected`.
+    /// Refunds with a final outcome: `succeeded`, `rejected`.
     REFUNDS = "Refunds", Count, ["Outcome"];
-    /// From a refund's reservation to an answer of the core that did not settle it.
+    /// From a refund's reservation to an answer of the core that left it open.
     REFUND_OPEN_AGE = "RefundOpenAge", Milliseconds, [];
     /// How late the oldest obligation is, at each sweep: `ipn`, `refund`, `expiry`.
     OBLIGATION_LATENESS = "ObligationLateness", Milliseconds, ["Queue"];
-    /// Transactions that wait for a person, at each sweep.
+    /// Transactions in the review queue, at each sweep.
     REVIEW_QUEUE = "ReviewQueue", Count, [];
     /// How long the oldest day's file for Tiki has been due, at each run of reconciliation; 0 if none is.
     RECONCILIATION_LATENESS = "ReconciliationLateness", Milliseconds, [];
-    /// What reconciliation has found that waits for a person, at each run.
+    /// Findings of reconciliation that need review, at each run.
     FINDINGS_OPEN = "FindingsOpen", Count, [];
-    /// What reconciliation finds, by how it stands from then on: `matched`, `resent`, `reverse`, `needs_review`,
+    /// Findings of reconciliation that enter a new kind: `matched`, `resent`, `reverse`, `needs_review`,
     /// `undecided`.
     FINDINGS = "Findings", Count, ["Kind"];
     /// Answers with another code than 0.
     REFUSALS = "Refusals", Count, ["Code"];
-    /// Calls of ours, to `tiki` or `core`: `answered`, with an `error` status, or with `none` in time.
+    /// Our calls to `tiki` or `core`: `answered`, answered with an `error` status, or `none` for no answer in time.
     CALLS = "Calls", Count, ["To", "Outcome"];
-    /// How long they took.
+    /// How long our calls to `tiki` or `core` took.
     CALL_DURATION = "CallDuration", Milliseconds, ["To"];
-    /// Calls that were signed with the previous secret, of `tiki` or `core`: while there are any, it is needed.
+    /// Calls of `tiki` or `core` that were signed with the previous secret. While there are any, it is still needed.
     PREVIOUS_SECRET_USES = "PreviousSecretUses", Count, ["Counterparty"];
-    /// How old the timestamps of `tiki` or `core` are by our clock; negative if they are ahead.
+    /// The age of the timestamps of `tiki` or `core` by our clock. It is negative if they are ahead.
     CLOCK_DIFFERENCE = "ClockDifference", Milliseconds, ["Counterparty"];
-    /// What broke in a function, and was answered generically or stays due.
+    /// Internal errors of a function: the caller got a generic answer, or the obligation stays due.
     FAILURES = "Failures", Count, [FUNCTION];
-    /// Processes started.
+    /// Processes that Lambda started.
     COLD_STARTS = "ColdStarts", Count, [FUNCTION];
 }
 
-/// Something newly needs a person, by its alarm.
+/// Something newly needs review, by its alarm.
 pub const REVIEW_RAISED: Metric = Metric {
     name: "ReviewRaised",
     unit: Unit::Count,
@@ -119,12 +118,12 @@ pub fn all() -> impl Iterator<Item = &'static Metric> {
 }
 
 impl Metric {
-    /// Counts one, told apart by the values of its dimensions.
+    /// Counts one. `of` holds the values of the dimensions.
     pub fn count(&self, of: &[&str]) {
         self.record(of, 1);
     }
 
-    /// Records a figure, told apart by the values of its dimensions.
+    /// Records a value. `of` holds the values of the dimensions.
     pub fn record(&self, of: &[&str], value: i64) {
         let own = self.dimensions.iter().filter(|name| **name != FUNCTION);
         debug_assert_eq!(of.len(), own.count(), "{}", self.name);
@@ -139,7 +138,7 @@ impl Metric {
         );
     }
 
-    /// Records how long something took or is, in milliseconds.
+    /// Records a duration, in milliseconds.
     pub fn record_duration(&self, of: &[&str], duration: std::time::Duration) {
         self.record(of, i64::try_from(duration.as_millis()).unwrap_or(i64::MAX));
     }

@@ -99,7 +99,10 @@ impl<W: Worker> Outbox<W> {
             let result = self.worker.process(found).await;
             if let Err(error) = &result {
                 metrics::FAILURES.count(&[]);
-                tracing::error!(error = format!("{error:#}"), "failed; it stays due");
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "internal error; the obligation stays due"
+                );
             }
             result
         };

@@ -1,5 +1,6 @@
 //! What the partner's app and core send us. It is read from verified bytes, never before.
 
+use api::TIKI_FIELDS;
 use domain::{
     Customer, FailureReason, PaidDetails, PaymentResult, PaymentResultMessage, PhoneNumber,
     TransactionId,
@@ -8,32 +9,6 @@ use json_fields::{Fields, InvalidField};
 use signing::Verified;
 
 const WEBVIEW: &[&str] = &["identify_code", "identify_phone", "identify_fullname"];
-
-/// A webview request goes on to Tiki: it must have no field of another message between Tiki and us.
-const ALL_TIKI: &[&str] = &[
-    "tiki_transaction_id",
-    "transaction_amount",
-    "request_id",
-    "identify_code",
-    "order_code",
-    "description",
-    "expires_in",
-    "transaction_id",
-    "reason",
-    "request_amount",
-    "reference_transaction_id",
-    "status",
-    "partner_banking_method",
-    "identify_phone",
-    "identify_fullname",
-    "partner_transaction_id",
-    "amount",
-    "code",
-    "message",
-    "data",
-    "url_open",
-    "url_checkout_result",
-];
 
 const PAYMENT_RESULT: &[&str] = &[
     "transaction_id",
@@ -64,7 +39,7 @@ const ALL_PARTNER: &[&str] = &[
 /// Reads the app's request to open a webview: `POST /partner/v1/webview`. The phone may be a text or a number.
 pub fn webview(verified: Verified<'_>) -> Result<Customer, InvalidField> {
     let fields = Fields::read(verified.body())?;
-    fields.reject_foreign_fields(ALL_TIKI, WEBVIEW)?;
+    fields.reject_foreign_fields(TIKI_FIELDS, WEBVIEW)?;
     let phone = match fields.optional_text::<PhoneNumber>("identify_phone") {
         Ok(phone) => phone,
         // A text that is no phone number is refused. Only a number is read as a number.

@@ -11,26 +11,26 @@ use url::Url;
 
 use crate::transport::{Answer, Method, Outgoing, Transport, TransportError};
 
-/// Where the other side's API begins. What is called follows it: `{base}/payment/ipn`.
+/// The base URL of a counterparty's API. The path of a call follows it: `{base}/payment/ipn`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl {
     text: String,
     path: String,
 }
 
-/// Not a base URL.
+/// The text is not a base URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be an http or https URL without a query")]
 pub struct BadBaseUrl;
 
 impl BaseUrl {
-    /// The URL's path without a slash at its end: empty, or `/miniapp/tikivip`.
+    /// The path of the URL, without a slash at its end: empty, or `/miniapp/tikivip`.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// The URL of what follows the base; `relative` begins with a slash.
+    /// The URL of a call. `relative` begins with a slash.
     #[must_use]
     pub fn join(&self, relative: &str) -> String {
         format!("{}{relative}", self.text)
@@ -60,36 +60,36 @@ impl FromStr for BaseUrl {
     }
 }
 
-/// A call came to nothing that could be read.
+/// Why a call has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// There is no key to sign with.
+    /// The keys to sign with cannot be read.
     #[error(transparent)]
     Keys(#[from] KeyError),
-    /// There was no answer.
+    /// The counterparty did not answer.
     #[error(transparent)]
     Transport(#[from] TransportError),
 }
 
-/// Calls one other side, each try signed anew with a fresh timestamp (protocol §2).
+/// Calls one counterparty. Each attempt is signed anew, with a new timestamp (protocol §2).
 #[derive(Clone)]
 pub struct SignedClient {
-    /// Where it is.
+    /// Where its API is.
     pub base: BaseUrl,
-    /// How its headers are called.
+    /// The names of the headers of a signature.
     pub headers: HeaderNames,
     /// What is signed of a GET.
     pub get_signing: GetSigning,
-    /// The keys of the conversation.
+    /// The keys that we share with the counterparty.
     pub keys: Arc<dyn KeyProvider>,
-    /// The time for the signature.
+    /// The clock for timestamps and durations.
     pub clock: Arc<dyn Clock>,
-    /// What carries the request.
+    /// Carries the request.
     pub transport: Arc<dyn Transport>,
 }
 
 impl SignedClient {
-    /// Posts a JSON body, with one more header if the call has one.
+    /// Posts a JSON body, with one additional header if the call needs one.
     pub async fn post(
         &self,
         relative: &str,
@@ -107,7 +107,7 @@ impl SignedClient {
         self.call(outgoing, &signed, timeout).await
     }
 
-    /// Gets what follows the base.
+    /// Gets a resource below the base URL.
     pub async fn get(&self, relative: &str, timeout: Duration) -> Result<Answer, CallError> {
         let outgoing = Outgoing {
             method: Method::Get,
@@ -119,8 +119,8 @@ impl SignedClient {
         self.call(outgoing, signed.as_bytes(), timeout).await
     }
 
-    /// Sends; when the signature is refused, loads the secret once and sends once more (protocol §3), within
-    /// the same time.
+    /// Sends. If the signature is refused, reads the secret again and sends once more (protocol §3), within the same
+    /// time.
     async fn call(
         &self,
         outgoing: Outgoing,
@@ -156,7 +156,7 @@ impl SignedClient {
         let to = self.headers.counterparty;
         let outcome = match &answer {
             Ok(answer) if (200..=299).contains(&answer.status) => "answered",
-            // That it has never seen what was asked for is one of the core's answers.
+            // The core answers 404 for a refund or a payment that it has never seen.
             Ok(answer) if answer.status == 404 && to == "core" => "answered",
             Ok(_) => "error",
             Err(_) => "none",
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_base_is_told_from_its_path() {
+    fn a_base_url_has_no_query_and_no_slash_at_its_end() {
         for (text, base, path) in [
             (
                 "https://api.tiki.vn/miniapp/tikivip/",

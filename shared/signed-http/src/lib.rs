@@ -1,8 +1,9 @@
-//! Signed calls to the outside: to Tiki, and to the partner's core.
+//! The HTTP client for signed calls to a counterparty. `tiki-api` calls Tiki with it, and `core-api` the partner's
+//! core. It must not depend on either, nor on the store or Lambda.
 //!
-//! [`SignedClient`] signs each try anew and, when the other side refuses the signature, loads the secret
-//! again and tries once more (protocol §3). [`Transport`] is the seam below it: one request, one answer or
-//! none, within a time.
+//! [`SignedClient`] signs each attempt anew. If the counterparty refuses the signature, it reads the secret again and
+//! tries once more (protocol §3). It sends through a [`Transport`]: one request, and one answer or none in time. Tests
+//! and the simulation replace the transport.
 
 mod client;
 mod transport;
@@ -10,7 +11,7 @@ mod transport;
 pub use client::{BadBaseUrl, BaseUrl, CallError, SignedClient};
 pub use transport::{Answer, HttpTransport, Method, Outgoing, Transport, TransportError};
 
-/// An error with its causes on one line, for a log.
+/// An error and its causes on one line, for a log.
 #[must_use]
 pub fn error_chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());

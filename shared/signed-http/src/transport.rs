@@ -1,65 +1,65 @@
-//! One HTTP request, and its answer or none.
+//! One HTTP request, and one answer or none.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-/// The two methods that we call with.
+/// The HTTP methods of our calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// GET.
+    /// GET, without a body.
     Get,
     /// POST, with a JSON body.
     Post,
 }
 
-/// A request as it goes out.
+/// A request, as it is sent.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Outgoing {
-    /// The method.
+    /// The HTTP method.
     pub method: Method,
     /// The whole URL.
     pub url: String,
-    /// Headers beside those that the method implies.
+    /// Headers in addition to those that the method implies.
     pub headers: Vec<(&'static str, String)>,
-    /// The exact bytes; empty for a GET.
+    /// The exact bytes of the body; empty for a GET.
     pub body: Vec<u8>,
 }
 
 /// An answer, whatever its status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// HTTP status.
+    /// The HTTP status.
     pub status: u16,
-    /// The body.
+    /// The exact bytes of the body.
     pub body: Vec<u8>,
 }
 
-/// There was no answer. The other side may have done it all the same.
+/// There was no answer. The counterparty may have processed the request all the same.
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
-    /// Not in time.
+    /// The time was over before the answer was complete.
     #[error("no answer in time")]
     TimedOut,
-    /// No connection.
+    /// No connection was made.
     #[error("no connection")]
     NotConnected(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// An answer that began and did not end well.
+    /// The answer started and did not end.
     #[error("the answer broke off")]
     BrokenOff(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// More than any answer of the protocol has.
+    /// The answer is longer than any answer of the protocol.
     #[error("the answer is too long")]
     TooLong,
 }
 
-/// What carries requests.
+/// Carries requests.
 #[async_trait]
 pub trait Transport: Send + Sync {
-    /// Sends a request and waits for its answer, `timeout` at most for all of it.
+    /// Sends a request and waits for the complete answer, no longer than `timeout`.
     async fn send(&self, request: Outgoing, timeout: Duration) -> Result<Answer, TransportError>;
 }
 
-/// HTTP over TCP, with TLS where the URL says so. Connections are kept between calls.
+/// HTTP, with TLS if the URL is an https one. Connections are kept between calls.
 #[derive(Clone, Debug)]
 pub struct HttpTransport(reqwest::Client);
 
@@ -67,8 +67,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
 
 impl HttpTransport {
-    /// A client for one function, made once in INIT. It follows no redirect: a signed message goes to the
-    /// configured host alone.
+    /// A client, made once in INIT. It follows no redirect: a signed message goes only to the configured host.
     pub fn new() -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -114,7 +113,7 @@ impl Transport for HttpTransport {
     }
 }
 
-/// The error without its URL, whose query is nobody's business.
+/// The error without its URL, whose query must not reach a log.
 fn transport_error(error: reqwest::Error) -> TransportError {
     let error = error.without_url();
     if error.is_connect() {

@@ -1,6 +1,6 @@
-//! Why a signature does not match: tries what is known to go wrong, and says which of it would have matched.
+//! Why a signature does not match: tries the known mistakes, and returns those that would have given it.
 //!
-//! For a person who looks for a fault, never for a decision: whatever matches here is still refused.
+//! It helps a person to find a mistake, and decides nothing: what matches only here is still refused.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
@@ -8,30 +8,30 @@ use hmac::Mac;
 
 use crate::{ClientSecret, Keyring, SignatureHeaders, message};
 
-/// What was signed by the rule, step by step (protocol §2).
+/// The steps from a message to its signature (protocol §2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SigningSteps {
     /// `timestamp "." client_id "." body`: the exact bytes.
     pub payload: Vec<u8>,
-    /// The payload in base64url, without padding: what the HMAC is taken of.
+    /// The payload in base64url, without padding: the input of the HMAC.
     pub encoded: String,
-    /// The signature that the current secret gives.
+    /// The signature with the current secret.
     pub signature: String,
 }
 
-/// A way in which a message was signed, though not by the rule.
+/// A combination of secret, text and rule that gives the received signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignatureMatch {
-    /// Whose secret it was, and which, if not the current one of this conversation.
+    /// The name of the secret, if it is not the current one of this counterparty.
     pub secret: Option<String>,
-    /// Of which text, if not of the one received.
+    /// The name of the text, if it is not the received one.
     pub text: Option<String>,
-    /// By which other rule, if not by ours.
+    /// The name of the rule, if it is not ours.
     pub rule: Option<&'static str>,
 }
 
 impl SignatureMatch {
-    /// How far from the rule it is.
+    /// In how many points it differs from the rule.
     fn deviations(&self) -> usize {
         [
             self.secret.is_some(),
@@ -44,11 +44,11 @@ impl SignatureMatch {
     }
 }
 
-/// A text that may have been signed, with its name; the received one has none.
+/// A text that may have been signed, with its name. The received text has no name.
 pub type PayloadCandidate = (Option<String>, Vec<u8>);
 
 impl Keyring {
-    /// What is signed of a message, byte by byte, and what the signature comes to.
+    /// Signs a message and returns every step.
     #[must_use]
     pub fn steps(&self, timestamp: &str, body: &[u8]) -> SigningSteps {
         let payload = payload(timestamp, &self.client_id, body);
@@ -60,8 +60,8 @@ impl Keyring {
         }
     }
 
-    /// Every known way in which `headers` may have come about, the likeliest first. `others` are the keys of
-    /// other conversations, by name. A match without any deviation says that the signature is right.
+    /// Every known combination that gives the signature in `headers`, the likeliest first. `others` are the keys for
+    /// other counterparties, by name. A match without a deviation means that the signature is right.
     #[must_use]
     pub fn explain(
         &self,
@@ -76,7 +76,7 @@ impl Keyring {
         };
         let signature = signature.to_ascii_lowercase();
         let mut found = Vec::new();
-        for (secret, key) in self.suspects(others) {
+        for (secret, key) in self.mistakable_secrets(others) {
             for (text, body) in candidates {
                 for (rule, signed) in rules(timestamp, client_id, body) {
                     let mut mac = message::keyed(&key);
@@ -95,8 +95,8 @@ impl Keyring {
         found
     }
 
-    /// Secrets that are taken for this one, each with its name.
-    fn suspects(&self, others: &[(&str, &Self)]) -> Vec<(Option<String>, ClientSecret)> {
+    /// Secrets that are easily mistaken for this one, each with its name.
+    fn mistakable_secrets(&self, others: &[(&str, &Self)]) -> Vec<(Option<String>, ClientSecret)> {
         let text = |secret: &ClientSecret| String::from_utf8_lossy(secret.as_bytes()).into_owned();
         let current = text(&self.current);
         let named = |name: &str, secret: String| (Some(name.to_owned()), ClientSecret::new(secret));
@@ -122,7 +122,7 @@ impl Keyring {
     }
 }
 
-/// What the HMAC is taken of, by our rule and by those that are taken for it.
+/// The input of the HMAC, by our rule and by others that are easily mistaken for it.
 fn rules(timestamp: &str, client_id: &str, body: &[u8]) -> Vec<(Option<&'static str>, Vec<u8>)> {
     let whole = payload(timestamp, client_id, body);
     let without_client = [timestamp.as_bytes(), b".", body].concat();
@@ -180,13 +180,13 @@ mod tests {
     }
 
     #[test]
-    fn a_right_signature_deviates_in_nothing() {
+    fn a_right_signature_has_no_deviation() {
         let found = matches(&keys("now"), b"{}", &[(None, b"{}".to_vec())]);
         assert_eq!(found[0].deviations(), 0);
     }
 
     #[test]
-    fn a_wrong_secret_is_named_if_it_is_known() {
+    fn a_known_wrong_secret_is_named() {
         for (secret, name) in [
             ("before", "the previous secret"),
             ("core", "the secret of the core"),

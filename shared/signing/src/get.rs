@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-/// The reading of protocol §2 for a GET: a setting, until Tiki has said which.
+/// What is signed of a GET. It is a setting until Tiki has answered the open point of protocol §2.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum GetSigning {
     /// Path and query after the base URL, as on Tini App's page: `/transaction?tiki_transaction_id=…`.
@@ -10,14 +10,14 @@ pub enum GetSigning {
     RelativePath,
     /// Path and query from the host's root: `/miniapp/tikivip/transaction?tiki_transaction_id=…`.
     FullPath,
-    /// Nothing.
+    /// The empty text.
     EmptyBody,
     /// The two characters `{}`.
     EmptyObject,
 }
 
 impl GetSigning {
-    /// Every setting.
+    /// The settings in the order in which they are tried.
     pub const ALL: [Self; 4] = [
         Self::RelativePath,
         Self::FullPath,
@@ -25,7 +25,7 @@ impl GetSigning {
         Self::EmptyObject,
     ];
 
-    /// The setting's name.
+    /// The name of the setting, as the template has it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -49,7 +49,7 @@ impl GetSigning {
     }
 }
 
-/// Not one of the four settings.
+/// The text is none of the four settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be relative_path, full_path, empty_body or empty_object")]
 pub struct UnknownGetSigning;

@@ -1,4 +1,4 @@
-//! Secrets and who holds them.
+//! Secrets, and where they come from.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use async_trait::async_trait;
 pub struct ClientSecret(Arc<str>);
 
 impl ClientSecret {
-    /// Takes the secret's text as it was handed over; its bytes are the HMAC key.
+    /// The secret as a text. Its bytes are the key of the HMAC.
     #[must_use]
     pub fn new(secret: impl Into<Arc<str>>) -> Self {
         Self(secret.into())
@@ -27,10 +27,10 @@ impl fmt::Debug for ClientSecret {
     }
 }
 
-/// The client id of a conversation and the secrets that are valid for it now.
+/// The client id that we share with one counterparty, and the secrets that are valid now.
 ///
-/// Signing uses the current secret; verification accepts the previous one too, so that a rotation
-/// refuses no call in flight (protocol §2, rotation).
+/// Signing uses the current secret. Verification also accepts the previous one, so that a rotation refuses no call
+/// in flight (protocol §2, rotation).
 #[derive(Clone, Debug)]
 pub struct Keyring {
     pub(crate) client_id: Arc<str>,
@@ -39,7 +39,7 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// A keyring with a current secret alone.
+    /// A keyring with a current secret only.
     #[must_use]
     pub fn new(client_id: impl Into<Arc<str>>, current: ClientSecret) -> Self {
         Self {
@@ -49,20 +49,20 @@ impl Keyring {
         }
     }
 
-    /// The same keyring, which also accepts what `previous` has signed.
+    /// The same keyring, which also accepts the previous secret.
     #[must_use]
     pub fn accepting(mut self, previous: Option<ClientSecret>) -> Self {
         self.previous = previous;
         self
     }
 
-    /// Whether a previous secret is accepted too.
+    /// Whether a previous secret is also accepted.
     #[must_use]
     pub fn has_previous(&self) -> bool {
         self.previous.is_some()
     }
 
-    /// A keyring that signs with the previous secret, if there is one: to find out who still has it.
+    /// A keyring that signs with the previous secret, if there is one: to find out who still accepts it.
     #[must_use]
     pub fn with_previous_as_current(&self) -> Option<Self> {
         let current = self.previous.clone()?;
@@ -73,31 +73,31 @@ impl Keyring {
         })
     }
 
-    /// The client id that goes on the wire.
+    /// The client id that goes into the headers.
     #[must_use]
     pub fn client_id(&self) -> &str {
         &self.client_id
     }
 }
 
-/// Where the keys of a conversation come from; asked for every message, so an implementation caches.
+/// The source of the keys for one counterparty. It is asked for every message, so an implementation caches.
 #[async_trait]
 pub trait KeyProvider: Send + Sync {
     /// The keys as last known.
     async fn keys(&self) -> Result<Keyring, KeyError>;
 
-    /// The keys after going back to their source: for a refused signature, which a rotation explains.
-    /// An implementation bounds how often it really goes, since anybody can send a bad signature.
+    /// The keys, read again from their source: after a refused signature, which a rotation may explain. An
+    /// implementation limits how often it really reads, since anybody can send a bad signature.
     async fn reload(&self) -> Result<Keyring, KeyError>;
 }
 
-/// The keys could not be had.
+/// The keys could not be read.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read secret {secret_id}")]
 pub struct KeyError {
-    /// Which secret, by its name or ARN; never its value.
+    /// The name or ARN of the secret, never its value.
     pub secret_id: String,
-    /// What went wrong.
+    /// The cause.
     #[source]
     pub source: Box<dyn std::error::Error + Send + Sync>,
 }

@@ -1,7 +1,9 @@
-//! Signs and verifies messages by Tiki's rule (protocol §2), and makes the tokens of payment links.
+//! Signs and verifies messages by Tiki's rule (protocol §2), and makes the tokens of payment links. `signed-http`
+//! signs with it, `api` verifies with it, and `tikivip` explains with it why a signature does not match. It is pure:
+//! no I/O, no clock, no configuration; and it must not depend on any other crate of ours.
 //!
-//! Pure: no I/O, no clock, no configuration. One rule serves four conversations (Tiki calls us, we call
-//! Tiki, the partner's core calls us, we call the core); they differ only in header names and secrets.
+//! One rule serves four directions (Tiki calls us, we call Tiki, the partner's systems call us, we call the core).
+//! They differ only in [`HeaderNames`] and secrets.
 //!
 //! ```
 //! use signing::{ClientSecret, Keyring, SignatureHeaders, Window};

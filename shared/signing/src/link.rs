@@ -1,4 +1,4 @@
-//! The token of a payment link: names one transaction, expires, and cannot be made up (docs/architecture.md#what-tiki-calls).
+//! The token of a payment link: it names one transaction, expires, and cannot be forged.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -6,35 +6,35 @@ use hmac::Mac;
 
 use crate::{ClientSecret, Keyring, message};
 
-/// Keeps a token's MAC apart from every other use of the key.
+/// Separates the MAC of a token from every other use of the key.
 const MAC_CONTEXT: &[u8] = b"tikivip payment link v1\0";
 const ID_BYTES: usize = 16;
 const EXPIRY_BYTES: usize = 8;
-/// 128 bits: beyond guessing, and the link stays short enough to read out.
+/// 128 bits: nobody can guess it, and the link stays short.
 const TAG_BYTES: usize = 16;
 
-/// What a payment link says once its token is verified.
+/// The content of a payment link, once its token is verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PaymentLink {
-    /// The transaction's id.
+    /// The id of the transaction.
     pub transaction_id: [u8; ID_BYTES],
-    /// Unix milliseconds after which the token is refused.
+    /// The token is refused after this time, in Unix milliseconds.
     pub expires_at_ms: u64,
 }
 
 /// Why a token is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LinkRefusal {
-    /// Not made by us, or changed on the way.
+    /// The token was not made with our keys, or was changed.
     #[error("the payment link is not valid")]
     Invalid,
-    /// Ours, and too old.
+    /// The token is ours, and too old.
     #[error("the payment link has expired")]
     Expired,
 }
 
 impl PaymentLink {
-    /// The token: 54 characters that need no escaping in a URL. The same link gives the same token.
+    /// The token: 54 characters, which need no escaping in a URL. The same link gives the same token.
     #[must_use]
     pub fn token(&self, keys: &Keyring) -> String {
         let tag = self.mac(&keys.current).finalize().into_bytes();
@@ -48,7 +48,7 @@ impl PaymentLink {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Reads a token back, under the current or the previous key.
+    /// Reads a token, made with the current or the previous key.
     pub fn verify(keys: &Keyring, token: &str, now_ms: i64) -> Result<Self, LinkRefusal> {
         let bytes = URL_SAFE_NO_PAD
             .decode(token)

@@ -1,4 +1,4 @@
-//! The rule itself: what is signed, and how (protocol §2).
+//! The rule: what is signed, and how (protocol §2).
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,14 +7,14 @@ use sha2::Sha256;
 
 use crate::{ClientSecret, Keyring};
 
-/// A signed message: the values of its three headers.
+/// The values of the three headers of a signed message.
 ///
-/// Not kept and sent again: each try is signed anew, with a fresh timestamp (protocol §2).
+/// They are not kept and sent again: each attempt is signed anew, with a new timestamp (protocol §2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signed {
     /// Unix time in milliseconds, as text.
     pub timestamp: String,
-    /// The client id.
+    /// The client id of the keyring.
     pub client_id: String,
     /// Lowercase hex of the HMAC-SHA256.
     pub signature: String,
@@ -34,7 +34,8 @@ impl Keyring {
     }
 }
 
-/// `HMAC(secret, base64url(timestamp "." client_id "." body))`, still open for a constant-time comparison.
+/// `HMAC(secret, base64url(timestamp "." client_id "." body))`, not finalised, so that it can be compared in constant
+/// time.
 pub(crate) fn mac(
     secret: &ClientSecret,
     timestamp: &str,

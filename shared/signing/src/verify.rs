@@ -4,7 +4,7 @@ use hmac::Mac;
 
 use crate::{ClientSecret, Keyring, message};
 
-/// The three headers as received; `None` where one is missing.
+/// The three headers as received. `None` means that the header is missing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SignatureHeaders<'h> {
     /// `X-Tikivip-Timestamp`: Unix time in milliseconds.
@@ -15,12 +15,12 @@ pub struct SignatureHeaders<'h> {
     pub signature: Option<&'h str>,
 }
 
-/// How far a timestamp may lie from our clock.
+/// How far a timestamp may differ from our clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// Milliseconds a message may be old; five minutes by protocol §2.
+    /// How old a message may be, in milliseconds: five minutes by protocol §2.
     pub max_age_ms: i64,
-    /// Milliseconds it may be ahead, for a sender whose clock runs fast; one minute.
+    /// How far a message may be ahead, in milliseconds: one minute, for a sender whose clock is fast.
     pub max_ahead_ms: i64,
 }
 
@@ -33,16 +33,16 @@ impl Default for Window {
     }
 }
 
-/// Which of the two accepted secrets a message was signed with.
+/// The secret that a message was signed with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyUsed {
     /// `AWSCURRENT`.
     Current,
-    /// `AWSPREVIOUS`: the sender has not taken up the rotation yet.
+    /// `AWSPREVIOUS`: the sender still uses the secret from before the rotation.
     Previous,
 }
 
-/// Bytes that the holder of the secret has signed, recently. There is no other way to make one.
+/// Bytes that a holder of the secret has signed recently. Only verification makes one.
 #[derive(Clone, Copy, Debug)]
 pub struct Verified<'b> {
     body: &'b [u8],
@@ -56,29 +56,29 @@ impl<'b> Verified<'b> {
         self.body
     }
 
-    /// The secret that signed them.
+    /// The secret that they were signed with.
     #[must_use]
     pub fn key(&self) -> KeyUsed {
         self.key
     }
 }
 
-/// Why a message is not accepted. The texts name headers, never values.
+/// Why a message is not accepted. The texts name headers, and contain no values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureRefusal {
-    /// A header is not there.
+    /// A header is missing.
     #[error("the {0} header is missing")]
     Missing(&'static str),
-    /// A header is there but is not of its form.
+    /// A header does not have the right form.
     #[error("the {0} header is malformed")]
     Malformed(&'static str),
-    /// Another client id than the one agreed.
+    /// The client id is not the agreed one.
     #[error("the client id is not known")]
     UnknownClient,
     /// No accepted secret gives this signature.
     #[error("the signature does not match")]
     Mismatch,
-    /// Rightly signed, but outside the window of time.
+    /// The signature is right, and the timestamp is outside the window.
     #[error("the timestamp is outside the accepted window")]
     Stale,
 }
@@ -95,8 +95,8 @@ impl Keyring {
         self.verify_any(headers, [body], now_ms, window)
     }
 
-    /// Verifies a message of which the sender may have signed any one of `candidates`: a GET, whose signed
-    /// text protocol §2 leaves open. The caller bounds their number.
+    /// Verifies a message of which the sender may have signed any one of `candidates`: a GET, of which protocol §2
+    /// leaves open what is signed. The caller limits their number.
     pub fn verify_any<'b>(
         &self,
         headers: &SignatureHeaders<'_>,
@@ -131,7 +131,7 @@ impl Keyring {
             .map(|(body, key)| Verified { body, key })
             .ok_or(SignatureRefusal::Mismatch)?;
 
-        // After the signature: only who holds the secret learns what our clock says.
+        // After the signature: only a holder of the secret may learn the time of our clock.
         within(window, sent_ms, now_ms)?;
         Ok(verified)
     }
@@ -141,7 +141,7 @@ fn present<'h>(header: Option<&'h str>, name: &'static str) -> Result<&'h str, S
     header.ok_or(SignatureRefusal::Missing(name))
 }
 
-/// Digits alone: what was signed is this text, so a second spelling of the same number is another message.
+/// Digits only: this text was signed, so another spelling of the same number is another message.
 fn parse_timestamp(text: &str) -> Result<i64, SignatureRefusal> {
     let malformed = SignatureRefusal::Malformed("timestamp");
     if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {

@@ -62,7 +62,7 @@ fn every_vector_is_signed_and_verified() {
 }
 
 #[test]
-fn the_previous_secret_is_accepted_and_told_apart() {
+fn the_previous_secret_is_accepted_and_reported() {
     let old = keys().sign(NOW, b"body");
     let rotated = Keyring::new("client", ClientSecret::new("next"));
     assert_eq!(
@@ -155,7 +155,7 @@ fn a_leading_zero_is_another_message() {
 }
 
 #[test]
-fn one_of_several_readings_is_enough_and_is_the_one_returned() {
+fn one_of_several_candidates_is_enough_and_is_returned() {
     let signed = keys().sign(NOW, b"/b?x=1");
     let candidates: [&[u8]; 3] = [b"/a/b?x=1", b"/b?x=1", b""];
     let verified = keys()

@@ -1,4 +1,4 @@
-//! What Tiki's answers mean (protocol §3, §4, §6). Pure: a status and some bytes in, a meaning out.
+//! What Tiki's answers mean (protocol §3, §4, §6). Pure functions of an HTTP status and a body.
 
 use domain::{
     IpnAnswer, IpnRefusal, LookUpAnswer, Status, TikiTransactionId, Transaction, TransactionId,
@@ -6,29 +6,29 @@ use domain::{
 };
 use json_fields::Fields;
 
-/// A readable answer to a webview request (protocol §6).
+/// The webview that Tiki has opened (protocol §6).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Webview {
-    /// Opens the webview. Opaque.
+    /// The URL that opens the webview. Opaque.
     pub url_open: String,
-    /// Tiki's result screen for this customer. Opaque.
+    /// The URL of Tiki's result screen for this customer. Opaque.
     pub url_checkout_result: String,
-    /// Names the session.
+    /// The id of the session.
     pub request_id: WebviewRequestId,
 }
 
-/// What Tiki says to a webview request.
+/// The meaning of an answer to a webview request.
 #[derive(Clone, PartialEq, Eq)]
 pub enum WebviewReading {
-    /// Code 0.
+    /// Code 0, with everything that the app needs.
     Opened(Webview),
-    /// Code 1.
+    /// Code 1: the request is malformed.
     InvalidRequest,
-    /// Everything else: code 2, an HTTP error, an answer that cannot be read.
+    /// Everything else: code 2, an HTTP error, an unreadable answer.
     Unclear,
 }
 
-/// The code of an answer, for the log: whatever number stands there.
+/// The code in an answer, whatever number it is.
 #[must_use]
 pub fn code(body: &[u8]) -> Option<i64> {
     Fields::read(body).ok()?.optional_integer("code").ok()?
@@ -54,7 +54,7 @@ pub fn ipn(status: u16, body: &[u8], transaction: &Transaction) -> IpnAnswer {
     }
 }
 
-/// Whether an accepting answer speaks of our transaction (protocol §3).
+/// Whether an accepting answer names our transaction (protocol §3).
 fn echoes(body: &[u8], transaction: &Transaction) -> bool {
     let echoed = || {
         let data = Fields::read(body).ok()?.optional_object("data").ok()??;
@@ -63,8 +63,8 @@ fn echoes(body: &[u8], transaction: &Transaction) -> bool {
     echoed().is_some_and(|id| id.eq_ignore_ascii_case(&transaction.id().to_string()))
 }
 
-/// The meaning of an answer to our look-up of this id of Tiki's, flat or nested in `data`; `ours` is our id of
-/// the transaction, if we have it.
+/// The meaning of an answer to our look-up, flat or nested in `data`. `ours` is our id of the transaction, if we have
+/// it.
 #[must_use]
 pub fn look_up(
     status: u16,
@@ -91,8 +91,8 @@ pub fn look_up(
     }
 }
 
-/// Whether an answer, in either shape or in both, has an id that is not our transaction's: money moves on
-/// it. An empty one names nothing. Tiki's ids are told apart by case, ours are not.
+/// Whether an answer, in one shape or in both, has the id of another transaction: money moves on it. An empty id
+/// names nothing. Upper and lower case differ in Tiki's ids, and not in ours.
 fn names_another(body: &[u8], tiki_id: &TikiTransactionId, ours: Option<TransactionId>) -> bool {
     let Ok(flat) = Fields::read(body) else {
         return false;
@@ -117,7 +117,7 @@ fn names_another(body: &[u8], tiki_id: &TikiTransactionId, ours: Option<Transact
         })
 }
 
-/// `None` where the answer does not say it in so many words.
+/// `None` if the answer does not say it clearly.
 fn found(body: &[u8]) -> Option<LookUpAnswer> {
     let flat = Fields::read(body).ok()?;
     let fields = flat.optional_object("data").ok()?.unwrap_or(flat);
@@ -150,7 +150,7 @@ pub fn webview(status: u16, body: &[u8]) -> WebviewReading {
 
 fn opened(body: &[u8]) -> Option<Webview> {
     let data = Fields::read(body).ok()?.optional_object("data").ok()??;
-    // An empty text opens nothing, and leads nowhere.
+    // An empty text is no URL.
     let url = |field: &'static str| data.text(field).ok().filter(|url: &String| !url.is_empty());
     Some(Webview {
         url_open: url("url_open")?,

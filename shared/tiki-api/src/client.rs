@@ -1,4 +1,4 @@
-//! The calls to Tiki (protocol §3, §4, §6).
+//! Our calls to Tiki (protocol §3, §4, §6).
 
 use std::time::Duration;
 
@@ -12,29 +12,29 @@ use signed_http::{Answer, CallError, SignedClient, error_chain};
 use crate::PhoneFormat;
 use crate::answer::{self, Webview, WebviewReading};
 
-/// Overall, for each call (protocol §3).
+/// How long Tiki may take to answer a call, with a second attempt after a refused signature (protocol §3).
 const TIKI_ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Tiki, as we call it.
+/// A client for Tiki.
 #[derive(Clone)]
 pub struct TikiClient {
     client: SignedClient,
     phone_format: PhoneFormat,
 }
 
-/// What came of a webview request.
+/// The outcome of a webview request.
 #[derive(Clone, PartialEq, Eq)]
 pub enum WebviewAnswer {
-    /// Tiki has opened it. The bytes are Tiki's answer, to be handed on as they are.
+    /// Tiki has opened the webview. The bytes are Tiki's answer, which goes to the app unchanged.
     Opened(Webview, Vec<u8>),
-    /// Tiki calls the request invalid. The bytes are its answer.
+    /// Tiki refuses the request as malformed. The bytes are Tiki's answer.
     InvalidRequest(Vec<u8>),
-    /// Tiki cannot, or cannot be reached.
+    /// Tiki answers with an error, or not at all.
     Unavailable,
 }
 
 impl TikiClient {
-    /// Tiki behind this client.
+    /// A client that sends through `client`.
     #[must_use]
     pub fn new(client: SignedClient, phone_format: PhoneFormat) -> Self {
         Self {
@@ -43,7 +43,7 @@ impl TikiClient {
         }
     }
 
-    /// Reports a transaction's final status, signed anew (protocol §3).
+    /// Sends the notification (IPN) about a final status (protocol §3).
     pub async fn send_ipn(&self, transaction: &Transaction, status: FinalStatus) -> IpnAnswer {
         #[derive(Serialize)]
         struct Ipn<'t> {
@@ -76,13 +76,13 @@ impl TikiClient {
         meaning
     }
 
-    /// Asks Tiki what it knows of a transaction, ours or not (protocol §4).
+    /// Asks Tiki for the status of a transaction (protocol §4). `ours` is our id of it, if we have it.
     pub async fn look_up(
         &self,
         tiki_id: &TikiTransactionId,
         ours: Option<TransactionId>,
     ) -> LookUpAnswer {
-        // Only characters that a query takes as they are (protocol §8).
+        // An id has only characters that need no escaping in a query (protocol §8).
         let relative = format!("/transaction?tiki_transaction_id={tiki_id}");
         let answer = self.client.get(&relative, TIKI_ANSWER_TIMEOUT).await;
         let meaning = match &answer {
@@ -93,9 +93,9 @@ impl TikiClient {
         meaning
     }
 
-    /// Asks Tiki to open its shop for a customer (protocol §6).
+    /// Asks Tiki to open its webview for a customer (protocol §6).
     pub async fn open_webview(&self, customer: &Customer) -> WebviewAnswer {
-        #[expect(clippy::struct_field_names, reason = "the names on the wire")]
+        #[expect(clippy::struct_field_names, reason = "the names of the message")]
         #[derive(Serialize)]
         struct Body<'r> {
             identify_code: &'r str,

@@ -1,11 +1,14 @@
-//! Tiki on the wire: what it sends us, what we answer, what we ask it, and the codes on both sides.
+//! Tiki's messages in both directions: what Tiki sends us, what we answer, what we ask Tiki, and what its answers
+//! mean. The functions that Tiki calls use it, and so do `ipn-sender`, `open-webview`, `reconcile` and `tikivip`. It
+//! must not depend on the store's tables or Lambda, nor on the messages of the partner (`partner-api`, `core-api`).
 //!
-//! | room | what is there |
+//! | module | what is there |
 //! |---|---|
-//! | [`request`] | Tiki's requests and the webview's, read from verified bytes into the domain's types |
+//! | [`request`] | Tiki's requests, read from verified bytes into types of the domain |
 //! | [`reply`] | our answers |
-//! | [`TikiClient`] | IPN, look-up and webview: the calls to Tiki |
+//! | [`TikiClient`] | our calls: IPN, look-up and webview |
 //! | [`answer`] | what Tiki's answers mean |
+//! | [`PhoneFormat`] | how a phone number goes to Tiki |
 
 pub mod answer;
 mod client;

@@ -1,4 +1,4 @@
-//! What goes out: the envelope and the data of each answer (docs/architecture.md#what-tiki-calls).
+//! Our answers to Tiki.
 
 use api::{Code, envelope, to_json};
 use domain::{
@@ -7,7 +7,7 @@ use domain::{
 };
 use serde::Serialize;
 
-/// The answer to a create request; a repeat gets the same.
+/// The answer to a create request. A repeat gets the same answer.
 #[must_use]
 pub fn created(transaction: &Transaction, payment_url: &str) -> Vec<u8> {
     #[derive(Serialize)]
@@ -24,7 +24,7 @@ pub fn created(transaction: &Transaction, payment_url: &str) -> Vec<u8> {
         transaction_id: transaction.id().to_string(),
         tiki_transaction_id: transaction.tiki_id().as_str(),
         transaction_amount: transaction.order().amount.get(),
-        // As of the creation: a repeat gets the answer of the first time; what became of it, a look-up says.
+        // The status of the creation, so that a repeat gets the first answer. A look-up returns the status of today.
         status: Status::Pending.as_str(),
         payment_url,
         created_at: transaction.created_at().to_rfc3339(),
@@ -33,7 +33,7 @@ pub fn created(transaction: &Transaction, payment_url: &str) -> Vec<u8> {
     envelope(Code::Success, "success", Some(data))
 }
 
-/// The answer to a look-up: flat, like Tiki's own (protocol §4).
+/// The answer to a look-up. It is flat, like Tiki's own (protocol §4).
 #[must_use]
 pub fn checked(transaction: &Transaction) -> Vec<u8> {
     #[derive(Serialize)]
@@ -81,7 +81,7 @@ pub fn checked(transaction: &Transaction) -> Vec<u8> {
     })
 }
 
-/// The answer to a refund that is settled or in progress; a repeat gets the same.
+/// The answer to a refund, final or in progress. A repeat of a final one gets the same answer.
 #[must_use]
 pub fn refunded(code: Code, message: &str, transaction: &Transaction, refund: &Refund) -> Vec<u8> {
     #[derive(Serialize)]
@@ -108,7 +108,7 @@ pub fn refunded(code: Code, message: &str, transaction: &Transaction, refund: &R
     envelope(code, message, Some(data))
 }
 
-/// A refund within the answer to a look-up. One of our own making has no `request_id` of Tiki's.
+/// A refund in the answer to a look-up. A refund that we started ourselves has no `request_id` of Tiki.
 #[derive(Serialize)]
 struct CheckedRefund<'t> {
     request_id: Option<&'t str>,

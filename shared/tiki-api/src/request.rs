@@ -1,5 +1,6 @@
-//! What comes in: read from verified bytes, never before (docs/architecture.md#one-request).
+//! Tiki's requests. They are read from verified bytes, never before.
 
+use api::TIKI_FIELDS;
 use domain::{Description, Order, RefundCommand, Refusal, TikiTransactionId, TransactionId};
 use json_fields::{Fields, InvalidField};
 use signing::Verified;
@@ -23,62 +24,45 @@ const REFUND: &[&str] = &[
     "request_amount",
 ];
 
-/// Every field that any message between Tiki and us has, in either direction: one secret serves both ways.
-const ALL_TIKI: &[&str] = &[
-    "tiki_transaction_id",
-    "transaction_amount",
-    "request_id",
-    "identify_code",
-    "order_code",
-    "description",
-    "expires_in",
-    "transaction_id",
-    "reason",
-    "request_amount",
-    "reference_transaction_id",
-    "status",
-    "partner_banking_method",
-    "identify_phone",
-    "identify_fullname",
-    "partner_transaction_id",
-    "amount",
-    "code",
-    "message",
-    "data",
-    "url_open",
-    "url_checkout_result",
-];
-
-/// How long a customer has to pay if Tiki does not say, in seconds.
+/// How long a customer has to pay if the request does not say it.
 const DEFAULT_EXPIRES_IN_S: u32 = 900;
 const EXPIRES_IN_S: std::ops::RangeInclusive<i64> = 300..=86_400;
 
-/// `POST /tikivip/v1/transactions` (docs/architecture.md#what-tiki-calls).
+/// `POST /tikivip/v1/transactions`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateRequest {
-    /// Tiki's id of the transaction.
+    /// The id that Tiki gave the transaction.
     pub tiki_id: TikiTransactionId,
-    /// What is to be paid for.
+    /// The amount, and what it is for.
     pub order: Order,
 }
 
-/// Which transaction is meant, by either id or both.
+/// A text that Tiki sends as our id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GivenId {
+    /// It can be an id of ours.
+    Ours(TransactionId),
+    /// It cannot, so no transaction has it.
+    NotOurs,
+}
+
+/// The transaction that Tiki looks up, by one id or both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckRequest {
-    /// Tiki's id.
+    /// The id that Tiki gave it.
     pub tiki_id: Option<TikiTransactionId>,
-    /// Our id; `Some(None)` if a text was given that is no id of ours, so that nothing has it.
-    pub id: Option<Option<TransactionId>>,
+    /// Our id, if Tiki sent one.
+    pub id: Option<GivenId>,
 }
 
 /// `POST /tikivip/v1/refunds` (protocol §5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefundRequest {
-    /// Tiki's id of the transaction.
+    /// The id that Tiki gave the transaction.
     pub tiki_id: TikiTransactionId,
-    /// Our id of it, or `None` if the text is no id of ours, so that nothing has it.
+    /// Our id of it; `None` if the text cannot be an id of ours.
     pub id: Option<TransactionId>,
-    /// What is to be refunded.
+    /// The request id, the amount and the reason.
     pub command: RefundCommand,
 }
 
@@ -135,7 +119,7 @@ pub fn check_query<'q>(
     query: impl IntoIterator<Item = (&'q str, &'q str)>,
 ) -> Result<CheckRequest, InvalidField> {
     let fields = Fields::of_texts(query);
-    fields.reject_foreign_fields(ALL_TIKI, CHECK)?;
+    fields.reject_foreign_fields(TIKI_FIELDS, CHECK)?;
     check_fields(&fields)
 }
 
@@ -150,7 +134,7 @@ fn check_fields(fields: &Fields) -> Result<CheckRequest, InvalidField> {
     }
     Ok(CheckRequest {
         tiki_id,
-        id: id.map(|id| id.as_str().parse().ok()),
+        id: id.map(|id| id.as_str().parse().map_or(GivenId::NotOurs, GivenId::Ours)),
     })
 }
 
@@ -166,7 +150,7 @@ pub fn refund(verified: Verified<'_>) -> Result<RefundRequest, InvalidRefund> {
     if !agrees {
         return Err(InvalidRefund::AmountsDiffer);
     }
-    // The form of every id (protocol §8); whether it is one of ours shows when it is looked for.
+    // The text must have the form of an id (protocol §8). Whether it is one of ours is found out later.
     let id: TikiTransactionId = fields.text("transaction_id")?;
     Ok(RefundRequest {
         tiki_id: fields.text("tiki_transaction_id")?,
@@ -181,11 +165,11 @@ pub fn refund(verified: Verified<'_>) -> Result<RefundRequest, InvalidRefund> {
 
 fn message(verified: Verified<'_>, own: &[&str]) -> Result<Fields, InvalidField> {
     let fields = Fields::read(verified.body())?;
-    fields.reject_foreign_fields(ALL_TIKI, own)?;
+    fields.reject_foreign_fields(TIKI_FIELDS, own)?;
     Ok(fields)
 }
 
-/// A description may be empty: then there is none.
+/// An empty description counts as none.
 fn described(fields: &Fields) -> Result<Option<Description>, InvalidField> {
     let text: Option<String> = fields.optional_text("description")?;
     match text.as_deref() {
@@ -211,10 +195,11 @@ fn expires_in(fields: &Fields) -> Result<u32, InvalidField> {
 }
 
 impl CheckRequest {
-    /// The key under which the transaction is, if there is one, for this client.
+    /// The key of the transaction in the table, for this client.
     pub fn key(&self, client_id: &domain::ClientId) -> Result<TransactionId, Refusal> {
         match (self.id, &self.tiki_id) {
-            (Some(id), _) => id.ok_or(Refusal::NotFound),
+            (Some(GivenId::Ours(id)), _) => Ok(id),
+            (Some(GivenId::NotOurs), _) => Err(Refusal::NotFound),
             (None, Some(tiki_id)) => Ok(TransactionId::derive(client_id, tiki_id)),
             (None, None) => Err(Refusal::NotFound),
         }

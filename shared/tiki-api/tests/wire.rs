@@ -1,4 +1,4 @@
-//! Tiki's answers, row by row, and what no message may do.
+//! The meaning of each of Tiki's answers, and what no message may do.
 
 #![expect(
     clippy::unwrap_used,
@@ -238,7 +238,7 @@ fn every_answer_to_a_look_up_has_its_meaning() {
 }
 
 #[test]
-fn a_webview_is_open_only_with_both_of_its_ways() {
+fn a_webview_is_opened_only_with_both_urls() {
     let body = |open: &str, result: &str| {
         let data =
             format!(r#""url_open":"{open}","url_checkout_result":"{result}","request_id":"W""#);
@@ -254,7 +254,7 @@ fn a_webview_is_open_only_with_both_of_its_ways() {
 }
 
 #[test]
-fn the_codes_are_those_of_the_design() {
+fn the_codes_have_their_numbers() {
     let codes = [
         Code::Success,
         Code::InvalidRequest,
@@ -278,7 +278,7 @@ fn the_codes_are_those_of_the_design() {
 
 proptest! {
     #[test]
-    fn no_answer_of_tikis_panics_or_moves_money_by_accident(
+    fn no_random_answer_panics_or_moves_money(
         status in any::<u16>(),
         body in prop::collection::vec(any::<u8>(), 0..200),
         json in r#"[{}\[\]",:a-z_0-9.eE+\\ -]{0,80}"#,

@@ -1,4 +1,4 @@
-//! Metrics in CloudWatch's embedded metric format: a JSON line that says which of its members are metrics.
+//! Metrics in CloudWatch's embedded metric format: a JSON line that declares which of its members are metrics.
 
 use std::io::Write;
 
@@ -37,7 +37,7 @@ where
         let mut figure = Figure::default();
         event.record(&mut figure);
         let line = figure.line(&self.namespace, self.function, SystemClock.now().unix_ms());
-        // In one piece, so that no other line comes in between; a log that cannot be written stops no payment.
+        // In one piece, so that no other line comes in between. A log that cannot be written stops no payment.
         let _ = self
             .out
             .make_writer()
@@ -155,7 +155,7 @@ mod tests {
             .collect()
     }
 
-    /// The format's own rules: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>.
+    /// The rules of the format: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>.
     fn assert_embedded(line: &Value, metric: &metrics::Metric) {
         assert!(line["_aws"]["Timestamp"].as_i64().unwrap() > 1_700_000_000_000);
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn every_metric_is_written_as_cloudwatch_reads_it() {
+    fn every_metric_is_written_in_the_embedded_format() {
         for metric in metrics::all() {
             let own = metric.dimensions.iter();
             let own = own.filter(|name| **name != metrics::FUNCTION);
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_metric_with_a_total_has_it_beside_its_dimensions() {
+    fn a_metric_with_a_total_also_has_no_dimensions() {
         let written = lines(|| metrics::REVIEW_RAISED.count(&["ipn_exhausted"]));
         let sets = &written[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"];
         assert_eq!(*sets, json!([["Alarm"], []]));
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn dimensions_stand_in_their_order() {
+    fn dimensions_keep_their_order() {
         let written = lines(|| metrics::CALLS.count(&["tiki", "none"]));
         assert_eq!(
             (

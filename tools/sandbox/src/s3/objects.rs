@@ -1,4 +1,4 @@
-//! The object files, and beside the buckets a file with each object's content type and ETag.
+//! The object files, and beside the buckets a file with each object's content type and entity tag.
 
 use std::io;
 use std::path::{Path, PathBuf};

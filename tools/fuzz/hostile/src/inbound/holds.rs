@@ -4,7 +4,7 @@ use domain::{
     BankingMethod, CoreReference, Customer, CustomerName, IdentifyCode, OrderCode, PaymentResult,
     PaymentResultMessage, TransactionId, WebviewRequestId,
 };
-use tiki_api::request::{CheckRequest, CreateRequest, RefundRequest};
+use tiki_api::request::{CheckRequest, CreateRequest, GivenId, RefundRequest};
 
 use crate::json::Object;
 
@@ -156,8 +156,10 @@ pub(super) fn check(message: &CheckRequest, body: &Object) {
     if let Some(id) = &message.tiki_id {
         an_id(id.as_str(), body);
     }
-    if let Some(id) = message.id {
-        our_id(id, body);
+    match message.id {
+        Some(GivenId::Ours(id)) => our_id(Some(id), body),
+        Some(GivenId::NotOurs) => our_id(None, body),
+        None => {}
     }
 }
 
