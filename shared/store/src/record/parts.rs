@@ -54,10 +54,10 @@ pub(super) struct RefundRecord {
     settled_at: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rejected_because: Option<String>,
-    /// What had gone back when it was settled.
+    /// What had gone back when it became final.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refunded_vnd: Option<u64>,
-    /// What could still be given back when it was settled.
+    /// What could still go back when it became final.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     remaining_vnd: Option<u64>,
 }
@@ -182,7 +182,7 @@ impl FailureRecord {
 
 impl From<&Refund> for RefundRecord {
     fn from(refund: &Refund) -> Self {
-        let (state, settled, rejected_because) = match &refund.state {
+        let (state, outcome, rejected_because) = match &refund.state {
             RefundState::Reserved(_) => (StateRecord::Reserved, None, None),
             RefundState::Unknown(_) => (StateRecord::Unknown, None, None),
             RefundState::Succeeded { at, balance } => {
@@ -211,10 +211,10 @@ impl From<&Refund> for RefundRecord {
             created_at: refund.created_at.unix_ms(),
             state,
             due: refund.due().as_ref().map(DueRecord::from),
-            settled_at: settled.map(|(at, _)| at.unix_ms()),
+            settled_at: outcome.map(|(at, _)| at.unix_ms()),
             rejected_because: rejected_because.map(ToString::to_string),
-            refunded_vnd: settled.map(|(_, balance)| balance.refunded.get()),
-            remaining_vnd: settled.map(|(_, balance)| balance.remaining.get()),
+            refunded_vnd: outcome.map(|(_, balance)| balance.refunded.get()),
+            remaining_vnd: outcome.map(|(_, balance)| balance.remaining.get()),
         }
     }
 }
@@ -225,7 +225,7 @@ impl RefundRecord {
             Some(due) => due.read("refund.due"),
             None => Err("refund.due is missing".to_owned()),
         };
-        let settled = || match (self.settled_at, self.refunded_vnd, self.remaining_vnd) {
+        let outcome = || match (self.settled_at, self.refunded_vnd, self.remaining_vnd) {
             (Some(at), Some(refunded), Some(remaining)) => {
                 let (refunded, remaining) = (amount(refunded)?, amount(remaining)?);
                 let balance = Balance {
@@ -253,11 +253,11 @@ impl RefundRecord {
                 StateRecord::Reserved => RefundState::Reserved(due()?),
                 StateRecord::Unknown => RefundState::Unknown(due()?),
                 StateRecord::Succeeded => {
-                    let (at, balance) = settled()?;
+                    let (at, balance) = outcome()?;
                     RefundState::Succeeded { at, balance }
                 }
                 StateRecord::Rejected => {
-                    let (at, balance) = settled()?;
+                    let (at, balance) = outcome()?;
                     RefundState::Rejected {
                         at,
                         reason: optional(self.rejected_because, "refund.rejected_because")?,
