@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    Alarm, Clock, IpnLease, NotificationOutcome, NotificationStep, Timestamp, Transaction,
+    Clock, IpnLease, NotificationOutcome, NotificationStep, ReviewReason, Timestamp, Transaction,
     after_look_up, after_notification,
 };
 use outbox::Worker;
@@ -76,10 +76,10 @@ impl IpnSender {
     /// How many transactions are in the review queue.
     async fn in_review(&self) -> Result<i64, StoreError> {
         let mut waiting = 0;
-        for alarm in Alarm::IN_REVIEW {
+        for reason in ReviewReason::all() {
             waiting += self
                 .transactions
-                .needs_review(alarm, MAX_COUNTED_PER_ALARM)
+                .needs_review(reason, MAX_COUNTED_PER_ALARM)
                 .await?
                 .len();
         }

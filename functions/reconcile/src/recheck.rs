@@ -79,7 +79,7 @@ impl Reconcile {
     /// Checks the open findings again, and records each change. A finding on which the sides now agree is not open
     /// any more.
     pub(crate) async fn recheck_open_findings(&self, run: &mut Run) -> anyhow::Result<()> {
-        for kind in Kind::ALL {
+        for &kind in Kind::ALL {
             if kind == Kind::Matched {
                 continue;
             }

@@ -1,5 +1,7 @@
 //! What a command gives back: a change to be written in one piece.
 
+use strum::{EnumDiscriminants, IntoStaticStr, VariantArray};
+
 use crate::{DisputeReason, Event, Origin, Timestamp, Transaction, trail};
 
 /// A decided change. It has happened only once the store has written it, on condition of the version that
@@ -49,45 +51,73 @@ pub struct DueMarks {
     pub refund: bool,
 }
 
-/// Something that a person must act on.
+/// What a person must look at: it raises an alarm when it happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Alarm {
-    /// Tiki could not be told of a payment, within the whole schedule.
-    IpnExhausted,
-    /// Tiki could not be told of a failure; no money is at stake.
+    /// The transaction stays in the review queue until somebody has acted.
+    Review(ReviewReason),
+    /// Tiki did not accept the notification of a failure within the whole schedule; no money is at stake.
     FailureNotReported,
     /// Tiki refuses our signature: wrong key, or wrong clock.
     IpnUnauthorized,
-    /// Tiki's word and ours differ.
+}
+
+impl Alarm {
+    /// The name in logs and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Review(reason) => reason.as_str(),
+            Self::FailureNotReported => "failure_not_reported",
+            Self::IpnUnauthorized => "ipn_unauthorized",
+        }
+    }
+}
+
+/// Why a transaction is in the review queue: the index `needs_review` has a partition for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumDiscriminants)]
+#[strum_discriminants(
+    name(ReviewReasonKind),
+    derive(IntoStaticStr, VariantArray),
+    strum(serialize_all = "snake_case"),
+    doc = "A reason for review, without what it holds.",
+    vis(pub(crate))
+)]
+pub enum ReviewReason {
+    /// Tiki did not accept the notification of a payment within the whole schedule.
+    IpnExhausted,
+    /// Tiki's state and ours differ.
     Disputed(DisputeReason),
-    /// The core refuses to give money back that is not Tiki's to keep.
+    /// The core refuses to give money back that the partner must not keep.
     SystemRefundRejected,
     /// The core says that another amount was paid than was asked for.
     PaidAmountDiffers,
 }
 
-impl Alarm {
-    /// Those that stay with a transaction until somebody has acted: the index `needs_review` goes by them.
-    pub const IN_REVIEW: [Self; 7] = [
-        Self::IpnExhausted,
-        Self::Disputed(DisputeReason::AmountDiffers),
-        Self::Disputed(DisputeReason::InvalidRequest),
-        Self::Disputed(DisputeReason::NotOfThisPartner),
-        Self::Disputed(DisputeReason::ReversalRejected),
-        Self::SystemRefundRejected,
-        Self::PaidAmountDiffers,
-    ];
+impl ReviewReason {
+    /// Every reason.
+    pub fn all() -> impl Iterator<Item = Self> {
+        ReviewReasonKind::VARIANTS
+            .iter()
+            .flat_map(|kind| match kind {
+                ReviewReasonKind::IpnExhausted => vec![Self::IpnExhausted],
+                ReviewReasonKind::Disputed => {
+                    let reasons = DisputeReason::ALL.iter().copied();
+                    reasons.map(Self::Disputed).collect()
+                }
+                ReviewReasonKind::SystemRefundRejected => vec![Self::SystemRefundRejected],
+                ReviewReasonKind::PaidAmountDiffers => vec![Self::PaidAmountDiffers],
+            })
+    }
 
-    /// The alarm's name in logs and metrics.
+    /// The name in the item, in logs and metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::IpnExhausted => "ipn_exhausted",
-            Self::FailureNotReported => "failure_not_reported",
-            Self::IpnUnauthorized => "ipn_unauthorized",
             Self::Disputed(reason) => reason.as_str(),
-            Self::SystemRefundRejected => "system_refund_rejected",
-            Self::PaidAmountDiffers => "paid_amount_differs",
+            Self::IpnExhausted | Self::SystemRefundRejected | Self::PaidAmountDiffers => {
+                ReviewReasonKind::from(self).into()
+            }
         }
     }
 }

@@ -1,15 +1,26 @@
 //! Telling Tiki: the decision tables of protocol §3 and §4, and what each decision does to a transaction.
 
+use std::str::FromStr;
+
+use strum::{EnumDiscriminants, EnumString, IntoStaticStr, ParseError, VariantArray};
+
 use crate::change::Alarm;
 use crate::schedule::{self, IPN_LEASE, LOOK_UP_FROM_FAILURE};
 use crate::trail::{self, MAX_REQUEUES};
 use crate::{
-    Change, Event, FinalStatus, Ipn, NotificationOutcome, PaidNotification, PaymentState, Status,
-    Timestamp, Transaction, Vnd,
+    Change, Event, FinalStatus, Ipn, NotificationOutcome, PaidNotification, PaymentState,
+    ReviewReason, Status, Timestamp, Transaction, Vnd,
 };
 
 /// What came of an IPN.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumDiscriminants)]
+#[strum_discriminants(
+    name(IpnAnswerKind),
+    derive(EnumString, IntoStaticStr, VariantArray),
+    strum(serialize_all = "snake_case"),
+    doc = "An answer to an IPN, without what it holds.",
+    vis(pub(crate))
+)]
 pub enum IpnAnswer {
     /// Code 0, and the echoed transaction id is ours.
     Accepted,
@@ -24,7 +35,8 @@ pub enum IpnAnswer {
 }
 
 /// The codes by which Tiki refuses an IPN (protocol §3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum IpnRefusal {
     /// Code 1.
     InvalidRequest,
@@ -39,7 +51,14 @@ pub enum IpnRefusal {
 }
 
 /// What came of a look-up at Tiki (protocol §4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumDiscriminants)]
+#[strum_discriminants(
+    name(LookUpAnswerKind),
+    derive(EnumString, IntoStaticStr, VariantArray),
+    strum(serialize_all = "snake_case"),
+    doc = "An answer to a look-up, without what it holds.",
+    vis(pub(crate))
+)]
 pub enum LookUpAnswer {
     /// Code 0: Tiki's status of the transaction, and its amount if it gave one.
     Found(Status, Option<Vnd>),
@@ -69,24 +88,38 @@ pub enum NotificationStep {
 }
 
 /// What was decided after an IPN, and a look-up if there was one. This is recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumDiscriminants)]
+#[strum_discriminants(
+    name(DecisionKind),
+    derive(EnumString, IntoStaticStr, VariantArray),
+    strum(serialize_all = "snake_case"),
+    doc = "A decision without its reason: the word that the item has.",
+    vis(pub)
+)]
 pub enum Decision {
     /// Tiki has it.
+    #[strum_discriminants(strum(serialize = "confirmed"))]
     Confirm,
     /// Tiki need not have it: no money was taken.
+    #[strum_discriminants(strum(serialize = "abandoned"))]
     Abandon,
     /// Send again on the schedule.
+    #[strum_discriminants(strum(serialize = "again"))]
     Retry,
     /// Send again on the schedule, and tell a person: wrong key, or wrong clock.
+    #[strum_discriminants(strum(serialize = "again_unauthorized"))]
     RetryUnauthorized,
     /// Give back what remains.
+    #[strum_discriminants(strum(serialize = "reversed"))]
     Reverse(ReversalReason),
     /// No automatic movement of money: a person decides.
+    #[strum_discriminants(strum(serialize = "disputed"))]
     Dispute(DisputeReason),
 }
 
 /// Why a payment is reversed: the only reasons there are (protocol §4, and a person's word).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum ReversalReason {
     /// The look-up says `FAILURE`.
     FailedAtTiki,
@@ -100,31 +133,23 @@ pub enum ReversalReason {
 
 impl ReversalReason {
     /// Every reason.
-    pub const ALL: [Self; 4] = [
-        Self::FailedAtTiki,
-        Self::NotFoundAtTiki,
-        Self::CancelledAtTiki,
-        Self::ByOperator,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// The reason's name in the item, in logs and at the core.
+    /// The name in the item, in logs and at the core.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::FailedAtTiki => "failed_at_tiki",
-            Self::NotFoundAtTiki => "not_found_at_tiki",
-            Self::CancelledAtTiki => "cancelled_at_tiki",
-            Self::ByOperator => "by_operator",
-        }
+        self.into()
     }
 }
 
 /// What a person must decide.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum DisputeReason {
     /// Tiki has another amount.
     AmountDiffers,
     /// Tiki calls our look-up invalid.
+    #[strum(serialize = "look_up_invalid")]
     InvalidRequest,
     /// Tiki says that the transaction is another partner's.
     NotOfThisPartner,
@@ -134,21 +159,141 @@ pub enum DisputeReason {
 
 impl DisputeReason {
     /// Every reason.
-    pub const ALL: [Self; 4] = [
-        Self::AmountDiffers,
-        Self::InvalidRequest,
-        Self::NotOfThisPartner,
-        Self::ReversalRejected,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// The reason's name in the item and in logs.
+    /// The name in the item and in logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+impl IpnRefusal {
+    /// Every refusal.
+    pub const ALL: &'static [Self] = Self::VARIANTS;
+
+    /// The name in the item and in logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+impl IpnAnswer {
+    /// Every answer.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let refused = IpnRefusal::ALL.iter().copied().map(Self::Refused);
+        let kinds = IpnAnswerKind::VARIANTS.iter().copied();
+        kinds.filter_map(Self::of_kind).chain(refused)
+    }
+
+    /// The name in the item and in logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::AmountDiffers => "amount_differs",
-            Self::InvalidRequest => "look_up_invalid",
-            Self::NotOfThisPartner => "not_of_this_partner",
-            Self::ReversalRejected => "reversal_rejected",
+            Self::Refused(refusal) => refusal.as_str(),
+            Self::Accepted | Self::SystemError | Self::Unauthorized | Self::Unclear => {
+                IpnAnswerKind::from(self).into()
+            }
+        }
+    }
+
+    /// `None` for a refusal: which one, its own name says.
+    fn of_kind(kind: IpnAnswerKind) -> Option<Self> {
+        match kind {
+            IpnAnswerKind::Accepted => Some(Self::Accepted),
+            IpnAnswerKind::Refused => None,
+            IpnAnswerKind::SystemError => Some(Self::SystemError),
+            IpnAnswerKind::Unauthorized => Some(Self::Unauthorized),
+            IpnAnswerKind::Unclear => Some(Self::Unclear),
+        }
+    }
+}
+
+impl FromStr for IpnAnswer {
+    type Err = ParseError;
+
+    fn from_str(name: &str) -> Result<Self, ParseError> {
+        if let Ok(refusal) = name.parse() {
+            return Ok(Self::Refused(refusal));
+        }
+        Self::of_kind(name.parse()?).ok_or(ParseError::VariantNotFound)
+    }
+}
+
+impl LookUpAnswer {
+    /// Every answer, without amounts.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let found = Status::ALL.iter().map(|&status| Self::Found(status, None));
+        let kinds = LookUpAnswerKind::VARIANTS.iter().copied();
+        found.chain(kinds.filter_map(Self::of_kind))
+    }
+
+    /// The name in the item and in logs, without the amount.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Found(Status::Pending, _) => "pending",
+            Self::Found(Status::Success, _) => "success",
+            Self::Found(Status::Failure, _) => "failure",
+            Self::InvalidRequest
+            | Self::SystemError
+            | Self::NotFound
+            | Self::NotOfThisPartner
+            | Self::Cancelled
+            | Self::Unauthorized
+            | Self::Unclear => LookUpAnswerKind::from(self).into(),
+        }
+    }
+
+    /// The same answer with Tiki's amount, if it is one that has an amount.
+    #[must_use]
+    pub fn with_amount(self, amount: Option<Vnd>) -> Self {
+        match self {
+            Self::Found(status, _) => Self::Found(status, amount),
+            other => other,
+        }
+    }
+
+    /// `None` for a transaction that was found: with which status, the status's name says.
+    fn of_kind(kind: LookUpAnswerKind) -> Option<Self> {
+        match kind {
+            LookUpAnswerKind::Found => None,
+            LookUpAnswerKind::InvalidRequest => Some(Self::InvalidRequest),
+            LookUpAnswerKind::SystemError => Some(Self::SystemError),
+            LookUpAnswerKind::NotFound => Some(Self::NotFound),
+            LookUpAnswerKind::NotOfThisPartner => Some(Self::NotOfThisPartner),
+            LookUpAnswerKind::Cancelled => Some(Self::Cancelled),
+            LookUpAnswerKind::Unauthorized => Some(Self::Unauthorized),
+            LookUpAnswerKind::Unclear => Some(Self::Unclear),
+        }
+    }
+}
+
+/// Without the amount.
+impl FromStr for LookUpAnswer {
+    type Err = ParseError;
+
+    fn from_str(name: &str) -> Result<Self, ParseError> {
+        let found = Self::all().find(|answer| answer.as_str() == name);
+        found.ok_or(ParseError::VariantNotFound)
+    }
+}
+
+impl Decision {
+    /// The name in the item and in logs, without the reason.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        DecisionKind::from(self).into()
+    }
+
+    /// The reason of a reversal or a dispute.
+    #[must_use]
+    pub fn reason(self) -> Option<&'static str> {
+        match self {
+            Self::Reverse(reason) => Some(reason.as_str()),
+            Self::Dispute(reason) => Some(reason.as_str()),
+            Self::Confirm | Self::Abandon | Self::Retry | Self::RetryUnauthorized => None,
         }
     }
 }
@@ -328,7 +473,7 @@ impl Transaction {
             (PaymentState::Paid { .. }, Decision::Dispute(reason)) => {
                 let disputed = PaidNotification::Disputed { at: now, reason };
                 to(&|state| state.set_paid_notification(disputed))
-                    .with_alarm(Some(Alarm::Disputed(reason)))
+                    .with_alarm(Some(Alarm::Review(ReviewReason::Disputed(reason))))
             }
             (PaymentState::Failed { .. }, Decision::Abandon) => {
                 to(&|state| state.set_abandoned(now))
@@ -355,7 +500,7 @@ impl Transaction {
             (Some(_), _) => alarm,
             (None, PaymentState::Failed { .. }) => Some(Alarm::FailureNotReported),
             (None, PaymentState::Paid { .. } | PaymentState::Pending { .. }) => {
-                Some(Alarm::IpnExhausted)
+                Some(Alarm::Review(ReviewReason::IpnExhausted))
             }
         };
         self.change(now, |edit| {

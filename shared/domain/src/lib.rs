@@ -46,15 +46,15 @@ mod time;
 mod trail;
 mod transaction;
 
-pub use change::{Alarm, Change, DueMarks};
+pub use change::{Alarm, Change, DueMarks, ReviewReason};
 pub use create::{AmountLimits, Created};
 pub use customer::{BadPhone, Customer, PhoneNumber};
 pub use day::{BadDay, Day};
 pub use final_transaction::FinalTransaction;
 pub use ids::{BadId, RefundId, TikiTransactionId, TransactionId};
 pub use ipn::{
-    Decision, DisputeReason, IpnAnswer, IpnLease, IpnRefusal, LookUpAnswer, NotificationStep,
-    ReversalReason, after_look_up, after_notification,
+    Decision, DecisionKind, DisputeReason, IpnAnswer, IpnLease, IpnRefusal, LookUpAnswer,
+    NotificationStep, ReversalReason, after_look_up, after_notification,
 };
 pub use money::{BadAmount, Vnd};
 pub use notification::{FailedNotification, Ipn, PaidNotification};

@@ -1,6 +1,8 @@
 //! What a person may do: report a result again, and decide what the two sides could not. Money moves by the
 //! rules that everything else goes by; a person only gives the word.
 
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
 use crate::trail::{self, MAX_OPERATOR_ACTS, MAX_RESENDS};
 use crate::{
     Change, Event, Ipn, OperatorWord, Origin, PaidNotification, PaymentState, ReversalReason,
@@ -8,7 +10,8 @@ use crate::{
 };
 
 /// What a person decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Verdict {
     /// Tiki has the order: the payment stands.
     Confirmed,
@@ -20,16 +23,12 @@ pub enum Verdict {
 
 impl Verdict {
     /// Every verdict.
-    pub const ALL: [Self; 3] = [Self::Confirmed, Self::Reverse, Self::Returned];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// The verdict's name in the item and on the command line.
+    /// The name in the item and on the command line.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Confirmed => "confirmed",
-            Self::Reverse => "reverse",
-            Self::Returned => "returned",
-        }
+        self.into()
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     Alarm, BankingMethod, CORE_LEASE, Change, CoreAnswer, CoreReference, Due, Event,
     FailedNotification, Failure, FailureCause, FailureReason, PaidNotification, Payment,
-    PaymentState, Refusal, Timestamp, Transaction, Vnd, schedule,
+    PaymentState, Refusal, ReviewReason, Timestamp, Transaction, Vnd, schedule,
 };
 
 /// A payment result, as the core sends it.
@@ -156,7 +156,7 @@ impl Transaction {
             }
             PaymentAnswer::Paid { .. } => self
                 .ask_again(check, since.or(Some(now)), CoreAnswer::OtherAmount, now)
-                .with_alarm(Some(Alarm::PaidAmountDiffers)),
+                .with_alarm(Some(Alarm::Review(ReviewReason::PaidAmountDiffers))),
             PaymentAnswer::Failed { reason } => self.decline(reason.as_ref(), now),
             PaymentAnswer::NotPaid => self.fail(FailureCause::Expired, now),
             PaymentAnswer::Pending => self.ask_again(check, since, CoreAnswer::Pending, now),

@@ -6,8 +6,8 @@ use crate::trail::MAX_OPERATOR_ACTS;
 use crate::{
     Alarm, Balance, CORE_LEASE, Change, DisputeReason, Due, Event, FailureCause, Ipn, OperatorWord,
     Origin, PaidNotification, PaymentState, Refund, RefundId, RefundReason, RefundState, Refusal,
-    RejectionReason, RequestId, ReversalReason, Timestamp, Transaction, TransactionId, Vnd,
-    schedule,
+    RejectionReason, RequestId, ReversalReason, ReviewReason, Timestamp, Transaction,
+    TransactionId, Vnd, schedule,
 };
 
 /// The most refunds that Tiki may ask of one transaction; they all live in its one item.
@@ -185,7 +185,7 @@ impl Transaction {
                     edit.note(Event::RefundRejected { refund: place });
                     edit.after_rejection(ours);
                 });
-                change.with_alarm(ours.then_some(Alarm::SystemRefundRejected))
+                change.with_alarm(ours.then_some(Alarm::Review(ReviewReason::SystemRefundRejected)))
             }
             RefundAnswer::Pending | RefundAnswer::Unknown => {
                 let due_at = schedule::next_refund(self.data.id, due.attempts, now);

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use crate::refund::{MAX_REFUNDS, MAX_TIKI_REFUNDS};
 use crate::{
-    Alarm, Balance, FinalStatus, Inconsistent, Ipn, Origin, Payment, PaymentState, Refund,
-    RefundId, RefundState, RequestId, Status, Timestamp, Transaction, Vnd,
+    Balance, FinalStatus, Inconsistent, Ipn, Origin, Payment, PaymentState, Refund, RefundId,
+    RefundState, RequestId, ReviewReason, Status, Timestamp, Transaction, Vnd,
 };
 
 impl Transaction {
@@ -145,10 +145,10 @@ impl Transaction {
 
     /// What a person must act on, and since when: it stays so until somebody has.
     #[must_use]
-    pub fn needs_review(&self) -> Option<(Alarm, Timestamp)> {
+    pub fn needs_review(&self) -> Option<(ReviewReason, Timestamp)> {
         match self.ipn() {
-            Ipn::Disputed { at, reason } => return Some((Alarm::Disputed(reason), at)),
-            Ipn::Exhausted { at } => return Some((Alarm::IpnExhausted, at)),
+            Ipn::Disputed { at, reason } => return Some((ReviewReason::Disputed(reason), at)),
+            Ipn::Exhausted { at } => return Some((ReviewReason::IpnExhausted, at)),
             Ipn::NotDue
             | Ipn::Queued { .. }
             | Ipn::Retrying { .. }
@@ -161,7 +161,7 @@ impl Transaction {
             ..
         } = self.data.payment
         {
-            return Some((Alarm::PaidAmountDiffers, since));
+            return Some((ReviewReason::PaidAmountDiffers, since));
         }
         if !self.keeps_late_payment() {
             return None;
@@ -171,7 +171,7 @@ impl Transaction {
             _ => None,
         };
         let since = self.data.refunds.iter().rev().find_map(rejected)?;
-        Some((Alarm::SystemRefundRejected, since))
+        Some((ReviewReason::SystemRefundRejected, since))
     }
 
     /// Whether the money of a failed payment is still with us and not on its way back.

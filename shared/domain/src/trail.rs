@@ -4,10 +4,9 @@
 //! one that did not happen. It is bounded: what may happen without end (a question to the core without a
 //! clear answer) is one entry that counts, and what a person may do is limited in number.
 
-use crate::{
-    Decision, IpnAnswer, IpnRefusal, LookUpAnswer, OperatorName, OperatorReason, Status, Timestamp,
-    Verdict,
-};
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
+use crate::{Decision, IpnAnswer, LookUpAnswer, OperatorName, OperatorReason, Timestamp, Verdict};
 
 /// How often persons may act on one transaction: the trail has an end.
 pub const MAX_OPERATOR_ACTS: usize = 20;
@@ -89,7 +88,8 @@ pub struct NotificationOutcome {
 }
 
 /// What the core said of an expired payment that did not settle it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum CoreAnswer {
     /// The customer is at it.
     Pending,
@@ -256,106 +256,13 @@ pub(crate) fn operator_acts(trail: &[Entry]) -> usize {
     trail.iter().filter(by_person).count()
 }
 
-impl IpnAnswer {
-    /// Every answer.
-    pub const ALL: [Self; 9] = [
-        Self::Accepted,
-        Self::Refused(IpnRefusal::InvalidRequest),
-        Self::Refused(IpnRefusal::NotFound),
-        Self::Refused(IpnRefusal::NotOfThisPartner),
-        Self::Refused(IpnRefusal::InvalidAmount),
-        Self::Refused(IpnRefusal::Cancelled),
-        Self::SystemError,
-        Self::Unauthorized,
-        Self::Unclear,
-    ];
-
-    /// The answer's name in the item and in logs.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Refused(IpnRefusal::InvalidRequest) => "invalid_request",
-            Self::Refused(IpnRefusal::NotFound) => "not_found",
-            Self::Refused(IpnRefusal::NotOfThisPartner) => "not_of_this_partner",
-            Self::Refused(IpnRefusal::InvalidAmount) => "invalid_amount",
-            Self::Refused(IpnRefusal::Cancelled) => "cancelled",
-            Self::SystemError => "system_error",
-            Self::Unauthorized => "unauthorized",
-            Self::Unclear => "unclear",
-        }
-    }
-}
-
-impl LookUpAnswer {
-    /// Every answer, but for the amounts.
-    pub const ALL: [Self; 10] = [
-        Self::Found(Status::Pending, None),
-        Self::Found(Status::Success, None),
-        Self::Found(Status::Failure, None),
-        Self::InvalidRequest,
-        Self::SystemError,
-        Self::NotFound,
-        Self::NotOfThisPartner,
-        Self::Cancelled,
-        Self::Unauthorized,
-        Self::Unclear,
-    ];
-
-    /// The answer's name in the item and in logs, without the amount.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Found(Status::Pending, _) => "pending",
-            Self::Found(Status::Success, _) => "success",
-            Self::Found(Status::Failure, _) => "failure",
-            Self::InvalidRequest => "invalid_request",
-            Self::SystemError => "system_error",
-            Self::NotFound => "not_found",
-            Self::NotOfThisPartner => "not_of_this_partner",
-            Self::Cancelled => "cancelled",
-            Self::Unauthorized => "unauthorized",
-            Self::Unclear => "unclear",
-        }
-    }
-}
-
-impl Decision {
-    /// The decision's name in the item and in logs, without its reason.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Confirm => "confirmed",
-            Self::Abandon => "abandoned",
-            Self::Retry => "again",
-            Self::RetryUnauthorized => "again_unauthorized",
-            Self::Reverse(_) => "reversed",
-            Self::Dispute(_) => "disputed",
-        }
-    }
-
-    /// Why, of a reversal or a dispute.
-    #[must_use]
-    pub fn reason(self) -> Option<&'static str> {
-        match self {
-            Self::Reverse(reason) => Some(reason.as_str()),
-            Self::Dispute(reason) => Some(reason.as_str()),
-            Self::Confirm | Self::Abandon | Self::Retry | Self::RetryUnauthorized => None,
-        }
-    }
-}
-
 impl CoreAnswer {
-    /// Every word.
-    pub const ALL: [Self; 3] = [Self::Pending, Self::Unknown, Self::OtherAmount];
+    /// Every answer.
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// The word's name in the item and in logs.
+    /// The name in the item and in logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Unknown => "unknown",
-            Self::OtherAmount => "other_amount",
-        }
+        self.into()
     }
 }

@@ -1,5 +1,7 @@
 //! The nouns: a transaction and its parts, as plain data.
 
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
 use crate::change::{Change, Edit};
 use crate::{
     BankingMethod, ClientId, CoreReference, Description, Entry, FailedNotification, FailureReason,
@@ -195,7 +197,8 @@ pub struct Balance {
 }
 
 /// A transaction's status to Tiki. A refunded payment stays `Success` (docs/architecture.md#the-transaction).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "UPPERCASE")]
 pub enum Status {
     /// Not final.
     Pending,
@@ -206,19 +209,19 @@ pub enum Status {
 }
 
 impl Status {
+    /// Every status.
+    pub const ALL: &'static [Self] = Self::VARIANTS;
+
     /// The word on the wire (protocol §3).
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "PENDING",
-            Self::Success => "SUCCESS",
-            Self::Failure => "FAILURE",
-        }
+        self.into()
     }
 }
 
 /// A status that never changes again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "UPPERCASE")]
 pub enum FinalStatus {
     /// Paid.
     Success,
@@ -230,7 +233,7 @@ impl FinalStatus {
     /// The word on the wire (protocol §3).
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        Status::from(self).as_str()
+        self.into()
     }
 }
 

@@ -2,16 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use domain::testing::AssumeCommitted;
 use domain::{
-    Alarm, AmountLimits, Balance, Decision, DisputeReason, Due, DueMarks, FailedNotification,
-    Failure, FailureCause, IpnAnswer, MAX_OPERATOR_ACTS, NotificationOutcome, Order, Origin,
-    PaidDetails, PaidNotification, Payment, PaymentAnswer, PaymentResult, PaymentResultMessage,
-    PaymentState, Refund, RefundAnswer, RefundCommand, RefundId, RefundReason, RefundState,
-    Refusal, Reservation, ReversalReason, Snapshot, TikiTransactionId, Timestamp, Transaction,
-    TransactionId, Vnd,
+    AmountLimits, Balance, CoreAnswer, Decision, DisputeReason, Due, DueMarks, FailedNotification,
+    Failure, FailureCause, IpnAnswer, LookUpAnswer, MAX_OPERATOR_ACTS, NotificationOutcome, Order,
+    Origin, PaidDetails, PaidNotification, Payment, PaymentAnswer, PaymentResult,
+    PaymentResultMessage, PaymentState, Refund, RefundAnswer, RefundCommand, RefundId,
+    RefundReason, RefundState, Refusal, Reservation, ReversalReason, ReviewReason, Snapshot,
+    Status, TikiTransactionId, Timestamp, Transaction, TransactionId, Verdict, Vnd,
 };
 use uuid::Uuid;
 
@@ -99,7 +100,10 @@ fn refused(mut snapshot: Snapshot, tikis: usize, ours: usize, origin: &Origin) -
 
 #[test]
 fn names_that_items_logs_and_the_core_rely_on_stay_as_they_are() {
-    let grounds = ReversalReason::ALL.map(ReversalReason::as_str);
+    let grounds = ReversalReason::ALL
+        .iter()
+        .map(|reason| reason.as_str())
+        .collect::<Vec<_>>();
     assert_eq!(
         grounds,
         [
@@ -233,7 +237,7 @@ fn what_a_person_must_act_on_is_told_until_somebody_has() {
     let disputed = disputed.assume_committed();
     assert_eq!(
         disputed.needs_review(),
-        Some((Alarm::Disputed(ground), at(21)))
+        Some((ReviewReason::Disputed(ground), at(21)))
     );
 
     let mut exhausted = paid().to_snapshot();
@@ -243,13 +247,13 @@ fn what_a_person_must_act_on_is_told_until_somebody_has() {
     *notification = PaidNotification::Exhausted { at: at(30) };
     assert_eq!(
         restored(exhausted).needs_review(),
-        Some((Alarm::IpnExhausted, at(30)))
+        Some((ReviewReason::IpnExhausted, at(30)))
     );
 
     let kept = refused(late(), 0, 1, &Origin::LatePayment);
     assert_eq!(
         restored(kept).needs_review(),
-        Some((Alarm::SystemRefundRejected, at(2)))
+        Some((ReviewReason::SystemRefundRejected, at(2)))
     );
     // Tiki's own refund that the core refuses is Tiki's to act on.
     let tikis = refused(paid().to_snapshot(), 1, 0, &Origin::Reversal);
@@ -288,7 +292,7 @@ fn another_amount_at_the_core_stays_on_a_desk_until_it_is_clear() {
         amount: Vnd::new(amount).unwrap(),
         details: PaidDetails::default(),
     };
-    let desk = Some((Alarm::PaidAmountDiffers, at(961)));
+    let desk = Some((ReviewReason::PaidAmountDiffers, at(961)));
     let differs = said(&leased, &paid(99_999), at(961));
     assert_eq!(differs.needs_review(), desk);
     let leased = differs
@@ -434,4 +438,31 @@ fn a_refund_that_its_payment_cannot_have_come_to_is_damage() {
     );
     assert!(!with(&reversed, &|s| s.refunds[0].id = ID.parse().unwrap()));
     assert!(!with(&reversed, &|s| s.refunds[2].id = s.refunds[1].id));
+}
+
+/// A stored name that is read as another thing, or as nothing, would lose or change what happened.
+#[test]
+fn every_stored_name_is_read_back_as_what_it_names() {
+    fn check<T>(all: impl Iterator<Item = T>, name: fn(T) -> &'static str)
+    where
+        T: Copy + std::fmt::Debug + PartialEq + std::str::FromStr,
+    {
+        let mut names = BTreeSet::new();
+        for one in all {
+            assert_eq!(name(one).parse().ok(), Some(one));
+            assert!(names.insert(name(one)), "{one:?} has another's name");
+        }
+        assert!(names.len() > 1 && "".parse::<T>().is_err());
+    }
+    check(IpnAnswer::all(), IpnAnswer::as_str);
+    check(LookUpAnswer::all(), LookUpAnswer::as_str);
+    check(ReversalReason::ALL.iter().copied(), ReversalReason::as_str);
+    check(DisputeReason::ALL.iter().copied(), DisputeReason::as_str);
+    check(CoreAnswer::ALL.iter().copied(), CoreAnswer::as_str);
+    check(Verdict::ALL.iter().copied(), Verdict::as_str);
+    check(Status::ALL.iter().copied(), Status::as_str);
+    assert!("refused".parse::<IpnAnswer>().is_err());
+    assert!("found".parse::<LookUpAnswer>().is_err());
+    let names: BTreeSet<_> = ReviewReason::all().map(ReviewReason::as_str).collect();
+    assert_eq!(names.len(), 7);
 }

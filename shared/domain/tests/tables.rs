@@ -844,8 +844,8 @@ fn acts() -> impl Strategy<Value = Act> {
         Just(Decision::Confirm),
         Just(Decision::Abandon),
         Just(Decision::Retry),
-        prop::sample::select(&ReversalReason::ALL[..]).prop_map(Decision::Reverse),
-        prop::sample::select(&DisputeReason::ALL[..]).prop_map(Decision::Dispute),
+        prop::sample::select(ReversalReason::ALL).prop_map(Decision::Reverse),
+        prop::sample::select(DisputeReason::ALL).prop_map(Decision::Dispute),
     ];
     prop_oneof![
         Just(Act::Report(paid_report(AMOUNT, None))),
@@ -857,7 +857,7 @@ fn acts() -> impl Strategy<Value = Act> {
         Just(Act::LeaseIpn),
         Just(Act::Requeue),
         Just(Act::Resend),
-        prop::sample::select(&Verdict::ALL[..]).prop_map(Act::Resolve),
+        prop::sample::select(Verdict::ALL).prop_map(Act::Resolve),
         (0u32..4, decision).prop_map(|(attempt, decision)| Act::Record(attempt, decision)),
     ]
 }

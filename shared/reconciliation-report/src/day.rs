@@ -35,7 +35,10 @@ impl DayReport {
 
     /// The number of findings that are neither matched nor closed.
     pub(crate) fn open(&self) -> u64 {
-        let open = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Matched);
+        let open = Kind::ALL
+            .iter()
+            .copied()
+            .filter(|kind| *kind != Kind::Matched);
         open.fold(0, |sum, kind| sum.saturating_add(self.count(kind)))
     }
 

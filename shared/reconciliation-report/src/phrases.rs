@@ -78,8 +78,7 @@ pub(crate) fn look_up_status(name: &str) -> Option<&'static str> {
 }
 
 fn look_up_answer(name: &str) -> Option<LookUpAnswer> {
-    let mut answers = LookUpAnswer::ALL.into_iter();
-    answers.find(|answer| answer.as_str() == name)
+    name.parse().ok()
 }
 
 /// What the report says about a finding with this reason.

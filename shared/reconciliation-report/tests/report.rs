@@ -516,7 +516,7 @@ fn findings_are_grouped_by_kind_the_most_urgent_first() {
     let mut report = full();
     report.findings.reverse();
     let page = page_html(&report).unwrap();
-    let anchors = Kind::ALL.map(Kind::as_str).into_iter().chain(["closed"]);
+    let anchors = Kind::ALL.iter().map(|kind| kind.as_str()).chain(["closed"]);
     let places: Vec<usize> = anchors
         .map(|anchor| {
             assert!(page.contains(&format!("href=\"#{anchor}\"")), "{anchor}");
@@ -559,7 +559,7 @@ fn a_finding_shows_both_sides_and_marks_what_differs() {
     assert!(page.contains("<code>03</code>"), "{page}");
 
     // Each answer of Tiki is shown in words, and marked if its status is not ours.
-    for answer in LookUpAnswer::ALL {
+    for answer in LookUpAnswer::all() {
         answer.as_str().clone_into(&mut finding.tiki);
         finding.tiki_amount_vnd = None;
         let page = with_one(finding.clone());

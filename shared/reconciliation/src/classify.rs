@@ -6,10 +6,24 @@
 
 use domain::{Ipn, LookUpAnswer, PaymentState, Status, Transaction, Vnd};
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 
 /// The state of a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    IntoStaticStr,
+    VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Kind {
     /// The sides differ and no rule decides: it is in the review queue.
     NeedsReview,
@@ -25,30 +39,21 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, the most urgent first.
-    pub const ALL: [Self; 5] = [
-        Self::NeedsReview,
-        Self::Reverse,
-        Self::Resent,
-        Self::Undecided,
-        Self::Matched,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The name in records and metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NeedsReview => "needs_review",
-            Self::Reverse => "reverse",
-            Self::Resent => "resent",
-            Self::Undecided => "undecided",
-            Self::Matched => "matched",
-        }
+        self.into()
     }
 }
 
 /// Why a finding has its kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum MismatchReason {
     /// Status and amount are the same.
     Agree,
@@ -89,29 +94,13 @@ pub enum MismatchReason {
 }
 
 impl MismatchReason {
+    /// Every reason.
+    pub const ALL: &'static [Self] = Self::VARIANTS;
+
     /// The name in records.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Agree => "agree",
-            Self::NobodyPaid => "nobody_paid",
-            Self::MoneyIsBack => "money_is_back",
-            Self::BeingReported => "being_reported",
-            Self::QueuedAgain => "queued_again",
-            Self::BeingReversed => "being_reversed",
-            Self::NoClearAnswer => "no_clear_answer",
-            Self::UnreadableLine => "unreadable_line",
-            Self::UnknownHere => "unknown_here",
-            Self::PaidAtTikiOnly => "paid_at_tiki_only",
-            Self::AmountDiffers => "amount_differs",
-            Self::NoAmountAtTiki => "no_amount_at_tiki",
-            Self::ConfirmedAndForgotten => "confirmed_and_forgotten",
-            Self::ConfirmedAndGone => "confirmed_and_gone",
-            Self::ReversedAndPaid => "reversed_and_paid",
-            Self::InReview => "in_review",
-            Self::GivenUp => "given_up",
-            Self::NotOurs => "not_ours",
-        }
+        self.into()
     }
 }
 

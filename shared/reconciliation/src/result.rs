@@ -8,6 +8,7 @@ use std::str::FromStr;
 use csv::{ByteRecord, ReaderBuilder};
 use domain::{TikiTransactionId, Vnd};
 use serde::Deserialize;
+use strum::{IntoStaticStr, VariantArray};
 
 use crate::record::Values;
 
@@ -39,8 +40,11 @@ pub struct ResultFormat {
     codes: BTreeMap<String, Verdict>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, IntoStaticStr, VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 enum Column {
     TikiTransactionId,
     TransactionId,
@@ -53,17 +57,6 @@ enum Column {
 }
 
 impl Column {
-    const ALL: [(Self, &'static str); 8] = [
-        (Self::TikiTransactionId, "tiki_transaction_id"),
-        (Self::TransactionId, "transaction_id"),
-        (Self::TransactionAmount, "transaction_amount"),
-        (Self::Status, "status"),
-        (Self::CreatedAt, "created_at"),
-        (Self::UpdatedAt, "updated_at"),
-        (Self::Result, "result"),
-        (Self::Reason, "reason"),
-    ];
-
     /// A line says nothing without these.
     const REQUIRED: [Self; 2] = [Self::TikiTransactionId, Self::Result];
 }
@@ -77,7 +70,8 @@ pub struct BadFormat(String);
 
 impl Default for ResultFormat {
     fn default() -> Self {
-        let columns = Column::ALL.map(|(column, name)| (column, name.to_owned()));
+        let name = |&column: &Column| (column, <&str>::from(column).to_owned());
+        let columns = Column::VARIANTS.iter().map(name);
         let codes = [
             ("00", Verdict::Match),
             ("01", Verdict::OnlyPartner),
@@ -86,7 +80,7 @@ impl Default for ResultFormat {
         ];
         Self {
             separator: b',',
-            columns: columns.into(),
+            columns: columns.collect(),
             codes: codes
                 .map(|(code, verdict)| (code.to_owned(), verdict))
                 .into(),

@@ -462,7 +462,7 @@ fn tikis_amount_only_matters_if_tiki_says_paid() {
 
 #[test]
 fn each_kind_and_reason_has_one_name() {
-    for kind in Kind::ALL {
+    for &kind in Kind::ALL {
         assert_eq!(serde_json::json!(kind), kind.as_str());
     }
     for (_, _, _, result) in cells() {

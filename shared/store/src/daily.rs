@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use domain::{Day, FinalStatus, FinalTransaction, Refund, Timestamp, Transaction, Vnd};
+use domain::{Day, FinalTransaction, Refund, Timestamp, Transaction, Vnd};
 use futures::future::try_join_all;
 use serde::Deserialize;
 use serde_dynamo::Item;
@@ -210,11 +210,7 @@ fn final_transaction(entry: Item) -> Result<FinalTransaction, StoreError> {
                 .parse()
                 .map_err(|_| wrong("tiki_transaction_id"))?,
             amount: Vnd::new(entry.amount_vnd).map_err(|_| wrong("amount_vnd"))?,
-            status: match entry.status.as_str() {
-                "SUCCESS" => FinalStatus::Success,
-                "FAILURE" => FinalStatus::Failure,
-                _ => return Err(wrong("status")),
-            },
+            status: entry.status.parse().map_err(|_| wrong("status"))?,
             created_at: Timestamp::from_unix_ms(entry.created_at)
                 .map_err(|_| wrong("created_at"))?,
             final_at: Timestamp::from_unix_ms(entry.final_at).map_err(|_| wrong("final_at"))?,

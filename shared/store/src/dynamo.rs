@@ -9,7 +9,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{Alarm, Day, Timestamp, TransactionId};
+use domain::{Day, ReviewReason, Timestamp, TransactionId};
 use serde_dynamo::Item;
 
 use crate::conditional_write::{self, Condition, Put};
@@ -87,8 +87,12 @@ impl Table for DynamoTable {
             .await
     }
 
-    async fn needs_review(&self, alarm: Alarm, limit: u16) -> Result<Vec<Indexed>, TableError> {
-        let partition = alarm.as_str().to_owned();
+    async fn needs_review(
+        &self,
+        reason: ReviewReason,
+        limit: u16,
+    ) -> Result<Vec<Indexed>, TableError> {
+        let partition = reason.as_str().to_owned();
         self.oldest(NEEDS_REVIEW, partition, Timestamp::MAX, limit)
             .await
     }

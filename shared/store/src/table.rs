@@ -1,7 +1,7 @@
 //! The seam to DynamoDB. Tests and simulations put another table below it.
 
 use async_trait::async_trait;
-use domain::{Alarm, Day, Timestamp, TransactionId};
+use domain::{Day, ReviewReason, Timestamp, TransactionId};
 use serde_dynamo::Item;
 
 use crate::conditional_write::{Condition, Put};
@@ -46,7 +46,11 @@ pub trait Table: Send + Sync {
     ) -> Result<Vec<Indexed>, TableError>;
 
     /// At most `limit` transactions that need review for this reason, the oldest first.
-    async fn needs_review(&self, alarm: Alarm, limit: u16) -> Result<Vec<Indexed>, TableError>;
+    async fn needs_review(
+        &self,
+        reason: ReviewReason,
+        limit: u16,
+    ) -> Result<Vec<Indexed>, TableError>;
 
     /// A page of at most `limit` entries of one shard of a day, the oldest first, after the key `after`.
     async fn on_day(

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Alarm, Change, Clock, Created, DueMarks, Timestamp, Transaction, TransactionId};
+use domain::{
+    Change, Clock, Created, DueMarks, ReviewReason, Timestamp, Transaction, TransactionId,
+};
 use serde_dynamo::Item;
 
 use crate::conditional_write::{Condition, WriteOutcome};
@@ -133,8 +135,12 @@ impl Transactions {
     }
 
     /// At most `limit` transactions that need review for this reason, the oldest first.
-    pub async fn needs_review(&self, alarm: Alarm, limit: u16) -> Result<Vec<Indexed>, StoreError> {
-        Ok(self.table.needs_review(alarm, limit).await?)
+    pub async fn needs_review(
+        &self,
+        reason: ReviewReason,
+        limit: u16,
+    ) -> Result<Vec<Indexed>, StoreError> {
+        Ok(self.table.needs_review(reason, limit).await?)
     }
 
     async fn commit(&self, change: Change) -> Result<Committed, StoreError> {

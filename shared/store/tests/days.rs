@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    Alarm, AmountLimits, Clock, Day, FinalStatus, FinalTransaction, Order, PaidDetails,
-    PaymentResult, PaymentResultMessage, RefundAnswer, RefundCommand, Reservation, Timestamp,
+    AmountLimits, Clock, Day, FinalStatus, FinalTransaction, Order, PaidDetails, PaymentResult,
+    PaymentResultMessage, RefundAnswer, RefundCommand, Reservation, ReviewReason, Timestamp,
     Transaction, TransactionId, Vnd,
 };
 use proptest::prelude::*;
@@ -50,7 +50,7 @@ impl Table for Memory {
         Ok(Vec::new())
     }
 
-    async fn needs_review(&self, _: Alarm, _: u16) -> Result<Vec<Indexed>, TableError> {
+    async fn needs_review(&self, _: ReviewReason, _: u16) -> Result<Vec<Indexed>, TableError> {
         Ok(Vec::new())
     }
 

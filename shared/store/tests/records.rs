@@ -33,7 +33,7 @@ fn closed() -> Finding {
 #[test]
 fn a_finding_is_indexed_until_it_agrees_or_its_closing_is_reported() {
     let mut finding = finding();
-    for kind in Kind::ALL {
+    for &kind in Kind::ALL {
         finding.look(5_000, kind, MismatchReason::Agree);
         let status = (kind != Kind::Matched).then_some((kind.as_str(), 5_000));
         assert_eq!(

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    Alarm, AmountLimits, Clock, Created, Day, Decision, IpnAnswer, IpnRefusal, LookUpAnswer,
+    AmountLimits, Clock, Created, Day, Decision, IpnAnswer, IpnRefusal, LookUpAnswer,
     NotificationOutcome, OperatorWord, Order, PaidDetails, PaymentAnswer, PaymentResult,
-    PaymentResultMessage, RefundAnswer, RefundCommand, Reservation, ReversalReason, Status,
-    Timestamp, Transaction, TransactionId, Vnd,
+    PaymentResultMessage, RefundAnswer, RefundCommand, Reservation, ReversalReason, ReviewReason,
+    Status, Timestamp, Transaction, TransactionId, Vnd,
 };
 use proptest::prelude::*;
 use serde_dynamo::AttributeValue;
@@ -103,7 +103,7 @@ impl Table for Memory {
         Ok(Vec::new())
     }
 
-    async fn needs_review(&self, _: Alarm, _: u16) -> Result<Vec<Indexed>, TableError> {
+    async fn needs_review(&self, _: ReviewReason, _: u16) -> Result<Vec<Indexed>, TableError> {
         Ok(Vec::new())
     }
 

@@ -109,7 +109,7 @@ async fn tables(context: &CommandContext, findings: &mut Findings) {
     if let Ok(transactions) = context.transactions() {
         let read = async {
             transactions.load(unknown).await?;
-            let waiting = transactions.needs_review(domain::Alarm::IpnExhausted, 1);
+            let waiting = transactions.needs_review(domain::ReviewReason::IpnExhausted, 1);
             waiting.await.map(drop)
         };
         match read.await {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use domain::{Alarm, DisputeReason, Ipn, PaymentState, RefundState, Timestamp, Transaction};
+use domain::{DisputeReason, Ipn, PaymentState, RefundState, ReviewReason, Timestamp, Transaction};
 use serde::Serialize;
 use store::{DueIndex, Indexed, SHARDS, StoreError, Transactions};
 
@@ -83,10 +83,10 @@ async fn entries(
         | State::RefundRejected
         | State::AmountDiffers => {
             let mut all = Vec::new();
-            for alarm in alarms(state) {
+            for reason in review_reasons(state) {
                 // One more than the limit shows whether there are more.
                 let one_more = limit.saturating_add(1);
-                all.extend(transactions.needs_review(alarm, one_more).await?);
+                all.extend(transactions.needs_review(reason, one_more).await?);
             }
             return Ok(all);
         }
@@ -105,20 +105,21 @@ async fn entries(
     Ok(all)
 }
 
-fn alarms(state: State) -> Vec<Alarm> {
-    let wanted = |alarm: &Alarm| match alarm {
-        Alarm::Disputed(
+fn review_reasons(state: State) -> Vec<ReviewReason> {
+    let wanted = |reason: &ReviewReason| match reason {
+        ReviewReason::Disputed(
             DisputeReason::AmountDiffers
             | DisputeReason::InvalidRequest
             | DisputeReason::NotOfThisPartner
             | DisputeReason::ReversalRejected,
         ) => matches!(state, State::Review | State::Disputed),
-        Alarm::IpnExhausted => matches!(state, State::Review | State::Exhausted),
-        Alarm::SystemRefundRejected => matches!(state, State::Review | State::RefundRejected),
-        Alarm::PaidAmountDiffers => matches!(state, State::Review | State::AmountDiffers),
-        Alarm::FailureNotReported | Alarm::IpnUnauthorized => false,
+        ReviewReason::IpnExhausted => matches!(state, State::Review | State::Exhausted),
+        ReviewReason::SystemRefundRejected => {
+            matches!(state, State::Review | State::RefundRejected)
+        }
+        ReviewReason::PaidAmountDiffers => matches!(state, State::Review | State::AmountDiffers),
     };
-    Alarm::IN_REVIEW.into_iter().filter(wanted).collect()
+    ReviewReason::all().filter(wanted).collect()
 }
 
 fn is_in(state: State, t: &Transaction) -> bool {
@@ -130,7 +131,7 @@ fn is_in(state: State, t: &Transaction) -> bool {
         | State::RefundRejected
         | State::AmountDiffers => t
             .needs_review()
-            .is_some_and(|(alarm, _)| alarms(state).contains(&alarm)),
+            .is_some_and(|(reason, _)| review_reasons(state).contains(&reason)),
         State::Unknown => t
             .refunds()
             .iter()

@@ -30,7 +30,11 @@ pub(super) async fn list(
         findings: Vec::new(),
         more: false,
     };
-    for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Matched) {
+    for kind in Kind::ALL
+        .iter()
+        .copied()
+        .filter(|kind| *kind != Kind::Matched)
+    {
         let wanted = day.map(day_partition);
         // The index holds all days, so for one day all entries are read.
         let asked = if day.is_some() {

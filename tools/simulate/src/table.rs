@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use domain::{Alarm, Day, Timestamp, Transaction, TransactionId};
+use domain::{Day, ReviewReason, Timestamp, Transaction, TransactionId};
 use serde_dynamo::AttributeValue;
 use store::{
     Condition, DayIndex, DayPage, DueIndex, Indexed, Item, Put, SessionStore, Table, TableError,
@@ -98,12 +98,16 @@ impl Table for SimTable {
         answered(receiver).await
     }
 
-    async fn needs_review(&self, alarm: Alarm, limit: u16) -> Result<Vec<Indexed>, TableError> {
+    async fn needs_review(
+        &self,
+        reason: ReviewReason,
+        limit: u16,
+    ) -> Result<Vec<Indexed>, TableError> {
         let receiver = {
             let mut world = self.world.lock().unwrap();
             world.ask(self.who, Lane::WORLD, "needs_review", |world, waiting| {
                 world.after(5, move |world| {
-                    let found = world.rows.needs_review(alarm, limit);
+                    let found = world.rows.needs_review(reason, limit);
                     waiting.answer(world, Ok(found));
                 });
             })
@@ -341,10 +345,10 @@ impl Rows {
         self.rows.get(&id).map(|row| &row.transaction)
     }
 
-    fn needs_review(&self, alarm: Alarm, limit: u16) -> Vec<Indexed> {
+    fn needs_review(&self, reason: ReviewReason, limit: u16) -> Vec<Indexed> {
         let marked = self.rows.iter().filter_map(|(id, row)| {
             let (marked, since) = row.transaction.needs_review()?;
-            (marked == alarm).then(|| indexed(*id, since.unix_ms()))
+            (marked == reason).then(|| indexed(*id, since.unix_ms()))
         });
         let mut marked: Vec<_> = marked.collect();
         marked.sort_by_key(|entry| (entry.at, entry.id.to_bytes()));

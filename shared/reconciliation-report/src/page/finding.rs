@@ -26,7 +26,7 @@ pub(super) struct Group<'r> {
 impl<'r> Group<'r> {
     /// Every group that is not empty: the most urgent kind first, then the matched, and last the closed.
     pub(super) fn all(report: &'r DayReport) -> Vec<Self> {
-        let kinds = Kind::ALL.into_iter().map(|kind| Self {
+        let kinds = Kind::ALL.iter().copied().map(|kind| Self {
             anchor: kind.as_str(),
             class: match kind {
                 Kind::NeedsReview => "bad",

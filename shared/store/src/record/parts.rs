@@ -1,8 +1,7 @@
 //! The parts of an item, each with its way there and back.
 
 use domain::{
-    Balance, DisputeReason, Due, Failure, FailureCause, Ipn, Origin, Payment, Refund, RefundState,
-    ReversalReason, Timestamp, Vnd,
+    Balance, Due, Failure, FailureCause, Ipn, Origin, Payment, Refund, RefundState, Timestamp, Vnd,
 };
 use serde::{Deserialize, Serialize};
 
@@ -322,36 +321,20 @@ impl IpnRecord {
             Self::Abandoned { at: ms } => Ipn::Abandoned { at: at(ms)? },
             Self::Reversing { at: ms, ground } => Ipn::Reversing {
                 at: at(ms)?,
-                reason: named(
-                    &ReversalReason::ALL,
-                    ReversalReason::as_str,
-                    &ground,
-                    "ipn.ground",
-                )?,
+                reason: named(&ground, "ipn.ground")?,
             },
             Self::Disputed { at: ms, ground } => Ipn::Disputed {
                 at: at(ms)?,
-                reason: named(
-                    &DisputeReason::ALL,
-                    DisputeReason::as_str,
-                    &ground,
-                    "ipn.ground",
-                )?,
+                reason: named(&ground, "ipn.ground")?,
             },
             Self::Exhausted { at: ms } => Ipn::Exhausted { at: at(ms)? },
         })
     }
 }
 
-/// The one of `all` that has this name.
-pub(super) fn named<T: Copy>(
-    all: &[T],
-    name: fn(T) -> &'static str,
-    text: &str,
-    field: &str,
-) -> Result<T, String> {
-    let found = all.iter().copied().find(|&one| name(one) == text);
-    found.ok_or_else(|| format!("{field} is not known"))
+/// What has this name.
+pub(super) fn named<T: std::str::FromStr>(name: &str, field: &str) -> Result<T, String> {
+    name.parse().map_err(|_| format!("{field} is not known"))
 }
 
 pub(super) fn parsed<T: std::str::FromStr>(text: &str, name: &str) -> Result<T, String> {

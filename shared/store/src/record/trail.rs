@@ -1,8 +1,7 @@
 //! The audit trail within an item.
 
 use domain::{
-    CoreAnswer, Decision, DisputeReason, Entry, Event, IpnAnswer, LookUpAnswer,
-    NotificationOutcome, OperatorWord, ReversalReason, Verdict, Vnd,
+    Decision, DecisionKind, Entry, Event, LookUpAnswer, NotificationOutcome, OperatorWord, Vnd,
 };
 use serde::{Deserialize, Serialize};
 
@@ -170,10 +169,7 @@ impl EventRecord {
             Self::Expired => Event::Expired,
             Self::PaidLate => Event::PaidLate,
             Self::ReferenceLearned => Event::ReferenceLearned,
-            Self::CoreAsked { word } => {
-                let all = &CoreAnswer::ALL;
-                Event::CoreAsked(named(all, CoreAnswer::as_str, &word, "trail.word")?)
-            }
+            Self::CoreAsked { word } => Event::CoreAsked(named(&word, "trail.word")?),
             Self::NotificationAttempt {
                 attempt,
                 answer,
@@ -184,7 +180,7 @@ impl EventRecord {
             } => Event::NotificationAttempt {
                 attempt,
                 told: NotificationOutcome {
-                    answer: named(&IpnAnswer::ALL, IpnAnswer::as_str, &answer, "trail.answer")?,
+                    answer: named(&answer, "trail.answer")?,
                     known: known.map(|known| look_up(&known, known_vnd)).transpose()?,
                     decision: decision(&then, ground.as_deref())?,
                 },
@@ -203,42 +199,31 @@ impl EventRecord {
                 verdict,
                 by,
                 reason,
-            } => Event::Resolved(
-                named(&Verdict::ALL, Verdict::as_str, &verdict, "trail.verdict")?,
-                word(&by, &reason)?,
-            ),
+            } => Event::Resolved(named(&verdict, "trail.verdict")?, word(&by, &reason)?),
         })
     }
 }
 
 fn look_up(known: &str, known_vnd: Option<u64>) -> Result<LookUpAnswer, String> {
-    let all = &LookUpAnswer::ALL;
-    let answer = named(all, LookUpAnswer::as_str, known, "trail.known")?;
-    Ok(match answer {
-        LookUpAnswer::Found(status, _) => {
-            LookUpAnswer::Found(status, known_vnd.map(amount).transpose()?)
-        }
-        other => other,
-    })
+    let answer: LookUpAnswer = named(known, "trail.known")?;
+    Ok(answer.with_amount(known_vnd.map(amount).transpose()?))
 }
 
 fn decision(then: &str, ground: Option<&str>) -> Result<Decision, String> {
-    const FIELD: &str = "trail.ground";
-    Ok(match (then, ground) {
-        ("confirmed", None) => Decision::Confirm,
-        ("abandoned", None) => Decision::Abandon,
-        ("again", None) => Decision::Retry,
-        ("again_unauthorized", None) => Decision::RetryUnauthorized,
-        ("reversed", Some(ground)) => {
-            let all = &ReversalReason::ALL;
-            Decision::Reverse(named(all, ReversalReason::as_str, ground, FIELD)?)
-        }
-        ("disputed", Some(ground)) => {
-            let all = &DisputeReason::ALL;
-            Decision::Dispute(named(all, DisputeReason::as_str, ground, FIELD)?)
-        }
-        _ => return Err("trail.then is not known".to_owned()),
-    })
+    let reason = || ground.ok_or("trail.ground is missing");
+    let decision = match named(then, "trail.then")? {
+        DecisionKind::Confirm => Decision::Confirm,
+        DecisionKind::Abandon => Decision::Abandon,
+        DecisionKind::Retry => Decision::Retry,
+        DecisionKind::RetryUnauthorized => Decision::RetryUnauthorized,
+        DecisionKind::Reverse => Decision::Reverse(named(reason()?, "trail.ground")?),
+        DecisionKind::Dispute => Decision::Dispute(named(reason()?, "trail.ground")?),
+    };
+    if decision.reason() == ground {
+        Ok(decision)
+    } else {
+        Err("trail.ground does not go with trail.then".to_owned())
+    }
 }
 
 fn word(by: &str, reason: &str) -> Result<OperatorWord, String> {

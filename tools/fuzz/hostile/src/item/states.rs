@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    Alarm, Change, Day, Decision, DisputeReason, IpnLease, PaymentAnswer, PaymentResult,
+    Change, Day, Decision, DisputeReason, IpnLease, PaymentAnswer, PaymentResult,
     PaymentResultMessage, RefundAnswer, RefundCommand, RefundId, Reservation, ReversalReason,
-    Timestamp, Transaction, TransactionId, Vnd,
+    ReviewReason, Timestamp, Transaction, TransactionId, Vnd,
 };
 use futures::executor::block_on;
 use store::{
@@ -76,7 +76,7 @@ impl Table for OneItemTable {
         Ok(Vec::new())
     }
 
-    async fn needs_review(&self, _: Alarm, _: u16) -> Result<Vec<Indexed>, TableError> {
+    async fn needs_review(&self, _: ReviewReason, _: u16) -> Result<Vec<Indexed>, TableError> {
         Ok(Vec::new())
     }
 
