@@ -87,7 +87,7 @@ pub(crate) fn what(t: &Transaction, event: &Event) -> String {
                 "asked the core about the payment: another amount".to_owned()
             }
         },
-        Event::NotificationAttempt { attempt, told } => told_in_words(*attempt, told),
+        Event::NotificationAttempt { attempt, outcome } => attempt_in_words(*attempt, outcome),
         Event::RefundReserved { refund } => {
             let origin = t
                 .refunds()
@@ -128,7 +128,7 @@ pub(crate) fn what(t: &Transaction, event: &Event) -> String {
     }
 }
 
-fn told_in_words(attempt: u32, outcome: &NotificationOutcome) -> String {
+fn attempt_in_words(attempt: u32, outcome: &NotificationOutcome) -> String {
     let known = match outcome.known {
         Some(known) => format!("; look-up: {}", look_up(known)),
         None => String::new(),

@@ -16,7 +16,7 @@ pub struct Change {
     alarm: Option<Alarm>,
 }
 
-/// A change while it is being made: the state, who is to be woken, and what is told of it.
+/// A change while it is being made: the state, who has newly work to do, and what happens.
 pub(crate) struct Edit {
     pub(crate) after: Transaction,
     pub(crate) due_marks: DueMarks,
@@ -175,7 +175,7 @@ impl Change {
         &self.events
     }
 
-    /// What a person must be told once it is written.
+    /// The alarm that is raised once the change is written.
     #[must_use]
     pub fn alarm(&self) -> Option<Alarm> {
         self.alarm

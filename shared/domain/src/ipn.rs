@@ -406,12 +406,12 @@ impl Transaction {
     pub fn record_ipn(
         &self,
         lease: IpnLease,
-        told: NotificationOutcome,
+        outcome: NotificationOutcome,
         now: Timestamp,
     ) -> Option<Change> {
         match self.ipn() {
             Ipn::Retrying { attempt, .. } if attempt == lease.attempt => {
-                Some(self.decided(lease, told, now))
+                Some(self.decided(lease, outcome, now))
             }
             Ipn::Retrying { .. }
             | Ipn::NotDue
@@ -449,16 +449,16 @@ impl Transaction {
         }))
     }
 
-    fn decided(&self, lease: IpnLease, told: NotificationOutcome, now: Timestamp) -> Change {
+    fn decided(&self, lease: IpnLease, outcome: NotificationOutcome, now: Timestamp) -> Change {
         let attempt = lease.attempt;
-        let event = Event::NotificationAttempt { attempt, told };
+        let event = Event::NotificationAttempt { attempt, outcome };
         let to = |make: &dyn Fn(&mut PaymentState)| {
             self.change(now, |edit| {
                 make(&mut edit.after.data.payment);
                 edit.note(event.clone());
             })
         };
-        match (&self.data.payment, told.decision) {
+        match (&self.data.payment, outcome.decision) {
             (_, Decision::Confirm) => to(&|state| state.set_confirmed(now)),
             (_, Decision::Retry) => self.try_again(lease, event, None, now),
             (_, Decision::RetryUnauthorized) => {

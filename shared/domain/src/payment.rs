@@ -164,7 +164,7 @@ impl Transaction {
         })
     }
 
-    /// What the core once said of another amount stays on the desk, whatever vague it says later.
+    /// Another amount that the core once named stays in review, also if a later answer is not clear.
     fn ask_again(
         &self,
         check: Due,

@@ -1,4 +1,4 @@
-//! Refunds: reserved, asked of the core, settled. Tiki's refunds, reversals and late payments draw on one
+//! Refunds: reserve the amount, ask the core, record the outcome. Tiki's refunds, reversals and late payments draw on one
 //! balance (docs/architecture.md#the-transaction).
 
 use crate::change::Edit;
@@ -153,7 +153,7 @@ impl Transaction {
         Some(self.change(now, |edit| edit.after.set_refund(id, state)))
     }
 
-    /// Takes the core's answer about a refund. A settled refund stays as it is, whatever is said later.
+    /// Takes the core's answer about a refund. A refund with an outcome keeps it, whatever the core answers later.
     #[must_use]
     pub fn record_refund_outcome(
         &self,
@@ -171,17 +171,18 @@ impl Transaction {
         let ours = refund.origin.is_ours();
         Some(match answer {
             RefundAnswer::Succeeded => self.change(now, |edit| {
-                let settled = |balance| RefundState::Succeeded { at: now, balance };
-                edit.after.settle(id, settled);
+                let finished = |balance| RefundState::Succeeded { at: now, balance };
+                edit.after.finish_refund(id, finished);
                 edit.note(Event::RefundSucceeded { refund: place });
             }),
             RefundAnswer::Rejected { reason } => {
                 let change = self.change(now, |edit| {
-                    edit.after.settle(id, |balance| RefundState::Rejected {
-                        at: now,
-                        reason: reason.as_ref().and_then(|r| r.first(REASON_KEPT)),
-                        balance,
-                    });
+                    edit.after
+                        .finish_refund(id, |balance| RefundState::Rejected {
+                            at: now,
+                            reason: reason.as_ref().and_then(|r| r.first(REASON_KEPT)),
+                            balance,
+                        });
                     edit.note(Event::RefundRejected { refund: place });
                     edit.after_rejection(ours);
                 });
@@ -226,11 +227,11 @@ impl Transaction {
         }
     }
 
-    /// Settles a refund, and notes the balance that this leaves.
-    fn settle(&mut self, id: RefundId, settled: impl Fn(Balance) -> RefundState) {
-        self.set_refund(id, settled(self.balance()));
+    /// Records the outcome of a refund, and the balance after it.
+    fn finish_refund(&mut self, id: RefundId, finished: impl Fn(Balance) -> RefundState) {
+        self.set_refund(id, finished(self.balance()));
         // The balance changes with the state that notes it.
-        self.set_refund(id, settled(self.balance()));
+        self.set_refund(id, finished(self.balance()));
     }
 }
 
@@ -268,7 +269,7 @@ impl Edit {
         self.reserve_ours(Origin::LatePayment, "paid after the transaction had failed");
     }
 
-    /// Notes what remains as gone back by other means than the core, on a person's word.
+    /// Records, for an operator, that what remains was returned by other means than the core.
     pub(crate) fn note_returned(&mut self, origin: Origin, word: &OperatorWord) {
         let place = self.after.data.refunds.len();
         self.reserve_ours(origin, word.reason.as_str());
@@ -277,7 +278,7 @@ impl Edit {
         };
         let at = self.now;
         self.after
-            .settle(id, |balance| RefundState::Succeeded { at, balance });
+            .finish_refund(id, |balance| RefundState::Succeeded { at, balance });
         // The core has nothing to do with it.
         self.due_marks.refund = false;
         self.note(Event::RefundReturned { refund: place });

@@ -1,4 +1,4 @@
-//! A business no. It is answered with its code (docs/architecture.md#what-tiki-calls); nothing broke.
+//! A refusal by the rules. It is answered with its code (docs/architecture.md#what-tiki-calls); nothing broke.
 
 use crate::{RejectionReason, Vnd};
 

@@ -36,7 +36,7 @@ pub const IPN_BUDGET: u32 = 10;
 /// From this failure on, Tiki is asked what it knows after each (protocol §3).
 pub const LOOK_UP_FROM_FAILURE: u32 = 3;
 
-/// Questions to the core about a refund; the last one repeats, since a refund must be settled one day.
+/// Questions to the core about a refund; the last one repeats, since each refund must get an outcome one day.
 const REFUND: [Duration; 6] = [
     seconds(5),
     seconds(15),

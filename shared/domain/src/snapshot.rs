@@ -229,13 +229,14 @@ impl Transaction {
             self.refunds_follow_from_causes(),
             "a refund without a cause",
         )?;
-        let told = self
+        let named = self
             .data
             .audit_trail
             .iter()
             .filter_map(|entry| entry.event.refund());
         rule(
-            told.max()
+            named
+                .max()
                 .is_none_or(|place| place < self.data.refunds.len()),
             "a trail of refunds that are not there",
         )?;

@@ -32,21 +32,21 @@ pub enum Event {
     PaidLate,
     /// The core gave its reference later than its result.
     ReferenceLearned,
-    /// The core was asked about the expired payment and did not settle it. Counted.
+    /// The core was asked about the expired payment and gave no final answer. Counted.
     CoreAsked(CoreAnswer),
-    /// Tiki was told of the result.
+    /// One attempt to notify Tiki of the result.
     NotificationAttempt {
         /// Which taking-up of the IPN it was; one that is missing was taken up, and its sender died.
         attempt: u32,
         /// What came of it.
-        told: NotificationOutcome,
+        outcome: NotificationOutcome,
     },
     /// An amount was reserved to go back.
     RefundReserved {
         /// Its place among the refunds.
         refund: usize,
     },
-    /// The core was asked about the refund and did not settle it. Counted.
+    /// The core was asked about the refund and gave no final answer. Counted.
     RefundAsked {
         /// Its place among the refunds.
         refund: usize,
@@ -87,7 +87,7 @@ pub struct NotificationOutcome {
     pub decision: Decision,
 }
 
-/// What the core said of an expired payment that did not settle it.
+/// What the core said of an expired payment that was not final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum CoreAnswer {

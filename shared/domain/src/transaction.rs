@@ -186,7 +186,7 @@ pub enum RefundState {
     },
 }
 
-/// What was back and what was left when a refund was settled: a repeat of the request is answered as the
+/// What was refunded and what was left when a refund got its outcome: a repeat of the request is answered as the
 /// first one was, whatever has happened since (docs/architecture.md#one-request).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Balance {

@@ -22,7 +22,7 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_unix_ms(1_800_000_000_000 + seconds * 1000).unwrap()
 }
 
-fn told(decision: Decision) -> NotificationOutcome {
+fn notification_outcome(decision: Decision) -> NotificationOutcome {
     NotificationOutcome {
         answer: IpnAnswer::Unclear,
         known: None,
@@ -226,13 +226,17 @@ fn a_status_is_final_from_the_moment_we_learned_of_it() {
 }
 
 #[test]
-fn what_a_person_must_act_on_is_told_until_somebody_has() {
+fn what_needs_review_stays_until_somebody_has_acted() {
     assert_eq!(paid().needs_review(), None);
     let (lease, change) = paid().lease_ipn(at(20)).unwrap();
     let leased = change.assume_committed();
     let ground = DisputeReason::NotOfThisPartner;
     let disputed = leased
-        .record_ipn(lease, told(Decision::Dispute(ground)), at(21))
+        .record_ipn(
+            lease,
+            notification_outcome(Decision::Dispute(ground)),
+            at(21),
+        )
         .unwrap();
     let disputed = disputed.assume_committed();
     assert_eq!(
@@ -280,7 +284,7 @@ fn late() -> Snapshot {
 }
 
 #[test]
-fn another_amount_at_the_core_stays_on_a_desk_until_it_is_clear() {
+fn another_amount_at_the_core_stays_in_review_until_it_is_clear() {
     let leased = pending()
         .lease_expiry_check(at(960))
         .unwrap()
@@ -292,18 +296,18 @@ fn another_amount_at_the_core_stays_on_a_desk_until_it_is_clear() {
         amount: Vnd::new(amount).unwrap(),
         details: PaidDetails::default(),
     };
-    let desk = Some((ReviewReason::PaidAmountDiffers, at(961)));
+    let review = Some((ReviewReason::PaidAmountDiffers, at(961)));
     let differs = said(&leased, &paid(99_999), at(961));
-    assert_eq!(differs.needs_review(), desk);
+    assert_eq!(differs.needs_review(), review);
     let leased = differs
         .lease_expiry_check(at(3_000))
         .unwrap()
         .assume_committed();
-    assert_eq!(leased.needs_review(), desk);
+    assert_eq!(leased.needs_review(), review);
     for answer in [paid(99_998), PaymentAnswer::Pending, PaymentAnswer::Unknown] {
         assert_eq!(
             said(&leased, &answer, at(3_001)).needs_review(),
-            desk,
+            review,
             "{answer:?}"
         );
     }

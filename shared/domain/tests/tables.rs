@@ -100,7 +100,7 @@ fn refund_command(request_id: &str, amount: u64) -> RefundCommand {
 }
 
 /// A decision, by whatever answer.
-fn told(decision: Decision) -> NotificationOutcome {
+fn notification_outcome(decision: Decision) -> NotificationOutcome {
     NotificationOutcome {
         answer: IpnAnswer::Unclear,
         known: None,
@@ -125,7 +125,7 @@ fn commit(before: &Transaction, change: Change) -> Transaction {
     after
 }
 
-/// The trail keeps what it told, and tells what happens now.
+/// The audit trail keeps its entries, and has what happens now.
 fn assert_trail(before: &Transaction, change: &Change) {
     let (old, new) = (before.audit_trail(), change.transaction().audit_trail());
     let happened = |trail: &[domain::Entry]| trail.iter().map(|e| e.times as usize).sum::<usize>();
@@ -165,7 +165,7 @@ fn assert_lawful(before: &Transaction, after: &Transaction) {
             .expect("no refund is forgotten");
         assert_eq!((refund.amount, &refund.origin), (now.amount, &now.origin));
         if refund.due().is_none() {
-            assert_eq!(refund.state, now.state, "a settled refund stays settled");
+            assert_eq!(refund.state, now.state, "a refund with an outcome keeps it");
         }
     }
 }
@@ -178,7 +178,7 @@ fn reserve(transaction: &Transaction, request_id: &str, amount: u64) -> (RefundI
     }
 }
 
-fn settle(transaction: &Transaction, id: RefundId, answer: &RefundAnswer) -> Transaction {
+fn with_outcome(transaction: &Transaction, id: RefundId, answer: &RefundAnswer) -> Transaction {
     let change = transaction.record_refund_outcome(id, answer, transaction.updated_at());
     commit(transaction, change.unwrap())
 }
@@ -186,7 +186,7 @@ fn settle(transaction: &Transaction, id: RefundId, answer: &RefundAnswer) -> Tra
 fn decided(transaction: &Transaction, decision: Decision) -> Transaction {
     let (lease, change) = transaction.lease_ipn(later(transaction)).unwrap();
     let leased = commit(transaction, change);
-    let change = leased.record_ipn(lease, told(decision), leased.updated_at());
+    let change = leased.record_ipn(lease, notification_outcome(decision), leased.updated_at());
     commit(&leased, change.unwrap())
 }
 
@@ -223,9 +223,9 @@ fn states() -> Vec<(&'static str, Transaction)> {
     let leased = commit(&paid, paid.lease_ipn(later(&paid)).unwrap().1);
     let confirmed = decided(&paid, Decision::Confirm);
     let (id, reserved) = reserve(&confirmed, "A", 40_000);
-    let unknown = settle(&reserved, id, &RefundAnswer::Unknown);
-    let partly = settle(&reserved, id, &RefundAnswer::Succeeded);
-    let refused = settle(&reserved, id, &rejected);
+    let unknown = with_outcome(&reserved, id, &RefundAnswer::Unknown);
+    let partly = with_outcome(&reserved, id, &RefundAnswer::Succeeded);
+    let refused = with_outcome(&reserved, id, &rejected);
     let (rest, fully) = reserve(&partly, "B", 60_000);
     let reversing = decided(&paid, Decision::Reverse(ReversalReason::NotFoundAtTiki));
     let reversal = reversing.refunds()[0].id;
@@ -234,7 +234,7 @@ fn states() -> Vec<(&'static str, Transaction)> {
         ("pending, another amount at the core", other_amount),
         ("paid", paid.clone()),
         ("paid, no reference", report(paid_report(AMOUNT, None))),
-        ("paid, being told", leased),
+        ("paid, being sent", leased),
         ("paid, confirmed", confirmed),
         ("refund reserved", reserved),
         ("refund unknown", unknown),
@@ -242,13 +242,16 @@ fn states() -> Vec<(&'static str, Transaction)> {
         ("refund rejected", refused),
         (
             "refunded in full",
-            settle(&fully, rest, &RefundAnswer::Succeeded),
+            with_outcome(&fully, rest, &RefundAnswer::Succeeded),
         ),
         (
             "reversed",
-            settle(&reversing, reversal, &RefundAnswer::Succeeded),
+            with_outcome(&reversing, reversal, &RefundAnswer::Succeeded),
         ),
-        ("reversal rejected", settle(&reversing, reversal, &rejected)),
+        (
+            "reversal rejected",
+            with_outcome(&reversing, reversal, &rejected),
+        ),
         ("reversing", reversing),
         (
             "disputed",
@@ -262,7 +265,7 @@ fn states() -> Vec<(&'static str, Transaction)> {
         ("paid late", late.clone()),
         (
             "paid late, and kept",
-            settle(&late, late.refunds()[0].id, &rejected),
+            with_outcome(&late, late.refunds()[0].id, &rejected),
         ),
     ]
 }
@@ -345,7 +348,7 @@ fn table() -> String {
     let mut text = String::new();
     for (name, t) in states() {
         let now = later(&t);
-        let settle = |answer: &RefundAnswer| match t.refunds().last() {
+        let with_outcome = |answer: &RefundAnswer| match t.refunds().last() {
             Some(refund) => outcome(&t, t.record_refund_outcome(refund.id, answer, now)),
             None => "no refund".to_owned(),
         };
@@ -356,8 +359,12 @@ fn table() -> String {
         };
         let report =
             |report: &PaymentResultMessage| answered(&t, t.record_payment_result(report, now));
-        let record =
-            |attempt, decision| outcome(&t, t.record_ipn(lease(attempt), told(decision), now));
+        let record = |attempt, decision| {
+            outcome(
+                &t,
+                t.record_ipn(lease(attempt), notification_outcome(decision), now),
+            )
+        };
         let rows = [
             ("core: paid", report(&paid_report(AMOUNT, Some("R1")))),
             (
@@ -397,10 +404,13 @@ fn table() -> String {
             ("expiry: not paid", expiry(PaymentAnswer::NotPaid)),
             ("expiry: pending", expiry(PaymentAnswer::Pending)),
             ("expiry: unknown", expiry(PaymentAnswer::Unknown)),
-            ("last refund: succeeded", settle(&RefundAnswer::Succeeded)),
-            ("last refund: rejected", settle(&rejected)),
-            ("last refund: pending", settle(&RefundAnswer::Pending)),
-            ("last refund: unknown", settle(&RefundAnswer::Unknown)),
+            (
+                "last refund: succeeded",
+                with_outcome(&RefundAnswer::Succeeded),
+            ),
+            ("last refund: rejected", with_outcome(&rejected)),
+            ("last refund: pending", with_outcome(&RefundAnswer::Pending)),
+            ("last refund: unknown", with_outcome(&RefundAnswer::Unknown)),
             ("take up refunds", {
                 let leases = t.due_refunds(now).filter_map(|id| t.lease_refund(id, now));
                 leases
@@ -627,7 +637,7 @@ fn a_reversal_gives_back_what_remains_and_no_more() {
     assert_eq!(reversing.remaining_amount(), Vnd::ZERO);
 
     // Tiki's own refund is refused by the core: its amount is the customer's too.
-    let freed = settle(&reversing, id, &RefundAnswer::Rejected { reason: None });
+    let freed = with_outcome(&reversing, id, &RefundAnswer::Rejected { reason: None });
     assert_eq!(freed.refunds()[2].amount, vnd(40_000));
     assert_eq!(freed.remaining_amount(), Vnd::ZERO);
     assert!(matches!(freed.ipn(), Ipn::Reversing { .. }));
@@ -638,7 +648,7 @@ fn the_hundredth_refund_is_the_last() {
     let mut transaction = paid_state();
     for i in 0..100 {
         let (id, reserved) = reserve(&transaction, &format!("R{i}"), 1);
-        transaction = settle(&reserved, id, &RefundAnswer::Succeeded);
+        transaction = with_outcome(&reserved, id, &RefundAnswer::Succeeded);
     }
     let refused = transaction.reserve_refund(&refund_command("R100", 1), at(99));
     assert_eq!(refused, Err(Refusal::TooManyRefunds(100)));
@@ -814,7 +824,7 @@ fn a_notification_state_fits_its_payment_or_is_damage() {
 enum Act {
     Report(PaymentResultMessage),
     Reserve(u8, u64),
-    Settle(prop::sample::Index, RefundAnswer),
+    RefundOutcome(prop::sample::Index, RefundAnswer),
     LeaseRefunds,
     Expiry(PaymentAnswer),
     LeaseIpn,
@@ -851,7 +861,7 @@ fn acts() -> impl Strategy<Value = Act> {
         Just(Act::Report(paid_report(AMOUNT, None))),
         Just(Act::Report(declined_report())),
         (any::<u8>(), 1..=AMOUNT).prop_map(|(id, amount)| Act::Reserve(id, amount)),
-        (any::<prop::sample::Index>(), refund).prop_map(|(i, a)| Act::Settle(i, a)),
+        (any::<prop::sample::Index>(), refund).prop_map(|(i, a)| Act::RefundOutcome(i, a)),
         Just(Act::LeaseRefunds),
         payment.prop_map(Act::Expiry),
         Just(Act::LeaseIpn),
@@ -871,8 +881,8 @@ fn carry_out(t: &Transaction, act: &Act, now: Timestamp) -> Option<Change> {
                 Ok(Reservation::Known(_)) | Err(_) => None,
             }
         }
-        Act::Settle(_, _) if t.refunds().is_empty() => None,
-        Act::Settle(index, answer) => {
+        Act::RefundOutcome(_, _) if t.refunds().is_empty() => None,
+        Act::RefundOutcome(index, answer) => {
             t.record_refund_outcome(index.get(t.refunds()).id, answer, now)
         }
         Act::LeaseRefunds => {
@@ -890,7 +900,7 @@ fn carry_out(t: &Transaction, act: &Act, now: Timestamp) -> Option<Change> {
                 failures: 0,
                 status: t.final_status().unwrap_or(FinalStatus::Success),
             };
-            t.record_ipn(lease, told(*decision), now)
+            t.record_ipn(lease, notification_outcome(*decision), now)
         }
     }
 }

@@ -54,14 +54,14 @@ fn person() -> OperatorWord {
 
 fn tried(t: &Transaction, decision: Decision) -> Transaction {
     let (lease, change) = t.lease_ipn(Timestamp::MAX).unwrap();
-    let told = NotificationOutcome {
+    let outcome = NotificationOutcome {
         answer: IpnAnswer::SystemError,
         known: Some(LookUpAnswer::Found(Status::Pending, None)),
         decision,
     };
     let change = change
         .assume_committed()
-        .record_ipn(lease, told, at(20))
+        .record_ipn(lease, outcome, at(20))
         .unwrap();
     change.assume_committed()
 }
@@ -74,19 +74,19 @@ fn names(t: &Transaction) -> Vec<&'static str> {
 }
 
 #[test]
-fn a_payments_life_is_told_in_order_and_on_whose_word() {
-    let told = tried(&tried(&paid(), Decision::Retry), Decision::Confirm);
+fn the_audit_trail_is_in_order_and_names_the_actor() {
+    let confirmed = tried(&tried(&paid(), Decision::Retry), Decision::Confirm);
     let command = RefundCommand {
         request_id: "R1".parse().unwrap(),
         amount: Vnd::new(40_000).unwrap(),
         reason: "changed mind".parse().unwrap(),
     };
-    let Ok(Reservation::Reserve(id, change)) = told.reserve_refund(&command, at(30)) else {
+    let Ok(Reservation::Reserve(id, change)) = confirmed.reserve_refund(&command, at(30)) else {
         panic!("not reserved")
     };
     let reserved = change.assume_committed();
-    let settled = reserved.record_refund_outcome(id, &RefundAnswer::Succeeded, at(31));
-    let t = settled.unwrap().assume_committed();
+    let finished = reserved.record_refund_outcome(id, &RefundAnswer::Succeeded, at(31));
+    let t = finished.unwrap().assume_committed();
     let expected = [
         "created",
         "paid",
@@ -114,7 +114,7 @@ fn a_payments_life_is_told_in_order_and_on_whose_word() {
         .audit_trail()
         .iter()
         .filter_map(|entry| match entry.event {
-            Event::NotificationAttempt { attempt, told } => Some((attempt, told.decision)),
+            Event::NotificationAttempt { attempt, outcome } => Some((attempt, outcome.decision)),
             _ => None,
         });
     let attempts: Vec<_> = attempts.collect();
@@ -213,7 +213,7 @@ fn a_person_who_cannot_wait_sends_at_once_and_uses_up_nothing() {
 }
 
 #[test]
-fn a_dispute_is_settled_by_a_persons_word_and_money_moves_by_the_one_balance() {
+fn a_person_resolves_a_dispute_and_one_balance_holds() {
     let disputed = tried(&paid(), Decision::Dispute(DisputeReason::AmountDiffers));
     let stands = disputed.resolve(Verdict::Confirmed, &person(), at(60));
     let stands = stands.unwrap().assume_committed();
@@ -229,7 +229,7 @@ fn a_dispute_is_settled_by_a_persons_word_and_money_moves_by_the_one_balance() {
         ["notification_attempt", "resolved", "refund_reserved"]
     );
     assert_eq!(back.remaining_amount(), Vnd::ZERO);
-    // The core refuses: it comes back to the desk, and may be said again.
+    // The core refuses: it is in review again, and can be resolved again.
     let refused = RefundAnswer::Rejected { reason: None };
     let refused = back.record_refund_outcome(back.refunds()[0].id, &refused, at(61));
     let refused = refused.unwrap().assume_committed();

@@ -25,7 +25,7 @@ fn count(event: &Event, t: &Transaction) {
         Event::Paid | Event::Declined | Event::Expired | Event::PaidLate => {
             metrics::PAYMENTS.count(&[event.as_str()]);
         }
-        Event::NotificationAttempt { told, .. } => count_notification(told, t),
+        Event::NotificationAttempt { outcome, .. } => count_notification(outcome, t),
         Event::RefundSucceeded { .. } => metrics::REFUNDS.count(&["succeeded"]),
         Event::RefundRejected { .. } => metrics::REFUNDS.count(&["rejected"]),
         Event::RefundAsked { refund, .. } => {
@@ -47,17 +47,17 @@ fn count(event: &Event, t: &Transaction) {
     }
 }
 
-fn count_notification(told: &NotificationOutcome, t: &Transaction) {
-    let answer = match told.answer {
+fn count_notification(outcome: &NotificationOutcome, t: &Transaction) {
+    let answer = match outcome.answer {
         IpnAnswer::Refused(_) => "refused",
         IpnAnswer::Accepted
         | IpnAnswer::SystemError
         | IpnAnswer::Unauthorized
-        | IpnAnswer::Unclear => told.answer.as_str(),
+        | IpnAnswer::Unclear => outcome.answer.as_str(),
     };
     metrics::IPN_ATTEMPTS.count(&[answer]);
     let age = t.final_at().map(|at| t.updated_at().since(at));
-    match told.decision {
+    match outcome.decision {
         Decision::Confirm => {
             metrics::IPN_CONFIRMATION_AGE.record_duration(&[], age.unwrap_or_default());
         }

@@ -304,12 +304,12 @@ async fn every_state_is_read_back_as_it_was_written() {
                             failures: 0,
                             status: t.final_status().unwrap(),
                         };
-                        let told = NotificationOutcome {
+                        let outcome = NotificationOutcome {
                             answer: IpnAnswer::Refused(IpnRefusal::NotFound),
                             known: Some(LookUpAnswer::NotFound),
                             decision: Decision::Reverse(ReversalReason::NotFoundAtTiki),
                         };
-                        t.record_ipn(lease, told, now)
+                        t.record_ipn(lease, outcome, now)
                     }
                 })
             })
@@ -370,16 +370,16 @@ async fn change(
 }
 
 /// Takes an IPN up and records what came of it.
-async fn told(transactions: &Transactions, t: Transaction, decision: Decision) -> Transaction {
+async fn notified(transactions: &Transactions, t: Transaction, decision: Decision) -> Transaction {
     let (lease, taken_up) = t.lease_ipn(Timestamp::MAX).unwrap();
     let t = change(transactions, t, |_| taken_up.clone()).await;
-    let told = NotificationOutcome {
+    let outcome = NotificationOutcome {
         answer: IpnAnswer::Refused(IpnRefusal::NotOfThisPartner),
         known: Some(LookUpAnswer::Found(Status::Success, Vnd::new(1 << 50).ok())),
         decision,
     };
     change(transactions, t, |t| {
-        t.record_ipn(lease, told, Still.now()).unwrap()
+        t.record_ipn(lease, outcome, Still.now()).unwrap()
     })
     .await
 }
@@ -431,20 +431,20 @@ async fn the_longest_life_fits_into_one_item() {
     };
     for _ in 0..domain::MAX_RESENDS {
         while t.ipn_due_at().is_some() {
-            t = told(&transactions, t, Decision::Retry).await;
+            t = notified(&transactions, t, Decision::Retry).await;
         }
         t = change(&transactions, t, |t| t.resend_ipn(&word, now).unwrap()).await;
     }
     for _ in 0..domain::MAX_REQUEUES {
         while t.ipn_due_at().is_some() {
-            t = told(&transactions, t, Decision::Retry).await;
+            t = notified(&transactions, t, Decision::Retry).await;
         }
         t = change(&transactions, t, |t| t.requeue_ipn(now).unwrap()).await;
     }
     assert_eq!(t.requeue_ipn(now), None);
     // Tiki does not have it: each refund that the core refuses becomes a reversal of its own.
     let reverse = Decision::Reverse(ReversalReason::NotFoundAtTiki);
-    t = told(&transactions, t, reverse).await;
+    t = notified(&transactions, t, reverse).await;
     for place in 0..domain::MAX_TIKI_REFUNDS {
         t = refused(&transactions, t, place).await;
     }

@@ -71,7 +71,7 @@ enum EventRecord {
     },
 }
 
-/// What the core said of a refund that it did not settle.
+/// What the core said of a refund that was not final.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Said {
@@ -118,7 +118,9 @@ impl From<&Event> for EventRecord {
             Event::CoreAsked(word) => Self::CoreAsked {
                 word: word.as_str().to_owned(),
             },
-            Event::NotificationAttempt { attempt, told } => Self::told(*attempt, told),
+            Event::NotificationAttempt { attempt, outcome } => {
+                Self::notification_attempt(*attempt, outcome)
+            }
             Event::RefundReserved { refund } => Self::RefundReserved { refund: *refund },
             Event::RefundAsked { refund, pending } => Self::RefundAsked {
                 refund: *refund,
@@ -146,18 +148,18 @@ impl From<&Event> for EventRecord {
 }
 
 impl EventRecord {
-    fn told(attempt: u32, told: &NotificationOutcome) -> Self {
-        let known_vnd = match told.known {
+    fn notification_attempt(attempt: u32, outcome: &NotificationOutcome) -> Self {
+        let known_vnd = match outcome.known {
             Some(LookUpAnswer::Found(_, amount)) => amount.map(Vnd::get),
             _ => None,
         };
         Self::NotificationAttempt {
             attempt,
-            answer: told.answer.as_str().to_owned(),
-            known: told.known.map(|known| known.as_str().to_owned()),
+            answer: outcome.answer.as_str().to_owned(),
+            known: outcome.known.map(|known| known.as_str().to_owned()),
             known_vnd,
-            then: told.decision.as_str().to_owned(),
-            ground: told.decision.reason().map(str::to_owned),
+            then: outcome.decision.as_str().to_owned(),
+            ground: outcome.decision.reason().map(str::to_owned),
         }
     }
 
@@ -179,7 +181,7 @@ impl EventRecord {
                 ground,
             } => Event::NotificationAttempt {
                 attempt,
-                told: NotificationOutcome {
+                outcome: NotificationOutcome {
                     answer: named(&answer, "trail.answer")?,
                     known: known.map(|known| look_up(&known, known_vnd)).transpose()?,
                     decision: decision(&then, ground.as_deref())?,
