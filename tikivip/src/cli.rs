@@ -90,7 +90,7 @@ pub(crate) enum Command {
         limit: u16,
     },
     /// Close a finding that both companies have resolved; moves no money
-    #[command(alias = "settle")]
+    #[command(alias = "settle")] // retired-word: the old name stays as an alias
     CloseFinding {
         /// Tiki's id, or the name that the list shows for an unreadable line
         id: String,

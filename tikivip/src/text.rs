@@ -87,9 +87,7 @@ pub(crate) fn what(t: &Transaction, event: &AuditEvent) -> String {
                 "asked the core about the payment: another amount".to_owned()
             }
         },
-        AuditEvent::NotificationAttempt { attempt, outcome } => {
-            notification_in_words(*attempt, outcome)
-        }
+        AuditEvent::NotificationAttempt { attempt, outcome } => attempt_in_words(*attempt, outcome),
         AuditEvent::RefundReserved { refund } => {
             let origin = t
                 .refunds()
@@ -132,7 +130,7 @@ pub(crate) fn what(t: &Transaction, event: &AuditEvent) -> String {
     }
 }
 
-fn notification_in_words(attempt: u32, outcome: &NotificationOutcome) -> String {
+fn attempt_in_words(attempt: u32, outcome: &NotificationOutcome) -> String {
     let known = match outcome.known {
         Some(known) => format!("; look-up: {}", look_up(known)),
         None => String::new(),

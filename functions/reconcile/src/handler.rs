@@ -193,7 +193,7 @@ impl Run {
     /// Notes the error of a part of the run.
     fn note(&mut self, what: &'static str, result: anyhow::Result<()>) {
         if let Err(error) = result {
-            metrics::FAILURES.count(&[]);
+            metrics::INTERNAL_ERRORS.count(&[]);
             tracing::error!(error = format!("{error:#}"), "{what}");
             self.errors.push(error.context(what));
         }

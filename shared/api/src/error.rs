@@ -46,7 +46,7 @@ impl ApiError {
             Self::Invalid(invalid) => (Code::from(invalid), invalid.to_string()),
             Self::Refusal(refusal) => (Code::from(refusal), refusal.to_string()),
             Self::Internal(error) => {
-                metrics::FAILURES.count(&[]);
+                metrics::INTERNAL_ERRORS.count(&[]);
                 tracing::error!(error = format!("{error:#}"), "internal error");
                 (Code::SystemError, "system error, safe to repeat".to_owned())
             }

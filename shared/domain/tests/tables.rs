@@ -235,7 +235,7 @@ fn states() -> Vec<(&'static str, Transaction)> {
         ("pending, another amount at the core", other_amount),
         ("paid", paid.clone()),
         ("paid, no reference", report(paid_report(AMOUNT, None))),
-        ("paid, being notified", leased),
+        ("paid, being sent", leased),
         ("paid, confirmed", confirmed),
         ("refund reserved", reserved),
         ("refund unknown", unknown),

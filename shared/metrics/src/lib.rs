@@ -98,7 +98,7 @@ metrics! {
     /// The age of the timestamps of `tiki` or `core` by our clock. It is negative if they are ahead.
     CLOCK_DIFFERENCE = "ClockDifference", Milliseconds, ["Counterparty"];
     /// Internal errors of a function: the caller got a generic answer, or the obligation stays due.
-    FAILURES = "Failures", Count, [FUNCTION];
+    INTERNAL_ERRORS = "InternalErrors", Count, [FUNCTION];
     /// Processes that Lambda started.
     COLD_STARTS = "ColdStarts", Count, [FUNCTION];
 }

@@ -98,7 +98,7 @@ impl<W: Worker> Outbox<W> {
         let work = async {
             let result = self.worker.process(found).await;
             if let Err(error) = &result {
-                metrics::FAILURES.count(&[]);
+                metrics::INTERNAL_ERRORS.count(&[]);
                 tracing::error!(
                     error = format!("{error:#}"),
                     "internal error; the obligation stays due"

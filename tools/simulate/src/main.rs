@@ -1,9 +1,6 @@
 //! The simulation's command line.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "the output is for a person at a terminal"
-)]
+#![expect(clippy::print_stdout, reason = "the output is shown in a terminal")]
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;

@@ -51,13 +51,13 @@ pub(super) struct RefundRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     due: Option<DueRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    settled_at: Option<i64>,
+    outcome_at: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rejected_because: Option<String>,
-    /// What had gone back when it became final.
+    /// What had gone back when it got its outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refunded_vnd: Option<u64>,
-    /// What could still go back when it became final.
+    /// What could still be given back when it got its outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     remaining_vnd: Option<u64>,
 }
@@ -182,7 +182,7 @@ impl FailureRecord {
 
 impl From<&Refund> for RefundRecord {
     fn from(refund: &Refund) -> Self {
-        let (state, outcome, rejected_because) = match &refund.state {
+        let (state, finished, rejected_because) = match &refund.state {
             RefundState::Reserved(_) => (StateRecord::Reserved, None, None),
             RefundState::Unknown(_) => (StateRecord::Unknown, None, None),
             RefundState::Succeeded { at, balance } => {
@@ -211,10 +211,10 @@ impl From<&Refund> for RefundRecord {
             created_at: refund.created_at.unix_ms(),
             state,
             due: refund.due().as_ref().map(DueRecord::from),
-            settled_at: outcome.map(|(at, _)| at.unix_ms()),
+            outcome_at: finished.map(|(at, _)| at.unix_ms()),
             rejected_because: rejected_because.map(ToString::to_string),
-            refunded_vnd: outcome.map(|(_, balance)| balance.refunded.get()),
-            remaining_vnd: outcome.map(|(_, balance)| balance.remaining.get()),
+            refunded_vnd: finished.map(|(_, balance)| balance.refunded.get()),
+            remaining_vnd: finished.map(|(_, balance)| balance.remaining.get()),
         }
     }
 }
@@ -225,16 +225,16 @@ impl RefundRecord {
             Some(due) => due.read("refund.due"),
             None => Err("refund.due is missing".to_owned()),
         };
-        let outcome = || match (self.settled_at, self.refunded_vnd, self.remaining_vnd) {
+        let finished = || match (self.outcome_at, self.refunded_vnd, self.remaining_vnd) {
             (Some(at), Some(refunded), Some(remaining)) => {
                 let (refunded, remaining) = (amount(refunded)?, amount(remaining)?);
                 let balance = Balance {
                     refunded,
                     remaining,
                 };
-                Ok((time(at, "refund.settled_at")?, balance))
+                Ok((time(at, "refund.outcome_at")?, balance))
             }
-            _ => Err("refund.settled_at or its balance is missing".to_owned()),
+            _ => Err("refund.outcome_at or its balance is missing".to_owned()),
         };
         Ok(Refund {
             id: parsed(&self.refund_id, "refund.refund_id")?,
@@ -253,11 +253,11 @@ impl RefundRecord {
                 StateRecord::Reserved => RefundState::Reserved(due()?),
                 StateRecord::Unknown => RefundState::Unknown(due()?),
                 StateRecord::Succeeded => {
-                    let (at, balance) = outcome()?;
+                    let (at, balance) = finished()?;
                     RefundState::Succeeded { at, balance }
                 }
                 StateRecord::Rejected => {
-                    let (at, balance) = outcome()?;
+                    let (at, balance) = finished()?;
                     RefundState::Rejected {
                         at,
                         reason: optional(self.rejected_because, "refund.rejected_because")?,

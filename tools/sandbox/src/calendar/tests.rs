@@ -41,7 +41,7 @@ fn every_time_is_a_day_earlier_and_nothing_else_changes() {
                 "refunds",
                 AttributeValue::L(vec![map([
                     ("amount_vnd", n(40_000)),
-                    ("settled_at", n(at + 2)),
+                    ("outcome_at", n(at + 2)),
                     ("due", map([("due_at", n(at + 3)), ("attempts", n(2))])),
                 ])]),
             ),

@@ -97,7 +97,7 @@ const NAMES: &[&str] = &[
     "failures",
     "at",
     "ground",
-    "settled_at",
+    "outcome_at",
     "refunded_vnd",
     "remaining_vnd",
     "recorded_at",
