@@ -1,7 +1,7 @@
 //! The texts that describe a transaction.
 
 use domain::{
-    Actor, CoreAnswer, Decision, Event, Ipn, LookUpAnswer, NotificationOutcome, Origin,
+    Actor, AuditEvent, CoreAnswer, Decision, Ipn, LookUpAnswer, NotificationOutcome, Origin,
     PaymentState, RefundState, Timestamp, Transaction, Verdict,
 };
 
@@ -51,15 +51,15 @@ pub(crate) fn refund(state: &RefundState) -> String {
 }
 
 /// Who caused an event.
-pub(crate) fn who(t: &Transaction, event: &Event) -> String {
-    if let (Event::RefundReserved { refund }, refunds) = (event, t.refunds()) {
+pub(crate) fn who(t: &Transaction, event: &AuditEvent) -> String {
+    if let (AuditEvent::RefundReserved { refund }, refunds) = (event, t.refunds()) {
         return match refunds.get(*refund).map(|refund| &refund.origin) {
             Some(Origin::Tiki { .. }) => "Tiki".to_owned(),
             Some(Origin::Reversal | Origin::LatePayment) | None => "system".to_owned(),
         };
     }
     match (event, event.actor()) {
-        (Event::Resent(word) | Event::Resolved(_, word), _) => word.by.to_string(),
+        (AuditEvent::Resent(word) | AuditEvent::Resolved(_, word), _) => word.by.to_string(),
         (_, Actor::Tiki) => "Tiki".to_owned(),
         (_, Actor::Core) => "core".to_owned(),
         (_, Actor::Ours) => "system".to_owned(),
@@ -68,27 +68,27 @@ pub(crate) fn who(t: &Transaction, event: &Event) -> String {
 }
 
 /// An event and the counterparty's answer.
-pub(crate) fn what(t: &Transaction, event: &Event) -> String {
+pub(crate) fn what(t: &Transaction, event: &AuditEvent) -> String {
     let amount = |place: usize| match t.refunds().get(place) {
         Some(refund) => format!("refund {} of {}", place + 1, refund.amount.grouped()),
         None => format!("refund {}", place + 1),
     };
     match event {
-        Event::Created => format!("created, {}", t.order().amount.grouped()),
-        Event::Paid => "paid".to_owned(),
-        Event::Declined => "declined or cancelled".to_owned(),
-        Event::Expired => "expired: not paid in time".to_owned(),
-        Event::PaidLate => "paid late, after it had failed".to_owned(),
-        Event::ReferenceLearned => "the core's reference arrived".to_owned(),
-        Event::CoreAsked(word) => match word {
+        AuditEvent::Created => format!("created, {}", t.order().amount.grouped()),
+        AuditEvent::Paid => "paid".to_owned(),
+        AuditEvent::Declined => "declined or cancelled".to_owned(),
+        AuditEvent::Expired => "expired: not paid in time".to_owned(),
+        AuditEvent::PaidLate => "paid late, after it had failed".to_owned(),
+        AuditEvent::ReferenceLearned => "the core's reference arrived".to_owned(),
+        AuditEvent::CoreAsked(word) => match word {
             CoreAnswer::Pending => "asked the core about the payment: not paid yet".to_owned(),
             CoreAnswer::Unknown => "asked the core about the payment: no clear answer".to_owned(),
             CoreAnswer::OtherAmount => {
                 "asked the core about the payment: another amount".to_owned()
             }
         },
-        Event::NotificationAttempt { attempt, outcome } => attempt_in_words(*attempt, outcome),
-        Event::RefundReserved { refund } => {
+        AuditEvent::NotificationAttempt { attempt, outcome } => attempt_in_words(*attempt, outcome),
+        AuditEvent::RefundReserved { refund } => {
             let origin = t
                 .refunds()
                 .get(*refund)
@@ -96,7 +96,7 @@ pub(crate) fn what(t: &Transaction, event: &Event) -> String {
             let origin = origin.unwrap_or("?");
             format!("{} reserved ({origin})", amount(*refund))
         }
-        Event::RefundAsked { refund, pending } => {
+        AuditEvent::RefundAsked { refund, pending } => {
             let said = if *pending {
                 "in progress"
             } else {
@@ -104,9 +104,11 @@ pub(crate) fn what(t: &Transaction, event: &Event) -> String {
             };
             format!("{} requested from the core: {said}", amount(*refund))
         }
-        Event::RefundSucceeded { refund } => format!("{} succeeded", amount(*refund)),
-        Event::RefundReturned { refund } => format!("{} returned by other means", amount(*refund)),
-        Event::RefundRejected { refund } => {
+        AuditEvent::RefundSucceeded { refund } => format!("{} succeeded", amount(*refund)),
+        AuditEvent::RefundReturned { refund } => {
+            format!("{} returned by other means", amount(*refund))
+        }
+        AuditEvent::RefundRejected { refund } => {
             let state = t.refunds().get(*refund).map(|refund| &refund.state);
             let said = match state {
                 Some(RefundState::Rejected { reason, .. }) => reason.as_ref(),
@@ -115,9 +117,9 @@ pub(crate) fn what(t: &Transaction, event: &Event) -> String {
             let said = said.map_or_else(String::new, |said| format!(": {said}"));
             format!("{} rejected{said}", amount(*refund))
         }
-        Event::Requeued => "notification queued again by the reconciliation".to_owned(),
-        Event::Resent(word) => format!("sent the notification again: {}", word.reason),
-        Event::Resolved(verdict, word) => {
+        AuditEvent::Requeued => "notification queued again by the reconciliation".to_owned(),
+        AuditEvent::Resent(word) => format!("sent the notification again: {}", word.reason),
+        AuditEvent::Resolved(verdict, word) => {
             let verdict = match verdict {
                 Verdict::Confirmed => "keep the payment",
                 Verdict::Reverse => "return the money",

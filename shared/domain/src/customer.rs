@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{CustomerName, IdentifyCode};
+use crate::text::{CustomerName, IdentifyCode};
 
 /// A customer for whom a webview is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use uuid::Uuid;
 
-use crate::ClientId;
+use crate::text::ClientId;
 
 /// Not an id by protocol §8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

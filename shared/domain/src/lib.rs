@@ -1,18 +1,29 @@
-//! The transaction as a state machine: what may happen to a payment, and what is then owed to whom.
+//! The transaction as a state machine: what may happen to a payment, and what is then due at Tiki and at the core.
 //!
-//! Pure: no I/O, no clock, no randomness. A command takes the [`Transaction`] as it was read and the time,
-//! and gives back a [`Change`] to be written in one piece, or says that nothing is to be written, or a
-//! [`Refusal`]. What is still owed to the outside (an IPN to Tiki, a refund at the core) is part of the
-//! transaction, so it changes together with the state that causes it: the transaction is its own outbox.
+//! Every crate that handles a transaction uses it; it depends on none of ours. It is pure: no I/O, no clock, no
+//! randomness. A command takes the [`Transaction`] as it was read and the time. It returns a [`Change`] that is
+//! written in one piece, or nothing if nothing is to be written, or a [`Refusal`]. What is due (a notification to
+//! Tiki, a refund at the core) is part of the transaction, so it changes in the same write as the state that
+//! causes it: the transaction is its own outbox.
 //!
-//! | room | what is decided there |
+//! A module uses only modules above it in this table:
+//!
+//! | module | what is there |
 //! |---|---|
-//! | [`create`](Transaction::create) | a new transaction, and what counts as a repeat |
-//! | `payment` | results from the core, late payments, expiry |
-//! | `refund` | reservations, outcomes, reversals; one balance for all |
-//! | `ipn` | the decision tables of protocol §3 and §4 |
-//! | `operator` | what a person may do |
-//! | `trail` | the audit trail |
+//! | `text`, `ids`, `money`, `time` | checked values: texts of one meaning each, ids, amounts, moments and days |
+//! | `customer` | the customer for whom a webview is opened |
+//! | `schedule` | when to try again, and how long a lease is |
+//! | `status`, `inconsistent` | a transaction's status; the error of data that no command can have made |
+//! | `notification` | Tiki's answers, the decision tables of protocol §3 and §4, what Tiki knows of a result |
+//! | `payment` | the state of a payment, and the core's answers |
+//! | `operator` | what a person says |
+//! | `refund` | a refund and its states |
+//! | `audit_trail` | what happened, when, on whose word |
+//! | `review` | what a person must look at |
+//! | `refusal` | why a request is refused |
+//! | `transaction` | the data together, what follows from it, and changes to it |
+//! | `commands` | what may happen to a transaction |
+//! | `testing` | for tests: decisions taken as written (feature `testing`) |
 //!
 //! Each id and each text has a type of its own; one cannot stand in for another:
 //!
@@ -24,56 +35,55 @@
 // Money is counted here: no sum may wrap, in no build.
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
-mod change;
-mod create;
+mod audit_trail;
+mod commands;
 mod customer;
-mod day;
-mod final_transaction;
 mod ids;
-mod ipn;
+mod inconsistent;
 mod money;
 mod notification;
 mod operator;
 mod payment;
 mod refund;
 mod refusal;
+mod review;
 mod schedule;
-mod snapshot;
+mod status;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod text;
 mod time;
-mod trail;
 mod transaction;
 
-pub use change::{Alarm, Change, DueMarks, ReviewReason};
-pub use create::{AmountLimits, Created};
+pub use audit_trail::{Actor, AuditEntry, AuditEvent, MAX_REQUEUES};
+pub use commands::Reservation;
 pub use customer::{BadPhone, Customer, PhoneNumber};
-pub use day::{BadDay, Day};
-pub use final_transaction::FinalTransaction;
 pub use ids::{BadId, RefundId, TikiTransactionId, TransactionId};
-pub use ipn::{
-    Decision, DecisionKind, DisputeReason, IpnAnswer, IpnLease, IpnRefusal, LookUpAnswer,
-    NotificationStep, ReversalReason, after_look_up, after_notification,
-};
+pub use inconsistent::Inconsistent;
 pub use money::{BadAmount, Vnd};
-pub use notification::{FailedNotification, Ipn, PaidNotification};
-pub use operator::{OperatorRefusal, Verdict};
-pub use payment::{PaidDetails, PaymentAnswer, PaymentResult, PaymentResultMessage};
-pub use refund::{MAX_TIKI_REFUNDS, RefundAnswer, RefundCommand, Reservation};
+pub use notification::{
+    Decision, DecisionKind, DisputeReason, FailedNotification, Ipn, IpnAnswer, IpnLease,
+    IpnRefusal, LookUpAnswer, NotificationOutcome, NotificationStep, PaidNotification,
+    ReversalReason, after_look_up, after_notification,
+};
+pub use operator::{MAX_OPERATOR_ACTS, MAX_RESENDS, OperatorRefusal, OperatorWord, Verdict};
+pub use payment::{
+    CoreAnswer, Failure, FailureCause, PaidDetails, Payment, PaymentAnswer, PaymentResult,
+    PaymentResultMessage, PaymentState,
+};
+pub use refund::{
+    Balance, MAX_TIKI_REFUNDS, Origin, Refund, RefundAnswer, RefundCommand, RefundState,
+};
 pub use refusal::Refusal;
-pub use schedule::{CORE_LEASE, IPN_BUDGET, IPN_LEASE, LOOK_UP_FROM_FAILURE};
+pub use review::{Alarm, ReviewReason};
+pub use schedule::{CORE_LEASE, Due, IPN_BUDGET, IPN_LEASE, LOOK_UP_FROM_FAILURE};
+pub use status::{FinalStatus, Status};
 pub use text::{
     BadText, BankingMethod, ClientId, CoreReference, CustomerName, Description, FailureReason,
     IdentifyCode, OperatorName, OperatorReason, OrderCode, RefundReason, RejectionReason,
     RequestId, WebviewRequestId,
 };
-pub use time::{BadTimestamp, Clock, Timestamp};
-pub use trail::{
-    Actor, CoreAnswer, Entry, Event, MAX_OPERATOR_ACTS, MAX_REQUEUES, MAX_RESENDS,
-    NotificationOutcome, OperatorWord,
-};
+pub use time::{BadDay, BadTimestamp, Clock, Day, Timestamp};
 pub use transaction::{
-    Balance, Due, Failure, FailureCause, FinalStatus, Inconsistent, Order, Origin, Payment,
-    PaymentState, Refund, RefundState, Snapshot, Status, Transaction,
+    AmountLimits, Change, Created, DueMarks, FinalTransaction, Order, Snapshot, Transaction,
 };

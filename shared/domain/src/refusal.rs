@@ -1,8 +1,10 @@
-//! A refusal by the rules. It is answered with its code (docs/architecture.md#what-tiki-calls); nothing broke.
+//! Refusals of requests. A refusal is answered with its code (docs/architecture.md#what-tiki-calls); it is no internal
+//! error.
 
-use crate::{RejectionReason, Vnd};
+use crate::money::Vnd;
+use crate::text::RejectionReason;
 
-/// Why a rightly signed and well-formed request is not done. The codes are those of docs/architecture.md#what-tiki-calls.
+/// Why a request that is signed and well formed is refused. The codes are those of docs/architecture.md#what-tiki-calls.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// Both ids were given, and belong to different transactions.
@@ -40,7 +42,7 @@ pub enum Refusal {
     /// The most refunds of one transaction are reached.
     #[error("not refundable in this state: {0} refunds were made")]
     TooManyRefunds(usize),
-    /// The core refused this refund, for good.
+    /// The core rejected this refund for good.
     #[error("not refundable in this state: the refund was rejected")]
     RejectedByCore {
         /// In the core's words.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::{Timestamp, TransactionId};
+use crate::ids::TransactionId;
+use crate::time::Timestamp;
 
 const fn seconds(s: u64) -> Duration {
     Duration::from_secs(s)
@@ -14,6 +15,15 @@ const fn minutes(m: u64) -> Duration {
 
 const fn hours(h: u64) -> Duration {
     Duration::from_hours(h)
+}
+
+/// Something that is to be done at a time, and how often it was begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// Not before this time.
+    pub due_at: Timestamp,
+    /// How many times it was begun.
+    pub attempts: u32,
 }
 
 /// The tries of an IPN, each this long after the one before has failed (protocol §3).
@@ -36,7 +46,8 @@ pub const IPN_BUDGET: u32 = 10;
 /// From this failure on, Tiki is asked what it knows after each (protocol §3).
 pub const LOOK_UP_FROM_FAILURE: u32 = 3;
 
-/// Questions to the core about a refund; the last one repeats, since each refund must get an outcome one day.
+/// The delays between questions to the core about a refund. The last one repeats, because a refund must become
+/// final one day.
 const REFUND: [Duration; 6] = [
     seconds(5),
     seconds(15),
@@ -46,7 +57,7 @@ const REFUND: [Duration; 6] = [
     hours(1),
 ];
 
-/// Questions to the core about an expired payment; the last one repeats.
+/// The delays between questions to the core about an expired payment. The last one repeats.
 const EXPIRY: [Duration; 4] = [seconds(30), minutes(1), minutes(5), minutes(15)];
 
 /// How long an IPN that was taken up is left alone: an IPN and a look-up of 15 s each, and the writes around

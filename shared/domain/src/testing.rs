@@ -1,6 +1,6 @@
 //! For tests and the simulation, which have no store (feature `testing`).
 
-use crate::{Change, Created, Transaction};
+use crate::transaction::{Change, Created, Transaction};
 
 /// What is decided is taken as written.
 pub trait AssumeCommitted {

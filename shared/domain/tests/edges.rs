@@ -22,7 +22,7 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_unix_ms(1_800_000_000_000 + seconds * 1000).unwrap()
 }
 
-fn notification_outcome(decision: Decision) -> NotificationOutcome {
+fn notified(decision: Decision) -> NotificationOutcome {
     NotificationOutcome {
         answer: IpnAnswer::Unclear,
         known: None,
@@ -226,17 +226,13 @@ fn a_status_is_final_from_the_moment_we_learned_of_it() {
 }
 
 #[test]
-fn what_needs_review_stays_until_somebody_has_acted() {
+fn the_review_queue_keeps_it_until_a_person_has_acted() {
     assert_eq!(paid().needs_review(), None);
     let (lease, change) = paid().lease_ipn(at(20)).unwrap();
     let leased = change.assume_committed();
     let ground = DisputeReason::NotOfThisPartner;
     let disputed = leased
-        .record_ipn(
-            lease,
-            notification_outcome(Decision::Dispute(ground)),
-            at(21),
-        )
+        .record_ipn(lease, notified(Decision::Dispute(ground)), at(21))
         .unwrap();
     let disputed = disputed.assume_committed();
     assert_eq!(
@@ -284,7 +280,7 @@ fn late() -> Snapshot {
 }
 
 #[test]
-fn another_amount_at_the_core_stays_in_review_until_it_is_clear() {
+fn another_amount_at_the_core_needs_review_until_it_is_clear() {
     let leased = pending()
         .lease_expiry_check(at(960))
         .unwrap()

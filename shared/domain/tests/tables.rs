@@ -100,7 +100,7 @@ fn refund_command(request_id: &str, amount: u64) -> RefundCommand {
 }
 
 /// A decision, by whatever answer.
-fn notification_outcome(decision: Decision) -> NotificationOutcome {
+fn notified(decision: Decision) -> NotificationOutcome {
     NotificationOutcome {
         answer: IpnAnswer::Unclear,
         known: None,
@@ -128,7 +128,8 @@ fn commit(before: &Transaction, change: Change) -> Transaction {
 /// The audit trail keeps its entries, and has what happens now.
 fn assert_trail(before: &Transaction, change: &Change) {
     let (old, new) = (before.audit_trail(), change.transaction().audit_trail());
-    let happened = |trail: &[domain::Entry]| trail.iter().map(|e| e.times as usize).sum::<usize>();
+    let happened =
+        |trail: &[domain::AuditEntry]| trail.iter().map(|e| e.times as usize).sum::<usize>();
     assert_eq!(happened(new), happened(old) + change.events().len());
     for (old, new) in old.iter().zip(new) {
         assert_eq!(old.at, new.at);
@@ -165,7 +166,7 @@ fn assert_lawful(before: &Transaction, after: &Transaction) {
             .expect("no refund is forgotten");
         assert_eq!((refund.amount, &refund.origin), (now.amount, &now.origin));
         if refund.due().is_none() {
-            assert_eq!(refund.state, now.state, "a refund with an outcome keeps it");
+            assert_eq!(refund.state, now.state, "a final refund stays as it is");
         }
     }
 }
@@ -178,7 +179,7 @@ fn reserve(transaction: &Transaction, request_id: &str, amount: u64) -> (RefundI
     }
 }
 
-fn with_outcome(transaction: &Transaction, id: RefundId, answer: &RefundAnswer) -> Transaction {
+fn finish(transaction: &Transaction, id: RefundId, answer: &RefundAnswer) -> Transaction {
     let change = transaction.record_refund_outcome(id, answer, transaction.updated_at());
     commit(transaction, change.unwrap())
 }
@@ -186,7 +187,7 @@ fn with_outcome(transaction: &Transaction, id: RefundId, answer: &RefundAnswer) 
 fn decided(transaction: &Transaction, decision: Decision) -> Transaction {
     let (lease, change) = transaction.lease_ipn(later(transaction)).unwrap();
     let leased = commit(transaction, change);
-    let change = leased.record_ipn(lease, notification_outcome(decision), leased.updated_at());
+    let change = leased.record_ipn(lease, notified(decision), leased.updated_at());
     commit(&leased, change.unwrap())
 }
 
@@ -223,9 +224,9 @@ fn states() -> Vec<(&'static str, Transaction)> {
     let leased = commit(&paid, paid.lease_ipn(later(&paid)).unwrap().1);
     let confirmed = decided(&paid, Decision::Confirm);
     let (id, reserved) = reserve(&confirmed, "A", 40_000);
-    let unknown = with_outcome(&reserved, id, &RefundAnswer::Unknown);
-    let partly = with_outcome(&reserved, id, &RefundAnswer::Succeeded);
-    let refused = with_outcome(&reserved, id, &rejected);
+    let unknown = finish(&reserved, id, &RefundAnswer::Unknown);
+    let partly = finish(&reserved, id, &RefundAnswer::Succeeded);
+    let refused = finish(&reserved, id, &rejected);
     let (rest, fully) = reserve(&partly, "B", 60_000);
     let reversing = decided(&paid, Decision::Reverse(ReversalReason::NotFoundAtTiki));
     let reversal = reversing.refunds()[0].id;
@@ -242,16 +243,13 @@ fn states() -> Vec<(&'static str, Transaction)> {
         ("refund rejected", refused),
         (
             "refunded in full",
-            with_outcome(&fully, rest, &RefundAnswer::Succeeded),
+            finish(&fully, rest, &RefundAnswer::Succeeded),
         ),
         (
             "reversed",
-            with_outcome(&reversing, reversal, &RefundAnswer::Succeeded),
+            finish(&reversing, reversal, &RefundAnswer::Succeeded),
         ),
-        (
-            "reversal rejected",
-            with_outcome(&reversing, reversal, &rejected),
-        ),
+        ("reversal rejected", finish(&reversing, reversal, &rejected)),
         ("reversing", reversing),
         (
             "disputed",
@@ -265,7 +263,7 @@ fn states() -> Vec<(&'static str, Transaction)> {
         ("paid late", late.clone()),
         (
             "paid late, and kept",
-            with_outcome(&late, late.refunds()[0].id, &rejected),
+            finish(&late, late.refunds()[0].id, &rejected),
         ),
     ]
 }
@@ -348,7 +346,7 @@ fn table() -> String {
     let mut text = String::new();
     for (name, t) in states() {
         let now = later(&t);
-        let with_outcome = |answer: &RefundAnswer| match t.refunds().last() {
+        let finish = |answer: &RefundAnswer| match t.refunds().last() {
             Some(refund) => outcome(&t, t.record_refund_outcome(refund.id, answer, now)),
             None => "no refund".to_owned(),
         };
@@ -359,12 +357,8 @@ fn table() -> String {
         };
         let report =
             |report: &PaymentResultMessage| answered(&t, t.record_payment_result(report, now));
-        let record = |attempt, decision| {
-            outcome(
-                &t,
-                t.record_ipn(lease(attempt), notification_outcome(decision), now),
-            )
-        };
+        let record =
+            |attempt, decision| outcome(&t, t.record_ipn(lease(attempt), notified(decision), now));
         let rows = [
             ("core: paid", report(&paid_report(AMOUNT, Some("R1")))),
             (
@@ -404,13 +398,10 @@ fn table() -> String {
             ("expiry: not paid", expiry(PaymentAnswer::NotPaid)),
             ("expiry: pending", expiry(PaymentAnswer::Pending)),
             ("expiry: unknown", expiry(PaymentAnswer::Unknown)),
-            (
-                "last refund: succeeded",
-                with_outcome(&RefundAnswer::Succeeded),
-            ),
-            ("last refund: rejected", with_outcome(&rejected)),
-            ("last refund: pending", with_outcome(&RefundAnswer::Pending)),
-            ("last refund: unknown", with_outcome(&RefundAnswer::Unknown)),
+            ("last refund: succeeded", finish(&RefundAnswer::Succeeded)),
+            ("last refund: rejected", finish(&rejected)),
+            ("last refund: pending", finish(&RefundAnswer::Pending)),
+            ("last refund: unknown", finish(&RefundAnswer::Unknown)),
             ("take up refunds", {
                 let leases = t.due_refunds(now).filter_map(|id| t.lease_refund(id, now));
                 leases
@@ -637,7 +628,7 @@ fn a_reversal_gives_back_what_remains_and_no_more() {
     assert_eq!(reversing.remaining_amount(), Vnd::ZERO);
 
     // Tiki's own refund is refused by the core: its amount is the customer's too.
-    let freed = with_outcome(&reversing, id, &RefundAnswer::Rejected { reason: None });
+    let freed = finish(&reversing, id, &RefundAnswer::Rejected { reason: None });
     assert_eq!(freed.refunds()[2].amount, vnd(40_000));
     assert_eq!(freed.remaining_amount(), Vnd::ZERO);
     assert!(matches!(freed.ipn(), Ipn::Reversing { .. }));
@@ -648,7 +639,7 @@ fn the_hundredth_refund_is_the_last() {
     let mut transaction = paid_state();
     for i in 0..100 {
         let (id, reserved) = reserve(&transaction, &format!("R{i}"), 1);
-        transaction = with_outcome(&reserved, id, &RefundAnswer::Succeeded);
+        transaction = finish(&reserved, id, &RefundAnswer::Succeeded);
     }
     let refused = transaction.reserve_refund(&refund_command("R100", 1), at(99));
     assert_eq!(refused, Err(Refusal::TooManyRefunds(100)));
@@ -824,7 +815,7 @@ fn a_notification_state_fits_its_payment_or_is_damage() {
 enum Act {
     Report(PaymentResultMessage),
     Reserve(u8, u64),
-    RefundOutcome(prop::sample::Index, RefundAnswer),
+    Finish(prop::sample::Index, RefundAnswer),
     LeaseRefunds,
     Expiry(PaymentAnswer),
     LeaseIpn,
@@ -861,7 +852,7 @@ fn acts() -> impl Strategy<Value = Act> {
         Just(Act::Report(paid_report(AMOUNT, None))),
         Just(Act::Report(declined_report())),
         (any::<u8>(), 1..=AMOUNT).prop_map(|(id, amount)| Act::Reserve(id, amount)),
-        (any::<prop::sample::Index>(), refund).prop_map(|(i, a)| Act::RefundOutcome(i, a)),
+        (any::<prop::sample::Index>(), refund).prop_map(|(i, a)| Act::Finish(i, a)),
         Just(Act::LeaseRefunds),
         payment.prop_map(Act::Expiry),
         Just(Act::LeaseIpn),
@@ -881,8 +872,8 @@ fn carry_out(t: &Transaction, act: &Act, now: Timestamp) -> Option<Change> {
                 Ok(Reservation::Known(_)) | Err(_) => None,
             }
         }
-        Act::RefundOutcome(_, _) if t.refunds().is_empty() => None,
-        Act::RefundOutcome(index, answer) => {
+        Act::Finish(_, _) if t.refunds().is_empty() => None,
+        Act::Finish(index, answer) => {
             t.record_refund_outcome(index.get(t.refunds()).id, answer, now)
         }
         Act::LeaseRefunds => {
@@ -900,7 +891,7 @@ fn carry_out(t: &Transaction, act: &Act, now: Timestamp) -> Option<Change> {
                 failures: 0,
                 status: t.final_status().unwrap_or(FinalStatus::Success),
             };
-            t.record_ipn(lease, notification_outcome(*decision), now)
+            t.record_ipn(lease, notified(*decision), now)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Metrics of a stored change, and an error in the log if the transaction now needs review.
 
-use domain::{Alarm, Change, Decision, Event, IpnAnswer, NotificationOutcome, Transaction};
+use domain::{Alarm, AuditEvent, Change, Decision, IpnAnswer, NotificationOutcome, Transaction};
 
 /// Counts the events of a change that was stored, and raises its review.
 pub(crate) fn happened(change: &Change) {
@@ -20,30 +20,30 @@ pub(crate) fn alarmed(change: &Change) {
     }
 }
 
-fn count(event: &Event, t: &Transaction) {
+fn count(event: &AuditEvent, t: &Transaction) {
     match event {
-        Event::Paid | Event::Declined | Event::Expired | Event::PaidLate => {
+        AuditEvent::Paid | AuditEvent::Declined | AuditEvent::Expired | AuditEvent::PaidLate => {
             metrics::PAYMENTS.count(&[event.as_str()]);
         }
-        Event::NotificationAttempt { outcome, .. } => count_notification(outcome, t),
-        Event::RefundSucceeded { .. } => metrics::REFUNDS.count(&["succeeded"]),
-        Event::RefundRejected { .. } => metrics::REFUNDS.count(&["rejected"]),
-        Event::RefundAsked { refund, .. } => {
+        AuditEvent::NotificationAttempt { outcome, .. } => count_notification(outcome, t),
+        AuditEvent::RefundSucceeded { .. } => metrics::REFUNDS.count(&["succeeded"]),
+        AuditEvent::RefundRejected { .. } => metrics::REFUNDS.count(&["rejected"]),
+        AuditEvent::RefundAsked { refund, .. } => {
             if let Some(refund) = t.refunds().get(*refund) {
                 let age = t.updated_at().since(refund.created_at);
                 metrics::REFUND_OPEN_AGE.record_duration(&[], age);
             }
         }
-        Event::Created
-        | Event::ReferenceLearned
-        | Event::CoreAsked(_)
-        | Event::RefundReserved { .. }
+        AuditEvent::Created
+        | AuditEvent::ReferenceLearned
+        | AuditEvent::CoreAsked(_)
+        | AuditEvent::RefundReserved { .. }
         // The command answers the person who runs it, and sends no metrics.
-        | Event::RefundReturned { .. }
+        | AuditEvent::RefundReturned { .. }
         // Reconciliation counts its own findings.
-        | Event::Requeued
-        | Event::Resent(_)
-        | Event::Resolved(..) => {}
+        | AuditEvent::Requeued
+        | AuditEvent::Resent(_)
+        | AuditEvent::Resolved(..) => {}
     }
 }
 

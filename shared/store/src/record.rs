@@ -1,18 +1,18 @@
 //! A transaction as an item: what is kept, and what is derived for the indexes and the stream.
 
+mod audit_trail;
 mod parts;
-mod trail;
 
 use domain::{DueMarks, Inconsistent, Order, PaymentState, Snapshot, Timestamp, Transaction};
 use serde::{Deserialize, Serialize};
 use serde_dynamo::Item;
 use uuid::Uuid;
 
+use self::audit_trail::AuditEntryRecord;
 use self::parts::{
     DueRecord, FailureRecord, IpnRecord, PaymentRecord, RefundRecord, amount, optional, parsed,
     time,
 };
-use self::trail::EntryRecord;
 use crate::error::StoreError;
 use crate::keys::{SHARDS, day_shard, shard_key};
 
@@ -95,7 +95,7 @@ struct Record {
     refunds: Vec<RefundRecord>,
     ipn: IpnRecord,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    trail: Vec<EntryRecord>,
+    trail: Vec<AuditEntryRecord>,
     #[serde(flatten, skip_deserializing)]
     derived: Derived,
 }
@@ -174,7 +174,7 @@ impl Record {
             failure,
             refunds: t.refunds().iter().map(RefundRecord::from).collect(),
             ipn: t.ipn().into(),
-            trail: t.audit_trail().iter().map(EntryRecord::from).collect(),
+            trail: t.audit_trail().iter().map(AuditEntryRecord::from).collect(),
             derived: Derived::of(t, due_marks),
         }
     }
@@ -204,7 +204,7 @@ impl Record {
             _ => return Err("not one of expiry_check, payment and failure".to_owned()),
         };
         let refunds = self.refunds.into_iter().map(RefundRecord::read);
-        let trail = self.trail.into_iter().map(EntryRecord::read);
+        let trail = self.trail.into_iter().map(AuditEntryRecord::read);
         Ok(Snapshot {
             id: parsed(&self.transaction_id, "transaction_id")?,
             tiki_id: parsed(&self.tiki_transaction_id, "tiki_transaction_id")?,

@@ -1,6 +1,6 @@
 //! `tikivip show`: a transaction with its refunds and its audit trail.
 
-use domain::{Entry, Refund, Timestamp, Transaction};
+use domain::{AuditEntry, Refund, Timestamp, Transaction};
 use serde::Serialize;
 
 use crate::cli::Form;
@@ -140,7 +140,7 @@ impl ShownRefund {
 }
 
 impl ShownEntry {
-    fn of(t: &Transaction, entry: &Entry) -> Self {
+    fn of(t: &Transaction, entry: &AuditEntry) -> Self {
         Self {
             at: entry.at.to_rfc3339(),
             last_at: entry.last_at.to_rfc3339(),

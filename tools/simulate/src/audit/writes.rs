@@ -1,8 +1,8 @@
 //! The auditor's checks of every write, and of every posting at the core.
 
 use domain::{
-    DisputeReason, Event, FailureCause, Ipn, MAX_REQUEUES, Origin, PaymentState, Refund, RefundId,
-    RefundState, ReversalReason, Status, Transaction, TransactionId,
+    AuditEvent, DisputeReason, FailureCause, Ipn, MAX_REQUEUES, Origin, PaymentState, Refund,
+    RefundId, RefundState, ReversalReason, Status, Transaction, TransactionId,
 };
 use store::Item;
 
@@ -324,7 +324,7 @@ impl World {
 fn queued_again(before: &Transaction, after: &Transaction) -> bool {
     let times = |t: &Transaction| {
         let entries = t.audit_trail().iter();
-        let requeued = entries.filter(|entry| entry.event == Event::Requeued);
+        let requeued = entries.filter(|entry| entry.event == AuditEvent::Requeued);
         requeued.map(|entry| entry.times).sum::<u32>()
     };
     let given_up = matches!(before.ipn(), Ipn::Abandoned { .. } | Ipn::Exhausted { .. });

@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use domain::{Actor, Event, FailureCause, Ipn, PaymentState, RefundState, Transaction};
+use domain::{Actor, AuditEvent, FailureCause, Ipn, PaymentState, RefundState, Transaction};
 
 use super::State;
 
@@ -76,7 +76,7 @@ fn hash(t: &Transaction, behind: u64, h: &mut DefaultHasher) {
         .audit_trail()
         .iter()
         .filter_map(|entry| match entry.event {
-            Event::NotificationAttempt { attempt, .. } => Some(attempt),
+            AuditEvent::NotificationAttempt { attempt, .. } => Some(attempt),
             _ => None,
         });
     let acts = t

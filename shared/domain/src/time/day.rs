@@ -1,15 +1,20 @@
-//! Days of the Vietnamese calendar: what reconciliation is by (protocol §7).
+//! Days of the Vietnamese calendar: reconciliation goes by them (protocol §7).
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use time::{Date, Month};
+use time::Date;
+use time::format_description::StaticFormatDescription;
+use time::macros::format_description;
 
-use crate::Timestamp;
-use crate::time::VIETNAM;
+use super::timestamp::{Timestamp, VIETNAM};
 
 const LENGTH: Duration = Duration::from_hours(24);
+
+const WITH_HYPHENS: StaticFormatDescription = format_description!("[year]-[month]-[day]");
+
+const DIGITS: StaticFormatDescription = format_description!("[year][month][day]");
 
 /// A day in Vietnam, from midnight to midnight, within the years 1970 to 9999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,27 +28,27 @@ pub struct BadDay;
 impl Day {
     /// The day of the protocol's file names: `20261122`.
     pub fn from_digits(digits: &str) -> Result<Self, BadDay> {
-        if digits.len() != 8 || !digits.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(BadDay);
-        }
-        let (year, rest) = digits.split_at(4);
-        let (month, day) = rest.split_at(2);
-        let number = |text: &str| text.parse::<u16>().map_err(|_| BadDay);
-        let month = u8::try_from(number(month)?).map_err(|_| BadDay)?;
-        let day = u8::try_from(number(day)?).map_err(|_| BadDay)?;
-        let month = Month::try_from(month).map_err(|_| BadDay)?;
-        let year = i32::from(number(year)?);
-        if !(1970..=9999).contains(&year) {
-            return Err(BadDay);
-        }
-        let date = Date::from_calendar_date(year, month, day);
-        date.map(Self).map_err(|_| BadDay)
+        Self::parse(digits, DIGITS)
     }
 
     /// The day without separators, as in the protocol's file names: `20261122`.
     #[must_use]
     pub fn digits(self) -> String {
-        self.to_string().replace('-', "")
+        self.formatted(DIGITS)
+    }
+
+    fn formatted(self, description: StaticFormatDescription) -> String {
+        // Cannot fail: a date has every part that the descriptions name.
+        self.0.format(description).unwrap_or_default()
+    }
+
+    fn parse(text: &str, description: StaticFormatDescription) -> Result<Self, BadDay> {
+        let day = Date::parse(text, description)
+            .map(Self)
+            .map_err(|_| BadDay)?;
+        // The descriptions also read signs, and years before 1970.
+        let known = day.0.year() >= 1970 && day.formatted(description) == text;
+        known.then_some(day).ok_or(BadDay)
     }
 
     /// The first moment of the day.
@@ -54,7 +59,7 @@ impl Day {
         Timestamp::from_unix_ms(midnight.saturating_mul(1000)).unwrap_or(Timestamp::MIN)
     }
 
-    /// The first moment that is the day's no more.
+    /// The first moment after the day.
     #[must_use]
     pub fn end_exclusive(self) -> Timestamp {
         let midnight = self.0.midnight().assume_offset(VIETNAM).unix_timestamp();
@@ -82,6 +87,14 @@ impl Day {
     }
 }
 
+impl Timestamp {
+    /// The Vietnamese day that the moment falls on (protocol §8).
+    #[must_use]
+    pub fn vietnamese_day(self) -> Day {
+        Day::from(self.in_vietnam().date())
+    }
+}
+
 impl From<Date> for Day {
     fn from(date: Date) -> Self {
         Self(date)
@@ -90,8 +103,7 @@ impl From<Date> for Day {
 
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (year, month, day) = self.0.to_calendar_date();
-        write!(f, "{year:04}-{:02}-{day:02}", u8::from(month))
+        f.write_str(&self.formatted(WITH_HYPHENS))
     }
 }
 
@@ -99,10 +111,7 @@ impl FromStr for Day {
     type Err = BadDay;
 
     fn from_str(text: &str) -> Result<Self, BadDay> {
-        match text.as_bytes() {
-            [_, _, _, _, b'-', _, _, b'-', _, _] => Self::from_digits(&text.replace('-', "")),
-            _ => Err(BadDay),
-        }
+        Self::parse(text, WITH_HYPHENS)
     }
 }
 

@@ -1,32 +1,27 @@
 //! The audit trail: what happened to a transaction, when, and on whose word.
 //!
-//! It is written in the same write as the change that it tells of, so it can neither miss one nor tell of
-//! one that did not happen. It is bounded: what may happen without end (a question to the core without a
-//! clear answer) is one entry that counts, and what a person may do is limited in number.
+//! An entry is written in the same write as the change that it is about, so it cannot be missing, and it cannot
+//! be about something that did not happen. The trail is bounded: what may happen without end (a question to the
+//! core without a clear answer) is one entry that counts, and what a person may do is limited in number.
 
-use strum::{EnumString, IntoStaticStr, VariantArray};
+use crate::notification::NotificationOutcome;
+use crate::operator::{OperatorWord, Verdict};
+use crate::payment::CoreAnswer;
+use crate::time::Timestamp;
 
-use crate::{Decision, IpnAnswer, LookUpAnswer, OperatorName, OperatorReason, Timestamp, Verdict};
-
-/// How often persons may act on one transaction: the trail has an end.
-pub const MAX_OPERATOR_ACTS: usize = 20;
-
-/// How often of these a result may be reported again: the others are for decisions.
-pub const MAX_RESENDS: usize = MAX_OPERATOR_ACTS - 5;
-
-/// How often reconciliation may have a result reported again.
+/// How often reconciliation may queue a notification again.
 pub const MAX_REQUEUES: u32 = 3;
 
 /// Something that happened to a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
+pub enum AuditEvent {
     /// Tiki created it.
     Created,
     /// The core said that it is paid.
     Paid,
     /// The core said that it was declined or cancelled.
     Declined,
-    /// Its time was over, and the core said that it was not paid.
+    /// It expired, and the core said that it was not paid.
     Expired,
     /// The core said that it was paid after it had failed.
     PaidLate,
@@ -34,14 +29,14 @@ pub enum Event {
     ReferenceLearned,
     /// The core was asked about the expired payment and gave no final answer. Counted.
     CoreAsked(CoreAnswer),
-    /// One attempt to notify Tiki of the result.
+    /// A notification was sent to Tiki.
     NotificationAttempt {
-        /// Which taking-up of the IPN it was; one that is missing was taken up, and its sender died.
+        /// The number of the lease. If a number is missing, its sender died.
         attempt: u32,
-        /// What came of it.
+        /// Tiki's answers, and what was decided.
         outcome: NotificationOutcome,
     },
-    /// An amount was reserved to go back.
+    /// The amount of a refund was reserved.
     RefundReserved {
         /// Its place among the refunds.
         refund: usize,
@@ -50,7 +45,7 @@ pub enum Event {
     RefundAsked {
         /// Its place among the refunds.
         refund: usize,
-        /// Whether the core is at it, as it says; otherwise it gave no clear answer.
+        /// Whether the core said that it is pending; otherwise it gave no clear answer.
         pending: bool,
     },
     /// The core said that the money is back.
@@ -63,78 +58,46 @@ pub enum Event {
         /// Its place among the refunds.
         refund: usize,
     },
-    /// The core refused it, for good.
+    /// The core rejected it for good.
     RefundRejected {
         /// Its place among the refunds.
         refund: usize,
     },
-    /// Reconciliation found that Tiki does not know the result, and had it reported again. Counted.
+    /// Reconciliation found that Tiki does not know the result, and queued the notification again. Counted.
     Requeued,
-    /// A person had the result reported again.
+    /// A person had the notification sent again.
     Resent(OperatorWord),
-    /// A person decided what the two sides could not.
+    /// A person resolved the transaction.
     Resolved(Verdict, OperatorWord),
 }
 
-/// What came of telling Tiki, once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotificationOutcome {
-    /// Tiki's answer to the IPN.
-    pub answer: IpnAnswer,
-    /// What Tiki knew of the transaction, if it was asked then.
-    pub known: Option<LookUpAnswer>,
-    /// What followed.
-    pub decision: Decision,
-}
-
-/// What the core said of an expired payment that was not final.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
-#[strum(serialize_all = "snake_case")]
-pub enum CoreAnswer {
-    /// The customer is at it.
-    Pending,
-    /// No clear answer.
-    Unknown,
-    /// Another amount was paid.
-    OtherAmount,
-}
-
-/// Who acts, and why.
+/// An entry of the audit trail. Entries are in the order in which their events first happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OperatorWord {
-    /// Who.
-    pub by: OperatorName,
-    /// Why.
-    pub reason: OperatorReason,
-}
-
-/// An entry of the trail. Entries stand in the order in which their events first happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// When it happened, first.
+pub struct AuditEntry {
+    /// When it happened for the first time.
     pub at: Timestamp,
-    /// When it happened last.
+    /// When it happened for the last time.
     pub last_at: Timestamp,
     /// How often it happened.
     pub times: u32,
-    /// What; of what is counted, as it was the last time.
-    pub event: Event,
+    /// What happened. Of a counted event, as it was the last time.
+    pub event: AuditEvent,
 }
 
 /// On whose word something happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Actor {
-    /// Tiki's.
+    /// Tiki.
     Tiki,
-    /// The partner's core's.
+    /// The partner's core.
     Core,
-    /// Our own, following from what was said before.
+    /// We ourselves: it follows from what was said before.
     Ours,
-    /// A person's.
+    /// A person.
     Operator,
 }
 
-impl Event {
+impl AuditEvent {
     /// The event's name in the item and in logs.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
@@ -158,7 +121,7 @@ impl Event {
         }
     }
 
-    /// On whose word it happened. Who wants a refund, its origin says.
+    /// On whose word it happened. A refund's origin says who wants the refund.
     #[must_use]
     pub fn actor(&self) -> Actor {
         match self {
@@ -202,7 +165,7 @@ impl Event {
         }
     }
 
-    /// Whether it is the same thing happening again: what has no end of its own is counted.
+    /// Whether the same happened before: what may happen without end is counted.
     fn repeats(&self, earlier: &Self) -> bool {
         match (self, earlier) {
             (Self::CoreAsked(_), Self::CoreAsked(_)) | (Self::Requeued, Self::Requeued) => true,
@@ -214,8 +177,8 @@ impl Event {
     }
 }
 
-/// Notes an event at the end of a trail, or counts it where it stands already.
-pub(crate) fn note(trail: &mut Vec<Entry>, event: Event, now: Timestamp) {
+/// Adds an event to an audit trail, or counts it if it may happen without end and has happened before.
+pub(crate) fn note(trail: &mut Vec<AuditEntry>, event: AuditEvent, now: Timestamp) {
     let earlier = trail.iter_mut().rev();
     match earlier
         .into_iter()
@@ -226,7 +189,7 @@ pub(crate) fn note(trail: &mut Vec<Entry>, event: Event, now: Timestamp) {
             entry.last_at = now;
             entry.event = event;
         }
-        None => trail.push(Entry {
+        None => trail.push(AuditEntry {
             at: now,
             last_at: now,
             times: 1,
@@ -235,34 +198,25 @@ pub(crate) fn note(trail: &mut Vec<Entry>, event: Event, now: Timestamp) {
     }
 }
 
-/// The last taking-up of the IPN of which anybody knows what came.
-pub(crate) fn last_attempt(trail: &[Entry]) -> u32 {
+/// The number of the last lease whose outcome is recorded.
+pub(crate) fn last_attempt(trail: &[AuditEntry]) -> u32 {
     let attempts = trail.iter().filter_map(|entry| match entry.event {
-        Event::NotificationAttempt { attempt, .. } => Some(attempt),
+        AuditEvent::NotificationAttempt { attempt, .. } => Some(attempt),
         _ => None,
     });
     attempts.max().unwrap_or(0)
 }
 
-/// How often reconciliation has had the result reported again.
-pub(crate) fn requeues(trail: &[Entry]) -> u32 {
-    let requeued = trail.iter().find(|entry| entry.event == Event::Requeued);
+/// How often reconciliation has queued the notification again.
+pub(crate) fn requeues(trail: &[AuditEntry]) -> u32 {
+    let requeued = trail
+        .iter()
+        .find(|entry| entry.event == AuditEvent::Requeued);
     requeued.map_or(0, |entry| entry.times)
 }
 
 /// How often persons have acted.
-pub(crate) fn operator_acts(trail: &[Entry]) -> usize {
-    let by_person = |entry: &&Entry| entry.event.actor() == Actor::Operator;
+pub(crate) fn operator_acts(trail: &[AuditEntry]) -> usize {
+    let by_person = |entry: &&AuditEntry| entry.event.actor() == Actor::Operator;
     trail.iter().filter(by_person).count()
-}
-
-impl CoreAnswer {
-    /// Every answer.
-    pub const ALL: &'static [Self] = Self::VARIANTS;
-
-    /// The name in the item and in logs.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
 }

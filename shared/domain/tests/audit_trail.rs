@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use domain::testing::AssumeCommitted;
 use domain::{
-    Actor, AmountLimits, CoreAnswer, Decision, DisputeReason, Event, Ipn, IpnAnswer, LookUpAnswer,
-    MAX_OPERATOR_ACTS, MAX_RESENDS, NotificationOutcome, OperatorRefusal, OperatorWord, Order,
-    PaidDetails, PaymentAnswer, PaymentResult, PaymentResultMessage, RefundAnswer, RefundCommand,
-    Reservation, Status, Timestamp, Transaction, Verdict, Vnd,
+    Actor, AmountLimits, AuditEvent, CoreAnswer, Decision, DisputeReason, Ipn, IpnAnswer,
+    LookUpAnswer, MAX_OPERATOR_ACTS, MAX_RESENDS, NotificationOutcome, OperatorRefusal,
+    OperatorWord, Order, PaidDetails, PaymentAnswer, PaymentResult, PaymentResultMessage,
+    RefundAnswer, RefundCommand, Reservation, Status, Timestamp, Transaction, Verdict, Vnd,
 };
 
 fn at(seconds: i64) -> Timestamp {
@@ -74,19 +74,19 @@ fn names(t: &Transaction) -> Vec<&'static str> {
 }
 
 #[test]
-fn the_audit_trail_is_in_order_and_names_the_actor() {
-    let confirmed = tried(&tried(&paid(), Decision::Retry), Decision::Confirm);
+fn the_audit_trail_has_all_events_in_order_with_their_actors() {
+    let notified = tried(&tried(&paid(), Decision::Retry), Decision::Confirm);
     let command = RefundCommand {
         request_id: "R1".parse().unwrap(),
         amount: Vnd::new(40_000).unwrap(),
         reason: "changed mind".parse().unwrap(),
     };
-    let Ok(Reservation::Reserve(id, change)) = confirmed.reserve_refund(&command, at(30)) else {
+    let Ok(Reservation::Reserve(id, change)) = notified.reserve_refund(&command, at(30)) else {
         panic!("not reserved")
     };
     let reserved = change.assume_committed();
-    let finished = reserved.record_refund_outcome(id, &RefundAnswer::Succeeded, at(31));
-    let t = finished.unwrap().assume_committed();
+    let succeeded = reserved.record_refund_outcome(id, &RefundAnswer::Succeeded, at(31));
+    let t = succeeded.unwrap().assume_committed();
     let expected = [
         "created",
         "paid",
@@ -114,7 +114,9 @@ fn the_audit_trail_is_in_order_and_names_the_actor() {
         .audit_trail()
         .iter()
         .filter_map(|entry| match entry.event {
-            Event::NotificationAttempt { attempt, outcome } => Some((attempt, outcome.decision)),
+            AuditEvent::NotificationAttempt { attempt, outcome } => {
+                Some((attempt, outcome.decision))
+            }
             _ => None,
         });
     let attempts: Vec<_> = attempts.collect();
@@ -138,7 +140,7 @@ fn what_has_no_end_of_its_own_is_one_entry_that_counts() {
         (asked.at, asked.last_at, asked.times),
         (at(1000), at(1999), 1000)
     );
-    assert_eq!(asked.event, Event::CoreAsked(CoreAnswer::Pending));
+    assert_eq!(asked.event, AuditEvent::CoreAsked(CoreAnswer::Pending));
 }
 
 #[test]
@@ -166,7 +168,7 @@ fn questions_about_two_refunds_are_counted_apart() {
     let asked: Vec<_> = t
         .audit_trail()
         .iter()
-        .filter(|entry| matches!(entry.event, Event::RefundAsked { .. }))
+        .filter(|entry| matches!(entry.event, AuditEvent::RefundAsked { .. }))
         .map(|entry| (entry.event.refund(), entry.times))
         .collect();
     assert_eq!(asked, [(Some(0), 10), (Some(1), 10)]);
@@ -184,7 +186,7 @@ fn a_person_who_sends_again_gives_it_the_whole_budget_and_is_in_the_trail() {
     t = again.assume_committed();
     assert_eq!(
         t.audit_trail().last().unwrap().event,
-        Event::Resent(person())
+        AuditEvent::Resent(person())
     );
     // Who held a lease before it was given up can record nothing under the new ones.
     let (lease, _) = t.lease_ipn(at(50)).unwrap();
@@ -213,7 +215,7 @@ fn a_person_who_cannot_wait_sends_at_once_and_uses_up_nothing() {
 }
 
 #[test]
-fn a_person_resolves_a_dispute_and_one_balance_holds() {
+fn a_person_resolves_a_dispute_and_the_one_balance_holds() {
     let disputed = tried(&paid(), Decision::Dispute(DisputeReason::AmountDiffers));
     let stands = disputed.resolve(Verdict::Confirmed, &person(), at(60));
     let stands = stands.unwrap().assume_committed();
@@ -229,7 +231,7 @@ fn a_person_resolves_a_dispute_and_one_balance_holds() {
         ["notification_attempt", "resolved", "refund_reserved"]
     );
     assert_eq!(back.remaining_amount(), Vnd::ZERO);
-    // The core refuses: it is in review again, and can be resolved again.
+    // The core refuses: it comes back to the review queue, and may be reversed again.
     let refused = RefundAnswer::Rejected { reason: None };
     let refused = back.record_refund_outcome(back.refunds()[0].id, &refused, at(61));
     let refused = refused.unwrap().assume_committed();

@@ -1,14 +1,15 @@
 //! The audit trail within an item.
 
 use domain::{
-    Decision, DecisionKind, Entry, Event, LookUpAnswer, NotificationOutcome, OperatorWord, Vnd,
+    AuditEntry, AuditEvent, Decision, DecisionKind, LookUpAnswer, NotificationOutcome,
+    OperatorWord, Vnd,
 };
 use serde::{Deserialize, Serialize};
 
 use super::parts::{amount, named, parsed, time};
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct EntryRecord {
+pub(super) struct AuditEntryRecord {
     at: i64,
     /// Only of what has happened more than once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -16,12 +17,12 @@ pub(super) struct EntryRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     times: Option<u32>,
     #[serde(flatten)]
-    event: EventRecord,
+    event: AuditEventRecord,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
-enum EventRecord {
+enum AuditEventRecord {
     Created,
     Paid,
     Declined,
@@ -71,7 +72,7 @@ enum EventRecord {
     },
 }
 
-/// What the core said of a refund that was not final.
+/// What the core said of a refund that is not final.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Said {
@@ -79,8 +80,8 @@ enum Said {
     Unknown,
 }
 
-impl From<&Entry> for EntryRecord {
-    fn from(entry: &Entry) -> Self {
+impl From<&AuditEntry> for AuditEntryRecord {
+    fn from(entry: &AuditEntry) -> Self {
         let repeated = entry.times > 1;
         Self {
             at: entry.at.unix_ms(),
@@ -91,10 +92,10 @@ impl From<&Entry> for EntryRecord {
     }
 }
 
-impl EntryRecord {
-    pub(super) fn read(self) -> Result<Entry, String> {
+impl AuditEntryRecord {
+    pub(super) fn read(self) -> Result<AuditEntry, String> {
         let at = time(self.at, "trail.at")?;
-        Ok(Entry {
+        Ok(AuditEntry {
             at,
             last_at: match self.last_at {
                 Some(last_at) => time(last_at, "trail.last_at")?,
@@ -106,23 +107,23 @@ impl EntryRecord {
     }
 }
 
-impl From<&Event> for EventRecord {
-    fn from(event: &Event) -> Self {
+impl From<&AuditEvent> for AuditEventRecord {
+    fn from(event: &AuditEvent) -> Self {
         match event {
-            Event::Created => Self::Created,
-            Event::Paid => Self::Paid,
-            Event::Declined => Self::Declined,
-            Event::Expired => Self::Expired,
-            Event::PaidLate => Self::PaidLate,
-            Event::ReferenceLearned => Self::ReferenceLearned,
-            Event::CoreAsked(word) => Self::CoreAsked {
+            AuditEvent::Created => Self::Created,
+            AuditEvent::Paid => Self::Paid,
+            AuditEvent::Declined => Self::Declined,
+            AuditEvent::Expired => Self::Expired,
+            AuditEvent::PaidLate => Self::PaidLate,
+            AuditEvent::ReferenceLearned => Self::ReferenceLearned,
+            AuditEvent::CoreAsked(word) => Self::CoreAsked {
                 word: word.as_str().to_owned(),
             },
-            Event::NotificationAttempt { attempt, outcome } => {
-                Self::notification_attempt(*attempt, outcome)
+            AuditEvent::NotificationAttempt { attempt, outcome } => {
+                Self::of_attempt(*attempt, outcome)
             }
-            Event::RefundReserved { refund } => Self::RefundReserved { refund: *refund },
-            Event::RefundAsked { refund, pending } => Self::RefundAsked {
+            AuditEvent::RefundReserved { refund } => Self::RefundReserved { refund: *refund },
+            AuditEvent::RefundAsked { refund, pending } => Self::RefundAsked {
                 refund: *refund,
                 said: if *pending {
                     Said::Pending
@@ -130,15 +131,15 @@ impl From<&Event> for EventRecord {
                     Said::Unknown
                 },
             },
-            Event::RefundSucceeded { refund } => Self::RefundSucceeded { refund: *refund },
-            Event::RefundReturned { refund } => Self::RefundReturned { refund: *refund },
-            Event::RefundRejected { refund } => Self::RefundRejected { refund: *refund },
-            Event::Requeued => Self::Requeued,
-            Event::Resent(word) => Self::Resent {
+            AuditEvent::RefundSucceeded { refund } => Self::RefundSucceeded { refund: *refund },
+            AuditEvent::RefundReturned { refund } => Self::RefundReturned { refund: *refund },
+            AuditEvent::RefundRejected { refund } => Self::RefundRejected { refund: *refund },
+            AuditEvent::Requeued => Self::Requeued,
+            AuditEvent::Resent(word) => Self::Resent {
                 by: word.by.to_string(),
                 reason: word.reason.to_string(),
             },
-            Event::Resolved(verdict, word) => Self::Resolved {
+            AuditEvent::Resolved(verdict, word) => Self::Resolved {
                 verdict: verdict.as_str().to_owned(),
                 by: word.by.to_string(),
                 reason: word.reason.to_string(),
@@ -147,8 +148,8 @@ impl From<&Event> for EventRecord {
     }
 }
 
-impl EventRecord {
-    fn notification_attempt(attempt: u32, outcome: &NotificationOutcome) -> Self {
+impl AuditEventRecord {
+    fn of_attempt(attempt: u32, outcome: &NotificationOutcome) -> Self {
         let known_vnd = match outcome.known {
             Some(LookUpAnswer::Found(_, amount)) => amount.map(Vnd::get),
             _ => None,
@@ -163,15 +164,15 @@ impl EventRecord {
         }
     }
 
-    fn read(self) -> Result<Event, String> {
+    fn read(self) -> Result<AuditEvent, String> {
         Ok(match self {
-            Self::Created => Event::Created,
-            Self::Paid => Event::Paid,
-            Self::Declined => Event::Declined,
-            Self::Expired => Event::Expired,
-            Self::PaidLate => Event::PaidLate,
-            Self::ReferenceLearned => Event::ReferenceLearned,
-            Self::CoreAsked { word } => Event::CoreAsked(named(&word, "trail.word")?),
+            Self::Created => AuditEvent::Created,
+            Self::Paid => AuditEvent::Paid,
+            Self::Declined => AuditEvent::Declined,
+            Self::Expired => AuditEvent::Expired,
+            Self::PaidLate => AuditEvent::PaidLate,
+            Self::ReferenceLearned => AuditEvent::ReferenceLearned,
+            Self::CoreAsked { word } => AuditEvent::CoreAsked(named(&word, "trail.word")?),
             Self::NotificationAttempt {
                 attempt,
                 answer,
@@ -179,7 +180,7 @@ impl EventRecord {
                 known_vnd,
                 then,
                 ground,
-            } => Event::NotificationAttempt {
+            } => AuditEvent::NotificationAttempt {
                 attempt,
                 outcome: NotificationOutcome {
                     answer: named(&answer, "trail.answer")?,
@@ -187,21 +188,21 @@ impl EventRecord {
                     decision: decision(&then, ground.as_deref())?,
                 },
             },
-            Self::RefundReserved { refund } => Event::RefundReserved { refund },
-            Self::RefundAsked { refund, said } => Event::RefundAsked {
+            Self::RefundReserved { refund } => AuditEvent::RefundReserved { refund },
+            Self::RefundAsked { refund, said } => AuditEvent::RefundAsked {
                 refund,
                 pending: matches!(said, Said::Pending),
             },
-            Self::RefundSucceeded { refund } => Event::RefundSucceeded { refund },
-            Self::RefundReturned { refund } => Event::RefundReturned { refund },
-            Self::RefundRejected { refund } => Event::RefundRejected { refund },
-            Self::Requeued => Event::Requeued,
-            Self::Resent { by, reason } => Event::Resent(word(&by, &reason)?),
+            Self::RefundSucceeded { refund } => AuditEvent::RefundSucceeded { refund },
+            Self::RefundReturned { refund } => AuditEvent::RefundReturned { refund },
+            Self::RefundRejected { refund } => AuditEvent::RefundRejected { refund },
+            Self::Requeued => AuditEvent::Requeued,
+            Self::Resent { by, reason } => AuditEvent::Resent(word(&by, &reason)?),
             Self::Resolved {
                 verdict,
                 by,
                 reason,
-            } => Event::Resolved(named(&verdict, "trail.verdict")?, word(&by, &reason)?),
+            } => AuditEvent::Resolved(named(&verdict, "trail.verdict")?, word(&by, &reason)?),
         })
     }
 }

@@ -1,6 +1,10 @@
 //! What both sides compare of a transaction (protocol §7).
 
-use crate::{FinalStatus, TikiTransactionId, Timestamp, Transaction, TransactionId, Vnd};
+use super::data::Transaction;
+use crate::ids::{TikiTransactionId, TransactionId};
+use crate::money::Vnd;
+use crate::status::FinalStatus;
+use crate::time::Timestamp;
 
 /// A transaction whose status is final, as reconciliation has it. None of it ever changes again.
 #[derive(Clone, Debug, PartialEq, Eq)]

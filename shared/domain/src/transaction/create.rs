@@ -1,11 +1,16 @@
-//! A new transaction, and what counts as a repeat of it (docs/architecture.md#the-transaction, docs/architecture.md#what-tiki-calls).
+//! A new transaction, and what counts as a repeat of its request (docs/architecture.md#what-tiki-calls).
 
 use std::time::Duration;
 
-use crate::{
-    ClientId, Due, Event, Order, PaymentState, Refusal, Snapshot, TikiTransactionId, Timestamp,
-    Transaction, TransactionId, Vnd, trail,
-};
+use super::data::{Order, Snapshot, Transaction};
+use crate::audit_trail::{self, AuditEvent};
+use crate::ids::{TikiTransactionId, TransactionId};
+use crate::money::Vnd;
+use crate::payment::PaymentState;
+use crate::refusal::Refusal;
+use crate::schedule::Due;
+use crate::text::ClientId;
+use crate::time::Timestamp;
 
 /// The smallest and largest payment that the partner takes. Refunds are not bound by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +21,7 @@ pub struct AmountLimits {
     pub max: Vnd,
 }
 
-/// A transaction that is to be put where none is yet.
+/// A new transaction that is not stored yet.
 #[must_use = "a transaction does not exist until the store has created it"]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Created(Transaction);
@@ -30,7 +35,7 @@ impl Created {
 }
 
 impl Transaction {
-    /// A new transaction, pending until the core reports a result; after `expiry_grace` past its expiry the
+    /// A new transaction. It is pending until the core sends a payment result; `expiry_grace` after its expiry the
     /// core is asked.
     pub fn create(
         client_id: &ClientId,
@@ -47,7 +52,7 @@ impl Transaction {
             });
         }
         let mut trail = Vec::new();
-        trail::note(&mut trail, Event::Created, now);
+        audit_trail::note(&mut trail, AuditEvent::Created, now);
         let expires_at = now.after(Duration::from_secs(order.expires_in_s.into()));
         Ok(Created(Self {
             data: Snapshot {

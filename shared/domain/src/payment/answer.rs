@@ -1,0 +1,99 @@
+//! What the core says of a payment (docs/architecture.md#the-partners-side).
+
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
+use crate::money::Vnd;
+use crate::text::{BankingMethod, CoreReference, FailureReason};
+use crate::time::Timestamp;
+
+/// A payment result, as the core sends it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaymentResultMessage {
+    /// The amount, if the core gave it; it must be the transaction's.
+    pub amount: Option<Vnd>,
+    /// What happened.
+    pub result: PaymentResult,
+}
+
+/// What happened to a payment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PaymentResult {
+    /// The customer has paid.
+    Paid(PaidDetails),
+    /// The payment was declined or cancelled.
+    Declined {
+        /// In the core's words.
+        reason: Option<FailureReason>,
+    },
+}
+
+/// The details of a payment that was made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PaidDetails {
+    /// When, as the core says; the time of the message if the core does not say.
+    pub paid_at: Option<Timestamp>,
+    /// How.
+    pub banking_method: Option<BankingMethod>,
+    /// The core's reference.
+    pub core_reference: Option<CoreReference>,
+}
+
+/// The core's answer to a question about a payment (docs/architecture.md#the-partners-side).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PaymentAnswer {
+    /// Paid.
+    Paid {
+        /// How much.
+        amount: Vnd,
+        /// The rest.
+        details: PaidDetails,
+    },
+    /// Declined or cancelled.
+    Failed {
+        /// In the core's words.
+        reason: Option<FailureReason>,
+    },
+    /// Nobody has paid.
+    NotPaid,
+    /// The customer is paying.
+    Pending,
+    /// No clear answer, or none in time.
+    Unknown,
+}
+
+impl PaymentAnswer {
+    /// The answer's name in logs.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Paid { .. } => "paid",
+            Self::Failed { .. } => "failed",
+            Self::NotPaid => "not_paid",
+            Self::Pending => "pending",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// An answer of the core about an expired payment that is not final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
+pub enum CoreAnswer {
+    /// The customer is paying.
+    Pending,
+    /// No clear answer.
+    Unknown,
+    /// Another amount was paid.
+    OtherAmount,
+}
+
+impl CoreAnswer {
+    /// Every answer.
+    pub const ALL: &'static [Self] = Self::VARIANTS;
+
+    /// The name in the item and in logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}

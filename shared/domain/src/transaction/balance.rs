@@ -1,0 +1,61 @@
+//! The one balance that Tiki's refunds, reversals and late payments draw on.
+
+use super::data::Transaction;
+use crate::money::Vnd;
+use crate::refund::{Balance, Origin, Refund, RefundState};
+use crate::time::Timestamp;
+
+impl Transaction {
+    /// What the core holds of the customer's money, before refunds.
+    #[must_use]
+    pub fn paid_amount(&self) -> Vnd {
+        self.money_taken()
+            .map_or(Vnd::ZERO, |_| self.data.order.amount)
+    }
+
+    /// What has gone back for certain.
+    #[must_use]
+    pub fn refunded_amount(&self) -> Vnd {
+        let back = |refund: &&Refund| matches!(refund.state, RefundState::Succeeded { .. });
+        Vnd::checked_sum(self.data.refunds.iter().filter(back).map(|r| r.amount))
+            .unwrap_or(Vnd::MAX)
+    }
+
+    /// What may still go back: what was paid, without what is back or on its way. Tiki's refunds, reversals and
+    /// late payments have this one balance, so no interleaving returns more than was paid.
+    #[must_use]
+    pub fn remaining_amount(&self) -> Vnd {
+        self.held_amount()
+            .and_then(|held| self.paid_amount().checked_sub(held))
+            .unwrap_or(Vnd::ZERO)
+    }
+
+    /// What is back or on its way, or `None` if that is more than any amount.
+    pub(super) fn held_amount(&self) -> Option<Vnd> {
+        let held = |refund: &&Refund| refund.holds();
+        Vnd::checked_sum(self.data.refunds.iter().filter(held).map(|r| r.amount))
+    }
+
+    /// The balance now.
+    #[must_use]
+    pub fn balance(&self) -> Balance {
+        Balance {
+            refunded: self.refunded_amount(),
+            remaining: self.remaining_amount(),
+        }
+    }
+
+    /// Whether some of the money is back, or on its way, because Tiki did not have the order.
+    #[must_use]
+    pub fn has_active_reversal(&self) -> bool {
+        let reversal = |refund: &Refund| refund.origin == Origin::Reversal && refund.holds();
+        self.data.refunds.iter().any(reversal)
+    }
+
+    /// When the customer's money last went back for certain: the day of a refund's row (protocol §7).
+    #[must_use]
+    pub fn last_refund_at(&self) -> Option<Timestamp> {
+        let back = self.data.refunds.iter().filter_map(Refund::back_at);
+        back.max()
+    }
+}

@@ -1,0 +1,192 @@
+//! A transaction as plain data, and how it is read.
+
+use crate::audit_trail::AuditEntry;
+use crate::ids::{RefundId, TikiTransactionId, TransactionId};
+use crate::money::Vnd;
+use crate::notification::Ipn;
+use crate::payment::{Payment, PaymentState};
+use crate::refund::Refund;
+use crate::status::{FinalStatus, Status};
+use crate::text::{ClientId, Description, IdentifyCode, OrderCode, RequestId, WebviewRequestId};
+use crate::time::Timestamp;
+
+/// A transaction whose data follow the rules. Only a command changes it, by a [`Change`](crate::Change).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transaction {
+    pub(crate) data: Snapshot,
+}
+
+/// A transaction's data, as it is kept: [`Transaction::restore`] checks it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Our id.
+    pub id: TransactionId,
+    /// Tiki's id.
+    pub tiki_id: TikiTransactionId,
+    /// The client id under which it was created: it belongs to this partner.
+    pub client_id: ClientId,
+    /// What Tiki asked for.
+    pub order: Order,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// Until when the customer may pay.
+    pub expires_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// Whether it was paid.
+    pub payment: PaymentState,
+    /// Every refund, whoever wanted it, the oldest first.
+    pub refunds: Vec<Refund>,
+    /// What happened, when and on whose word.
+    pub audit_trail: Vec<AuditEntry>,
+    /// Counts the writes; the condition of the next one.
+    pub version: u64,
+}
+
+/// The content of a create request: what a repeat must agree with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// What the customer is to pay.
+    pub amount: Vnd,
+    /// The webview session, which knows Tiki's result screen.
+    pub webview_request_id: Option<WebviewRequestId>,
+    /// The customer for whom the webview was opened.
+    pub identify_code: Option<IdentifyCode>,
+    /// Tiki's order.
+    pub order_code: Option<OrderCode>,
+    /// For the payment screen.
+    pub description: Option<Description>,
+    /// How long the customer has, in seconds.
+    pub expires_in_s: u32,
+}
+
+impl Transaction {
+    /// A copy of the plain data, as [`Transaction::restore`] takes it.
+    #[must_use]
+    pub fn to_snapshot(&self) -> Snapshot {
+        self.data.clone()
+    }
+
+    /// Our id.
+    #[must_use]
+    pub fn id(&self) -> TransactionId {
+        self.data.id
+    }
+
+    /// Tiki's id.
+    #[must_use]
+    pub fn tiki_id(&self) -> &TikiTransactionId {
+        &self.data.tiki_id
+    }
+
+    /// The client id under which it was created.
+    #[must_use]
+    pub fn client_id(&self) -> &ClientId {
+        &self.data.client_id
+    }
+
+    /// What Tiki asked for.
+    #[must_use]
+    pub fn order(&self) -> &Order {
+        &self.data.order
+    }
+
+    /// When it was created.
+    #[must_use]
+    pub fn created_at(&self) -> Timestamp {
+        self.data.created_at
+    }
+
+    /// Until when the customer may pay.
+    #[must_use]
+    pub fn expires_at(&self) -> Timestamp {
+        self.data.expires_at
+    }
+
+    /// When it was last changed.
+    #[must_use]
+    pub fn updated_at(&self) -> Timestamp {
+        self.data.updated_at
+    }
+
+    /// Whether the customer has paid.
+    #[must_use]
+    pub fn payment(&self) -> &PaymentState {
+        &self.data.payment
+    }
+
+    /// Every refund, whoever wanted it, the oldest first.
+    #[must_use]
+    pub fn refunds(&self) -> &[Refund] {
+        &self.data.refunds
+    }
+
+    /// What happened, when and on whose word.
+    #[must_use]
+    pub fn audit_trail(&self) -> &[AuditEntry] {
+        &self.data.audit_trail
+    }
+
+    /// How often it was written; the condition of the next write.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.data.version
+    }
+
+    /// What Tiki knows of the result.
+    #[must_use]
+    pub fn ipn(&self) -> Ipn {
+        self.data.payment.ipn()
+    }
+
+    /// The status to Tiki.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.final_status().map_or(Status::Pending, Status::from)
+    }
+
+    /// The status once it is final.
+    #[must_use]
+    pub fn final_status(&self) -> Option<FinalStatus> {
+        match self.data.payment {
+            PaymentState::Pending { .. } => None,
+            PaymentState::Paid { .. } => Some(FinalStatus::Success),
+            PaymentState::Failed { .. } => Some(FinalStatus::Failure),
+        }
+    }
+
+    /// When the status became final.
+    #[must_use]
+    pub fn final_at(&self) -> Option<Timestamp> {
+        match &self.data.payment {
+            PaymentState::Pending { .. } => None,
+            PaymentState::Paid { payment, .. } => Some(payment.recorded_at),
+            PaymentState::Failed { failure, .. } => Some(failure.recorded_at),
+        }
+    }
+
+    /// The payment, in time or late.
+    #[must_use]
+    pub fn money_taken(&self) -> Option<&Payment> {
+        match &self.data.payment {
+            PaymentState::Pending { .. } => None,
+            PaymentState::Paid { payment, .. } => Some(payment),
+            PaymentState::Failed { failure, .. } => failure.late_payment.as_ref(),
+        }
+    }
+
+    /// The refund of this id.
+    #[must_use]
+    pub fn refund_by_id(&self, id: RefundId) -> Option<&Refund> {
+        self.data.refunds.iter().find(|refund| refund.id == id)
+    }
+
+    /// The refund that Tiki asked for under this `request_id`.
+    #[must_use]
+    pub fn refund_by_request(&self, request_id: &RequestId) -> Option<&Refund> {
+        self.data
+            .refunds
+            .iter()
+            .find(|refund| refund.origin.request_id() == Some(request_id))
+    }
+}

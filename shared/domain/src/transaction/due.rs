@@ -1,0 +1,78 @@
+//! What is due next, and what a person must look at.
+
+use super::data::Transaction;
+use crate::money::Vnd;
+use crate::notification::Ipn;
+use crate::payment::PaymentState;
+use crate::refund::{Origin, Refund, RefundState};
+use crate::review::ReviewReason;
+use crate::time::Timestamp;
+
+impl Transaction {
+    /// When ipn-sender must next process it; `None` if no notification is due.
+    #[must_use]
+    pub fn ipn_due_at(&self) -> Option<Timestamp> {
+        match self.ipn() {
+            Ipn::Queued { due_at } | Ipn::Retrying { due_at, .. } => Some(due_at),
+            Ipn::NotDue
+            | Ipn::Confirmed { .. }
+            | Ipn::Abandoned { .. }
+            | Ipn::Reversing { .. }
+            | Ipn::Disputed { .. }
+            | Ipn::Exhausted { .. } => None,
+        }
+    }
+
+    /// When core-worker next asks the core whether the payment was made; `None` once that is known.
+    #[must_use]
+    pub fn expiry_due_at(&self) -> Option<Timestamp> {
+        match &self.data.payment {
+            PaymentState::Pending { expiry_check, .. } => Some(expiry_check.due_at),
+            PaymentState::Paid { .. } | PaymentState::Failed { .. } => None,
+        }
+    }
+
+    /// When core-worker next asks the core about a refund; `None` while no refund is open.
+    #[must_use]
+    pub fn refund_due_at(&self) -> Option<Timestamp> {
+        let due = self.data.refunds.iter().filter_map(Refund::due);
+        due.map(|due| due.due_at).min()
+    }
+
+    /// Why the transaction is in the review queue, and since when. It stays there until a person has acted.
+    #[must_use]
+    pub fn needs_review(&self) -> Option<(ReviewReason, Timestamp)> {
+        match self.ipn() {
+            Ipn::Disputed { at, reason } => return Some((ReviewReason::Disputed(reason), at)),
+            Ipn::Exhausted { at } => return Some((ReviewReason::IpnExhausted, at)),
+            Ipn::NotDue
+            | Ipn::Queued { .. }
+            | Ipn::Retrying { .. }
+            | Ipn::Confirmed { .. }
+            | Ipn::Abandoned { .. }
+            | Ipn::Reversing { .. } => {}
+        }
+        if let PaymentState::Pending {
+            other_amount_since: Some(since),
+            ..
+        } = self.data.payment
+        {
+            return Some((ReviewReason::PaidAmountDiffers, since));
+        }
+        if !self.keeps_late_payment() {
+            return None;
+        }
+        let rejected = |refund: &Refund| match (&refund.origin, &refund.state) {
+            (Origin::LatePayment, RefundState::Rejected { at, .. }) => Some(*at),
+            _ => None,
+        };
+        let since = self.data.refunds.iter().rev().find_map(rejected)?;
+        Some((ReviewReason::SystemRefundRejected, since))
+    }
+
+    /// Whether the money of a failed payment is still with us and not on its way back.
+    fn keeps_late_payment(&self) -> bool {
+        matches!(self.data.payment, PaymentState::Failed { .. })
+            && self.remaining_amount() > Vnd::ZERO
+    }
+}
