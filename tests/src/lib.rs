@@ -33,7 +33,6 @@ pub use sshd::{Keys, Sshd};
 
 /// A sandbox for one test, and what a test does with it.
 pub struct TestEnv {
-    /// The sandbox.
     pub sandbox: Sandbox,
     /// The sandbox's options.
     pub options: Options,
@@ -48,7 +47,6 @@ pub struct TestEnv {
 /// A payment in a test.
 #[derive(Clone, Debug)]
 pub struct Payment {
-    /// Tiki's id.
     pub tiki_id: String,
     /// Our transaction id.
     pub id: String,
@@ -391,9 +389,7 @@ impl TestEnv {
 pub struct CommandOutput {
     /// The exit code.
     pub code: i32,
-    /// Standard output.
     pub out: String,
-    /// Standard error.
     pub err: String,
 }
 

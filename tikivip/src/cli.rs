@@ -24,7 +24,6 @@ pub(crate) struct Cli {
     #[arg(long, global = true, value_name = "FILE", env = "TIKIVIP_SETTINGS")]
     pub(crate) settings: Option<PathBuf>,
 
-    /// Output format
     #[arg(long, global = true, value_name = "FORMAT", default_value = "table")]
     pub(crate) output: Form,
 
@@ -34,9 +33,7 @@ pub(crate) struct Cli {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Form {
-    /// For people
     Table,
-    /// For programs
     Json,
 }
 
@@ -74,7 +71,6 @@ pub(crate) enum Command {
     Resolve {
         /// Our transaction id or Tiki's
         id: String,
-        /// The resolution
         #[arg(long = "as", value_name = "VERDICT")]
         verdict: Verdict,
         #[command(flatten)]
@@ -118,10 +114,7 @@ pub(crate) enum Command {
     /// Check configuration, clock, secrets, tables, Tiki and the core
     Doctor,
     /// Print the completion script of a shell
-    Completions {
-        /// The shell
-        shell: Shell,
-    },
+    Completions { shell: Shell },
 }
 
 /// Which transactions `tikivip list` shows.
@@ -185,22 +178,17 @@ pub(crate) struct Message {
 /// Tiki or the core, as the other side of signed messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Counterparty {
-    /// X-Tikivip-…
     Tiki,
-    /// X-Partner-…
     Core,
 }
 
 /// The three headers of a received message.
 #[derive(Debug, Args)]
 pub(crate) struct Headers {
-    /// X-…-Timestamp
     #[arg(long, value_name = "MS", required_unless_present = "event")]
     pub(crate) timestamp: Option<String>,
-    /// X-…-Client-Id
     #[arg(long, value_name = "ID", required_unless_present = "event")]
     pub(crate) client_id: Option<String>,
-    /// X-…-Signature
     #[arg(long, value_name = "HEX", required_unless_present = "event")]
     pub(crate) signature: Option<String>,
     /// Read headers and body from an event of API Gateway, such as those in events/

@@ -23,7 +23,6 @@ const BASE_PATH: &str = "/tikivip/v1";
 /// The time for which a link works.
 const LINK_LIFETIME: Duration = Duration::from_mins(10);
 
-/// The function.
 pub struct CheckReconciliation {
     /// Verifies Tiki's signature.
     pub verifier: Verifier,

@@ -19,7 +19,6 @@ pub struct CoreWorker {
     pub core: Arc<dyn Core>,
     /// The table of payments.
     pub transactions: Transactions,
-    /// The clock.
     pub clock: Arc<dyn Clock>,
 }
 

@@ -31,7 +31,6 @@ pub struct CreateTransaction {
     pub public_base_url: Option<BaseUrl>,
     /// The table of payments.
     pub transactions: Transactions,
-    /// The clock.
     pub clock: Arc<dyn Clock>,
 }
 

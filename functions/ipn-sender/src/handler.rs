@@ -25,7 +25,6 @@ pub struct IpnSender {
     pub tiki: TikiClient,
     /// The table of payments.
     pub transactions: Transactions,
-    /// The clock.
     pub clock: Arc<dyn Clock>,
 }
 

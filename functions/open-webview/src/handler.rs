@@ -17,7 +17,6 @@ pub struct OpenWebview {
     pub tiki: TikiClient,
     /// Keeps the URL to which the customer returns after the payment.
     pub sessions: Arc<dyn SessionStore>,
-    /// The clock.
     pub clock: Arc<dyn Clock>,
 }
 

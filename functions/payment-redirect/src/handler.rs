@@ -32,7 +32,6 @@ pub struct PaymentRedirect {
     pub transactions: Transactions,
     /// The opened webviews, with the URL of each result screen.
     pub sessions: Arc<dyn SessionStore>,
-    /// The clock.
     pub clock: Arc<dyn Clock>,
 }
 

@@ -15,7 +15,6 @@ pub struct PaymentResult {
     pub verifier: Verifier,
     /// The table of payments.
     pub transactions: Transactions,
-    /// The clock.
     pub clock: Arc<dyn Clock>,
 }
 

@@ -157,7 +157,6 @@ impl Aws {
         Ok(payload.context("its answer broke off")?.to_vec())
     }
 
-    /// Answers CodeDeploy.
     pub(crate) async fn put_status(&self, event: &Event, verdict: Verdict) -> anyhow::Result<()> {
         let status = json!({
             "deploymentId": event.deployment_id,

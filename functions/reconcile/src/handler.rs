@@ -50,9 +50,7 @@ const MAX_DUE_DAYS: usize = 31;
 /// The time before the deadline from which on a run starts no more work, and only finishes.
 const TIME_TO_FINISH: Duration = Duration::from_secs(60);
 
-/// The function.
 pub struct Reconcile {
-    /// Our transactions.
     pub transactions: Transactions,
     /// The records of files and findings.
     pub records: ReconciliationRecords,

@@ -32,7 +32,6 @@ pub struct RefundTransaction {
     pub transactions: Transactions,
     /// The partner's core.
     pub core: Arc<dyn Core>,
-    /// The clock.
     pub clock: Arc<dyn Clock>,
 }
 

@@ -19,7 +19,6 @@ pub struct Inbound {
     pub full_path: String,
     /// The root of the API as the caller reaches it: scheme, host and stage.
     pub base_url: String,
-    /// The headers.
     pub headers: HeaderMap,
     /// The query, decoded, in no particular order.
     pub query: Vec<(String, String)>,

@@ -87,13 +87,11 @@ pub struct AuditEntry {
 /// On whose word something happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Actor {
-    /// Tiki.
     Tiki,
     /// The partner's core.
     Core,
     /// We ourselves: it follows from what was said before.
     Ours,
-    /// A person.
     Operator,
 }
 

@@ -13,9 +13,7 @@ pub const MAX_RESENDS: usize = MAX_OPERATOR_ACTS - 5;
 /// Who acts, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OperatorWord {
-    /// Who.
     pub by: OperatorName,
-    /// Why.
     pub reason: OperatorReason,
 }
 
@@ -32,7 +30,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Every verdict.
+    /// All verdicts, for reading stored names and the command line.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The name in the item and on the command line.

@@ -22,7 +22,6 @@ pub struct Refund {
     pub id: RefundId,
     /// On whose word.
     pub origin: Origin,
-    /// How much.
     pub amount: Vnd,
     /// Why, for the core.
     pub reason: RefundReason,
@@ -86,9 +85,7 @@ pub struct Balance {
 pub struct RefundCommand {
     /// The idempotency key.
     pub request_id: RequestId,
-    /// How much.
     pub amount: Vnd,
-    /// Why.
     pub reason: RefundReason,
 }
 

@@ -19,7 +19,6 @@ pub enum Refusal {
     /// A field holds a number that is no amount, or not one we accept.
     #[error("{field} {problem}")]
     InvalidAmount {
-        /// The field.
         field: &'static str,
         /// What is wrong with it.
         problem: String,

@@ -48,7 +48,7 @@ pub enum ReviewReason {
 }
 
 impl ReviewReason {
-    /// Every reason.
+    /// All reasons: the partitions of the index `needs_review`.
     pub fn all() -> impl Iterator<Item = Self> {
         ReviewReasonKind::VARIANTS
             .iter()

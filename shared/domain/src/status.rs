@@ -6,16 +6,13 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "UPPERCASE")]
 pub enum Status {
-    /// Not final.
     Pending,
-    /// Paid.
     Success,
-    /// Not paid.
     Failure,
 }
 
 impl Status {
-    /// Every status.
+    /// All statuses, for reading stored names.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The word on the wire (protocol §3).
@@ -29,9 +26,7 @@ impl Status {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "UPPERCASE")]
 pub enum FinalStatus {
-    /// Paid.
     Success,
-    /// Not paid.
     Failure,
 }
 

@@ -71,7 +71,7 @@ macro_rules! text_newtype {
         pub struct $name(Text<$max>);
 
         impl $name {
-            /// The text.
+            /// The text as it came in.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0.0

@@ -18,7 +18,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Long enough to upload a file of fifty megabytes, the size of half a million lines.
 const UPLOAD_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// A bucket.
+/// A bucket as an object store; every object is encrypted with the key of the bucket.
 #[derive(Clone, Debug)]
 pub struct S3ObjectStore {
     client: Client,
@@ -31,7 +31,6 @@ pub struct S3ObjectStore {
 pub struct S3Error {
     /// The operation, in S3's name for it.
     pub operation: &'static str,
-    /// The cause.
     #[source]
     pub source: BoxError,
 }

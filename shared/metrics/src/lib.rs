@@ -27,7 +27,6 @@ pub struct Metric {
 pub enum Unit {
     /// A number of things.
     Count,
-    /// A duration.
     Milliseconds,
 }
 
@@ -111,7 +110,7 @@ pub const REVIEW_RAISED: Metric = Metric {
     total: true,
 };
 
-/// Every metric.
+/// All metrics, for the test that holds the template to them.
 pub fn all() -> impl Iterator<Item = &'static Metric> {
     static WITH_TOTAL: Metric = REVIEW_RAISED;
     APART.iter().chain(std::iter::once(&WITH_TOTAL))

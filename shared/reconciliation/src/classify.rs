@@ -94,7 +94,7 @@ pub enum MismatchReason {
 }
 
 impl MismatchReason {
-    /// Every reason.
+    /// All reasons, in the order of their declaration.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The name in records.
@@ -109,7 +109,6 @@ impl MismatchReason {
 pub struct Classification {
     /// The state of the finding.
     pub kind: Kind,
-    /// Why.
     pub ground: MismatchReason,
     /// Whether the notification, which was given up, must be queued again.
     pub requeue: bool,

@@ -88,7 +88,6 @@ pub enum Row<'r> {
 pub struct Refunded {
     /// Tiki's idempotency key; `None` if Tiki did not request it.
     pub request_id: Option<RequestId>,
-    /// Our id.
     pub refund_id: RefundId,
     /// The amount that went back.
     pub amount: Vnd,

@@ -105,7 +105,6 @@ pub struct Began {
 /// The lease of the run that is active: only one at a time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
-    /// The run.
     pub run: String,
     /// When the lease ends, Unix milliseconds. A run that crashed blocks the next one only until then.
     pub until: i64,
@@ -114,7 +113,6 @@ pub struct Lease {
 /// The last report of a day. A report with the same hashes is not written again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reported {
-    /// The day.
     pub day: String,
     /// The SHA-256 of the page, in hex.
     pub html_sha256: String,

@@ -52,7 +52,7 @@ pub enum TransportError {
     TooLong,
 }
 
-/// Carries requests.
+/// The seam to the network: one request, one answer or none.
 #[async_trait]
 pub trait Transport: Send + Sync {
     /// Sends a request and waits for the complete answer, no longer than `timeout`.

@@ -97,7 +97,6 @@ pub trait KeyProvider: Send + Sync {
 pub struct KeyError {
     /// The name or ARN of the secret, never its value.
     pub secret_id: String,
-    /// The cause.
     #[source]
     pub source: Box<dyn std::error::Error + Send + Sync>,
 }

@@ -41,7 +41,6 @@ pub enum StoreError {
 pub struct TableError {
     /// The operation, in DynamoDB's name for it.
     pub operation: &'static str,
-    /// The cause.
     #[source]
     pub source: BoxError,
 }

@@ -20,7 +20,6 @@ pub const SHARDS: u8 = 16;
 /// key is a time in Unix milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Index {
-    /// Its name.
     pub name: &'static str,
     /// The attribute that is its partition key.
     pub partition_key: &'static str,
@@ -33,9 +32,7 @@ pub struct Index {
 /// The attributes that an index has beside its own keys and those of its table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Projection {
-    /// None.
     KeysOnly,
-    /// These.
     Include(&'static [&'static str]),
 }
 

@@ -31,7 +31,6 @@ pub struct ReconciliationRecords {
 /// A stored record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Versioned<R> {
-    /// The record.
     pub record: R,
     /// The number of its writes: the next write is on condition of it.
     pub version: u64,

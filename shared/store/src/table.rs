@@ -20,7 +20,6 @@ pub struct DayPage {
 /// An entry of an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Indexed {
-    /// The transaction.
     pub id: TransactionId,
     /// The index's sort key: when the transaction is due, or since when it needs review.
     pub at: Timestamp,

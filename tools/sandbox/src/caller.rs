@@ -23,7 +23,6 @@ pub struct Caller {
 /// An HTTP answer.
 #[derive(Clone, Debug)]
 pub struct Response {
-    /// HTTP status.
     pub status: u16,
     /// The answer's headers.
     pub headers: axum::http::HeaderMap,
@@ -55,7 +54,6 @@ impl Response {
 }
 
 impl Caller {
-    /// Posts JSON.
     pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Response> {
         self.post_bytes(path, body.to_string().into_bytes()).await
     }

@@ -58,7 +58,6 @@ impl EmbeddedDynamoDb {
         })
     }
 
-    /// Its URL.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url

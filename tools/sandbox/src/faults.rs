@@ -18,7 +18,6 @@ use serde_json::Value;
 pub enum Fault {
     /// The call has no effect, and this is the answer.
     Answer {
-        /// HTTP status.
         status: u16,
         /// The exact body.
         body: String,

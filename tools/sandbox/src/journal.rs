@@ -10,7 +10,6 @@ pub struct Entry {
     pub began: Duration,
     /// How long it took.
     pub took: Duration,
-    /// The caller.
     pub from: String,
     /// The called party.
     pub to: String,

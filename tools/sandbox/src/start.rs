@@ -47,7 +47,6 @@ pub struct Sandbox {
     pub tiki_url: String,
     /// The URL of the core's API.
     pub core_url: String,
-    /// DynamoDB's URL.
     pub dynamodb_url: String,
     /// Secrets Manager's URL.
     pub secrets_url: String,
@@ -65,7 +64,6 @@ pub struct Sandbox {
     pub tiki: Option<Tiki>,
     /// The core, if the sandbox plays it.
     pub core: Option<Core>,
-    /// Secrets Manager.
     pub secrets: SecretsManager,
     /// The calls between the parties.
     pub journal: Journal,

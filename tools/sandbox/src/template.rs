@@ -27,9 +27,7 @@ pub struct Plan {
     pub tables: BTreeMap<String, Value>,
     /// Buckets: name → properties.
     pub buckets: BTreeMap<String, Value>,
-    /// Stream mappings.
     pub streams: Vec<StreamPlan>,
-    /// Schedules.
     pub schedules: Vec<SchedulePlan>,
     /// ARNs of the secrets: logical name → ARN.
     pub secrets: BTreeMap<String, String>,
@@ -74,9 +72,7 @@ pub struct Route {
 /// A function that a table's stream invokes.
 #[derive(Clone, Debug)]
 pub struct StreamPlan {
-    /// The binary.
     pub function: String,
-    /// The table.
     pub table: String,
     /// The largest number of records in a batch.
     pub batch_size: usize,
@@ -89,7 +85,6 @@ pub struct StreamPlan {
 /// A function that a schedule invokes.
 #[derive(Clone, Debug)]
 pub struct SchedulePlan {
-    /// The binary.
     pub function: String,
     /// The schedule: `rate(1 minute)`, `cron(0 6 * * ? *)`.
     pub expression: String,

@@ -60,9 +60,7 @@ pub struct Order {
 pub struct Ipn {
     /// The signature's timestamp.
     pub timestamp: String,
-    /// The signature.
     pub signature: String,
-    /// The body.
     pub body: Value,
 }
 

@@ -19,7 +19,6 @@ macro_rules! invariants {
         pub enum Invariant { $(#[doc = $sentence] $name,)* }
 
         impl Invariant {
-            /// All invariants.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
             /// The name in the output.
@@ -75,9 +74,7 @@ invariants! {
 /// An invariant that does not hold.
 #[derive(Clone, Debug)]
 pub struct Violation {
-    /// The invariant.
     pub invariant: Invariant,
-    /// The payment.
     pub payment: usize,
     /// What was observed.
     pub text: String,

@@ -52,7 +52,6 @@ impl Intent {
         }
     }
 
-    /// Who calls.
     pub(crate) fn caller(&self) -> &'static str {
         match self {
             Self::Webview => "app",

@@ -27,12 +27,10 @@ pub(crate) struct Core {
 /// The payment at the core.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Paying {
-    /// Not paid.
     #[default]
     Not,
     /// The customer has not decided yet.
     Deciding,
-    /// Paid.
     Paid {
         /// The core's reference, if it names one.
         reference: Option<String>,

@@ -9,7 +9,6 @@ macro_rules! faults {
         pub enum Fault { $($(#[$doc])* $name,)* }
 
         impl Fault {
-            /// All kinds.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
             /// A short description.

@@ -79,7 +79,6 @@ pub(crate) trait Work: Send + Sync {
     async fn work(&self, event: Value, deadline: Timestamp) -> Output;
 }
 
-/// All instances.
 #[derive(Default)]
 pub(crate) struct Fleet {
     instances: Vec<Instance>,

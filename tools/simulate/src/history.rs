@@ -19,9 +19,7 @@ pub struct Line {
     pub at: i64,
     /// The payment; `None` for the world.
     pub payment: Option<usize>,
-    /// The actor.
     pub who: String,
-    /// The event.
     pub what: String,
 }
 

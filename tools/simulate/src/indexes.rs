@@ -27,7 +27,6 @@ struct Index {
 /// An entry's place: partition, time, a number without meaning that depends on the id, and the id.
 type Place = (String, i64, u64, TransactionId);
 
-/// An entry.
 pub(crate) type Entry = Option<(Place, Item)>;
 
 /// A query of an index by day.

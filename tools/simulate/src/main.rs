@@ -13,7 +13,6 @@ use simulate::{History, Source, Total, payment_history, run, shrink};
 #[derive(Parser)]
 #[command(version, max_term_width = 100)]
 struct Options {
-    /// First seed
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Number of seeds

@@ -93,7 +93,6 @@ fn retrace(
     words
 }
 
-/// One state.
 #[derive(Clone, Debug)]
 pub struct State {
     row: Arc<Transaction>,

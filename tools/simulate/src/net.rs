@@ -60,7 +60,6 @@ struct Call {
 
 type Reply = Waiting<Result<Answer, TransportError>>;
 
-/// Unreadable answers.
 const NONSENSE: [&str; 10] = [
     "",
     "{}",

@@ -23,9 +23,7 @@ const STEPS_PER_PAYMENT: u64 = 200;
 /// The source of a run's choices.
 #[derive(Clone, Debug)]
 pub enum Source {
-    /// A seed.
     Seed(u64),
-    /// Recorded choices.
     Script(Script),
 }
 
@@ -33,7 +31,6 @@ pub enum Source {
 pub struct Outcome {
     /// The invariant that does not hold, if any.
     pub violation: Option<Violation>,
-    /// All choices.
     pub script: Script,
     /// Number of payments.
     pub payments: usize,

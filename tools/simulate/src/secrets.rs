@@ -54,7 +54,6 @@ struct Versions {
     accepts: u64,
 }
 
-/// All secrets.
 pub(crate) struct Secrets([Versions; 3]);
 
 impl Secrets {

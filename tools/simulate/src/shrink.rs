@@ -7,7 +7,6 @@ use crate::run::{Outcome, Source, run};
 
 /// The smallest failing run that was found.
 pub struct Shrunk {
-    /// Its choices.
     pub script: Script,
     /// The number of smaller runs that were tried.
     pub tried: u32,

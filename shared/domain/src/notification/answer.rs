@@ -74,7 +74,7 @@ pub enum LookUpAnswer {
 }
 
 impl IpnRefusal {
-    /// Every refusal.
+    /// All refusals, for a test of every cell of the table.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The name in the item and in logs.
@@ -85,7 +85,7 @@ impl IpnRefusal {
 }
 
 impl IpnAnswer {
-    /// Every answer.
+    /// All answers to a notification, for reading stored names.
     pub fn all() -> impl Iterator<Item = Self> {
         let refused = IpnRefusal::ALL.iter().copied().map(Self::Refused);
         let kinds = IpnAnswerKind::VARIANTS.iter().copied();

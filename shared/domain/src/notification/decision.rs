@@ -79,7 +79,7 @@ pub enum ReversalReason {
 }
 
 impl ReversalReason {
-    /// Every reason.
+    /// All reasons, for reading stored names.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The name in the item, in logs and at the core.
@@ -105,7 +105,7 @@ pub enum DisputeReason {
 }
 
 impl DisputeReason {
-    /// Every reason.
+    /// All reasons, for reading stored names.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The name in the item and in logs.

@@ -23,30 +23,21 @@ pub enum PaidNotification {
         due_at: Timestamp,
     },
     /// Tiki has accepted it. Final.
-    Confirmed {
-        /// When.
-        at: Timestamp,
-    },
+    Confirmed { at: Timestamp },
     /// Tiki does not have the order: what remains goes back to the customer. Final, unless the core refuses the
     /// reversal.
     Reversing {
         /// When it was decided.
         at: Timestamp,
-        /// Why.
         reason: ReversalReason,
     },
     /// An operator must decide.
     Disputed {
-        /// Since when.
         at: Timestamp,
-        /// Why.
         reason: DisputeReason,
     },
     /// The budget is used up; an operator must act.
-    Exhausted {
-        /// Since when.
-        at: Timestamp,
-    },
+    Exhausted { at: Timestamp },
 }
 
 /// What Tiki knows of a payment that was not made. There is no money that could be reversed or disputed.
@@ -67,15 +58,9 @@ pub enum FailedNotification {
         due_at: Timestamp,
     },
     /// Tiki has accepted it. Final.
-    Confirmed {
-        /// When.
-        at: Timestamp,
-    },
+    Confirmed { at: Timestamp },
     /// Tiki need not know: it has no such transaction, or could not be reached within the budget. Final.
-    Abandoned {
-        /// When.
-        at: Timestamp,
-    },
+    Abandoned { at: Timestamp },
 }
 
 /// What Tiki knows of the result, whatever the result is: to be read, and as it is stored. Which of these a
@@ -99,34 +84,22 @@ pub enum Ipn {
         due_at: Timestamp,
     },
     /// [`PaidNotification::Confirmed`] or [`FailedNotification::Confirmed`].
-    Confirmed {
-        /// When.
-        at: Timestamp,
-    },
+    Confirmed { at: Timestamp },
     /// [`FailedNotification::Abandoned`].
-    Abandoned {
-        /// When.
-        at: Timestamp,
-    },
+    Abandoned { at: Timestamp },
     /// [`PaidNotification::Reversing`].
     Reversing {
         /// When it was decided.
         at: Timestamp,
-        /// Why.
         reason: ReversalReason,
     },
     /// [`PaidNotification::Disputed`].
     Disputed {
-        /// Since when.
         at: Timestamp,
-        /// Why.
         reason: DisputeReason,
     },
     /// [`PaidNotification::Exhausted`].
-    Exhausted {
-        /// Since when.
-        at: Timestamp,
-    },
+    Exhausted { at: Timestamp },
 }
 
 impl From<PaidNotification> for Ipn {

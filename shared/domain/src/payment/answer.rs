@@ -11,7 +11,6 @@ use crate::time::Timestamp;
 pub struct PaymentResultMessage {
     /// The amount, if the core gave it; it must be the transaction's.
     pub amount: Option<Vnd>,
-    /// What happened.
     pub result: PaymentResult,
 }
 
@@ -32,7 +31,6 @@ pub enum PaymentResult {
 pub struct PaidDetails {
     /// When, as the core says; the time of the message if the core does not say.
     pub paid_at: Option<Timestamp>,
-    /// How.
     pub banking_method: Option<BankingMethod>,
     /// The core's reference.
     pub core_reference: Option<CoreReference>,
@@ -41,11 +39,8 @@ pub struct PaidDetails {
 /// The core's answer to a question about a payment (docs/architecture.md#the-partners-side).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PaymentAnswer {
-    /// Paid.
     Paid {
-        /// How much.
         amount: Vnd,
-        /// The rest.
         details: PaidDetails,
     },
     /// Declined or cancelled.
@@ -88,7 +83,7 @@ pub enum CoreAnswer {
 }
 
 impl CoreAnswer {
-    /// Every answer.
+    /// All answers that are not final, for reading stored names.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The name in the item and in logs.

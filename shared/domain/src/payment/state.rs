@@ -15,16 +15,13 @@ pub enum PaymentState {
         /// Since when the core says that another amount was paid than was asked for: it needs review.
         other_amount_since: Option<Timestamp>,
     },
-    /// Paid. Final.
     Paid {
-        /// The payment.
         payment: Payment,
         /// What Tiki knows of it.
         notification: PaidNotification,
     },
     /// Declined, cancelled or expired. Final, even if the money comes after all.
     Failed {
-        /// The failure.
         failure: Failure,
         /// What Tiki knows of it.
         notification: FailedNotification,
@@ -49,7 +46,6 @@ pub struct Payment {
 pub struct Failure {
     /// When we learned of it; the day of the final status (protocol §7).
     pub recorded_at: Timestamp,
-    /// Why.
     pub cause: FailureCause,
     /// The money came after all, and goes back in full.
     pub late_payment: Option<Payment>,

@@ -19,9 +19,7 @@ pub struct Transaction {
 /// A transaction's data, as it is kept: [`Transaction::restore`] checks it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    /// Our id.
     pub id: TransactionId,
-    /// Tiki's id.
     pub tiki_id: TikiTransactionId,
     /// The client id under which it was created: it belongs to this partner.
     pub client_id: ClientId,
@@ -52,7 +50,6 @@ pub struct Order {
     pub webview_request_id: Option<WebviewRequestId>,
     /// The customer for whom the webview was opened.
     pub identify_code: Option<IdentifyCode>,
-    /// Tiki's order.
     pub order_code: Option<OrderCode>,
     /// For the payment screen.
     pub description: Option<Description>,
@@ -67,13 +64,13 @@ impl Transaction {
         self.data.clone()
     }
 
-    /// Our id.
+    /// Our id, the key of the item.
     #[must_use]
     pub fn id(&self) -> TransactionId {
         self.data.id
     }
 
-    /// Tiki's id.
+    /// Tiki's id, as the create call named it.
     #[must_use]
     pub fn tiki_id(&self) -> &TikiTransactionId {
         &self.data.tiki_id

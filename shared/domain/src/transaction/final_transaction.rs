@@ -9,9 +9,7 @@ use crate::time::Timestamp;
 /// A transaction whose status is final, as reconciliation has it. None of it ever changes again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FinalTransaction {
-    /// Our id.
     pub id: TransactionId,
-    /// Tiki's id.
     pub tiki_id: TikiTransactionId,
     /// What was to be paid.
     pub amount: Vnd,

@@ -28,7 +28,6 @@ pub enum SftpError {
     /// The server refused an operation.
     #[error("the server did not {doing}")]
     Server {
-        /// The operation.
         doing: &'static str,
         /// The server's answer.
         #[source]
@@ -59,10 +58,7 @@ pub enum SftpError {
     Taken(String),
     /// The file is larger than the caller allows.
     #[error("the file has more than {at_most} bytes")]
-    TooLarge {
-        /// The limit.
-        at_most: u64,
-    },
+    TooLarge { at_most: u64 },
 }
 
 impl SftpError {

@@ -12,7 +12,6 @@ const MAX_HISTORY_STEPS: usize = 40;
 /// A line of a result file on which the sides differ, or that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// The day.
     pub day: String,
     /// Tiki's id of the transaction. For a line that cannot be read: the file name and the line number.
     pub id: String,
@@ -29,7 +28,6 @@ pub struct Finding {
     pub reason: String,
     /// The values in the file.
     pub in_file: Values,
-    /// Our values.
     pub ours: Values,
     /// The name of Tiki's answer to the look-up.
     pub tiki: String,

@@ -63,7 +63,6 @@ impl Target {
     }
 }
 
-/// All targets.
 pub const TARGETS: [Target; 6] = [
     Target {
         name: "headers",

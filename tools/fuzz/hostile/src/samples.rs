@@ -22,9 +22,7 @@ pub struct Sample {
 pub struct Event {
     /// The body of a call.
     pub body: Option<String>,
-    /// Its headers.
     pub headers: Option<BTreeMap<String, String>>,
-    /// Its parameters.
     #[serde(rename = "queryStringParameters")]
     pub query: Option<BTreeMap<String, String>>,
     /// Its path parameters.

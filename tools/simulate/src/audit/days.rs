@@ -75,7 +75,10 @@ impl World {
     /// All stored payments of the day must be in the export, because every write has ended before the export cutoff.
     fn audit_nothing_is_missing(&mut self, day: Day, read: &BTreeSet<usize>) {
         for (payment, simulated) in self.payments.iter().enumerate() {
-            let final_at = self.rows.find(simulated.id).and_then(|t| t.final_at());
+            let final_at = self
+                .rows
+                .find(simulated.id)
+                .and_then(domain::Transaction::final_at);
             let its_day = final_at.is_some_and(|at| of(at.unix_ms()) == number(day));
             let missing = its_day && !read.contains(&payment);
             self.audit.must(!missing, I::ExportedOnce, payment, || {

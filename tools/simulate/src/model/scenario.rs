@@ -16,7 +16,6 @@ use crate::wiring::client_id;
 
 /// A configuration and its actors.
 pub struct Scenario {
-    /// Its description.
     pub name: &'static str,
     /// Whether it takes seconds, not minutes.
     pub quick: bool,
