@@ -3,10 +3,17 @@
 //! What the functions read and call is observed while they run. No list here repeats it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use core_api::CORE_TIMEOUT_IN_REQUEST;
 use e2e::TestEnv;
+use lambda::secrets::SECRET_TIMEOUT;
+use outbox::MAX_CONCURRENT_RECORDS;
+use pre_traffic_hook::INVOKE_TIMEOUT;
 use sandbox::{Fault, Grant, Plan};
 use serde_json::{Value, json};
+use store::REQUEST_TIMEOUT;
+use tiki_api::TIKI_ANSWER_TIMEOUT;
 
 use crate::reconciliation::{exhausted, the_day};
 
@@ -37,7 +44,7 @@ const CHECKS: [(&str, Check); 13] = [
 ];
 
 /// A mistake, the text in which it is planted, the text with the mistake, and the check that must find it.
-const PLANTED: [(&str, &str, &str, &str); 23] = [
+const PLANTED: [(&str, &str, &str, &str); 25] = [
     (
         "a route is lost",
         "Method: POST, Path: \"/tikivip/v1/refunds\"",
@@ -114,6 +121,18 @@ const PLANTED: [(&str, &str, &str, &str); 23] = [
         "a function may take longer than API Gateway waits",
         "      Timeout: 28",
         "      Timeout: 30",
+        "timeouts",
+    ),
+    (
+        "a worker ends before its lease does",
+        "      Timeout: 120",
+        "      Timeout: 30",
+        "timeouts",
+    ),
+    (
+        "a function ends before its calls do",
+        "      Timeout: 20",
+        "      Timeout: 15",
         "timeouts",
     ),
     (
@@ -581,27 +600,69 @@ fn metrics(plan: &Plan, _: &Seen) -> Result<(), String> {
     Ok(())
 }
 
-/// Each side waits longer than the one that it calls: our client, the function, API Gateway (29 s).
+/// Each side waits longer than the one that it calls: our client, the function, API Gateway (29 s). The time-out of a
+/// function covers the calls that it makes one after the other, each with its own time-out.
 fn timeouts(plan: &Plan, _: &Seen) -> Result<(), String> {
     for route in &plan.routes {
-        let timeout = plan.functions[&route.function].timeout.as_secs();
+        let timeout = plan.functions[&route.function].timeout;
         must(
-            timeout < 29,
-            format!("{} may take {timeout} s", route.function),
+            timeout < Duration::from_secs(29) && timeout < INVOKE_TIMEOUT,
+            format!("{} may take {timeout:?}", route.function),
         )?;
     }
-    let waits = |name: &str, at_least| {
-        let timeout = plan.functions[name].timeout.as_secs();
+    let mut checked = BTreeSet::new();
+    for (name, secrets, requests, calls) in [
+        // (function, reads of secrets, requests to DynamoDB, calls to Tiki or the core)
+        ("create-transaction", 2, 1, Duration::ZERO),
+        ("check-transaction", 1, 1, Duration::ZERO),
+        ("refund-transaction", 1, 3, CORE_TIMEOUT_IN_REQUEST),
+        ("check-reconciliation", 1, 2, Duration::ZERO),
+        ("payment-redirect", 1, 2, Duration::ZERO),
+        ("open-webview", 1, 1, TIKI_ANSWER_TIMEOUT),
+        ("payment-result", 1, 2, Duration::ZERO),
+    ] {
+        let needs = SECRET_TIMEOUT * secrets + REQUEST_TIMEOUT * requests + calls;
+        covers(plan, name, needs)?;
+        checked.insert(name);
+    }
+    for (name, longest) in [
+        ("ipn-sender", ipn_sender::MAX_PROCESSING_TIME),
+        ("core-worker", core_worker::MAX_PROCESSING_TIME),
+    ] {
+        // A sweep starts nothing with less time left than one transaction takes; a batch starts everything.
+        covers(plan, name, longest * batches(plan, name)?)?;
+        checked.insert(name);
+    }
+    covers(plan, "reconcile", reconcile::TIME_TO_FINISH * 2)?;
+    covers(plan, "pre-traffic-hook", pre_traffic_hook::MAX_RUN_TIME)?;
+    checked.extend(["reconcile", "pre-traffic-hook"]);
+    for name in plan.functions.keys() {
         must(
-            timeout > at_least,
-            format!("{name} gives up after {timeout} s"),
-        )
-    };
-    // Our client waits 15 s for Tiki and 3 s for the core. A worker has time for one obligation at least.
-    waits("open-webview", 15)?;
-    waits("refund-transaction", 3)?;
-    waits("ipn-sender", 40)?;
-    waits("core-worker", 40)
+            checked.contains(name.as_str()),
+            format!("the time-out of {name} is not checked"),
+        )?;
+    }
+    Ok(())
+}
+
+fn covers(plan: &Plan, name: &str, needs: Duration) -> Result<(), String> {
+    let timeout = plan.functions[name].timeout;
+    must(
+        timeout >= needs,
+        format!("{name} ends after {timeout:?}, and may need {needs:?}"),
+    )
+}
+
+/// How many groups of records that are processed at the same time a batch of the stream can have.
+fn batches(plan: &Plan, name: &str) -> Result<u32, String> {
+    let binary = |function: &&Value| function["Metadata"]["BuildProperties"]["Binary"] == name;
+    let events = plan.resources.values().find(binary);
+    let events = events.map(|function| &function["Properties"]["Events"]);
+    let events = events.and_then(Value::as_object).into_iter().flatten();
+    let sizes = events.filter_map(|(_, event)| event["Properties"]["BatchSize"].as_u64());
+    let largest = sizes.max().ok_or(format!("{name} has no batch size"))?;
+    let groups = largest.div_ceil(MAX_CONCURRENT_RECORDS as u64);
+    u32::try_from(groups).map_err(|error| error.to_string())
 }
 
 fn tables(plan: &Plan, _: &Seen) -> Result<(), String> {

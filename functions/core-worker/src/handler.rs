@@ -4,14 +4,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use core_api::{Core, FoundRefund};
-use domain::{Clock, RefundAnswer, RefundId, Transaction};
+use core_api::{CORE_TIMEOUT_IN_WORKER, Core, FoundRefund};
+use domain::{CORE_LEASE, Clock, RefundAnswer, RefundId, Transaction};
 use outbox::Worker;
-use store::{DueIndex, StoreError, Transactions};
+use store::{DueIndex, REQUEST_TIMEOUT, StoreError, Transactions};
 
 /// No refund is started after this time: while the core is slow, a transaction with many refunds leaves some to the
 /// next sweep.
 const MAX_STARTING_TIME: Duration = Duration::from_secs(10);
+
+/// The longest time that one transaction takes: the time in which refunds are started, and the lease of the last one.
+pub const MAX_PROCESSING_TIME: Duration = MAX_STARTING_TIME.saturating_add(CORE_LEASE);
+
+const _: () = assert!(
+    CORE_LEASE.as_millis() >= 2 * CORE_TIMEOUT_IN_WORKER.as_millis() + REQUEST_TIMEOUT.as_millis(),
+    "within its lease a worker asks, posts and records: or another worker would post the same refund meanwhile"
+);
 
 /// The worker of the indexes `refund_due` and `expiry_due`.
 pub struct CoreWorker {
@@ -28,10 +36,8 @@ impl Worker for CoreWorker {
         &[DueIndex::Refund, DueIndex::Expiry]
     }
 
-    /// The time in which refunds are started, and the longest time of one: a question and a request of 10 s each, and
-    /// the writes around them.
     fn max_processing_time(&self) -> Duration {
-        MAX_STARTING_TIME + Duration::from_secs(30)
+        MAX_PROCESSING_TIME
     }
 
     async fn process(&self, found: Transaction) -> anyhow::Result<()> {

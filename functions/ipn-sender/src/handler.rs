@@ -6,12 +6,20 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    Clock, IpnLease, NotificationOutcome, NotificationStep, ReviewReason, Timestamp, Transaction,
-    after_look_up, after_notification,
+    Clock, IPN_LEASE, IpnLease, NotificationOutcome, NotificationStep, ReviewReason, Timestamp,
+    Transaction, after_look_up, after_notification,
 };
 use outbox::Worker;
-use store::{DueIndex, SHARDS, StoreError, Transactions};
-use tiki_api::TikiClient;
+use store::{DueIndex, REQUEST_TIMEOUT, SHARDS, StoreError, Transactions};
+use tiki_api::{TIKI_ANSWER_TIMEOUT, TikiClient};
+
+/// The longest time that one notification takes: as long as its lease.
+pub const MAX_PROCESSING_TIME: Duration = IPN_LEASE;
+
+const _: () = assert!(
+    IPN_LEASE.as_millis() >= 2 * TIKI_ANSWER_TIMEOUT.as_millis() + REQUEST_TIMEOUT.as_millis(),
+    "within its lease a sender sends, looks up and records: or another sender would send the same meanwhile"
+);
 
 /// Above this number, transactions in review are not counted further.
 const MAX_COUNTED_PER_ALARM: u16 = 100;
@@ -34,9 +42,8 @@ impl Worker for IpnSender {
         &[DueIndex::Ipn]
     }
 
-    /// A notification and a look-up of 15 s each, and the writes around them.
     fn max_processing_time(&self) -> Duration {
-        Duration::from_secs(40)
+        MAX_PROCESSING_TIME
     }
 
     /// Measures what is waiting, so that an alarm stays on as long as it waits.

@@ -20,11 +20,12 @@ use crate::{Event, Release, appspec};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// CodeDeploy usually answers in a small part of this time.
-const CODEDEPLOY_TIMEOUT: Duration = Duration::from_secs(4);
+pub(crate) const CODEDEPLOY_TIMEOUT: Duration = Duration::from_secs(4);
 /// The waits between calls to CodeDeploy, which throttles: the hooks of all functions call it at the same time.
-const CODEDEPLOY_BACKOFF: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(700)];
+pub(crate) const CODEDEPLOY_BACKOFF: [Duration; 2] =
+    [Duration::from_millis(300), Duration::from_millis(700)];
 /// A cold start, and the longest time-out of a function.
-const INVOKE_TIMEOUT: Duration = Duration::from_secs(30);
+pub const INVOKE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The waits between invocations: the old version may be using all of the function's reserved concurrency. A second
 /// invocation is harmless, since a synthetic request changes nothing.
 const INVOKE_BACKOFF: [Duration; 3] = [

@@ -21,11 +21,26 @@ use signing::{GetSigning, KeyError, KeyProvider, Keyring};
 use tracing::Instrument;
 
 pub use appspec::Release;
-pub use aws::{Aws, Endpoints, Verdict};
+pub use aws::{Aws, Endpoints, INVOKE_TIMEOUT, Verdict};
+use aws::{CODEDEPLOY_BACKOFF, CODEDEPLOY_TIMEOUT};
 pub use synthetic::{Caller, Kind, Request, Synthetic};
 
-/// The longest time of all tests together. Enough of the function's 60 s must be left to answer CodeDeploy.
+/// The longest time of all tests together.
 const MAX_TEST_TIME: Duration = Duration::from_secs(45);
+
+/// The longest time of a run: the tests, and each attempt to answer CodeDeploy with the waits between them.
+pub const MAX_RUN_TIME: Duration = {
+    let [first, second] = CODEDEPLOY_BACKOFF;
+    MAX_TEST_TIME
+        .saturating_add(CODEDEPLOY_TIMEOUT.saturating_mul(3))
+        .saturating_add(first)
+        .saturating_add(second)
+};
+
+const _: () = assert!(
+    MAX_TEST_TIME.as_millis() > INVOKE_TIMEOUT.as_millis(),
+    "a new version may take all the time of an invocation"
+);
 
 /// The event that CodeDeploy invokes a hook with.
 #[derive(Clone, Debug, Deserialize)]

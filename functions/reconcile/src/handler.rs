@@ -29,9 +29,9 @@ use reconciliation::classify::Kind;
 use reconciliation::file::PartnerName;
 use reconciliation::result::ResultFormat;
 use serde::Serialize;
-use store::{ReconciliationRecords, Transactions, WriteIds};
+use store::{REQUEST_TIMEOUT, ReconciliationRecords, Transactions, WriteIds};
 use tempfile::TempDir;
-use tiki_api::TikiClient;
+use tiki_api::{TIKI_ANSWER_TIMEOUT, TikiClient};
 
 pub use self::delivery::SftpServer;
 pub use self::event::Event;
@@ -48,7 +48,12 @@ const EXPORT_DUE_AFTER: Duration = Duration::from_hours(6);
 const MAX_DUE_DAYS: usize = 31;
 
 /// The time before the deadline from which on a run starts no more work, and only finishes.
-const TIME_TO_FINISH: Duration = Duration::from_secs(60);
+pub const TIME_TO_FINISH: Duration = Duration::from_secs(60);
+
+const _: () = assert!(
+    TIME_TO_FINISH.as_millis() >= TIKI_ANSWER_TIMEOUT.as_millis() + 5 * REQUEST_TIMEOUT.as_millis(),
+    "a line that was started is looked up and recorded, and the run releases its lock"
+);
 
 pub struct Reconcile {
     pub transactions: Transactions,

@@ -9,18 +9,36 @@ use std::time::Duration;
 
 use api::{ApiError, Code, Handler, Inbound, Reply, Verifier, record_transaction_in_span};
 use async_trait::async_trait;
-use core_api::Core;
+use core_api::{CORE_TIMEOUT_IN_REQUEST, Core};
 use domain::{
-    ClientId, Clock, RefundCommand, RefundId, RefundState, Refusal, Reservation, Transaction,
+    CORE_LEASE, ClientId, Clock, RefundCommand, RefundId, RefundState, Refusal, Reservation,
+    Transaction,
 };
 use http::StatusCode;
-use store::Transactions;
+use store::{REQUEST_TIMEOUT, Transactions};
 use tiki_api::reply;
 use tiki_api::request::{self, InvalidRefund};
 
 /// How long a repeat waits before each look at the first request, which is still asking the core. The sum is a little
 /// longer than the core may take.
 const FOLLOW_WAITS_MS: [u64; 9] = [50, 100, 200, 300, 500, 600, 700, 700, 700];
+
+const _: () = assert!(
+    sum(&FOLLOW_WAITS_MS) as u128 > CORE_TIMEOUT_IN_REQUEST.as_millis(),
+    "a repeat waits longer than the core may take"
+);
+
+const _: () = assert!(
+    CORE_LEASE.as_millis() >= CORE_TIMEOUT_IN_REQUEST.as_millis() + 2 * REQUEST_TIMEOUT.as_millis(),
+    "a request reserves, asks and records before core-worker may ask about the same refund"
+);
+
+const fn sum(waits_ms: &[u64]) -> u64 {
+    match waits_ms {
+        [] => 0,
+        [first, rest @ ..] => *first + sum(rest),
+    }
+}
 
 /// What the function works with.
 pub struct RefundTransaction {

@@ -20,6 +20,14 @@ use tokio::sync::Mutex;
 const SECRET_CACHE_TIME: Duration = Duration::from_mins(5);
 /// The least time between two forced reloads: anybody can send bad signatures.
 const MIN_RELOAD_INTERVAL: Duration = Duration::from_secs(5);
+/// The limit of all attempts to read one version of a secret together.
+pub const SECRET_TIMEOUT: Duration = Duration::from_secs(4);
+
+const _: () = assert!(
+    SECRET_TIMEOUT.as_millis() < MIN_RELOAD_INTERVAL.as_millis()
+        && MIN_RELOAD_INTERVAL.as_millis() < SECRET_CACHE_TIME.as_millis(),
+    "a reload ends before the next may begin, and a rotated secret is not used longer for want of a reload"
+);
 
 /// A version of a secret, by its staging label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,7 +189,7 @@ impl SecretsManager {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(1))
             .operation_attempt_timeout(Duration::from_secs(2))
-            .operation_timeout(Duration::from_secs(4))
+            .operation_timeout(SECRET_TIMEOUT)
             .build();
         let config = aws_sdk_secretsmanager::config::Builder::from(sdk).timeout_config(timeouts);
         Self {

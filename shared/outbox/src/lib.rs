@@ -23,7 +23,7 @@ use tracing::Instrument;
 pub use event::{Event, StreamRecord};
 
 /// How many records of one batch are processed at the same time.
-const MAX_CONCURRENT_RECORDS: usize = 16;
+pub const MAX_CONCURRENT_RECORDS: usize = 16;
 
 /// Processes one kind of obligation.
 #[async_trait]

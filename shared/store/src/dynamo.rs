@@ -17,10 +17,11 @@ use crate::error::TableError;
 use crate::keys::{DayIndex, DueIndex, Index, NEEDS_REVIEW, TRANSACTION_ID, day_shard, shard_key};
 use crate::table::{DayPage, Indexed, Table};
 
-/// The limits of one request to DynamoDB: to connect, one attempt, and all attempts together.
+/// The limits of one request to DynamoDB: to connect, and one attempt.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(7);
+/// The limit of all attempts of one request to DynamoDB together.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(7);
 const MAX_ATTEMPTS: u32 = 4;
 
 /// A client, which a function makes once when it starts. A retry is always safe: a write whose answer was lost is

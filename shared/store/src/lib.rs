@@ -43,7 +43,7 @@ mod write_ids;
 
 pub use conditional_write::{Condition, Put};
 pub use daily::{FinalOnDay, RefundedOnDay};
-pub use dynamo::{DynamoTable, connect};
+pub use dynamo::{DynamoTable, REQUEST_TIMEOUT, connect};
 pub use error::{StoreError, TableError};
 pub use keys::{
     BY_STATUS, DayIndex, DueIndex, Index, NEEDS_REVIEW, PARTITION, Projection, SHARDS, SORT,

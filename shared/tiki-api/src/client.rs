@@ -13,7 +13,7 @@ use crate::PhoneFormat;
 use crate::answer::{self, Webview, WebviewReading};
 
 /// How long Tiki may take to answer a call, with a second attempt after a refused signature (protocol §3).
-const TIKI_ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
+pub const TIKI_ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A client for Tiki.
 #[derive(Clone)]
