@@ -154,7 +154,7 @@ async fn has_arrived(
     sent: &Sent,
 ) -> anyhow::Result<bool> {
     let waiting = has_bytes(sftp, &server.inbound(), sent).await?;
-    // Not every server shows `ARCHIVED`. The file is then sent again, under the same name.
+    // Not every server shows `ARCHIVED`. If it does not, a file that Tiki has taken is sent again under the same name.
     let taken = has_bytes(sftp, &server.archived(), sent).await;
     match waiting.or_else(|| taken.unwrap_or_default()) {
         Some(false) => bail!("at Tiki there is another file of this name"),

@@ -199,7 +199,7 @@ impl Reconcile {
 enum Place<'k> {
     /// This record has the same bytes.
     Known(&'k Versioned<Sent>),
-    /// The file of this record was never delivered, and no part has its bytes any more: its counter is used again.
+    /// The file of this record was never delivered, and no part has its bytes any more. So its counter is free again.
     Unfinished(&'k Versioned<Sent>),
     /// The next counter.
     New(u32),
@@ -211,7 +211,7 @@ fn place<'k>(known: &'k [Versioned<Sent>], part: &Part, parts: &[Part]) -> Place
         return Place::Known(known);
     }
     let unfinished = |sent: &&Versioned<Sent>| {
-        // A record that another part of the day has is that part's.
+        // If another part of the day has these bytes, the record belongs to that part.
         let wanted = parts.iter().any(|part| part.sha256 == sent.record.sha256);
         sent.record.delivered_at.is_none() && !wanted
     };

@@ -47,7 +47,7 @@ const EXPORT_DUE_AFTER: Duration = Duration::from_hours(6);
 /// The days that scheduled runs export, the latest ones. An older day must be named in the event.
 const MAX_DUE_DAYS: usize = 31;
 
-/// The time before the deadline from which on a run starts no more work, and only finishes.
+/// The time before the deadline from which on a run imports and checks no more lines, and only finishes.
 pub const TIME_TO_FINISH: Duration = Duration::from_secs(60);
 
 const _: () = assert!(

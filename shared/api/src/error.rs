@@ -20,7 +20,7 @@ pub enum ApiError {
     Invalid(InvalidField),
     /// The state of the transaction does not allow what was asked for.
     Refusal(Refusal),
-    /// The counterparty that is needed for the answer, by its name, does not answer.
+    /// The answer needs a counterparty, here by its name, and the counterparty does not answer.
     Unavailable(&'static str),
     /// An internal error. It is logged once, where the answer is made, and the caller gets a generic message.
     Internal(anyhow::Error),

@@ -70,8 +70,8 @@ impl Verifier {
 }
 
 impl Verifier {
-    /// Measures the age of a correctly signed timestamp, also of one that is refused for its age: that is when
-    /// somebody needs the figure.
+    /// Measures the age of a correctly signed timestamp. Also of one that is refused for its age: an operator then
+    /// needs the figure most.
     fn measure_clock(
         &self,
         headers: &SignatureHeaders<'_>,

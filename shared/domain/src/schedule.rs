@@ -26,7 +26,8 @@ pub struct Due {
     pub attempts: u32,
 }
 
-/// The tries of an IPN, each this long after the one before has failed (protocol §3).
+/// The tries of a notification: each is due this long after the one before has failed (protocol §3). Only the first
+/// is sent at once, by the stream; a later one is sent by the first sweep after it is due.
 const IPN: [Duration; 10] = [
     Duration::ZERO,
     seconds(5),
@@ -43,7 +44,7 @@ const IPN: [Duration; 10] = [
 /// How many tries of an IPN may fail before it is exhausted.
 pub const IPN_BUDGET: u32 = 10;
 
-/// From this failure on, Tiki is asked what it knows after each (protocol §3).
+/// From this failure on, each failed try is followed by a look-up at Tiki (protocol §3).
 pub const LOOK_UP_FROM_FAILURE: u32 = 3;
 
 /// The delays between questions to the core about a refund. The last one repeats, because a refund must become
@@ -60,12 +61,12 @@ const REFUND: [Duration; 6] = [
 /// The delays between questions to the core about an expired payment. The last one repeats.
 const EXPIRY: [Duration; 4] = [seconds(30), minutes(1), minutes(5), minutes(15)];
 
-/// How long an IPN that was taken up is left alone: an IPN and a look-up of 15 s each, and the writes around
-/// them. So long, too, waits what a sender that died has left.
+/// How long a sender holds the lease of a notification: a notification and a look-up of 15 s each, and the writes
+/// around them. If a sender dies, its notification waits this long for the next one.
 pub const IPN_LEASE: Duration = seconds(40);
 
-/// How long an obligation to the core that was taken up is left alone: a question and a posting of 10 s
-/// each, and the writes around them. Also how long a request may take to ask the core itself.
+/// How long a worker holds the lease of a question to the core: a question and a posting of 10 s each, and the
+/// writes around them. A request of Tiki that asks the core itself has the same time.
 pub const CORE_LEASE: Duration = seconds(30);
 
 /// When the next try of an IPN is due, or `None` if the budget is used up.

@@ -175,7 +175,7 @@ fn questions_about_two_refunds_are_counted_apart() {
 }
 
 #[test]
-fn a_person_who_sends_again_gives_it_the_whole_budget_and_is_in_the_trail() {
+fn a_resent_notification_has_the_whole_budget_and_an_entry() {
     let mut t = paid();
     while t.ipn_due_at().is_some() {
         t = tried(&t, Decision::Retry);

@@ -374,7 +374,7 @@ fn a_transaction_of_nothing_is_none() {
 }
 
 #[test]
-fn there_is_room_for_a_hundred_of_tikis_refunds_and_for_each_of_ours_that_can_follow() {
+fn there_is_room_for_tikis_hundred_refunds_and_all_of_ours() {
     let with = |tikis, ours| {
         Transaction::restore(refused(
             paid().to_snapshot(),

@@ -4,7 +4,8 @@
 //!
 //! Two things bring a worker its work: the table's stream, at once when an obligation is newly queued; and the
 //! schedule, which sweeps the due indexes and so finds what a crash, an outage or a lost record has left. The
-//! transaction is its own outbox, so an obligation is never lost: the stream makes it quick, the sweep makes it sure.
+//! transaction is its own outbox, so an obligation is never lost: the stream is fast, and the sweep finds what
+//! the stream has lost.
 
 mod event;
 mod sweep;

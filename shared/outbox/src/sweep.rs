@@ -62,8 +62,8 @@ impl<W: Worker> Outbox<W> {
         let mut seen = HashSet::new();
         let mut lateness = Duration::ZERO;
         loop {
-            // What was processed is no longer due, and what could not be processed comes again. So a page that is
-            // longer than what was seen holds something new, unless there is nothing new.
+            // What was processed is no longer due, and what could not be processed comes again. So the
+            // next page has room for all that was seen and for something new. If it has nothing new, there is none.
             let limit = KEYS_PER_PAGE.saturating_add(u16::try_from(seen.len()).unwrap_or(u16::MAX));
             let due = self.transactions.due(index, shard, until, limit).await?;
             if let Some(oldest) = due.first() {

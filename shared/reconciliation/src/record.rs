@@ -34,7 +34,7 @@ pub struct Sent {
     /// When its copy was stored in the bucket, Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archived_at: Option<i64>,
-    /// When Tiki certainly had it under its name, Unix milliseconds.
+    /// When Tiki certainly had it under its name, Unix milliseconds. Without a file drop: when Tiki could fetch it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivered_at: Option<i64>,
 }

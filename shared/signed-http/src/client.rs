@@ -119,8 +119,8 @@ impl SignedClient {
         self.call(outgoing, signed.as_bytes(), timeout).await
     }
 
-    /// Sends. If the signature is refused, reads the secret again and sends once more (protocol §3), within the same
-    /// time.
+    /// Sends. If the signature is refused, reads the secret again and sends once more (protocol §3). Both together
+    /// get the time of one call.
     async fn call(
         &self,
         outgoing: Outgoing,

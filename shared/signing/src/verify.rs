@@ -95,8 +95,8 @@ impl Keyring {
         self.verify_any(headers, [body], now_ms, window)
     }
 
-    /// Verifies a message of which the sender may have signed any one of `candidates`: a GET, of which protocol §2
-    /// leaves open what is signed. The caller limits their number.
+    /// Verifies a message of which the sender may have signed any one of `candidates`. This is for a GET:
+    /// protocol §2 does not say what is signed then. The caller limits their number.
     pub fn verify_any<'b>(
         &self,
         headers: &SignatureHeaders<'_>,

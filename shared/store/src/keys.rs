@@ -47,7 +47,7 @@ impl Projection {
     }
 }
 
-/// Transactions that a person must review, by the reason; since when.
+/// Transactions that need review, by the reason; those first that have waited longest.
 pub const NEEDS_REVIEW: Index = Index {
     name: "needs_review",
     partition_key: "needs_review",

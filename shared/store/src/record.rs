@@ -120,7 +120,7 @@ struct Derived {
     day_shard: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     final_at: Option<i64>,
-    /// The day of the refund that was last back; the index `by_refund_day` has refunded ones alone.
+    /// The day of the last refund that succeeded; only refunded transactions are in the index `by_refund_day`.
     #[serde(skip_serializing_if = "Option::is_none")]
     refund_day_shard: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -460,7 +460,7 @@ async fn an_entry_that_cannot_be_read_is_an_error_that_names_it() {
 }
 
 #[tokio::test]
-async fn a_refund_is_of_its_own_day_though_a_later_one_moved_its_payment() {
+async fn a_refund_stays_on_its_day_when_a_later_one_follows() {
     let store = Store::with_pages_of(2);
     let final_payment = |name| store.final_payment(name, at("22T09:00:00"), FinalStatus::Success);
     // Of one day alone, of the days around it, and twice of one.

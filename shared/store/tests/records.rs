@@ -31,7 +31,7 @@ fn closed() -> Finding {
 }
 
 #[test]
-fn a_finding_is_indexed_until_it_agrees_or_its_closing_is_reported() {
+fn a_finding_is_indexed_until_it_matches_or_is_published() {
     let mut finding = finding();
     for &kind in Kind::ALL {
         finding.look(5_000, kind, MismatchReason::Agree);
@@ -93,7 +93,7 @@ fn key<R: Record>(record: &R) -> String {
 }
 
 #[test]
-fn each_record_of_a_day_has_a_key_of_its_own_in_the_days_partition() {
+fn each_record_of_a_day_has_its_own_key_in_the_partition() {
     let exported = Exported {
         day: day().to_string(),
         totals: Totals::default(),

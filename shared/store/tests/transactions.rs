@@ -475,7 +475,7 @@ async fn the_longest_life_fits_into_one_item() {
 }
 
 #[tokio::test]
-async fn an_item_of_another_schema_or_damaged_is_an_error_that_names_it() {
+async fn a_damaged_item_or_another_schema_is_an_error_that_names_it() {
     let table = Memory::with(Trouble::None);
     let transactions = transactions(&table);
     let transaction = create(&transactions).await;
@@ -530,7 +530,7 @@ async fn item_with(result: PaymentResult) -> Item {
 
 /// The layout can write down what the types cannot: such an item is refused with the reason.
 #[tokio::test]
-async fn a_notification_state_that_its_payment_cannot_have_is_an_error() {
+async fn a_notification_state_that_the_payment_cannot_have_is_refused() {
     let table = Memory::with(Trouble::None);
     let transactions = transactions(&table);
     let pending = create(&transactions).await;

@@ -91,8 +91,8 @@ pub fn look_up(
     }
 }
 
-/// Whether an answer, in one shape or in both, has the id of another transaction: money moves on it. An empty id
-/// names nothing. Upper and lower case differ in Tiki's ids, and not in ours.
+/// Whether an answer, in one of its two shapes or in both, has the id of another transaction. Money moves on an
+/// answer, so such an answer counts for nothing. An empty id names nothing. Upper and lower case differ in Tiki's ids, and not in ours.
 fn names_another(body: &[u8], tiki_id: &TikiTransactionId, ours: Option<TransactionId>) -> bool {
     let Ok(flat) = Fields::read(body) else {
         return false;

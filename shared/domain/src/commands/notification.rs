@@ -122,15 +122,15 @@ impl Transaction {
             (PaymentState::Failed { .. }, Decision::Abandon) => {
                 to(&|state| state.set_abandoned(now))
             }
-            // The tables never decide so: no money was taken that could be reversed or disputed, and money that
-            // was taken is not dropped. Whatever decided it, the next try decides anew.
+            // The tables never decide this: a failed payment has no money that could be reversed or disputed, and a
+            // payment that was made is not abandoned. If it is decided all the same, the next try decides again.
             (PaymentState::Paid { .. }, Decision::Abandon)
             | (PaymentState::Failed { .. }, Decision::Reverse(_) | Decision::Dispute(_))
             | (PaymentState::Pending { .. }, _) => self.try_again(lease, event, None, now),
         }
     }
 
-    /// The next try, or the end if the budget is used up: then the alarm is that of the end.
+    /// Plans the next try. If the budget is used up, there is none, and the alarm says that instead.
     fn try_again(
         &self,
         lease: IpnLease,

@@ -1,4 +1,4 @@
-//! Refunds are reserved, asked of the core, and final (docs/architecture.md#the-transaction).
+//! A refund: reserve the amount, ask the core, record the outcome (docs/architecture.md#the-transaction).
 
 use crate::audit_trail::AuditEvent;
 use crate::ids::RefundId;
@@ -173,7 +173,7 @@ impl Transaction {
     /// Makes a refund final, and notes the balance after it.
     fn finish_refund(&mut self, id: RefundId, outcome: impl Fn(Balance) -> RefundState) {
         self.set_refund(id, outcome(self.balance()));
-        // The state changes the balance that it notes.
+        // Twice: the balance in the outcome counts the outcome itself.
         self.set_refund(id, outcome(self.balance()));
     }
 }

@@ -63,8 +63,8 @@ pub enum FailedNotification {
     Abandoned { at: Timestamp },
 }
 
-/// What Tiki knows of the result, whatever the result is: to be read, and as it is stored. Which of these a
-/// payment can have, [`PaidNotification`] and [`FailedNotification`] say.
+/// The state of a notification without the payment that it is about: for readers, and for the stored item.
+/// [`PaidNotification`] and [`FailedNotification`] have the states that each payment can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ipn {
     /// There is no result yet.
@@ -198,7 +198,7 @@ impl TryFrom<Ipn> for FailedNotification {
 }
 
 impl Ipn {
-    /// Takes it as what Tiki knows of a payment that is pending: only nothing.
+    /// Checks the state that is stored with a pending payment: nothing is due.
     pub fn not_due(self) -> Result<(), Inconsistent> {
         match self {
             Self::NotDue => Ok(()),
