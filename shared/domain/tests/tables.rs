@@ -385,7 +385,7 @@ fn table() -> String {
                 "refund A, other amount",
                 refunded(&t, &refund_command("A", 40_001)),
             ),
-            ("take up expiry", outcome(&t, t.lease_expiry_check(now))),
+            ("lease expiry", outcome(&t, t.lease_expiry_check(now))),
             ("expiry: paid", expiry(paid_at_core(AMOUNT))),
             (
                 "expiry: paid another amount",
@@ -402,7 +402,7 @@ fn table() -> String {
             ("last refund: rejected", finish(&rejected)),
             ("last refund: pending", finish(&RefundAnswer::Pending)),
             ("last refund: unknown", finish(&RefundAnswer::Unknown)),
-            ("take up refunds", {
+            ("lease refunds", {
                 let leases = t.due_refunds(now).filter_map(|id| t.lease_refund(id, now));
                 leases
                     .map(|change| outcome(&t, Some(change)))
@@ -410,7 +410,7 @@ fn table() -> String {
                     .join("; ")
             }),
             (
-                "take up ipn",
+                "lease ipn",
                 outcome(&t, t.lease_ipn(now).map(|(_, change)| change)),
             ),
             ("ipn: confirm", record(1, Decision::Confirm)),

@@ -1,8 +1,8 @@
 //! The conditional write, by which every change of a transaction and of a reconciliation record is stored.
 //!
-//! Each write stamps its item with an id of its own. When the answer to a committed write is lost, the SDK tries
+//! Each write has an id of its own, which is in its item. When the answer to a committed write is lost, the SDK tries
 //! the write again, and the condition fails on our own item. DynamoDB returns that item with the refusal, so the
-//! stamp tells our own write from another writer's.
+//! write id tells our own write from another writer's.
 
 use std::collections::HashMap;
 
@@ -50,15 +50,15 @@ impl Put {
     pub(crate) fn recognise(self, write_id: Uuid) -> WriteOutcome {
         match self {
             Self::Stored => WriteOutcome::Stored,
-            Self::Refused(Some(found)) if is_stamped(&found, write_id) => WriteOutcome::Stored,
+            Self::Refused(Some(found)) if has_write_id(&found, write_id) => WriteOutcome::Stored,
             Self::Refused(found) => WriteOutcome::Refused(found),
         }
     }
 }
 
-fn is_stamped(item: &Item, write_id: Uuid) -> bool {
+fn has_write_id(item: &Item, write_id: Uuid) -> bool {
     match item.get(WRITE_ID) {
-        Some(serde_dynamo::AttributeValue::S(stamp)) => *stamp == write_id.to_string(),
+        Some(serde_dynamo::AttributeValue::S(found)) => *found == write_id.to_string(),
         _ => false,
     }
 }
@@ -101,15 +101,15 @@ pub(crate) async fn put_item(
 mod tests {
     use super::*;
 
-    fn stamped(write_id: &str) -> Item {
-        let stamp = serde_dynamo::AttributeValue::S(write_id.to_owned());
-        HashMap::from([(WRITE_ID.to_owned(), stamp)]).into()
+    fn item_of(write_id: &str) -> Item {
+        let value = serde_dynamo::AttributeValue::S(write_id.to_owned());
+        HashMap::from([(WRITE_ID.to_owned(), value)]).into()
     }
 
     #[test]
     fn a_write_whose_answer_was_lost_is_recognised() {
         let own = Uuid::from_u128(7);
-        let found = Put::Refused(Some(stamped(&own.to_string())));
+        let found = Put::Refused(Some(item_of(&own.to_string())));
         assert_eq!(found.recognise(own), WriteOutcome::Stored);
         assert_eq!(Put::Stored.recognise(own), WriteOutcome::Stored);
     }
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn the_write_of_another_writer_is_a_refusal() {
         let own = Uuid::from_u128(7);
-        let other = stamped(&Uuid::from_u128(8).to_string());
+        let other = item_of(&Uuid::from_u128(8).to_string());
         for found in [Some(other), Some(Item::default()), None] {
             let refused = Put::Refused(found.clone()).recognise(own);
             assert_eq!(refused, WriteOutcome::Refused(found));

@@ -46,7 +46,7 @@ fn parse(item: Item) -> Result<Transaction, String> {
     Transaction::restore(record.into_snapshot()?).map_err(|e| e.to_string())
 }
 
-/// The item of a transaction, stamped with the id of the write that makes it.
+/// The item of a transaction, with the id of the write that makes it.
 pub(crate) fn write(
     transaction: &Transaction,
     due_marks: DueMarks,

@@ -80,7 +80,7 @@ impl Table for Memory {
     async fn put(&self, item: Item, condition: Condition) -> Result<Put, TableError> {
         let trouble = *self.trouble.lock().unwrap();
         if trouble == Trouble::Crowd && condition != Condition::Absent {
-            // Another writer, whose write has its own stamp.
+            // Another writer, whose write has its own id.
             let mut items = self.items.lock().unwrap();
             let other = items.get_mut(&text(&item, "transaction_id")).unwrap();
             let version = number(other, "version") + 1;
@@ -332,12 +332,12 @@ async fn every_state_is_read_back_as_it_was_written() {
         assert_eq!(
             item.contains_key("ipn_due_mark"),
             step == 2,
-            "only what is newly queued wakes"
+            "only a newly queued notification has the mark"
         );
         assert_eq!(
             item.contains_key("refund_due_mark"),
             step == 7,
-            "only what is newly reserved wakes"
+            "only a newly reserved refund has the mark"
         );
         transaction = read;
     }
