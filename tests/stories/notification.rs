@@ -287,7 +287,7 @@ async fn a_failure_that_tiki_refuses_is_closed_without_a_look_up() {
         env.later(&payment).await;
     }
     assert_eq!(env.ipn_state(&payment).await, "abandoned");
-    env.until_alarm("failure_not_reported").await;
+    env.until_alarm("failure_unconfirmed").await;
     let looked_up = env.sandbox.journal.since(Duration::ZERO);
     assert!(
         !looked_up

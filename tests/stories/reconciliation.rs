@@ -50,7 +50,7 @@ async fn open_findings(env: &TestEnv) -> BTreeMap<String, (String, String)> {
     let findings = typed.json()["findings"].as_array().unwrap().clone();
     let findings = findings.into_iter().map(|finding| {
         let text = |name: &str| finding[name].as_str().unwrap().to_owned();
-        (text("id"), (text("kind"), text("ground")))
+        (text("id"), (text("kind"), text("mismatch")))
     });
     findings.collect()
 }
@@ -227,7 +227,7 @@ async fn a_day_is_delivered_and_its_findings_are_processed() {
         "{trail:?}"
     );
     assert_eq!(
-        trail[place("notification_attempt")]["ground"],
+        trail[place("notification_attempt")]["reason"],
         "cancelled_at_tiki"
     );
     assert_eq!(env.ipn_state(&cancelled).await, "reversing");

@@ -73,7 +73,7 @@ impl Reconcile {
         };
         match self.records.put(archived, Some(sent.version)).await? {
             Written::Stored(archived) => Ok(archived),
-            Written::Refused(there) => bail!("another run is sending {}", there.record.name),
+            Written::Conflict(there) => bail!("another run is sending {}", there.record.name),
         }
     }
 
@@ -115,8 +115,8 @@ impl Reconcile {
         };
         match self.records.put(delivered, Some(sent.version)).await? {
             Written::Stored(_) => Ok(()),
-            Written::Refused(there) if there.record.delivered_at.is_some() => Ok(()),
-            Written::Refused(there) => bail!("another run is sending {}", there.record.name),
+            Written::Conflict(there) if there.record.delivered_at.is_some() => Ok(()),
+            Written::Conflict(there) => bail!("another run is sending {}", there.record.name),
         }
     }
 }

@@ -31,7 +31,7 @@ impl Reconcile {
         let began = match known {
             Some(known) => known.record,
             None => match self.records.put(began, None).await? {
-                Written::Stored(began) | Written::Refused(began) => began.record,
+                Written::Stored(began) | Written::Conflict(began) => began.record,
             },
         };
         Ok(began.first_day.parse()?)
@@ -121,7 +121,7 @@ impl Reconcile {
                 tracing::info!(%day, transactions, "exported");
                 Ok(())
             }
-            Written::Refused(_) => bail!("another run has exported {day}"),
+            Written::Conflict(_) => bail!("another run has exported {day}"),
         }
     }
 

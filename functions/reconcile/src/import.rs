@@ -124,7 +124,7 @@ impl Reconcile {
                 let kind = "text/plain; charset=utf-8";
                 self.objects.put(&key, &local, &sha256, kind).await?;
                 match self.records.put(received, None).await? {
-                    Written::Stored(received) | Written::Refused(received) => received,
+                    Written::Stored(received) | Written::Conflict(received) => received,
                 }
             }
         };
@@ -144,7 +144,7 @@ impl Reconcile {
                 .await?;
             let of_file = |finding: &Versioned<Finding>| {
                 let finding = &finding.record;
-                finding.ground == MismatchReason::UnreadableLine
+                finding.mismatch == MismatchReason::UnreadableLine
                     && finding.file == known.record.name
             };
             for Versioned {
@@ -174,7 +174,7 @@ impl Reconcile {
         };
         match self.records.put(record, Some(known.version)).await? {
             Written::Stored(known) => Ok(known),
-            Written::Refused(_) => bail!("another run is reading this file"),
+            Written::Conflict(_) => bail!("another run is reading this file"),
         }
     }
 
@@ -219,7 +219,7 @@ impl Reconcile {
             let version = Some(received.version);
             received = match self.records.put(received.record, version).await? {
                 Written::Stored(received) => received,
-                Written::Refused(_) => bail!("another run is reading this file"),
+                Written::Conflict(_) => bail!("another run is reading this file"),
             };
             if at_end {
                 tracing::info!(
@@ -327,10 +327,10 @@ impl Reconcile {
         match self.records.put(finding.clone(), None).await? {
             Written::Stored(_) => metrics::FINDINGS.count(&[Kind::NeedsReview.as_str()]),
             // An earlier run has reported it. Only when the file is read again is it reported again.
-            Written::Refused(there) if there.record.closed.is_some() => {
+            Written::Conflict(there) if there.record.closed.is_some() => {
                 self.records.put(finding, Some(there.version)).await?;
             }
-            Written::Refused(_) => {}
+            Written::Conflict(_) => {}
         }
         Ok(())
     }

@@ -161,7 +161,7 @@ impl Reconcile {
                     .await?;
                 let queued = updated.written || updated.transaction.ipn_due_at().is_some();
                 if !queued && classification.kind != Kind::Matched {
-                    (classification.kind, classification.ground) =
+                    (classification.kind, classification.mismatch) =
                         (Kind::NeedsReview, MismatchReason::GivenUp);
                 }
             }
@@ -182,13 +182,13 @@ impl Reconcile {
         comparison: &Comparison,
     ) -> anyhow::Result<Recorded> {
         let now = self.clock.now().unix_ms();
-        let (mut kind, ground) = (
+        let (mut kind, mismatch) = (
             comparison.classification.kind,
-            comparison.classification.ground,
+            comparison.classification.mismatch,
         );
         let since = finding.history.iter().rev();
         let since = since
-            .take_while(|step| step.ground == MismatchReason::NoClearAnswer)
+            .take_while(|step| step.mismatch == MismatchReason::NoClearAnswer)
             .last();
         let unclear_for_ms = since.map_or(0, |step| now.saturating_sub(step.at));
         if kind == Kind::Undecided
@@ -206,8 +206,8 @@ impl Reconcile {
             _ => None,
         };
         let before = finding.history.last().map(|step| step.kind);
-        let new = finding.look(now, kind, ground);
-        if let Written::Refused(_) = self.records.put(finding, version).await? {
+        let new = finding.look(now, kind, mismatch);
+        if let Written::Conflict(_) = self.records.put(finding, version).await? {
             return Ok(Recorded::Refused);
         }
         if before != Some(kind) {

@@ -34,7 +34,7 @@ impl Reconcile {
         let before = found.map(|found| found.version);
         match self.records.put(ours, before).await? {
             Written::Stored(ours) => Ok(RunLock::Acquired(ours)),
-            Written::Refused(theirs) => Ok(RunLock::HeldByAnotherRun(theirs.record.run)),
+            Written::Conflict(theirs) => Ok(RunLock::HeldByAnotherRun(theirs.record.run)),
         }
     }
 

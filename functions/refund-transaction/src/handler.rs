@@ -64,8 +64,8 @@ impl Handler for RefundTransaction {
         let found = self.transactions.load(id).await?.ok_or(Refusal::NotFound)?;
         found.belongs_to(&self.client_id, Some(&refund.tiki_id))?;
         let (refund_id, transaction) = match self.reserve(found, &refund.command).await? {
-            Reserved::New(id, transaction) => (id, self.ask(transaction, id).await?),
-            Reserved::Known(id, transaction) => (id, self.follow(transaction, id).await?),
+            ReservedRefund::New(id, transaction) => (id, self.ask(transaction, id).await?),
+            ReservedRefund::Known(id, transaction) => (id, self.follow(transaction, id).await?),
         };
         answer(&transaction, refund_id)
     }
@@ -94,7 +94,7 @@ fn refused(invalid: InvalidRefund) -> ApiError {
     ApiError::Invalid(invalid.into())
 }
 
-enum Reserved {
+enum ReservedRefund {
     New(RefundId, Transaction),
     Known(RefundId, Transaction),
 }
@@ -104,7 +104,7 @@ impl RefundTransaction {
         &self,
         found: Transaction,
         command: &RefundCommand,
-    ) -> Result<Reserved, ApiError> {
+    ) -> Result<ReservedRefund, ApiError> {
         let mut refund_id = None;
         let reserve = |transaction: &Transaction| {
             let reservation = transaction.reserve_refund(command, self.clock.now())?;
@@ -118,9 +118,9 @@ impl RefundTransaction {
         let updated = self.transactions.update(found, reserve).await?;
         let id = refund_id.ok_or(Refusal::NotFound)?;
         Ok(if updated.written {
-            Reserved::New(id, updated.transaction)
+            ReservedRefund::New(id, updated.transaction)
         } else {
-            Reserved::Known(id, updated.transaction)
+            ReservedRefund::Known(id, updated.transaction)
         })
     }
 

@@ -39,7 +39,7 @@ pub trait Handler: Send + Sync {
     /// Answers one request.
     async fn handle(&self, request: &Inbound) -> Result<Reply, ApiError>;
 
-    /// The HTTP status of an answer: 200 for a business answer, whatever its code.
+    /// The HTTP status of an answer: 200 for an answer with a code of ours, whatever the code.
     fn status(&self, code: Code) -> StatusCode {
         match code {
             Code::InvalidRequest => StatusCode::BAD_REQUEST,

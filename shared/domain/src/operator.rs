@@ -44,13 +44,13 @@ impl Verdict {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OperatorRefusal {
     /// The payment is pending.
-    #[error("there is no result to report yet")]
+    #[error("the payment is not final yet: there is nothing to send")]
     NoResult,
     /// Tiki has it.
-    #[error("Tiki has confirmed it: there is nothing to report")]
+    #[error("Tiki has confirmed it: there is nothing to send")]
     Confirmed,
     /// The money goes back.
-    #[error("it is being reversed: there is nothing to report")]
+    #[error("it is being reversed: there is nothing to send")]
     Reversing,
     /// It is not in the review queue.
     #[error("nothing of it waits for a decision")]

@@ -32,8 +32,8 @@ pub enum Refusal {
     /// The transaction exists with other content.
     #[error("tiki_transaction_id was used before with other content")]
     IdReused,
-    /// The result reported before was another one.
-    #[error("another result of this payment was reported before")]
+    /// The result received before was another one.
+    #[error("another result of this payment was received before")]
     ResultDiffers,
     /// The payment is not final yet.
     #[error("not refundable in this state: the payment is not final")]

@@ -10,7 +10,7 @@ pub enum Alarm {
     /// The transaction stays in the review queue until somebody has acted.
     Review(ReviewReason),
     /// Tiki did not accept the notification of a failure within the whole schedule; no money is at stake.
-    FailureNotReported,
+    FailureUnconfirmed,
     /// Tiki refuses our signature: wrong key, or wrong clock.
     IpnUnauthorized,
 }
@@ -21,7 +21,7 @@ impl Alarm {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Review(reason) => reason.as_str(),
-            Self::FailureNotReported => "failure_not_reported",
+            Self::FailureUnconfirmed => "failure_unconfirmed",
             Self::IpnUnauthorized => "ipn_unauthorized",
         }
     }

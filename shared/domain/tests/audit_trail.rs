@@ -37,11 +37,11 @@ fn pending() -> Transaction {
 }
 
 fn paid() -> Transaction {
-    let report = PaymentResultMessage {
+    let message = PaymentResultMessage {
         amount: None,
         result: PaymentResult::Paid(PaidDetails::default()),
     };
-    let change = pending().record_payment_result(&report, at(10)).unwrap();
+    let change = pending().record_payment_result(&message, at(10)).unwrap();
     change.unwrap().assume_committed()
 }
 
@@ -296,8 +296,8 @@ fn what_is_going_back_can_only_go_back() {
     let Ok(Reservation::Reserve(tikis, change)) = paid().reserve_refund(&command, at(15)) else {
         panic!("not reserved")
     };
-    let ground = Decision::Reverse(domain::ReversalReason::NotFoundAtTiki);
-    let reversing = tried(&change.assume_committed(), ground);
+    let reason = Decision::Reverse(domain::ReversalReason::NotFoundAtTiki);
+    let reversing = tried(&change.assume_committed(), reason);
     let ours = reversing.refunds()[1].id;
     let rejected = RefundAnswer::Rejected { reason: None };
     // Tiki's is refused, so its amount is the customer's too; then the first reversal is refused.

@@ -51,12 +51,12 @@ fn pending() -> Transaction {
 }
 
 fn paid() -> Transaction {
-    let report = PaymentResultMessage {
+    let message = PaymentResultMessage {
         amount: None,
         result: PaymentResult::Paid(PaidDetails::default()),
     };
     let change = pending()
-        .record_payment_result(&report, at(10))
+        .record_payment_result(&message, at(10))
         .unwrap()
         .unwrap();
     change.assume_committed()
@@ -230,14 +230,14 @@ fn the_review_queue_keeps_it_until_a_person_has_acted() {
     assert_eq!(paid().needs_review(), None);
     let (lease, change) = paid().lease_ipn(at(20)).unwrap();
     let leased = change.assume_committed();
-    let ground = DisputeReason::NotOfThisPartner;
+    let reason = DisputeReason::NotOfThisPartner;
     let disputed = leased
-        .record_ipn(lease, notified(Decision::Dispute(ground)), at(21))
+        .record_ipn(lease, notified(Decision::Dispute(reason)), at(21))
         .unwrap();
     let disputed = disputed.assume_committed();
     assert_eq!(
         disputed.needs_review(),
-        Some((ReviewReason::Disputed(ground), at(21)))
+        Some((ReviewReason::Disputed(reason), at(21)))
     );
 
     let mut exhausted = paid().to_snapshot();
@@ -323,7 +323,7 @@ fn another_amount_at_the_core_needs_review_until_it_is_clear() {
 /// Found by reading the simulation: with none known, any number of debits passed for the same one.
 #[test]
 fn the_first_reference_that_comes_is_the_one_that_counts() {
-    let report = |reference: Option<&str>| PaymentResultMessage {
+    let message = |reference: Option<&str>| PaymentResultMessage {
         amount: None,
         result: PaymentResult::Paid(PaidDetails {
             core_reference: reference.map(|r| r.parse().unwrap()),
@@ -332,11 +332,11 @@ fn the_first_reference_that_comes_is_the_one_that_counts() {
     };
     for unnamed in [paid(), restored(late())] {
         assert_eq!(
-            unnamed.record_payment_result(&report(None), at(50)),
+            unnamed.record_payment_result(&message(None), at(50)),
             Ok(None)
         );
         let change = unnamed
-            .record_payment_result(&report(Some("D1")), at(50))
+            .record_payment_result(&message(Some("D1")), at(50))
             .unwrap()
             .unwrap();
         assert_eq!(
@@ -357,11 +357,11 @@ fn the_first_reference_that_comes_is_the_one_that_counts() {
         });
         for again in [None, Some("D1")] {
             assert_eq!(
-                named.record_payment_result(&report(again), at(60)),
+                named.record_payment_result(&message(again), at(60)),
                 Ok(None)
             );
         }
-        let second = named.record_payment_result(&report(Some("D2")), at(60));
+        let second = named.record_payment_result(&message(Some("D2")), at(60));
         assert_eq!(second, Err(Refusal::ResultDiffers));
     }
 }

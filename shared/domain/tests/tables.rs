@@ -72,7 +72,7 @@ fn create(amount: u64) -> Result<Transaction, Refusal> {
     .map(AssumeCommitted::assume_committed)
 }
 
-fn paid_report(amount: u64, reference: Option<&str>) -> PaymentResultMessage {
+fn paid_message(amount: u64, reference: Option<&str>) -> PaymentResultMessage {
     PaymentResultMessage {
         amount: Some(vnd(amount)),
         result: PaymentResult::Paid(PaidDetails {
@@ -82,7 +82,7 @@ fn paid_report(amount: u64, reference: Option<&str>) -> PaymentResultMessage {
     }
 }
 
-fn declined_report() -> PaymentResultMessage {
+fn declined_message() -> PaymentResultMessage {
     PaymentResultMessage {
         amount: None,
         result: PaymentResult::Declined {
@@ -202,12 +202,12 @@ fn exhausted(mut transaction: Transaction) -> Transaction {
 fn states() -> Vec<(&'static str, Transaction)> {
     let rejected = RefundAnswer::Rejected { reason: None };
     let pending = create(AMOUNT).unwrap();
-    let report = |report: PaymentResultMessage| {
-        let change = pending.record_payment_result(&report, at(10)).unwrap();
+    let message = |message: PaymentResultMessage| {
+        let change = pending.record_payment_result(&message, at(10)).unwrap();
         commit(&pending, change.unwrap())
     };
-    let paid = report(paid_report(AMOUNT, Some("R1")));
-    let declined = report(declined_report());
+    let paid = message(paid_message(AMOUNT, Some("R1")));
+    let declined = message(declined_message());
     let asked = commit(&pending, pending.lease_expiry_check(at(960)).unwrap());
     let other_amount = PaymentAnswer::Paid {
         amount: vnd(AMOUNT - 1),
@@ -219,7 +219,7 @@ fn states() -> Vec<(&'static str, Transaction)> {
     );
     let expired = asked.conclude_expiry(&PaymentAnswer::NotPaid, at(961));
     let expired = commit(&asked, expired.unwrap());
-    let late = declined.record_payment_result(&paid_report(AMOUNT, Some("R1")), at(20));
+    let late = declined.record_payment_result(&paid_message(AMOUNT, Some("R1")), at(20));
     let late = commit(&declined, late.unwrap().unwrap());
     let leased = commit(&paid, paid.lease_ipn(later(&paid)).unwrap().1);
     let confirmed = decided(&paid, Decision::Confirm);
@@ -234,7 +234,7 @@ fn states() -> Vec<(&'static str, Transaction)> {
         ("pending", pending.clone()),
         ("pending, another amount at the core", other_amount),
         ("paid", paid.clone()),
-        ("paid, no reference", report(paid_report(AMOUNT, None))),
+        ("paid, no reference", message(paid_message(AMOUNT, None))),
         ("paid, being sent", leased),
         ("paid, confirmed", confirmed),
         ("refund reserved", reserved),
@@ -355,25 +355,25 @@ fn table() -> String {
             amount: vnd(amount),
             details: PaidDetails::default(),
         };
-        let report =
-            |report: &PaymentResultMessage| answered(&t, t.record_payment_result(report, now));
+        let message =
+            |message: &PaymentResultMessage| answered(&t, t.record_payment_result(message, now));
         let record =
             |attempt, decision| outcome(&t, t.record_ipn(lease(attempt), notified(decision), now));
         let rows = [
-            ("core: paid", report(&paid_report(AMOUNT, Some("R1")))),
+            ("core: paid", message(&paid_message(AMOUNT, Some("R1")))),
             (
                 "core: paid, no reference",
-                report(&paid_report(AMOUNT, None)),
+                message(&paid_message(AMOUNT, None)),
             ),
             (
                 "core: paid a second time",
-                report(&paid_report(AMOUNT, Some("R2"))),
+                message(&paid_message(AMOUNT, Some("R2"))),
             ),
             (
                 "core: paid another amount",
-                report(&paid_report(AMOUNT + 1, Some("R1"))),
+                message(&paid_message(AMOUNT + 1, Some("R1"))),
             ),
-            ("core: declined", report(&declined_report())),
+            ("core: declined", message(&declined_message())),
             ("refund 10000", refunded(&t, &refund_command("N", 10_000))),
             ("refund 100000", refunded(&t, &refund_command("N", AMOUNT))),
             (
@@ -806,7 +806,7 @@ fn a_notification_state_fits_its_payment_or_is_damage() {
 /// One thing that the world may do to a transaction.
 #[derive(Clone, Debug)]
 enum Act {
-    Report(PaymentResultMessage),
+    PaymentResult(PaymentResultMessage),
     Reserve(u8, u64),
     Finish(prop::sample::Index, RefundAnswer),
     LeaseRefunds,
@@ -842,8 +842,8 @@ fn acts() -> impl Strategy<Value = Act> {
         prop::sample::select(DisputeReason::ALL).prop_map(Decision::Dispute),
     ];
     prop_oneof![
-        Just(Act::Report(paid_report(AMOUNT, None))),
-        Just(Act::Report(declined_report())),
+        Just(Act::PaymentResult(paid_message(AMOUNT, None))),
+        Just(Act::PaymentResult(declined_message())),
         (any::<u8>(), 1..=AMOUNT).prop_map(|(id, amount)| Act::Reserve(id, amount)),
         (any::<prop::sample::Index>(), refund).prop_map(|(i, a)| Act::Finish(i, a)),
         Just(Act::LeaseRefunds),
@@ -858,7 +858,7 @@ fn acts() -> impl Strategy<Value = Act> {
 
 fn carry_out(t: &Transaction, act: &Act, now: Timestamp) -> Option<Change> {
     match act {
-        Act::Report(report) => t.record_payment_result(report, now).ok().flatten(),
+        Act::PaymentResult(message) => t.record_payment_result(message, now).ok().flatten(),
         Act::Reserve(id, amount) => {
             match t.reserve_refund(&refund_command(&id.to_string(), *amount), now) {
                 Ok(Reservation::Reserve(_, change)) => Some(change),

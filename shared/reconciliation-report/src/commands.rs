@@ -25,6 +25,6 @@ pub(crate) fn commands_for(finding: &Finding) -> Vec<String> {
             format!("tikivip close-finding {id} --day {day} --by … --reason …")
         }
     };
-    let commands = explain(finding.ground).commands;
+    let commands = explain(finding.mismatch).commands;
     commands.iter().filter(possible).map(line).collect()
 }

@@ -98,7 +98,7 @@ pub(crate) fn explain(reason: MismatchReason) -> Explanation {
             "Tiki không ghi nhận thanh toán; toàn bộ tiền đã hoàn cho khách.",
             "At Tiki it is not paid; the customer has all the money back.",
         )),
-        MismatchReason::BeingReported => nothing_to_do(phrase(
+        MismatchReason::NotificationInProgress => nothing_to_do(phrase(
             "Tiki đang chờ kết quả; thông báo (IPN) đang được gửi.",
             "Tiki waits for the result; the notification (IPN) is being sent.",
         )),

@@ -53,7 +53,7 @@ impl<W: Write> FindingsTable<W> {
     pub fn write(&mut self, finding: &Finding) -> io::Result<()> {
         let closed = finding.closed.as_ref();
         let state = closed.map_or(kind_label(finding.kind), |_| CLOSED);
-        let meaning = explain(finding.ground).meaning.vi;
+        let meaning = explain(finding.mismatch).meaning.vi;
         let optional = |text: Option<&str>| safe(text.unwrap_or_default());
         let amount = |vnd: Option<u64>| vnd.map(|vnd| vnd.to_string()).unwrap_or_default();
         let of_closing = |field: fn(&Closed) -> &str| optional(closed.map(field));
@@ -102,7 +102,7 @@ fn proposal(finding: &Finding) -> String {
     if finding.closed.is_some() {
         return String::new();
     }
-    let proposal = explain(finding.ground).proposal.vi.to_owned();
+    let proposal = explain(finding.mismatch).proposal.vi.to_owned();
     let commands = commands_for(finding);
     if commands.is_empty() {
         proposal
@@ -113,7 +113,7 @@ fn proposal(finding: &Finding) -> String {
 
 fn history(finding: &Finding) -> String {
     let steps = finding.history.iter().map(|step| {
-        let (kind, meaning) = (kind_label(step.kind), explain(step.ground).meaning);
+        let (kind, meaning) = (kind_label(step.kind), explain(step.mismatch).meaning);
         format!("{} {}: {}", vietnam_time(step.at), kind.vi, meaning.vi)
     });
     steps.collect::<Vec<_>>().join(" | ")

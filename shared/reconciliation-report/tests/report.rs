@@ -33,7 +33,7 @@ const REASONS: [(MismatchReason, Kind); 18] = [
     (MismatchReason::NotOurs, Kind::NeedsReview),
     (MismatchReason::UnreadableLine, Kind::NeedsReview),
     (MismatchReason::BeingReversed, Kind::Reverse),
-    (MismatchReason::BeingReported, Kind::Resent),
+    (MismatchReason::NotificationInProgress, Kind::Resent),
     (MismatchReason::QueuedAgain, Kind::Resent),
     (MismatchReason::NoClearAnswer, Kind::Undecided),
     (MismatchReason::Agree, Kind::Matched),

@@ -62,7 +62,7 @@ pub enum MismatchReason {
     /// Tiki does not have the order, and the customer has all the money back.
     MoneyIsBack,
     /// Tiki waits for the result, and the notification is being sent.
-    BeingReported,
+    NotificationInProgress,
     /// Tiki waits for the result, and the notification was given up: it is queued again.
     QueuedAgain,
     /// Tiki does not have the order: the payment is reversed, at the latest after one more notification.
@@ -109,7 +109,7 @@ impl MismatchReason {
 pub struct Classification {
     /// The state of the finding.
     pub kind: Kind,
-    pub ground: MismatchReason,
+    pub mismatch: MismatchReason,
     /// Whether the notification, which was given up, must be queued again.
     pub requeue: bool,
 }
@@ -158,7 +158,7 @@ fn unpaid(t: &Transaction, at_tiki: &AtTiki) -> Classification {
         (AtTiki::Gone, _) => result(Kind::Matched, MismatchReason::NobodyPaid),
         (AtTiki::Waits, Ipn::NotDue) => result(Kind::Matched, MismatchReason::Agree),
         (AtTiki::Waits, Ipn::Queued { .. } | Ipn::Retrying { .. }) => {
-            result(Kind::Resent, MismatchReason::BeingReported)
+            result(Kind::Resent, MismatchReason::NotificationInProgress)
         }
         (AtTiki::Waits, Ipn::Abandoned { .. }) => {
             with_requeue(Kind::Resent, MismatchReason::QueuedAgain)
@@ -196,7 +196,7 @@ fn paid(t: &Transaction, at_tiki: &AtTiki) -> Classification {
         }
         (_, AtTiki::Paid(_)) => result(Kind::Matched, MismatchReason::Agree),
         (Ipn::Queued { .. } | Ipn::Retrying { .. }, AtTiki::Waits) => {
-            result(Kind::Resent, MismatchReason::BeingReported)
+            result(Kind::Resent, MismatchReason::NotificationInProgress)
         }
         (Ipn::Queued { .. } | Ipn::Retrying { .. }, AtTiki::Gone) => {
             result(Kind::Reverse, MismatchReason::BeingReversed)
@@ -220,17 +220,17 @@ fn paid(t: &Transaction, at_tiki: &AtTiki) -> Classification {
     }
 }
 
-fn result(kind: Kind, ground: MismatchReason) -> Classification {
+fn result(kind: Kind, mismatch: MismatchReason) -> Classification {
     Classification {
         kind,
-        ground,
+        mismatch,
         requeue: false,
     }
 }
 
-fn with_requeue(kind: Kind, ground: MismatchReason) -> Classification {
+fn with_requeue(kind: Kind, mismatch: MismatchReason) -> Classification {
     Classification {
         requeue: true,
-        ..result(kind, ground)
+        ..result(kind, mismatch)
     }
 }

@@ -52,11 +52,11 @@ fn pending() -> Transaction {
 }
 
 fn with_result(t: &Transaction, result: PaymentResult) -> Transaction {
-    let report = PaymentResultMessage {
+    let message = PaymentResultMessage {
         amount: None,
         result,
     };
-    let change = t.record_payment_result(&report, t.updated_at().after(Duration::from_secs(10)));
+    let change = t.record_payment_result(&message, t.updated_at().after(Duration::from_secs(10)));
     change.unwrap().unwrap().assume_committed()
 }
 
@@ -337,7 +337,7 @@ fn every_combination_is_classified_as_in_the_table() {
         for (answer, known) in answers() {
             let result = classified(ours.as_ref(), known);
             let requeue = if result.requeue { ", queued again" } else { "" };
-            let (kind, reason) = (result.kind.as_str(), result.ground.as_str());
+            let (kind, reason) = (result.kind.as_str(), result.mismatch.as_str());
             results += &format!("    {answer:<24} {kind}: {reason}{requeue}\n");
         }
         match blocks.iter_mut().find(|(_, known)| *known == results) {
@@ -466,7 +466,7 @@ fn each_kind_and_reason_has_one_name() {
         assert_eq!(serde_json::json!(kind), kind.as_str());
     }
     for (_, _, _, result) in cells() {
-        let reason = result.ground;
+        let reason = result.mismatch;
         assert_eq!(serde_json::json!(reason), reason.as_str());
     }
 }

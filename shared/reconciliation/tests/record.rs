@@ -52,19 +52,19 @@ fn the_same_state_adds_no_step() {
 #[test]
 fn a_new_state_is_a_step_with_the_values_of_that_time() {
     let mut finding = finding();
-    finding.look(2_000, Kind::Resent, MismatchReason::BeingReported);
+    finding.look(2_000, Kind::Resent, MismatchReason::NotificationInProgress);
     "pending".clone_into(&mut finding.tiki);
     finding.tiki_amount_vnd = None;
     assert!(finding.look(3_000, Kind::Matched, MismatchReason::Agree));
     let seen = finding.history.iter().map(|step| {
         let tiki = (step.tiki.as_str(), step.tiki_amount_vnd);
-        (step.at, step.kind, step.ground, tiki)
+        (step.at, step.kind, step.mismatch, tiki)
     });
     let expected = [
         (
             2_000,
             Kind::Resent,
-            MismatchReason::BeingReported,
+            MismatchReason::NotificationInProgress,
             ("success", Some(299_000)),
         ),
         (
@@ -76,7 +76,7 @@ fn a_new_state_is_a_step_with_the_values_of_that_time() {
     ];
     assert_eq!(seen.collect::<Vec<_>>(), expected);
     assert_eq!(
-        (finding.kind, finding.ground),
+        (finding.kind, finding.mismatch),
         (Kind::Matched, MismatchReason::Agree)
     );
 }

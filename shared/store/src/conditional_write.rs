@@ -27,31 +27,22 @@ pub enum Condition {
     VersionIs(u64),
 }
 
-/// DynamoDB's answer to a conditional write.
+/// The outcome of a conditional write.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Put {
+pub enum WriteOutcome {
     /// The item is stored.
     Stored,
     /// The condition did not hold; this is the stored item, if there is one.
-    Refused(Option<Item>),
+    Conflict(Option<Item>),
 }
 
-/// The outcome of a conditional write.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum WriteOutcome {
-    /// The item is stored, by this attempt or by an earlier one whose answer was lost.
-    Stored,
-    /// Another writer was faster; this is the stored item, if there is one.
-    Refused(Option<Item>),
-}
-
-impl Put {
-    /// Recognises the write with this id in the item that a failed condition returns.
-    pub(crate) fn recognise(self, write_id: Uuid) -> WriteOutcome {
+impl WriteOutcome {
+    /// Recognises the write with this id in the item that a failed condition returns: an earlier attempt stored it,
+    /// and its answer was lost.
+    pub(crate) fn recognise(self, write_id: Uuid) -> Self {
         match self {
-            Self::Stored => WriteOutcome::Stored,
-            Self::Refused(Some(found)) if has_write_id(&found, write_id) => WriteOutcome::Stored,
-            Self::Refused(found) => WriteOutcome::Refused(found),
+            Self::Conflict(Some(found)) if has_write_id(&found, write_id) => Self::Stored,
+            other => other,
         }
     }
 }
@@ -71,7 +62,7 @@ pub(crate) async fn put_item(
     key: &str,
     item: Item,
     condition: Condition,
-) -> Result<Put, TableError> {
+) -> Result<WriteOutcome, TableError> {
     let request = client
         .put_item()
         .table_name(table)
@@ -86,10 +77,10 @@ pub(crate) async fn put_item(
             .expression_attribute_values(":version", AttributeValue::N(version.to_string())),
     };
     match request.send().await {
-        Ok(_) => Ok(Put::Stored),
+        Ok(_) => Ok(WriteOutcome::Stored),
         Err(SdkError::ServiceError(refused)) => match refused.into_err() {
             PutItemError::ConditionalCheckFailedException(found) => {
-                Ok(Put::Refused(found.item.map(Item::from)))
+                Ok(WriteOutcome::Conflict(found.item.map(Item::from)))
             }
             other => Err(TableError::new("PutItem", other)),
         },
@@ -109,9 +100,9 @@ mod tests {
     #[test]
     fn a_write_whose_answer_was_lost_is_recognised() {
         let own = Uuid::from_u128(7);
-        let found = Put::Refused(Some(item_of(&own.to_string())));
+        let found = WriteOutcome::Conflict(Some(item_of(&own.to_string())));
         assert_eq!(found.recognise(own), WriteOutcome::Stored);
-        assert_eq!(Put::Stored.recognise(own), WriteOutcome::Stored);
+        assert_eq!(WriteOutcome::Stored.recognise(own), WriteOutcome::Stored);
     }
 
     #[test]
@@ -119,8 +110,8 @@ mod tests {
         let own = Uuid::from_u128(7);
         let other = item_of(&Uuid::from_u128(8).to_string());
         for found in [Some(other), Some(Item::default()), None] {
-            let refused = Put::Refused(found.clone()).recognise(own);
-            assert_eq!(refused, WriteOutcome::Refused(found));
+            let refused = WriteOutcome::Conflict(found.clone()).recognise(own);
+            assert_eq!(refused, WriteOutcome::Conflict(found));
         }
     }
 }

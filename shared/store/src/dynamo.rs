@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{Day, ReviewReason, Timestamp, TransactionId};
 use serde_dynamo::Item;
 
-use crate::conditional_write::{self, Condition, Put};
+use crate::conditional_write::{self, Condition, WriteOutcome};
 use crate::error::TableError;
 use crate::keys::{DayIndex, DueIndex, Index, NEEDS_REVIEW, TRANSACTION_ID, day_shard, shard_key};
 use crate::table::{DayPage, Indexed, Table};
@@ -73,7 +73,7 @@ impl Table for DynamoTable {
         Ok(answer.item.map(Item::from))
     }
 
-    async fn put(&self, item: Item, condition: Condition) -> Result<Put, TableError> {
+    async fn put(&self, item: Item, condition: Condition) -> Result<WriteOutcome, TableError> {
         conditional_write::put_item(&self.client, &self.name, TRANSACTION_ID, item, condition).await
     }
 

@@ -41,7 +41,7 @@ mod table;
 mod transactions;
 mod write_ids;
 
-pub use conditional_write::{Condition, Put};
+pub use conditional_write::{Condition, WriteOutcome};
 pub use daily::{FinalOnDay, RefundedOnDay};
 pub use dynamo::{DynamoTable, REQUEST_TIMEOUT, connect};
 pub use error::{StoreError, TableError};

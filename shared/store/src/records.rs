@@ -42,7 +42,7 @@ pub enum Written<R> {
     /// The record is stored.
     Stored(Versioned<R>),
     /// Another writer was faster; this is the stored record.
-    Refused(Versioned<R>),
+    Conflict(Versioned<R>),
 }
 
 /// A record as an item.
@@ -119,8 +119,8 @@ impl ReconciliationRecords {
             conditional_write::put_item(&self.client, &self.name, PARTITION, item, condition).await;
         match put?.recognise(write_id) {
             WriteOutcome::Stored => Ok(Written::Stored(row.into_versioned())),
-            WriteOutcome::Refused(Some(found)) => Ok(Written::Refused(read(found)?)),
-            WriteOutcome::Refused(None) => {
+            WriteOutcome::Conflict(Some(found)) => Ok(Written::Conflict(read(found)?)),
+            WriteOutcome::Conflict(None) => {
                 Err(unusable("it has disappeared from the table".to_owned()))
             }
         }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use domain::{Day, ReviewReason, Timestamp, TransactionId};
 use serde_dynamo::Item;
 
-use crate::conditional_write::{Condition, Put};
+use crate::conditional_write::{Condition, WriteOutcome};
 use crate::error::TableError;
 use crate::keys::{DayIndex, DueIndex};
 
@@ -32,7 +32,7 @@ pub trait Table: Send + Sync {
     async fn get(&self, id: TransactionId) -> Result<Option<Item>, TableError>;
 
     /// Writes the item if the condition holds.
-    async fn put(&self, item: Item, condition: Condition) -> Result<Put, TableError>;
+    async fn put(&self, item: Item, condition: Condition) -> Result<WriteOutcome, TableError>;
 
     /// At most `limit` entries of one shard that are due at `until`, the oldest first. An index lags behind the
     /// table, so the caller loads each transaction and checks it again.

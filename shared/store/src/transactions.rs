@@ -79,7 +79,7 @@ impl Transactions {
         let put = self.table.put(item, Condition::Absent).await?;
         Ok(match put.recognise(write_id) {
             WriteOutcome::Stored => Creation::New(transaction.clone()),
-            WriteOutcome::Refused(found) => Creation::Existing(stored(found, transaction.id())?),
+            WriteOutcome::Conflict(found) => Creation::Existing(stored(found, transaction.id())?),
         })
     }
 
@@ -150,7 +150,7 @@ impl Transactions {
         let condition = Condition::VersionIs(change.expected_version());
         let put = self.table.put(item, condition).await;
         let put = put.inspect_err(|_| notify::alarmed(&change))?;
-        if let WriteOutcome::Refused(found) = put.recognise(write_id) {
+        if let WriteOutcome::Conflict(found) = put.recognise(write_id) {
             return Ok(Committed::Conflict(stored(found, id)?));
         }
         notify::happened(&change);

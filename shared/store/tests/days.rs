@@ -16,8 +16,8 @@ use domain::{
 use proptest::prelude::*;
 use serde_dynamo::AttributeValue;
 use store::{
-    Condition, Creation, DayIndex, DayPage, DueIndex, Indexed, Item, Put, RandomWriteIds,
-    StoreError, Table, TableError, Transactions,
+    Condition, Creation, DayIndex, DayPage, DueIndex, Indexed, Item, RandomWriteIds, StoreError,
+    Table, TableError, Transactions, WriteOutcome,
 };
 
 /// A table in memory; a page has at most `most` entries.
@@ -34,10 +34,10 @@ impl Table for Memory {
         Ok(self.items.lock().unwrap().get(&id.to_string()).cloned())
     }
 
-    async fn put(&self, item: Item, _: Condition) -> Result<Put, TableError> {
+    async fn put(&self, item: Item, _: Condition) -> Result<WriteOutcome, TableError> {
         let id = text(&item, "transaction_id").unwrap();
         self.items.lock().unwrap().insert(id, item);
-        Ok(Put::Stored)
+        Ok(WriteOutcome::Stored)
     }
 
     async fn due(
@@ -169,7 +169,7 @@ impl Store {
 
     /// A payment whose status becomes final at this time.
     async fn final_payment(&self, name: &str, when: Timestamp, status: FinalStatus) -> Transaction {
-        let report = PaymentResultMessage {
+        let message = PaymentResultMessage {
             amount: None,
             result: match status {
                 FinalStatus::Success => PaymentResult::Paid(PaidDetails::default()),
@@ -177,7 +177,7 @@ impl Store {
             },
         };
         let found = self.created(name).await;
-        self.changed(found, |t| t.record_payment_result(&report, when).unwrap())
+        self.changed(found, |t| t.record_payment_result(&message, when).unwrap())
             .await
     }
 

@@ -18,8 +18,8 @@ use domain::{
 use proptest::prelude::*;
 use serde_dynamo::AttributeValue;
 use store::{
-    Condition, Creation, DayIndex, DayPage, DueIndex, Indexed, Item, Put, RandomWriteIds,
-    StoreError, Table, TableError, Transactions, Updated,
+    Condition, Creation, DayIndex, DayPage, DueIndex, Indexed, Item, RandomWriteIds, StoreError,
+    Table, TableError, Transactions, Updated, WriteOutcome,
 };
 
 /// What a table does to the next write.
@@ -51,7 +51,7 @@ impl Memory {
         self.items.lock().unwrap().values().next().unwrap().clone()
     }
 
-    fn put_once(&self, item: &Item, condition: Condition) -> Put {
+    fn put_once(&self, item: &Item, condition: Condition) -> WriteOutcome {
         self.puts.fetch_add(1, Ordering::Relaxed);
         let mut items = self.items.lock().unwrap();
         let key = text(item, "transaction_id");
@@ -64,9 +64,9 @@ impl Memory {
         };
         if holds {
             items.insert(key, item.clone());
-            Put::Stored
+            WriteOutcome::Stored
         } else {
-            Put::Refused(found.cloned())
+            WriteOutcome::Conflict(found.cloned())
         }
     }
 }
@@ -77,7 +77,7 @@ impl Table for Memory {
         Ok(self.items.lock().unwrap().get(&id.to_string()).cloned())
     }
 
-    async fn put(&self, item: Item, condition: Condition) -> Result<Put, TableError> {
+    async fn put(&self, item: Item, condition: Condition) -> Result<WriteOutcome, TableError> {
         let trouble = *self.trouble.lock().unwrap();
         if trouble == Trouble::Crowd && condition != Condition::Absent {
             // Another writer, whose write has its own id.
@@ -194,11 +194,11 @@ async fn create(transactions: &Transactions) -> Transaction {
 }
 
 async fn pay(transactions: &Transactions, found: Transaction) -> Result<Updated, StoreError> {
-    let report = paid();
+    let message = paid();
     let now = Still.now();
     transactions
         .update(found, |t| {
-            Ok(t.record_payment_result(&report, now).unwrap())
+            Ok(t.record_payment_result(&message, now).unwrap())
         })
         .await
 }
@@ -513,7 +513,7 @@ async fn a_damaged_item_or_another_schema_is_an_error_that_names_it() {
 }
 
 async fn item_with(result: PaymentResult) -> Item {
-    let report = PaymentResultMessage {
+    let message = PaymentResultMessage {
         amount: None,
         result,
     };
@@ -522,7 +522,7 @@ async fn item_with(result: PaymentResult) -> Item {
     let t = create(&transactions).await;
     let now = t.updated_at();
     change(&transactions, t, |t| {
-        t.record_payment_result(&report, now).unwrap().unwrap()
+        t.record_payment_result(&message, now).unwrap().unwrap()
     })
     .await;
     table.only()
@@ -537,35 +537,39 @@ async fn a_notification_state_that_the_payment_cannot_have_is_refused() {
     let pending_item = table.only();
     let paid = item_with(PaymentResult::Paid(PaidDetails::default())).await;
     let failed = item_with(PaymentResult::Declined { reason: None }).await;
-    let reversing = [("state", "reversing"), ("ground", "not_found_at_tiki")];
-    let disputed = [("state", "disputed"), ("ground", "amount_differs")];
+    let reversing = [("state", "reversing"), ("reason", "not_found_at_tiki")];
+    let disputed = [("state", "disputed"), ("reason", "amount_differs")];
     for (item, state, words) in [
         (
             &pending_item,
             &[("state", "queued")][..],
-            "a report without a result",
+            "a notification without a result",
         ),
         (
             &pending_item,
             &[("state", "confirmed")],
-            "a report without a result",
+            "a notification without a result",
         ),
         (
             &pending_item,
             &[("state", "abandoned")],
-            "whose report was dropped",
+            "whose notification was abandoned",
         ),
         (&pending_item, &reversing, "without a payment"),
         (
             &paid,
             &[("state", "not_due")],
-            "a result that nobody reports",
+            "a result without a notification",
         ),
-        (&paid, &[("state", "abandoned")], "whose report was dropped"),
+        (
+            &paid,
+            &[("state", "abandoned")],
+            "whose notification was abandoned",
+        ),
         (
             &failed,
             &[("state", "not_due")],
-            "a result that nobody reports",
+            "a result without a notification",
         ),
         (&failed, &reversing, "without a payment"),
         (&failed, &disputed, "without a payment"),
@@ -601,7 +605,7 @@ fn any_attribute() -> impl Strategy<Value = AttributeValue> {
         any::<bool>().prop_map(AttributeValue::Null),
     ];
     leaf.prop_recursive(3, 12, 4, |inner| {
-        let name = prop::sample::select(vec!["state", "due_at", "attempts", "at", "ground", "x"]);
+        let name = prop::sample::select(vec!["state", "due_at", "attempts", "at", "reason", "x"]);
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..3).prop_map(AttributeValue::L),
             prop::collection::hash_map(name.prop_map(str::to_owned), inner, 0..4)

@@ -111,7 +111,7 @@ pub(super) async fn close(
                 output::print(form, &list, table);
                 return Ok(Outcome::Done);
             }
-            Written::Refused(newer) => found = newer,
+            Written::Conflict(newer) => found = newer,
         }
     }
     Err(anyhow!(
@@ -146,7 +146,7 @@ fn table(list: &List) -> String {
             f.day.clone(),
             f.id.clone(),
             state,
-            f.ground.as_str().to_owned(),
+            f.mismatch.as_str().to_owned(),
             values(&f.ours),
             values(&tiki),
             file_result(f),

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use domain::{Day, ReviewReason, Timestamp, Transaction, TransactionId};
 use serde_dynamo::AttributeValue;
 use store::{
-    Condition, DayIndex, DayPage, DueIndex, Indexed, Item, Put, SessionStore, Table, TableError,
-    WebviewSession,
+    Condition, DayIndex, DayPage, DueIndex, Indexed, Item, SessionStore, Table, TableError,
+    WebviewSession, WriteOutcome,
 };
 
 use crate::choices::Lane;
@@ -55,7 +55,7 @@ impl Table for SimTable {
         answered(receiver).await
     }
 
-    async fn put(&self, item: Item, condition: Condition) -> Result<Put, TableError> {
+    async fn put(&self, item: Item, condition: Condition) -> Result<WriteOutcome, TableError> {
         let receiver = {
             let mut world = self.world.lock().unwrap();
             let id = key_of(&item);
@@ -189,7 +189,7 @@ struct Write {
 }
 
 type GetAnswer = Result<Option<Item>, TableError>;
-type PutAnswer = Result<Put, TableError>;
+type PutAnswer = Result<WriteOutcome, TableError>;
 
 fn get(world: &mut World, waiting: Waiting<GetAnswer>, id: TransactionId, tried: u32) {
     let lane = waiting.lane;
@@ -271,7 +271,7 @@ fn put(world: &mut World, waiting: Waiting<PutAnswer>, write: Write, tried: u32)
             return again(world, waiting, write, tried, ATTEMPT_TIMEOUT_MS);
         }
         // On a conflict the function sees the newer transaction.
-        if matches!(put, Put::Refused(_)) {
+        if matches!(put, WriteOutcome::Conflict(_)) {
             let found = world.rows.rows.get(&write.id);
             world
                 .fleet
@@ -299,7 +299,7 @@ impl World {
     }
 
     /// Commits a write if its condition holds.
-    fn write(&mut self, id: TransactionId, item: Arc<Item>, condition: Condition) -> Put {
+    fn write(&mut self, id: TransactionId, item: Arc<Item>, condition: Condition) -> WriteOutcome {
         let found = self.rows.rows.get(&id);
         let holds = match condition {
             Condition::Absent => found.is_none(),
@@ -308,19 +308,19 @@ impl World {
             }
         };
         if !holds {
-            return Put::Refused(found.map(|row| Item::clone(&row.item)));
+            return WriteOutcome::Conflict(found.map(|row| Item::clone(&row.item)));
         }
         let before = found.map(|row| row.transaction.clone());
         self.audit_write(id, before.as_ref(), &item);
         let Ok(transaction) = store::read(Item::clone(&item)) else {
             // The auditor has recorded a violation, and the run ends.
-            return Put::Stored;
+            return WriteOutcome::Stored;
         };
         self.reconciliation_may_look(id, before.as_ref(), &transaction);
         self.show(&item, id, transaction.version());
         self.streams_take(id, &item);
         self.rows.rows.insert(id, Row { item, transaction });
-        Put::Stored
+        WriteOutcome::Stored
     }
 
     /// Shows a write in the indexes, after their lag.

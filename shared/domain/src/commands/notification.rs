@@ -142,7 +142,7 @@ impl Transaction {
         let next = schedule::next_ipn(self.id(), failures, now);
         let alarm = match (next, &self.data.payment) {
             (Some(_), _) => alarm,
-            (None, PaymentState::Failed { .. }) => Some(Alarm::FailureNotReported),
+            (None, PaymentState::Failed { .. }) => Some(Alarm::FailureUnconfirmed),
             (None, PaymentState::Paid { .. } | PaymentState::Pending { .. }) => {
                 Some(Alarm::Review(ReviewReason::IpnExhausted))
             }

@@ -18,10 +18,10 @@ impl Transaction {
     /// goes back in full.
     pub fn record_payment_result(
         &self,
-        report: &PaymentResultMessage,
+        message: &PaymentResultMessage,
         now: Timestamp,
     ) -> Result<Option<Change>, Refusal> {
-        if report
+        if message
             .amount
             .is_some_and(|amount| amount != self.data.order.amount)
         {
@@ -30,7 +30,7 @@ impl Transaction {
                 problem: "is not the amount of the transaction".to_owned(),
             });
         }
-        match (&self.data.payment, &report.result) {
+        match (&self.data.payment, &message.result) {
             (PaymentState::Pending { .. }, PaymentResult::Paid(details)) => {
                 Ok(Some(self.pay(details, now)))
             }
@@ -162,12 +162,12 @@ impl Transaction {
     fn paid_again(
         &self,
         known: &Payment,
-        reported: &PaidDetails,
+        received: &PaidDetails,
         now: Timestamp,
     ) -> Result<Option<Change>, Refusal> {
-        match (&known.core_reference, &reported.core_reference) {
+        match (&known.core_reference, &received.core_reference) {
             (_, None) => Ok(None),
-            (Some(known), Some(reported)) if known == reported => Ok(None),
+            (Some(known), Some(received)) if known == received => Ok(None),
             (Some(_), Some(_)) => Err(Refusal::ResultDiffers),
             (None, Some(reference)) => Ok(Some(self.change(now, |edit| {
                 if let Some(payment) = edit.after.money_taken_mut() {

@@ -129,14 +129,14 @@ pub struct NotificationOutcome {
 /// The table of protocol §3: what an IPN's answer means, after so many failures before it.
 #[must_use]
 pub fn after_notification(
-    reported: FinalStatus,
+    notified: FinalStatus,
     answer: IpnAnswer,
     failures: u32,
 ) -> NotificationStep {
     use IpnAnswer::{Accepted, Refused, SystemError, Unauthorized, Unclear};
     use NotificationStep::{Decide, LookUp};
     let failed_often = failures.saturating_add(1) >= LOOK_UP_FROM_FAILURE;
-    match (reported, answer) {
+    match (notified, answer) {
         (FinalStatus::Success | FinalStatus::Failure, Accepted) => Decide(Decision::Confirm),
         (FinalStatus::Success | FinalStatus::Failure, Unauthorized) => {
             Decide(Decision::RetryUnauthorized)

@@ -142,9 +142,9 @@ impl From<FailedNotification> for Ipn {
     }
 }
 
-const NOT_REPORTED: Inconsistent = Inconsistent("a result that nobody reports");
-const NO_RESULT: Inconsistent = Inconsistent("a report without a result");
-const DROPPED: Inconsistent = Inconsistent("a payment whose report was dropped");
+const NOT_NOTIFIED: Inconsistent = Inconsistent("a result without a notification");
+const NO_RESULT: Inconsistent = Inconsistent("a notification without a result");
+const DROPPED: Inconsistent = Inconsistent("a paid payment whose notification was abandoned");
 const NO_PAYMENT: Inconsistent = Inconsistent("a reversal or dispute without a payment");
 
 impl TryFrom<Ipn> for PaidNotification {
@@ -152,7 +152,7 @@ impl TryFrom<Ipn> for PaidNotification {
 
     fn try_from(ipn: Ipn) -> Result<Self, Inconsistent> {
         Ok(match ipn {
-            Ipn::NotDue => return Err(NOT_REPORTED),
+            Ipn::NotDue => return Err(NOT_NOTIFIED),
             Ipn::Abandoned { .. } => return Err(DROPPED),
             Ipn::Queued { due_at } => Self::Queued { due_at },
             Ipn::Retrying {
@@ -177,7 +177,7 @@ impl TryFrom<Ipn> for FailedNotification {
 
     fn try_from(ipn: Ipn) -> Result<Self, Inconsistent> {
         Ok(match ipn {
-            Ipn::NotDue => return Err(NOT_REPORTED),
+            Ipn::NotDue => return Err(NOT_NOTIFIED),
             Ipn::Reversing { .. } | Ipn::Disputed { .. } | Ipn::Exhausted { .. } => {
                 return Err(NO_PAYMENT);
             }
@@ -218,6 +218,6 @@ pub struct IpnLease {
     pub attempt: u32,
     /// How many tries had failed before.
     pub failures: u32,
-    /// What is reported (protocol §3).
+    /// What Tiki is sent (protocol §3).
     pub status: FinalStatus,
 }

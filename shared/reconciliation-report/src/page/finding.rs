@@ -155,11 +155,11 @@ impl<'r> Card<'r> {
         let history = finding.history.iter().map(|step| HistoryStep {
             at: step.at,
             kind: kind_label(step.kind),
-            meaning: explain(step.ground).meaning,
+            meaning: explain(step.mismatch).meaning,
         });
         Self {
             finding,
-            explanation: explain(finding.ground),
+            explanation: explain(finding.mismatch),
             commands: commands_for(finding),
             sides: finding.is_about_a_transaction().then(|| sides(finding)),
             history: history.collect(),

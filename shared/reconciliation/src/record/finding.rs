@@ -37,7 +37,7 @@ pub struct Finding {
     /// The state of the finding.
     pub kind: Kind,
     /// Why it has this state.
-    pub ground: MismatchReason,
+    pub mismatch: MismatchReason,
     /// When it was found, Unix milliseconds.
     pub found_at: i64,
     /// When it was last looked at, Unix milliseconds.
@@ -60,7 +60,7 @@ pub struct Step {
     /// The state from then on.
     pub kind: Kind,
     /// Why it has this state.
-    pub ground: MismatchReason,
+    pub mismatch: MismatchReason,
     /// Our values then.
     pub ours: Values,
     /// The name of Tiki's answer to the look-up.
@@ -74,10 +74,10 @@ impl Step {
     /// Whether both steps are the same state. All unclear answers count as one: a different unclear answer does
     /// not open a closed finding again, and the time without a clear answer starts at the first one.
     fn is_same_state(&self, other: &Self) -> bool {
-        let unclear = self.ground == MismatchReason::NoClearAnswer;
+        let unclear = self.mismatch == MismatchReason::NoClearAnswer;
         let same_answer =
             (&self.tiki, self.tiki_amount_vnd) == (&other.tiki, other.tiki_amount_vnd);
-        (self.kind, self.ground, &self.ours) == (other.kind, other.ground, &other.ours)
+        (self.kind, self.mismatch, &self.ours) == (other.kind, other.mismatch, &other.ours)
             && (unclear || same_answer)
     }
 }
@@ -110,7 +110,7 @@ impl Finding {
             tiki: String::new(),
             tiki_amount_vnd: None,
             kind: Kind::Undecided,
-            ground: MismatchReason::NoClearAnswer,
+            mismatch: MismatchReason::NoClearAnswer,
             found_at,
             looked_at: found_at,
             history: Vec::new(),
@@ -128,17 +128,17 @@ impl Finding {
     /// Whether it is about a transaction. A line that cannot be read is not.
     #[must_use]
     pub fn is_about_a_transaction(&self) -> bool {
-        self.ground != MismatchReason::UnreadableLine
+        self.mismatch != MismatchReason::UnreadableLine
     }
 
     /// Records the result of a look-up. If the state is new, it becomes a step of the history, and the answer is
     /// `true`. A closed finding is opened again only by a new state.
-    pub fn look(&mut self, at: i64, kind: Kind, ground: MismatchReason) -> bool {
+    pub fn look(&mut self, at: i64, kind: Kind, mismatch: MismatchReason) -> bool {
         self.looked_at = at;
         let step = Step {
             at,
             kind,
-            ground,
+            mismatch,
             ours: self.ours.clone(),
             tiki: self.tiki.clone(),
             tiki_amount_vnd: self.tiki_amount_vnd,
@@ -154,7 +154,7 @@ impl Finding {
             self.history.remove(MAX_HISTORY_STEPS.div_euclid(2));
         }
         self.history.push(step);
-        (self.kind, self.ground) = (kind, ground);
+        (self.kind, self.mismatch) = (kind, mismatch);
         (self.closed, self.reported) = (None, false);
         true
     }

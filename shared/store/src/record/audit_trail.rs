@@ -42,7 +42,7 @@ enum AuditEventRecord {
         known_vnd: Option<u64>,
         then: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        ground: Option<String>,
+        reason: Option<String>,
     },
     RefundReserved {
         refund: usize,
@@ -160,7 +160,7 @@ impl AuditEventRecord {
             known: outcome.known.map(|known| known.as_str().to_owned()),
             known_vnd,
             then: outcome.decision.as_str().to_owned(),
-            ground: outcome.decision.reason().map(str::to_owned),
+            reason: outcome.decision.reason().map(str::to_owned),
         }
     }
 
@@ -179,13 +179,13 @@ impl AuditEventRecord {
                 known,
                 known_vnd,
                 then,
-                ground,
+                reason,
             } => AuditEvent::NotificationAttempt {
                 attempt,
                 outcome: NotificationOutcome {
                     answer: named(&answer, "trail.answer")?,
                     known: known.map(|known| look_up(&known, known_vnd)).transpose()?,
-                    decision: decision(&then, ground.as_deref())?,
+                    decision: decision(&then, reason.as_deref())?,
                 },
             },
             Self::RefundReserved { refund } => AuditEvent::RefundReserved { refund },
@@ -212,20 +212,20 @@ fn look_up(known: &str, known_vnd: Option<u64>) -> Result<LookUpAnswer, String> 
     Ok(answer.with_amount(known_vnd.map(amount).transpose()?))
 }
 
-fn decision(then: &str, ground: Option<&str>) -> Result<Decision, String> {
-    let reason = || ground.ok_or("trail.ground is missing");
+fn decision(then: &str, reason: Option<&str>) -> Result<Decision, String> {
+    let named_reason = || reason.ok_or("trail.reason is missing");
     let decision = match named(then, "trail.then")? {
         DecisionKind::Confirm => Decision::Confirm,
         DecisionKind::Abandon => Decision::Abandon,
         DecisionKind::Retry => Decision::Retry,
         DecisionKind::RetryUnauthorized => Decision::RetryUnauthorized,
-        DecisionKind::Reverse => Decision::Reverse(named(reason()?, "trail.ground")?),
-        DecisionKind::Dispute => Decision::Dispute(named(reason()?, "trail.ground")?),
+        DecisionKind::Reverse => Decision::Reverse(named(named_reason()?, "trail.reason")?),
+        DecisionKind::Dispute => Decision::Dispute(named(named_reason()?, "trail.reason")?),
     };
-    if decision.reason() == ground {
+    if decision.reason() == reason {
         Ok(decision)
     } else {
-        Err("trail.ground does not go with trail.then".to_owned())
+        Err("trail.reason does not go with trail.then".to_owned())
     }
 }
 

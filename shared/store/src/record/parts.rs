@@ -99,11 +99,11 @@ pub(super) enum IpnRecord {
     },
     Reversing {
         at: i64,
-        ground: String,
+        reason: String,
     },
     Disputed {
         at: i64,
-        ground: String,
+        reason: String,
     },
     Exhausted {
         at: i64,
@@ -288,11 +288,11 @@ impl From<Ipn> for IpnRecord {
             Ipn::Abandoned { at } => Self::Abandoned { at: ms(at) },
             Ipn::Reversing { at, reason } => Self::Reversing {
                 at: ms(at),
-                ground: reason.as_str().to_owned(),
+                reason: reason.as_str().to_owned(),
             },
             Ipn::Disputed { at, reason } => Self::Disputed {
                 at: ms(at),
-                ground: reason.as_str().to_owned(),
+                reason: reason.as_str().to_owned(),
             },
             Ipn::Exhausted { at } => Self::Exhausted { at: ms(at) },
         }
@@ -319,13 +319,13 @@ impl IpnRecord {
             },
             Self::Confirmed { at: ms } => Ipn::Confirmed { at: at(ms)? },
             Self::Abandoned { at: ms } => Ipn::Abandoned { at: at(ms)? },
-            Self::Reversing { at: ms, ground } => Ipn::Reversing {
+            Self::Reversing { at: ms, reason } => Ipn::Reversing {
                 at: at(ms)?,
-                reason: named(&ground, "ipn.ground")?,
+                reason: named(&reason, "ipn.reason")?,
             },
-            Self::Disputed { at: ms, ground } => Ipn::Disputed {
+            Self::Disputed { at: ms, reason } => Ipn::Disputed {
                 at: at(ms)?,
-                reason: named(&ground, "ipn.ground")?,
+                reason: named(&reason, "ipn.reason")?,
             },
             Self::Exhausted { at: ms } => Ipn::Exhausted { at: at(ms)? },
         })

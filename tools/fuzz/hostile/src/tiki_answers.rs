@@ -173,11 +173,11 @@ fn money_holds(said: &Said, answer: LookUpAnswer, ours: &Transaction) {
     let amount = ours.order().amount;
     let field = |name| said.place().and_then(|place| place.text(name));
     match domain::after_look_up(amount, answer) {
-        Decision::Reverse(ground) => assert!(
+        Decision::Reverse(reason) => assert!(
             said.is_2xx_with(3)
                 || said.is_2xx_with(6)
                 || (said.is_2xx_with(0) && field("status").as_deref() == Some("FAILURE")),
-            "money is returned: {ground:?}"
+            "money is returned: {reason:?}"
         ),
         Decision::Confirm => {
             assert!(said.is_2xx_with(0));

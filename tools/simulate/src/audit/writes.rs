@@ -87,9 +87,9 @@ impl World {
                 after.ipn() == before.ipn() || queued_again(before, after)
             }
             Ipn::Reversing { .. } => {
-                let ground = DisputeReason::ReversalRejected;
+                let reason = DisputeReason::ReversalRejected;
                 let refused =
-                    |ipn: Ipn| matches!(ipn, Ipn::Disputed { reason: g, .. } if g == ground);
+                    |ipn: Ipn| matches!(ipn, Ipn::Disputed { reason: g, .. } if g == reason);
                 after.ipn() == before.ipn() || refused(after.ipn())
             }
             Ipn::NotDue | Ipn::Queued { .. } | Ipn::Retrying { .. } => true,

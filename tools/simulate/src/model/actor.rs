@@ -169,8 +169,8 @@ impl Actor {
             Doing::Record(lease, outcome) => t
                 .record_ipn(*lease, *outcome, NOW)
                 .map(|change| (change, None)),
-            Doing::SendResult(report) => {
-                let change = t.record_payment_result(report, NOW).ok().flatten();
+            Doing::SendResult(message) => {
+                let change = t.record_payment_result(message, NOW).ok().flatten();
                 change.map(|change| (change, None))
             }
             Doing::Resend => t.resend_ipn(&operator_word(), NOW).ok().map(|c| (c, None)),

@@ -169,9 +169,9 @@ fn state(row: &Transaction, paid: bool, to_come: Vec<(Doing, u8)>) -> State {
 /// A paid transaction for which Tiki has another amount.
 fn disputed(paid: &Transaction) -> Transaction {
     let (lease, taken_up) = paid.lease_ipn(Timestamp::MAX).expect("it is due");
-    let ground = Decision::Dispute(DisputeReason::AmountDiffers);
+    let reason = Decision::Dispute(DisputeReason::AmountDiffers);
     let taken_up = write(paid, Some(taken_up));
-    write(&taken_up, taken_up.record_ipn(lease, outcome(ground), NOW))
+    write(&taken_up, taken_up.record_ipn(lease, outcome(reason), NOW))
 }
 
 fn pending() -> Transaction {

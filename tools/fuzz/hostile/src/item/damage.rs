@@ -96,7 +96,7 @@ const NAMES: &[&str] = &[
     "attempt",
     "failures",
     "at",
-    "ground",
+    "reason",
     "outcome_at",
     "refunded_vnd",
     "remaining_vnd",

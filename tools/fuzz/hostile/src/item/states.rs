@@ -11,8 +11,8 @@ use domain::{
 };
 use futures::executor::block_on;
 use store::{
-    Condition, Creation, DayIndex, DayPage, DueIndex, Indexed, Item, Put, Table, TableError,
-    Transactions, WriteIds,
+    Condition, Creation, DayIndex, DayPage, DueIndex, Indexed, Item, Table, TableError,
+    Transactions, WriteIds, WriteOutcome,
 };
 use uuid::Uuid;
 
@@ -61,9 +61,9 @@ impl Table for OneItemTable {
         Ok(self.item())
     }
 
-    async fn put(&self, item: Item, _: Condition) -> Result<Put, TableError> {
+    async fn put(&self, item: Item, _: Condition) -> Result<WriteOutcome, TableError> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(item);
-        Ok(Put::Stored)
+        Ok(WriteOutcome::Stored)
     }
 
     async fn due(
@@ -149,8 +149,8 @@ impl History {
 
         // Tiki does not have the order, and one refund was requested before.
         let (_, asked_for) = self.refund(&sending, "R-1", 40_000);
-        let ground = Decision::Reverse(ReversalReason::NotFoundAtTiki);
-        let reversing = asked_for.record_ipn(lease, outcome(ground), now());
+        let reason = Decision::Reverse(ReversalReason::NotFoundAtTiki);
+        let reversing = asked_for.record_ipn(lease, outcome(reason), now());
         let reversing = self.then(&asked_for, reversing);
         let reversal = reversing.refunds().last().expect("a reversal").id;
         self.refund_recorded(&reversing, reversal, &RefundAnswer::Succeeded);
