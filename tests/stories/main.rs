@@ -26,6 +26,7 @@ mod pre_traffic_hook;
 mod purchase;
 mod reconciliation;
 mod refund_transaction;
+mod reversal;
 mod sample_events;
 mod sandbox_command;
 mod secret_rotation;

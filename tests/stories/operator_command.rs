@@ -118,7 +118,9 @@ async fn list_shows_each_payment_under_its_state() {
     assert_eq!(listed("disputed").await, [disputed.id.as_str()]);
     assert!(listed("exhausted").await.is_empty());
     assert!(listed("refund-rejected").await.is_empty());
-    assert!(listed("amount-differs").await.is_empty());
+    for state in ["contradicted", "undecided", "refunds-rejected"] {
+        assert!(listed(state).await.is_empty(), "{state}");
+    }
     assert!(listed("reversing").await.is_empty());
     assert_eq!(listed("unconfirmed").await, [unconfirmed.id.as_str()]);
     assert_eq!(listed("unknown").await, [unknown.id.as_str()]);
@@ -185,8 +187,8 @@ async fn an_operator_resolves_a_dispute() {
         env.core.refunded_vnd(&back.id) == 100_000
     })
     .await;
-    // A refund by Tiki exceeds the remaining amount.
-    assert_eq!(env.refund(&back, "R1", 1).await.code(), Some(10));
+    // It is a failure now: Tiki has nothing to refund.
+    assert_eq!(env.refund(&back, "R1", 1).await.code(), Some(6));
 
     let words = &["resolve", &stands.tiki_id, "--as", "confirmed"];
     assert_eq!(run(&env, words, &BY).await.code, 0);
@@ -196,10 +198,19 @@ async fn an_operator_resolves_a_dispute() {
     let twice = run(&env, &["resolve", &stands.id, "--as", "reverse"], &BY).await;
     assert_eq!(twice.code, 4);
     assert!(twice.err.contains("nothing of it waits for a decision"));
-    let empty = env
+    // The one that is reversed comes back: Tiki has it as paid, and is notified that it failed.
+    env.until("Tiki is asked once more", async || {
+        env.item(&back).await["needs_review"] == "known_as_paid"
+    })
+    .await;
+    let listed = env
         .tikivip(&["list", "--state", "review", "--output", "json"])
         .await;
-    assert_eq!(empty.json()["transactions"], json!([]));
+    let listed = listed.json()["transactions"].clone();
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+    assert_eq!(listed[0]["transaction_id"], json!(back.id));
+    let handled = run(&env, &["resolve", &back.id, "--as", "handled"], &BY).await;
+    assert_eq!(handled.code, 0, "{handled:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! `POST /partner/v1/payments/{transaction_id}/result`.
 
 use e2e::TestEnv;
+use sandbox::Fault;
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -240,4 +241,120 @@ async fn a_result_with_a_long_reason_is_accepted() {
         .chars()
         .count();
     assert_eq!(kept, 255);
+}
+
+/// The core contradicts itself. It is refused, and a person finds it again, whatever a proxy says afterwards.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_that_contradicts_the_record_is_refused_and_kept() {
+    let env = TestEnv::start().await;
+    let paid = json!({ "status": "SUCCESS", "amount": 100_000, "rail_reference": "FT1" });
+    let other_amount = json!({ "status": "SUCCESS", "amount": 90_000, "rail_reference": "FT2" });
+    let second_debit = json!({ "status": "SUCCESS", "amount": 100_000, "rail_reference": "FT2" });
+    let failed = json!({ "status": "FAILURE" });
+    for (first, then, code, review, event) in [
+        (
+            None,
+            &other_amount,
+            5,
+            "paid_amount_differs",
+            "the core says: paid 90.000 ₫ under FT2",
+        ),
+        (
+            Some(&paid),
+            &other_amount,
+            5,
+            "paid_amount_differs",
+            "paid 90.000 ₫",
+        ),
+        (
+            Some(&failed),
+            &other_amount,
+            5,
+            "paid_amount_differs",
+            "paid 90.000 ₫",
+        ),
+        (
+            Some(&paid),
+            &second_debit,
+            8,
+            "second_debit",
+            "paid once more, under FT2",
+        ),
+        (
+            Some(&paid),
+            &failed,
+            8,
+            "failed_after_paid",
+            "not paid, after it was paid",
+        ),
+    ] {
+        let payment = env.create(100_000).await;
+        let say = async |result| env.core.send_result(&payment.id, result).await.unwrap();
+        if let Some(first) = first {
+            assert_eq!(say(first).await.code(), Some(0));
+        }
+        let status = env.check(&payment).await["status"].clone();
+        for _ in 0..2 {
+            let refused = say(then).await;
+            assert_eq!(
+                (refused.status, refused.code()),
+                (200, Some(code)),
+                "{}",
+                refused.text
+            );
+        }
+        let item = env.item(&payment).await;
+        assert_eq!(item["needs_review"], review);
+        assert_eq!(
+            env.check(&payment).await["status"],
+            status,
+            "nothing else has changed"
+        );
+        env.until_alarm(review).await;
+
+        // A proxy's 404 is no answer of the core.
+        let bare = Fault::Answer {
+            status: 404,
+            body: String::new(),
+        };
+        env.core.faults.standing("payment", bare);
+        env.later(&payment).await;
+        env.core.faults.off("payment");
+        assert_eq!(env.item(&payment).await["needs_review"], review);
+
+        let shown = env.tikivip(&["show", &payment.id]).await.out;
+        assert!(
+            shown.contains(event) && shown.contains("Resolve as: "),
+            "{shown}"
+        );
+        let handled = [
+            "resolve",
+            &payment.id,
+            "--as",
+            "handled",
+            "--by",
+            "lan",
+            "--reason",
+            "returned",
+        ];
+        assert_eq!(env.tikivip(&handled).await.code, 0);
+        assert!(env.item(&payment).await["needs_review"].is_null());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_after_a_late_payment_is_refused_and_kept() {
+    let env = TestEnv::start().await;
+    let payment = env.create(100_000).await;
+    env.send_failed_result(&payment).await;
+    env.send_paid_result(&payment).await;
+    env.until("the money is back", async || {
+        env.core.refunded_vnd(&payment.id) == 100_000
+    })
+    .await;
+    assert_eq!(env.send_failed_result(&payment).await.code(), Some(8));
+    assert_eq!(
+        env.item(&payment).await["needs_review"],
+        "failed_after_paid"
+    );
 }

@@ -33,7 +33,7 @@ fn folder(env: &TestEnv, name: &str) -> PathBuf {
     env.sandbox.sftp_folder.join(name)
 }
 
-fn inbound(env: &TestEnv) -> BTreeMap<String, String> {
+pub(crate) fn inbound(env: &TestEnv) -> BTreeMap<String, String> {
     let entries = fs::read_dir(folder(env, "INBOUND")).unwrap();
     let files = entries.map(|entry| {
         let path = entry.unwrap().path();

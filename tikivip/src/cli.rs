@@ -67,12 +67,15 @@ pub(crate) enum Command {
         /// Our transaction id or Tiki's
         id: String,
     },
-    /// Resolve a dispute or an exhausted notification
+    /// Resolve what waits in the review queue; `show` says which verdicts fit
     Resolve {
         /// Our transaction id or Tiki's
         id: String,
         #[arg(long = "as", value_name = "VERDICT")]
         verdict: Verdict,
+        /// With `returned`: the amount that was given back, in VND; it must be all that remains
+        #[arg(long, value_name = "VND", required_if_eq("verdict", "returned"))]
+        amount: Option<u64>,
         #[command(flatten)]
         operator: OperatorArgs,
     },
@@ -128,8 +131,12 @@ pub(crate) enum State {
     Exhausted,
     /// Needs review: the core rejected the refund of a late payment
     RefundRejected,
-    /// Needs review: the core says that another amount was paid
-    AmountDiffers,
+    /// Needs review: the core contradicts itself or the order
+    Contradicted,
+    /// Needs review: a day after expiry the core has not said whether it was paid
+    Undecided,
+    /// Needs review: the core rejected so many refunds that Tiki can ask for no more
+    RefundsRejected,
     /// Waits for the core: a refund without a clear answer
     Unknown,
     /// Waits for the core: a reversal, because Tiki does not have the order
@@ -148,6 +155,10 @@ pub(crate) enum Verdict {
     Reverse,
     /// The remaining amount was returned by other means than the core; return nothing more
     Returned,
+    /// The two companies have dealt with it outside this system; nothing moves
+    Handled,
+    /// Nobody has paid, as the core's people say: a pending payment fails
+    NotPaid,
 }
 
 /// Who acts, and why. Both are kept in the audit trail.

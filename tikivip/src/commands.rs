@@ -35,8 +35,9 @@ pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::Resolve {
             id,
             verdict,
+            amount,
             operator,
-        } => act::resolve(&context, form, id, *verdict, operator).await,
+        } => act::resolve(&context, form, id, (*verdict, *amount), operator).await,
         Command::Reconciliation { day, limit } => {
             reconciliation::list(&context, form, *day, *limit).await
         }

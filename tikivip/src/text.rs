@@ -1,8 +1,9 @@
 //! The texts that describe a transaction.
 
 use domain::{
-    Actor, AuditEvent, CoreAnswer, Decision, Ipn, LookUpAnswer, NotificationOutcome, Origin,
-    PaymentState, RefundState, Timestamp, Transaction, Verdict,
+    Actor, AuditEvent, Contradiction, CoreAnswer, Decision, DisputeReason, Ipn, LookUpAnswer,
+    NotificationOutcome, Origin, PaymentState, RaisedReason, RefundState, ReviewReason, Timestamp,
+    Transaction, Verdict,
 };
 
 /// The state of the notification to Tiki.
@@ -15,7 +16,7 @@ pub(crate) fn ipn(t: &Transaction) -> String {
         } => format!("failed attempts: {failures}, next at {}", clock(due_at)),
         Ipn::Confirmed { .. } => "confirmed".to_owned(),
         Ipn::Abandoned { .. } => "abandoned: no further attempts".to_owned(),
-        Ipn::Reversing { reason, .. } => format!("reversed: {}", reason.as_str()),
+        Ipn::Reversing { .. } => "follows when the money is back".to_owned(),
         Ipn::Disputed { reason, .. } => format!("disputed: {}", reason.as_str()),
         Ipn::Exhausted { .. } => "exhausted: all attempts failed".to_owned(),
     }
@@ -26,6 +27,12 @@ pub(crate) fn payment(t: &Transaction) -> String {
     match t.payment() {
         PaymentState::Pending { .. } => "pending".to_owned(),
         PaymentState::Paid { payment, .. } => format!("paid at {}", clock(payment.paid_at)),
+        PaymentState::Reversed { payment, reversal } => format!(
+            "paid at {}, reversed at {} ({})",
+            clock(payment.paid_at),
+            clock(reversal.at),
+            reversal.reason.as_str()
+        ),
         PaymentState::Failed { failure, .. } if failure.late_payment.is_some() => {
             "failed, then paid late".to_owned()
         }
@@ -82,11 +89,15 @@ pub(crate) fn what(t: &Transaction, event: &AuditEvent) -> String {
         AuditEvent::ReferenceLearned => "the core's reference arrived".to_owned(),
         AuditEvent::CoreAsked(word) => match word {
             CoreAnswer::Pending => "asked the core about the payment: not paid yet".to_owned(),
+            CoreAnswer::Unreadable => {
+                "asked the core about the payment: an answer that we cannot read".to_owned()
+            }
             CoreAnswer::Unknown => "asked the core about the payment: no clear answer".to_owned(),
             CoreAnswer::OtherAmount => {
                 "asked the core about the payment: another amount".to_owned()
             }
         },
+        AuditEvent::Contradicted(contradiction) => contradicted(contradiction),
         AuditEvent::NotificationAttempt { attempt, outcome } => attempt_in_words(*attempt, outcome),
         AuditEvent::RefundReserved { refund } => {
             let origin = t
@@ -124,9 +135,77 @@ pub(crate) fn what(t: &Transaction, event: &AuditEvent) -> String {
                 Verdict::Confirmed => "keep the payment",
                 Verdict::Reverse => "return the money",
                 Verdict::Returned => "the money was returned by other means",
+                Verdict::Handled => "handled outside, nothing moves",
+                Verdict::NotPaid => "nobody has paid",
             };
             format!("resolved ({verdict}): {}", word.reason)
         }
+    }
+}
+
+fn contradicted(contradiction: &Contradiction) -> String {
+    match contradiction {
+        Contradiction::OtherAmount { amount, reference } => {
+            let under = reference
+                .as_ref()
+                .map_or_else(String::new, |r| format!(" under {r}"));
+            format!("the core says: paid {}{under} (refused)", amount.grouped())
+        }
+        Contradiction::SecondDebit { reference } => {
+            format!("the core says: paid once more, under {reference} (refused)")
+        }
+        Contradiction::FailedAfterPaid => {
+            "the core says: not paid, after it was paid (refused)".to_owned()
+        }
+    }
+}
+
+/// What a person does next about a transaction in the review queue.
+pub(crate) fn next_step(reason: ReviewReason) -> &'static str {
+    match reason {
+        ReviewReason::IpnExhausted => {
+            "Ask Tiki what it has of this order. Then resend, or resolve."
+        }
+        ReviewReason::SystemRefundRejected => {
+            "The core refuses to return the money. Ask the core's people why, or return it by hand."
+        }
+        ReviewReason::Disputed(dispute) => match dispute {
+            DisputeReason::AmountDiffers => {
+                "Tiki has another amount. Agree with Tiki, then resolve."
+            }
+            DisputeReason::InvalidRequest => {
+                "Tiki calls the question invalid. Ask Tiki, then resolve."
+            }
+            DisputeReason::NotOfThisPartner => {
+                "Tiki says that the order is another partner's. Ask Tiki, then resolve."
+            }
+            DisputeReason::ReversalRejected => {
+                "The core refuses to return the money. Ask the core's people why, or return it by hand."
+            }
+            DisputeReason::TooManyReversals => {
+                "Too many reversals within an hour: check with Tiki whether it is in order. Then resend."
+            }
+            DisputeReason::KnownAsPaid => {
+                "The money is back, and Tiki says paid. Ask Tiki to cancel the order, then resolve."
+            }
+        },
+        ReviewReason::Raised(raised) => match raised {
+            RaisedReason::Undecided => {
+                "Ask the core's people whether it was paid. They send the payment result, or resolve."
+            }
+            RaisedReason::RefundsRejected => {
+                "The core rejected Tiki's refunds. Agree with Tiki and the core, then resolve."
+            }
+            RaisedReason::PaidAmountDiffers => {
+                "Ask the core's people what was debited, and return it. Then resolve."
+            }
+            RaisedReason::SecondDebit => {
+                "Ask the core's people to return the second debit. Then resolve."
+            }
+            RaisedReason::FailedAfterPaid => {
+                "Ask the core's people whether the customer has the money back. Then resolve."
+            }
+        },
     }
 }
 
@@ -137,6 +216,7 @@ fn attempt_in_words(attempt: u32, outcome: &NotificationOutcome) -> String {
     };
     let then = match outcome.decision {
         Decision::Retry => "will be repeated",
+        Decision::LookAgain => "not found, will be looked up once more",
         Decision::RetryUnauthorized => "signature refused, will be repeated",
         Decision::Confirm => "confirmed",
         Decision::Abandon => "abandoned",

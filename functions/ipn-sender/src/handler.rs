@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    Clock, IPN_LEASE, IpnLease, NotificationOutcome, NotificationStep, ReviewReason, Timestamp,
-    Transaction, after_look_up, after_notification,
+    Clock, Decision, DisputeReason, IPN_LEASE, IpnLease, IpnSubject, LookUpAnswer,
+    NotificationOutcome, NotificationStep, ReviewReason, Timestamp, Transaction, after_look_up,
+    after_notification, after_reversal_look_up,
 };
 use outbox::Worker;
 use store::{DueIndex, REQUEST_TIMEOUT, SHARDS, StoreError, Transactions};
@@ -17,9 +18,15 @@ use tiki_api::{TIKI_ANSWER_TIMEOUT, TikiClient};
 pub const MAX_PROCESSING_TIME: Duration = IPN_LEASE;
 
 const _: () = assert!(
-    IPN_LEASE.as_millis() >= 2 * TIKI_ANSWER_TIMEOUT.as_millis() + REQUEST_TIMEOUT.as_millis(),
+    IPN_LEASE.as_millis()
+        >= 2 * TIKI_ANSWER_TIMEOUT.as_millis()
+            + REVERSAL_COUNT_TIMEOUT.as_millis()
+            + REQUEST_TIMEOUT.as_millis(),
     "within its lease a sender sends, looks up and records: or another sender would send the same meanwhile"
 );
+
+/// So long the reversals of this hour are counted at most. Without an answer the next try decides.
+const REVERSAL_COUNT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Above this number, transactions in review are not counted further.
 const MAX_COUNTED_PER_ALARM: u16 = 100;
@@ -33,6 +40,10 @@ pub struct IpnSender {
     pub tiki: TikiClient,
     /// The table of payments.
     pub transactions: Transactions,
+    /// How far apart two look-ups must be before Tiki's "not found" is believed (protocol §3).
+    pub confirm_after: Duration,
+    /// Above this number in an hour, payments are not reversed but disputed.
+    pub max_reversals_per_hour: u32,
     pub clock: Arc<dyn Clock>,
 }
 
@@ -125,7 +136,7 @@ impl IpnSender {
         let updated = self
             .transactions
             .apply(found, |transaction| {
-                let leased = transaction.lease_ipn(self.clock.now());
+                let leased = transaction.lease_ipn(self.confirm_after, self.clock.now());
                 let (new_lease, change) = leased.unzip();
                 lease = new_lease;
                 change
@@ -138,17 +149,15 @@ impl IpnSender {
 
     /// Sends the notification and, if the decision table asks for it, looks the transaction up at Tiki.
     async fn notify(&self, transaction: &Transaction, lease: IpnLease) -> NotificationOutcome {
-        let answer = self.tiki.send_ipn(transaction, lease.status).await;
-        let (known, decision) = match after_notification(lease.status, answer, lease.failures) {
+        let status = lease.subject.status();
+        let answer = self.tiki.send_ipn(transaction, status).await;
+        let (known, decision) = match after_notification(lease, answer) {
             NotificationStep::LookUp => {
                 let known = self
                     .tiki
                     .look_up(transaction.tiki_id(), Some(transaction.id()))
                     .await;
-                (
-                    Some(known),
-                    after_look_up(transaction.order().amount, known),
-                )
+                (Some(known), self.decide(transaction, lease, known).await)
             }
             NotificationStep::Decide(decision) => (None, decision),
         };
@@ -156,6 +165,32 @@ impl IpnSender {
             answer,
             known,
             decision,
+        }
+    }
+
+    /// What Tiki's answer to the look-up means. When many payments would be reversed, the environment is wrong and
+    /// not the customers: they are disputed instead.
+    async fn decide(&self, t: &Transaction, lease: IpnLease, known: LookUpAnswer) -> Decision {
+        if lease.subject == IpnSubject::Reversed {
+            return after_reversal_look_up(known);
+        }
+        let decision = after_look_up(t.order().amount, known, lease, self.clock.now());
+        let Decision::Reverse(_) = decision else {
+            return decision;
+        };
+        let count = self.transactions.may_reverse(self.max_reversals_per_hour);
+        match tokio::time::timeout(REVERSAL_COUNT_TIMEOUT, count).await {
+            Ok(Ok(true)) => decision,
+            Ok(Ok(false)) => Decision::Dispute(DisputeReason::TooManyReversals),
+            Ok(Err(error)) => {
+                let error = format!("{:#}", anyhow::Error::from(error));
+                tracing::warn!(error, transaction_id = %t.id(), "the reversals of this hour cannot be counted: the next try decides");
+                Decision::Retry
+            }
+            Err(_) => {
+                tracing::warn!(transaction_id = %t.id(), "the reversals of this hour are not counted in time: the next try decides");
+                Decision::Retry
+            }
         }
     }
 }

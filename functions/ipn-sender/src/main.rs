@@ -22,6 +22,8 @@ async fn main() -> anyhow::Result<()> {
         // It opens no webview, so it needs no phone format.
         tiki: TikiClient::new(client, PhoneFormat::default()),
         transactions: transactions.clone(),
+        confirm_after: settings.reversals.confirm_after,
+        max_reversals_per_hour: settings.reversals.max_per_hour,
         clock: Arc::clone(&aws.clock),
     };
     lambda::serve_stream(Outbox {

@@ -27,12 +27,19 @@ impl Handler for PaymentResult {
         record_transaction_in_span(id);
 
         let found = self.transactions.load(id).await?.ok_or(Refusal::NotFound)?;
+        let mut refusal = None;
         let updated = self
             .transactions
-            .update(found, |transaction| {
-                Ok::<_, ApiError>(transaction.record_payment_result(&message, self.clock.now())?)
+            .apply(found, |transaction| {
+                let recorded = transaction.record_payment_result(&message, self.clock.now());
+                refusal = recorded.refusal;
+                recorded.change
             })
             .await?;
+        // Only now: what contradicts the record is written before it is refused.
+        if let Some(refusal) = refusal {
+            return Err(refusal.into());
+        }
         Ok(Reply::Json {
             code: Code::Success,
             body: reply::payment_result_recorded(&updated.transaction),

@@ -57,9 +57,10 @@ impl From<&Refusal> for Code {
             Refusal::Failed => Self::Failed,
             Refusal::Expired => Self::Expired,
             Refusal::IdReused | Refusal::ResultDiffers => Self::IdReused,
-            Refusal::NotPaidYet | Refusal::TooManyRefunds(_) | Refusal::RejectedByCore { .. } => {
-                Self::NotRefundable
-            }
+            Refusal::NotPaidYet
+            | Refusal::UnderReview
+            | Refusal::TooManyRefunds(_)
+            | Refusal::RejectedByCore { .. } => Self::NotRefundable,
             Refusal::ExceedsRemaining { .. } => Self::ExceedsRemaining,
             Refusal::RequestIdReused => Self::RequestIdReused,
             Refusal::InProgress => Self::InProgress,

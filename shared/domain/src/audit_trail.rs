@@ -6,11 +6,15 @@
 
 use crate::notification::NotificationOutcome;
 use crate::operator::{OperatorWord, Verdict};
-use crate::payment::CoreAnswer;
+use crate::payment::{Contradiction, CoreAnswer};
+use crate::text::CoreReference;
 use crate::time::Timestamp;
 
 /// How often reconciliation may queue a notification again.
 pub const MAX_REQUEUES: u32 = 3;
+
+/// How many different contradictions are kept; of those that follow, the last one, and how many they were.
+pub const MAX_CONTRADICTIONS: usize = 10;
 
 /// Something that happened to a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +33,8 @@ pub enum AuditEvent {
     ReferenceLearned,
     /// The core was asked about the expired payment and gave no final answer. Counted.
     CoreAsked(CoreAnswer),
+    /// The core said something that contradicts what is recorded. It was refused, and needs review.
+    Contradicted(Contradiction),
     /// A notification was sent to Tiki.
     NotificationAttempt {
         /// The number of the lease. If a number is missing, its sender died.
@@ -107,6 +113,7 @@ impl AuditEvent {
             Self::PaidLate => "paid_late",
             Self::ReferenceLearned => "reference_learned",
             Self::CoreAsked(_) => "core_asked",
+            Self::Contradicted(_) => "contradicted",
             Self::NotificationAttempt { .. } => "notification_attempt",
             Self::RefundReserved { .. } => "refund_reserved",
             Self::RefundAsked { .. } => "refund_asked",
@@ -130,6 +137,7 @@ impl AuditEvent {
             | Self::PaidLate
             | Self::ReferenceLearned
             | Self::CoreAsked(_)
+            | Self::Contradicted(_)
             | Self::RefundAsked { .. }
             | Self::RefundSucceeded { .. }
             | Self::RefundRejected { .. } => Actor::Core,
@@ -156,6 +164,7 @@ impl AuditEvent {
             | Self::PaidLate
             | Self::ReferenceLearned
             | Self::CoreAsked(_)
+            | Self::Contradicted(_)
             | Self::NotificationAttempt { .. }
             | Self::Requeued
             | Self::Resent(_)
@@ -177,11 +186,11 @@ impl AuditEvent {
 
 /// Adds an event to an audit trail, or counts it if it may happen without end and has happened before.
 pub(crate) fn note(trail: &mut Vec<AuditEntry>, event: AuditEvent, now: Timestamp) {
-    let earlier = trail.iter_mut().rev();
-    match earlier
-        .into_iter()
-        .find(|entry| event.repeats(&entry.event))
-    {
+    let contradicted = |entry: &AuditEntry| matches!(entry.event, AuditEvent::Contradicted(_));
+    let full = matches!(event, AuditEvent::Contradicted(_))
+        && trail.iter().filter(|entry| contradicted(entry)).count() >= MAX_CONTRADICTIONS;
+    let mut earlier = trail.iter_mut().rev();
+    match earlier.find(|entry| event.repeats(&entry.event) || (full && contradicted(entry))) {
         Some(entry) => {
             entry.times = entry.times.saturating_add(1);
             entry.last_at = now;
@@ -211,6 +220,24 @@ pub(crate) fn requeues(trail: &[AuditEntry]) -> u32 {
         .iter()
         .find(|entry| entry.event == AuditEvent::Requeued);
     requeued.map_or(0, |entry| entry.times)
+}
+
+/// Whether this contradiction is noted already.
+pub(crate) fn contradicted_by(trail: &[AuditEntry], contradiction: &Contradiction) -> bool {
+    let same = |entry: &AuditEntry| matches!(&entry.event, AuditEvent::Contradicted(c) if c == contradiction);
+    trail.iter().any(same)
+}
+
+/// The references under which another amount was paid than was asked for.
+pub(crate) fn other_amount_references(
+    trail: &[AuditEntry],
+) -> impl Iterator<Item = &CoreReference> {
+    trail.iter().filter_map(|entry| match &entry.event {
+        AuditEvent::Contradicted(Contradiction::OtherAmount { reference, .. }) => {
+            reference.as_ref()
+        }
+        _ => None,
+    })
 }
 
 /// How often persons have acted.

@@ -5,4 +5,5 @@ mod operator;
 mod payment;
 mod refund;
 
+pub use self::payment::RecordedResult;
 pub use self::refund::Reservation;

@@ -55,27 +55,32 @@ mod text;
 mod time;
 mod transaction;
 
-pub use audit_trail::{Actor, AuditEntry, AuditEvent, MAX_REQUEUES};
-pub use commands::Reservation;
+pub use audit_trail::{Actor, AuditEntry, AuditEvent, MAX_CONTRADICTIONS, MAX_REQUEUES};
+pub use commands::{RecordedResult, Reservation};
 pub use customer::{BadPhone, Customer, PhoneNumber};
 pub use ids::{BadId, RefundId, TikiTransactionId, TransactionId};
 pub use inconsistent::Inconsistent;
 pub use money::{BadAmount, Vnd};
 pub use notification::{
     Decision, DecisionKind, DisputeReason, FailedNotification, Ipn, IpnAnswer, IpnLease,
-    IpnRefusal, LookUpAnswer, NotificationOutcome, NotificationStep, PaidNotification,
-    ReversalReason, after_look_up, after_notification,
+    IpnRefusal, IpnSubject, LookUpAnswer, NotificationOutcome, NotificationStep, PaidNotification,
+    ReversalReason, ReversedNotification, Sending, after_look_up, after_notification,
+    after_reversal_look_up,
 };
-pub use operator::{MAX_OPERATOR_ACTS, MAX_RESENDS, OperatorRefusal, OperatorWord, Verdict};
+pub use operator::{
+    MAX_OPEN_ACTS, MAX_OPERATOR_ACTS, MAX_RESENDS, OperatorRefusal, OperatorWord, Resolution,
+    Verdict,
+};
 pub use payment::{
-    CoreAnswer, Failure, FailureCause, PaidDetails, Payment, PaymentAnswer, PaymentResult,
-    PaymentResultMessage, PaymentState,
+    Contradiction, CoreAnswer, Failure, FailureCause, PaidDetails, Payment, PaymentAnswer,
+    PaymentResult, PaymentResultMessage, PaymentState, Reversal,
 };
 pub use refund::{
-    Balance, MAX_TIKI_REFUNDS, Origin, Refund, RefundAnswer, RefundCommand, RefundState,
+    Balance, MAX_REJECTED_REFUNDS, MAX_TIKI_REFUNDS, Origin, Refund, RefundAnswer, RefundCommand,
+    RefundState,
 };
 pub use refusal::Refusal;
-pub use review::{Alarm, ReviewReason};
+pub use review::{Alarm, Raised, RaisedReason, ReviewReason};
 pub use schedule::{CORE_LEASE, Due, IPN_BUDGET, IPN_LEASE, LOOK_UP_FROM_FAILURE};
 pub use status::{FinalStatus, Status};
 pub use text::{

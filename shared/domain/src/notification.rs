@@ -2,11 +2,13 @@
 
 mod answer;
 mod decision;
+mod lease;
 mod state;
 
 pub use self::answer::{IpnAnswer, IpnRefusal, LookUpAnswer};
 pub use self::decision::{
     Decision, DecisionKind, DisputeReason, NotificationOutcome, NotificationStep, ReversalReason,
-    after_look_up, after_notification,
+    after_look_up, after_notification, after_reversal_look_up,
 };
-pub use self::state::{FailedNotification, Ipn, IpnLease, PaidNotification};
+pub use self::lease::{IpnLease, IpnSubject};
+pub use self::state::{FailedNotification, Ipn, PaidNotification, ReversedNotification, Sending};

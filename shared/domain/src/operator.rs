@@ -1,14 +1,19 @@
 //! What a person says: who acts and why, and the verdict.
 
-use strum::{EnumString, IntoStaticStr, VariantArray};
+use strum::{EnumDiscriminants, EnumString, IntoStaticStr, VariantArray};
 
+use crate::money::Vnd;
 use crate::text::{OperatorName, OperatorReason};
 
 /// How often persons may act on one transaction: the audit trail is bounded.
 pub const MAX_OPERATOR_ACTS: usize = 20;
 
-/// How many of these acts may be resends: the others are kept for decisions.
-pub const MAX_RESENDS: usize = MAX_OPERATOR_ACTS - 5;
+/// How many of these acts may be resends.
+pub const MAX_RESENDS: usize = 10;
+
+/// How many of these acts may be resends and reversals: the core may reject a reversal, so it need not end anything.
+/// The others are kept for decisions that end something.
+pub const MAX_OPEN_ACTS: usize = 15;
 
 /// Who acts, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,15 +23,36 @@ pub struct OperatorWord {
 }
 
 /// What a person decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
-#[strum(serialize_all = "snake_case")]
-pub enum Verdict {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumDiscriminants)]
+#[strum_discriminants(
+    name(Verdict),
+    derive(EnumString, IntoStaticStr, VariantArray),
+    strum(serialize_all = "snake_case"),
+    doc = "A person's decision, without what it holds: the word in the item and on the command line.",
+    vis(pub)
+)]
+pub enum Resolution {
     /// Tiki has the order: the payment stands.
     Confirmed,
     /// What remains goes back to the customer, by the core.
     Reverse,
     /// What remains has gone back already, by other means than the core: nothing more may go.
-    Returned,
+    Returned {
+        /// What the person gave back: all that remains, and no more.
+        amount: Vnd,
+    },
+    /// The two companies have dealt with it outside this system: nothing moves here.
+    Handled,
+    /// Of a payment that is pending: nobody has paid, as the core's people say.
+    NotPaid,
+}
+
+impl Resolution {
+    /// The word for it.
+    #[must_use]
+    pub fn verdict(self) -> Verdict {
+        self.into()
+    }
 }
 
 impl Verdict {
@@ -58,10 +84,16 @@ pub enum OperatorRefusal {
     /// The money of a failed payment can only go back.
     #[error("Tiki knows it as failed: the money can only go back")]
     OnlyReversible,
-    /// Some of the money is back or on its way, because Tiki did not have the order.
-    #[error("some of its money is back or on its way: it can only be reversed")]
-    GoingBack,
-    /// The audit trail is bounded.
-    #[error("persons have acted {MAX_OPERATOR_ACTS} times on it already")]
-    TooManyActs,
+    /// It waits for another decision.
+    #[error("this decision does not fit what waits: `tikivip show` says which do")]
+    DoesNotFit,
+    /// Another amount than what remains was given back.
+    #[error("what remains is {remaining} VND: money has moved meanwhile, or the amount is wrong")]
+    AmountDiffers {
+        /// What remains, in VND.
+        remaining: Vnd,
+    },
+    /// The audit trail is bounded, and the last acts are kept for decisions that end something.
+    #[error("persons have acted {0} times on it already: only a decision that ends it is left")]
+    TooManyActs(usize),
 }

@@ -4,6 +4,6 @@ mod answer;
 mod state;
 
 pub use self::answer::{
-    CoreAnswer, PaidDetails, PaymentAnswer, PaymentResult, PaymentResultMessage,
+    Contradiction, CoreAnswer, PaidDetails, PaymentAnswer, PaymentResult, PaymentResultMessage,
 };
-pub use self::state::{Failure, FailureCause, Payment, PaymentState};
+pub use self::state::{Failure, FailureCause, Payment, PaymentState, Reversal};

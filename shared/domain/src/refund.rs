@@ -8,12 +8,18 @@ use crate::status::Status;
 use crate::text::{RefundReason, RejectionReason, RequestId};
 use crate::time::Timestamp;
 
-/// The most refunds that Tiki may ask for one transaction: they are all in its one item.
+/// The most refunds of Tiki that hold their amount: they are all in the transaction's one item.
 pub const MAX_TIKI_REFUNDS: usize = 100;
 
-/// Tiki's refunds, a reversal for each of them that was rejected, one more reversal or a late payment, and one for
-/// each act of a person.
-pub(crate) const MAX_REFUNDS: usize = 2 * MAX_TIKI_REFUNDS + 2 + MAX_OPERATOR_ACTS;
+/// The most rejected refunds of Tiki. They are bounded apart, so that rejections never lock money in.
+pub const MAX_REJECTED_REFUNDS: usize = 20;
+
+/// The most refunds that Tiki can have asked for: the last rejected ones were held when the others were asked for.
+pub(crate) const MAX_ASKED_REFUNDS: usize = MAX_TIKI_REFUNDS + MAX_REJECTED_REFUNDS;
+
+/// Tiki's refunds, a reversal for each of them that was rejected while the payment was being reversed, one more
+/// reversal or a late payment, and one for each act of a person.
+pub(crate) const MAX_REFUNDS: usize = MAX_ASKED_REFUNDS + MAX_TIKI_REFUNDS + 2 + MAX_OPERATOR_ACTS;
 
 /// A refund: money on its way back, or back, or rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -38,6 +38,9 @@ pub enum Refusal {
     /// The payment is not final yet.
     #[error("not refundable in this state: the payment is not final")]
     NotPaidYet,
+    /// A person must first find out where the money is.
+    #[error("not refundable in this state: the payment is under review")]
+    UnderReview,
     /// The most refunds of one transaction are reached.
     #[error("not refundable in this state: {0} refunds were made")]
     TooManyRefunds(usize),

@@ -1,8 +1,9 @@
 //! What a person must look at: alarms, and the reasons of the review queue.
 
-use strum::{EnumDiscriminants, IntoStaticStr, VariantArray};
+use strum::{EnumDiscriminants, EnumString, IntoStaticStr, VariantArray};
 
 use crate::notification::DisputeReason;
+use crate::time::Timestamp;
 
 /// What a person must look at: it raises an alarm when it happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +44,43 @@ pub enum ReviewReason {
     Disputed(DisputeReason),
     /// The core refuses to give money back that the partner must not keep.
     SystemRefundRejected,
+    /// Something was raised that no state of the payment shows.
+    Raised(RaisedReason),
+}
+
+/// A review that was raised, and stays until a clear answer or a person has ended it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Raised {
+    pub reason: RaisedReason,
+    /// When it was raised.
+    pub since: Timestamp,
+}
+
+/// Why a review was raised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
+pub enum RaisedReason {
+    /// A day after expiry the core has still not said whether the payment was made.
+    Undecided,
+    /// The core rejected as many refunds as are kept: Tiki can ask for no more.
+    RefundsRejected,
     /// The core says that another amount was paid than was asked for.
     PaidAmountDiffers,
+    /// The core says that the payment was made twice.
+    SecondDebit,
+    /// The core says that a payment was not made, after it had said that it was.
+    FailedAfterPaid,
+}
+
+impl RaisedReason {
+    /// All reasons, for reading stored names.
+    pub const ALL: &'static [Self] = Self::VARIANTS;
+
+    /// The name in the item, in logs and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
 }
 
 impl ReviewReason {
@@ -59,7 +95,10 @@ impl ReviewReason {
                     reasons.map(Self::Disputed).collect()
                 }
                 ReviewReasonKind::SystemRefundRejected => vec![Self::SystemRefundRejected],
-                ReviewReasonKind::PaidAmountDiffers => vec![Self::PaidAmountDiffers],
+                ReviewReasonKind::Raised => {
+                    let reasons = RaisedReason::ALL.iter().copied();
+                    reasons.map(Self::Raised).collect()
+                }
             })
     }
 
@@ -68,9 +107,8 @@ impl ReviewReason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Disputed(reason) => reason.as_str(),
-            Self::IpnExhausted | Self::SystemRefundRejected | Self::PaidAmountDiffers => {
-                ReviewReasonKind::from(self).into()
-            }
+            Self::Raised(reason) => reason.as_str(),
+            Self::IpnExhausted | Self::SystemRefundRejected => ReviewReasonKind::from(self).into(),
         }
     }
 }

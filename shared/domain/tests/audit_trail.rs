@@ -7,10 +7,12 @@ use std::time::Duration;
 use domain::testing::AssumeCommitted;
 use domain::{
     Actor, AmountLimits, AuditEvent, CoreAnswer, Decision, DisputeReason, Ipn, IpnAnswer,
-    LookUpAnswer, MAX_OPERATOR_ACTS, MAX_RESENDS, NotificationOutcome, OperatorRefusal,
-    OperatorWord, Order, PaidDetails, PaymentAnswer, PaymentResult, PaymentResultMessage,
-    RefundAnswer, RefundCommand, Reservation, Status, Timestamp, Transaction, Verdict, Vnd,
+    LookUpAnswer, MAX_OPEN_ACTS, MAX_RESENDS, NotificationOutcome, OperatorRefusal, OperatorWord,
+    Order, PaidDetails, PaymentAnswer, PaymentResult, PaymentResultMessage, RefundAnswer,
+    RefundCommand, Reservation, Resolution, Status, Timestamp, Transaction, Vnd,
 };
+
+const CONFIRM_AFTER: Duration = Duration::from_mins(2);
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_unix_ms(1_800_000_000_000 + seconds * 1000).unwrap()
@@ -41,8 +43,8 @@ fn paid() -> Transaction {
         amount: None,
         result: PaymentResult::Paid(PaidDetails::default()),
     };
-    let change = pending().record_payment_result(&message, at(10)).unwrap();
-    change.unwrap().assume_committed()
+    let recorded = pending().record_payment_result(&message, at(10));
+    recorded.change.unwrap().assume_committed()
 }
 
 fn person() -> OperatorWord {
@@ -53,7 +55,7 @@ fn person() -> OperatorWord {
 }
 
 fn tried(t: &Transaction, decision: Decision) -> Transaction {
-    let (lease, change) = t.lease_ipn(Timestamp::MAX).unwrap();
+    let (lease, change) = t.lease_ipn(CONFIRM_AFTER, t.ipn_due_at().unwrap()).unwrap();
     let outcome = NotificationOutcome {
         answer: IpnAnswer::SystemError,
         known: Some(LookUpAnswer::Found(Status::Pending, None)),
@@ -189,7 +191,7 @@ fn a_resent_notification_has_the_whole_budget_and_an_entry() {
         AuditEvent::Resent(person())
     );
     // Who held a lease before it was given up can record nothing under the new ones.
-    let (lease, _) = t.lease_ipn(at(50)).unwrap();
+    let (lease, _) = t.lease_ipn(CONFIRM_AFTER, at(50)).unwrap();
     assert_eq!((lease.attempt, lease.failures), (12, 0));
     let mut tries = 0;
     while t.ipn_due_at().is_some() {
@@ -217,12 +219,12 @@ fn a_person_who_cannot_wait_sends_at_once_and_uses_up_nothing() {
 #[test]
 fn a_person_resolves_a_dispute_and_the_one_balance_holds() {
     let disputed = tried(&paid(), Decision::Dispute(DisputeReason::AmountDiffers));
-    let stands = disputed.resolve(Verdict::Confirmed, &person(), at(60));
+    let stands = disputed.resolve(Resolution::Confirmed, &person(), at(60));
     let stands = stands.unwrap().assume_committed();
     assert_eq!(stands.ipn(), Ipn::Confirmed { at: at(60) });
     assert_eq!(stands.needs_review(), None);
 
-    let back = disputed.resolve(Verdict::Reverse, &person(), at(60));
+    let back = disputed.resolve(Resolution::Reverse, &person(), at(60));
     let back = back.unwrap();
     assert!(back.due_marks().refund);
     let back = back.assume_committed();
@@ -236,7 +238,7 @@ fn a_person_resolves_a_dispute_and_the_one_balance_holds() {
     let refused = back.record_refund_outcome(back.refunds()[0].id, &refused, at(61));
     let refused = refused.unwrap().assume_committed();
     assert!(refused.needs_review().is_some());
-    let once_more = refused.resolve(Verdict::Reverse, &person(), at(62));
+    let once_more = refused.resolve(Resolution::Reverse, &person(), at(62));
     let once_more = once_more.unwrap().assume_committed();
     assert_ne!(once_more.refunds()[0].id, once_more.refunds()[1].id);
     assert_eq!(once_more.needs_review(), None);
@@ -249,12 +251,12 @@ fn persons_may_act_so_often_and_no_more() {
         t = t.resend_ipn(&person(), at(70)).unwrap().assume_committed();
     }
     let refused = t.resend_ipn(&person(), at(70));
-    assert_eq!(refused, Err(OperatorRefusal::TooManyActs));
+    assert_eq!(refused, Err(OperatorRefusal::TooManyActs(MAX_RESENDS)));
     // What is left is for decisions.
     t = tried(&t, Decision::Dispute(DisputeReason::AmountDiffers));
     let rejected = RefundAnswer::Rejected { reason: None };
-    for _ in MAX_RESENDS..MAX_OPERATOR_ACTS {
-        let reversed = t.resolve(Verdict::Reverse, &person(), at(70)).unwrap();
+    for _ in MAX_RESENDS..MAX_OPEN_ACTS {
+        let reversed = t.resolve(Resolution::Reverse, &person(), at(70)).unwrap();
         t = reversed.assume_committed();
         let id = t.refunds().last().unwrap().id;
         t = t
@@ -262,14 +264,24 @@ fn persons_may_act_so_often_and_no_more() {
             .unwrap()
             .assume_committed();
     }
-    let refused = t.resolve(Verdict::Reverse, &person(), at(70));
-    assert_eq!(refused, Err(OperatorRefusal::TooManyActs));
+    let refused = t.resolve(Resolution::Reverse, &person(), at(70));
+    assert_eq!(refused, Err(OperatorRefusal::TooManyActs(MAX_OPEN_ACTS)));
+    // The last are kept for what ends it.
+    let amount = t.remaining_amount();
+    let returned = t.resolve(Resolution::Returned { amount }, &person(), at(72));
+    assert_eq!(returned.unwrap().assume_committed().needs_review(), None);
 }
 
 #[test]
 fn money_that_went_back_by_hand_goes_back_no_second_time() {
     let disputed = tried(&paid(), Decision::Dispute(DisputeReason::AmountDiffers));
-    let returned = disputed.resolve(Verdict::Returned, &person(), at(60));
+    let returned = disputed.resolve(
+        Resolution::Returned {
+            amount: Vnd::new(100_000).unwrap(),
+        },
+        &person(),
+        at(60),
+    );
     let returned = returned.unwrap();
     assert!(!returned.due_marks().refund, "the core is not asked");
     let returned = returned.assume_committed();
@@ -309,15 +321,17 @@ fn what_is_going_back_can_only_go_back() {
     let disputed = disputed.assume_committed();
     assert!(disputed.refunds()[2].holds() && disputed.needs_review().is_some());
 
-    let refused = Err(OperatorRefusal::GoingBack);
     assert_eq!(
-        disputed.resolve(Verdict::Confirmed, &person(), at(40)),
-        refused
+        disputed.resolve(Resolution::Confirmed, &person(), at(40)),
+        Err(OperatorRefusal::OnlyReversible)
     );
-    assert_eq!(disputed.resend_ipn(&person(), at(40)), refused);
+    assert_eq!(
+        disputed.resend_ipn(&person(), at(40)),
+        Err(OperatorRefusal::Reversing)
+    );
     assert!(
         disputed
-            .resolve(Verdict::Reverse, &person(), at(40))
+            .resolve(Resolution::Reverse, &person(), at(40))
             .is_ok()
     );
 }

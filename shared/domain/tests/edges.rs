@@ -7,14 +7,17 @@ use std::time::Duration;
 
 use domain::testing::AssumeCommitted;
 use domain::{
-    AmountLimits, Balance, CoreAnswer, Decision, DisputeReason, Due, DueMarks, FailedNotification,
-    Failure, FailureCause, IpnAnswer, LookUpAnswer, MAX_OPERATOR_ACTS, NotificationOutcome, Order,
-    Origin, PaidDetails, PaidNotification, Payment, PaymentAnswer, PaymentResult,
-    PaymentResultMessage, PaymentState, Refund, RefundAnswer, RefundCommand, RefundId,
-    RefundReason, RefundState, Refusal, Reservation, ReversalReason, ReviewReason, Snapshot,
-    Status, TikiTransactionId, Timestamp, Transaction, TransactionId, Verdict, Vnd,
+    Alarm, AmountLimits, AuditEvent, Balance, CoreAnswer, Decision, DisputeReason, Due, DueMarks,
+    FailedNotification, Failure, FailureCause, IpnAnswer, LookUpAnswer, MAX_CONTRADICTIONS,
+    MAX_OPERATOR_ACTS, NotificationOutcome, OperatorWord, Order, Origin, PaidDetails,
+    PaidNotification, Payment, PaymentAnswer, PaymentResult, PaymentResultMessage, PaymentState,
+    RaisedReason, RecordedResult, Refund, RefundAnswer, RefundCommand, RefundId, RefundReason,
+    RefundState, Refusal, Reservation, Resolution, ReversalReason, ReviewReason, Snapshot, Status,
+    TikiTransactionId, Timestamp, Transaction, TransactionId, Verdict, Vnd,
 };
 use uuid::Uuid;
+
+const CONFIRM_AFTER: Duration = Duration::from_mins(2);
 
 const ID: &str = "9d2f8378-8d6c-5b98-8c46-c1852c4d18ed";
 
@@ -55,11 +58,16 @@ fn paid() -> Transaction {
         amount: None,
         result: PaymentResult::Paid(PaidDetails::default()),
     };
-    let change = pending()
-        .record_payment_result(&message, at(10))
-        .unwrap()
-        .unwrap();
-    change.assume_committed()
+    let recorded = pending().record_payment_result(&message, at(10));
+    recorded.change.unwrap().assume_committed()
+}
+
+/// The transaction after a notification that led to this decision.
+fn sent(t: &Transaction, decision: Decision, now: Timestamp) -> Transaction {
+    let (lease, change) = t.lease_ipn(CONFIRM_AFTER, now).unwrap();
+    let leased = change.assume_committed();
+    let recorded = leased.record_ipn(lease, notified(decision), now);
+    recorded.unwrap().assume_committed()
 }
 
 fn restored(snapshot: Snapshot) -> Transaction {
@@ -121,12 +129,20 @@ fn names_that_items_logs_and_the_core_rely_on_stay_as_they_are() {
         PaymentAnswer::Failed { reason: None },
         PaymentAnswer::NotPaid,
         PaymentAnswer::Pending,
+        PaymentAnswer::Unreadable,
         PaymentAnswer::Unknown,
     ];
     let payments = payments.map(|answer| answer.as_str());
     assert_eq!(
         payments,
-        ["paid", "failed", "not_paid", "pending", "unknown"]
+        [
+            "paid",
+            "failed",
+            "not_paid",
+            "pending",
+            "unreadable",
+            "unknown"
+        ]
     );
     let refunds = [
         RefundAnswer::Succeeded,
@@ -174,10 +190,10 @@ fn ids_spread_over_all_shards_and_stay_where_they_are() {
 #[test]
 fn nothing_is_taken_up_before_it_is_due() {
     let early = |t: Timestamp| Timestamp::from_unix_ms(t.unix_ms() - 1).unwrap();
-    let paid = paid();
-    let due = paid.ipn_due_at().unwrap();
-    assert!(paid.lease_ipn(early(due)).is_none());
-    assert!(paid.lease_ipn(due).is_some());
+    let retried = sent(&paid(), Decision::Retry, at(20));
+    let due = retried.ipn_due_at().unwrap();
+    assert!(retried.lease_ipn(CONFIRM_AFTER, early(due)).is_none());
+    assert!(retried.lease_ipn(CONFIRM_AFTER, due).is_some());
 
     let pending = pending();
     let due = pending.expiry_due_at().unwrap();
@@ -228,13 +244,8 @@ fn a_status_is_final_from_the_moment_we_learned_of_it() {
 #[test]
 fn the_review_queue_keeps_it_until_a_person_has_acted() {
     assert_eq!(paid().needs_review(), None);
-    let (lease, change) = paid().lease_ipn(at(20)).unwrap();
-    let leased = change.assume_committed();
     let reason = DisputeReason::NotOfThisPartner;
-    let disputed = leased
-        .record_ipn(lease, notified(Decision::Dispute(reason)), at(21))
-        .unwrap();
-    let disputed = disputed.assume_committed();
+    let disputed = sent(&paid(), Decision::Dispute(reason), at(21));
     assert_eq!(
         disputed.needs_review(),
         Some((ReviewReason::Disputed(reason), at(21)))
@@ -256,7 +267,7 @@ fn the_review_queue_keeps_it_until_a_person_has_acted() {
         Some((ReviewReason::SystemRefundRejected, at(2)))
     );
     // Tiki's own refund that the core refuses is Tiki's to act on.
-    let tikis = refused(paid().to_snapshot(), 1, 0, &Origin::Reversal);
+    let tikis = refused(paid().to_snapshot(), 1, 0, &Origin::LatePayment);
     assert_eq!(restored(tikis).needs_review(), None);
 }
 
@@ -292,7 +303,8 @@ fn another_amount_at_the_core_needs_review_until_it_is_clear() {
         amount: Vnd::new(amount).unwrap(),
         details: PaidDetails::default(),
     };
-    let review = Some((ReviewReason::PaidAmountDiffers, at(961)));
+    let reason = ReviewReason::Raised(RaisedReason::PaidAmountDiffers);
+    let review = Some((reason, at(961)));
     let differs = said(&leased, &paid(99_999), at(961));
     assert_eq!(differs.needs_review(), review);
     let leased = differs
@@ -300,7 +312,12 @@ fn another_amount_at_the_core_needs_review_until_it_is_clear() {
         .unwrap()
         .assume_committed();
     assert_eq!(leased.needs_review(), review);
-    for answer in [paid(99_998), PaymentAnswer::Pending, PaymentAnswer::Unknown] {
+    for answer in [
+        paid(99_998),
+        PaymentAnswer::Pending,
+        PaymentAnswer::Unreadable,
+        PaymentAnswer::Unknown,
+    ] {
         assert_eq!(
             said(&leased, &answer, at(3_001)).needs_review(),
             review,
@@ -330,40 +347,212 @@ fn the_first_reference_that_comes_is_the_one_that_counts() {
             ..PaidDetails::default()
         }),
     };
+    let nothing = RecordedResult {
+        change: None,
+        refusal: None,
+    };
     for unnamed in [paid(), restored(late())] {
         assert_eq!(
             unnamed.record_payment_result(&message(None), at(50)),
-            Ok(None)
+            nothing
         );
-        let change = unnamed
-            .record_payment_result(&message(Some("D1")), at(50))
-            .unwrap()
-            .unwrap();
+        let recorded = unnamed.record_payment_result(&message(Some("D1")), at(50));
+        let change = recorded.change.unwrap();
         assert_eq!(
             (change.due_marks(), change.alarm()),
             (DueMarks::default(), None)
         );
         let named = change.assume_committed();
-        assert_eq!(named.payment().clone(), {
-            let mut expected = unnamed.payment().clone();
-            match &mut expected {
-                PaymentState::Paid { payment: p, .. } => p.core_reference = "D1".parse().ok(),
-                PaymentState::Failed { failure: f, .. } => {
-                    f.late_payment.as_mut().unwrap().core_reference = "D1".parse().ok();
-                }
-                PaymentState::Pending { .. } => unreachable!("it is paid"),
-            }
-            expected
-        });
+        let reference = |t: &Transaction| t.money_taken().unwrap().core_reference.clone();
+        assert_eq!(reference(&named), "D1".parse().ok());
         for again in [None, Some("D1")] {
             assert_eq!(
                 named.record_payment_result(&message(again), at(60)),
-                Ok(None)
+                nothing
             );
         }
         let second = named.record_payment_result(&message(Some("D2")), at(60));
-        assert_eq!(second, Err(Refusal::ResultDiffers));
+        assert_eq!(second.refusal, Some(Refusal::ResultDiffers));
+        let reason = ReviewReason::Raised(RaisedReason::SecondDebit);
+        let kept = second.change.unwrap().assume_committed();
+        assert_eq!(kept.needs_review(), Some((reason, at(60))));
     }
+}
+
+/// Each was refused and forgotten: a bank could not find it again.
+#[test]
+fn what_contradicts_the_record_is_refused_and_kept() {
+    let amount = |n| Vnd::new(n).unwrap();
+    let says_paid = |n, reference: &str| PaymentResultMessage {
+        amount: Some(amount(n)),
+        result: PaymentResult::Paid(PaidDetails {
+            core_reference: reference.parse().ok(),
+            ..PaidDetails::default()
+        }),
+    };
+    let says_failed = PaymentResultMessage {
+        amount: None,
+        result: PaymentResult::Declined { reason: None },
+    };
+    let expired = pending().conclude_expiry(&PaymentAnswer::NotPaid, at(1_000));
+    let expired = expired.unwrap().assume_committed();
+    let other_amount = Refusal::InvalidAmount {
+        field: "amount",
+        problem: "is not the amount of the transaction".to_owned(),
+    };
+    let differs = RaisedReason::PaidAmountDiffers;
+    let after = RaisedReason::FailedAfterPaid;
+    let reversed = sent(
+        &paid(),
+        Decision::Reverse(ReversalReason::FailedAtTiki),
+        at(20),
+    );
+    for (t, message, refusal, reason) in [
+        (pending(), says_paid(90_000, "D"), &other_amount, differs),
+        (expired, says_paid(90_000, "D"), &other_amount, differs),
+        (paid(), says_paid(90_000, "D"), &other_amount, differs),
+        (
+            restored(late()),
+            says_paid(90_000, "D"),
+            &other_amount,
+            differs,
+        ),
+        (paid(), says_failed.clone(), &Refusal::ResultDiffers, after),
+        (
+            reversed,
+            says_failed.clone(),
+            &Refusal::ResultDiffers,
+            after,
+        ),
+        (
+            restored(late()),
+            says_failed.clone(),
+            &Refusal::ResultDiffers,
+            after,
+        ),
+    ] {
+        let recorded = t.record_payment_result(&message, at(2_000));
+        assert_eq!(recorded.refusal.as_ref(), Some(refusal), "{t:?}");
+        let change = recorded.change.unwrap();
+        let raised = ReviewReason::Raised(reason);
+        assert_eq!(change.alarm(), Some(Alarm::Review(raised)));
+        let kept = change.assume_committed();
+        assert_eq!(kept.needs_review(), Some((raised, at(2_000))));
+        assert_eq!((kept.status(), kept.balance()), (t.status(), t.balance()));
+        // The core repeats it for days: refused, and nothing is written.
+        let again = kept.record_payment_result(&message, at(3_000));
+        assert_eq!(
+            (again.change, again.refusal.as_ref()),
+            (None, Some(refusal))
+        );
+        // A person has dealt with it: the same words do not bring it back, others do.
+        let word = OperatorWord {
+            by: "lan".parse().unwrap(),
+            reason: "the core has returned it".parse().unwrap(),
+        };
+        let handled = kept.resolve(Resolution::Handled, &word, at(4_000)).unwrap();
+        let handled = handled.assume_committed();
+        assert_eq!(handled.needs_review(), None);
+        assert_eq!(
+            handled.record_payment_result(&message, at(5_000)).change,
+            None
+        );
+        let other = handled.record_payment_result(&says_paid(80_000, "E"), at(5_000));
+        assert!(other.change.unwrap().alarm().is_some());
+    }
+}
+
+/// The first debit is not explained by a second one of the right amount.
+#[test]
+fn money_under_another_reference_stays_in_review() {
+    let says = |n, reference: Option<&str>| PaymentResultMessage {
+        amount: Some(Vnd::new(n).unwrap()),
+        result: PaymentResult::Paid(PaidDetails {
+            core_reference: reference.map(|r| r.parse().unwrap()),
+            ..PaidDetails::default()
+        }),
+    };
+    let differs = pending().record_payment_result(&says(90_000, Some("A")), at(10));
+    let differs = differs.change.unwrap().assume_committed();
+    for (reference, stays) in [(Some("A"), false), (Some("B"), true), (None, false)] {
+        let paid = differs.record_payment_result(&says(100_000, reference), at(20));
+        let paid = paid.change.unwrap().assume_committed();
+        assert_eq!(paid.status(), Status::Success);
+        assert_eq!(paid.needs_review().is_some(), stays, "{reference:?}");
+    }
+}
+
+#[test]
+fn different_contradictions_are_kept_up_to_a_bound() {
+    let mut t = paid();
+    for n in 0..100 {
+        let message = PaymentResultMessage {
+            amount: Vnd::new(200_000 + n).ok(),
+            result: PaymentResult::Paid(PaidDetails::default()),
+        };
+        let recorded = t.record_payment_result(&message, at(20));
+        t = recorded.change.unwrap().assume_committed();
+    }
+    let kept = t.audit_trail().iter();
+    let kept = kept.filter(|entry| matches!(entry.event, AuditEvent::Contradicted(_)));
+    let times: Vec<u32> = kept.map(|entry| entry.times).collect();
+    assert_eq!(times.len(), MAX_CONTRADICTIONS);
+    assert_eq!(times.iter().sum::<u32>(), 100);
+}
+
+#[test]
+fn undecided_for_a_day_needs_review_until_the_core_or_a_person_has_spoken() {
+    let ask = |t: &Transaction, answer: &PaymentAnswer, now| {
+        t.conclude_expiry(answer, now).unwrap().assume_committed()
+    };
+    let day = at(900 + 86_400);
+    let early = Timestamp::from_unix_ms(day.unix_ms() - 1).unwrap();
+    for answer in [
+        PaymentAnswer::Pending,
+        PaymentAnswer::Unreadable,
+        PaymentAnswer::Unknown,
+    ] {
+        assert_eq!(ask(&pending(), &answer, early).needs_review(), None);
+        let undecided = ask(&pending(), &answer, day);
+        let reason = ReviewReason::Raised(RaisedReason::Undecided);
+        assert_eq!(undecided.needs_review(), Some((reason, day)));
+        let again = undecided.conclude_expiry(&answer, day.after(CONFIRM_AFTER));
+        assert_eq!(again.unwrap().alarm(), None, "it is raised once");
+        let decided = ask(&undecided, &PaymentAnswer::NotPaid, day);
+        assert_eq!(decided.needs_review(), None);
+        let word = OperatorWord {
+            by: "lan".parse().unwrap(),
+            reason: "the core's people say so".parse().unwrap(),
+        };
+        let failed = undecided.resolve(Resolution::NotPaid, &word, day).unwrap();
+        let failed = failed.assume_committed();
+        assert_eq!(
+            (failed.status(), failed.needs_review()),
+            (Status::Failure, None)
+        );
+        assert!(failed.ipn_due_at().is_some());
+    }
+}
+
+/// A clock that is a day ahead queues a notification: it waits for nobody's clock.
+#[test]
+fn what_is_queued_is_due_and_time_never_goes_back() {
+    let ahead = at(86_400);
+    let message = PaymentResultMessage {
+        amount: None,
+        result: PaymentResult::Paid(PaidDetails::default()),
+    };
+    let queued = pending().record_payment_result(&message, ahead).change;
+    let queued = queued.unwrap().assume_committed();
+    let (_, change) = queued.lease_ipn(CONFIRM_AFTER, at(10)).unwrap();
+    let leased = change.assume_committed();
+    assert_eq!(leased.updated_at(), ahead, "not before the last change");
+    let lease_ends = at(10).after(domain::IPN_LEASE);
+    assert_eq!(
+        leased.ipn_due_at(),
+        Some(lease_ends),
+        "by the clock of who waits"
+    );
 }
 
 #[test]
@@ -375,20 +564,24 @@ fn a_transaction_of_nothing_is_none() {
 
 #[test]
 fn there_is_room_for_tikis_hundred_refunds_and_all_of_ours() {
+    let reversed = sent(
+        &paid(),
+        Decision::Reverse(ReversalReason::FailedAtTiki),
+        at(20),
+    );
     let with = |tikis, ours| {
-        Transaction::restore(refused(
-            paid().to_snapshot(),
-            tikis,
-            ours,
-            &Origin::Reversal,
-        ))
+        let snapshot = Snapshot {
+            audit_trail: Vec::new(),
+            ..reversed.to_snapshot()
+        };
+        Transaction::restore(refused(snapshot, tikis, ours, &Origin::Reversal))
     };
     // A reversal for each that is refused, a late payment's, the first, and one for each act of a person.
     let ours = 100 + 2 + MAX_OPERATOR_ACTS;
-    assert!(with(100, ours).is_ok());
-    assert!(with(101, 0).is_err());
-    assert!(with(100, ours + 1).is_err());
-    assert!(with(0, 100 + ours + 1).is_err());
+    assert!(with(120, ours).is_ok());
+    assert!(with(121, 0).is_err());
+    assert!(with(120, ours + 1).is_err());
+    assert!(with(0, 120 + ours + 1).is_err());
 }
 
 #[test]
@@ -414,7 +607,20 @@ fn a_refund_that_its_payment_cannot_have_come_to_is_damage() {
     let request_id = || "R0".parse().unwrap();
     let restored = |snapshot: &Snapshot| Transaction::restore(snapshot.clone()).is_ok();
     let kept = refused(late(), 0, 1, &Origin::LatePayment);
-    let reversed = refused(paid().to_snapshot(), 1, 2, &Origin::Reversal);
+    let reversing = sent(
+        &paid(),
+        Decision::Reverse(ReversalReason::FailedAtTiki),
+        at(20),
+    );
+    let reversed = Snapshot {
+        audit_trail: Vec::new(),
+        ..refused(reversing.to_snapshot(), 1, 2, &Origin::Reversal)
+    };
+    let kept_payment = refused(paid().to_snapshot(), 1, 1, &Origin::Reversal);
+    assert!(
+        !restored(&kept_payment),
+        "a reversal of a payment that stands"
+    );
     assert!(restored(&kept) && restored(&reversed));
 
     let with = |snapshot: &Snapshot, change: &dyn Fn(&mut Snapshot)| {
@@ -460,9 +666,10 @@ fn every_stored_name_is_read_back_as_what_it_names() {
     check(DisputeReason::ALL.iter().copied(), DisputeReason::as_str);
     check(CoreAnswer::ALL.iter().copied(), CoreAnswer::as_str);
     check(Verdict::ALL.iter().copied(), Verdict::as_str);
+    check(RaisedReason::ALL.iter().copied(), RaisedReason::as_str);
     check(Status::ALL.iter().copied(), Status::as_str);
     assert!("refused".parse::<IpnAnswer>().is_err());
     assert!("found".parse::<LookUpAnswer>().is_err());
     let names: BTreeSet<_> = ReviewReason::all().map(ReviewReason::as_str).collect();
-    assert_eq!(names.len(), 7);
+    assert_eq!(names.len(), 13);
 }

@@ -13,16 +13,19 @@ use std::time::Duration;
 
 use domain::testing::AssumeCommitted;
 use domain::{
-    AmountLimits, Change, ClientId, Decision, DisputeReason, FailedNotification, FinalStatus, Ipn,
-    IpnAnswer, IpnLease, IpnRefusal, LookUpAnswer, NotificationOutcome, NotificationStep,
-    OperatorRefusal, OperatorWord, Order, PaidDetails, PaidNotification, PaymentAnswer,
-    PaymentResult, PaymentResultMessage, RefundAnswer, RefundCommand, RefundId, Refusal,
-    Reservation, ReversalReason, Status, TikiTransactionId, Timestamp, Transaction, Verdict, Vnd,
-    after_look_up, after_notification,
+    AmountLimits, Change, ClientId, Decision, DisputeReason, Ipn, IpnAnswer, IpnLease, IpnRefusal,
+    IpnSubject, LookUpAnswer, NotificationOutcome, NotificationStep, OperatorRefusal, OperatorWord,
+    Order, PaidDetails, PaymentAnswer, PaymentResult, PaymentResultMessage, PaymentState,
+    RecordedResult, RefundAnswer, RefundCommand, RefundId, Refusal, Reservation, Resolution,
+    ReversalReason, Status, TikiTransactionId, Timestamp, Transaction, Vnd, after_look_up,
+    after_notification, after_reversal_look_up,
 };
 use proptest::prelude::*;
 
 const AMOUNT: u64 = 100_000;
+
+/// How far apart two look-ups must be before "not found" is believed.
+const CONFIRM_AFTER: Duration = Duration::from_mins(2);
 
 fn vnd(n: u64) -> Vnd {
     Vnd::new(n).unwrap()
@@ -152,13 +155,15 @@ fn assert_trail(before: &Transaction, change: &Change) {
 fn assert_lawful(before: &Transaction, after: &Transaction) {
     Transaction::restore(after.to_snapshot()).expect("every change keeps the rules");
     if before.status() != Status::Pending {
-        assert_eq!(
-            before.status(),
-            after.status(),
-            "a final status never changes"
+        let reversed = matches!(before.payment(), PaymentState::Paid { .. })
+            && matches!(after.payment(), PaymentState::Reversed { .. });
+        assert!(
+            before.status() == after.status() || reversed,
+            "only a reversal changes a final status, and only once"
         );
-        assert_eq!(before.final_at(), after.final_at());
+        assert_eq!(before.final_at(), after.final_at(), "nor its day");
     }
+    assert!(before.updated_at() <= after.updated_at(), "time goes on");
     assert_eq!(before.order(), after.order());
     for refund in before.refunds() {
         let now = after
@@ -185,7 +190,9 @@ fn finish(transaction: &Transaction, id: RefundId, answer: &RefundAnswer) -> Tra
 }
 
 fn decided(transaction: &Transaction, decision: Decision) -> Transaction {
-    let (lease, change) = transaction.lease_ipn(later(transaction)).unwrap();
+    let (lease, change) = transaction
+        .lease_ipn(CONFIRM_AFTER, later(transaction))
+        .unwrap();
     let leased = commit(transaction, change);
     let change = leased.record_ipn(lease, notified(decision), leased.updated_at());
     commit(&leased, change.unwrap())
@@ -198,14 +205,18 @@ fn exhausted(mut transaction: Transaction) -> Transaction {
     transaction
 }
 
+/// The transaction after a payment result, refused or not.
+fn taken(before: &Transaction, message: &PaymentResultMessage, now: Timestamp) -> Transaction {
+    let recorded = before.record_payment_result(message, now);
+    commit(before, recorded.change.unwrap())
+}
+
 /// Every state that differs to some command, by its name.
+#[expect(clippy::too_many_lines, reason = "a row for each state")]
 fn states() -> Vec<(&'static str, Transaction)> {
     let rejected = RefundAnswer::Rejected { reason: None };
     let pending = create(AMOUNT).unwrap();
-    let message = |message: PaymentResultMessage| {
-        let change = pending.record_payment_result(&message, at(10)).unwrap();
-        commit(&pending, change.unwrap())
-    };
+    let message = |message: PaymentResultMessage| taken(&pending, &message, at(10));
     let paid = message(paid_message(AMOUNT, Some("R1")));
     let declined = message(declined_message());
     let asked = commit(&pending, pending.lease_expiry_check(at(960)).unwrap());
@@ -219,9 +230,11 @@ fn states() -> Vec<(&'static str, Transaction)> {
     );
     let expired = asked.conclude_expiry(&PaymentAnswer::NotPaid, at(961));
     let expired = commit(&asked, expired.unwrap());
-    let late = declined.record_payment_result(&paid_message(AMOUNT, Some("R1")), at(20));
-    let late = commit(&declined, late.unwrap().unwrap());
-    let leased = commit(&paid, paid.lease_ipn(later(&paid)).unwrap().1);
+    let late = taken(&declined, &paid_message(AMOUNT, Some("R1")), at(20));
+    let leased = commit(
+        &paid,
+        paid.lease_ipn(CONFIRM_AFTER, later(&paid)).unwrap().1,
+    );
     let confirmed = decided(&paid, Decision::Confirm);
     let (id, reserved) = reserve(&confirmed, "A", 40_000);
     let unknown = finish(&reserved, id, &RefundAnswer::Unknown);
@@ -230,9 +243,16 @@ fn states() -> Vec<(&'static str, Transaction)> {
     let (rest, fully) = reserve(&partly, "B", 60_000);
     let reversing = decided(&paid, Decision::Reverse(ReversalReason::NotFoundAtTiki));
     let reversal = reversing.refunds()[0].id;
+    let reversed = finish(&reversing, reversal, &RefundAnswer::Succeeded);
+    let after_a_day = at(960 + 86_400);
+    let undecided = asked.conclude_expiry(&PaymentAnswer::Unreadable, after_a_day);
+    let undecided = commit(&asked, undecided.unwrap());
+    let charged_back = taken(&paid, &declined_message(), at(20));
+    let twice = taken(&paid, &paid_message(AMOUNT, Some("R2")), at(20));
     vec![
         ("pending", pending.clone()),
         ("pending, another amount at the core", other_amount),
+        ("pending, a day after expiry", undecided),
         ("paid", paid.clone()),
         ("paid, no reference", message(paid_message(AMOUNT, None))),
         ("paid, being sent", leased),
@@ -245,10 +265,16 @@ fn states() -> Vec<(&'static str, Transaction)> {
             "refunded in full",
             finish(&fully, rest, &RefundAnswer::Succeeded),
         ),
+        ("paid, not found once", decided(&paid, Decision::LookAgain)),
+        ("paid, then charged back", charged_back),
+        ("paid twice", twice),
+        ("reversed", reversed.clone()),
+        ("reversed, confirmed", decided(&reversed, Decision::Confirm)),
         (
-            "reversed",
-            finish(&reversing, reversal, &RefundAnswer::Succeeded),
+            "reversed, and paid at Tiki",
+            decided(&reversed, Decision::Dispute(DisputeReason::KnownAsPaid)),
         ),
+        ("reversed, exhausted", exhausted(reversed)),
         ("reversal rejected", finish(&reversing, reversal, &rejected)),
         ("reversing", reversing),
         (
@@ -261,6 +287,10 @@ fn states() -> Vec<(&'static str, Transaction)> {
         ("declined, given up", exhausted(declined)),
         ("expired", expired),
         ("paid late", late.clone()),
+        (
+            "paid late, then charged back",
+            taken(&late, &declined_message(), at(30)),
+        ),
         (
             "paid late, and kept",
             finish(&late, late.refunds()[0].id, &rejected),
@@ -287,7 +317,14 @@ fn words(t: &Transaction) -> String {
     };
     let back = t.refunded_amount();
     let left = t.remaining_amount();
-    format!("{} ipn {ipn} back {back} left {left}", t.status().as_str())
+    let review = match t.needs_review() {
+        Some((reason, _)) => format!(" review {}", reason.as_str()),
+        None => String::new(),
+    };
+    format!(
+        "{} ipn {ipn} back {back} left {left}{review}",
+        t.status().as_str()
+    )
 }
 
 fn outcome(before: &Transaction, change: Option<Change>) -> String {
@@ -309,10 +346,11 @@ fn outcome(before: &Transaction, change: Option<Change>) -> String {
     text
 }
 
-fn answered(before: &Transaction, result: Result<Option<Change>, Refusal>) -> String {
-    match result {
-        Ok(change) => outcome(before, change),
-        Err(refusal) => format!("refused: {refusal:?}"),
+fn answered(before: &Transaction, recorded: RecordedResult) -> String {
+    let text = outcome(before, recorded.change);
+    match recorded.refusal {
+        None => text,
+        Some(refusal) => format!("refused: {refusal:?}; {text}"),
     }
 }
 
@@ -334,15 +372,20 @@ fn refunded(before: &Transaction, command: &RefundCommand) -> String {
     }
 }
 
+fn lease_of(t: &Transaction, attempt: u32) -> IpnLease {
+    IpnLease {
+        attempt,
+        failures: 0,
+        subject: t.ipn_subject().unwrap_or(IpnSubject::Paid),
+        not_found_at: t.payment().not_found_at(),
+        confirm_after: CONFIRM_AFTER,
+    }
+}
+
 /// Every command in every state. A row that changes is a change of what happens to somebody's money.
 #[expect(clippy::too_many_lines, reason = "a row for each command")]
 fn table() -> String {
     let rejected = RefundAnswer::Rejected { reason: None };
-    let lease = |attempt| IpnLease {
-        attempt,
-        failures: 0,
-        status: FinalStatus::Success,
-    };
     let mut text = String::new();
     for (name, t) in states() {
         let now = later(&t);
@@ -357,8 +400,11 @@ fn table() -> String {
         };
         let message =
             |message: &PaymentResultMessage| answered(&t, t.record_payment_result(message, now));
-        let record =
-            |attempt, decision| outcome(&t, t.record_ipn(lease(attempt), notified(decision), now));
+        let record = |attempt, decision| {
+            let lease = lease_of(&t, attempt);
+            outcome(&t, t.record_ipn(lease, notified(decision), now))
+        };
+        let resolve = |resolution| by_person(&t, t.resolve(resolution, &person(), now));
         let rows = [
             ("core: paid", message(&paid_message(AMOUNT, Some("R1")))),
             (
@@ -397,6 +443,7 @@ fn table() -> String {
             ),
             ("expiry: not paid", expiry(PaymentAnswer::NotPaid)),
             ("expiry: pending", expiry(PaymentAnswer::Pending)),
+            ("expiry: unreadable", expiry(PaymentAnswer::Unreadable)),
             ("expiry: unknown", expiry(PaymentAnswer::Unknown)),
             ("last refund: succeeded", finish(&RefundAnswer::Succeeded)),
             ("last refund: rejected", finish(&rejected)),
@@ -411,7 +458,10 @@ fn table() -> String {
             }),
             (
                 "lease ipn",
-                outcome(&t, t.lease_ipn(now).map(|(_, change)| change)),
+                outcome(
+                    &t,
+                    t.lease_ipn(CONFIRM_AFTER, now).map(|(_, change)| change),
+                ),
             ),
             ("ipn: confirm", record(1, Decision::Confirm)),
             ("ipn: close", record(1, Decision::Abandon)),
@@ -420,6 +470,7 @@ fn table() -> String {
                 "ipn: retry, unauthorized",
                 record(1, Decision::RetryUnauthorized),
             ),
+            ("ipn: look again", record(1, Decision::LookAgain)),
             (
                 "ipn: reverse",
                 record(1, Decision::Reverse(ReversalReason::FailedAtTiki)),
@@ -437,18 +488,22 @@ fn table() -> String {
                 "person: send again",
                 by_person(&t, t.resend_ipn(&person(), now)),
             ),
-            (
-                "person: confirmed",
-                by_person(&t, t.resolve(Verdict::Confirmed, &person(), now)),
-            ),
-            (
-                "person: reverse",
-                by_person(&t, t.resolve(Verdict::Reverse, &person(), now)),
-            ),
+            ("person: confirmed", resolve(Resolution::Confirmed)),
+            ("person: reverse", resolve(Resolution::Reverse)),
             (
                 "person: returned",
-                by_person(&t, t.resolve(Verdict::Returned, &person(), now)),
+                resolve(Resolution::Returned {
+                    amount: t.remaining_amount(),
+                }),
             ),
+            (
+                "person: returned too much",
+                resolve(Resolution::Returned {
+                    amount: vnd(AMOUNT + 1),
+                }),
+            ),
+            ("person: handled", resolve(Resolution::Handled)),
+            ("person: not paid", resolve(Resolution::NotPaid)),
             (
                 "ipn: reverse, lease lost",
                 record(2, Decision::Reverse(ReversalReason::FailedAtTiki)),
@@ -469,8 +524,9 @@ fn every_command_in_every_state_does_what_the_table_says() {
     });
 }
 
-const IPN_ANSWERS: [IpnAnswer; 9] = [
+const IPN_ANSWERS: [IpnAnswer; 10] = [
     IpnAnswer::Accepted,
+    IpnAnswer::AcceptedUnnamed,
     IpnAnswer::Refused(IpnRefusal::InvalidRequest),
     IpnAnswer::SystemError,
     IpnAnswer::Refused(IpnRefusal::NotFound),
@@ -481,68 +537,67 @@ const IPN_ANSWERS: [IpnAnswer; 9] = [
     IpnAnswer::Unclear,
 ];
 
-const CONFIRM: NotificationStep = NotificationStep::Decide(Decision::Confirm);
-const ABANDON: NotificationStep = NotificationStep::Decide(Decision::Abandon);
-const RETRY: NotificationStep = NotificationStep::Decide(Decision::Retry);
-const UNAUTHORIZED: NotificationStep = NotificationStep::Decide(Decision::RetryUnauthorized);
-
 #[test]
 fn every_ipn_answer_is_decided_by_protocol_3() {
-    use NotificationStep::LookUp;
-
-    let rows: [(FinalStatus, [NotificationStep; 9], [NotificationStep; 9]); 2] = [
-        (
-            FinalStatus::Success,
-            [
-                CONFIRM,
-                LookUp,
-                RETRY,
-                LookUp,
-                LookUp,
-                LookUp,
-                LookUp,
-                UNAUTHORIZED,
-                RETRY,
-            ],
-            [
-                CONFIRM,
-                LookUp,
-                LookUp,
-                LookUp,
-                LookUp,
-                LookUp,
-                LookUp,
-                UNAUTHORIZED,
-                LookUp,
-            ],
-        ),
-        (
-            FinalStatus::Failure,
-            [
-                CONFIRM,
-                RETRY,
-                RETRY,
-                ABANDON,
-                RETRY,
-                RETRY,
-                ABANDON,
-                UNAUTHORIZED,
-                RETRY,
-            ],
-            [
-                CONFIRM,
-                RETRY,
-                RETRY,
-                ABANDON,
-                RETRY,
-                RETRY,
-                ABANDON,
-                UNAUTHORIZED,
-                RETRY,
-            ],
-        ),
+    const CONFIRM: NotificationStep = NotificationStep::Decide(Decision::Confirm);
+    const ABANDON: NotificationStep = NotificationStep::Decide(Decision::Abandon);
+    const RETRY: NotificationStep = NotificationStep::Decide(Decision::Retry);
+    const UNAUTHORIZED: NotificationStep = NotificationStep::Decide(Decision::RetryUnauthorized);
+    const LOOK: NotificationStep = NotificationStep::LookUp;
+    // In the order of IPN_ANSWERS: at first, and from the third failure on.
+    let paid = [
+        CONFIRM,
+        LOOK,
+        LOOK,
+        RETRY,
+        LOOK,
+        LOOK,
+        LOOK,
+        LOOK,
+        UNAUTHORIZED,
+        RETRY,
     ];
-    for (status, at_first, from_the_third) in rows {
+    let paid_later = [
+        CONFIRM,
+        LOOK,
+        LOOK,
+        LOOK,
+        LOOK,
+        LOOK,
+        LOOK,
+        LOOK,
+        UNAUTHORIZED,
+        LOOK,
+    ];
+    let failed = [
+        CONFIRM,
+        CONFIRM,
+        RETRY,
+        RETRY,
+        ABANDON,
+        RETRY,
+        RETRY,
+        ABANDON,
+        UNAUTHORIZED,
+        RETRY,
+    ];
+    let reversed = [
+        LOOK,
+        LOOK,
+        LOOK,
+        RETRY,
+        LOOK,
+        LOOK,
+        LOOK,
+        LOOK,
+        UNAUTHORIZED,
+        RETRY,
+    ];
+    for (subject, at_first, from_the_third) in [
+        (IpnSubject::Paid, paid, paid_later),
+        (IpnSubject::Failed, failed, failed),
+        (IpnSubject::Reversed, reversed, reversed),
+    ] {
         for failures in 0..12 {
             let expected = if failures < 2 {
                 at_first
@@ -550,66 +605,202 @@ fn every_ipn_answer_is_decided_by_protocol_3() {
                 from_the_third
             };
             for (answer, expected) in IPN_ANSWERS.into_iter().zip(expected) {
-                let found = after_notification(status, answer, failures);
+                let lease = IpnLease {
+                    attempt: 1,
+                    failures,
+                    subject,
+                    not_found_at: None,
+                    confirm_after: CONFIRM_AFTER,
+                };
+                let found = after_notification(lease, answer);
                 assert_eq!(
                     found, expected,
-                    "{status:?} {answer:?} after {failures} failures"
+                    "{subject:?} {answer:?} after {failures} failures"
                 );
             }
         }
     }
 }
 
-#[test]
-fn every_look_up_is_decided_by_protocol_4() {
+/// Each look-up answer: the decision on a paid payment, and on a reversed one whose money is back.
+fn look_ups() -> Vec<(LookUpAnswer, Decision, Decision)> {
     use LookUpAnswer as L;
     use ReversalReason as R;
-    let other = vnd(AMOUNT + 1);
-    let rows = [
+    let (same, other) = (Some(vnd(AMOUNT)), Some(vnd(AMOUNT + 1)));
+    let disputed = Decision::Dispute;
+    let (failed, cancelled) = (
+        Decision::Reverse(R::FailedAtTiki),
+        Decision::Reverse(R::CancelledAtTiki),
+    );
+    let (confirm, retry) = (Decision::Confirm, Decision::Retry);
+    let known = disputed(DisputeReason::KnownAsPaid);
+    let mut rows = vec![
+        (L::Found(Status::Success, same), confirm, known),
         (
-            L::Found(Status::Success, Some(vnd(AMOUNT))),
-            Decision::Confirm,
+            L::Found(Status::Success, other),
+            disputed(DisputeReason::AmountDiffers),
+            known,
         ),
-        (
-            L::Found(Status::Success, Some(other)),
-            Decision::Dispute(DisputeReason::AmountDiffers),
-        ),
-        (
-            L::Found(Status::Pending, Some(vnd(AMOUNT))),
-            Decision::Retry,
-        ),
-        (L::Found(Status::Pending, Some(other)), Decision::Retry),
-        (
-            L::Found(Status::Failure, Some(vnd(AMOUNT))),
-            Decision::Reverse(R::FailedAtTiki),
-        ),
-        (
-            L::Found(Status::Failure, Some(other)),
-            Decision::Reverse(R::FailedAtTiki),
-        ),
-        (L::Found(Status::Success, None), Decision::Retry),
-        (L::Found(Status::Pending, None), Decision::Retry),
-        (
-            L::Found(Status::Failure, None),
-            Decision::Reverse(R::FailedAtTiki),
-        ),
-        (L::NotFound, Decision::Reverse(R::NotFoundAtTiki)),
-        (L::Cancelled, Decision::Reverse(R::CancelledAtTiki)),
+        (L::Found(Status::Success, None), retry, known),
+        (L::Cancelled, cancelled, confirm),
         (
             L::InvalidRequest,
-            Decision::Dispute(DisputeReason::InvalidRequest),
+            disputed(DisputeReason::InvalidRequest),
+            confirm,
         ),
         (
             L::NotOfThisPartner,
-            Decision::Dispute(DisputeReason::NotOfThisPartner),
+            disputed(DisputeReason::NotOfThisPartner),
+            confirm,
         ),
-        (L::SystemError, Decision::Retry),
-        (L::Unauthorized, Decision::RetryUnauthorized),
-        (L::Unclear, Decision::Retry),
+        (L::SystemError, retry, retry),
+        (
+            L::Unauthorized,
+            Decision::RetryUnauthorized,
+            Decision::RetryUnauthorized,
+        ),
+        (L::Unclear, retry, retry),
     ];
-    for (answer, expected) in rows {
-        assert_eq!(after_look_up(vnd(AMOUNT), answer), expected, "{answer:?}");
+    for amount in [same, other, None] {
+        rows.push((L::Found(Status::Pending, amount), retry, confirm));
+        rows.push((L::Found(Status::Failure, amount), failed, confirm));
     }
+    rows
+}
+
+#[test]
+fn every_look_up_is_decided_by_protocol_4() {
+    let first = lease_of(&paid_state(), 1);
+    let again = IpnLease {
+        not_found_at: Some(at(0)),
+        ..first
+    };
+    for (answer, paid, reversed) in look_ups() {
+        for lease in [first, again] {
+            let decision = after_look_up(vnd(AMOUNT), answer, lease, at(1_000));
+            assert_eq!(decision, paid, "{answer:?}");
+        }
+        assert_eq!(after_reversal_look_up(answer), reversed, "{answer:?}");
+    }
+    let not_found = |lease, now| after_look_up(vnd(AMOUNT), LookUpAnswer::NotFound, lease, now);
+    assert_eq!(not_found(first, at(1_000)), Decision::LookAgain);
+    assert_eq!(not_found(again, at(119)), Decision::LookAgain);
+    let reversed = Decision::Reverse(ReversalReason::NotFoundAtTiki);
+    assert_eq!(not_found(again, at(120)), reversed);
+    let closed = after_reversal_look_up(LookUpAnswer::NotFound);
+    assert_eq!(closed, Decision::Confirm);
+}
+
+/// A replica that lags says "not found" once. Only two looks that agree, far enough apart, return the money.
+#[test]
+fn not_found_is_believed_on_a_second_look() {
+    let paid = &paid_state();
+    let look = |t: &Transaction, known: LookUpAnswer, now| {
+        let (lease, change) = t.lease_ipn(CONFIRM_AFTER, now).unwrap();
+        let leased = commit(t, change);
+        let outcome = NotificationOutcome {
+            answer: IpnAnswer::Refused(IpnRefusal::NotFound),
+            known: Some(known),
+            decision: after_look_up(vnd(AMOUNT), known, lease, now),
+        };
+        commit(&leased, leased.record_ipn(lease, outcome, now).unwrap())
+    };
+    let once = look(paid, LookUpAnswer::NotFound, at(20));
+    assert_eq!(once.status(), Status::Success);
+    assert_eq!(
+        once.ipn_due_at(),
+        Some(at(140)),
+        "and nothing of the budget is used"
+    );
+    assert!(once.lease_ipn(CONFIRM_AFTER, at(139)).is_none());
+    let twice = look(&once, LookUpAnswer::NotFound, at(140));
+    assert_eq!(twice.status(), Status::Failure);
+    assert_eq!(twice.refunds()[0].amount, vnd(AMOUNT));
+
+    // Tiki has it meanwhile: the first look counts no more.
+    let pending = LookUpAnswer::Found(Status::Pending, None);
+    let found = look(&once, pending, at(140));
+    assert_eq!(found.payment().not_found_at(), None);
+    let again = look(&found, LookUpAnswer::NotFound, later(&found));
+    assert_eq!(again.status(), Status::Success);
+    // No answer says nothing.
+    let unclear = look(&once, LookUpAnswer::Unclear, at(140));
+    assert_eq!(unclear.payment().not_found_at(), Some(at(20)));
+}
+
+/// It is a failure from the decision on, and Tiki is notified when the money is back.
+#[test]
+fn a_reversed_payment_is_a_failure_for_ever() {
+    let (tikis, reserved) = reserve(&paid_state(), "A", 40_000);
+    let reversing = decided(&reserved, Decision::Reverse(ReversalReason::FailedAtTiki));
+    assert_eq!(
+        (reversing.status(), reversing.ipn_due_at()),
+        (Status::Failure, None)
+    );
+    let refused = reversing.reserve_refund(&refund_command("B", 1), at(99));
+    assert_eq!(refused, Err(Refusal::Failed));
+    let ours = reversing.refunds()[1].id;
+    let half = finish(&reversing, ours, &RefundAnswer::Succeeded);
+    assert_eq!(half.ipn_due_at(), None, "a part is still on its way");
+    let change = half.record_refund_outcome(tikis, &RefundAnswer::Succeeded, half.updated_at());
+    let change = change.unwrap();
+    assert!(change.due_marks().ipn);
+    let back = commit(&half, change);
+    let (lease, _) = back.lease_ipn(CONFIRM_AFTER, later(&back)).unwrap();
+    assert_eq!(lease.subject, IpnSubject::Reversed);
+    for decision in [
+        Decision::Confirm,
+        Decision::Dispute(DisputeReason::KnownAsPaid),
+    ] {
+        assert_eq!(decided(&back, decision).status(), Status::Failure);
+    }
+}
+
+/// The core refuses to return the money: a person returns it, and no refund of Tiki may come in between.
+#[test]
+fn tikis_refunds_wait_while_money_is_returned_by_hand() {
+    let rejected = RefundAnswer::Rejected { reason: None };
+    let reversing = decided(
+        &paid_state(),
+        Decision::Reverse(ReversalReason::FailedAtTiki),
+    );
+    let kept = finish(&reversing, reversing.refunds()[0].id, &rejected);
+    assert_eq!(kept.status(), Status::Failure);
+    let waits = Err(Refusal::UnderReview);
+    assert_eq!(kept.reserve_refund(&refund_command("B", 1), at(99)), waits);
+    for doubtful in ["paid, then charged back", "paid twice"] {
+        let t = states().into_iter().find(|(name, _)| *name == doubtful);
+        let refused = t.unwrap().1.reserve_refund(&refund_command("B", 1), at(99));
+        assert_eq!(refused, waits, "{doubtful}");
+    }
+    let returned = |amount| {
+        let amount = vnd(amount);
+        kept.resolve(Resolution::Returned { amount }, &person(), at(100))
+    };
+    let remaining = vnd(AMOUNT);
+    let differs = Err(OperatorRefusal::AmountDiffers { remaining });
+    assert_eq!(returned(AMOUNT - 1), differs);
+    let back = commit(&kept, returned(AMOUNT).unwrap());
+    assert_eq!(back.refunded_amount(), remaining);
+    assert!(matches!(back.ipn(), Ipn::Queued { .. }));
+}
+
+#[test]
+fn rejected_refunds_lock_nothing_in_and_a_person_learns_of_them() {
+    let rejected = RefundAnswer::Rejected { reason: None };
+    let mut t = paid_state();
+    for i in 0..domain::MAX_REJECTED_REFUNDS {
+        assert_eq!(t.needs_review(), None);
+        let (id, reserved) = reserve(&t, &format!("R{i}"), 1);
+        t = finish(&reserved, id, &rejected);
+    }
+    let reason = domain::ReviewReason::Raised(domain::RaisedReason::RefundsRejected);
+    assert_eq!(t.needs_review().map(|(reason, _)| reason), Some(reason));
+    let refused = t.reserve_refund(&refund_command("N", 1), at(99));
+    assert!(matches!(refused, Err(Refusal::TooManyRefunds(_))));
+    assert_eq!(t.remaining_amount(), vnd(AMOUNT));
+    let handled = t.resolve(Resolution::Handled, &person(), at(100));
+    assert_eq!(commit(&t, handled.unwrap()).needs_review(), None);
 }
 
 #[test]
@@ -663,11 +854,12 @@ fn payments_are_bound_by_the_limits_and_refunds_are_not() {
 fn a_lease_keeps_others_away_until_it_runs_out() {
     let paid = &paid_state();
     let now = paid.updated_at();
-    let (_, change) = paid.lease_ipn(now).unwrap();
+    let (_, change) = paid.lease_ipn(CONFIRM_AFTER, now).unwrap();
     let leased = commit(paid, change);
     assert!(
         leased
             .lease_ipn(
+                CONFIRM_AFTER,
                 now.after(
                     domain::IPN_LEASE
                         .checked_sub(Duration::from_millis(1))
@@ -676,7 +868,9 @@ fn a_lease_keeps_others_away_until_it_runs_out() {
             )
             .is_none()
     );
-    let (second, _) = leased.lease_ipn(now.after(domain::IPN_LEASE)).unwrap();
+    let (second, _) = leased
+        .lease_ipn(CONFIRM_AFTER, now.after(domain::IPN_LEASE))
+        .unwrap();
     assert_eq!(
         (second.attempt, second.failures),
         (2, 0),
@@ -780,26 +974,45 @@ fn a_notification_state_fits_its_payment_or_is_damage() {
         at,
         reason: DisputeReason::AmountDiffers,
     };
-    // Of a pending payment, of one that was paid, of one that has failed.
-    for (ipn, pending, paid, failed) in [
-        (Ipn::NotDue, true, false, false),
-        (Ipn::Queued { due_at }, false, true, true),
-        (retrying, false, true, true),
-        (Ipn::Confirmed { at }, false, true, true),
-        (Ipn::Abandoned { at }, false, false, true),
-        (reversing, false, true, false),
-        (disputed, false, true, false),
-        (Ipn::Exhausted { at }, false, true, false),
+    let of_reversed = |reason| Ipn::Disputed { at, reason };
+    // Of a pending payment, of one that was paid, of one that is reversed, of one that has failed.
+    for (ipn, pending, paid, reversed, failed) in [
+        (Ipn::NotDue, true, false, false, false),
+        (Ipn::Queued { due_at }, false, true, true, true),
+        (retrying, false, true, true, true),
+        (Ipn::Confirmed { at }, false, true, true, true),
+        (Ipn::Abandoned { at }, false, false, false, true),
+        (reversing, false, false, true, false),
+        (disputed, false, true, false, false),
+        (
+            of_reversed(DisputeReason::TooManyReversals),
+            false,
+            true,
+            false,
+            false,
+        ),
+        (
+            of_reversed(DisputeReason::ReversalRejected),
+            false,
+            false,
+            true,
+            false,
+        ),
+        (
+            of_reversed(DisputeReason::KnownAsPaid),
+            false,
+            false,
+            true,
+            false,
+        ),
+        (Ipn::Exhausted { at }, false, true, true, false),
     ] {
         assert_eq!(ipn.not_due().is_ok(), pending, "pending, {ipn:?}");
-        let of_paid = PaidNotification::try_from(ipn);
-        assert_eq!(of_paid.map(Ipn::from).ok(), paid.then_some(ipn), "{ipn:?}");
-        let of_failed = FailedNotification::try_from(ipn);
-        assert_eq!(
-            of_failed.map(Ipn::from).ok(),
-            failed.then_some(ipn),
-            "{ipn:?}"
-        );
+        let of_paid = ipn.of_paid(None).map(Ipn::from).ok();
+        assert_eq!(of_paid, paid.then_some(ipn), "{ipn:?}");
+        assert_eq!(ipn.into_reversed().is_ok(), reversed, "reversed, {ipn:?}");
+        let of_failed = ipn.of_failed().map(Ipn::from).ok();
+        assert_eq!(of_failed, failed.then_some(ipn), "{ipn:?}");
     }
 }
 
@@ -815,7 +1028,7 @@ enum Act {
     Record(u32, Decision),
     Requeue,
     Resend,
-    Resolve(Verdict),
+    Resolve(Resolution),
 }
 
 fn acts() -> impl Strategy<Value = Act> {
@@ -832,9 +1045,23 @@ fn acts() -> impl Strategy<Value = Act> {
         }),
         Just(PaymentAnswer::Failed { reason: None }),
         Just(PaymentAnswer::NotPaid),
+        Just(PaymentAnswer::Unreadable),
         Just(PaymentAnswer::Unknown),
     ];
+    let resolution = prop_oneof![
+        Just(Resolution::Confirmed),
+        Just(Resolution::Reverse),
+        (0..=AMOUNT).prop_map(|amount| Resolution::Returned {
+            amount: vnd(amount)
+        }),
+        Just(Resolution::Returned {
+            amount: vnd(AMOUNT)
+        }),
+        Just(Resolution::Handled),
+        Just(Resolution::NotPaid),
+    ];
     let decision = prop_oneof![
+        Just(Decision::LookAgain),
         Just(Decision::Confirm),
         Just(Decision::Abandon),
         Just(Decision::Retry),
@@ -843,6 +1070,10 @@ fn acts() -> impl Strategy<Value = Act> {
     ];
     prop_oneof![
         Just(Act::PaymentResult(paid_message(AMOUNT, None))),
+        (AMOUNT - 1..=AMOUNT, 0..3_u8).prop_map(|(amount, reference)| {
+            let reference = format!("R{reference}");
+            Act::PaymentResult(paid_message(amount, Some(&reference)))
+        }),
         Just(Act::PaymentResult(declined_message())),
         (any::<u8>(), 1..=AMOUNT).prop_map(|(id, amount)| Act::Reserve(id, amount)),
         (any::<prop::sample::Index>(), refund).prop_map(|(i, a)| Act::Finish(i, a)),
@@ -851,14 +1082,14 @@ fn acts() -> impl Strategy<Value = Act> {
         Just(Act::LeaseIpn),
         Just(Act::Requeue),
         Just(Act::Resend),
-        prop::sample::select(Verdict::ALL).prop_map(Act::Resolve),
+        resolution.prop_map(Act::Resolve),
         (0u32..4, decision).prop_map(|(attempt, decision)| Act::Record(attempt, decision)),
     ]
 }
 
 fn carry_out(t: &Transaction, act: &Act, now: Timestamp) -> Option<Change> {
     match act {
-        Act::PaymentResult(message) => t.record_payment_result(message, now).ok().flatten(),
+        Act::PaymentResult(message) => t.record_payment_result(message, now).change,
         Act::Reserve(id, amount) => {
             match t.reserve_refund(&refund_command(&id.to_string(), *amount), now) {
                 Ok(Reservation::Reserve(_, change)) => Some(change),
@@ -876,15 +1107,10 @@ fn carry_out(t: &Transaction, act: &Act, now: Timestamp) -> Option<Change> {
         Act::Expiry(answer) => t.conclude_expiry(answer, now),
         Act::Requeue => t.requeue_ipn(now),
         Act::Resend => t.resend_ipn(&person(), now).ok(),
-        Act::Resolve(verdict) => t.resolve(*verdict, &person(), now).ok(),
-        Act::LeaseIpn => t.lease_ipn(now).map(|(_, change)| change),
+        Act::Resolve(resolution) => t.resolve(*resolution, &person(), now).ok(),
+        Act::LeaseIpn => t.lease_ipn(CONFIRM_AFTER, now).map(|(_, change)| change),
         Act::Record(attempt, decision) => {
-            let lease = IpnLease {
-                attempt: *attempt,
-                failures: 0,
-                status: t.final_status().unwrap_or(FinalStatus::Success),
-            };
-            t.record_ipn(lease, notified(*decision), now)
+            t.record_ipn(lease_of(t, *attempt), notified(*decision), now)
         }
     }
 }
@@ -900,6 +1126,17 @@ proptest! {
                 transaction = commit(&transaction, change);
             }
             prop_assert!(transaction.refunded_amount() <= transaction.paid_amount());
+            // A reversed payment is notified, in review, or still waits for the core.
+            if let PaymentState::Reversed { .. } = transaction.payment() {
+                prop_assert_eq!(transaction.status(), Status::Failure);
+                let confirmed = matches!(transaction.ipn(), Ipn::Confirmed { .. });
+                prop_assert!(
+                    transaction.ipn_due_at().is_some()
+                        || transaction.refund_due_at().is_some()
+                        || transaction.needs_review().is_some()
+                        || confirmed
+                );
+            }
             // Nothing is owed that no worker would find.
             if transaction.status() == Status::Pending {
                 prop_assert!(transaction.expiry_due_at().is_some());

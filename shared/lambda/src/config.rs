@@ -233,6 +233,28 @@ pub fn expiry_grace(env: &Env) -> Setting<Duration> {
         .map(|s| s.0)
 }
 
+/// When a payment is reversed without a person (protocol §3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReversalPolicy {
+    /// How far apart two look-ups must be before Tiki's "not found" is believed: `REVERSAL_CONFIRM_AFTER_S`.
+    pub confirm_after: Duration,
+    /// How many payments of a stack may be reversed in an hour: `MAX_REVERSALS_PER_HOUR`. Above it, they become
+    /// disputes.
+    pub max_per_hour: u32,
+}
+
+impl ReversalPolicy {
+    /// Reads both settings.
+    pub fn read(env: &Env) -> Setting<Self> {
+        let confirm_after = env.or("REVERSAL_CONFIRM_AFTER_S", Seconds(Duration::from_mins(2)));
+        let max_per_hour = env.or("MAX_REVERSALS_PER_HOUR", 20);
+        Ok(Self {
+            confirm_after: confirm_after?.0,
+            max_per_hour: max_per_hour?,
+        })
+    }
+}
+
 /// Payment links: `LINK_SECRET_ID`, and `PUBLIC_BASE_URL` if the API has a domain of its own.
 #[derive(Clone, Debug)]
 pub struct Links {

@@ -61,7 +61,9 @@ macro_rules! metrics {
 metrics! {
     /// Payments that became final: `paid`, `declined`, `expired`; and `paid_late`, whose money goes back.
     PAYMENTS = "Payments", Count, ["Outcome"];
-    /// Notification attempts: `accepted`, `refused`, `system_error`, `unauthorized`, `unclear`.
+    /// From a payment's expiry to an answer of the core that left it undecided.
+    PAYMENT_UNDECIDED_AGE = "PaymentUndecidedAge", Milliseconds, [];
+    /// Notification attempts: `accepted`, `accepted_unnamed`, `refused`, `system_error`, `unauthorized`, `unclear`.
     IPN_ATTEMPTS = "IpnAttempts", Count, ["Answer"];
     /// From a payment's result to Tiki's confirmation.
     IPN_CONFIRMATION_AGE = "IpnConfirmationAge", Milliseconds, [];

@@ -144,6 +144,7 @@ pub fn classify(ours: Option<&Transaction>, known: LookUpAnswer) -> Classificati
         (None, AtTiki::Waits | AtTiki::Gone) => result(Kind::Matched, MismatchReason::NobodyPaid),
         (Some(t), at_tiki) => match t.payment() {
             PaymentState::Paid { .. } => paid(t, &at_tiki),
+            PaymentState::Reversed { .. } => reversed(t, &at_tiki),
             PaymentState::Pending { .. } | PaymentState::Failed { .. } => unpaid(t, &at_tiki),
         },
     }
@@ -175,18 +176,14 @@ fn unpaid(t: &Transaction, at_tiki: &AtTiki) -> Classification {
 }
 
 fn paid(t: &Transaction, at_tiki: &AtTiki) -> Classification {
+    if !t.raised().is_empty() {
+        return result(Kind::NeedsReview, MismatchReason::InReview);
+    }
     let all_back = t.refunded_amount() == t.paid_amount();
     match (t.ipn(), at_tiki) {
         (Ipn::Disputed { .. }, _) => result(Kind::NeedsReview, MismatchReason::InReview),
         // Tiki also drops an order after it refunded it in full.
         (_, AtTiki::Gone) if all_back => result(Kind::Matched, MismatchReason::MoneyIsBack),
-        // Also when all the money is back: while Tiki waits, it may still treat the order as paid.
-        (Ipn::Reversing { .. }, AtTiki::Gone | AtTiki::Waits) => {
-            result(Kind::Reverse, MismatchReason::BeingReversed)
-        }
-        (Ipn::Reversing { .. }, AtTiki::Paid(_)) => {
-            result(Kind::NeedsReview, MismatchReason::ReversedAndPaid)
-        }
         (_, AtTiki::Paid(None)) => result(Kind::NeedsReview, MismatchReason::NoAmountAtTiki),
         (_, AtTiki::Paid(Some(amount))) if *amount != t.order().amount => {
             result(Kind::NeedsReview, MismatchReason::AmountDiffers)
@@ -214,6 +211,40 @@ fn paid(t: &Transaction, at_tiki: &AtTiki) -> Classification {
             result(Kind::NeedsReview, MismatchReason::ConfirmedAndGone)
         }
         // Not a state of a payment that was made: a person must look.
+        (Ipn::NotDue | Ipn::Abandoned { .. } | Ipn::Reversing { .. }, _)
+        | (_, AtTiki::NotOurs | AtTiki::Unclear) => {
+            result(Kind::NeedsReview, MismatchReason::InReview)
+        }
+    }
+}
+
+/// It was paid, and is a failure since it was reversed.
+fn reversed(t: &Transaction, at_tiki: &AtTiki) -> Classification {
+    if !t.raised().is_empty() {
+        return result(Kind::NeedsReview, MismatchReason::InReview);
+    }
+    match (t.ipn(), at_tiki) {
+        (Ipn::Disputed { .. }, _) => result(Kind::NeedsReview, MismatchReason::InReview),
+        (_, AtTiki::Paid(_)) => result(Kind::NeedsReview, MismatchReason::ReversedAndPaid),
+        (Ipn::Reversing { .. }, AtTiki::Gone | AtTiki::Waits) => {
+            result(Kind::Reverse, MismatchReason::BeingReversed)
+        }
+        (Ipn::Queued { .. } | Ipn::Retrying { .. } | Ipn::Confirmed { .. }, AtTiki::Gone) => {
+            result(Kind::Matched, MismatchReason::MoneyIsBack)
+        }
+        (Ipn::Exhausted { .. }, AtTiki::Gone) => {
+            with_requeue(Kind::Matched, MismatchReason::MoneyIsBack)
+        }
+        (Ipn::Queued { .. } | Ipn::Retrying { .. }, AtTiki::Waits) => {
+            result(Kind::Resent, MismatchReason::NotificationInProgress)
+        }
+        (Ipn::Exhausted { .. }, AtTiki::Waits) => {
+            with_requeue(Kind::Resent, MismatchReason::QueuedAgain)
+        }
+        (Ipn::Confirmed { .. }, AtTiki::Waits) => {
+            result(Kind::NeedsReview, MismatchReason::ConfirmedAndForgotten)
+        }
+        // Not a state of a reversed payment: a person must look.
         (Ipn::NotDue | Ipn::Abandoned { .. }, _) | (_, AtTiki::NotOurs | AtTiki::Unclear) => {
             result(Kind::NeedsReview, MismatchReason::InReview)
         }

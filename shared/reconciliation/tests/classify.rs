@@ -15,12 +15,14 @@ use std::time::Duration;
 
 use domain::testing::AssumeCommitted;
 use domain::{
-    AmountLimits, Change, Decision, DisputeReason, Ipn, IpnAnswer, LookUpAnswer,
-    NotificationOutcome, OperatorWord, Order, PaidDetails, PaymentAnswer, PaymentResult,
-    PaymentResultMessage, RefundAnswer, RefundCommand, Reservation, ReversalReason, Status,
-    Timestamp, Transaction, Verdict, Vnd, after_look_up,
+    AmountLimits, Change, Decision, DisputeReason, Ipn, IpnAnswer, IpnLease, IpnSubject,
+    LookUpAnswer, NotificationOutcome, OperatorWord, Order, PaidDetails, PaymentAnswer,
+    PaymentResult, PaymentResultMessage, PaymentState, RefundAnswer, RefundCommand, Reservation,
+    Resolution, ReversalReason, Status, Timestamp, Transaction, Vnd, after_look_up,
 };
 use reconciliation::classify::{Classification, Kind, classify};
+
+const CONFIRM_AFTER: Duration = Duration::from_mins(2);
 
 const AMOUNT: u64 = 100_000;
 
@@ -56,13 +58,13 @@ fn with_result(t: &Transaction, result: PaymentResult) -> Transaction {
         amount: None,
         result,
     };
-    let change = t.record_payment_result(&message, t.updated_at().after(Duration::from_secs(10)));
-    change.unwrap().unwrap().assume_committed()
+    let recorded = t.record_payment_result(&message, t.updated_at().after(Duration::from_secs(10)));
+    recorded.change.unwrap().assume_committed()
 }
 
 fn decided(t: &Transaction, decision: Decision) -> Transaction {
     let now = t.updated_at().after(Duration::from_hours(48));
-    let (lease, change) = t.lease_ipn(now).unwrap();
+    let (lease, change) = t.lease_ipn(CONFIRM_AFTER, now).unwrap();
     let outcome = NotificationOutcome {
         answer: IpnAnswer::Unclear,
         known: None,
@@ -105,13 +107,24 @@ fn refunded(t: &Transaction, request_id: &str, amount: u64) -> Transaction {
     refunded_by_core(&t, t.refunds().len() - 1, &RefundAnswer::Succeeded)
 }
 
-fn resolved(t: &Transaction, verdict: Verdict) -> Transaction {
+fn resolved(t: &Transaction, resolution: Resolution) -> Transaction {
     let word = OperatorWord {
         by: "lan".parse().unwrap(),
         reason: "Tiki said so by phone".parse().unwrap(),
     };
-    let change = t.resolve(verdict, &word, t.updated_at());
+    let change = t.resolve(resolution, &word, t.updated_at());
     change.unwrap().assume_committed()
+}
+
+/// All that remains was returned by hand.
+fn returned(t: &Transaction) -> Transaction {
+    let amount = t.remaining_amount();
+    resolved(t, Resolution::Returned { amount })
+}
+
+/// The core says that the payment was not made, after it had said that it was.
+fn charged_back(t: &Transaction) -> Transaction {
+    with_result(t, PaymentResult::Declined { reason: None })
 }
 
 type State = (&'static str, Option<Transaction>);
@@ -151,7 +164,7 @@ fn states() -> Vec<State> {
 /// Paid, and not reversed.
 fn paid_states(paid: &Transaction) -> Vec<State> {
     let rejected = RefundAnswer::Rejected { reason: None };
-    let leased = paid.lease_ipn(paid.updated_at()).unwrap().1;
+    let leased = paid.lease_ipn(CONFIRM_AFTER, paid.updated_at()).unwrap().1;
     let exhausted_once = exhausted(paid.clone());
     let mut used_up = exhausted_once.clone();
     for _ in 0..domain::MAX_REQUEUES {
@@ -185,7 +198,7 @@ fn paid_states(paid: &Transaction) -> Vec<State> {
         ("paid, confirmed", confirmed.clone()),
         (
             "paid, confirmed by a person",
-            resolved(&disputed, Verdict::Confirmed),
+            resolved(&disputed, Resolution::Confirmed),
         ),
         (
             "paid, confirmed, refunded in part",
@@ -204,6 +217,8 @@ fn paid_states(paid: &Transaction) -> Vec<State> {
             "paid, confirmed, refunded in full",
             refunded_by_core(&asked, 0, &RefundAnswer::Succeeded),
         ),
+        ("paid, confirmed, charged back", charged_back(&confirmed)),
+        ("paid, not found once", decided(paid, Decision::LookAgain)),
         ("paid, disputed", disputed.clone()),
         (
             "paid, disputed, refunded in full",
@@ -224,6 +239,8 @@ fn reversed_states(paid: &Transaction) -> Vec<State> {
     let one_part = refunded_by_core(&in_part, 1, &RefundAnswer::Succeeded);
     let disputed = decided(paid, Decision::Dispute(DisputeReason::AmountDiffers));
     let refused = refunded_by_core(&reversing, 0, &rejected);
+    let reversed = refunded_by_core(&reversing, 0, &RefundAnswer::Succeeded);
+    let known_as_paid = Decision::Dispute(DisputeReason::KnownAsPaid);
     [
         ("reversing", reversing.clone()),
         (
@@ -232,24 +249,29 @@ fn reversed_states(paid: &Transaction) -> Vec<State> {
         ),
         (
             "reversing, by a person",
-            resolved(&disputed, Verdict::Reverse),
+            resolved(&disputed, Resolution::Reverse),
         ),
         (
             "reversing, one part returned, Tiki's refund open",
             one_part.clone(),
         ),
+        ("reversed, notification queued", reversed.clone()),
         (
-            "reversed",
-            refunded_by_core(&reversing, 0, &RefundAnswer::Succeeded),
+            "reversed, notification to be sent again",
+            decided(&reversed, Decision::Retry),
         ),
+        ("reversed, confirmed", decided(&reversed, Decision::Confirm)),
+        (
+            "reversed, notification exhausted",
+            exhausted(reversed.clone()),
+        ),
+        ("reversed, paid at Tiki", decided(&reversed, known_as_paid)),
+        ("reversed, charged back", charged_back(&reversed)),
         (
             "reversed, one part by Tiki's refund",
             refunded_by_core(&one_part, 0, &RefundAnswer::Succeeded),
         ),
-        (
-            "reversed, by other means",
-            resolved(&refused, Verdict::Returned),
-        ),
+        ("reversed, by other means", returned(&refused)),
         ("reversal rejected", refused),
     ]
     .map(|(name, t)| (name, Some(t)))
@@ -288,7 +310,11 @@ fn failed_states(declined: &Transaction) -> Vec<State> {
         ),
         (
             "failed, paid late, returned by other means",
-            resolved(&kept, Verdict::Returned),
+            returned(&kept),
+        ),
+        (
+            "failed, paid late, charged back",
+            charged_back(&late_confirmed),
         ),
         ("failed, paid late, return rejected", kept),
     ]
@@ -368,10 +394,6 @@ fn nothing_matches_while_the_sides_differ_about_money() {
             (Some(t), true, true) => {
                 let same = LookUpAnswer::Found(Status::Success, Some(t.order().amount));
                 assert_eq!(known, same, "{cell}");
-                assert!(
-                    !t.has_active_reversal(),
-                    "{cell}: Tiki delivers, but the payment is reversed"
-                );
             }
             (Some(t), true, false) => {
                 assert_eq!(t.refunded_amount(), t.paid_amount(), "{cell}");
@@ -398,10 +420,18 @@ fn an_unconfirmed_payment_follows_the_protocol() {
         let Some(t) = ours.as_ref().filter(unconfirmed) else {
             continue;
         };
-        let expected: &[Kind] = match after_look_up(t.order().amount, known) {
+        let lease = IpnLease {
+            attempt: 1,
+            failures: 0,
+            subject: IpnSubject::Paid,
+            not_found_at: None,
+            confirm_after: CONFIRM_AFTER,
+        };
+        let decision = after_look_up(t.order().amount, known, lease, t.updated_at());
+        let expected: &[Kind] = match decision {
             Decision::Confirm => &[Kind::Matched],
             Decision::Dispute(_) => &[Kind::NeedsReview],
-            Decision::Reverse(_) => &[Kind::Reverse],
+            Decision::Reverse(_) | Decision::LookAgain => &[Kind::Reverse],
             // Without an amount the sender looks up again; here a person must look.
             Decision::Retry if known == LookUpAnswer::Found(Status::Success, None) => {
                 &[Kind::NeedsReview]
@@ -438,14 +468,23 @@ fn only_a_notification_given_up_is_queued_again() {
     }
 }
 
-/// Tiki must not read that a payment is paid while its money goes back, or after.
+/// A payment that is reversed and paid at Tiki is for a person, whatever else is known of it.
 #[test]
-fn a_reversed_payment_is_never_notified_again() {
-    for (cell, ours, _, result) in cells() {
-        if ours.is_some_and(|t| t.has_active_reversal()) {
-            assert!(!result.requeue && result.kind != Kind::Resent, "{cell}");
+fn a_reversed_payment_that_tiki_has_as_paid_needs_review() {
+    let mut reversed = 0;
+    for (cell, ours, known, result) in cells() {
+        let is_reversed = |t: &Transaction| matches!(t.payment(), PaymentState::Reversed { .. });
+        let paid_at_tiki = matches!(known, LookUpAnswer::Found(Status::Success, _));
+        if ours.is_some_and(|t| is_reversed(&t)) && paid_at_tiki {
+            reversed += 1;
+            assert_eq!(
+                (result.kind, result.requeue),
+                (Kind::NeedsReview, false),
+                "{cell}"
+            );
         }
     }
+    assert!(reversed > 20, "{reversed}");
 }
 
 #[test]

@@ -15,6 +15,7 @@ use serde_dynamo::Item;
 use crate::conditional_write::{self, Condition, WriteOutcome};
 use crate::error::TableError;
 use crate::keys::{DayIndex, DueIndex, Index, NEEDS_REVIEW, TRANSACTION_ID, day_shard, shard_key};
+use crate::reversal_count;
 use crate::table::{DayPage, Indexed, Table};
 
 /// The limits of one request to DynamoDB: to connect, and one attempt.
@@ -75,6 +76,10 @@ impl Table for DynamoTable {
 
     async fn put(&self, item: Item, condition: Condition) -> Result<WriteOutcome, TableError> {
         conditional_write::put_item(&self.client, &self.name, TRANSACTION_ID, item, condition).await
+    }
+
+    async fn count_reversal(&self, hour: i64, limit: u32) -> Result<bool, TableError> {
+        reversal_count::count(&self.client, &self.name, TRANSACTION_ID, hour, limit).await
     }
 
     async fn due(

@@ -24,6 +24,7 @@
 //! | `record` | a transaction as an item |
 //! | `dynamo` | the table of transactions, through the AWS SDK |
 //! | `table` | the seam to that table |
+//! | `reversal_count` | how many payments were reversed in this hour |
 //! | `conditional_write` | the one conditional write |
 //! | `keys` | the keys of tables and indexes |
 //! | `write_ids`, `error` | |
@@ -36,6 +37,7 @@ mod keys;
 mod notify;
 mod record;
 mod records;
+mod reversal_count;
 mod sessions;
 mod table;
 mod transactions;

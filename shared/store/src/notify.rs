@@ -1,6 +1,11 @@
 //! Metrics of a stored change, and an error in the log if the transaction now needs review.
 
+use std::time::Duration;
+
 use domain::{Alarm, AuditEvent, Change, Decision, IpnAnswer, NotificationOutcome, Transaction};
+
+/// So long after its expiry, a payment that is undecided is a warning. The alarm has the same limit.
+const WARN_UNDECIDED_AFTER: Duration = Duration::from_hours(2);
 
 /// Counts the events of a change that was stored, and raises its review.
 pub(crate) fn happened(change: &Change) {
@@ -34,9 +39,19 @@ fn count(event: &AuditEvent, t: &Transaction) {
                 metrics::REFUND_OPEN_AGE.record_duration(&[], age);
             }
         }
+        AuditEvent::CoreAsked(word) => {
+            let undecided = t.updated_at().since(t.expires_at());
+            metrics::PAYMENT_UNDECIDED_AGE.record_duration(&[], undecided);
+            if undecided > WARN_UNDECIDED_AFTER {
+                let (transaction_id, answer) = (t.id(), word.as_str());
+                let hours = undecided.as_secs().div_euclid(3600);
+                tracing::warn!(%transaction_id, answer, hours, "the core has not said whether the expired payment was made");
+            }
+        }
         AuditEvent::Created
+        // Counted as a review that is raised.
+        | AuditEvent::Contradicted(_)
         | AuditEvent::ReferenceLearned
-        | AuditEvent::CoreAsked(_)
         | AuditEvent::RefundReserved { .. }
         // The command answers the person who runs it, and sends no metrics.
         | AuditEvent::RefundReturned { .. }
@@ -51,6 +66,7 @@ fn count_notification(outcome: &NotificationOutcome, t: &Transaction) {
     let answer = match outcome.answer {
         IpnAnswer::Refused(_) => "refused",
         IpnAnswer::Accepted
+        | IpnAnswer::AcceptedUnnamed
         | IpnAnswer::SystemError
         | IpnAnswer::Unauthorized
         | IpnAnswer::Unclear => outcome.answer.as_str(),
@@ -65,6 +81,7 @@ fn count_notification(outcome: &NotificationOutcome, t: &Transaction) {
         Decision::Dispute(_) => metrics::DISPUTES.count(&[]),
         // Each sweep measures how long it has been due. An abandoned notification is about a payment that was not
         // made, so nothing is late.
-        Decision::Retry | Decision::RetryUnauthorized | Decision::Abandon => {}
+        Decision::Retry | Decision::RetryUnauthorized | Decision::LookAgain | Decision::Abandon => {
+        }
     }
 }

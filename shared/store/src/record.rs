@@ -3,15 +3,17 @@
 mod audit_trail;
 mod parts;
 
-use domain::{DueMarks, Inconsistent, Order, PaymentState, Snapshot, Timestamp, Transaction};
+use domain::{
+    DueMarks, Inconsistent, Order, PaymentState, Reversal, Snapshot, Timestamp, Transaction,
+};
 use serde::{Deserialize, Serialize};
 use serde_dynamo::Item;
 use uuid::Uuid;
 
 use self::audit_trail::AuditEntryRecord;
 use self::parts::{
-    DueRecord, FailureRecord, IpnRecord, PaymentRecord, RefundRecord, amount, optional, parsed,
-    time,
+    DueRecord, FailureRecord, IpnRecord, PaymentRecord, RaisedRecord, RefundRecord, ReversalRecord,
+    amount, named, optional, parsed, time,
 };
 use crate::error::StoreError;
 use crate::keys::{SHARDS, day_shard, shard_key};
@@ -84,16 +86,23 @@ struct Record {
     description: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expiry_check: Option<DueRecord>,
-    /// Since when the core says that another amount was paid; only while it is pending.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    other_amount_since: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     payment: Option<PaymentRecord>,
+    /// Only of a payment that is reversed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reversal: Option<ReversalRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     failure: Option<FailureRecord>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     refunds: Vec<RefundRecord>,
+    /// Reviews that a clear answer or a person must end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    raised: Vec<RaisedRecord>,
     ipn: IpnRecord,
+    /// When Tiki first said that it does not have the transaction; only of a payment whose notification is being
+    /// sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    not_found_at: Option<i64>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     trail: Vec<AuditEntryRecord>,
     #[serde(flatten, skip_deserializing)]
@@ -141,16 +150,13 @@ struct Derived {
 impl Record {
     fn of(transaction: &Transaction, due_marks: DueMarks, write_id: Uuid) -> Self {
         let t = transaction;
-        let (expiry_check, payment, failure) = match t.payment() {
-            PaymentState::Pending { expiry_check, .. } => (Some(expiry_check.into()), None, None),
-            PaymentState::Paid { payment, .. } => (None, Some(payment.into()), None),
-            PaymentState::Failed { failure, .. } => (None, None, Some(failure.into())),
-        };
-        let other_amount_since = match t.payment() {
-            PaymentState::Pending {
-                other_amount_since, ..
-            } => other_amount_since.map(Timestamp::unix_ms),
-            PaymentState::Paid { .. } | PaymentState::Failed { .. } => None,
+        let (expiry_check, payment, reversal, failure) = match t.payment() {
+            PaymentState::Pending { expiry_check } => (Some(expiry_check.into()), None, None, None),
+            PaymentState::Paid { payment, .. } => (None, Some(payment.into()), None, None),
+            PaymentState::Reversed { payment, reversal } => {
+                (None, Some(payment.into()), Some(reversal.into()), None)
+            }
+            PaymentState::Failed { failure, .. } => (None, None, None, Some(failure.into())),
         };
         Self {
             transaction_id: t.id().to_string(),
@@ -169,11 +175,13 @@ impl Record {
             order_code: text(t.order().order_code.as_ref()),
             description: text(t.order().description.as_ref()),
             expiry_check,
-            other_amount_since,
             payment,
+            reversal,
             failure,
             refunds: t.refunds().iter().map(RefundRecord::from).collect(),
+            raised: t.raised().iter().map(RaisedRecord::from).collect(),
             ipn: t.ipn().into(),
+            not_found_at: t.payment().not_found_at().map(Timestamp::unix_ms),
             trail: t.audit_trail().iter().map(AuditEntryRecord::from).collect(),
             derived: Derived::of(t, due_marks),
         }
@@ -182,27 +190,37 @@ impl Record {
     fn into_snapshot(self) -> Result<Snapshot, String> {
         let ipn = self.ipn.read()?;
         let inconsistent = |error: Inconsistent| error.to_string();
-        let payment = match (self.expiry_check, self.payment, self.failure) {
-            (Some(check), None, None) => {
+        let parts = (self.expiry_check, self.payment, self.reversal, self.failure);
+        let payment = match parts {
+            (Some(check), None, None, None) => {
                 ipn.not_due().map_err(inconsistent)?;
                 PaymentState::Pending {
                     expiry_check: check.read("expiry_check")?,
-                    other_amount_since: self
-                        .other_amount_since
-                        .map(|at| time(at, "other_amount_since"))
-                        .transpose()?,
                 }
             }
-            (None, Some(payment), None) => PaymentState::Paid {
+            (None, Some(payment), None, None) => {
+                let not_found_at = self.not_found_at.map(|at| time(at, "not_found_at"));
+                let notification = ipn.of_paid(not_found_at.transpose()?);
+                PaymentState::Paid {
+                    payment: payment.read()?,
+                    notification: notification.map_err(inconsistent)?,
+                }
+            }
+            (None, Some(payment), Some(reversal), None) => PaymentState::Reversed {
                 payment: payment.read()?,
-                notification: ipn.try_into().map_err(inconsistent)?,
+                reversal: Reversal {
+                    at: time(reversal.at, "reversal.at")?,
+                    reason: named(&reversal.reason, "reversal.reason")?,
+                    notification: ipn.into_reversed().map_err(inconsistent)?,
+                },
             },
-            (None, None, Some(failure)) => PaymentState::Failed {
+            (None, None, None, Some(failure)) => PaymentState::Failed {
                 failure: failure.read()?,
-                notification: ipn.try_into().map_err(inconsistent)?,
+                notification: ipn.of_failed().map_err(inconsistent)?,
             },
             _ => return Err("not one of expiry_check, payment and failure".to_owned()),
         };
+        let raised = self.raised.into_iter().map(RaisedRecord::read);
         let refunds = self.refunds.into_iter().map(RefundRecord::read);
         let trail = self.trail.into_iter().map(AuditEntryRecord::read);
         Ok(Snapshot {
@@ -221,6 +239,7 @@ impl Record {
             expires_at: time(self.expires_at, "expires_at")?,
             updated_at: time(self.updated_at, "updated_at")?,
             payment,
+            raised: raised.collect::<Result<_, _>>()?,
             refunds: refunds.collect::<Result<_, _>>()?,
             audit_trail: trail.collect::<Result<_, _>>()?,
             version: self.version,

@@ -34,6 +34,10 @@ pub trait Table: Send + Sync {
     /// Writes the item if the condition holds.
     async fn put(&self, item: Item, condition: Condition) -> Result<WriteOutcome, TableError>;
 
+    /// Counts one reversal in this hour (of the Unix time), if fewer than `limit` are counted in it. Returns whether
+    /// it was counted. A count whose answer was lost may be counted again: fewer reversals, and never more.
+    async fn count_reversal(&self, hour: i64, limit: u32) -> Result<bool, TableError>;
+
     /// At most `limit` entries of one shard that are due at `until`, the oldest first. An index lags behind the
     /// table, so the caller loads each transaction and checks it again.
     async fn due(

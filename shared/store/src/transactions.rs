@@ -27,6 +27,9 @@ pub struct Transactions {
     clock: Arc<dyn Clock>,
 }
 
+/// Milliseconds of an hour.
+const MS_PER_HOUR: i64 = 3_600_000;
+
 /// The outcome of a creation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Creation {
@@ -121,6 +124,13 @@ impl Transactions {
     ) -> Result<Updated, StoreError> {
         self.update(found, |transaction| Ok(decide(transaction)))
             .await
+    }
+
+    /// Whether one more payment may be reversed in this hour. It is counted before it is reversed, so a crash in
+    /// between leaves one fewer.
+    pub async fn may_reverse(&self, max_per_hour: u32) -> Result<bool, StoreError> {
+        let hour = self.clock.now().unix_ms().div_euclid(MS_PER_HOUR);
+        Ok(self.table.count_reversal(hour, max_per_hour).await?)
     }
 
     /// At most `limit` transactions of one shard of an index that are due at `until`, the oldest first.

@@ -40,6 +40,10 @@ impl Table for Memory {
         Ok(WriteOutcome::Stored)
     }
 
+    async fn count_reversal(&self, _: i64, _: u32) -> Result<bool, TableError> {
+        unreachable!("nothing is reversed here")
+    }
+
     async fn due(
         &self,
         _: DueIndex,
@@ -160,7 +164,7 @@ impl Store {
             order,
             limits,
             Duration::ZERO,
-            at("22T08:00:00"),
+            at("21T08:00:00"),
         );
         match self.transactions.create(created.unwrap()).await.unwrap() {
             Creation::New(transaction) | Creation::Existing(transaction) => transaction,
@@ -177,7 +181,7 @@ impl Store {
             },
         };
         let found = self.created(name).await;
-        self.changed(found, |t| t.record_payment_result(&message, when).unwrap())
+        self.changed(found, |t| t.record_payment_result(&message, when).change)
             .await
     }
 
@@ -309,7 +313,7 @@ async fn a_day_ends_at_midnight_in_vietnam() {
         (FinalStatus::Failure, FinalStatus::Success)
     );
     assert_eq!(last.amount, Vnd::new(100_000).unwrap());
-    assert_eq!(last.created_at, at("22T08:00:00"));
+    assert_eq!(last.created_at, at("21T08:00:00"));
     assert_eq!(last.final_at, at("22T23:59:59.999"));
 }
 

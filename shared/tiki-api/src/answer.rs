@@ -44,6 +44,7 @@ pub fn ipn(status: u16, body: &[u8], transaction: &Transaction) -> IpnAnswer {
     }
     match code(body) {
         Some(0) if echoes(body, transaction) => IpnAnswer::Accepted,
+        Some(0) => IpnAnswer::AcceptedUnnamed,
         Some(1) => IpnAnswer::Refused(IpnRefusal::InvalidRequest),
         Some(2) => IpnAnswer::SystemError,
         Some(3) => IpnAnswer::Refused(IpnRefusal::NotFound),
@@ -54,13 +55,16 @@ pub fn ipn(status: u16, body: &[u8], transaction: &Transaction) -> IpnAnswer {
     }
 }
 
-/// Whether an accepting answer names our transaction (protocol §3).
+/// Whether an accepting answer names this transaction, by our id or by Tiki's (protocol §3).
 fn echoes(body: &[u8], transaction: &Transaction) -> bool {
     let echoed = || {
         let data = Fields::read(body).ok()?.optional_object("data").ok()??;
         data.optional_text::<String>("transaction_id").ok()?
     };
-    echoed().is_some_and(|id| id.eq_ignore_ascii_case(&transaction.id().to_string()))
+    echoed().is_some_and(|id| {
+        id.eq_ignore_ascii_case(&transaction.id().to_string())
+            || id == transaction.tiki_id().as_str()
+    })
 }
 
 /// The meaning of an answer to our look-up, flat or nested in `data`. `ours` is our id of the transaction, if we have

@@ -135,6 +135,7 @@ impl<'t> CheckedRefund<'t> {
 fn failure_reason(transaction: &Transaction) -> Option<&str> {
     match transaction.payment() {
         PaymentState::Pending { .. } | PaymentState::Paid { .. } => None,
+        PaymentState::Reversed { .. } => Some("reversed"),
         PaymentState::Failed { failure, .. } => Some(match &failure.cause {
             FailureCause::Declined { reason } => {
                 reason.as_ref().map_or("declined", FailureReason::as_str)

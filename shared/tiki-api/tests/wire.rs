@@ -42,6 +42,10 @@ fn every_answer_to_an_ipn_has_its_meaning() {
     let ours = t.id().to_string();
     let accepted =
         format!(r#"{{"code":0,"message":"success","data":{{"transaction_id":"{ours}"}}}}"#);
+    let by_tikis_id = format!(
+        r#"{{"code":0,"data":{{"transaction_id":"{}"}}}}"#,
+        t.tiki_id()
+    );
     let rows = [
         (200, accepted.as_str(), IpnAnswer::Accepted),
         (201, &accepted, IpnAnswer::Accepted),
@@ -57,13 +61,15 @@ fn every_answer_to_an_ipn_has_its_meaning() {
         (500, &accepted, IpnAnswer::Unclear),
         (401, &accepted, IpnAnswer::Unauthorized),
         (403, "", IpnAnswer::Unauthorized),
-        (200, r#"{"code":0}"#, IpnAnswer::Unclear),
+        // In Tiki's samples a placeholder stands for it: either id of this transaction confirms.
+        (200, &by_tikis_id, IpnAnswer::Accepted),
+        (200, r#"{"code":0}"#, IpnAnswer::AcceptedUnnamed),
         (
             200,
             r#"{"code":0,"data":{"transaction_id":"other"}}"#,
-            IpnAnswer::Unclear,
+            IpnAnswer::AcceptedUnnamed,
         ),
-        (200, r#"{"code":0,"data":null}"#, IpnAnswer::Unclear),
+        (200, r#"{"code":0,"data":null}"#, IpnAnswer::AcceptedUnnamed),
         (
             200,
             r#"{"code":1}"#,

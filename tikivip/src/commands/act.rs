@@ -1,7 +1,7 @@
 //! `tikivip resend-ipn` and `tikivip resolve`: actions of a person, recorded in the audit trail.
 
-use anyhow::anyhow;
-use domain::{Change, OperatorRefusal, OperatorWord, Transaction};
+use anyhow::{anyhow, bail};
+use domain::{Change, OperatorRefusal, OperatorWord, Resolution, Transaction, Vnd};
 use store::StoreError;
 
 use super::show;
@@ -26,17 +26,28 @@ pub(super) async fn resolve(
     context: &CommandContext,
     form: Form,
     id: &str,
-    verdict: Verdict,
+    (verdict, amount): (Verdict, Option<u64>),
     operator: &OperatorArgs,
 ) -> anyhow::Result<Outcome> {
     let word = read(operator)?;
-    let verdict = match verdict {
-        Verdict::Confirmed => domain::Verdict::Confirmed,
-        Verdict::Reverse => domain::Verdict::Reverse,
-        Verdict::Returned => domain::Verdict::Returned,
-    };
+    let resolution = resolution(verdict, amount)?;
     let now = || context.clock().now();
-    act(context, form, id, |t| t.resolve(verdict, &word, now())).await
+    act(context, form, id, |t| t.resolve(resolution, &word, now())).await
+}
+
+fn resolution(verdict: Verdict, amount: Option<u64>) -> anyhow::Result<Resolution> {
+    let resolution = match (verdict, amount) {
+        (Verdict::Returned, Some(amount)) => Resolution::Returned {
+            amount: Vnd::new(amount).map_err(|e| anyhow!("--amount {e}"))?,
+        },
+        (Verdict::Returned, None) => bail!("--amount is missing: what was given back, in VND"),
+        (_, Some(_)) => bail!("--amount goes only with --as returned"),
+        (Verdict::Confirmed, None) => Resolution::Confirmed,
+        (Verdict::Reverse, None) => Resolution::Reverse,
+        (Verdict::Handled, None) => Resolution::Handled,
+        (Verdict::NotPaid, None) => Resolution::NotPaid,
+    };
+    Ok(resolution)
 }
 
 /// Why an action failed.

@@ -2,7 +2,10 @@
 
 use std::collections::HashSet;
 
-use domain::{DisputeReason, Ipn, PaymentState, RefundState, ReviewReason, Timestamp, Transaction};
+use domain::{
+    DisputeReason, Ipn, PaymentState, RaisedReason, RefundState, ReviewReason, Timestamp,
+    Transaction,
+};
 use serde::Serialize;
 use store::{DueIndex, Indexed, SHARDS, StoreError, Transactions};
 
@@ -81,7 +84,9 @@ async fn entries(
         | State::Disputed
         | State::Exhausted
         | State::RefundRejected
-        | State::AmountDiffers => {
+        | State::Contradicted
+        | State::Undecided
+        | State::RefundsRejected => {
             let mut all = Vec::new();
             for reason in review_reasons(state) {
                 // One more than the limit shows whether there are more.
@@ -111,13 +116,24 @@ fn review_reasons(state: State) -> Vec<ReviewReason> {
             DisputeReason::AmountDiffers
             | DisputeReason::InvalidRequest
             | DisputeReason::NotOfThisPartner
-            | DisputeReason::ReversalRejected,
+            | DisputeReason::ReversalRejected
+            | DisputeReason::TooManyReversals
+            | DisputeReason::KnownAsPaid,
         ) => matches!(state, State::Review | State::Disputed),
         ReviewReason::IpnExhausted => matches!(state, State::Review | State::Exhausted),
         ReviewReason::SystemRefundRejected => {
             matches!(state, State::Review | State::RefundRejected)
         }
-        ReviewReason::PaidAmountDiffers => matches!(state, State::Review | State::AmountDiffers),
+        ReviewReason::Raised(raised) => {
+            let own = match raised {
+                RaisedReason::Undecided => State::Undecided,
+                RaisedReason::RefundsRejected => State::RefundsRejected,
+                RaisedReason::PaidAmountDiffers
+                | RaisedReason::SecondDebit
+                | RaisedReason::FailedAfterPaid => State::Contradicted,
+            };
+            state == State::Review || state == own
+        }
     };
     ReviewReason::all().filter(wanted).collect()
 }
@@ -129,7 +145,9 @@ fn is_in(state: State, t: &Transaction) -> bool {
         | State::Disputed
         | State::Exhausted
         | State::RefundRejected
-        | State::AmountDiffers => t
+        | State::Contradicted
+        | State::Undecided
+        | State::RefundsRejected => t
             .needs_review()
             .is_some_and(|(reason, _)| review_reasons(state).contains(&reason)),
         State::Unknown => t

@@ -1,8 +1,6 @@
 //! `tikivip lookup`: what Tiki knows, and what it means.
 
-use domain::{
-    Decision, LookUpAnswer, Origin, PaymentState, Refund, Status, Transaction, after_look_up,
-};
+use domain::{LookUpAnswer, PaymentState, Status, Transaction};
 use serde::Serialize;
 
 use crate::cli::Form;
@@ -61,9 +59,7 @@ pub(super) async fn lookup(
 
 /// Whether Tiki's state and ours agree, and what it means.
 fn meaning(t: &Transaction, answer: LookUpAnswer) -> (bool, String) {
-    let reversal = |refund: &Refund| refund.origin == Origin::Reversal && refund.holds();
-    let kept =
-        matches!(t.payment(), PaymentState::Paid { .. }) && !t.refunds().iter().any(reversal);
+    let kept = matches!(t.payment(), PaymentState::Paid { .. });
     let no_order = matches!(
         answer,
         LookUpAnswer::NotFound | LookUpAnswer::Cancelled | LookUpAnswer::Found(Status::Failure, _)
@@ -83,32 +79,45 @@ fn meaning(t: &Transaction, answer: LookUpAnswer) -> (bool, String) {
         (PaymentState::Failed { .. }, _) if no_order => {
             (true, "both sides agree: not paid".to_owned())
         }
-        (PaymentState::Paid { .. }, _) if no_order && !kept => (
-            true,
-            "Tiki does not have the order, and the money is being returned".to_owned(),
-        ),
+        (PaymentState::Reversed { .. }, _) if no_order => {
+            (true, "both sides agree: the payment is reversed".to_owned())
+        }
         (PaymentState::Paid { .. }, _) => meaning_of_paid(t, answer),
-        (PaymentState::Pending { .. } | PaymentState::Failed { .. }, _) => (
+        (
+            PaymentState::Pending { .. }
+            | PaymentState::Reversed { .. }
+            | PaymentState::Failed { .. },
+            _,
+        ) => (
             false,
             "Tiki gave no clear answer, or another state than ours".to_owned(),
         ),
     }
 }
 
-/// The meaning for a payment whose money we keep. ipn-sender uses the same table (protocol §4).
+/// The meaning for a payment whose money we keep. ipn-sender follows the same table (protocol §4).
 fn meaning_of_paid(t: &Transaction, answer: LookUpAnswer) -> (bool, String) {
-    match after_look_up(t.order().amount, answer) {
-        Decision::Confirm => (true, "both sides agree: paid".to_owned()),
-        Decision::Reverse(reason) => {
-            let reason = reason.as_str();
-            let text =
-                format!("Tiki does not have the order ({reason}). The money must be returned.");
-            (false, text)
+    let says = |text: &str| (false, text.to_owned());
+    let no_order =
+        "Tiki does not have the order. If Tiki has not confirmed it, the money is returned.";
+    match answer {
+        LookUpAnswer::Found(Status::Success, Some(amount)) if amount == t.order().amount => {
+            (true, "both sides agree: paid".to_owned())
         }
-        Decision::Dispute(reason) => (false, format!("needs review: {}", reason.as_str())),
-        Decision::Retry | Decision::RetryUnauthorized | Decision::Abandon => (
-            false,
-            "Tiki has not recorded the payment. The notification must be sent again.".to_owned(),
+        LookUpAnswer::Found(Status::Success, Some(_)) => says("needs review: another amount"),
+        LookUpAnswer::Found(Status::Failure, _) | LookUpAnswer::Cancelled => says(no_order),
+        LookUpAnswer::NotFound => says(
+            "Tiki says that it does not have the order. The money is returned if Tiki says so \
+             again, some time later.",
         ),
+        LookUpAnswer::InvalidRequest => says("needs review: Tiki calls the question invalid"),
+        LookUpAnswer::NotOfThisPartner => says("needs review: Tiki calls it another partner's"),
+        LookUpAnswer::Found(Status::Success, None)
+        | LookUpAnswer::Found(Status::Pending, _)
+        | LookUpAnswer::SystemError
+        | LookUpAnswer::Unauthorized
+        | LookUpAnswer::Unclear => {
+            says("Tiki has not recorded the payment. The notification must be sent again.")
+        }
     }
 }

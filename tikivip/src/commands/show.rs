@@ -1,6 +1,6 @@
 //! `tikivip show`: a transaction with its refunds and its audit trail.
 
-use domain::{AuditEntry, Refund, Timestamp, Transaction};
+use domain::{AuditEntry, Refund, Timestamp, Transaction, Verdict};
 use serde::Serialize;
 
 use crate::cli::Form;
@@ -22,6 +22,10 @@ struct TransactionView {
     remaining_vnd: u64,
     /// The reason why it needs review.
     needs_review: Option<&'static str>,
+    /// What a person does about it.
+    next_step: Option<&'static str>,
+    /// What `tikivip resolve --as` takes now.
+    verdicts: Vec<String>,
     next_at_tiki: Option<String>,
     next_at_core: Option<String>,
     refunds: Vec<ShownRefund>,
@@ -79,7 +83,9 @@ impl TransactionView {
             expires_at: time(t.expires_at()),
             refunded_vnd: t.refunded_amount().get(),
             remaining_vnd: t.remaining_amount().get(),
-            needs_review: t.needs_review().map(|(alarm, _)| alarm.as_str()),
+            needs_review: t.needs_review().map(|(reason, _)| reason.as_str()),
+            next_step: t.needs_review().map(|(reason, _)| text::next_step(reason)),
+            verdicts: verdicts(t),
             next_at_tiki: t.ipn_due_at().map(time),
             next_at_core: t.refund_due_at().or(t.expiry_due_at()).map(time),
             refunds: t.refunds().iter().map(ShownRefund::of).collect(),
@@ -92,9 +98,12 @@ impl TransactionView {
     }
 
     fn table(&self, t: &Transaction) -> String {
-        let needs_review = match self.needs_review {
-            Some(alarm) => format!("\n  Needs review: {alarm}\n"),
-            None => String::new(),
+        let needs_review = match (self.needs_review, self.next_step) {
+            (Some(reason), Some(step)) => format!(
+                "\n  Needs review: {reason}\n  {step}\n  Resolve as: {}\n",
+                self.verdicts.join(", ")
+            ),
+            _ => String::new(),
         };
         let trail = self
             .trail
@@ -125,6 +134,16 @@ impl TransactionView {
             trail = output::table(["Time (GMT+7)", "Actor", "Event"], trail),
         )
     }
+}
+
+/// The verdicts as they are typed.
+fn verdicts(t: &Transaction) -> Vec<String> {
+    let typed = |verdict: Verdict| match verdict {
+        Verdict::Returned => format!("returned --amount {}", t.remaining_amount()),
+        Verdict::Confirmed | Verdict::Reverse | Verdict::Handled => verdict.as_str().to_owned(),
+        Verdict::NotPaid => "not-paid".to_owned(),
+    };
+    t.fitting_verdicts().into_iter().map(typed).collect()
 }
 
 impl ShownRefund {

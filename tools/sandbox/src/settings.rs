@@ -43,6 +43,8 @@ pub(crate) fn parameters(
             "ExpiryGraceSeconds",
             options.expiry_grace.as_secs_f64().to_string(),
         ),
+        // Two minutes are long for a person who tries it out.
+        ("ReversalConfirmAfterSeconds", "2".to_owned()),
         ("PartnerName", "sandbox".to_owned()),
         ("SftpHost", sftp.0.ip().to_string()),
         ("SftpPort", sftp.0.port().to_string()),

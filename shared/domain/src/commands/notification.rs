@@ -1,7 +1,12 @@
 //! The notification is leased, recorded and queued again (protocol §3).
 
+use std::time::Duration;
+
 use crate::audit_trail::{self, AuditEvent, MAX_REQUEUES};
-use crate::notification::{Decision, Ipn, IpnLease, NotificationOutcome, PaidNotification};
+use crate::notification::{
+    Decision, DisputeReason, Ipn, IpnLease, IpnSubject, LookUpAnswer, NotificationOutcome,
+    PaidNotification, ReversedNotification, Sending,
+};
 use crate::payment::PaymentState;
 use crate::review::{Alarm, ReviewReason};
 use crate::schedule::{self, IPN_LEASE};
@@ -11,35 +16,48 @@ use crate::transaction::{Change, Transaction};
 impl Transaction {
     /// Leases a notification that is due: no other sender sends it until the lease ends. A sender that dies uses
     /// nothing of the budget; the next sweep leases the notification again.
+    ///
+    /// `confirm_after` is how far apart two look-ups must be before Tiki's "not found" is believed (protocol §3).
     #[must_use]
-    pub fn lease_ipn(&self, now: Timestamp) -> Option<(IpnLease, Change)> {
-        let (attempt, failures) = match self.ipn() {
-            Ipn::Queued { due_at } if due_at <= now => (0, 0),
-            Ipn::Retrying {
+    pub fn lease_ipn(&self, confirm_after: Duration, now: Timestamp) -> Option<(IpnLease, Change)> {
+        let (attempt, failures) = match self.ipn().sending()? {
+            // Due at once: the clock that queued it may be ahead of ours.
+            Sending::Queued { .. } => (0, 0),
+            Sending::Retrying {
                 attempt,
                 failures,
                 due_at,
             } if due_at <= now => (attempt, failures),
-            Ipn::Queued { .. }
-            | Ipn::Retrying { .. }
-            | Ipn::NotDue
-            | Ipn::Confirmed { .. }
-            | Ipn::Abandoned { .. }
-            | Ipn::Reversing { .. }
-            | Ipn::Disputed { .. }
-            | Ipn::Exhausted { .. } => return None,
+            Sending::Retrying { .. } => return None,
         };
         let lease = IpnLease {
             attempt: attempt.saturating_add(1),
             failures,
-            status: self.final_status()?,
+            subject: self.ipn_subject()?,
+            not_found_at: self.data.payment.not_found_at(),
+            confirm_after,
         };
         let change = self.change(now, |edit| {
-            let due_at = now.after(IPN_LEASE);
+            let leased = Sending::Retrying {
+                attempt: lease.attempt,
+                failures,
+                due_at: now.after(IPN_LEASE),
+            };
             let state = &mut edit.after.data.payment;
-            state.set_retrying(lease.attempt, failures, due_at);
+            state.set_sending(leased, lease.not_found_at);
         });
         Some((lease, change))
+    }
+
+    /// What a notification of it is about; `None` while there is no result.
+    #[must_use]
+    pub fn ipn_subject(&self) -> Option<IpnSubject> {
+        match self.data.payment {
+            PaymentState::Pending { .. } => None,
+            PaymentState::Paid { .. } => Some(IpnSubject::Paid),
+            PaymentState::Reversed { .. } => Some(IpnSubject::Reversed),
+            PaymentState::Failed { .. } => Some(IpnSubject::Failed),
+        }
     }
 
     /// Records the outcome of a notification, if the lease is still held. Otherwise another sender holds the lease
@@ -80,14 +98,17 @@ impl Transaction {
             | Ipn::Reversing { .. }
             | Ipn::Disputed { .. } => return None,
         }
-        if self.has_active_reversal()
-            || audit_trail::requeues(&self.data.audit_trail) >= MAX_REQUEUES
-        {
+        if audit_trail::requeues(&self.data.audit_trail) >= MAX_REQUEUES {
             return None;
         }
         Some(self.change(now, |edit| {
             let attempt = audit_trail::last_attempt(&self.data.audit_trail).saturating_add(1);
-            edit.after.data.payment.set_retrying(attempt, 0, now);
+            let again = Sending::Retrying {
+                attempt,
+                failures: 0,
+                due_at: now,
+            };
+            edit.after.data.payment.set_sending(again, None);
             edit.due_marks.ipn = true;
             edit.note(AuditEvent::Requeued);
         }))
@@ -96,67 +117,123 @@ impl Transaction {
     fn decided(&self, lease: IpnLease, outcome: NotificationOutcome, now: Timestamp) -> Change {
         let attempt = lease.attempt;
         let event = AuditEvent::NotificationAttempt { attempt, outcome };
-        let to = |make: &dyn Fn(&mut PaymentState)| {
-            self.change(now, |edit| {
-                make(&mut edit.after.data.payment);
-                edit.note(event.clone());
-            })
-        };
         match (&self.data.payment, outcome.decision) {
-            (_, Decision::Confirm) => to(&|state| state.set_confirmed(now)),
-            (_, Decision::Retry) => self.try_again(lease, event, None, now),
-            (_, Decision::RetryUnauthorized) => {
-                self.try_again(lease, event, Some(Alarm::IpnUnauthorized), now)
+            (_, Decision::Confirm) => self.change(now, |edit| {
+                edit.after.data.payment.set_confirmed(edit.now);
+                edit.note(event);
+            }),
+            (PaymentState::Paid { .. }, Decision::LookAgain) => {
+                self.look_again(lease, event, now)
             }
             (PaymentState::Paid { .. }, Decision::Reverse(reason)) => self.change(now, |edit| {
-                let reversing = PaidNotification::Reversing { at: now, reason };
-                edit.after.data.payment.set_paid_notification(reversing);
-                edit.note(event.clone());
-                edit.reserve_reversal(reason);
+                edit.note(event);
+                edit.reverse(reason);
             }),
-            (PaymentState::Paid { .. }, Decision::Dispute(reason)) => {
-                let disputed = PaidNotification::Disputed { at: now, reason };
-                to(&|state| state.set_paid_notification(disputed))
-                    .with_alarm(Some(Alarm::Review(ReviewReason::Disputed(reason))))
+            (PaymentState::Paid { .. } | PaymentState::Reversed { .. }, Decision::Dispute(reason)) => {
+                self.dispute(reason, event, now)
             }
-            (PaymentState::Failed { .. }, Decision::Abandon) => {
-                to(&|state| state.set_abandoned(now))
-            }
+            (PaymentState::Failed { .. }, Decision::Abandon) => self.change(now, |edit| {
+                edit.after.data.payment.set_given_up(edit.now);
+                edit.note(event);
+            }),
+            (_, Decision::Retry | Decision::RetryUnauthorized)
             // The tables never decide this: a failed payment has no money that could be reversed or disputed, and a
             // payment that was made is not abandoned. If it is decided all the same, the next try decides again.
-            (PaymentState::Paid { .. }, Decision::Abandon)
-            | (PaymentState::Failed { .. }, Decision::Reverse(_) | Decision::Dispute(_))
-            | (PaymentState::Pending { .. }, _) => self.try_again(lease, event, None, now),
+            | (PaymentState::Paid { .. } | PaymentState::Reversed { .. }, Decision::Abandon)
+            | (PaymentState::Reversed { .. }, Decision::LookAgain | Decision::Reverse(_))
+            | (
+                PaymentState::Failed { .. },
+                Decision::LookAgain | Decision::Reverse(_) | Decision::Dispute(_),
+            )
+            | (
+                PaymentState::Pending { .. },
+                Decision::LookAgain | Decision::Abandon | Decision::Reverse(_) | Decision::Dispute(_),
+            ) => self.try_again(lease, outcome, event, now),
         }
+    }
+
+    fn dispute(&self, reason: DisputeReason, event: AuditEvent, now: Timestamp) -> Change {
+        self.change(now, |edit| {
+            let at = edit.now;
+            let state = &mut edit.after.data.payment;
+            state.set_paid_notification(PaidNotification::Disputed { at, reason });
+            state.set_reversed_notification(ReversedNotification::KnownAsPaid { at });
+            edit.note(event);
+        })
+        .with_alarm(Some(Alarm::Review(ReviewReason::Disputed(reason))))
+    }
+
+    /// Plans the second look at an order that Tiki says it does not have. It takes nothing from the budget.
+    fn look_again(&self, lease: IpnLease, event: AuditEvent, now: Timestamp) -> Change {
+        self.change(now, |edit| {
+            let again = Sending::Retrying {
+                attempt: lease.attempt,
+                failures: lease.failures,
+                due_at: lease.look_again_at(now),
+            };
+            let first = lease.not_found_at.or(Some(now));
+            edit.after.data.payment.set_sending(again, first);
+            edit.note(event);
+        })
     }
 
     /// Plans the next try. If the budget is used up, there is none, and the alarm says that instead.
     fn try_again(
         &self,
         lease: IpnLease,
+        outcome: NotificationOutcome,
         event: AuditEvent,
-        alarm: Option<Alarm>,
         now: Timestamp,
     ) -> Change {
         let failures = lease.failures.saturating_add(1);
         let next = schedule::next_ipn(self.id(), failures, now);
         let alarm = match (next, &self.data.payment) {
-            (Some(_), _) => alarm,
-            (None, PaymentState::Failed { .. }) => Some(Alarm::FailureUnconfirmed),
-            (None, PaymentState::Paid { .. } | PaymentState::Pending { .. }) => {
-                Some(Alarm::Review(ReviewReason::IpnExhausted))
+            (Some(_), _) => {
+                let unauthorized = outcome.decision == Decision::RetryUnauthorized;
+                unauthorized.then_some(Alarm::IpnUnauthorized)
             }
+            (None, PaymentState::Failed { .. }) => Some(Alarm::FailureUnconfirmed),
+            (
+                None,
+                PaymentState::Paid { .. }
+                | PaymentState::Reversed { .. }
+                | PaymentState::Pending { .. },
+            ) => Some(Alarm::Review(ReviewReason::IpnExhausted)),
         };
+        let not_found_at = still_not_found(lease, outcome.known);
         self.change(now, |edit| {
             let state = &mut edit.after.data.payment;
             if let Some(due_at) = next {
-                state.set_retrying(lease.attempt, failures, due_at);
+                let again = Sending::Retrying {
+                    attempt: lease.attempt,
+                    failures,
+                    due_at,
+                };
+                state.set_sending(again, not_found_at);
             } else {
-                state.set_paid_notification(PaidNotification::Exhausted { at: now });
-                state.set_abandoned(now);
+                state.set_given_up(edit.now);
             }
             edit.note(event);
         })
         .with_alarm(alarm)
+    }
+}
+
+/// When Tiki first said that it does not have the order, unless it has it now.
+fn still_not_found(lease: IpnLease, known: Option<LookUpAnswer>) -> Option<Timestamp> {
+    match known {
+        None
+        | Some(
+            LookUpAnswer::NotFound
+            | LookUpAnswer::SystemError
+            | LookUpAnswer::Unauthorized
+            | LookUpAnswer::Unclear,
+        ) => lease.not_found_at,
+        Some(
+            LookUpAnswer::Found(..)
+            | LookUpAnswer::Cancelled
+            | LookUpAnswer::InvalidRequest
+            | LookUpAnswer::NotOfThisPartner,
+        ) => None,
     }
 }

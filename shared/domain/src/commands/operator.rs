@@ -2,12 +2,16 @@
 //! the same rules as everywhere; a person only gives the word.
 
 use crate::audit_trail::{self, AuditEvent};
-use crate::notification::{Ipn, PaidNotification, ReversalReason};
-use crate::operator::{MAX_OPERATOR_ACTS, MAX_RESENDS, OperatorRefusal, OperatorWord, Verdict};
-use crate::payment::PaymentState;
+use crate::notification::{DisputeReason, Ipn, ReversalReason, Sending};
+use crate::operator::{
+    MAX_OPEN_ACTS, MAX_OPERATOR_ACTS, MAX_RESENDS, OperatorRefusal, OperatorWord, Resolution,
+    Verdict,
+};
+use crate::payment::{FailureCause, PaymentState};
 use crate::refund::Origin;
+use crate::review::ReviewReason;
 use crate::time::Timestamp;
-use crate::transaction::{Change, Transaction};
+use crate::transaction::{Change, Edit, Transaction};
 
 impl Transaction {
     /// Has the notification sent at once. If it was given up or disputed, it gets the whole budget again (protocol
@@ -17,13 +21,15 @@ impl Transaction {
         word: &OperatorWord,
         now: Timestamp,
     ) -> Result<Change, OperatorRefusal> {
-        // Some acts are kept for decisions.
         self.may_act(MAX_RESENDS)?;
-        self.keeps_payment()?;
         let (attempt, failures) = match self.ipn() {
             Ipn::NotDue => return Err(OperatorRefusal::NoResult),
             Ipn::Confirmed { .. } => return Err(OperatorRefusal::Confirmed),
-            Ipn::Reversing { .. } => return Err(OperatorRefusal::Reversing),
+            Ipn::Reversing { .. }
+            | Ipn::Disputed {
+                reason: DisputeReason::ReversalRejected,
+                ..
+            } => return Err(OperatorRefusal::Reversing),
             Ipn::Queued { .. } => (0, 0),
             Ipn::Retrying {
                 attempt, failures, ..
@@ -35,78 +41,190 @@ impl Transaction {
             ),
         };
         Ok(self.change(now, |edit| {
-            edit.after.data.payment.set_retrying(attempt, failures, now);
+            let again = Sending::Retrying {
+                attempt,
+                failures,
+                due_at: now,
+            };
+            edit.after.data.payment.set_sending(again, None);
             edit.due_marks.ipn = true;
             edit.note(AuditEvent::Resent(word.clone()));
         }))
     }
 
-    /// Takes a person's decision on a dispute, on a notification that was given up, or on a late payment that the
-    /// core did not give back.
+    /// Takes a person's decision on what is in the review queue. A transaction that waits for two reasons needs two
+    /// decisions: [`Transaction::needs_review`] says which one is next.
     pub fn resolve(
         &self,
-        verdict: Verdict,
+        resolution: Resolution,
         word: &OperatorWord,
         now: Timestamp,
     ) -> Result<Change, OperatorRefusal> {
-        self.may_act(MAX_OPERATOR_ACTS)?;
-        if self.needs_review().is_none() {
+        self.may_act(match resolution {
+            Resolution::Reverse => MAX_OPEN_ACTS,
+            Resolution::Confirmed
+            | Resolution::Returned { .. }
+            | Resolution::Handled
+            | Resolution::NotPaid => MAX_OPERATOR_ACTS,
+        })?;
+        let Some((reason, _)) = self.needs_review() else {
             return Err(OperatorRefusal::NothingToDecide);
-        }
-        let resolved = AuditEvent::Resolved(verdict, word.clone());
-        match (&self.data.payment, verdict) {
-            (PaymentState::Paid { .. }, Verdict::Confirmed) => {
-                self.keeps_payment()?;
-                Ok(self.change(now, |edit| {
-                    edit.after.data.payment.set_confirmed(now);
-                    edit.note(resolved);
-                }))
+        };
+        if let Resolution::Returned { amount } = resolution {
+            let remaining = self.remaining_amount();
+            if amount != remaining {
+                return Err(OperatorRefusal::AmountDiffers { remaining });
             }
-            (PaymentState::Paid { .. }, Verdict::Returned) => Ok(self.change(now, |edit| {
-                let reason = ReversalReason::ByOperator;
-                let reversing = PaidNotification::Reversing { at: now, reason };
-                edit.after.data.payment.set_paid_notification(reversing);
-                edit.note(resolved);
-                edit.note_returned(Origin::Reversal, word);
-            })),
-            (PaymentState::Failed { .. }, Verdict::Returned) => Ok(self.change(now, |edit| {
-                edit.note(resolved);
-                edit.note_returned(Origin::LatePayment, word);
-            })),
-            (PaymentState::Paid { .. }, Verdict::Reverse) => Ok(self.change(now, |edit| {
-                let reason = ReversalReason::ByOperator;
-                let reversing = PaidNotification::Reversing { at: now, reason };
-                edit.after.data.payment.set_paid_notification(reversing);
-                edit.note(resolved);
-                edit.reserve_reversal(reason);
-            })),
-            (PaymentState::Failed { .. }, Verdict::Reverse) => Ok(self.change(now, |edit| {
-                edit.note(resolved);
-                edit.reserve_late_payment();
-            })),
-            (PaymentState::Failed { .. }, Verdict::Confirmed) => {
-                Err(OperatorRefusal::OnlyReversible)
-            }
-            // Only the core can say which amount was really paid.
-            (PaymentState::Pending { .. }, _) => Err(OperatorRefusal::NothingToDecide),
         }
+        let decide = self.decision(reason, resolution)?;
+        Ok(self.change(now, |edit| {
+            edit.note(AuditEvent::Resolved(resolution.verdict(), word.clone()));
+            if let ReviewReason::Raised(reason) = reason {
+                edit.after
+                    .data
+                    .raised
+                    .retain(|raised| raised.reason != reason);
+            }
+            decide.carry_out(edit, word);
+        }))
     }
 
-    /// Whether no money is back, or on its way, because Tiki did not have the order: of a payment that is kept,
-    /// only Tiki's own refunds are missing.
-    fn keeps_payment(&self) -> Result<(), OperatorRefusal> {
-        if self.has_active_reversal() {
-            Err(OperatorRefusal::GoingBack)
-        } else {
-            Ok(())
+    /// The decisions that fit what is next in the review queue; none if it is not there.
+    #[must_use]
+    pub fn fitting_verdicts(&self) -> Vec<Verdict> {
+        let Some((reason, _)) = self.needs_review() else {
+            return Vec::new();
+        };
+        let amount = self.remaining_amount();
+        let all = [
+            Resolution::Confirmed,
+            Resolution::Reverse,
+            Resolution::Returned { amount },
+            Resolution::Handled,
+            Resolution::NotPaid,
+        ];
+        let fits = |resolution: &Resolution| self.decision(reason, *resolution).is_ok();
+        all.into_iter()
+            .filter(fits)
+            .map(Resolution::verdict)
+            .collect()
+    }
+
+    /// What follows from a person's decision on this review.
+    fn decision(
+        &self,
+        review: ReviewReason,
+        resolution: Resolution,
+    ) -> Result<Act, OperatorRefusal> {
+        match (&self.data.payment, resolution) {
+            (PaymentState::Pending { .. }, Resolution::NotPaid) => Ok(Act::Fail),
+            (PaymentState::Paid { .. }, Resolution::Confirmed) => match review {
+                ReviewReason::IpnExhausted | ReviewReason::Disputed(_) => Ok(Act::Confirm),
+                ReviewReason::Raised(_) | ReviewReason::SystemRefundRejected => {
+                    Err(OperatorRefusal::DoesNotFit)
+                }
+            },
+            (PaymentState::Paid { .. }, Resolution::Reverse) => Ok(Act::Reverse),
+            (PaymentState::Paid { .. }, Resolution::Returned { .. }) => Ok(Act::NoteReversed),
+            (PaymentState::Reversed { .. }, Resolution::Reverse | Resolution::Returned { .. }) => {
+                match (review, resolution) {
+                    (ReviewReason::Disputed(DisputeReason::ReversalRejected), r) => Ok(match r {
+                        Resolution::Reverse => Act::Reverse,
+                        _ => Act::NoteReversed,
+                    }),
+                    _ => Err(OperatorRefusal::DoesNotFit),
+                }
+            }
+            (PaymentState::Reversed { .. }, Resolution::Handled) => match review {
+                ReviewReason::IpnExhausted | ReviewReason::Disputed(DisputeReason::KnownAsPaid) => {
+                    Ok(Act::Confirm)
+                }
+                ReviewReason::Raised(_) => Ok(Act::Nothing),
+                ReviewReason::Disputed(_) | ReviewReason::SystemRefundRejected => {
+                    Err(OperatorRefusal::DoesNotFit)
+                }
+            },
+            (PaymentState::Failed { .. }, Resolution::Reverse | Resolution::Returned { .. }) => {
+                match (review, resolution) {
+                    (ReviewReason::SystemRefundRejected, Resolution::Reverse) => {
+                        Ok(Act::ReturnLatePayment)
+                    }
+                    (ReviewReason::SystemRefundRejected, _) => Ok(Act::NoteLatePayment),
+                    _ => Err(OperatorRefusal::DoesNotFit),
+                }
+            }
+            (
+                PaymentState::Pending { .. }
+                | PaymentState::Paid { .. }
+                | PaymentState::Failed { .. },
+                Resolution::Handled,
+            ) => match review {
+                ReviewReason::Raised(_) => Ok(Act::Nothing),
+                ReviewReason::IpnExhausted
+                | ReviewReason::Disputed(_)
+                | ReviewReason::SystemRefundRejected => Err(OperatorRefusal::DoesNotFit),
+            },
+            (
+                PaymentState::Reversed { .. } | PaymentState::Failed { .. },
+                Resolution::Confirmed,
+            ) => Err(OperatorRefusal::OnlyReversible),
+            (
+                PaymentState::Pending { .. },
+                Resolution::Confirmed | Resolution::Reverse | Resolution::Returned { .. },
+            )
+            | (
+                PaymentState::Paid { .. }
+                | PaymentState::Reversed { .. }
+                | PaymentState::Failed { .. },
+                Resolution::NotPaid,
+            ) => Err(OperatorRefusal::DoesNotFit),
         }
     }
 
     fn may_act(&self, at_most: usize) -> Result<(), OperatorRefusal> {
-        if audit_trail::operator_acts(&self.data.audit_trail) < at_most {
+        let acts = audit_trail::operator_acts(&self.data.audit_trail);
+        if acts < at_most {
             Ok(())
         } else {
-            Err(OperatorRefusal::TooManyActs)
+            Err(OperatorRefusal::TooManyActs(acts))
+        }
+    }
+}
+
+/// What a decision does to the transaction.
+#[derive(Clone, Copy)]
+enum Act {
+    /// Only the review ends.
+    Nothing,
+    /// The notification is confirmed.
+    Confirm,
+    /// What remains goes back by the core.
+    Reverse,
+    /// What remained has gone back by hand.
+    NoteReversed,
+    /// The late payment goes back by the core.
+    ReturnLatePayment,
+    /// The late payment has gone back by hand.
+    NoteLatePayment,
+    /// The payment was not made.
+    Fail,
+}
+
+impl Act {
+    fn carry_out(self, edit: &mut Edit, word: &OperatorWord) {
+        match self {
+            Self::Nothing => {}
+            Self::Confirm => edit.after.data.payment.set_confirmed(edit.now),
+            Self::Reverse => edit.reverse(ReversalReason::ByOperator),
+            Self::NoteReversed => {
+                let reason = ReversalReason::ByOperator;
+                edit.after.data.payment.set_reversed(edit.now, reason);
+                edit.note_returned(Origin::Reversal, word);
+                edit.notify_when_back();
+            }
+            Self::ReturnLatePayment => edit.reserve_late_payment(),
+            Self::NoteLatePayment => edit.note_returned(Origin::LatePayment, word),
+            Self::Fail => edit.fail(FailureCause::Expired),
         }
     }
 }

@@ -1,56 +1,132 @@
 //! Results from the core, late payments, expiry (docs/architecture.md#the-transaction).
 
-use crate::audit_trail::AuditEvent;
-use crate::notification::{FailedNotification, PaidNotification};
+use std::time::Duration;
+
+use crate::audit_trail::{self, AuditEvent};
+use crate::notification::{FailedNotification, PaidNotification, Sending};
 use crate::payment::{
-    CoreAnswer, Failure, FailureCause, PaidDetails, Payment, PaymentAnswer, PaymentResult,
-    PaymentResultMessage, PaymentState,
+    Contradiction, CoreAnswer, Failure, FailureCause, PaidDetails, Payment, PaymentAnswer,
+    PaymentResult, PaymentResultMessage, PaymentState,
 };
 use crate::refusal::Refusal;
-use crate::review::{Alarm, ReviewReason};
+use crate::review::{Alarm, Raised, RaisedReason, ReviewReason};
 use crate::schedule::{self, CORE_LEASE, Due};
-use crate::text::FailureReason;
+use crate::text::{CoreReference, FailureReason};
 use crate::time::Timestamp;
-use crate::transaction::{Change, Transaction};
+use crate::transaction::{Change, Edit, Transaction};
+
+/// A day after expiry, a payment without a final word of the core needs review.
+const UNDECIDED_NEEDS_REVIEW_AFTER: Duration = Duration::from_hours(24);
+
+/// What follows from a payment result.
+#[must_use = "a change has not happened until the store has committed it"]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedResult {
+    /// What is to be written, if anything is.
+    pub change: Option<Change>,
+    /// Why the result is refused. What contradicts the record is refused *and* written.
+    pub refusal: Option<Refusal>,
+}
+
+impl RecordedResult {
+    fn taken(change: Option<Change>) -> Self {
+        Self {
+            change,
+            refusal: None,
+        }
+    }
+}
 
 impl Transaction {
     /// Takes a payment result from the core. A repeat writes nothing. If the transaction had failed, a late payment
-    /// goes back in full.
+    /// goes back in full. A result that contradicts what is recorded is refused, noted and raised for review.
     pub fn record_payment_result(
         &self,
         message: &PaymentResultMessage,
         now: Timestamp,
-    ) -> Result<Option<Change>, Refusal> {
-        if message
-            .amount
-            .is_some_and(|amount| amount != self.data.order.amount)
-        {
-            return Err(Refusal::InvalidAmount {
-                field: "amount",
-                problem: "is not the amount of the transaction".to_owned(),
-            });
+    ) -> RecordedResult {
+        if let Some(contradiction) = self.contradiction(message) {
+            return RecordedResult {
+                change: self.note_contradiction(&contradiction, now),
+                refusal: Some(refusal_of(&contradiction)),
+            };
         }
-        match (&self.data.payment, &message.result) {
+        let other_amount = message
+            .amount
+            .is_some_and(|amount| amount != self.data.order.amount);
+        if other_amount {
+            // A payment that was not made, of another amount: no money is named.
+            return RecordedResult {
+                change: None,
+                refusal: Some(other_amount_refusal()),
+            };
+        }
+        RecordedResult::taken(match (&self.data.payment, &message.result) {
             (PaymentState::Pending { .. }, PaymentResult::Paid(details)) => {
-                Ok(Some(self.pay(details, now)))
+                Some(self.pay(details, now))
             }
             (PaymentState::Pending { .. }, PaymentResult::Declined { reason }) => {
-                Ok(Some(self.decline(reason.as_ref(), now)))
+                Some(self.decline(reason.as_ref(), now))
             }
-            (PaymentState::Paid { payment: known, .. }, PaymentResult::Paid(details)) => {
-                self.paid_again(known, details, now)
-            }
-            (PaymentState::Paid { .. }, PaymentResult::Declined { .. }) => {
-                Err(Refusal::ResultDiffers)
-            }
+            (
+                PaymentState::Paid { payment, .. } | PaymentState::Reversed { payment, .. },
+                PaymentResult::Paid(details),
+            ) => self.learn_reference(payment, details, now),
             (PaymentState::Failed { failure, .. }, PaymentResult::Paid(details)) => {
                 match &failure.late_payment {
-                    Some(known) => self.paid_again(known, details, now),
-                    None => Ok(Some(self.give_back(details, now))),
+                    Some(known) => self.learn_reference(known, details, now),
+                    None => Some(self.give_back(details, now)),
                 }
             }
-            (PaymentState::Failed { .. }, PaymentResult::Declined { .. }) => Ok(None),
+            // With money taken, it is a contradiction; without, a repeat.
+            (
+                PaymentState::Paid { .. }
+                | PaymentState::Reversed { .. }
+                | PaymentState::Failed { .. },
+                PaymentResult::Declined { .. },
+            ) => None,
+        })
+    }
+
+    /// Whether the core contradicts what is recorded.
+    fn contradiction(&self, message: &PaymentResultMessage) -> Option<Contradiction> {
+        match &message.result {
+            PaymentResult::Declined { .. } => {
+                self.money_taken().map(|_| Contradiction::FailedAfterPaid)
+            }
+            PaymentResult::Paid(details) => match message.amount {
+                Some(amount) if amount != self.data.order.amount => {
+                    Some(Contradiction::OtherAmount {
+                        amount,
+                        reference: details.core_reference.clone(),
+                    })
+                }
+                _ => {
+                    let known = self.money_taken()?.core_reference.as_ref()?;
+                    let reference = details.core_reference.as_ref()?;
+                    (known != reference).then(|| Contradiction::SecondDebit {
+                        reference: reference.clone(),
+                    })
+                }
+            },
         }
+    }
+
+    /// Writes a contradiction down, once: the core may repeat it for days.
+    fn note_contradiction(&self, contradiction: &Contradiction, now: Timestamp) -> Option<Change> {
+        if audit_trail::contradicted_by(&self.data.audit_trail, contradiction) {
+            return None;
+        }
+        let reason = match contradiction {
+            Contradiction::OtherAmount { .. } => RaisedReason::PaidAmountDiffers,
+            Contradiction::SecondDebit { .. } => RaisedReason::SecondDebit,
+            Contradiction::FailedAfterPaid => RaisedReason::FailedAfterPaid,
+        };
+        let change = self.change(now, |edit| {
+            edit.note(AuditEvent::Contradicted(contradiction.clone()));
+            edit.raise(reason);
+        });
+        Some(change.with_alarm(Some(Alarm::Review(ReviewReason::Raised(reason)))))
     }
 
     /// Leases the question whether an expired payment was made, if it is due: no other worker asks until the lease
@@ -58,77 +134,112 @@ impl Transaction {
     #[must_use]
     pub fn lease_expiry_check(&self, now: Timestamp) -> Option<Change> {
         match &self.data.payment {
-            PaymentState::Pending {
-                expiry_check,
-                other_amount_since,
-            } if expiry_check.due_at <= now => {
+            PaymentState::Pending { expiry_check } if expiry_check.due_at <= now => {
                 let next = Due {
                     due_at: now.after(CORE_LEASE),
                     attempts: expiry_check.attempts.saturating_add(1),
                 };
                 Some(self.change(now, |edit| {
-                    edit.after.data.payment = PaymentState::Pending {
-                        expiry_check: next,
-                        other_amount_since: *other_amount_since,
-                    };
+                    edit.after.data.payment = PaymentState::Pending { expiry_check: next };
                 }))
             }
             PaymentState::Pending { .. }
             | PaymentState::Paid { .. }
+            | PaymentState::Reversed { .. }
             | PaymentState::Failed { .. } => None,
         }
     }
 
-    /// Takes the core's answer about an expired payment. Only a clear "not paid" fails it.
+    /// Takes the core's answer about an expired payment. Only a clear "not paid" fails it. If a result came while the
+    /// core was being asked, an answer "paid" counts as one more result; any other is older news.
     #[must_use]
     pub fn conclude_expiry(&self, answer: &PaymentAnswer, now: Timestamp) -> Option<Change> {
-        let PaymentState::Pending {
-            expiry_check: check,
-            other_amount_since: since,
-        } = self.data.payment
-        else {
-            return None;
+        let PaymentState::Pending { expiry_check } = self.data.payment else {
+            let PaymentAnswer::Paid { amount, details } = answer else {
+                return None;
+            };
+            let message = PaymentResultMessage {
+                amount: Some(*amount),
+                result: PaymentResult::Paid(details.clone()),
+            };
+            return self.record_payment_result(&message, now).change;
         };
-        Some(match answer {
+        let again = |word| Some(self.ask_again(expiry_check, word, None, now));
+        match answer {
             PaymentAnswer::Paid { amount, details } if *amount == self.data.order.amount => {
-                self.pay(details, now)
+                Some(self.pay(details, now))
             }
-            PaymentAnswer::Paid { .. } => self
-                .ask_again(check, since.or(Some(now)), CoreAnswer::OtherAmount, now)
-                .with_alarm(Some(Alarm::Review(ReviewReason::PaidAmountDiffers))),
-            PaymentAnswer::Failed { reason } => self.decline(reason.as_ref(), now),
-            PaymentAnswer::NotPaid => self.fail(FailureCause::Expired, now),
-            PaymentAnswer::Pending => self.ask_again(check, since, CoreAnswer::Pending, now),
-            PaymentAnswer::Unknown => self.ask_again(check, since, CoreAnswer::Unknown, now),
-        })
+            PaymentAnswer::Paid { amount, details } => {
+                let contradiction = Contradiction::OtherAmount {
+                    amount: *amount,
+                    reference: details.core_reference.clone(),
+                };
+                Some(self.ask_again(
+                    expiry_check,
+                    CoreAnswer::OtherAmount,
+                    Some(contradiction),
+                    now,
+                ))
+            }
+            PaymentAnswer::Failed { reason } => Some(self.decline(reason.as_ref(), now)),
+            PaymentAnswer::NotPaid => Some(self.fail(FailureCause::Expired, now)),
+            PaymentAnswer::Pending => again(CoreAnswer::Pending),
+            PaymentAnswer::Unreadable => again(CoreAnswer::Unreadable),
+            PaymentAnswer::Unknown => again(CoreAnswer::Unknown),
+        }
     }
 
-    /// If the core has once said that another amount was paid, the transaction stays in the review queue while the
-    /// core says nothing clear.
+    /// Plans the next question. What the core said against the record is noted, and a payment that stays undecided
+    /// is raised for review.
     fn ask_again(
         &self,
         check: Due,
-        other_amount_since: Option<Timestamp>,
         word: CoreAnswer,
+        contradiction: Option<Contradiction>,
         now: Timestamp,
     ) -> Change {
         let due_at = schedule::next_expiry(self.data.id, check.attempts, now);
+        let new =
+            contradiction.filter(|c| !audit_trail::contradicted_by(&self.data.audit_trail, c));
+        let raised = |reason| {
+            self.data
+                .raised
+                .iter()
+                .any(|raised| raised.reason == reason)
+        };
+        let overdue = self.data.expires_at.after(UNDECIDED_NEEDS_REVIEW_AFTER) <= now;
+        let reason = if new.is_some() {
+            Some(RaisedReason::PaidAmountDiffers)
+        } else {
+            (overdue && !raised(RaisedReason::Undecided)).then_some(RaisedReason::Undecided)
+        };
         self.change(now, |edit| {
             edit.after.data.payment = PaymentState::Pending {
                 expiry_check: Due { due_at, ..check },
-                other_amount_since,
             };
             edit.note(AuditEvent::CoreAsked(word));
+            if let Some(contradiction) = new {
+                edit.note(AuditEvent::Contradicted(contradiction));
+            }
+            if let Some(reason) = reason {
+                edit.raise(reason);
+            }
         })
+        .with_alarm(reason.map(|reason| Alarm::Review(ReviewReason::Raised(reason))))
     }
 
     fn pay(&self, details: &PaidDetails, now: Timestamp) -> Change {
         self.change(now, |edit| {
+            let queued = Sending::Queued { due_at: edit.now };
             edit.after.data.payment = PaymentState::Paid {
-                payment: payment(details, now),
-                notification: PaidNotification::Queued { due_at: now },
+                payment: payment(details, edit.now),
+                notification: PaidNotification::Sending {
+                    sending: queued,
+                    not_found_at: None,
+                },
             };
             edit.note(AuditEvent::Paid);
+            edit.decided(details.core_reference.as_ref());
             edit.due_marks.ipn = true;
         })
     }
@@ -144,45 +255,36 @@ impl Transaction {
             FailureCause::Expired => AuditEvent::Expired,
         };
         self.change(now, |edit| {
-            edit.after.data.payment = PaymentState::Failed {
-                failure: Failure {
-                    recorded_at: now,
-                    cause,
-                    late_payment: None,
-                },
-                notification: FailedNotification::Queued { due_at: now },
-            };
+            edit.fail(cause);
             edit.note(event);
-            edit.due_marks.ipn = true;
         })
     }
 
-    /// Is it the same payment again, or a second one? Two references are two debits of one customer, and the core
-    /// must be informed. So the first reference is kept, also if the first result had none.
-    fn paid_again(
+    /// It is the same payment again. If its reference was not known, it is now: so a second debit is recognised.
+    fn learn_reference(
         &self,
         known: &Payment,
         received: &PaidDetails,
         now: Timestamp,
-    ) -> Result<Option<Change>, Refusal> {
-        match (&known.core_reference, &received.core_reference) {
-            (_, None) => Ok(None),
-            (Some(known), Some(received)) if known == received => Ok(None),
-            (Some(_), Some(_)) => Err(Refusal::ResultDiffers),
-            (None, Some(reference)) => Ok(Some(self.change(now, |edit| {
-                if let Some(payment) = edit.after.money_taken_mut() {
-                    payment.core_reference = Some(reference.clone());
-                }
-                edit.note(AuditEvent::ReferenceLearned);
-            }))),
+    ) -> Option<Change> {
+        let reference = received.core_reference.as_ref()?;
+        if known.core_reference.is_some() {
+            return None;
         }
+        Some(self.change(now, |edit| {
+            if let Some(payment) = edit.after.money_taken_mut() {
+                payment.core_reference = Some(reference.clone());
+            }
+            edit.note(AuditEvent::ReferenceLearned);
+        }))
     }
 
     /// The money of a failed transaction came after all: Tiki knows it as failed, so it goes back.
     fn give_back(&self, details: &PaidDetails, now: Timestamp) -> Change {
         self.change(now, |edit| {
+            let at = edit.now;
             if let PaymentState::Failed { failure, .. } = &mut edit.after.data.payment {
-                failure.late_payment = Some(payment(details, now));
+                failure.late_payment = Some(payment(details, at));
             }
             edit.note(AuditEvent::PaidLate);
             edit.reserve_late_payment();
@@ -194,9 +296,55 @@ impl Transaction {
     fn money_taken_mut(&mut self) -> Option<&mut Payment> {
         match &mut self.data.payment {
             PaymentState::Pending { .. } => None,
-            PaymentState::Paid { payment, .. } => Some(payment),
+            PaymentState::Paid { payment, .. } | PaymentState::Reversed { payment, .. } => {
+                Some(payment)
+            }
             PaymentState::Failed { failure, .. } => failure.late_payment.as_mut(),
         }
+    }
+}
+
+impl Edit {
+    /// The payment was not made, and no money is with us.
+    pub(crate) fn fail(&mut self, cause: FailureCause) {
+        let queued = Sending::Queued { due_at: self.now };
+        self.after.data.payment = PaymentState::Failed {
+            failure: Failure {
+                recorded_at: self.now,
+                cause,
+                late_payment: None,
+            },
+            notification: FailedNotification::Sending(queued),
+        };
+        self.decided(None);
+        self.due_marks.ipn = true;
+    }
+
+    /// A clear answer ends what was raised while the payment was pending. But money that was taken under another
+    /// reference is not explained by it.
+    fn decided(&mut self, reference: Option<&CoreReference>) {
+        let unexplained = reference.is_some()
+            && audit_trail::other_amount_references(&self.after.data.audit_trail)
+                .any(|other| Some(other) != reference);
+        let stays =
+            |raised: &Raised| unexplained && raised.reason == RaisedReason::PaidAmountDiffers;
+        self.after.data.raised.retain(stays);
+    }
+}
+
+fn refusal_of(contradiction: &Contradiction) -> Refusal {
+    match contradiction {
+        Contradiction::OtherAmount { .. } => other_amount_refusal(),
+        Contradiction::SecondDebit { .. } | Contradiction::FailedAfterPaid => {
+            Refusal::ResultDiffers
+        }
+    }
+}
+
+fn other_amount_refusal() -> Refusal {
+    Refusal::InvalidAmount {
+        field: "amount",
+        problem: "is not the amount of the transaction".to_owned(),
     }
 }
 

@@ -3,14 +3,15 @@
 use crate::audit_trail::AuditEvent;
 use crate::ids::RefundId;
 use crate::money::Vnd;
-use crate::notification::{DisputeReason, Ipn, PaidNotification, ReversalReason};
+use crate::notification::{ReversalReason, ReversedNotification, Sending};
 use crate::operator::OperatorWord;
 use crate::payment::{FailureCause, PaymentState};
 use crate::refund::{
-    Balance, MAX_TIKI_REFUNDS, Origin, Refund, RefundAnswer, RefundCommand, RefundState,
+    Balance, MAX_REJECTED_REFUNDS, MAX_TIKI_REFUNDS, Origin, Refund, RefundAnswer, RefundCommand,
+    RefundState,
 };
 use crate::refusal::Refusal;
-use crate::review::{Alarm, ReviewReason};
+use crate::review::{Alarm, Raised, RaisedReason, ReviewReason};
 use crate::schedule::{self, CORE_LEASE, Due};
 use crate::text::RefundReason;
 use crate::time::Timestamp;
@@ -42,25 +43,7 @@ impl Transaction {
             }
             return Err(Refusal::RequestIdReused);
         }
-        match &self.data.payment {
-            PaymentState::Paid { .. } => {}
-            PaymentState::Pending { .. } => return Err(Refusal::NotPaidYet),
-            PaymentState::Failed { failure, .. } => {
-                return Err(match failure.cause {
-                    FailureCause::Declined { .. } => Refusal::Failed,
-                    FailureCause::Expired => Refusal::Expired,
-                });
-            }
-        }
-        let asked = self
-            .data
-            .refunds
-            .iter()
-            .filter(|r| !r.origin.is_ours())
-            .count();
-        if asked >= MAX_TIKI_REFUNDS {
-            return Err(Refusal::TooManyRefunds(MAX_TIKI_REFUNDS));
-        }
+        self.may_be_refunded()?;
         let remaining = self.remaining_amount();
         if command.amount > remaining {
             return Err(Refusal::ExceedsRemaining { remaining });
@@ -84,6 +67,54 @@ impl Transaction {
         };
         let change = self.change(now, |edit| edit.reserve(refund));
         Ok(Reservation::Reserve(id, change))
+    }
+
+    /// Whether Tiki may ask for a refund at all.
+    fn may_be_refunded(&self) -> Result<(), Refusal> {
+        match &self.data.payment {
+            PaymentState::Paid { .. } => {}
+            PaymentState::Pending { .. } => return Err(Refusal::NotPaidYet),
+            PaymentState::Reversed { reversal, .. } => {
+                return Err(match reversal.notification {
+                    // A person gives the money back by hand. It must not go back twice.
+                    ReversedNotification::Rejected { .. } => Refusal::UnderReview,
+                    ReversedNotification::Returning
+                    | ReversedNotification::Sending(_)
+                    | ReversedNotification::Confirmed { .. }
+                    | ReversedNotification::Exhausted { .. }
+                    | ReversedNotification::KnownAsPaid { .. } => Refusal::Failed,
+                });
+            }
+            PaymentState::Failed { failure, .. } => {
+                return Err(match failure.cause {
+                    FailureCause::Declined { .. } => Refusal::Failed,
+                    FailureCause::Expired => Refusal::Expired,
+                });
+            }
+        }
+        // While the core contradicts itself, the customer may have the money back already.
+        let doubtful = |raised: &Raised| match raised.reason {
+            RaisedReason::PaidAmountDiffers
+            | RaisedReason::SecondDebit
+            | RaisedReason::FailedAfterPaid => true,
+            RaisedReason::Undecided | RaisedReason::RefundsRejected => false,
+        };
+        if self.data.raised.iter().any(doubtful) {
+            return Err(Refusal::UnderReview);
+        }
+        let rejected = self.rejected_refunds();
+        let tikis = self.data.refunds.iter().filter(|r| !r.origin.is_ours());
+        let held = tikis.count().saturating_sub(rejected);
+        if held >= MAX_TIKI_REFUNDS || rejected >= MAX_REJECTED_REFUNDS {
+            return Err(Refusal::TooManyRefunds(held.saturating_add(rejected)));
+        }
+        Ok(())
+    }
+
+    /// How many of Tiki's refunds the core has rejected.
+    fn rejected_refunds(&self) -> usize {
+        let rejected = |refund: &&Refund| !refund.origin.is_ours() && !refund.holds();
+        self.data.refunds.iter().filter(rejected).count()
     }
 
     /// The refunds about which core-worker must ask the core now.
@@ -130,22 +161,35 @@ impl Transaction {
         let ours = refund.origin.is_ours();
         Some(match answer {
             RefundAnswer::Succeeded => self.change(now, |edit| {
-                let succeeded = |balance| RefundState::Succeeded { at: now, balance };
+                let at = edit.now;
+                let succeeded = |balance| RefundState::Succeeded { at, balance };
                 edit.after.finish_refund(id, succeeded);
                 edit.note(AuditEvent::RefundSucceeded { refund: place });
+                edit.notify_when_back();
             }),
             RefundAnswer::Rejected { reason } => {
+                let locked =
+                    !ours && self.rejected_refunds().saturating_add(1) == MAX_REJECTED_REFUNDS;
+                let review = if ours {
+                    Some(ReviewReason::SystemRefundRejected)
+                } else {
+                    locked.then_some(ReviewReason::Raised(RaisedReason::RefundsRejected))
+                };
                 let change = self.change(now, |edit| {
+                    let at = edit.now;
                     edit.after
                         .finish_refund(id, |balance| RefundState::Rejected {
-                            at: now,
+                            at,
                             reason: reason.as_ref().and_then(|r| r.first(REASON_KEPT)),
                             balance,
                         });
                     edit.note(AuditEvent::RefundRejected { refund: place });
+                    if locked {
+                        edit.raise(RaisedReason::RefundsRejected);
+                    }
                     edit.after_rejection(ours);
                 });
-                change.with_alarm(ours.then_some(Alarm::Review(ReviewReason::SystemRefundRejected)))
+                change.with_alarm(review.map(Alarm::Review))
             }
             RefundAnswer::Pending | RefundAnswer::Unknown => {
                 let due_at = schedule::next_refund(self.data.id, due.attempts, now);
@@ -188,22 +232,54 @@ impl Edit {
     /// A rejected refund frees its amount. If the payment is being reversed, that amount must go back to the
     /// customer too. But if the core rejects the reversal itself, a person must decide: there is no second try.
     fn after_rejection(&mut self, ours: bool) {
-        let Ipn::Reversing { reason, .. } = self.after.ipn() else {
+        let PaymentState::Reversed { reversal, .. } = &self.after.data.payment else {
             return;
         };
-        if ours {
-            let disputed = PaidNotification::Disputed {
-                at: self.now,
-                reason: DisputeReason::ReversalRejected,
-            };
-            self.after.data.payment.set_paid_notification(disputed);
-        } else {
-            self.reserve_reversal(reason);
+        match reversal.notification {
+            ReversedNotification::Returning if ours => {
+                let rejected = ReversedNotification::Rejected { at: self.now };
+                self.after.data.payment.set_reversed_notification(rejected);
+            }
+            ReversedNotification::Returning => self.reserve_reversal(reversal.reason),
+            // The reversal itself was rejected already, so what is free now is given back by hand too.
+            ReversedNotification::Rejected { .. }
+            | ReversedNotification::Sending(_)
+            | ReversedNotification::Confirmed { .. }
+            | ReversedNotification::Exhausted { .. }
+            | ReversedNotification::KnownAsPaid { .. } => {}
+        }
+    }
+
+    /// Reverses the payment: from here on it is a failure, and what remains goes back by the core.
+    pub(crate) fn reverse(&mut self, reason: ReversalReason) {
+        self.after.data.payment.set_reversed(self.now, reason);
+        self.reserve_reversal(reason);
+        self.notify_when_back();
+    }
+
+    /// Queues the notification of a reversal once no money is left and none is on its way.
+    pub(crate) fn notify_when_back(&mut self) {
+        let returning = matches!(&self.after.data.payment, PaymentState::Reversed { reversal, .. }
+            if reversal.notification == ReversedNotification::Returning);
+        let open = self.after.refund_due_at().is_some();
+        if returning && !open && self.after.remaining_amount() == Vnd::ZERO {
+            let queued = Sending::Queued { due_at: self.now };
+            self.after.data.payment.set_sending(queued, None);
+            self.due_marks.ipn = true;
+        }
+    }
+
+    /// Raises a review, unless it is raised already.
+    pub(crate) fn raise(&mut self, reason: RaisedReason) {
+        let since = self.now;
+        let raised = &mut self.after.data.raised;
+        if !raised.iter().any(|raised| raised.reason == reason) {
+            raised.push(Raised { reason, since });
         }
     }
 
     /// Reserves what remains, to go back to the customer because Tiki does not have the order.
-    pub(crate) fn reserve_reversal(&mut self, reason: ReversalReason) {
+    fn reserve_reversal(&mut self, reason: ReversalReason) {
         self.reserve_ours(Origin::Reversal, reason.as_str());
     }
 

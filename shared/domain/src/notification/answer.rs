@@ -17,8 +17,10 @@ use crate::status::Status;
     vis(pub(crate))
 )]
 pub enum IpnAnswer {
-    /// Code 0, and the echoed transaction id is ours.
+    /// Code 0, and the echoed transaction id is one of this transaction's two.
     Accepted,
+    /// Code 0 with another transaction id, or with none: a look-up decides.
+    AcceptedUnnamed,
     /// A code by which Tiki refuses it.
     Refused(IpnRefusal),
     /// Code 2.
@@ -97,9 +99,11 @@ impl IpnAnswer {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Refused(refusal) => refusal.as_str(),
-            Self::Accepted | Self::SystemError | Self::Unauthorized | Self::Unclear => {
-                IpnAnswerKind::from(self).into()
-            }
+            Self::Accepted
+            | Self::AcceptedUnnamed
+            | Self::SystemError
+            | Self::Unauthorized
+            | Self::Unclear => IpnAnswerKind::from(self).into(),
         }
     }
 
@@ -107,6 +111,7 @@ impl IpnAnswer {
     fn of_kind(kind: IpnAnswerKind) -> Option<Self> {
         match kind {
             IpnAnswerKind::Accepted => Some(Self::Accepted),
+            IpnAnswerKind::AcceptedUnnamed => Some(Self::AcceptedUnnamed),
             IpnAnswerKind::Refused => None,
             IpnAnswerKind::SystemError => Some(Self::SystemError),
             IpnAnswerKind::Unauthorized => Some(Self::Unauthorized),

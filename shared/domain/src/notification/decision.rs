@@ -3,14 +3,16 @@
 use strum::{EnumDiscriminants, EnumString, IntoStaticStr, VariantArray};
 
 use super::answer::{IpnAnswer, IpnRefusal, LookUpAnswer};
+use super::lease::{IpnLease, IpnSubject};
 use crate::money::Vnd;
 use crate::schedule::LOOK_UP_FROM_FAILURE;
-use crate::status::{FinalStatus, Status};
+use crate::status::Status;
+use crate::time::Timestamp;
 
 /// What follows at once from the answer to an IPN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotificationStep {
-    /// Ask Tiki what it knows; [`after_look_up`] then decides.
+    /// Ask Tiki what it knows; [`after_look_up`] or [`after_reversal_look_up`] then decides.
     LookUp,
     /// The answer alone decides.
     Decide(Decision),
@@ -38,6 +40,9 @@ pub enum Decision {
     /// Send again on the schedule, and raise an alarm: wrong key, or wrong clock.
     #[strum_discriminants(strum(serialize = "again_unauthorized"))]
     RetryUnauthorized,
+    /// Tiki does not have it: look up once more before money is returned (protocol §3).
+    #[strum_discriminants(strum(serialize = "look_again"))]
+    LookAgain,
     /// Give back what remains.
     #[strum_discriminants(strum(serialize = "reversed"))]
     Reverse(ReversalReason),
@@ -59,7 +64,11 @@ impl Decision {
         match self {
             Self::Reverse(reason) => Some(reason.as_str()),
             Self::Dispute(reason) => Some(reason.as_str()),
-            Self::Confirm | Self::Abandon | Self::Retry | Self::RetryUnauthorized => None,
+            Self::Confirm
+            | Self::Abandon
+            | Self::Retry
+            | Self::RetryUnauthorized
+            | Self::LookAgain => None,
         }
     }
 }
@@ -70,7 +79,7 @@ impl Decision {
 pub enum ReversalReason {
     /// The look-up says `FAILURE`.
     FailedAtTiki,
-    /// The look-up says code 3.
+    /// Two look-ups, some time apart, say code 3.
     NotFoundAtTiki,
     /// The look-up says code 6.
     CancelledAtTiki,
@@ -102,6 +111,11 @@ pub enum DisputeReason {
     NotOfThisPartner,
     /// The core refuses to give the money back.
     ReversalRejected,
+    /// More payments were to be reversed within an hour than is allowed: when Tiki denies everything, the
+    /// environment is wrong and not the customers.
+    TooManyReversals,
+    /// The payment was reversed, and Tiki says that it is paid.
+    KnownAsPaid,
 }
 
 impl DisputeReason {
@@ -126,29 +140,23 @@ pub struct NotificationOutcome {
     pub decision: Decision,
 }
 
-/// The table of protocol §3: what an IPN's answer means, after so many failures before it.
+/// The table of protocol §3: what an IPN's answer means under this lease.
 #[must_use]
-pub fn after_notification(
-    notified: FinalStatus,
-    answer: IpnAnswer,
-    failures: u32,
-) -> NotificationStep {
-    use IpnAnswer::{Accepted, Refused, SystemError, Unauthorized, Unclear};
+pub fn after_notification(lease: IpnLease, answer: IpnAnswer) -> NotificationStep {
+    use IpnAnswer::{Accepted, AcceptedUnnamed, Refused, SystemError, Unauthorized, Unclear};
+    use IpnSubject::{Failed, Paid, Reversed};
     use NotificationStep::{Decide, LookUp};
-    let failed_often = failures.saturating_add(1) >= LOOK_UP_FROM_FAILURE;
-    match (notified, answer) {
-        (FinalStatus::Success | FinalStatus::Failure, Accepted) => Decide(Decision::Confirm),
-        (FinalStatus::Success | FinalStatus::Failure, Unauthorized) => {
-            Decide(Decision::RetryUnauthorized)
-        }
-        (FinalStatus::Success, Refused(_)) => LookUp,
-        (FinalStatus::Success, SystemError | Unclear) if failed_often => LookUp,
-        (FinalStatus::Success, SystemError | Unclear) => Decide(Decision::Retry),
-        (FinalStatus::Failure, Refused(IpnRefusal::NotFound | IpnRefusal::Cancelled)) => {
+    let failed_often = lease.failures.saturating_add(1) >= LOOK_UP_FROM_FAILURE;
+    match (lease.subject, answer) {
+        (Paid | Failed, Accepted) | (Failed, AcceptedUnnamed) => Decide(Decision::Confirm),
+        (Paid, AcceptedUnnamed | Refused(_)) => LookUp,
+        (Paid, SystemError | Unclear) if failed_often => LookUp,
+        (Paid, SystemError | Unclear) => Decide(Decision::Retry),
+        (Failed, Refused(IpnRefusal::NotFound | IpnRefusal::Cancelled)) => {
             Decide(Decision::Abandon)
         }
         (
-            FinalStatus::Failure,
+            Failed,
             Refused(
                 IpnRefusal::InvalidRequest
                 | IpnRefusal::NotOfThisPartner
@@ -157,12 +165,21 @@ pub fn after_notification(
             | SystemError
             | Unclear,
         ) => Decide(Decision::Retry),
+        // Whatever Tiki answers: what it believes, only a look-up shows.
+        (Reversed, Accepted | AcceptedUnnamed | Refused(_)) => LookUp,
+        (Reversed, SystemError | Unclear) => Decide(Decision::Retry),
+        (Paid | Failed | Reversed, Unauthorized) => Decide(Decision::RetryUnauthorized),
     }
 }
 
 /// The table of protocol §4: what Tiki's answer means for a payment of this amount whose IPN is not confirmed.
 #[must_use]
-pub fn after_look_up(amount: Vnd, answer: LookUpAnswer) -> Decision {
+pub fn after_look_up(
+    amount: Vnd,
+    answer: LookUpAnswer,
+    lease: IpnLease,
+    now: Timestamp,
+) -> Decision {
     match answer {
         LookUpAnswer::Found(Status::Success, Some(at_tiki)) if at_tiki == amount => {
             Decision::Confirm
@@ -171,7 +188,11 @@ pub fn after_look_up(amount: Vnd, answer: LookUpAnswer) -> Decision {
             Decision::Dispute(DisputeReason::AmountDiffers)
         }
         LookUpAnswer::Found(Status::Failure, _) => Decision::Reverse(ReversalReason::FailedAtTiki),
-        LookUpAnswer::NotFound => Decision::Reverse(ReversalReason::NotFoundAtTiki),
+        // A replica that lags, or a wrong environment, says the same: it is believed on a second look.
+        LookUpAnswer::NotFound if lease.not_found_long_ago(now) => {
+            Decision::Reverse(ReversalReason::NotFoundAtTiki)
+        }
+        LookUpAnswer::NotFound => Decision::LookAgain,
         LookUpAnswer::Cancelled => Decision::Reverse(ReversalReason::CancelledAtTiki),
         LookUpAnswer::InvalidRequest => Decision::Dispute(DisputeReason::InvalidRequest),
         LookUpAnswer::NotOfThisPartner => Decision::Dispute(DisputeReason::NotOfThisPartner),
@@ -180,5 +201,21 @@ pub fn after_look_up(amount: Vnd, answer: LookUpAnswer) -> Decision {
         | LookUpAnswer::Found(Status::Pending, _)
         | LookUpAnswer::SystemError
         | LookUpAnswer::Unclear => Decision::Retry,
+    }
+}
+
+/// What Tiki's answer to a look-up means for a payment whose money is back, once Tiki has been notified of the
+/// failure (protocol §3).
+#[must_use]
+pub fn after_reversal_look_up(answer: LookUpAnswer) -> Decision {
+    match answer {
+        LookUpAnswer::Found(Status::Success, _) => Decision::Dispute(DisputeReason::KnownAsPaid),
+        LookUpAnswer::Found(Status::Failure | Status::Pending, _)
+        | LookUpAnswer::NotFound
+        | LookUpAnswer::Cancelled
+        | LookUpAnswer::InvalidRequest
+        | LookUpAnswer::NotOfThisPartner => Decision::Confirm,
+        LookUpAnswer::Unauthorized => Decision::RetryUnauthorized,
+        LookUpAnswer::SystemError | LookUpAnswer::Unclear => Decision::Retry,
     }
 }

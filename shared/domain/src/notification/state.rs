@@ -2,15 +2,14 @@
 
 use super::decision::{DisputeReason, ReversalReason};
 use crate::inconsistent::Inconsistent;
-use crate::status::FinalStatus;
 use crate::time::Timestamp;
 
-/// What Tiki knows of a payment that was made.
+/// A notification that Tiki has not confirmed yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PaidNotification {
+pub enum Sending {
     /// The result is to be sent.
     Queued {
-        /// Not before this time.
+        /// When it was queued. It is due at once, whatever the clocks say.
         due_at: Timestamp,
     },
     /// A sender holds the lease, or the last try failed and the next is due.
@@ -22,15 +21,20 @@ pub enum PaidNotification {
         /// When the next try may begin.
         due_at: Timestamp,
     },
+}
+
+/// What Tiki knows of a payment that was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PaidNotification {
+    /// It is to be sent, or being sent.
+    Sending {
+        sending: Sending,
+        /// When Tiki first said that it does not have the transaction, if nothing has contradicted that since: a
+        /// second look-up decides (protocol §3).
+        not_found_at: Option<Timestamp>,
+    },
     /// Tiki has accepted it. Final.
     Confirmed { at: Timestamp },
-    /// Tiki does not have the order: what remains goes back to the customer. Final, unless the core refuses the
-    /// reversal.
-    Reversing {
-        /// When it was decided.
-        at: Timestamp,
-        reason: ReversalReason,
-    },
     /// An operator must decide.
     Disputed {
         at: Timestamp,
@@ -43,38 +47,45 @@ pub enum PaidNotification {
 /// What Tiki knows of a payment that was not made. There is no money that could be reversed or disputed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailedNotification {
-    /// The result is to be sent.
-    Queued {
-        /// Not before this time.
-        due_at: Timestamp,
-    },
-    /// A sender holds the lease, or the last try failed and the next is due.
-    Retrying {
-        /// Names the lease: counts how often the notification was leased.
-        attempt: u32,
-        /// How many tries have failed; the budget.
-        failures: u32,
-        /// When the next try may begin.
-        due_at: Timestamp,
-    },
+    /// It is to be sent, or being sent.
+    Sending(Sending),
     /// Tiki has accepted it. Final.
     Confirmed { at: Timestamp },
     /// Tiki need not know: it has no such transaction, or could not be reached within the budget. Final.
     Abandoned { at: Timestamp },
 }
 
+/// What Tiki knows of a payment that is reversed. It is notified of the failure when the money is back: its own
+/// recovery may have believed an earlier `SUCCESS` (protocol §3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReversedNotification {
+    /// The money is on its way back; nothing is sent.
+    Returning,
+    /// The core refuses to give the money back: an operator must decide.
+    Rejected { at: Timestamp },
+    /// The money is back, and the failure is to be sent, or being sent.
+    Sending(Sending),
+    /// Tiki has answered, and does not believe that it is paid. Final.
+    Confirmed { at: Timestamp },
+    /// The budget is used up; an operator must act.
+    Exhausted { at: Timestamp },
+    /// Tiki says that it is paid: both sides believe different things, and an operator must decide.
+    KnownAsPaid { at: Timestamp },
+}
+
 /// The state of a notification without the payment that it is about: for readers, and for the stored item.
-/// [`PaidNotification`] and [`FailedNotification`] have the states that each payment can have.
+/// [`PaidNotification`], [`FailedNotification`] and [`ReversedNotification`] have the states that each payment can
+/// have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ipn {
     /// There is no result yet.
     NotDue,
-    /// [`PaidNotification::Queued`] or [`FailedNotification::Queued`].
+    /// [`Sending::Queued`].
     Queued {
-        /// Not before this time.
+        /// When it was queued.
         due_at: Timestamp,
     },
-    /// [`PaidNotification::Retrying`] or [`FailedNotification::Retrying`].
+    /// [`Sending::Retrying`].
     Retrying {
         /// Names the lease: counts how often the notification was leased.
         attempt: u32,
@@ -83,30 +94,37 @@ pub enum Ipn {
         /// When the next try may begin.
         due_at: Timestamp,
     },
-    /// [`PaidNotification::Confirmed`] or [`FailedNotification::Confirmed`].
+    /// Tiki has accepted it.
     Confirmed { at: Timestamp },
     /// [`FailedNotification::Abandoned`].
     Abandoned { at: Timestamp },
-    /// [`PaidNotification::Reversing`].
+    /// [`ReversedNotification::Returning`].
     Reversing {
         /// When it was decided.
         at: Timestamp,
         reason: ReversalReason,
     },
-    /// [`PaidNotification::Disputed`].
+    /// [`PaidNotification::Disputed`], [`ReversedNotification::KnownAsPaid`] or [`ReversedNotification::Rejected`].
     Disputed {
         at: Timestamp,
         reason: DisputeReason,
     },
-    /// [`PaidNotification::Exhausted`].
+    /// [`PaidNotification::Exhausted`] or [`ReversedNotification::Exhausted`].
     Exhausted { at: Timestamp },
 }
 
-impl From<PaidNotification> for Ipn {
-    fn from(notification: PaidNotification) -> Self {
-        match notification {
-            PaidNotification::Queued { due_at } => Self::Queued { due_at },
-            PaidNotification::Retrying {
+const NOT_NOTIFIED: Inconsistent = Inconsistent("a result without a notification");
+const NO_RESULT: Inconsistent = Inconsistent("a notification without a result");
+const ABANDONED: Inconsistent = Inconsistent("a paid payment whose notification was abandoned");
+const NO_PAYMENT: Inconsistent = Inconsistent("a reversal or dispute without a payment");
+const NOT_REVERSED: Inconsistent = Inconsistent("a payment that is being reversed and is not");
+const REVERSED: Inconsistent = Inconsistent("a dispute that a reversed payment cannot have");
+
+impl From<Sending> for Ipn {
+    fn from(sending: Sending) -> Self {
+        match sending {
+            Sending::Queued { due_at } => Self::Queued { due_at },
+            Sending::Retrying {
                 attempt,
                 failures,
                 due_at,
@@ -115,8 +133,15 @@ impl From<PaidNotification> for Ipn {
                 failures,
                 due_at,
             },
+        }
+    }
+}
+
+impl From<PaidNotification> for Ipn {
+    fn from(notification: PaidNotification) -> Self {
+        match notification {
+            PaidNotification::Sending { sending, .. } => sending.into(),
             PaidNotification::Confirmed { at } => Self::Confirmed { at },
-            PaidNotification::Reversing { at, reason } => Self::Reversing { at, reason },
             PaidNotification::Disputed { at, reason } => Self::Disputed { at, reason },
             PaidNotification::Exhausted { at } => Self::Exhausted { at },
         }
@@ -126,98 +151,132 @@ impl From<PaidNotification> for Ipn {
 impl From<FailedNotification> for Ipn {
     fn from(notification: FailedNotification) -> Self {
         match notification {
-            FailedNotification::Queued { due_at } => Self::Queued { due_at },
-            FailedNotification::Retrying {
-                attempt,
-                failures,
-                due_at,
-            } => Self::Retrying {
-                attempt,
-                failures,
-                due_at,
-            },
+            FailedNotification::Sending(sending) => sending.into(),
             FailedNotification::Confirmed { at } => Self::Confirmed { at },
             FailedNotification::Abandoned { at } => Self::Abandoned { at },
         }
     }
 }
 
-const NOT_NOTIFIED: Inconsistent = Inconsistent("a result without a notification");
-const NO_RESULT: Inconsistent = Inconsistent("a notification without a result");
-const DROPPED: Inconsistent = Inconsistent("a paid payment whose notification was abandoned");
-const NO_PAYMENT: Inconsistent = Inconsistent("a reversal or dispute without a payment");
-
-impl TryFrom<Ipn> for PaidNotification {
-    type Error = Inconsistent;
-
-    fn try_from(ipn: Ipn) -> Result<Self, Inconsistent> {
-        Ok(match ipn {
-            Ipn::NotDue => return Err(NOT_NOTIFIED),
-            Ipn::Abandoned { .. } => return Err(DROPPED),
-            Ipn::Queued { due_at } => Self::Queued { due_at },
-            Ipn::Retrying {
-                attempt,
-                failures,
-                due_at,
-            } => Self::Retrying {
-                attempt,
-                failures,
-                due_at,
-            },
-            Ipn::Confirmed { at } => Self::Confirmed { at },
-            Ipn::Reversing { at, reason } => Self::Reversing { at, reason },
-            Ipn::Disputed { at, reason } => Self::Disputed { at, reason },
-            Ipn::Exhausted { at } => Self::Exhausted { at },
-        })
-    }
-}
-
-impl TryFrom<Ipn> for FailedNotification {
-    type Error = Inconsistent;
-
-    fn try_from(ipn: Ipn) -> Result<Self, Inconsistent> {
-        Ok(match ipn {
-            Ipn::NotDue => return Err(NOT_NOTIFIED),
-            Ipn::Reversing { .. } | Ipn::Disputed { .. } | Ipn::Exhausted { .. } => {
-                return Err(NO_PAYMENT);
-            }
-            Ipn::Queued { due_at } => Self::Queued { due_at },
-            Ipn::Retrying {
-                attempt,
-                failures,
-                due_at,
-            } => Self::Retrying {
-                attempt,
-                failures,
-                due_at,
-            },
-            Ipn::Confirmed { at } => Self::Confirmed { at },
-            Ipn::Abandoned { at } => Self::Abandoned { at },
-        })
-    }
-}
-
 impl Ipn {
+    /// The state of a reversed payment's notification, with what is known of the reversal.
+    pub(crate) fn of_reversed(
+        notification: ReversedNotification,
+        since: Timestamp,
+        reason: ReversalReason,
+    ) -> Self {
+        match notification {
+            ReversedNotification::Returning => Self::Reversing { at: since, reason },
+            ReversedNotification::Rejected { at } => Self::Disputed {
+                at,
+                reason: DisputeReason::ReversalRejected,
+            },
+            ReversedNotification::Sending(sending) => sending.into(),
+            ReversedNotification::Confirmed { at } => Self::Confirmed { at },
+            ReversedNotification::Exhausted { at } => Self::Exhausted { at },
+            ReversedNotification::KnownAsPaid { at } => Self::Disputed {
+                at,
+                reason: DisputeReason::KnownAsPaid,
+            },
+        }
+    }
+
+    /// What is still to be sent, if anything is.
+    #[must_use]
+    pub fn sending(self) -> Option<Sending> {
+        match self {
+            Self::Queued { due_at } => Some(Sending::Queued { due_at }),
+            Self::Retrying {
+                attempt,
+                failures,
+                due_at,
+            } => Some(Sending::Retrying {
+                attempt,
+                failures,
+                due_at,
+            }),
+            Self::NotDue
+            | Self::Confirmed { .. }
+            | Self::Abandoned { .. }
+            | Self::Reversing { .. }
+            | Self::Disputed { .. }
+            | Self::Exhausted { .. } => None,
+        }
+    }
+
     /// Checks the state that is stored with a pending payment: nothing is due.
     pub fn not_due(self) -> Result<(), Inconsistent> {
         match self {
             Self::NotDue => Ok(()),
             Self::Queued { .. } | Self::Retrying { .. } | Self::Confirmed { .. } => Err(NO_RESULT),
-            Self::Abandoned { .. } => Err(DROPPED),
+            Self::Abandoned { .. } => Err(ABANDONED),
             Self::Reversing { .. } | Self::Disputed { .. } | Self::Exhausted { .. } => {
                 Err(NO_PAYMENT)
             }
         }
     }
-}
 
-/// The lease of a notification: its holder may send it, and record the outcome.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IpnLease {
-    /// The number of the lease.
-    pub attempt: u32,
-    /// How many tries had failed before.
-    pub failures: u32,
-    /// What Tiki is sent (protocol §3).
-    pub status: FinalStatus,
+    /// The state that is stored with a payment that was made.
+    pub fn of_paid(
+        self,
+        not_found_at: Option<Timestamp>,
+    ) -> Result<PaidNotification, Inconsistent> {
+        if let Some(sending) = self.sending() {
+            return Ok(PaidNotification::Sending {
+                sending,
+                not_found_at,
+            });
+        }
+        match self {
+            Self::Confirmed { at } => Ok(PaidNotification::Confirmed { at }),
+            Self::Disputed { at, reason } => match reason {
+                DisputeReason::ReversalRejected | DisputeReason::KnownAsPaid => Err(NOT_REVERSED),
+                DisputeReason::AmountDiffers
+                | DisputeReason::InvalidRequest
+                | DisputeReason::NotOfThisPartner
+                | DisputeReason::TooManyReversals => Ok(PaidNotification::Disputed { at, reason }),
+            },
+            Self::Exhausted { at } => Ok(PaidNotification::Exhausted { at }),
+            Self::Abandoned { .. } => Err(ABANDONED),
+            Self::Reversing { .. } => Err(NOT_REVERSED),
+            Self::NotDue | Self::Queued { .. } | Self::Retrying { .. } => Err(NOT_NOTIFIED),
+        }
+    }
+
+    /// The state that is stored with a payment that was not made.
+    pub fn of_failed(self) -> Result<FailedNotification, Inconsistent> {
+        if let Some(sending) = self.sending() {
+            return Ok(FailedNotification::Sending(sending));
+        }
+        match self {
+            Self::Confirmed { at } => Ok(FailedNotification::Confirmed { at }),
+            Self::Abandoned { at } => Ok(FailedNotification::Abandoned { at }),
+            Self::Reversing { .. } | Self::Disputed { .. } | Self::Exhausted { .. } => {
+                Err(NO_PAYMENT)
+            }
+            Self::NotDue | Self::Queued { .. } | Self::Retrying { .. } => Err(NOT_NOTIFIED),
+        }
+    }
+
+    /// The state that is stored with a payment that is reversed.
+    pub fn into_reversed(self) -> Result<ReversedNotification, Inconsistent> {
+        if let Some(sending) = self.sending() {
+            return Ok(ReversedNotification::Sending(sending));
+        }
+        match self {
+            Self::Reversing { .. } => Ok(ReversedNotification::Returning),
+            Self::Disputed { at, reason } => match reason {
+                DisputeReason::ReversalRejected => Ok(ReversedNotification::Rejected { at }),
+                DisputeReason::KnownAsPaid => Ok(ReversedNotification::KnownAsPaid { at }),
+                DisputeReason::AmountDiffers
+                | DisputeReason::InvalidRequest
+                | DisputeReason::NotOfThisPartner
+                | DisputeReason::TooManyReversals => Err(REVERSED),
+            },
+            Self::Confirmed { at } => Ok(ReversedNotification::Confirmed { at }),
+            Self::Exhausted { at } => Ok(ReversedNotification::Exhausted { at }),
+            Self::Abandoned { .. } => Err(ABANDONED),
+            Self::NotDue | Self::Queued { .. } | Self::Retrying { .. } => Err(NOT_NOTIFIED),
+        }
+    }
 }

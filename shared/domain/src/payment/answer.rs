@@ -52,6 +52,8 @@ pub enum PaymentAnswer {
     NotPaid,
     /// The customer is paying.
     Pending,
+    /// HTTP 200, and nothing in it that we know: the core says something, and we do not understand it.
+    Unreadable,
     /// No clear answer, or none in time.
     Unknown,
 }
@@ -65,6 +67,7 @@ impl PaymentAnswer {
             Self::Failed { .. } => "failed",
             Self::NotPaid => "not_paid",
             Self::Pending => "pending",
+            Self::Unreadable => "unreadable",
             Self::Unknown => "unknown",
         }
     }
@@ -76,6 +79,8 @@ impl PaymentAnswer {
 pub enum CoreAnswer {
     /// The customer is paying.
     Pending,
+    /// HTTP 200, and nothing in it that we know.
+    Unreadable,
     /// No clear answer.
     Unknown,
     /// Another amount was paid.
@@ -91,4 +96,19 @@ impl CoreAnswer {
     pub fn as_str(self) -> &'static str {
         self.into()
     }
+}
+
+/// A statement of the core about money that contradicts what is recorded. It is refused and kept: it stands in the
+/// audit trail, and the transaction is in the review queue until a clear answer or a person has resolved it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Contradiction {
+    /// Another amount was paid than was asked for.
+    OtherAmount {
+        amount: Vnd,
+        reference: Option<CoreReference>,
+    },
+    /// The payment was made once more, under another reference.
+    SecondDebit { reference: CoreReference },
+    /// The payment was not made, after the core had said that it was: it may have been charged back.
+    FailedAfterPaid,
 }

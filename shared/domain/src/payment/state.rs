@@ -1,6 +1,8 @@
 //! Whether the customer has paid, and what Tiki knows of it.
 
-use crate::notification::{FailedNotification, Ipn, PaidNotification};
+use crate::notification::{
+    FailedNotification, Ipn, PaidNotification, ReversalReason, ReversedNotification, Sending,
+};
 use crate::schedule::Due;
 use crate::text::{BankingMethod, CoreReference, FailureReason};
 use crate::time::Timestamp;
@@ -12,13 +14,17 @@ pub enum PaymentState {
     Pending {
         /// When to ask the core.
         expiry_check: Due,
-        /// Since when the core says that another amount was paid than was asked for: it needs review.
-        other_amount_since: Option<Timestamp>,
     },
     Paid {
         payment: Payment,
         /// What Tiki knows of it.
         notification: PaidNotification,
+    },
+    /// It was paid, and Tiki does not have the order: what remains goes back, and from the decision on it is a
+    /// failure to everybody. Final.
+    Reversed {
+        payment: Payment,
+        reversal: Reversal,
     },
     /// Declined, cancelled or expired. Final, even if the money comes after all.
     Failed {
@@ -39,6 +45,16 @@ pub struct Payment {
     pub banking_method: Option<BankingMethod>,
     /// The core's reference.
     pub core_reference: Option<CoreReference>,
+}
+
+/// A reversal that was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reversal {
+    /// When it was decided.
+    pub at: Timestamp,
+    pub reason: ReversalReason,
+    /// What Tiki knows of it.
+    pub notification: ReversedNotification,
 }
 
 /// A payment that was not made.
@@ -70,27 +86,43 @@ impl PaymentState {
         match self {
             Self::Pending { .. } => Ipn::NotDue,
             Self::Paid { notification, .. } => (*notification).into(),
+            Self::Reversed { reversal, .. } => {
+                Ipn::of_reversed(reversal.notification, reversal.at, reversal.reason)
+            }
             Self::Failed { notification, .. } => (*notification).into(),
         }
     }
 
+    /// When Tiki first said that it does not have the transaction, if a second look-up must still decide.
+    #[must_use]
+    pub fn not_found_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Paid {
+                notification: PaidNotification::Sending { not_found_at, .. },
+                ..
+            } => *not_found_at,
+            Self::Pending { .. }
+            | Self::Paid { .. }
+            | Self::Reversed { .. }
+            | Self::Failed { .. } => None,
+        }
+    }
+
     /// A pending payment has no notification, so nothing changes there.
-    pub(crate) fn set_retrying(&mut self, attempt: u32, failures: u32, due_at: Timestamp) {
+    pub(crate) fn set_sending(&mut self, sending: Sending, not_found_at: Option<Timestamp>) {
         match self {
             Self::Pending { .. } => {}
             Self::Paid { notification, .. } => {
-                *notification = PaidNotification::Retrying {
-                    attempt,
-                    failures,
-                    due_at,
+                *notification = PaidNotification::Sending {
+                    sending,
+                    not_found_at,
                 };
             }
+            Self::Reversed { reversal, .. } => {
+                reversal.notification = ReversedNotification::Sending(sending);
+            }
             Self::Failed { notification, .. } => {
-                *notification = FailedNotification::Retrying {
-                    attempt,
-                    failures,
-                    due_at,
-                };
+                *notification = FailedNotification::Sending(sending);
             }
         }
     }
@@ -100,23 +132,60 @@ impl PaymentState {
         match self {
             Self::Pending { .. } => {}
             Self::Paid { notification, .. } => *notification = PaidNotification::Confirmed { at },
+            Self::Reversed { reversal, .. } => {
+                reversal.notification = ReversedNotification::Confirmed { at };
+            }
             Self::Failed { notification, .. } => {
                 *notification = FailedNotification::Confirmed { at };
             }
         }
     }
 
-    /// Only of what was paid; nothing else can be reversed, disputed or exhausted.
+    /// All tries have failed. Of a payment without money, nothing is at stake: it is abandoned.
+    pub(crate) fn set_given_up(&mut self, at: Timestamp) {
+        match self {
+            Self::Pending { .. } => {}
+            Self::Paid { notification, .. } => *notification = PaidNotification::Exhausted { at },
+            Self::Reversed { reversal, .. } => {
+                reversal.notification = ReversedNotification::Exhausted { at };
+            }
+            Self::Failed { notification, .. } => {
+                *notification = FailedNotification::Abandoned { at };
+            }
+        }
+    }
+
+    /// Only of what was paid and is not reversed.
     pub(crate) fn set_paid_notification(&mut self, to: PaidNotification) {
         if let Self::Paid { notification, .. } = self {
             *notification = to;
         }
     }
 
-    /// Only of what has failed; no payment is abandoned.
-    pub(crate) fn set_abandoned(&mut self, at: Timestamp) {
-        if let Self::Failed { notification, .. } = self {
-            *notification = FailedNotification::Abandoned { at };
+    /// Only of what is reversed.
+    pub(crate) fn set_reversed_notification(&mut self, to: ReversedNotification) {
+        if let Self::Reversed { reversal, .. } = self {
+            reversal.notification = to;
+        }
+    }
+
+    /// From here on it is a failure. Of a payment that is reversed already, the first decision counts.
+    pub(crate) fn set_reversed(&mut self, at: Timestamp, reason: ReversalReason) {
+        match self {
+            Self::Paid { payment, .. } => {
+                *self = Self::Reversed {
+                    payment: payment.clone(),
+                    reversal: Reversal {
+                        at,
+                        reason,
+                        notification: ReversedNotification::Returning,
+                    },
+                };
+            }
+            Self::Reversed { reversal, .. } => {
+                reversal.notification = ReversedNotification::Returning;
+            }
+            Self::Pending { .. } | Self::Failed { .. } => {}
         }
     }
 }

@@ -21,12 +21,15 @@ pub struct Change {
 pub(crate) struct Edit {
     pub(crate) after: Transaction,
     pub(crate) due_marks: DueMarks,
+    /// Never before the last change.
     pub(crate) now: Timestamp,
     events: Vec<AuditEvent>,
 }
 
 impl Edit {
     pub(crate) fn new(before: &Transaction, now: Timestamp) -> Self {
+        // Clocks differ. No change is older than the one before it.
+        let now = now.max(before.data.updated_at);
         Self {
             after: before.clone(),
             due_marks: DueMarks::default(),

@@ -6,7 +6,7 @@ use super::data::{Snapshot, Transaction};
 use crate::inconsistent::Inconsistent;
 use crate::money::Vnd;
 use crate::payment::PaymentState;
-use crate::refund::{MAX_REFUNDS, MAX_TIKI_REFUNDS, Origin};
+use crate::refund::{MAX_ASKED_REFUNDS, MAX_REFUNDS, Origin};
 
 impl Transaction {
     /// Takes data that was read back, if they follow the rules.
@@ -61,8 +61,21 @@ impl Transaction {
         let requests: BTreeSet<_> = tiki.clone().collect();
         let tiki = tiki.count();
         rule(requests.len() == tiki, "two refunds of one request id")?;
+        let raised: Vec<_> = self
+            .data
+            .raised
+            .iter()
+            .map(|raised| raised.reason)
+            .collect();
+        let once = |place: usize| {
+            !raised
+                .iter()
+                .take(place)
+                .any(|r| raised.get(place) == Some(r))
+        };
+        rule((0..raised.len()).all(once), "two reviews of one reason")?;
         rule(
-            tiki <= MAX_TIKI_REFUNDS && self.data.refunds.len() <= MAX_REFUNDS,
+            tiki <= MAX_ASKED_REFUNDS && self.data.refunds.len() <= MAX_REFUNDS,
             "too many refunds",
         )
     }
@@ -72,8 +85,11 @@ impl Transaction {
         let (mut reversals, mut late_payments) = (0_usize, 0_usize);
         self.data.refunds.iter().all(|refund| {
             let (possible, earlier) = match (&refund.origin, &self.data.payment) {
-                (Origin::Tiki { .. }, PaymentState::Paid { .. }) => (true, 0),
-                (Origin::Reversal, PaymentState::Paid { .. }) => {
+                (
+                    Origin::Tiki { .. },
+                    PaymentState::Paid { .. } | PaymentState::Reversed { .. },
+                ) => (true, 0),
+                (Origin::Reversal, PaymentState::Reversed { .. }) => {
                     reversals = reversals.saturating_add(1);
                     (true, reversals.saturating_sub(1))
                 }
@@ -83,7 +99,11 @@ impl Transaction {
                     (possible, late_payments.saturating_sub(1))
                 }
                 (Origin::Tiki { .. } | Origin::Reversal, PaymentState::Failed { .. })
-                | (Origin::LatePayment, PaymentState::Paid { .. })
+                | (Origin::Reversal, PaymentState::Paid { .. })
+                | (
+                    Origin::LatePayment,
+                    PaymentState::Paid { .. } | PaymentState::Reversed { .. },
+                )
                 | (_, PaymentState::Pending { .. }) => (false, 0),
             };
             possible && refund.id == refund.origin.refund_id(self.data.id, earlier)

@@ -6,6 +6,7 @@ use crate::money::Vnd;
 use crate::notification::Ipn;
 use crate::payment::{Payment, PaymentState};
 use crate::refund::Refund;
+use crate::review::Raised;
 use crate::status::{FinalStatus, Status};
 use crate::text::{ClientId, Description, IdentifyCode, OrderCode, RequestId, WebviewRequestId};
 use crate::time::Timestamp;
@@ -33,6 +34,8 @@ pub struct Snapshot {
     pub updated_at: Timestamp,
     /// Whether it was paid.
     pub payment: PaymentState,
+    /// Reviews that a clear answer or a person must end, the oldest first; at most one of each reason.
+    pub raised: Vec<Raised>,
     /// Every refund, whoever wanted it, the oldest first.
     pub refunds: Vec<Refund>,
     /// What happened, when and on whose word.
@@ -118,6 +121,12 @@ impl Transaction {
         &self.data.refunds
     }
 
+    /// Reviews that a clear answer or a person must end, the oldest first.
+    #[must_use]
+    pub fn raised(&self) -> &[Raised] {
+        &self.data.raised
+    }
+
     /// What happened, when and on whose word.
     #[must_use]
     pub fn audit_trail(&self) -> &[AuditEntry] {
@@ -142,22 +151,27 @@ impl Transaction {
         self.final_status().map_or(Status::Pending, Status::from)
     }
 
-    /// The status once it is final.
+    /// The status once it is final. A reversal is the one way from `SUCCESS` to `FAILURE`, and there is none back.
     #[must_use]
     pub fn final_status(&self) -> Option<FinalStatus> {
         match self.data.payment {
             PaymentState::Pending { .. } => None,
             PaymentState::Paid { .. } => Some(FinalStatus::Success),
-            PaymentState::Failed { .. } => Some(FinalStatus::Failure),
+            PaymentState::Reversed { .. } | PaymentState::Failed { .. } => {
+                Some(FinalStatus::Failure)
+            }
         }
     }
 
-    /// When the status became final.
+    /// When the result became known: the day of the transaction (protocol §7). A reversal changes the status, and
+    /// not the day.
     #[must_use]
     pub fn final_at(&self) -> Option<Timestamp> {
         match &self.data.payment {
             PaymentState::Pending { .. } => None,
-            PaymentState::Paid { payment, .. } => Some(payment.recorded_at),
+            PaymentState::Paid { payment, .. } | PaymentState::Reversed { payment, .. } => {
+                Some(payment.recorded_at)
+            }
             PaymentState::Failed { failure, .. } => Some(failure.recorded_at),
         }
     }
@@ -167,7 +181,9 @@ impl Transaction {
     pub fn money_taken(&self) -> Option<&Payment> {
         match &self.data.payment {
             PaymentState::Pending { .. } => None,
-            PaymentState::Paid { payment, .. } => Some(payment),
+            PaymentState::Paid { payment, .. } | PaymentState::Reversed { payment, .. } => {
+                Some(payment)
+            }
             PaymentState::Failed { failure, .. } => failure.late_payment.as_ref(),
         }
     }

@@ -27,8 +27,10 @@ impl Transaction {
     #[must_use]
     pub fn expiry_due_at(&self) -> Option<Timestamp> {
         match &self.data.payment {
-            PaymentState::Pending { expiry_check, .. } => Some(expiry_check.due_at),
-            PaymentState::Paid { .. } | PaymentState::Failed { .. } => None,
+            PaymentState::Pending { expiry_check } => Some(expiry_check.due_at),
+            PaymentState::Paid { .. }
+            | PaymentState::Reversed { .. }
+            | PaymentState::Failed { .. } => None,
         }
     }
 
@@ -52,12 +54,8 @@ impl Transaction {
             | Ipn::Abandoned { .. }
             | Ipn::Reversing { .. } => {}
         }
-        if let PaymentState::Pending {
-            other_amount_since: Some(since),
-            ..
-        } = self.data.payment
-        {
-            return Some((ReviewReason::PaidAmountDiffers, since));
+        if let Some(raised) = self.data.raised.first() {
+            return Some((ReviewReason::Raised(raised.reason), raised.since));
         }
         if !self.keeps_late_payment() {
             return None;

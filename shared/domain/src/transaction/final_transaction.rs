@@ -6,14 +6,14 @@ use crate::money::Vnd;
 use crate::status::FinalStatus;
 use crate::time::Timestamp;
 
-/// A transaction whose status is final, as reconciliation has it. None of it ever changes again.
+/// A transaction whose status is final, as reconciliation has it. Only a reversal changes the status once more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FinalTransaction {
     pub id: TransactionId,
     pub tiki_id: TikiTransactionId,
     /// What was to be paid.
     pub amount: Vnd,
-    /// Whether it was paid.
+    /// `SUCCESS` if it was paid and is not reversed.
     pub status: FinalStatus,
     /// When it was created.
     pub created_at: Timestamp,

@@ -1,12 +1,12 @@
 //! The audit trail within an item.
 
 use domain::{
-    AuditEntry, AuditEvent, Decision, DecisionKind, LookUpAnswer, NotificationOutcome,
-    OperatorWord, Vnd,
+    AuditEntry, AuditEvent, Contradiction, Decision, DecisionKind, LookUpAnswer,
+    NotificationOutcome, OperatorWord, Vnd,
 };
 use serde::{Deserialize, Serialize};
 
-use super::parts::{amount, named, parsed, time};
+use super::parts::{amount, named, optional, parsed, time};
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct AuditEntryRecord {
@@ -32,6 +32,15 @@ enum AuditEventRecord {
     CoreAsked {
         word: String,
     },
+    OtherAmount {
+        said_vnd: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reference: Option<String>,
+    },
+    SecondDebit {
+        reference: String,
+    },
+    FailedAfterPaid,
     NotificationAttempt {
         attempt: u32,
         answer: String,
@@ -119,6 +128,7 @@ impl From<&AuditEvent> for AuditEventRecord {
             AuditEvent::CoreAsked(word) => Self::CoreAsked {
                 word: word.as_str().to_owned(),
             },
+            AuditEvent::Contradicted(contradiction) => contradiction.into(),
             AuditEvent::NotificationAttempt { attempt, outcome } => {
                 Self::of_attempt(*attempt, outcome)
             }
@@ -148,6 +158,21 @@ impl From<&AuditEvent> for AuditEventRecord {
     }
 }
 
+impl From<&Contradiction> for AuditEventRecord {
+    fn from(contradiction: &Contradiction) -> Self {
+        match contradiction {
+            Contradiction::OtherAmount { amount, reference } => Self::OtherAmount {
+                said_vnd: amount.get(),
+                reference: reference.as_ref().map(ToString::to_string),
+            },
+            Contradiction::SecondDebit { reference } => Self::SecondDebit {
+                reference: reference.to_string(),
+            },
+            Contradiction::FailedAfterPaid => Self::FailedAfterPaid,
+        }
+    }
+}
+
 impl AuditEventRecord {
     fn of_attempt(attempt: u32, outcome: &NotificationOutcome) -> Self {
         let known_vnd = match outcome.known {
@@ -173,6 +198,19 @@ impl AuditEventRecord {
             Self::PaidLate => AuditEvent::PaidLate,
             Self::ReferenceLearned => AuditEvent::ReferenceLearned,
             Self::CoreAsked { word } => AuditEvent::CoreAsked(named(&word, "trail.word")?),
+            Self::OtherAmount {
+                said_vnd,
+                reference,
+            } => AuditEvent::Contradicted(Contradiction::OtherAmount {
+                amount: amount(said_vnd)?,
+                reference: optional(reference, "trail.reference")?,
+            }),
+            Self::SecondDebit { reference } => {
+                AuditEvent::Contradicted(Contradiction::SecondDebit {
+                    reference: parsed(&reference, "trail.reference")?,
+                })
+            }
+            Self::FailedAfterPaid => AuditEvent::Contradicted(Contradiction::FailedAfterPaid),
             Self::NotificationAttempt {
                 attempt,
                 answer,
@@ -219,6 +257,7 @@ fn decision(then: &str, reason: Option<&str>) -> Result<Decision, String> {
         DecisionKind::Abandon => Decision::Abandon,
         DecisionKind::Retry => Decision::Retry,
         DecisionKind::RetryUnauthorized => Decision::RetryUnauthorized,
+        DecisionKind::LookAgain => Decision::LookAgain,
         DecisionKind::Reverse => Decision::Reverse(named(named_reason()?, "trail.reason")?),
         DecisionKind::Dispute => Decision::Dispute(named(named_reason()?, "trail.reason")?),
     };

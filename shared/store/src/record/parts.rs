@@ -1,7 +1,8 @@
 //! The parts of an item, each with its way there and back.
 
 use domain::{
-    Balance, Due, Failure, FailureCause, Ipn, Origin, Payment, Refund, RefundState, Timestamp, Vnd,
+    Balance, Due, Failure, FailureCause, Ipn, Origin, Payment, Raised, Refund, RefundState,
+    Reversal, Timestamp, Vnd,
 };
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,18 @@ pub(super) struct PaymentRecord {
     banking_method: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     core_reference: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct ReversalRecord {
+    pub(super) at: i64,
+    pub(super) reason: String,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct RaisedRecord {
+    reason: String,
+    since: i64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -146,6 +159,33 @@ impl PaymentRecord {
             paid_at: time(self.paid_at, "payment.paid_at")?,
             banking_method: optional(self.banking_method, "payment.banking_method")?,
             core_reference: optional(self.core_reference, "payment.core_reference")?,
+        })
+    }
+}
+
+impl From<&Reversal> for ReversalRecord {
+    fn from(reversal: &Reversal) -> Self {
+        Self {
+            at: reversal.at.unix_ms(),
+            reason: reversal.reason.as_str().to_owned(),
+        }
+    }
+}
+
+impl From<&Raised> for RaisedRecord {
+    fn from(raised: &Raised) -> Self {
+        Self {
+            reason: raised.reason.as_str().to_owned(),
+            since: raised.since.unix_ms(),
+        }
+    }
+}
+
+impl RaisedRecord {
+    pub(super) fn read(self) -> Result<Raised, String> {
+        Ok(Raised {
+            reason: named(&self.reason, "raised.reason")?,
+            since: time(self.since, "raised.since")?,
         })
     }
 }
