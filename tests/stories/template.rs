@@ -280,6 +280,14 @@ async fn seen() -> Seen {
     env.refund(&payment, "R1", 100_000).await;
     env.later(&payment).await;
     assert_eq!(env.core.refunded_vnd(&payment.id), 100_000);
+    // A reversal, which is counted.
+    env.tiki.faults.next("ipn", [cancelled()]);
+    env.tiki.faults.next("look_up", [cancelled()]);
+    let reversed = env.paid(100_000).await;
+    env.until("it is reversed", async || {
+        env.item(&reversed).await["status"] == "FAILURE"
+    })
+    .await;
     a_day_is_reconciled(&env).await;
     let hook = env.sandbox.invoke("pre-traffic-hook", &Value::Null).await;
     assert!(hook.is_err(), "it starts, but there is no deployment");
@@ -296,6 +304,13 @@ async fn seen() -> Seen {
         called.entry(call.function).or_default().insert(call.grant);
     }
     Seen { read, called }
+}
+
+fn cancelled() -> Fault {
+    Fault::Answer {
+        status: 200,
+        body: r#"{"code":6,"message":"cancelled"}"#.to_owned(),
+    }
 }
 
 /// A day with a notification that is queued again, a refund that has a row, and a file that Tiki fetches.

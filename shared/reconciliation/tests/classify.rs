@@ -468,7 +468,7 @@ fn only_a_notification_given_up_is_queued_again() {
     }
 }
 
-/// A payment that is reversed and paid at Tiki is for a person, whatever else is known of it.
+/// A payment that is reversed and paid at Tiki needs review, whatever else is known of it.
 #[test]
 fn a_reversed_payment_that_tiki_has_as_paid_needs_review() {
     let mut reversed = 0;
