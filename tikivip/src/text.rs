@@ -128,6 +128,7 @@ pub(crate) fn what(t: &Transaction, event: &AuditEvent) -> String {
             let said = said.map_or_else(String::new, |said| format!(": {said}"));
             format!("{} rejected{said}", amount(*refund))
         }
+        AuditEvent::Unknown => "something that a newer version of this software wrote".to_owned(),
         AuditEvent::Requeued => "notification queued again by the reconciliation".to_owned(),
         AuditEvent::Resent(word) => format!("sent the notification again: {}", word.reason),
         AuditEvent::Resolved(verdict, word) => {

@@ -75,6 +75,8 @@ pub enum AuditEvent {
     Resent(OperatorWord),
     /// A person resolved the transaction.
     Resolved(Verdict, OperatorWord),
+    /// Something that a newer version of this software has written, and this one does not know.
+    Unknown,
 }
 
 /// An entry of the audit trail. Entries are in the order in which their events first happened.
@@ -123,6 +125,7 @@ impl AuditEvent {
             Self::Requeued => "requeued",
             Self::Resent(_) => "resent",
             Self::Resolved(..) => "resolved",
+            Self::Unknown => "unknown",
         }
     }
 
@@ -141,9 +144,10 @@ impl AuditEvent {
             | Self::RefundAsked { .. }
             | Self::RefundSucceeded { .. }
             | Self::RefundRejected { .. } => Actor::Core,
-            Self::RefundReserved { .. } | Self::RefundReturned { .. } | Self::Requeued => {
-                Actor::Ours
-            }
+            Self::RefundReserved { .. }
+            | Self::RefundReturned { .. }
+            | Self::Requeued
+            | Self::Unknown => Actor::Ours,
             Self::Resent(_) | Self::Resolved(..) => Actor::Operator,
         }
     }
@@ -168,7 +172,8 @@ impl AuditEvent {
             | Self::NotificationAttempt { .. }
             | Self::Requeued
             | Self::Resent(_)
-            | Self::Resolved(..) => None,
+            | Self::Resolved(..)
+            | Self::Unknown => None,
         }
     }
 

@@ -90,5 +90,5 @@ pub use text::{
 };
 pub use time::{BadDay, BadTimestamp, Clock, Day, Timestamp};
 pub use transaction::{
-    AmountLimits, Change, Created, DueMarks, FinalTransaction, Order, Snapshot, Transaction,
+    AmountLimits, Change, Created, DueMarks, FinalTransaction, Kept, Order, Snapshot, Transaction,
 };

@@ -11,5 +11,5 @@ mod final_transaction;
 pub(crate) use self::change::Edit;
 pub use self::change::{Change, DueMarks};
 pub use self::create::{AmountLimits, Created};
-pub use self::data::{Order, Snapshot, Transaction};
+pub use self::data::{Kept, Order, Snapshot, Transaction};
 pub use self::final_transaction::FinalTransaction;

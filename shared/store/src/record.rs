@@ -1,10 +1,12 @@
 //! A transaction as an item: what is kept, and what is derived for the indexes and the stream.
 
 mod audit_trail;
+mod kept;
 mod parts;
 
 use domain::{
-    DueMarks, Inconsistent, Order, PaymentState, Reversal, Snapshot, Timestamp, Transaction,
+    AuditEntry, DueMarks, Inconsistent, Kept, Order, PaymentState, Reversal, Snapshot, Timestamp,
+    Transaction,
 };
 use serde::{Deserialize, Serialize};
 use serde_dynamo::Item;
@@ -18,7 +20,8 @@ use self::parts::{
 use crate::error::StoreError;
 use crate::keys::{SHARDS, day_shard, shard_key};
 
-/// The schema of the items that this version writes. It reads this one alone: there is no older yet.
+/// The schema of the items that this version writes. It also reads the next one, which a newer version may write:
+/// so a version can be taken back. What it does not know is kept, and written back as it was.
 pub const SCHEMA: u32 = 1;
 
 /// Reads an item back: from a table, or from a stream's image. What it says is checked again.
@@ -38,14 +41,28 @@ fn parse(item: Item) -> Result<Transaction, String> {
     let schema = item.get("schema").cloned();
     let schema: Option<u32> =
         schema.and_then(|value| serde_dynamo::from_attribute_value(value).ok());
-    if schema != Some(SCHEMA) {
+    let known = SCHEMA..=SCHEMA.saturating_add(1);
+    if !schema.is_some_and(|schema| known.contains(&schema)) {
         return Err(match schema {
             Some(schema) => format!("it has schema {schema}, and {SCHEMA} is known"),
             None => "it has no schema".to_owned(),
         });
     }
+    let found = item.clone();
+    let (trail, item) = audit_trail::take(item)?;
     let record: Record = serde_dynamo::from_item(item).map_err(|error| error.to_string())?;
-    Transaction::restore(record.into_snapshot()?).map_err(|e| e.to_string())
+    let snapshot = record.into_snapshot(trail)?;
+    let transaction = Transaction::restore(snapshot).map_err(|e| e.to_string())?;
+    let ours = item_of(&transaction, DueMarks::default(), Uuid::nil())?;
+    let kept = kept::unknown(&found, &ours)?;
+    if kept == Kept::default() {
+        return Ok(transaction);
+    }
+    let snapshot = Snapshot {
+        kept,
+        ..transaction.to_snapshot()
+    };
+    Transaction::restore(snapshot).map_err(|e| e.to_string())
 }
 
 /// The item of a transaction, with the id of the write that makes it.
@@ -54,12 +71,19 @@ pub(crate) fn write(
     due_marks: DueMarks,
     write_id: Uuid,
 ) -> Result<Item, StoreError> {
-    serde_dynamo::to_item(Record::of(transaction, due_marks, write_id)).map_err(|error| {
-        StoreError::Unreadable {
-            transaction_id: transaction.id().to_string(),
-            reason: error.to_string(),
-        }
-    })
+    let unreadable = |reason| StoreError::Unreadable {
+        transaction_id: transaction.id().to_string(),
+        reason,
+    };
+    let mut item = item_of(transaction, due_marks, write_id).map_err(unreadable)?;
+    kept::put_back(transaction.kept(), &mut item).map_err(unreadable)?;
+    Ok(item)
+}
+
+/// The item without what this version does not know.
+fn item_of(transaction: &Transaction, due_marks: DueMarks, write_id: Uuid) -> Result<Item, String> {
+    let record = Record::of(transaction, due_marks, write_id);
+    serde_dynamo::to_item(record).map_err(|error| error.to_string())
 }
 
 /// The item. Attributes that are absent are left out: DynamoDB keeps no nulls of ours, and no empty maps.
@@ -103,7 +127,7 @@ struct Record {
     /// sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     not_found_at: Option<i64>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_deserializing, skip_serializing_if = "Vec::is_empty")]
     trail: Vec<AuditEntryRecord>,
     #[serde(flatten, skip_deserializing)]
     derived: Derived,
@@ -187,7 +211,7 @@ impl Record {
         }
     }
 
-    fn into_snapshot(self) -> Result<Snapshot, String> {
+    fn into_snapshot(self, audit_trail: Vec<AuditEntry>) -> Result<Snapshot, String> {
         let ipn = self.ipn.read()?;
         let inconsistent = |error: Inconsistent| error.to_string();
         let parts = (self.expiry_check, self.payment, self.reversal, self.failure);
@@ -222,7 +246,6 @@ impl Record {
         };
         let raised = self.raised.into_iter().map(RaisedRecord::read);
         let refunds = self.refunds.into_iter().map(RefundRecord::read);
-        let trail = self.trail.into_iter().map(AuditEntryRecord::read);
         Ok(Snapshot {
             id: parsed(&self.transaction_id, "transaction_id")?,
             tiki_id: parsed(&self.tiki_transaction_id, "tiki_transaction_id")?,
@@ -241,7 +264,8 @@ impl Record {
             payment,
             raised: raised.collect::<Result<_, _>>()?,
             refunds: refunds.collect::<Result<_, _>>()?,
-            audit_trail: trail.collect::<Result<_, _>>()?,
+            audit_trail,
+            kept: Kept::default(),
             version: self.version,
         })
     }

@@ -505,7 +505,7 @@ async fn a_damaged_item_or_another_schema_is_an_error_that_names_it() {
     let transaction = create(&transactions).await;
     let good = table.only();
     for (name, value, word) in [
-        ("schema", AttributeValue::N("2".to_owned()), "schema 2"),
+        ("schema", AttributeValue::N("3".to_owned()), "schema 3"),
         ("schema", AttributeValue::Null(true), "no schema"),
         ("client_id", AttributeValue::S(String::new()), "client_id"),
         (
@@ -656,4 +656,86 @@ proptest! {
         }
         drop(transaction);
     }
+}
+
+/// Items as versions of this software have written them. A file is never changed, and never taken away: what a
+/// deployed version has written must be readable for ever. Those of schema 2 are as a newer version may write them.
+fn items_of_all_versions() -> Vec<(String, Item)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/items");
+    let files = std::fs::read_dir(folder).unwrap().map(|file| {
+        let path = file.unwrap().path();
+        let item = serde_json::from_str(&std::fs::read_to_string(&path).unwrap());
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        (name, item.unwrap())
+    });
+    files.collect()
+}
+
+#[test]
+fn the_items_of_all_versions_are_read() {
+    let items = items_of_all_versions();
+    assert!(items.len() >= 9);
+    for (name, item) in items {
+        let read = store::read(item).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let newer = name.starts_with("schema-2");
+        assert_eq!(read.kept() == &domain::Kept::default(), !newer, "{name}");
+    }
+}
+
+/// A newer version was deployed and taken back: what it has written is not erased by this one's writes.
+#[tokio::test]
+async fn what_a_newer_version_has_written_is_written_back() {
+    let mut items = items_of_all_versions().into_iter();
+    let (_, newer) = items
+        .find(|(name, _)| name == "schema-2-reversing")
+        .unwrap();
+    let table = Memory::with(Trouble::None);
+    table
+        .items
+        .lock()
+        .unwrap()
+        .insert(text(&newer, "transaction_id"), newer.clone());
+    let transactions = transactions(&table);
+    let found = store::read(newer.clone()).unwrap();
+    assert_eq!(
+        (found.status(), found.refunds().len()),
+        (Status::Failure, 2)
+    );
+    let unknown = |t: &Transaction| {
+        let entries = t.audit_trail().iter();
+        entries
+            .filter(|entry| entry.event == domain::AuditEvent::Unknown)
+            .count()
+    };
+    assert_eq!(unknown(&found), 3);
+
+    // The money is back: a refund, the trail, the notification and the indexes change.
+    let (id, now) = (found.refunds().last().unwrap().id, found.updated_at());
+    let changed = change(&transactions, found, |t| {
+        t.record_refund_outcome(id, &RefundAnswer::Succeeded, now)
+            .unwrap()
+    })
+    .await;
+    let written = table.only();
+    assert_eq!(store::read(written.clone()).unwrap(), changed);
+    assert_eq!(unknown(&changed), 3);
+    for name in ["schema", "loyalty", "loyalty_shard"] {
+        assert_eq!(written.get(name), newer.get(name), "{name}");
+    }
+    let inner = |item: &Item, list: &str, at: usize| match item.get(list) {
+        Some(AttributeValue::L(values)) => values.get(at).cloned().unwrap(),
+        other => panic!("{list}: {other:?}"),
+    };
+    assert_eq!(inner(&written, "refunds", 0), inner(&newer, "refunds", 0));
+    for at in 0..11 {
+        assert_eq!(
+            inner(&written, "trail", at),
+            inner(&newer, "trail", at),
+            "{at}"
+        );
+    }
+    assert_eq!(written.get("payment"), newer.get("payment"));
+    // The mark of one write is not written again: it would start a worker for ever.
+    assert!(newer.contains_key("refund_due_mark") && !written.contains_key("refund_due_mark"));
+    assert!(written.contains_key("ipn_due_mark"));
 }

@@ -2,7 +2,7 @@
 
 use super::data::Transaction;
 use crate::money::Vnd;
-use crate::refund::{Balance, Origin, Refund, RefundState};
+use crate::refund::{Balance, Refund, RefundState};
 use crate::time::Timestamp;
 
 impl Transaction {
@@ -43,13 +43,6 @@ impl Transaction {
             refunded: self.refunded_amount(),
             remaining: self.remaining_amount(),
         }
-    }
-
-    /// Whether some of the money is back, or on its way, because Tiki did not have the order.
-    #[must_use]
-    pub fn has_active_reversal(&self) -> bool {
-        let reversal = |refund: &Refund| refund.origin == Origin::Reversal && refund.holds();
-        self.data.refunds.iter().any(reversal)
     }
 
     /// When the customer's money last went back for certain: the day of a refund's row (protocol §7).

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::data::{Order, Snapshot, Transaction};
+use super::data::{Kept, Order, Snapshot, Transaction};
 use crate::audit_trail::{self, AuditEvent};
 use crate::ids::{TikiTransactionId, TransactionId};
 use crate::money::Vnd;
@@ -72,6 +72,7 @@ impl Transaction {
                 raised: Vec::new(),
                 refunds: Vec::new(),
                 audit_trail: trail,
+                kept: Kept::default(),
                 version: 1,
             },
         }))

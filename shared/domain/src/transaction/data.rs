@@ -40,8 +40,29 @@ pub struct Snapshot {
     pub refunds: Vec<Refund>,
     /// What happened, when and on whose word.
     pub audit_trail: Vec<AuditEntry>,
+    /// What a newer version of this software has stored with it.
+    pub kept: Kept,
     /// Counts the writes; the condition of the next one.
     pub version: u64,
+}
+
+/// What a newer version of this software has stored with a transaction, and this one does not know. It is written
+/// back as it was. Its text is the store's; nobody else looks inside.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept(String);
+
+impl Kept {
+    /// Keeps this text.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text; empty if nothing is kept.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// The content of a create request: what a repeat must agree with.
@@ -131,6 +152,12 @@ impl Transaction {
     #[must_use]
     pub fn audit_trail(&self) -> &[AuditEntry] {
         &self.data.audit_trail
+    }
+
+    /// What a newer version of this software has stored with it.
+    #[must_use]
+    pub fn kept(&self) -> &Kept {
+        &self.data.kept
     }
 
     /// How often it was written; the condition of the next write.

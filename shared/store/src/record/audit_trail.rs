@@ -2,9 +2,10 @@
 
 use domain::{
     AuditEntry, AuditEvent, Contradiction, Decision, DecisionKind, LookUpAnswer,
-    NotificationOutcome, OperatorWord, Vnd,
+    NotificationOutcome, OperatorWord, Timestamp, Vnd,
 };
 use serde::{Deserialize, Serialize};
+use serde_dynamo::{AttributeValue, Item};
 
 use super::parts::{amount, named, optional, parsed, time};
 
@@ -79,6 +80,41 @@ enum AuditEventRecord {
         by: String,
         reason: String,
     },
+    /// The place of an entry that this version cannot read: the entry itself is put there.
+    Unknown,
+}
+
+/// Takes the audit trail out of an item. An entry that this version cannot read stays where it is, as unknown: one
+/// word of a newer version must not make a payment unreachable.
+pub(super) fn take(mut item: Item) -> Result<(Vec<AuditEntry>, Item), String> {
+    let entries = match item.remove("trail") {
+        None => Vec::new(),
+        Some(AttributeValue::L(entries)) => entries,
+        Some(_) => return Err("trail is not a list".to_owned()),
+    };
+    let trail = entries.into_iter().map(|entry| {
+        let at = match &entry {
+            AttributeValue::M(fields) => fields.get("at").cloned(),
+            _ => None,
+        };
+        let record = serde_dynamo::from_attribute_value::<_, AuditEntryRecord>(entry);
+        if let Ok(known) = record
+            .map_err(|e| e.to_string())
+            .and_then(AuditEntryRecord::read)
+        {
+            return known;
+        }
+        let at = at.and_then(|at| serde_dynamo::from_attribute_value(at).ok());
+        let at = at.and_then(|ms| time(ms, "trail.at").ok());
+        let at = at.unwrap_or(Timestamp::MIN);
+        AuditEntry {
+            at,
+            last_at: at,
+            times: 1,
+            event: AuditEvent::Unknown,
+        }
+    });
+    Ok((trail.collect(), item))
 }
 
 /// What the core said of a refund that is not final.
@@ -145,6 +181,7 @@ impl From<&AuditEvent> for AuditEventRecord {
             AuditEvent::RefundReturned { refund } => Self::RefundReturned { refund: *refund },
             AuditEvent::RefundRejected { refund } => Self::RefundRejected { refund: *refund },
             AuditEvent::Requeued => Self::Requeued,
+            AuditEvent::Unknown => Self::Unknown,
             AuditEvent::Resent(word) => Self::Resent {
                 by: word.by.to_string(),
                 reason: word.reason.to_string(),
@@ -235,6 +272,7 @@ impl AuditEventRecord {
             Self::RefundReturned { refund } => AuditEvent::RefundReturned { refund },
             Self::RefundRejected { refund } => AuditEvent::RefundRejected { refund },
             Self::Requeued => AuditEvent::Requeued,
+            Self::Unknown => AuditEvent::Unknown,
             Self::Resent { by, reason } => AuditEvent::Resent(word(&by, &reason)?),
             Self::Resolved {
                 verdict,
