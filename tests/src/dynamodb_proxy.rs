@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use futures::stream;
 use sandbox::EmbeddedDynamoDb;
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// A DynamoDB behind a proxy.
@@ -27,6 +28,8 @@ struct Shared {
     dynamodb: String,
     http: reqwest::Client,
     counts: Arc<Mutex<HashMap<String, usize>>>,
+    /// What the writes have cost since the last time, in write units, indexes included.
+    write_units: Arc<Mutex<f64>>,
     breaks: Arc<Mutex<HashSet<String>>>,
     fails: Arc<AtomicBool>,
 }
@@ -40,6 +43,7 @@ impl DynamoDbProxy {
             dynamodb: dynamodb.url().to_owned(),
             http: sandbox::http().unwrap(),
             counts: Arc::default(),
+            write_units: Arc::default(),
             breaks: Arc::default(),
             fails: Arc::default(),
         };
@@ -80,6 +84,22 @@ impl DynamoDbProxy {
     pub fn take_counts(&self) -> HashMap<String, usize> {
         std::mem::take(&mut self.state.counts.lock().unwrap())
     }
+
+    /// What the writes have cost since the last time, in write units, indexes included.
+    #[must_use]
+    pub fn take_write_units(&self) -> f64 {
+        std::mem::take(&mut self.state.write_units.lock().unwrap())
+    }
+}
+
+/// Asks for the capacity that a write consumes.
+fn with_capacity(operation: &str, body: Bytes) -> Bytes {
+    if operation != "PutItem" && operation != "UpdateItem" {
+        return body;
+    }
+    let mut request: Value = serde_json::from_slice(&body).unwrap();
+    request["ReturnConsumedCapacity"] = Value::from("TOTAL");
+    request.to_string().into()
 }
 
 async fn forward(State(state): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
@@ -102,7 +122,10 @@ async fn forward(State(state): State<Shared>, headers: HeaderMap, body: Bytes) -
     if state.fails.load(Ordering::Acquire) {
         return status(StatusCode::INTERNAL_SERVER_ERROR);
     }
-    let mut request = state.http.post(&state.dynamodb).body(body);
+    let mut request = state
+        .http
+        .post(&state.dynamodb)
+        .body(with_capacity(&operation, body));
     for (name, value) in &headers {
         if name != "host" && name != "content-length" {
             request = request.header(name, value);
@@ -116,6 +139,10 @@ async fn forward(State(state): State<Shared>, headers: HeaderMap, body: Bytes) -
         response.headers_mut().insert(name, value.clone());
     }
     let body = answer.bytes().await.unwrap();
+    if let Ok(answer) = serde_json::from_slice::<Value>(&body) {
+        let units = answer["ConsumedCapacity"]["CapacityUnits"].as_f64();
+        *state.write_units.lock().unwrap() += units.unwrap_or(0.0);
+    }
     if state.breaks.lock().unwrap().remove(&operation) {
         let breaks =
             stream::once(async { Err::<Bytes, _>(std::io::Error::other("the connection broke")) });

@@ -90,6 +90,27 @@ async fn each_operation_makes_the_planned_round_trips() {
     assert_eq!(round_trips(&proxy), (1, 0), "refund, again");
 }
 
+/// The bill: what one payment with one refund writes, indexes included.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_with_a_refund_costs_so_many_write_units() {
+    let proxy = DynamoDbProxy::start().await;
+    let env = env_behind(&proxy).await;
+    let _ = proxy.take_write_units();
+    let mut units = Vec::new();
+    let payment = env.create(100_000).await;
+    units.push(("create", proxy.take_write_units()));
+    env.send_paid_result(&payment).await;
+    env.until("Tiki has confirmed it", async || {
+        env.ipn_state(&payment).await == "confirmed"
+    })
+    .await;
+    units.push(("result and notification", proxy.take_write_units()));
+    env.refund(&payment, "R1", 40_000).await;
+    units.push(("refund", proxy.take_write_units()));
+    let all: f64 = units.iter().map(|(_, units)| units).sum();
+    assert!(all > 0.0 && all <= 18.0, "{units:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ipn_from_the_stream_reads_nothing() {
     let proxy = DynamoDbProxy::start().await;

@@ -115,7 +115,6 @@ impl DayIndex {
                     "amount_vnd",
                     "status",
                     "created_at",
-                    "updated_at",
                 ]),
             },
             Self::Refund => Index {
