@@ -183,6 +183,9 @@ pub(crate) fn next_step(reason: ReviewReason) -> &'static str {
             DisputeReason::ReversalRejected => {
                 "The core refuses to return the money. Ask the core's people why, or return it by hand."
             }
+            DisputeReason::ReversalHeld => {
+                "Ask the core's people whether the customer has the money. Return what is missing."
+            }
             DisputeReason::TooManyReversals => {
                 "Too many reversals within an hour: check with Tiki whether it is in order. Then resend."
             }

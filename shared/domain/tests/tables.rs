@@ -266,6 +266,13 @@ fn states() -> Vec<(&'static str, Transaction)> {
             finish(&fully, rest, &RefundAnswer::Succeeded),
         ),
         ("paid, not found once", decided(&paid, Decision::LookAgain)),
+        (
+            "charged back, and Tiki has no order",
+            decided(
+                &charged_back,
+                Decision::Reverse(ReversalReason::FailedAtTiki),
+            ),
+        ),
         ("paid, then charged back", charged_back),
         ("paid twice", twice),
         ("reversed", reversed.clone()),
@@ -768,7 +775,11 @@ fn tikis_refunds_wait_while_money_is_returned_by_hand() {
     assert_eq!(kept.status(), Status::Failure);
     let waits = Err(Refusal::UnderReview);
     assert_eq!(kept.reserve_refund(&refund_command("B", 1), at(99)), waits);
-    for doubtful in ["paid, then charged back", "paid twice"] {
+    for doubtful in [
+        "paid, then charged back",
+        "charged back, and Tiki has no order",
+        "paid twice",
+    ] {
         let t = states().into_iter().find(|(name, _)| *name == doubtful);
         let refused = t.unwrap().1.reserve_refund(&refund_command("B", 1), at(99));
         assert_eq!(refused, waits, "{doubtful}");
@@ -993,6 +1004,13 @@ fn a_notification_state_fits_its_payment_or_is_damage() {
         ),
         (
             of_reversed(DisputeReason::ReversalRejected),
+            false,
+            false,
+            true,
+            false,
+        ),
+        (
+            of_reversed(DisputeReason::ReversalHeld),
             false,
             false,
             true,

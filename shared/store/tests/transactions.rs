@@ -436,19 +436,6 @@ async fn the_longest_life_fits_into_one_item() {
             t = refused(&transactions, t, refund).await;
         }
     }
-    for said in 0..domain::MAX_CONTRADICTIONS {
-        let said = PaymentResultMessage {
-            amount: Vnd::new((1 << 50) + said as u64).ok(),
-            result: PaymentResult::Paid(PaidDetails {
-                core_reference: "x".repeat(128).parse().ok(),
-                ..PaidDetails::default()
-            }),
-        };
-        t = change(&transactions, t, |t| {
-            t.record_payment_result(&said, now).change.unwrap()
-        })
-        .await;
-    }
     let word = OperatorWord {
         by: "😀".repeat(64).parse().unwrap(),
         reason: "😀".repeat(255).parse().unwrap(),
@@ -469,6 +456,19 @@ async fn the_longest_life_fits_into_one_item() {
     // Tiki does not have it: each refund that the core refuses becomes a reversal of its own.
     let reverse = Decision::Reverse(ReversalReason::NotFoundAtTiki);
     t = notified(&transactions, t, reverse).await;
+    for said in 0..domain::MAX_CONTRADICTIONS {
+        let said = PaymentResultMessage {
+            amount: Vnd::new((1 << 50) + said as u64).ok(),
+            result: PaymentResult::Paid(PaidDetails {
+                core_reference: "x".repeat(128).parse().ok(),
+                ..PaidDetails::default()
+            }),
+        };
+        t = change(&transactions, t, |t| {
+            t.record_payment_result(&said, now).change.unwrap()
+        })
+        .await;
+    }
     for place in 0..domain::MAX_TIKI_REFUNDS {
         t = refused(&transactions, t, rejected + place).await;
     }

@@ -117,6 +117,7 @@ fn review_reasons(state: State) -> Vec<ReviewReason> {
             | DisputeReason::InvalidRequest
             | DisputeReason::NotOfThisPartner
             | DisputeReason::ReversalRejected
+            | DisputeReason::ReversalHeld
             | DisputeReason::TooManyReversals
             | DisputeReason::KnownAsPaid,
         ) => matches!(state, State::Review | State::Disputed),

@@ -125,6 +125,15 @@ impl Transaction {
             (PaymentState::Paid { .. }, Decision::LookAgain) => {
                 self.look_again(lease, event, now)
             }
+            // No money moves on its own while the core contradicts itself about it.
+            (PaymentState::Paid { .. }, Decision::Reverse(reason)) if self.is_doubtful() => self
+                .change(now, |edit| {
+                    edit.note(event);
+                    edit.hold_reversal(reason);
+                })
+                .with_alarm(Some(Alarm::Review(ReviewReason::Disputed(
+                    DisputeReason::ReversalHeld,
+                )))),
             (PaymentState::Paid { .. }, Decision::Reverse(reason)) => self.change(now, |edit| {
                 edit.note(event);
                 edit.reverse(reason);

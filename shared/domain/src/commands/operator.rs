@@ -27,7 +27,7 @@ impl Transaction {
             Ipn::Confirmed { .. } => return Err(OperatorRefusal::Confirmed),
             Ipn::Reversing { .. }
             | Ipn::Disputed {
-                reason: DisputeReason::ReversalRejected,
+                reason: DisputeReason::ReversalRejected | DisputeReason::ReversalHeld,
                 ..
             } => return Err(OperatorRefusal::Reversing),
             Ipn::Queued { .. } => (0, 0),
@@ -128,7 +128,12 @@ impl Transaction {
             (PaymentState::Paid { .. }, Resolution::Returned { .. }) => Ok(Act::NoteReversed),
             (PaymentState::Reversed { .. }, Resolution::Reverse | Resolution::Returned { .. }) => {
                 match (review, resolution) {
-                    (ReviewReason::Disputed(DisputeReason::ReversalRejected), r) => Ok(match r {
+                    (
+                        ReviewReason::Disputed(
+                            DisputeReason::ReversalRejected | DisputeReason::ReversalHeld,
+                        ),
+                        r,
+                    ) => Ok(match r {
                         Resolution::Reverse => Act::Reverse,
                         _ => Act::NoteReversed,
                     }),

@@ -77,7 +77,9 @@ impl Transaction {
             PaymentState::Reversed { reversal, .. } => {
                 return Err(match reversal.notification {
                     // A person gives the money back by hand. It must not go back twice.
-                    ReversedNotification::Rejected { .. } => Refusal::UnderReview,
+                    ReversedNotification::Rejected { .. } | ReversedNotification::Held { .. } => {
+                        Refusal::UnderReview
+                    }
                     ReversedNotification::Returning
                     | ReversedNotification::Sending(_)
                     | ReversedNotification::Confirmed { .. }
@@ -92,14 +94,7 @@ impl Transaction {
                 });
             }
         }
-        // While the core contradicts itself, the customer may have the money back already.
-        let doubtful = |raised: &Raised| match raised.reason {
-            RaisedReason::PaidAmountDiffers
-            | RaisedReason::SecondDebit
-            | RaisedReason::FailedAfterPaid => true,
-            RaisedReason::Undecided | RaisedReason::RefundsRejected => false,
-        };
-        if self.data.raised.iter().any(doubtful) {
+        if self.is_doubtful() {
             return Err(Refusal::UnderReview);
         }
         let rejected = self.rejected_refunds();
@@ -109,6 +104,17 @@ impl Transaction {
             return Err(Refusal::TooManyRefunds(held.saturating_add(rejected)));
         }
         Ok(())
+    }
+
+    /// Whether the core contradicts itself about the payment: the customer may have the money back already.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        let doubtful = |raised: &Raised| match raised.reason {
+            RaisedReason::PaidAmountDiffers
+            | RaisedReason::SecondDebit
+            | RaisedReason::FailedAfterPaid => true,
+            RaisedReason::Undecided | RaisedReason::RefundsRejected => false,
+        };
+        self.data.raised.iter().any(doubtful)
     }
 
     /// How many of Tiki's refunds the core has rejected.
@@ -243,6 +249,7 @@ impl Edit {
             ReversedNotification::Returning => self.reserve_reversal(reversal.reason),
             // The reversal itself was rejected already, so what is free now is given back by hand too.
             ReversedNotification::Rejected { .. }
+            | ReversedNotification::Held { .. }
             | ReversedNotification::Sending(_)
             | ReversedNotification::Confirmed { .. }
             | ReversedNotification::Exhausted { .. }
@@ -255,6 +262,14 @@ impl Edit {
         self.after.data.payment.set_reversed(self.now, reason);
         self.reserve_reversal(reason);
         self.notify_when_back();
+    }
+
+    /// Reverses the payment, and leaves it to a person to find out where the money is.
+    pub(crate) fn hold_reversal(&mut self, reason: ReversalReason) {
+        let at = self.now;
+        self.after.data.payment.set_reversed(at, reason);
+        let held = ReversedNotification::Held { at };
+        self.after.data.payment.set_reversed_notification(held);
     }
 
     /// Queues the notification of a reversal once no money is left and none is on its way.

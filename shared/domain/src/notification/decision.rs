@@ -111,6 +111,8 @@ pub enum DisputeReason {
     NotOfThisPartner,
     /// The core refuses to give the money back.
     ReversalRejected,
+    /// The core contradicts itself about the payment, so nobody knows whether the customer has the money already.
+    ReversalHeld,
     /// More payments were to be reversed within an hour than is allowed: when Tiki denies everything, the
     /// environment is wrong and not the customers.
     TooManyReversals,

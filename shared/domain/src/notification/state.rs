@@ -63,6 +63,8 @@ pub enum ReversedNotification {
     Returning,
     /// The core refuses to give the money back: an operator must decide.
     Rejected { at: Timestamp },
+    /// The core contradicts itself about the payment: an operator must find out where the money is.
+    Held { at: Timestamp },
     /// The money is back, and the failure is to be sent, or being sent.
     Sending(Sending),
     /// Tiki has answered, and does not believe that it is paid. Final.
@@ -104,7 +106,7 @@ pub enum Ipn {
         at: Timestamp,
         reason: ReversalReason,
     },
-    /// [`PaidNotification::Disputed`], [`ReversedNotification::KnownAsPaid`] or [`ReversedNotification::Rejected`].
+    /// [`PaidNotification::Disputed`], or one of [`ReversedNotification`]: `KnownAsPaid`, `Rejected`, `Held`.
     Disputed {
         at: Timestamp,
         reason: DisputeReason,
@@ -171,6 +173,10 @@ impl Ipn {
                 at,
                 reason: DisputeReason::ReversalRejected,
             },
+            ReversedNotification::Held { at } => Self::Disputed {
+                at,
+                reason: DisputeReason::ReversalHeld,
+            },
             ReversedNotification::Sending(sending) => sending.into(),
             ReversedNotification::Confirmed { at } => Self::Confirmed { at },
             ReversedNotification::Exhausted { at } => Self::Exhausted { at },
@@ -230,7 +236,9 @@ impl Ipn {
         match self {
             Self::Confirmed { at } => Ok(PaidNotification::Confirmed { at }),
             Self::Disputed { at, reason } => match reason {
-                DisputeReason::ReversalRejected | DisputeReason::KnownAsPaid => Err(NOT_REVERSED),
+                DisputeReason::ReversalRejected
+                | DisputeReason::ReversalHeld
+                | DisputeReason::KnownAsPaid => Err(NOT_REVERSED),
                 DisputeReason::AmountDiffers
                 | DisputeReason::InvalidRequest
                 | DisputeReason::NotOfThisPartner
@@ -267,6 +275,7 @@ impl Ipn {
             Self::Reversing { .. } => Ok(ReversedNotification::Returning),
             Self::Disputed { at, reason } => match reason {
                 DisputeReason::ReversalRejected => Ok(ReversedNotification::Rejected { at }),
+                DisputeReason::ReversalHeld => Ok(ReversedNotification::Held { at }),
                 DisputeReason::KnownAsPaid => Ok(ReversedNotification::KnownAsPaid { at }),
                 DisputeReason::AmountDiffers
                 | DisputeReason::InvalidRequest
