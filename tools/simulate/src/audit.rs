@@ -3,6 +3,8 @@
 mod answers;
 mod days;
 mod ending;
+mod notifications;
+mod reviews;
 mod writes;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -10,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use domain::Day;
 use serde_json::Value;
 
+use self::reviews::Against;
 use crate::world::World;
 
 macro_rules! invariants {
@@ -46,11 +49,21 @@ invariants! {
     OneOutcomePerRequest = "one-outcome-per-request",
         "A refund request that the core has made or rejected has one outcome. Every repeat gets the same bytes. No request is accepted twice or with other content.";
     FinalStatusStays = "final-status-stays",
-        "A payment that is a success or a failure stays one, with its day. A final notification state stays final.";
+        "A payment that is a success or a failure stays one, with its day. Only a reversal makes a failure of a success, and nothing makes a success of a failure. A final notification state stays final.";
     AcknowledgedIsKept = "acknowledged-is-kept",
         "What we have accepted is in our records, and nothing in our records disappears.";
     OnlyOnGrounds = "only-on-grounds",
-        "Money is returned only if Tiki requested it, if Tiki said that it does not have the order, or if the payment came late.";
+        "Money is returned only if Tiki requested it, if Tiki said that it does not have the order (code 3 twice, some time apart), or if the payment came late.";
+    ReversedIsFailure = "reversed-is-failure",
+        "From the decision to reverse a payment on, Tiki, the core, the check API and the data of its day hear that it failed, and never again that it was paid.";
+    ReversedIsNotified = "reversed-is-notified",
+        "When the money of a reversed payment is back, and not before, Tiki gets a notification of the failure, and one look-up after its final answer.";
+    BrakeHolds = "brake-holds",
+        "In an hour no more payments are reversed without a person than the setting allows.";
+    ContradictionsAreKept = "contradictions-are-kept",
+        "What the core says against our record and we refuse is in the audit trail, and in review until a clear answer has ended it.";
+    UndecidedIsSeen = "undecided-is-seen",
+        "A payment that is still undecided a day after its expiry is in review.";
     NotifiedWhatIsShown = "notified-what-is-shown",
         "A notification has exactly the status and amount that we show, and always a final status.";
     BelievedOnWordAlone = "believed-on-word-alone",
@@ -87,6 +100,10 @@ pub(crate) struct Audit {
     records: HashMap<usize, Record>,
     /// The payments in the last export of each day.
     days: BTreeMap<Day, BTreeSet<usize>>,
+    /// How many payments were reversed in the middle of each hour.
+    reversals: BTreeMap<i64, u32>,
+    /// What the core has answered against our record, by the function that took the answer and the payment.
+    core_said: HashMap<(usize, usize), Against>,
     checks: u64,
 }
 
@@ -103,6 +120,16 @@ struct Record {
     outcomes: HashMap<usize, (i64, Vec<u8>)>,
     /// The refunds that Tiki has really requested.
     asked: HashSet<usize>,
+    /// When each function last wrote it.
+    written_by: HashMap<usize, i64>,
+    /// When it became a success or a failure.
+    final_at: Option<i64>,
+    /// Whether the core named its reference then.
+    reference_at_decision: bool,
+    /// Since when it is reversed.
+    reversed_at: Option<i64>,
+    /// What the core has said against our record, and when it said so last.
+    against: Vec<(Against, i64)>,
 }
 
 impl Audit {
@@ -137,19 +164,27 @@ impl Audit {
         self.records.entry(payment).or_default()
     }
 
-    /// A final status is shown. It must be the same as before.
-    fn shows(&mut self, payment: usize, status: &str, now: i64, where_: &str) {
+    /// A final status is shown, by something that began at `began`. It must be the same as before. But what begins after
+    /// a decision to reverse shows the failure, and what began before may still show either.
+    fn shows(&mut self, payment: usize, status: &str, began: i64, where_: &str) {
         let record = self.record(payment);
+        let reversed_at = record.reversed_at;
         let (_, before) = record
             .shown
-            .get_or_insert_with(|| (now, status.to_owned()))
+            .get_or_insert_with(|| (began, status.to_owned()))
             .clone();
-        self.must(
-            before == status,
-            Invariant::NotifiedWhatIsShown,
-            payment,
-            || format!("{where_} shows {status}, and {before} was shown before"),
-        );
+        let Some(reversed_at) = reversed_at else {
+            return self.must(
+                before == status,
+                Invariant::NotifiedWhatIsShown,
+                payment,
+                || format!("{where_} shows {status}, and {before} was shown before"),
+            );
+        };
+        let allowed = status == "FAILURE" || (status == "SUCCESS" && began <= reversed_at);
+        self.must(allowed, Invariant::ReversedIsFailure, payment, || {
+            format!("{where_} shows {status}, and it was reversed before that was asked for")
+        });
     }
 }
 

@@ -170,13 +170,15 @@ impl World {
             posting if posting.pays => "succeeded",
             _ => "rejected",
         };
-        let refund_id = posting.refund_id.clone();
+        let (refund_id, amount) = (posting.refund_id.clone(), posting.amount);
         self.log(lane, "core", || {
             format!("answers “{status}” about refund {refund_id}")
         });
         answer(
             200,
-            &json!({"refund_id": refund_id, "status": status, "reason": "simulated"}),
+            &json!({
+                "refund_id": refund_id, "status": status, "amount": amount, "reason": "simulated",
+            }),
         )
     }
 
@@ -188,10 +190,12 @@ impl World {
         let lane = Lane::of(payment);
         let vague = self.inject(lane, Fault::CoreVague);
         let other_amount = vague && self.choices.happens(lane, 4000);
+        let unheard_of = vague && self.choices.happens(lane, 3000);
         let simulated = &mut self.payments[payment];
         let amount = simulated.amount;
         let (status, amount) = match &simulated.paying {
             Paying::Paid { .. } if other_amount => ("paid", amount + 1),
+            _ if unheard_of => ("PAID", amount),
             _ if vague => ("pending", amount),
             Paying::Not => ("not_paid", amount),
             Paying::Deciding => ("pending", amount),
@@ -238,7 +242,8 @@ impl World {
                 Some("paid") => "paid another amount",
                 Some("failed") => "failed",
                 Some("pending") => "pending",
-                _ => "unknown",
+                Some(_) => "unreadable",
+                None => "unknown",
             };
             let state = match state_of(Some(transaction)) {
                 "pending" => "pending",

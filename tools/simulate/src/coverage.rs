@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Ipn, PaymentState, RefundState, Transaction};
+use domain::{DisputeReason, Ipn, PaymentState, RefundState, Transaction};
 
 use crate::fault::Fault;
 
@@ -87,18 +87,33 @@ pub(crate) fn state_of(transaction: Option<&Transaction>) -> &'static str {
             (domain::FailureCause::Expired, None) => "expired",
         },
         PaymentState::Paid { .. } => paid_state(t),
+        PaymentState::Reversed { .. } => reversed_state(t),
+    }
+}
+
+fn reversed_state(t: &Transaction) -> &'static str {
+    match t.ipn() {
+        Ipn::Disputed {
+            reason: DisputeReason::KnownAsPaid,
+            ..
+        } => "reversed, known as paid",
+        Ipn::Disputed { .. } => "reversal rejected",
+        Ipn::Queued { .. } | Ipn::Retrying { .. } => "reversed, money is back",
+        Ipn::Confirmed { .. } => "reversed, confirmed",
+        Ipn::Exhausted { .. } => "reversed, exhausted",
+        Ipn::NotDue | Ipn::Abandoned { .. } | Ipn::Reversing { .. } => "reversing",
     }
 }
 
 fn paid_state(t: &Transaction) -> &'static str {
     match t.ipn() {
-        Ipn::Reversing { .. } => return "reversing",
         Ipn::Disputed { .. } => return "disputed",
         Ipn::Exhausted { .. } => return "exhausted",
         Ipn::NotDue
         | Ipn::Queued { .. }
         | Ipn::Retrying { .. }
         | Ipn::Confirmed { .. }
+        | Ipn::Reversing { .. }
         | Ipn::Abandoned { .. } => {}
     }
     match t.refunds().last().map(|refund| &refund.state) {

@@ -83,6 +83,8 @@ faults! {
     OutNonsense = "our call: unreadable answer",
     /// Tiki answers with a wrong code.
     TikiCode = "Tiki: a random code of the table",
+    /// Tiki answers from a replica that does not have the order yet.
+    TikiLags = "Tiki: a replica that lags",
     /// Tiki is down for minutes to two days.
     TikiDown = "Tiki: down",
     /// The core is down for minutes to two days.
@@ -105,7 +107,8 @@ const MEASURES: [u64; 4] = [8, 4, 2, 1];
 pub(crate) struct Faults {
     rates: Vec<u64>,
     counts: Vec<u64>,
-    on: bool,
+    /// When they ended.
+    ended_at: Option<i64>,
 }
 
 impl Faults {
@@ -118,13 +121,13 @@ impl Faults {
         Self {
             rates: rates.collect(),
             counts: vec![0; Fault::ALL.len()],
-            on: true,
+            ended_at: None,
         }
     }
 
     /// Whether this fault happens now. If so, it is counted.
     pub(crate) fn inject(&mut self, choices: &mut Choices, lane: Lane, fault: Fault) -> bool {
-        let inject = self.on && choices.happens(lane, self.rates[fault as usize]);
+        let inject = self.on() && choices.happens(lane, self.rates[fault as usize]);
         if inject {
             self.note(fault);
         }
@@ -138,12 +141,22 @@ impl Faults {
 
     /// Whether faults can still happen.
     pub(crate) fn on(&self) -> bool {
-        self.on
+        self.ended_at.is_none()
     }
 
     /// Ends all faults.
-    pub(crate) fn end(&mut self) {
-        self.on = false;
+    pub(crate) fn end(&mut self, now: i64) {
+        self.ended_at.get_or_insert(now);
+    }
+
+    /// When all faults ended.
+    pub(crate) fn ended_at(&self) -> Option<i64> {
+        self.ended_at
+    }
+
+    /// Whether this fault has happened in this run.
+    pub(crate) fn has_happened(&self, fault: Fault) -> bool {
+        self.counts[fault as usize] > 0
     }
 
     /// How often each fault has happened.

@@ -246,7 +246,7 @@ impl World {
             });
         }
         let offset = Arc::new(AtomicI64::new(offset));
-        let code = wiring::wire(self.shared(), who, function, &offset);
+        let code = wiring::wire(self.shared(), who, function, &offset, self.reversals);
         self.fleet.instances.push(Instance {
             function,
             code: Some(Arc::new(code)),

@@ -8,9 +8,9 @@
 //! | `choices`, `fault` | the choices of a run, from its seed; the faults, and how often they happen |
 //! | `world` | virtual time, the event queue, and how a function waits, dies and freezes |
 //! | `fleet`, `wiring` | the functions' instances, and the production code in them |
-//! | `table`, `indexes`, `streams`, `secrets`, `net` | simulated `DynamoDB`, stream and schedule, secrets, HTTP |
+//! | `table`, `brake`, `indexes`, `streams`, `secrets`, `net` | simulated `DynamoDB`, stream and schedule, secrets, HTTP |
 //! | `calls` | calls to our functions |
-//! | `lifecycle`, `tiki`, `core` | customers, Tiki and the core |
+//! | `lifecycle`, `tiki`, `said`, `core` | customers, Tiki and its log, and the core |
 //! | `reconcile` | exports of each day, and notifications that are queued again |
 //! | `audit`, `coverage` | the invariants; which cells of the decision tables were reached |
 //! | `shrink`, `report`, `history` | the output for a failing seed |
@@ -25,6 +25,7 @@
 )]
 
 mod audit;
+mod brake;
 mod calls;
 mod cells;
 mod choices;
@@ -41,6 +42,7 @@ mod net;
 mod reconcile;
 mod report;
 mod run;
+mod said;
 mod secrets;
 mod shrink;
 mod streams;

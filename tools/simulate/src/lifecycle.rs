@@ -10,7 +10,8 @@ use crate::calls::Intent;
 use crate::choices::Lane;
 use crate::core::Paying;
 use crate::fault::Fault;
-use crate::tiki::{Order, Words};
+use crate::said::TikiLog;
+use crate::tiki::Order;
 use crate::wiring::{MAX_AMOUNT, MIN_AMOUNT, client_id};
 use crate::world::{DAY, HOUR, MINUTE, SECOND, World};
 
@@ -20,7 +21,10 @@ pub(crate) struct SimulatedPayment {
     pub(crate) id: TransactionId,
     pub(crate) amount: u64,
     pub(crate) order: Order,
-    pub(crate) words: Words,
+    /// What Tiki has heard and said of it.
+    pub(crate) log: TikiLog,
+    /// Until when Tiki's replicas do not have it.
+    pub(crate) lags_until: i64,
     pub(crate) paying: Paying,
     /// The core has answered clearly that it was not paid.
     pub(crate) core_said_no: bool,
@@ -47,6 +51,8 @@ enum Customer {
     Pays(i64),
     /// Cancels after so many milliseconds.
     Cancels(i64),
+    /// Thinks for so many milliseconds, far beyond the expiry, and then pays.
+    Ponders(i64),
     /// Leaves without a decision.
     Leaves,
 }
@@ -89,7 +95,9 @@ impl World {
             2 => MIN_AMOUNT - 1,
             _ => MIN_AMOUNT + choices.below(lane, 1_000_000),
         };
+        let ponders = choices.happens(lane, 150);
         let customer = match choices.below(lane, 20) {
+            _ if ponders => Customer::Ponders(choices.span(lane, 20 * HOUR, 40 * HOUR)),
             0..=12 => Customer::Pays(choices.span(lane, 2 * SECOND, 4 * MINUTE)),
             // Around the expiry, and around the time at which the core is asked about it.
             13 | 14 => Customer::Pays(choices.span(lane, 4 * MINUTE, 9 * MINUTE)),
@@ -120,7 +128,8 @@ impl World {
             tiki_id,
             amount,
             order,
-            words: Words::default(),
+            log: TikiLog::default(),
+            lags_until: 0,
             paying: Paying::Not,
             core_said_no: false,
             declined: false,

@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use domain::{
-    Change, FailedNotification, FailureCause, Ipn, PaidNotification, PaymentState, RefundId,
-    RefundState, ReversalReason, Timestamp, Transaction,
+    Change, FailedNotification, FailureCause, PaidNotification, PaymentState, RefundId,
+    RefundState, ReversalReason, ReversedNotification, Sending, Status, Timestamp, Transaction,
 };
 
 use self::actor::{Actor, Doing};
@@ -102,8 +102,10 @@ pub struct State {
     paid: bool,
     /// Whether the core has answered that the payment was not paid.
     said_not_paid: bool,
-    /// Whether Tiki has answered that it does not have the order.
-    denied: bool,
+    /// How often Tiki has answered that it does not have the order; two are enough.
+    denials: u8,
+    /// Whether it was decided to reverse the payment.
+    reversed: bool,
     actors: Vec<Actor>,
     /// The write of a dead actor, which may still commit.
     adrift: Option<Arc<Change>>,
@@ -192,6 +194,7 @@ impl State {
             return false;
         }
         self.row = Arc::new(due_at_once(change.transaction()));
+        self.reversed |= matches!(self.row.payment(), PaymentState::Reversed { .. });
         true
     }
 
@@ -238,8 +241,20 @@ impl State {
             }
         }
         let by_person = ReversalReason::ByOperator;
-        if matches!(t.ipn(), Ipn::Reversing { reason, .. } if reason != by_person) && !self.denied {
-            return Err("reversed without a reason".to_owned());
+        if let PaymentState::Reversed { reversal, .. } = t.payment() {
+            if reversal.reason != by_person && self.denials < 2 {
+                return Err("reversed without a reason".to_owned());
+            }
+            let notified = matches!(
+                reversal.notification,
+                ReversedNotification::Sending(_) | ReversedNotification::Confirmed { .. }
+            );
+            if notified && returned < paid {
+                return Err("Tiki hears of a reversal before the money is back".to_owned());
+            }
+        }
+        if self.reversed && t.status() != Status::Failure {
+            return Err("it was reversed, and is no failure".to_owned());
         }
         let expired = matches!(t.payment(), PaymentState::Failed { failure, .. }
             if failure.cause == FailureCause::Expired);
@@ -269,10 +284,10 @@ impl State {
                 self.said_not_paid |= !self.paid;
                 self.commit(&change.ok_or("an expiry that cannot be concluded")?);
             } else if self.row.ipn_due_at().is_some() {
-                let taken = self.row.lease_ipn(Timestamp::MAX);
+                let taken = self.row.lease_ipn(actor::CONFIRM_AFTER, Timestamp::MAX);
                 let (lease, change) = taken.ok_or("a due IPN that cannot be leased")?;
                 self.commit(&change);
-                let outcome = actor::outcome(domain::Decision::Confirm);
+                let outcome = actor::outcome(domain::Decision::Confirm, None);
                 let change = self.row.record_ipn(lease, outcome, actor::NOW);
                 self.commit(&change.ok_or("a lease of another worker")?);
             } else {
@@ -291,9 +306,18 @@ impl State {
                 "the core refunded {returned}, but our record says {ours}"
             ));
         }
-        let reversing = matches!(t.ipn(), Ipn::Reversing { .. });
-        if reversing && t.remaining_amount().get() > 0 {
-            return Err("reversed, but some money was kept".to_owned());
+        if let PaymentState::Reversed { reversal, .. } = t.payment() {
+            let notified = matches!(
+                reversal.notification,
+                ReversedNotification::Confirmed { .. } | ReversedNotification::KnownAsPaid { .. }
+            );
+            let kept = t.remaining_amount().get() > 0;
+            if kept && t.needs_review().is_none() {
+                return Err("reversed, but some money was kept".to_owned());
+            }
+            if !kept && !notified && t.needs_review().is_none() {
+                return Err("reversed, and Tiki was not notified".to_owned());
+            }
         }
         let late = matches!(t.payment(), PaymentState::Failed { failure: f, .. } if f.late_payment.is_some());
         if late && t.remaining_amount().get() > 0 && t.needs_review().is_none() {
@@ -323,22 +347,24 @@ fn due_at_once(t: &Transaction) -> Transaction {
             now(due);
         }
     }
-    let due_at = match &mut snapshot.payment {
+    let sending = match &mut snapshot.payment {
         PaymentState::Paid {
-            notification:
-                PaidNotification::Queued { due_at } | PaidNotification::Retrying { due_at, .. },
+            notification: PaidNotification::Sending { sending, .. },
             ..
         }
         | PaymentState::Failed {
-            notification:
-                FailedNotification::Queued { due_at } | FailedNotification::Retrying { due_at, .. },
+            notification: FailedNotification::Sending(sending),
             ..
-        } => Some(due_at),
+        } => Some(sending),
+        PaymentState::Reversed { reversal, .. } => match &mut reversal.notification {
+            ReversedNotification::Sending(sending) => Some(sending),
+            _ => None,
+        },
         PaymentState::Pending { .. } | PaymentState::Paid { .. } | PaymentState::Failed { .. } => {
             None
         }
     };
-    if let Some(due_at) = due_at {
+    if let Some(Sending::Queued { due_at } | Sending::Retrying { due_at, .. }) = sending {
         *due_at = actor::NOW;
     }
     Transaction::restore(snapshot).expect("only times have changed")

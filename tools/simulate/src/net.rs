@@ -38,8 +38,13 @@ impl Transport for SimTransport {
                 Peer::Core => "call the core",
             };
             world.ask(self.who, lane, point, |world, waiting| {
+                if self.peer == Peer::Tiki {
+                    world.begins_at_tiki(self.who, &request);
+                }
+                let leased = world.audit_sends(self.who, self.peer, &request);
                 let call = Call {
                     peer: self.peer,
+                    leased,
                     lane,
                     request: Arc::new(request),
                     timeout,
@@ -53,6 +58,8 @@ impl Transport for SimTransport {
 
 struct Call {
     peer: Peer,
+    /// When its sender last wrote the transaction: it may send what it has read then.
+    leased: i64,
     lane: Lane,
     request: Arc<Outgoing>,
     timeout: i64,
@@ -112,7 +119,7 @@ impl Call {
         let slow = world.inject(lane, Fault::OutSlow);
         let way = if slow { timeout / 2 - 10 } else { 30 };
         world.after(way, move |world| {
-            let answer = world.receive(self.peer, &self.request);
+            let answer = world.receive(self.peer, &self.request, self.leased);
             if lost {
                 world.log(lane, self.peer.name(), || "its answer is lost".to_owned());
                 return no_answer(world, reply, timeout - way, || TransportError::TimedOut);
@@ -127,12 +134,13 @@ impl Call {
 
     /// The call arrives, also if nobody waits for its answer.
     fn arrive(&self, world: &mut World, after: i64) {
-        let (peer, lane, request) = (self.peer, self.lane, Arc::clone(&self.request));
+        let (peer, lane, leased) = (self.peer, self.lane, self.leased);
+        let request = Arc::clone(&self.request);
         world.after(after, move |world| {
             world.log(lane, peer.name(), || {
                 "receives the call late or again".to_owned()
             });
-            drop(world.receive(peer, &request));
+            drop(world.receive(peer, &request, leased));
         });
     }
 
@@ -176,9 +184,9 @@ impl World {
         self.faults.on() && self.now() < until
     }
 
-    fn receive(&mut self, peer: Peer, request: &Outgoing) -> Answer {
+    fn receive(&mut self, peer: Peer, request: &Outgoing, leased: i64) -> Answer {
         match peer {
-            Peer::Tiki => self.tiki_receives(request),
+            Peer::Tiki => self.tiki_receives(request, leased),
             Peer::Core => self.core_receives(request),
         }
     }
@@ -190,8 +198,14 @@ impl World {
             return;
         }
         match peer {
-            Peer::Tiki => self.cells_of_tiki(request, answer),
-            Peer::Core => self.cells_of_core(request, answer),
+            Peer::Tiki => {
+                self.takes_from_tiki(who, request, answer);
+                self.cells_of_tiki(request, answer);
+            }
+            Peer::Core => {
+                self.audit_takes_from_core(who, request, answer);
+                self.cells_of_core(request, answer);
+            }
         }
     }
 

@@ -116,9 +116,10 @@ impl World {
     /// Exports a day, and repeats until it succeeds.
     fn read_day(&mut self, day: Day, last: bool) {
         let event = Input::Event(json!({"day": day.to_string()}));
+        let began = self.now();
         let done = move |world: &mut Self, _, output| match output {
             Output::Read(entries) => {
-                world.audit_read(day, &entries);
+                world.audit_read(day, began, &entries);
                 world.days.left -= usize::from(last);
             }
             Output::TooEarly => {

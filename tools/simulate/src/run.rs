@@ -57,6 +57,12 @@ pub fn run(source: Source, steps: u64, history: History) -> Outcome {
         Source::Seed(seed) => Choices::of_seed(seed),
         Source::Script(script) => Choices::of_script(script),
     };
+    // ipn-sender has one time-out by tokio's clock. Nothing drives that clock here, so it never ends anything.
+    let clock = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build();
+    let clock = clock.expect("a runtime without threads");
+    let _entered = clock.enter();
     let world = World::new(choices, history);
     let mut run = Run {
         world: Arc::clone(&world),
@@ -268,7 +274,8 @@ fn outages(world: &mut World, gap: i64) {
 
 /// Ends all faults: clocks are right, no side is down, and both sides have the same secrets.
 fn end_faults(world: &mut World) {
-    world.faults.end();
+    let now = world.now();
+    world.faults.end(now);
     world.fleet.correct_clocks();
     world.secrets.use_newest();
     world.plan_sweeps();

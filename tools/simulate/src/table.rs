@@ -12,6 +12,7 @@ use store::{
     WebviewSession, WriteOutcome,
 };
 
+use crate::brake;
 use crate::choices::Lane;
 use crate::fault::Fault;
 use crate::indexes::{Indexes, OnDay, indexed, key_of};
@@ -31,10 +32,12 @@ pub(crate) struct Row {
 }
 
 /// Attempts of the SDK for one call.
-const MAX_ATTEMPTS: u32 = 4;
+pub(crate) const MAX_ATTEMPTS: u32 = 4;
 /// The time limits of one attempt and of all attempts, as in the functions' settings, in milliseconds.
-const ATTEMPT_TIMEOUT_MS: i64 = 2 * SECOND;
+pub(crate) const ATTEMPT_TIMEOUT_MS: i64 = 2 * SECOND;
 const ALL_ATTEMPTS_TIMEOUT_MS: i64 = 7 * SECOND;
+/// So long ipn-sender waits until a reversal is counted. Its own time-out is on no clock of ours, so the table keeps it.
+const COUNTED_WITHIN_MS: i64 = 3 * SECOND;
 
 /// One function's view of the table.
 pub(crate) struct SimTable {
@@ -62,12 +65,24 @@ impl Table for SimTable {
             let lane = world.lane_of(id);
             let write = Write {
                 id,
+                who: self.who,
                 item: Arc::new(item),
                 condition,
                 until: world.now() + ALL_ATTEMPTS_TIMEOUT_MS,
             };
             world.ask(self.who, lane, "put", |world, waiting| {
                 put(world, waiting, write, 1);
+            })
+        };
+        answered(receiver).await
+    }
+
+    async fn count_reversal(&self, hour: i64, limit: u32) -> Result<bool, TableError> {
+        let receiver = {
+            let mut world = self.world.lock().unwrap();
+            let until = world.now() + COUNTED_WITHIN_MS;
+            world.ask(self.who, Lane::WORLD, "count reversal", |world, waiting| {
+                brake::count(world, waiting, (hour, limit), until, 1);
             })
         };
         answered(receiver).await
@@ -181,8 +196,10 @@ impl SessionStore for SimTable {
     }
 }
 
+#[derive(Clone)]
 struct Write {
     id: TransactionId,
+    who: usize,
     item: Arc<Item>,
     condition: Condition,
     until: i64,
@@ -259,13 +276,13 @@ fn put(world: &mut World, waiting: Waiting<PutAnswer>, write: Write, tried: u32)
         world.log(lane, "DynamoDB", || {
             format!("a write is delayed by {delay} ms")
         });
-        let (item, condition, id) = (Arc::clone(&write.item), write.condition, write.id);
-        world.after(delay, move |world| drop(world.write(id, item, condition)));
+        let late = write.clone();
+        world.after(delay, move |world| drop(world.write(&late)));
         return again(world, waiting, write, tried, ATTEMPT_TIMEOUT_MS);
     }
     let lost = world.inject(lane, Fault::WriteAnswerLost);
     world.after(5, move |world| {
-        let put = world.write(write.id, Arc::clone(&write.item), write.condition);
+        let put = world.write(&write);
         if lost {
             world.log(lane, "DynamoDB", || "the answer is lost".to_owned());
             return again(world, waiting, write, tried, ATTEMPT_TIMEOUT_MS);
@@ -299,7 +316,9 @@ impl World {
     }
 
     /// Commits a write if its condition holds.
-    fn write(&mut self, id: TransactionId, item: Arc<Item>, condition: Condition) -> WriteOutcome {
+    fn write(&mut self, write: &Write) -> WriteOutcome {
+        let (id, condition) = (write.id, write.condition);
+        let item = Arc::clone(&write.item);
         let found = self.rows.rows.get(&id);
         let holds = match condition {
             Condition::Absent => found.is_none(),
@@ -311,7 +330,7 @@ impl World {
             return WriteOutcome::Conflict(found.map(|row| Item::clone(&row.item)));
         }
         let before = found.map(|row| row.transaction.clone());
-        self.audit_write(id, before.as_ref(), &item);
+        self.audit_write(write.who, id, before.as_ref(), &item);
         let Ok(transaction) = store::read(Item::clone(&item)) else {
             // The auditor has recorded a violation, and the run ends.
             return WriteOutcome::Stored;
@@ -371,7 +390,7 @@ pub(crate) fn number(item: &Item, name: &str) -> Option<i64> {
     }
 }
 
-fn failed(operation: &'static str) -> TableError {
+pub(crate) fn failed(operation: &'static str) -> TableError {
     TableError {
         operation,
         source: "simulated".into(),

@@ -1,6 +1,6 @@
 //! Tiki: its orders, its answers to IPNs and look-ups, and its wrong answers.
 
-use domain::{Ipn, IpnAnswer, LookUpAnswer, Status};
+use domain::{Ipn, IpnAnswer, LookUpAnswer, PaymentState, Status};
 use serde_json::{Value, json};
 use signed_http::{Answer, Method, Outgoing};
 use signing::HeaderNames;
@@ -8,9 +8,10 @@ use signing::HeaderNames;
 use crate::choices::Lane;
 use crate::core::answer;
 use crate::fault::Fault;
+use crate::said::{Amount, Known, Named, What};
 use crate::secrets::Secret;
 use crate::wiring::TIKI_URL;
-use crate::world::World;
+use crate::world::{SECOND, World};
 
 /// Whether Tiki is down.
 #[derive(Default)]
@@ -42,31 +43,9 @@ pub(crate) enum Order {
     Broken,
 }
 
-/// Tiki's answers about a transaction: the reasons for which we may act (protocol §3, §4).
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "the answers are independent of one another"
-)]
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Words {
-    /// An IPN was accepted, or a look-up found the order paid with its amount.
-    pub(crate) accepted: bool,
-    /// A look-up said `FAILURE`.
-    pub(crate) failure: bool,
-    /// A look-up said code 3.
-    pub(crate) not_found: bool,
-    /// A look-up said code 6.
-    pub(crate) cancelled: bool,
-    /// A look-up said `SUCCESS` with another amount.
-    pub(crate) other_amount: bool,
-    /// A look-up said code 1.
-    pub(crate) invalid: bool,
-    /// A look-up said code 4.
-    pub(crate) of_another: bool,
-}
-
 impl World {
-    pub(crate) fn tiki_receives(&mut self, request: &Outgoing) -> Answer {
+    /// Tiki receives a call. `leased` is when its sender took the notification.
+    pub(crate) fn tiki_receives(&mut self, request: &Outgoing, leased: i64) -> Answer {
         if !self.signed(request, HeaderNames::TIKI, Secret::Tiki, TIKI_URL) {
             return answer(401, &json!({"message": "signature refused"}));
         }
@@ -78,7 +57,7 @@ impl World {
             Method::Post if path == "/webview" => self.tiki_opens(payment),
             Method::Post => {
                 let body = serde_json::from_slice(&request.body).expect("we send JSON");
-                self.audit_notification(payment, &body);
+                self.audit_notification(payment, &body, leased);
                 self.receive_notification(payment, &body)
             }
         };
@@ -106,10 +85,18 @@ impl World {
     fn receive_notification(&mut self, payment: usize, ipn: &Value) -> Value {
         let lane = Lane::of(payment);
         let paid = ipn["status"] == "SUCCESS";
+        let now = self.now();
+        self.payments[payment].log.notified.push((now, paid));
+        if self.tiki_lags(payment) {
+            return self.tiki_answers_ipn(payment, 3, ipn);
+        }
         let order = self.payments[payment].order;
+        // Some Tikis take a failure after a success, and some do not.
+        let takes_back = order == Order::Success && !paid && self.choices.happens(lane, 5000);
         let (code, order) = match order {
             Order::Waiting | Order::Success if paid => (0, Order::Success),
             Order::Waiting | Order::Failure if !paid => (0, Order::Failure),
+            Order::Success if takes_back => (0, Order::Failure),
             Order::Waiting | Order::Success | Order::Failure => (6, order),
             Order::Cancelled => (6, order),
             Order::Missing => (3, order),
@@ -123,21 +110,57 @@ impl World {
             if self.choices.happens(lane, 5000) {
                 self.payments[payment].order = order;
             }
-            return json!({"code": self.choices.one_of(lane, &[2, 1, 3, 4, 5, 6]), "message": "simulated"});
+            let code = self.choices.one_of(lane, &[2, 1, 3, 4, 5, 6]);
+            return self.tiki_answers_ipn(payment, code, ipn);
         }
         self.payments[payment].order = order;
-        if code == 0 {
-            self.payments[payment].words.accepted = true;
+        self.tiki_answers_ipn(payment, code, ipn)
+    }
+
+    /// Whether a replica that does not have the order yet answers now.
+    fn tiki_lags(&mut self, payment: usize) -> bool {
+        let lane = Lane::of(payment);
+        if self.inject(lane, Fault::TikiLags) {
+            let confirm = i64::try_from(self.reversals.confirm_after.as_millis()).unwrap_or(0);
+            // Mostly for one look; sometimes for longer than we wait.
+            let most = self
+                .choices
+                .one_of(lane, &[SECOND, confirm / 2, confirm, 3 * confirm]);
+            let until = self.now() + self.choices.span(lane, 0, most);
+            self.payments[payment].lags_until = until;
+            return true;
         }
+        self.faults.on() && self.now() < self.payments[payment].lags_until
+    }
+
+    /// The answer to a notification. With code 0 it names the transaction by one of its two ids, by another one, or not
+    /// at all.
+    fn tiki_answers_ipn(&mut self, payment: usize, code: u64, ipn: &Value) -> Value {
         let mut said = json!({"code": code, "message": "simulated"});
+        let mut named = Named::None;
         if code == 0 {
-            said["data"] = json!({"transaction_id": ipn["transaction_id"]});
+            named = match self.choices.below(Lane::of(payment), 12) {
+                0..=7 => Named::Ours,
+                8 | 9 => Named::Tikis,
+                10 => Named::Another,
+                _ => Named::None,
+            };
+            let tikis = ipn["reference_transaction_id"].clone();
+            said["data"] = match named {
+                Named::Ours => json!({"transaction_id": ipn["transaction_id"]}),
+                Named::Tikis => json!({ "transaction_id": tikis }),
+                Named::Another => json!({"transaction_id": "00000000-0000-4000-8000-000000000000"}),
+                Named::None => Value::Null,
+            };
         }
-        said
+        self.tiki_gives(payment, What::Ipn { code, named }, said)
     }
 
     fn tiki_looks_up(&mut self, payment: usize) -> Value {
         let lane = Lane::of(payment);
+        if self.tiki_lags(payment) {
+            return self.tiki_says_code(payment, 3);
+        }
         let simulated = &self.payments[payment];
         let truth = match simulated.order {
             Order::Waiting => ("PENDING", Some(simulated.amount)),
@@ -170,13 +193,16 @@ impl World {
 
     fn tiki_says(&mut self, payment: usize, (status, amount): (&str, Option<u64>)) -> Value {
         let lane = Lane::of(payment);
-        let simulated = &mut self.payments[payment];
-        match status {
-            "FAILURE" => simulated.words.failure = true,
-            "SUCCESS" if amount == Some(simulated.amount) => simulated.words.accepted = true,
-            "SUCCESS" if amount.is_some() => simulated.words.other_amount = true,
-            _ => {}
-        }
+        let simulated = &self.payments[payment];
+        let known = match status {
+            "FAILURE" => Known::Failure,
+            "SUCCESS" => Known::Success(match amount {
+                Some(amount) if amount == simulated.amount => Amount::Same,
+                Some(_) => Amount::Other,
+                None => Amount::None,
+            }),
+            _ => Known::Pending,
+        };
         let mut said = json!({
             "tiki_transaction_id": simulated.tiki_id.as_str(),
             "partner_transaction_id": simulated.id.to_string(),
@@ -191,19 +217,22 @@ impl World {
         }
         said["code"] = json!(0);
         said["message"] = json!("success");
-        said
+        self.tiki_gives(payment, What::LookUp(known), said)
     }
 
     fn tiki_says_code(&mut self, payment: usize, code: u64) -> Value {
-        let words = &mut self.payments[payment].words;
-        match code {
-            1 => words.invalid = true,
-            3 => words.not_found = true,
-            4 => words.of_another = true,
-            6 => words.cancelled = true,
-            _ => {}
-        }
-        json!({"code": code, "message": "simulated"})
+        let said = json!({"code": code, "message": "simulated"});
+        self.tiki_gives(payment, What::LookUp(Known::Code(code)), said)
+    }
+
+    /// Tiki has asked us, because it has no notification yet, and believes our answer.
+    pub(crate) fn tiki_believes(&mut self, payment: usize, status: &str) {
+        let order = &mut self.payments[payment].order;
+        *order = match (status, *order) {
+            ("SUCCESS", Order::Waiting) => Order::Success,
+            ("FAILURE", Order::Waiting) => Order::Failure,
+            (_, order) => order,
+        };
     }
 
     /// Counts the cell of the tables of protocol §3 and §4 for an answer of Tiki.
@@ -214,6 +243,10 @@ impl World {
         let Some(transaction) = self.rows.find(self.payments[payment].id) else {
             return;
         };
+        let of = match transaction.payment() {
+            PaymentState::Reversed { .. } => "reversed",
+            _ => "paid",
+        };
         if request.method == Method::Get {
             let meaning = tiki_api::answer::look_up(
                 heard.status,
@@ -222,13 +255,24 @@ impl World {
                 Some(transaction.id()),
             );
             let same = matches!(meaning, LookUpAnswer::Found(_, Some(amount)) if amount == transaction.order().amount);
-            let cell = look_up_cell(meaning, same);
-            return self.coverage.count("look-up (protocol §4)", "paid", cell);
+            let cell = match look_up_cell(meaning, same) {
+                "code 3" if transaction.payment().not_found_at().is_some() => {
+                    "code 3, not the first"
+                }
+                cell => cell,
+            };
+            return self.coverage.count("look-up (protocol §4)", of, cell);
         }
         let Ipn::Retrying { failures, .. } = transaction.ipn() else {
             return;
         };
         let meaning = tiki_api::answer::ipn(heard.status, &heard.body, transaction);
+        if of == "reversed" {
+            let cell = ipn_cell(meaning);
+            return self
+                .coverage
+                .count("IPN (protocol §3)", "FAILURE, reversed", cell);
+        }
         let often = if failures >= 2 {
             "third failure or later"
         } else {
@@ -247,6 +291,7 @@ pub(crate) fn ipn_cell(answer: IpnAnswer) -> &'static str {
     };
     match answer {
         IpnAnswer::Accepted => "accepted",
+        IpnAnswer::AcceptedUnnamed => "accepted, unnamed",
         IpnAnswer::Refused(InvalidRequest) => "code 1",
         IpnAnswer::SystemError => "code 2",
         IpnAnswer::Refused(NotFound) => "code 3",

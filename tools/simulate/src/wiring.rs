@@ -11,6 +11,7 @@ use core_worker::CoreWorker;
 use create_transaction::CreateTransaction;
 use domain::{AmountLimits, ClientId, Clock, Vnd};
 use ipn_sender::IpnSender;
+use lambda::config::ReversalPolicy;
 use lambda::secrets::SecretKeys;
 use open_webview::OpenWebview;
 use outbox::Outbox;
@@ -50,6 +51,7 @@ pub(crate) fn wire(
     who: usize,
     function: Function,
     offset: &Arc<AtomicI64>,
+    reversals: ReversalPolicy,
 ) -> Code {
     let clock = SimClock {
         world: Arc::clone(&world),
@@ -71,6 +73,8 @@ pub(crate) fn wire(
         Function::Ipn => Code::Worker(Arc::new(edges.outbox(IpnSender {
             tiki: TikiClient::new(edges.tiki(), PhoneFormat::default()),
             transactions: edges.transactions(),
+            confirm_after: reversals.confirm_after,
+            max_reversals_per_hour: reversals.max_per_hour,
             clock: Arc::clone(&edges.clock),
         }))),
         Function::Core => Code::Worker(Arc::new(edges.outbox(CoreWorker {

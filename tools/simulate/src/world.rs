@@ -3,11 +3,14 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
 
 use domain::TransactionId;
 use futures::channel::oneshot;
+use lambda::config::ReversalPolicy;
 
 use crate::audit::Audit;
+use crate::brake::Brake;
 use crate::choices::{Choices, Lane};
 use crate::core::Core;
 use crate::coverage::Coverage;
@@ -44,6 +47,17 @@ const START_TIMES: [i64; 6] = [
     DAY - 2 * MINUTE,
 ];
 
+/// How far apart two look-ups of a run must be before Tiki's "not found" is believed. The longest one is longer than
+/// clocks can differ, so that something is left to check when they do.
+const CONFIRM_AFTER: [Duration; 3] = [
+    Duration::from_mins(2),
+    Duration::from_mins(2),
+    Duration::from_mins(30),
+];
+
+/// How many payments of a run may be reversed in an hour. Mostly the brake is never reached.
+const MAX_REVERSALS_PER_HOUR: [u32; 8] = [1000, 1000, 1000, 1000, 1000, 3, 1, 0];
+
 /// How far a clock can be wrong.
 pub(crate) const MAX_CLOCK_ERROR_MS: i64 = 6 * MINUTE;
 
@@ -68,6 +82,9 @@ pub(crate) struct World {
     pub(crate) sessions: HashMap<String, store::WebviewSession>,
     pub(crate) tiki: Tiki,
     pub(crate) core: Core,
+    /// The settings of ipn-sender.
+    pub(crate) reversals: ReversalPolicy,
+    pub(crate) brake: Brake,
     pub(crate) days: Days,
     pub(crate) payments: Vec<SimulatedPayment>,
     pub(crate) by_id: HashMap<TransactionId, usize>,
@@ -87,6 +104,10 @@ impl World {
     pub(crate) fn new(mut choices: Choices, history: History) -> Arc<Mutex<Self>> {
         let began = MIDNIGHT + choices.one_of(Lane::WORLD, &START_TIMES);
         let faults = Faults::draw(&mut choices);
+        let reversals = ReversalPolicy {
+            confirm_after: choices.one_of(Lane::WORLD, &CONFIRM_AFTER),
+            max_per_hour: choices.one_of(Lane::WORLD, &MAX_REVERSALS_PER_HOUR),
+        };
         Arc::new_cyclic(|me| {
             Mutex::new(Self {
                 me: Weak::clone(me),
@@ -104,6 +125,8 @@ impl World {
                 sessions: HashMap::new(),
                 tiki: Tiki::default(),
                 core: Core::default(),
+                reversals,
+                brake: Brake::default(),
                 days: Days::default(),
                 payments: Vec::new(),
                 by_id: HashMap::new(),

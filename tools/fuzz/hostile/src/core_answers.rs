@@ -78,6 +78,7 @@ pub fn core_answers(data: &[u8]) -> Marks {
         PaymentAnswer::Failed { .. } => "payment failed",
         PaymentAnswer::NotPaid => "payment not paid",
         PaymentAnswer::Pending => "payment pending",
+        PaymentAnswer::Unreadable => "payment unreadable",
         PaymentAnswer::Unknown => "payment unknown",
     };
     vec![found, payment]
@@ -155,11 +156,20 @@ fn payment_holds(said: &Said, payment: &PaymentAnswer) {
         }
         PaymentAnswer::NotPaid => assert!(said.status == Some(404) || word == Some("not_paid")),
         PaymentAnswer::Pending => assert_eq!(word, Some("pending")),
+        PaymentAnswer::Unreadable => {
+            assert_eq!(said.status, Some(200), "unreadable, and not an answer");
+            assert!(!is_clear(word), "a clear answer was ignored");
+        }
         PaymentAnswer::Unknown => assert!(
-            said.status != Some(404) && !matches!(word, Some("failed" | "not_paid" | "pending")),
+            said.status != Some(404) && !is_clear(word),
             "a clear answer was ignored"
         ),
     }
+}
+
+/// Whether the core's word about a payment needs nothing more to be believed.
+fn is_clear(word: Option<&str>) -> bool {
+    matches!(word, Some("failed" | "not_paid" | "pending"))
 }
 
 /// A core that always gives the same answer, and checks each call.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::testing::AssumeCommitted;
 use domain::{
-    AmountLimits, Clock, Decision, IpnAnswer, NotificationOutcome, Order, PaidDetails,
-    PaymentResult, PaymentResultMessage, Timestamp, Transaction, Vnd,
+    AmountLimits, Clock, Decision, IpnAnswer, IpnLease, IpnSubject, NotificationOutcome, Order,
+    PaidDetails, PaymentResult, PaymentResultMessage, Timestamp, Transaction, Vnd,
 };
 use signing::{ClientSecret, KeyError, KeyProvider, Keyring};
 
@@ -108,6 +108,20 @@ pub(crate) fn paid_report() -> PaymentResultMessage {
     }
 }
 
+/// How far apart two look-ups must be before "not found" is believed.
+pub(crate) const CONFIRM_AFTER: Duration = Duration::from_mins(2);
+
+/// A first lease of a notification about this, with an earlier "not found" or without one.
+pub(crate) fn lease(subject: IpnSubject, not_found_at: Option<Timestamp>) -> IpnLease {
+    IpnLease {
+        attempt: 1,
+        failures: 0,
+        subject,
+        not_found_at,
+        confirm_after: CONFIRM_AFTER,
+    }
+}
+
 /// A notification outcome with this decision.
 pub(crate) fn outcome(decision: Decision) -> NotificationOutcome {
     NotificationOutcome {
@@ -124,7 +138,6 @@ pub(crate) static PAID: LazyLock<Transaction> = LazyLock::new(|| {
     let paid = created
         .transaction()
         .record_payment_result(&paid_report(), now())
-        .ok()
-        .flatten();
+        .change;
     paid.expect("a change").assume_committed()
 });

@@ -6,8 +6,8 @@ mod states;
 use std::collections::HashMap;
 
 use domain::{
-    Decision, DisputeReason, Ipn, IpnLease, PaymentAnswer, RefundAnswer, RefundCommand,
-    Reservation, ReversalReason, Timestamp, Transaction, Vnd,
+    AuditEvent, Contradiction, Decision, DisputeReason, Ipn, IpnLease, PaymentAnswer, RefundAnswer,
+    RefundCommand, Refusal, Reservation, ReversalReason, Status, Timestamp, Transaction, Vnd,
 };
 use serde_dynamo::AttributeValue;
 use store::{Item, StoreError};
@@ -16,7 +16,7 @@ use self::damage::{arbitrary, damaged};
 use self::states::{REAL, written};
 use crate::Marks;
 use crate::data::Data;
-use crate::fixtures::{now, outcome, paid_report};
+use crate::fixtures::{AMOUNT, CONFIRM_AFTER, now, outcome, paid_report};
 use crate::samples::Sample;
 
 /// The derived attributes of an item: its index keys, and its marks for the stream.
@@ -75,6 +75,7 @@ pub fn item(data: &[u8]) -> Marks {
     let mut marks = vec!["readable"];
     for (mark, change) in changes(&transaction) {
         let expected = change.transaction().clone();
+        status_holds(&transaction, &expected, mark);
         let (after, item) = written(&transaction, change);
         assert_eq!(after, expected);
         is_in_its_indexes(&item, &after);
@@ -121,6 +122,14 @@ fn check_invariants(transaction: &Transaction) {
     );
 }
 
+/// A final status stays, but for the one way from `SUCCESS` to `FAILURE`: a reversal.
+fn status_holds(before: &Transaction, after: &Transaction, mark: &str) {
+    let stays = before.status() == Status::Pending || before.status() == after.status();
+    let reversed = mark == "reversed" && after.status() == Status::Failure;
+    assert!(stays || reversed, "{mark}: {:?}", after.payment());
+    assert!(before.final_at().is_none() || before.final_at() == after.final_at());
+}
+
 /// The changes of all commands on this transaction.
 fn changes(transaction: &Transaction) -> Vec<(&'static str, domain::Change)> {
     let t = transaction;
@@ -133,31 +142,40 @@ fn changes(transaction: &Transaction) -> Vec<(&'static str, domain::Change)> {
         ("expired", unpaid),
         ("declined", declined),
         (
-            "paid",
-            t.record_payment_result(&paid_report(), now())
-                .ok()
-                .flatten(),
+            "undecided",
+            t.conclude_expiry(&PaymentAnswer::Unreadable, late),
         ),
-        ("ipn leased", t.lease_ipn(late).map(|(_, change)| change)),
+        (
+            "paid",
+            t.record_payment_result(&paid_report(), now()).change,
+        ),
+        ("contradicted", contradicted(t)),
+        (
+            "ipn leased",
+            t.lease_ipn(CONFIRM_AFTER, late).map(|(_, change)| change),
+        ),
         ("refund reserved", reserved(t)),
     ];
     if let (
         Ipn::Retrying {
             attempt, failures, ..
         },
-        Some(status),
-    ) = (t.ipn(), t.final_status())
+        Some(subject),
+    ) = (t.ipn(), t.ipn_subject())
     {
         let lease = IpnLease {
             attempt,
             failures,
-            status,
+            subject,
+            not_found_at: t.payment().not_found_at(),
+            confirm_after: CONFIRM_AFTER,
         };
         let decide = |decision| t.record_ipn(lease, outcome(decision), now());
         changes.extend([
             ("confirmed", decide(Decision::Confirm)),
             ("abandoned", decide(Decision::Abandon)),
             ("retried", decide(Decision::Retry)),
+            ("looked up again", decide(Decision::LookAgain)),
             (
                 "reversed",
                 decide(Decision::Reverse(ReversalReason::CancelledAtTiki)),
@@ -181,6 +199,32 @@ fn changes(transaction: &Transaction) -> Vec<(&'static str, domain::Change)> {
     }
     let made = |(mark, change): (_, Option<_>)| change.map(|change| (mark, change));
     changes.into_iter().filter_map(made).collect()
+}
+
+/// The core says that another amount was paid. The result is refused in every state, and what is written of it is in
+/// the trail and in review.
+fn contradicted(transaction: &Transaction) -> Option<domain::Change> {
+    let mut other = paid_report();
+    other.amount = Vnd::new(AMOUNT + 7).ok();
+    let asked = transaction.order().amount;
+    if other.amount == Some(asked) {
+        return None;
+    }
+    let recorded = transaction.record_payment_result(&other, now());
+    assert!(
+        matches!(recorded.refusal, Some(Refusal::InvalidAmount { .. })),
+        "another amount was taken"
+    );
+    let change = recorded.change?;
+    let noted = |entry: &domain::AuditEntry| {
+        matches!(&entry.event,
+            AuditEvent::Contradicted(Contradiction::OtherAmount { amount, .. }) if Some(*amount) == other.amount)
+    };
+    let after = change.transaction();
+    assert!(after.audit_trail().iter().any(noted), "not in the trail");
+    assert!(after.needs_review().is_some(), "not in review");
+    assert_eq!(after.status(), transaction.status());
+    Some(change)
 }
 
 /// A refund of the remaining amount. A larger one is refused.

@@ -1,19 +1,24 @@
 //! Tiki's answers with any status and any bytes (protocol §3, §4, §6).
 
-use domain::{Decision, IpnAnswer, IpnRefusal, LookUpAnswer, Status, Transaction};
+use domain::{
+    Decision, DisputeReason, IpnAnswer, IpnRefusal, IpnSubject, LookUpAnswer, NotificationStep,
+    Status, Transaction,
+};
 use tiki_api::answer::{self, WebviewReading};
 
 use crate::Marks;
 use crate::data::Data;
-use crate::fixtures::PAID;
+use crate::fixtures::{CONFIRM_AFTER, PAID, lease, now};
 use crate::json::{Object, PLAN, changed, variants};
 use crate::samples::Sample;
 
 /// Reads an answer as one to an IPN, to a look-up, and to a webview request.
 ///
-/// An IPN is confirmed only by a 2xx with code 0 and our transaction id. Money is returned only after a 2xx with code 3
-/// or 6, or with code 0 and a `FAILURE` that names no other transaction. The amount is the one in the answer. Every
-/// other meaning has its own code, and an answer without a code is unclear. A second reader finds the expected meaning.
+/// An IPN about a payment is confirmed only by a 2xx with code 0 and one of the transaction's two ids. Money is returned
+/// only after a 2xx with code 6, with code 3 for the second time, or with code 0 and a `FAILURE` that names no other
+/// transaction. A reversed payment is closed only by a look-up that is clear and does not say `SUCCESS`. The amount is
+/// the one in the answer. Every other meaning has its own code, and an answer without a code is unclear. A second reader
+/// finds the expected meaning.
 pub fn tiki_answers(data: &[u8]) -> Marks {
     let mut data = Data::new(data);
     let status = status(&mut data);
@@ -27,6 +32,7 @@ pub fn tiki_answers(data: &[u8]) -> Marks {
     let ipn = answer::ipn(status, &body, &PAID);
     assert_eq!(ipn, answer::ipn(status, &body, &PAID), "read twice");
     ipn_holds(&said, ipn, &PAID);
+    steps_hold(ipn);
 
     let look_up = answer::look_up(status, &body, PAID.tiki_id(), Some(PAID.id()));
     assert_eq!(
@@ -103,11 +109,20 @@ fn ipn_holds(said: &Said, answer: IpnAnswer, ours: &Transaction) {
                 .data
                 .as_ref()
                 .and_then(|data| data.text("transaction_id"));
-            let echoed = echoed.map(|id| id.to_ascii_lowercase());
-            assert_eq!(
-                echoed,
-                Some(ours.id().to_string()),
+            assert!(
+                echoed.is_some_and(|id| names(&id, ours)),
                 "accepted an answer about another transaction"
+            );
+        }
+        IpnAnswer::AcceptedUnnamed => {
+            assert!(said.is_2xx_with(0), "accepted without code 0");
+            let echoed = said
+                .data
+                .as_ref()
+                .and_then(|data| data.text("transaction_id"));
+            assert!(
+                !echoed.is_some_and(|id| names(&id, ours)),
+                "an answer about this transaction was not recognised"
             );
         }
         IpnAnswer::Refused(refusal) => {
@@ -123,6 +138,33 @@ fn ipn_holds(said: &Said, answer: IpnAnswer, ours: &Transaction) {
         IpnAnswer::SystemError => assert!(said.is_2xx_with(2)),
         IpnAnswer::Unauthorized => assert!(matches!(said.status, 401 | 403)),
         IpnAnswer::Unclear => {}
+    }
+}
+
+/// Whether a text is one of the transaction's two ids: ours in any case of letters, Tiki's as it is.
+fn names(id: &str, transaction: &Transaction) -> bool {
+    id.to_ascii_lowercase() == transaction.id().to_string() || id == transaction.tiki_id().as_str()
+}
+
+/// What follows at once from an answer to an IPN: only an answer that names the transaction confirms a payment, and
+/// nothing but a look-up closes a reversed one.
+fn steps_hold(answer: IpnAnswer) {
+    let step = |subject| domain::after_notification(lease(subject, None), answer);
+    let confirm = NotificationStep::Decide(Decision::Confirm);
+    let paid = step(IpnSubject::Paid);
+    assert_eq!(paid == confirm, answer == IpnAnswer::Accepted, "{answer:?}");
+    let failed = step(IpnSubject::Failed);
+    let code_0 = matches!(answer, IpnAnswer::Accepted | IpnAnswer::AcceptedUnnamed);
+    assert_eq!(failed == confirm, code_0, "{answer:?}");
+    let reversed = step(IpnSubject::Reversed);
+    let is_final = code_0 || matches!(answer, IpnAnswer::Refused(_));
+    assert_eq!(reversed == NotificationStep::LookUp, is_final, "{answer:?}");
+    for step in [paid, failed, reversed] {
+        let moves_money = matches!(step, NotificationStep::Decide(Decision::Reverse(_)));
+        assert!(
+            !moves_money,
+            "an answer to an IPN returns money: {answer:?}"
+        );
     }
 }
 
@@ -168,17 +210,33 @@ fn speaks_of(place: &Object, field: &str, ours: impl Fn(&str) -> bool) {
     assert!(!place.has(field) || place.text(field).is_some(), "{field}");
 }
 
-/// Checks the decision after a look-up of a paid transaction.
+/// Checks the decision after a look-up of a paid transaction, the first one and a second one.
 fn money_holds(said: &Said, answer: LookUpAnswer, ours: &Transaction) {
+    let long_after = now().after(CONFIRM_AFTER);
+    let first = lease(IpnSubject::Paid, None);
+    let early = lease(IpnSubject::Paid, Some(now()));
+    for (lease, at, second) in [
+        (first, long_after, false),
+        (early, now(), false),
+        (early, long_after, true),
+    ] {
+        let decision = domain::after_look_up(ours.order().amount, answer, lease, at);
+        decision_holds(said, decision, ours, second);
+    }
+    closing_holds(said, answer);
+}
+
+fn decision_holds(said: &Said, decision: Decision, ours: &Transaction, second: bool) {
     let amount = ours.order().amount;
     let field = |name| said.place().and_then(|place| place.text(name));
-    match domain::after_look_up(amount, answer) {
+    match decision {
         Decision::Reverse(reason) => assert!(
-            said.is_2xx_with(3)
+            (said.is_2xx_with(3) && second)
                 || said.is_2xx_with(6)
                 || (said.is_2xx_with(0) && field("status").as_deref() == Some("FAILURE")),
             "money is returned: {reason:?}"
         ),
+        Decision::LookAgain => assert!(said.is_2xx_with(3) && !second, "looks again"),
         Decision::Confirm => {
             assert!(said.is_2xx_with(0));
             assert_eq!(field("status").as_deref(), Some("SUCCESS"));
@@ -189,6 +247,28 @@ fn money_holds(said: &Said, answer: LookUpAnswer, ours: &Transaction) {
         | Decision::Retry
         | Decision::RetryUnauthorized
         | Decision::Dispute(_) => {}
+    }
+}
+
+/// Checks what the look-up after the notification of a reversal means.
+fn closing_holds(said: &Said, answer: LookUpAnswer) {
+    let status = said.place().and_then(|place| place.text("status"));
+    let found = |word| said.is_2xx_with(0) && status.as_deref() == Some(word);
+    match domain::after_reversal_look_up(answer) {
+        Decision::Dispute(reason) => {
+            assert_eq!(reason, DisputeReason::KnownAsPaid);
+            assert!(found("SUCCESS"), "a dispute that Tiki did not name");
+        }
+        Decision::Confirm => assert!(
+            found("FAILURE")
+                || found("PENDING")
+                || [1, 3, 4, 6].into_iter().any(|code| said.is_2xx_with(code)),
+            "a reversed payment was closed: {answer:?}"
+        ),
+        Decision::Retry | Decision::RetryUnauthorized => {}
+        other @ (Decision::Abandon | Decision::LookAgain | Decision::Reverse(_)) => {
+            unreachable!("of a reversed payment: {other:?}")
+        }
     }
 }
 
@@ -215,6 +295,7 @@ fn webview_holds(said: &Said, reading: &WebviewReading) {
 fn mark_of_ipn(answer: IpnAnswer) -> &'static str {
     match answer {
         IpnAnswer::Accepted => "ipn accepted",
+        IpnAnswer::AcceptedUnnamed => "ipn accepted, unnamed",
         IpnAnswer::Refused(_) => "ipn refused",
         IpnAnswer::SystemError => "ipn system error",
         IpnAnswer::Unauthorized => "ipn unauthorized",
@@ -259,6 +340,9 @@ pub(crate) fn seeds(samples: &[Sample]) -> Vec<Vec<u8>> {
 const ANSWERS: &[&str] = &[
     r#"{"code":0,"message":"OK","data":{"transaction_id":"e90c9d32-8e35-5cc9-ac59-b64be1bbab26"}}"#,
     r#"{"code":"0.0","data":{"transaction_id":"E90C9D32-8E35-5CC9-AC59-B64BE1BBAB26"}}"#,
+    r#"{"code":0,"data":{"transaction_id":"221115TIKIVIP-235784371-1668488254"}}"#,
+    r#"{"code":0,"data":{"transaction_id":"221115tikivip-235784371-1668488254"}}"#,
+    r#"{"code":0,"message":"OK"}"#,
     r#"{"code":0,"data":{"tiki_transaction_id":"221115TIKIVIP-235784371-1668488254","partner_transaction_id":"e90c9d32-8e35-5cc9-ac59-b64be1bbab26","status":"SUCCESS","amount":100000}}"#,
     r#"{"code":0,"data":{"tiki_transaction_id":"221115TIKIVIP-235784371-1668488254","partner_transaction_id":"","status":"FAILURE","amount":"1e5"}}"#,
     r#"{"code":0,"tiki_transaction_id":"221115TIKIVIP-235784371-1668488254","status":"PENDING"}"#,
@@ -326,5 +410,34 @@ mod tests {
         assert!(is_detected(200, &ours.replace("e9", "e8")));
         assert!(is_detected(200, &ours.replace(":0", ":1")));
         assert!(is_detected(200, r#"{"code":0}"#));
+        let tikis = ours.replace(&PAID.id().to_string(), PAID.tiki_id().as_str());
+        assert!(!is_detected(200, &tikis));
+        assert!(is_detected(200, &tikis.replace("TIKI", "tiki")));
+    }
+
+    #[test]
+    fn a_confirmation_that_is_not_recognised_is_detected() {
+        let is_detected = |status, id: &str| {
+            let body = format!(r#"{{"code":0,"data":{{"transaction_id":"{id}"}}}}"#);
+            let said = Said::of(status, body.as_bytes());
+            catch_unwind(|| ipn_holds(&said, IpnAnswer::AcceptedUnnamed, &PAID)).is_err()
+        };
+        assert!(!is_detected(200, "another"));
+        assert!(is_detected(500, "another"));
+        assert!(is_detected(200, &PAID.id().to_string()));
+        assert!(is_detected(200, PAID.tiki_id().as_str()));
+    }
+
+    #[test]
+    fn a_closed_reversal_that_tiki_believes_is_detected() {
+        let is_detected = |body: &str, answer| {
+            let said = Said::of(200, body.as_bytes());
+            catch_unwind(|| closing_holds(&said, answer)).is_err()
+        };
+        let success = LookUpAnswer::Found(Status::Success, None);
+        assert!(!is_detected(r#"{"code":0,"status":"SUCCESS"}"#, success));
+        assert!(is_detected(r#"{"code":0,"status":"SUCCESS"}"#, FOUND));
+        assert!(is_detected(r#"{"code":0,"status":"FAILURE"}"#, success));
+        assert!(is_detected(r#"{"code":2}"#, LookUpAnswer::NotFound));
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Audit, Invariant as I};
 use crate::calls::{Call, Intent};
 use crate::fleet::Answered;
-use crate::world::World;
+use crate::world::{MINUTE, World};
 
 impl Audit {
     /// Whether Tiki has really requested a refund.
@@ -39,7 +39,9 @@ impl World {
                 self.audit_checked(payment, code, began, answer);
             }
             Intent::Refund(number) => self.audit_refunded(payment, *number, began, answer),
-            Intent::Result(kind) => self.audit_result(payment, kind, &call.body, code, answer),
+            Intent::Result(kind) => {
+                self.audit_result(payment, kind, &call.body, (began, code), answer);
+            }
             Intent::Redirect(_) | Intent::Return(_) => {
                 let location = answer.location.as_deref().unwrap_or_default();
                 let known = ["https://tiki.vn/", "https://core.simulated/pay?"];
@@ -63,6 +65,12 @@ impl World {
         // The link changes with its key. Everything else must stay the same.
         said["data"]["payment_url"] = Value::Null;
         let now = self.now();
+        let created = &mut self.audit.record(payment).created;
+        if created.is_none() {
+            // As the create call says (`lifecycle`).
+            let expires_at = now + 5 * MINUTE;
+            self.audit_later_decided(payment, expires_at);
+        }
         let created = &mut self.audit.record(payment).created;
         let (_, before) = created.get_or_insert_with(|| (now, said.clone())).clone();
         self.audit.must(stored, I::AcknowledgedIsKept, payment, || {
@@ -93,8 +101,7 @@ impl World {
                     "a look-up shows PENDING after a final status".to_owned()
                 });
         } else {
-            let now = self.now();
-            self.audit.shows(payment, status, now, "a look-up");
+            self.audit.shows(payment, status, began, "a look-up");
         }
         self.audit_shows_refunds(payment, began, &said);
         let back = said["refunded_amount"].as_u64().unwrap_or(u64::MAX);
@@ -182,9 +189,12 @@ impl World {
         payment: usize,
         kind: &'static str,
         body: &str,
-        code: Option<i64>,
+        (began, code): (i64, Option<i64>),
         answer: &Answered,
     ) {
+        if let Some(code @ (5 | 8)) = code {
+            return self.audit_refused_result(payment, body, code, began);
+        }
         if code != Some(0) {
             return;
         }
@@ -199,9 +209,8 @@ impl World {
         });
         let said = answer.json();
         let status = said["data"]["status"].as_str().unwrap_or_default();
-        let now = self.now();
         self.audit
-            .shows(payment, status, now, "the answer to the core");
+            .shows(payment, status, began, "the answer to the core");
         self.audit_references(payment, body);
     }
 
@@ -217,22 +226,6 @@ impl World {
             .must(first == reference, I::AcknowledgedIsKept, payment, || {
                 format!("debit {reference} was accepted after debit {first}")
             });
-    }
-
-    /// Tiki has received an IPN.
-    pub(crate) fn audit_notification(&mut self, payment: usize, ipn: &Value) {
-        let status = ipn["status"].as_str().unwrap_or_default();
-        let simulated = &self.payments[payment];
-        let stored = self.rows.find(simulated.id).map(|t| t.status().as_str());
-        let same = stored == Some(status)
-            && status != "PENDING"
-            && ipn["transaction_amount"] == simulated.amount
-            && ipn["transaction_id"] == simulated.id.to_string();
-        self.audit.must(same, I::NotifiedWhatIsShown, payment, || {
-            format!("the notification is {ipn}, but our record is {stored:?}")
-        });
-        let now = self.now();
-        self.audit.shows(payment, status, now, "an IPN");
     }
 
     /// Our answer to a forged call.

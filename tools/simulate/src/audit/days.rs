@@ -6,7 +6,10 @@ use domain::{Day, FinalTransaction, Transaction};
 
 use super::Invariant as I;
 use crate::choices::Lane;
-use crate::world::{DAY, MIDNIGHT, MINUTE, World};
+use crate::world::{DAY, MIDNIGHT, MINUTE, SECOND, World};
+
+/// How far an index may be behind (`table`).
+const INDEX_LAG: i64 = 3 * MINUTE + SECOND;
 
 impl World {
     /// A payment has become final. Its day must not have been exported yet.
@@ -14,6 +17,13 @@ impl World {
         let Some(at) = after.final_at() else {
             return;
         };
+        let now = self.now();
+        let record = self.audit.record(payment);
+        record.final_at = Some(now);
+        let reference = after
+            .money_taken()
+            .and_then(|paid| paid.core_reference.as_ref());
+        record.reference_at_decision = reference.is_some();
         let at = at.unix_ms();
         let read = self.audit.days.keys().any(|day| number(*day) == of(at));
         self.audit.must(!read, I::ExportedOnce, payment, || {
@@ -28,8 +38,8 @@ impl World {
         self.coverage.count("reconciliation", "final", when);
     }
 
-    /// A day was exported completely.
-    pub(crate) fn audit_read(&mut self, day: Day, entries: &[FinalTransaction]) {
+    /// A day was exported completely, from `began` on.
+    pub(crate) fn audit_read(&mut self, day: Day, began: i64, entries: &[FinalTransaction]) {
         self.log(Lane::WORLD, "reconcile", || {
             format!("exports {day}: {} payments", entries.len())
         });
@@ -43,9 +53,21 @@ impl World {
             let other = days.filter(|(other, of)| **other != day && of.contains(&payment));
             let other = other.map(|(other, _)| *other).next();
             let audit = &mut self.audit;
+            let as_stored = stored.as_ref().map(|stored| FinalTransaction {
+                status: entry.status,
+                ..stored.clone()
+            });
+            let reversed_at = audit.reversed_since(payment);
+            // The index may show the payment as it was some minutes ago.
+            let fresh = reversed_at.is_some_and(|at| at >= began - INDEX_LAG);
+            let same_status = stored.as_ref().map(|stored| stored.status) == Some(entry.status);
             audit.must(
-                stored.as_ref() == Some(entry),
-                I::ExportedOnce,
+                as_stored.as_ref() == Some(entry) && (same_status || fresh),
+                if reversed_at.is_some() {
+                    I::ReversedIsFailure
+                } else {
+                    I::ExportedOnce
+                },
                 payment,
                 || format!("{day} has {entry:?}, and stored is {stored:?}"),
             );

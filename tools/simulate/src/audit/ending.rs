@@ -25,6 +25,8 @@ impl World {
 
     fn audit_end_of(&mut self, payment: usize, t: &Transaction) {
         self.audit_exports(payment, t);
+        self.audit_reversed_end(payment, t);
+        self.audit_review(payment, t);
         let undecided = |state: &RefundState| {
             matches!(state, RefundState::Reserved(_) | RefundState::Unknown(_))
         };
@@ -39,12 +41,7 @@ impl World {
         let in_review = t.needs_review().is_some();
         let accounted = match (t.status(), paid) {
             (Status::Pending, _) => false,
-            (Status::Success, _) => {
-                matches!(t.ipn(), Ipn::Confirmed { .. })
-                    || in_review
-                    || matches!(t.ipn(), Ipn::Reversing { .. })
-                        && returned == t.order().amount.get()
-            }
+            (Status::Success, _) => matches!(t.ipn(), Ipn::Confirmed { .. }) || in_review,
             (Status::Failure, true) => returned == t.order().amount.get() || in_review,
             (Status::Failure, false) => returned == 0,
         };

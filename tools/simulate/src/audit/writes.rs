@@ -2,7 +2,7 @@
 
 use domain::{
     AuditEvent, DisputeReason, FailureCause, Ipn, MAX_REQUEUES, Origin, PaymentState, Refund,
-    RefundId, RefundState, ReversalReason, Status, Transaction, TransactionId,
+    RefundId, RefundState, Status, Transaction, TransactionId,
 };
 use store::Item;
 
@@ -17,6 +17,7 @@ impl World {
     /// One of our writes has committed.
     pub(crate) fn audit_write(
         &mut self,
+        who: usize,
         id: TransactionId,
         before: Option<&Transaction>,
         item: &Item,
@@ -45,8 +46,17 @@ impl World {
                 payment,
                 || "it was not created pending".to_owned(),
             ),
-            Some(before) => self.audit_change(payment, before, &after),
+            Some(before) => {
+                self.audit_change(payment, before, &after);
+                self.audit_outcome(payment, who, before, &after);
+                let wrote = happened(&after) > happened(before);
+                self.audit_core_said(payment, who, wrote, &after);
+                self.audit_undecided(payment, before, &after);
+                self.audit_review(payment, &after);
+            }
         }
+        let now = self.now();
+        self.audit.writes(payment, who, now);
         self.audit_words(payment, &after);
         self.audit_indexes(payment, &after, item);
         self.audit_marks(payment, before, &after, item);
@@ -73,32 +83,27 @@ impl World {
             "the order has changed".to_owned()
         });
         if before.status() == Status::Pending {
+            let at_once = matches!(after.payment(), PaymentState::Reversed { .. });
+            self.audit.must(!at_once, I::FinalStatusStays, payment, || {
+                "it was reversed before it was paid".to_owned()
+            });
             self.audit_became_final(payment, after);
         } else {
-            let stays = before.status() == after.status() && before.final_at() == after.final_at();
+            let reversed = matches!(before.payment(), PaymentState::Paid { .. })
+                && matches!(after.payment(), PaymentState::Reversed { .. })
+                && after.status() == Status::Failure;
+            let stays = (before.status() == after.status() || reversed)
+                && before.final_at() == after.final_at();
             self.audit.must(stays, I::FinalStatusStays, payment, || {
                 format!("{:?} became {:?}", before.payment(), after.payment())
             });
         }
-        let audit = &mut self.audit;
-        let stays = match before.ipn() {
-            Ipn::Confirmed { .. } | Ipn::Disputed { .. } => after.ipn() == before.ipn(),
-            Ipn::Abandoned { .. } | Ipn::Exhausted { .. } => {
-                after.ipn() == before.ipn() || queued_again(before, after)
-            }
-            Ipn::Reversing { .. } => {
-                let reason = DisputeReason::ReversalRejected;
-                let refused =
-                    |ipn: Ipn| matches!(ipn, Ipn::Disputed { reason: g, .. } if g == reason);
-                after.ipn() == before.ipn() || refused(after.ipn())
-            }
-            Ipn::NotDue | Ipn::Queued { .. } | Ipn::Retrying { .. } => true,
-        };
-        audit.must(stays, I::FinalStatusStays, payment, || {
+        let stays = notification_stays(before, after);
+        self.audit.must(stays, I::FinalStatusStays, payment, || {
             format!("IPN {:?} became {:?}", before.ipn(), after.ipn())
         });
         let complete = trail_is_complete(before, after);
-        audit.must(complete, I::TrailIsComplete, payment, || {
+        self.audit.must(complete, I::TrailIsComplete, payment, || {
             format!(
                 "{:?} became {:?}",
                 before.audit_trail(),
@@ -113,7 +118,7 @@ impl World {
                     && new.origin == old.origin
                     && (!decided || new.state == old.state)
             });
-            audit.must(kept, I::AcknowledgedIsKept, payment, || {
+            self.audit.must(kept, I::AcknowledgedIsKept, payment, || {
                 format!("refund {:?} became {new:?}", old.state)
             });
         }
@@ -122,11 +127,10 @@ impl World {
     /// Our records must follow the answers of the counterparties.
     fn audit_words(&mut self, payment: usize, after: &Transaction) {
         let simulated = &self.payments[payment];
-        let words = simulated.words;
         let paid = matches!(simulated.paying, Paying::Paid { .. });
         let payment_is_so = match after.payment() {
             PaymentState::Pending { .. } => true,
-            PaymentState::Paid { .. } => paid,
+            PaymentState::Paid { .. } | PaymentState::Reversed { .. } => paid,
             PaymentState::Failed { failure, .. } => {
                 let no = match failure.cause {
                     FailureCause::Declined { .. } => simulated.declined,
@@ -135,24 +139,6 @@ impl World {
                 no && (paid || failure.late_payment.is_none())
             }
         };
-        let ipn_is_so = match after.ipn() {
-            Ipn::NotDue | Ipn::Queued { .. } | Ipn::Retrying { .. } | Ipn::Exhausted { .. } => true,
-            Ipn::Confirmed { .. } => words.accepted,
-            Ipn::Abandoned { .. } => after.status() == Status::Failure,
-            Ipn::Reversing { reason, .. } => match reason {
-                ReversalReason::FailedAtTiki => words.failure,
-                ReversalReason::NotFoundAtTiki => words.not_found,
-                ReversalReason::CancelledAtTiki => words.cancelled,
-                // The simulation has no operators.
-                ReversalReason::ByOperator => false,
-            },
-            Ipn::Disputed { reason, .. } => match reason {
-                DisputeReason::AmountDiffers => words.other_amount,
-                DisputeReason::InvalidRequest => words.invalid,
-                DisputeReason::NotOfThisPartner => words.of_another,
-                DisputeReason::ReversalRejected => after.refunds().iter().any(rejected_reversal),
-            },
-        };
         let refunds_are_so = after
             .refunds()
             .iter()
@@ -160,9 +146,6 @@ impl World {
         let audit = &mut self.audit;
         audit.must(payment_is_so, I::BelievedOnWordAlone, payment, || {
             format!("{:?}, but the core never answered that", after.payment())
-        });
-        audit.must(ipn_is_so, I::BelievedOnWordAlone, payment, || {
-            format!("IPN {:?}, but Tiki never answered that", after.ipn())
         });
         audit.must(refunds_are_so, I::BelievedOnWordAlone, payment, || {
             format!("{:?}, but the core never answered that", after.refunds())
@@ -188,7 +171,9 @@ impl World {
         };
         let asked_at = match after.payment() {
             PaymentState::Pending { expiry_check, .. } => Some(expiry_check.due_at.unix_ms()),
-            PaymentState::Paid { .. } | PaymentState::Failed { .. } => None,
+            PaymentState::Paid { .. }
+            | PaymentState::Reversed { .. }
+            | PaymentState::Failed { .. } => None,
         };
         let owed = after
             .refunds()
@@ -204,10 +189,9 @@ impl World {
             refund.origin == Origin::LatePayment
                 && matches!(refund.state, RefundState::Rejected { .. })
         });
-        let differs = matches!(after.payment(), PaymentState::Pending { other_amount_since, .. }
-            if other_amount_since.is_some());
-        let person =
-            matches!(after.ipn(), Ipn::Disputed { .. } | Ipn::Exhausted { .. }) || kept || differs;
+        let person = matches!(after.ipn(), Ipn::Disputed { .. } | Ipn::Exhausted { .. })
+            || kept
+            || !after.raised().is_empty();
         let is_final = after.status() != Status::Pending;
 
         let audit = &mut self.audit;
@@ -242,7 +226,8 @@ impl World {
     ) {
         let queued = matches!(after.ipn(), Ipn::Queued { .. });
         let newly = before.is_some_and(|before| {
-            queued && before.ipn() == Ipn::NotDue || queued_again(before, after)
+            let was_queued = matches!(before.ipn(), Ipn::Queued { .. });
+            queued && !was_queued || queued_again(before, after)
         });
         let ours = |t: &Transaction| {
             let ours = t
@@ -304,7 +289,6 @@ impl World {
 
     fn has_grounds(&self, payment: usize, refund: &Refund) -> bool {
         let simulated = &self.payments[payment];
-        let words = simulated.words;
         match &refund.origin {
             Origin::Tiki { request_id } => {
                 simulated.refunds.iter().enumerate().any(|(number, plan)| {
@@ -313,14 +297,35 @@ impl World {
                         && self.audit.asked(payment, number)
                 })
             }
-            Origin::Reversal => words.failure || words.not_found || words.cancelled,
+            // The decision was judged when it was written.
+            Origin::Reversal => self.audit.reversed_since(payment).is_some(),
             Origin::LatePayment => simulated.core_said_no || simulated.declined,
         }
     }
 }
 
+/// Whether the state of a notification may have become the other one. What is final stays; nobody acts here.
+fn notification_stays(before: &Transaction, after: &Transaction) -> bool {
+    let same = after.ipn() == before.ipn();
+    match before.ipn() {
+        Ipn::Confirmed { .. } | Ipn::Disputed { .. } => same,
+        Ipn::Abandoned { .. } | Ipn::Exhausted { .. } => same || queued_again(before, after),
+        Ipn::Reversing { .. } => match after.ipn() {
+            Ipn::Queued { .. } => true,
+            Ipn::Disputed { reason, .. } => reason == DisputeReason::ReversalRejected,
+            _ => same,
+        },
+        Ipn::NotDue | Ipn::Queued { .. } | Ipn::Retrying { .. } => true,
+    }
+}
+
+/// How often something has happened, by the trail.
+fn happened(t: &Transaction) -> u32 {
+    t.audit_trail().iter().map(|entry| entry.times).sum()
+}
+
 /// Whether the reconciliation has queued an exhausted or abandoned notification again. This may happen a few times,
-/// but not while the money is being returned.
+/// and never while the money is on its way back: then nothing was given up.
 fn queued_again(before: &Transaction, after: &Transaction) -> bool {
     let times = |t: &Transaction| {
         let entries = t.audit_trail().iter();
@@ -329,15 +334,10 @@ fn queued_again(before: &Transaction, after: &Transaction) -> bool {
     };
     let given_up = matches!(before.ipn(), Ipn::Abandoned { .. } | Ipn::Exhausted { .. });
     let queued = matches!(after.ipn(), Ipn::Retrying { failures: 0, .. });
-    let has_active_reversal = |refund: &Refund| refund.origin == Origin::Reversal && refund.holds();
-    given_up
-        && queued
-        && times(after) == times(before) + 1
-        && times(after) <= MAX_REQUEUES
-        && !after.refunds().iter().any(has_active_reversal)
+    given_up && queued && times(after) == times(before) + 1 && times(after) <= MAX_REQUEUES
 }
 
-fn rejected_reversal(refund: &Refund) -> bool {
+pub(super) fn rejected_reversal(refund: &Refund) -> bool {
     refund.origin == Origin::Reversal && matches!(refund.state, RefundState::Rejected { .. })
 }
 
@@ -355,7 +355,6 @@ fn trail_is_complete(before: &Transaction, after: &Transaction) -> bool {
                     && new.times == old.times + 1;
                 same || again
             });
-    let happened = |t: &Transaction| t.audit_trail().iter().map(|entry| entry.times).sum::<u32>();
     let new = happened(after) - happened(before).min(happened(after));
     let kind = |ipn: Ipn| std::mem::discriminant(&ipn);
     let leased = matches!(after.ipn(), Ipn::Retrying { .. });

@@ -55,18 +55,20 @@ impl World {
                 world.say_once(payment, Intent::Return(token), String::new());
             });
         }
-        if self.choices.happens(lane, 500) {
+        if self.choices.happens(lane, 1000) {
             let early = self.choices.span(lane, SECOND, 2 * MINUTE);
             self.after(early, move |world| world.core_sends_wrong_result(payment));
         }
         let decides_slowly = self.choices.happens(lane, 5000);
-        let (Customer::Pays(decides) | Customer::Cancels(decides)) =
+        let (Customer::Pays(decides) | Customer::Cancels(decides) | Customer::Ponders(decides)) =
             self.payments[payment].customer
         else {
             return;
         };
-        if decides_slowly {
-            self.after(decides / 2, move |world| {
+        let ponders = matches!(self.payments[payment].customer, Customer::Ponders(_));
+        if decides_slowly || ponders {
+            let begins = if ponders { 2 * SECOND } else { decides / 2 };
+            self.after(begins, move |world| {
                 if world.payments[payment].paying == Paying::Not {
                     world.payments[payment].paying = Paying::Deciding;
                 }
@@ -85,7 +87,7 @@ impl World {
         }
         let named = !self.choices.happens(lane, 2000);
         let (paying, word) = match self.payments[payment].customer {
-            Customer::Pays(_) => {
+            Customer::Pays(_) | Customer::Ponders(_) => {
                 let reference = named.then(|| format!("D-{payment}"));
                 (Paying::Paid { reference }, "pays")
             }
@@ -101,6 +103,7 @@ impl World {
             }
         }
         self.payments[payment].paying = paying;
+        self.schedule();
         // A few cores never send a result, so that only the question at expiry finds the payment. A core that has
         // answered "not paid" must send a later result (docs/core.md).
         if self.choices.happens(lane, 400) && self.will_be_asked(payment) {
@@ -108,9 +111,11 @@ impl World {
         }
         let after = self.choices.span(lane, 10, 3 * MINUTE);
         self.after(after, move |world| world.core_sends_result(payment, 0));
-        if self.choices.happens(lane, 1000) {
-            let after = after + self.choices.span(lane, 0, DAY);
-            self.after(after, move |world| world.core_sends_wrong_result(payment));
+        if self.choices.happens(lane, 1500) {
+            for _ in 0..=self.choices.below(lane, 2) {
+                let after = after + self.choices.span(lane, 0, DAY);
+                self.after(after, move |world| world.core_sends_wrong_result(payment));
+            }
         }
     }
 
@@ -146,7 +151,10 @@ impl World {
             }
             Paying::Failed => (
                 "declined",
-                json!({"status": "FAILURE", "reason": "simulated"}),
+                json!({
+                    "status": "FAILURE", "reason": "simulated",
+                    "transaction_id": simulated.id.to_string(),
+                }),
             ),
             Paying::Not | Paying::Deciding => return,
         };
@@ -163,21 +171,34 @@ impl World {
         );
     }
 
-    /// The core sends an impossible result. It must be refused or change nothing.
+    /// The core contradicts itself. What contradicts our record must be refused, and kept.
     fn core_sends_wrong_result(&mut self, payment: usize) {
         let lane = Lane::of(payment);
         let amount = self.payments[payment].amount;
         let paid = matches!(self.payments[payment].paying, Paying::Paid { .. });
-        let (kind, body) = match self.choices.below(lane, 3) {
+        let (kind, mut body) = match self.choices.below(lane, 3) {
             0 => {
+                let said = self
+                    .choices
+                    .one_of(lane, &[amount + 1, amount / 2 + 1, amount + 1000]);
+                // Under the payment's own reference, under another one, or under none.
+                let own = format!("D-{payment}");
+                let reference = match self.choices.below(lane, 3) {
+                    0 => Some("D".to_owned()),
+                    1 => Some(own),
+                    _ => None,
+                };
                 let body =
-                    json!({"status": "SUCCESS", "amount": amount + 1, "rail_reference": "D"});
+                    json!({"status": "SUCCESS", "amount": said, "rail_reference": reference});
                 ("paid another amount", body)
             }
             // A second debit, which our refusal shows to the core.
             1 if paid => (
                 "paid a second time",
-                json!({"status": "SUCCESS", "amount": amount, "rail_reference": "second"}),
+                json!({
+                    "status": "SUCCESS", "amount": amount,
+                    "rail_reference": self.choices.one_of(lane, &["second", "third"]),
+                }),
             ),
             _ if paid && self.has_recorded_payment(payment) => (
                 "declined",
@@ -185,6 +206,7 @@ impl World {
             ),
             _ => return,
         };
+        body["transaction_id"] = json!(self.payments[payment].id.to_string());
         self.say_once(payment, Intent::Result(kind), body.to_string());
     }
 
@@ -228,11 +250,20 @@ impl World {
     }
 
     pub(super) fn tiki_checks(&mut self, payment: usize, get: bool) {
-        if get {
-            return self.say_once(payment, Intent::CheckByGet, String::new());
-        }
-        let body = json!({"tiki_transaction_id": self.payments[payment].tiki_id.as_str()});
-        self.say_once(payment, Intent::CheckByPost, body.to_string());
+        let (intent, body) = if get {
+            (Intent::CheckByGet, String::new())
+        } else {
+            let body = json!({"tiki_transaction_id": self.payments[payment].tiki_id.as_str()});
+            (Intent::CheckByPost, body.to_string())
+        };
+        self.say(payment, intent, body, move |world, answer| {
+            let said = answer.as_ref().map(Answered::json).unwrap_or_default();
+            // Tiki recovers in this way when it has no notification (protocol §5).
+            let believes = said["code"] == 0 && world.choices.happens(Lane::of(payment), 3000);
+            if believes {
+                world.tiki_believes(payment, said["status"].as_str().unwrap_or_default());
+            }
+        });
     }
 
     fn say(

@@ -2,18 +2,22 @@
 //! functions' `handler.rs`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::{
-    Change, Decision, IpnAnswer, IpnLease, IpnRefusal, LookUpAnswer, NotificationOutcome,
-    NotificationStep, OperatorWord, PaidDetails, PaymentAnswer, PaymentResultMessage, RefundAnswer,
-    RefundCommand, RefundId, Reservation, Status, Timestamp, Transaction, Verdict, after_look_up,
-    after_notification,
+    AuditEvent, Change, Decision, IpnAnswer, IpnLease, IpnRefusal, IpnSubject, LookUpAnswer,
+    NotificationOutcome, NotificationStep, OperatorWord, PaidDetails, PaymentAnswer,
+    PaymentResultMessage, RefundAnswer, RefundCommand, RefundId, Reservation, Resolution, Status,
+    Timestamp, Transaction, after_look_up, after_notification, after_reversal_look_up,
 };
 
 use super::State;
 
 /// The only time in the model.
 pub(super) const NOW: Timestamp = Timestamp::MIN;
+
+/// There is no time, so the time between two look-ups may be over at any moment: two of them are still needed.
+pub(super) const CONFIRM_AFTER: Duration = Duration::ZERO;
 
 /// A running handler or worker.
 #[derive(Clone, Debug)]
@@ -58,7 +62,7 @@ pub(super) enum Doing {
     /// An operator sends the notification again.
     Resend,
     /// An operator resolves a dispute.
-    Resolve(Verdict),
+    Resolve(Resolution),
     /// The customer pays.
     Pay,
 }
@@ -115,8 +119,13 @@ impl Actor {
             | Doing::LeaseIpn
             | Doing::Record(..)
             | Doing::Resend
-            | Doing::Resolve(_)
-            | Doing::SendResult(_) => vec![("written or not", Ok(self.write(world)))],
+            | Doing::Resolve(_) => vec![("written or not", Ok(self.write(world)))],
+            Doing::SendResult(message) => {
+                vec![(
+                    "written or not",
+                    self.result_is_kept(message, self.write(world)),
+                )]
+            }
         }
     }
 
@@ -146,6 +155,25 @@ impl Actor {
         next
     }
 
+    /// What is refused because it contradicts the record is in the trail when the core has its answer.
+    fn result_is_kept(
+        &self,
+        message: &PaymentResultMessage,
+        after: State,
+    ) -> Result<State, String> {
+        let again = after
+            .actors
+            .iter()
+            .any(|actor| matches!(&actor.doing, Doing::SendResult(m) if m == message));
+        let refused = self.held.record_payment_result(message, NOW).refusal;
+        let mut entries = after.row.audit_trail().iter();
+        let noted = entries.any(|entry| matches!(entry.event, AuditEvent::Contradicted(_)));
+        match refused {
+            Some(refusal) if !again && !noted => Err(format!("{refusal:?} is not in the trail")),
+            _ => Ok(after),
+        }
+    }
+
     /// The change that it decides on, and the action after the write.
     fn decide(&self, t: &Transaction) -> Option<(Change, Option<Doing>)> {
         match &self.doing {
@@ -164,18 +192,18 @@ impl Actor {
                 .map(|change| (change, Some(Doing::AskPayment))),
             Doing::Conclude(answer) => t.conclude_expiry(answer, NOW).map(|change| (change, None)),
             Doing::LeaseIpn => t
-                .lease_ipn(NOW)
+                .lease_ipn(CONFIRM_AFTER, NOW)
                 .map(|(lease, change)| (change, Some(Doing::Send(lease)))),
             Doing::Record(lease, outcome) => t
                 .record_ipn(*lease, *outcome, NOW)
                 .map(|change| (change, None)),
             Doing::SendResult(message) => {
-                let change = t.record_payment_result(message, NOW).ok().flatten();
+                let change = t.record_payment_result(message, NOW).change;
                 change.map(|change| (change, None))
             }
             Doing::Resend => t.resend_ipn(&operator_word(), NOW).ok().map(|c| (c, None)),
-            Doing::Resolve(verdict) => {
-                let change = t.resolve(*verdict, &operator_word(), NOW);
+            Doing::Resolve(resolution) => {
+                let change = t.resolve(*resolution, &operator_word(), NOW);
                 change.ok().map(|change| (change, None))
             }
             Doing::Pay
@@ -222,9 +250,9 @@ impl Actor {
             ("code 3", IpnAnswer::Refused(IpnRefusal::NotFound)),
         ];
         let next = answers.into_iter().map(|(label, answer)| {
-            let doing = match after_notification(lease.status, answer, lease.failures) {
+            let doing = match after_notification(lease, answer) {
                 NotificationStep::LookUp => Doing::LookUp(lease),
-                NotificationStep::Decide(decision) => Doing::Record(lease, outcome(decision)),
+                NotificationStep::Decide(decision) => Doing::Record(lease, outcome(decision, None)),
             };
             (label, Ok(self.with(world, doing)))
         });
@@ -240,13 +268,15 @@ impl Actor {
             ("code 2", LookUpAnswer::SystemError),
         ];
         let next = answers.into_iter().map(|(label, answer)| {
-            let decision = after_look_up(amount, answer);
+            let decision = if lease.subject == IpnSubject::Reversed {
+                after_reversal_look_up(answer)
+            } else {
+                after_look_up(amount, answer, lease, NOW)
+            };
             let mut world = world.clone();
-            world.denied |= label == "code 3";
-            (
-                label,
-                Ok(self.with(&world, Doing::Record(lease, outcome(decision)))),
-            )
+            world.denials = (world.denials + u8::from(label == "code 3")).min(2);
+            let outcome = outcome(decision, Some(answer));
+            (label, Ok(self.with(&world, Doing::Record(lease, outcome))))
         });
         next.collect()
     }
@@ -259,11 +289,11 @@ fn operator_word() -> OperatorWord {
     }
 }
 
-/// An outcome with this decision. Tiki's answer itself makes no difference.
-pub(super) fn outcome(decision: Decision) -> NotificationOutcome {
+/// An outcome with this decision. Tiki's answer to the IPN itself makes no difference.
+pub(super) fn outcome(decision: Decision, known: Option<LookUpAnswer>) -> NotificationOutcome {
     NotificationOutcome {
         answer: IpnAnswer::Unclear,
-        known: None,
+        known,
         decision,
     }
 }

@@ -28,7 +28,8 @@ pub(super) fn fingerprint(state: &State) -> u64 {
             &state.core,
             state.paid,
             state.said_not_paid,
-            state.denied,
+            state.denials,
+            state.reversed,
         )
             .hash(h);
         (&state.left, state.deaths).hash(h);
@@ -53,7 +54,8 @@ fn hash(t: &Transaction, behind: u64, h: &mut DefaultHasher) {
     behind.hash(h);
     match t.payment() {
         PaymentState::Pending { .. } => 0.hash(h),
-        PaymentState::Paid { .. } => 1.hash(h),
+        PaymentState::Paid { .. } => (1, t.payment().not_found_at().is_some()).hash(h),
+        PaymentState::Reversed { reversal, .. } => (3, reversal.reason.as_str()).hash(h),
         PaymentState::Failed { failure, .. } => {
             let expired = failure.cause == FailureCause::Expired;
             (2, expired, failure.late_payment.is_some()).hash(h);
@@ -84,6 +86,14 @@ fn hash(t: &Transaction, behind: u64, h: &mut DefaultHasher) {
         .iter()
         .filter(|e| e.event.actor() == Actor::Operator);
     (attempts.max(), acts.count()).hash(h);
+    for entry in t.audit_trail() {
+        if let AuditEvent::Contradicted(contradiction) = &entry.event {
+            format!("{contradiction:?}").hash(h);
+        }
+    }
+    for raised in t.raised() {
+        raised.reason.as_str().hash(h);
+    }
     for refund in t.refunds() {
         (refund.id, refund.amount.get()).hash(h);
         match &refund.state {

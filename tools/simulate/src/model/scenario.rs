@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use domain::testing::AssumeCommitted;
 use domain::{
-    AmountLimits, Decision, DisputeReason, Order, PaidDetails, PaymentResult, PaymentResultMessage,
-    RefundCommand, Timestamp, Transaction, Verdict, Vnd,
+    AmountLimits, Decision, DisputeReason, LookUpAnswer, Order, PaidDetails, PaymentResult,
+    PaymentResultMessage, RefundCommand, Resolution, Timestamp, Transaction, Vnd,
 };
 
-use super::actor::{Doing, NOW, outcome};
+use super::actor::{CONFIRM_AFTER, Doing, NOW, outcome};
 use super::{State, due_at_once};
 use crate::wiring::client_id;
 
@@ -35,19 +35,17 @@ pub fn scenarios() -> Vec<Scenario> {
     let pending = pending();
     let paid = write(
         &pending,
-        pending
-            .record_payment_result(&report_paid(), NOW)
-            .ok()
-            .flatten(),
+        pending.record_payment_result(&report_paid(), NOW).change,
     );
     let disputed = disputed(&paid);
+    let not_found = not_found(&paid);
     let declined = PaymentResultMessage {
         amount: None,
         result: PaymentResult::Declined { reason: None },
     };
     let failed = write(
         &pending,
-        pending.record_payment_result(&declined, NOW).ok().flatten(),
+        pending.record_payment_result(&declined, NOW).change,
     );
     vec![
         Scenario {
@@ -67,7 +65,7 @@ pub fn scenarios() -> Vec<Scenario> {
             name: "two refunds, a reversal, and a worker",
             quick: false,
             start: state(
-                &paid,
+                &not_found,
                 true,
                 vec![
                     (Doing::Reserve(refund("A", 60)), 1),
@@ -112,8 +110,8 @@ pub fn scenarios() -> Vec<Scenario> {
                 &disputed,
                 true,
                 vec![
-                    (Doing::Resolve(Verdict::Reverse), 2),
-                    (Doing::Resolve(Verdict::Confirmed), 1),
+                    (Doing::Resolve(Resolution::Reverse), 2),
+                    (Doing::Resolve(Resolution::Confirmed), 1),
                     (Doing::Reserve(refund("A", 60)), 1),
                     (Doing::Work, 1),
                 ],
@@ -128,7 +126,35 @@ pub fn scenarios() -> Vec<Scenario> {
                 vec![
                     (Doing::LeaseIpn, 2),
                     (Doing::Resend, 1),
-                    (Doing::Resolve(Verdict::Reverse), 1),
+                    (Doing::Resolve(Resolution::Reverse), 1),
+                    (Doing::Reserve(refund("A", 60)), 1),
+                    (Doing::Work, 1),
+                ],
+            ),
+        },
+        Scenario {
+            name: "not found twice: two IPNs at once, a refund and a worker",
+            quick: true,
+            start: state(
+                &paid,
+                true,
+                vec![
+                    (Doing::LeaseIpn, 3),
+                    (Doing::Reserve(refund("A", 60)), 1),
+                    (Doing::Work, 1),
+                ],
+            ),
+        },
+        Scenario {
+            name: "the core contradicts itself twice, an operator, a refund and a worker",
+            quick: true,
+            start: state(
+                &paid,
+                true,
+                vec![
+                    (Doing::SendResult(declined.clone()), 1),
+                    (Doing::SendResult(report_other_amount()), 2),
+                    (Doing::Resolve(Resolution::Handled), 1),
                     (Doing::Reserve(refund("A", 60)), 1),
                     (Doing::Work, 1),
                 ],
@@ -157,7 +183,8 @@ fn state(row: &Transaction, paid: bool, to_come: Vec<(Doing, u8)>) -> State {
         core: BTreeMap::new(),
         paid,
         said_not_paid: false,
-        denied: false,
+        denials: u8::from(row.payment().not_found_at().is_some()),
+        reversed: false,
         actors: Vec::new(),
         adrift: None,
         to_come: to_come.into(),
@@ -166,12 +193,27 @@ fn state(row: &Transaction, paid: bool, to_come: Vec<(Doing, u8)>) -> State {
     }
 }
 
+/// A paid transaction that Tiki did not have at the first look.
+fn not_found(paid: &Transaction) -> Transaction {
+    let (lease, taken_up) = paid
+        .lease_ipn(CONFIRM_AFTER, Timestamp::MAX)
+        .expect("it is due");
+    let again = outcome(Decision::LookAgain, Some(LookUpAnswer::NotFound));
+    let taken_up = write(paid, Some(taken_up));
+    write(&taken_up, taken_up.record_ipn(lease, again, NOW))
+}
+
 /// A paid transaction for which Tiki has another amount.
 fn disputed(paid: &Transaction) -> Transaction {
-    let (lease, taken_up) = paid.lease_ipn(Timestamp::MAX).expect("it is due");
+    let (lease, taken_up) = paid
+        .lease_ipn(CONFIRM_AFTER, Timestamp::MAX)
+        .expect("it is due");
     let reason = Decision::Dispute(DisputeReason::AmountDiffers);
     let taken_up = write(paid, Some(taken_up));
-    write(&taken_up, taken_up.record_ipn(lease, outcome(reason), NOW))
+    write(
+        &taken_up,
+        taken_up.record_ipn(lease, outcome(reason, None), NOW),
+    )
 }
 
 fn pending() -> Transaction {
@@ -201,6 +243,13 @@ fn report_paid() -> PaymentResultMessage {
     PaymentResultMessage {
         amount: Some(Vnd::new(AMOUNT).expect("an amount")),
         result: PaymentResult::Paid(PaidDetails::default()),
+    }
+}
+
+fn report_other_amount() -> PaymentResultMessage {
+    PaymentResultMessage {
+        amount: Some(Vnd::new(AMOUNT - 10).expect("an amount")),
+        ..report_paid()
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    Change, Day, Decision, DisputeReason, IpnLease, PaymentAnswer, PaymentResult,
+    Change, Day, Decision, DisputeReason, IpnLease, PaidDetails, PaymentAnswer, PaymentResult,
     PaymentResultMessage, RefundAnswer, RefundCommand, RefundId, Reservation, ReversalReason,
     ReviewReason, Timestamp, Transaction, TransactionId, Vnd,
 };
@@ -16,13 +16,14 @@ use store::{
 };
 use uuid::Uuid;
 
-use crate::fixtures::{FixedClock, created, now, outcome, paid_report};
+use crate::fixtures::{AMOUNT, CONFIRM_AFTER, FixedClock, created, now, outcome, paid_report};
 
 /// One item in each state.
 pub(super) static REAL: LazyLock<Vec<Item>> = LazyLock::new(|| {
     let mut history = History::default();
     history.of_payments();
     history.of_failures();
+    history.of_contradictions();
     history.0
 });
 
@@ -64,6 +65,10 @@ impl Table for OneItemTable {
     async fn put(&self, item: Item, _: Condition) -> Result<WriteOutcome, TableError> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(item);
         Ok(WriteOutcome::Stored)
+    }
+
+    async fn count_reversal(&self, _: i64, _: u32) -> Result<bool, TableError> {
+        Ok(true)
     }
 
     async fn due(
@@ -137,6 +142,7 @@ impl History {
             &sending,
             decide(Decision::Dispute(DisputeReason::AmountDiffers)),
         );
+        self.then(&sending, decide(Decision::LookAgain));
         self.exhausted(sending.clone());
         let confirmed = self.then(&sending, decide(Decision::Confirm));
         let (first, one) = self.refund(&confirmed, "R-1", 40_000);
@@ -153,12 +159,38 @@ impl History {
         let reversing = asked_for.record_ipn(lease, outcome(reason), now());
         let reversing = self.then(&asked_for, reversing);
         let reversal = reversing.refunds().last().expect("a reversal").id;
-        self.refund_recorded(&reversing, reversal, &RefundAnswer::Succeeded);
         self.refund_recorded(
             &reversing,
             reversal,
             &RefundAnswer::Rejected { reason: None },
         );
+        let one_back = self.refund_recorded(&reversing, reversal, &RefundAnswer::Succeeded);
+        let asked_for = asked_for.refunds().last().expect("a refund").id;
+        let all_back = self.refund_recorded(&one_back, asked_for, &RefundAnswer::Succeeded);
+        let (lease, sending) = self.ipn_leased(&all_back);
+        let decide = |decision| sending.record_ipn(lease, outcome(decision), late());
+        self.then(&sending, decide(Decision::Confirm));
+        self.then(
+            &sending,
+            decide(Decision::Dispute(DisputeReason::KnownAsPaid)),
+        );
+        self.exhausted(sending.clone());
+    }
+
+    /// A transaction about which the core contradicts itself, and one that stays undecided.
+    fn of_contradictions(&mut self) {
+        let pending = self.created();
+        let undecided = pending.conclude_expiry(&PaymentAnswer::Unreadable, days_later());
+        let undecided = self.then(&pending, undecided);
+        let other = paid_report_of(AMOUNT - 1, "FT0002");
+        let differs = self.reported(&undecided, &other);
+        let paid = self.reported(&differs, &paid_report());
+        let second = self.reported(&paid, &paid_report_of(AMOUNT, "FT0003"));
+        let failed = PaymentResultMessage {
+            amount: None,
+            result: PaymentResult::Declined { reason: None },
+        };
+        self.reported(&second, &failed);
     }
 
     /// All states of a failed transaction, with and without a late payment.
@@ -186,18 +218,20 @@ impl History {
     }
 
     fn reported(&mut self, found: &Transaction, report: &PaymentResultMessage) -> Transaction {
-        let change = found.record_payment_result(report, now()).ok().flatten();
+        let change = found.record_payment_result(report, now()).change;
         self.then(found, change)
     }
 
     fn ipn_leased(&mut self, found: &Transaction) -> (IpnLease, Transaction) {
-        let (lease, change) = found.lease_ipn(late()).expect("a due report");
+        let (lease, change) = found
+            .lease_ipn(CONFIRM_AFTER, late())
+            .expect("a due report");
         (lease, self.then(found, Some(change)))
     }
 
     /// Retries until all attempts are used.
     fn exhausted(&mut self, mut transaction: Transaction) {
-        while let Some((lease, change)) = transaction.lease_ipn(Timestamp::MAX) {
+        while let Some((lease, change)) = transaction.lease_ipn(CONFIRM_AFTER, Timestamp::MAX) {
             let sending = self.then(&transaction, Some(change));
             let failed = sending.record_ipn(lease, outcome(Decision::Retry), now());
             transaction = self.then(&sending, failed);
@@ -226,6 +260,21 @@ impl History {
     ) -> Transaction {
         self.then(found, found.record_refund_outcome(id, answer, now()))
     }
+}
+
+fn paid_report_of(vnd: u64, reference: &str) -> PaymentResultMessage {
+    let details = PaidDetails {
+        core_reference: reference.parse().ok(),
+        ..PaidDetails::default()
+    };
+    PaymentResultMessage {
+        amount: Vnd::new(vnd).ok(),
+        result: PaymentResult::Paid(details),
+    }
+}
+
+fn days_later() -> Timestamp {
+    now().after(Duration::from_hours(72))
 }
 
 fn late() -> Timestamp {
