@@ -94,6 +94,13 @@ pub struct SchedulePlan {
     pub retries: u64,
 }
 
+impl SchedulePlan {
+    /// Whether it is a sweep. A `cron(…)` schedule fires rarely.
+    pub(crate) fn is_often(&self) -> bool {
+        self.expression.starts_with("rate(")
+    }
+}
+
 impl Plan {
     /// Reads a template with these parameters.
     pub fn read(yaml: &str, parameters: &BTreeMap<String, String>) -> anyhow::Result<Self> {
