@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use core_api::CORE_TIMEOUT_IN_REQUEST;
+use domain::CORE_LEASE;
 use e2e::TestEnv;
 use lambda::secrets::SECRET_TIMEOUT;
 use outbox::{Event, Group, MAX_CONCURRENT_RECORDS, MEASURING_TIME, TIME_TO_RETURN};
@@ -44,7 +44,7 @@ const CHECKS: [(&str, Check); 13] = [
 ];
 
 /// A mistake, the text in which it is planted, the text with the mistake, and the check that must find it.
-const PLANTED: [(&str, &str, &str, &str); 28] = [
+const PLANTED: [(&str, &str, &str, &str); 30] = [
     (
         "a route is lost",
         "Method: POST, Path: \"/tikivip/v1/refunds\"",
@@ -164,6 +164,18 @@ const PLANTED: [(&str, &str, &str, &str); 28] = [
         "{\"ipn_due_mark\":{\"S\":[\"now\"]}}",
         "{\"refund_due_mark\":{\"S\":[\"now\"]}}",
         "workers",
+    ),
+    (
+        "a core that hangs takes the concurrency of all functions",
+        "      ReservedConcurrentExecutions: !Ref RefundConcurrency\n",
+        "",
+        "workers",
+    ),
+    (
+        "the core of a refund gets more time than the function",
+        "      Timeout: 28",
+        "      Timeout: 27",
+        "timeouts",
     ),
     (
         "nobody sweeps some shards",
@@ -633,7 +645,6 @@ fn timeouts(plan: &Plan, _: &Seen) -> Result<(), String> {
         // (function, reads of secrets, requests to DynamoDB, calls to Tiki or the core)
         ("create-transaction", 2, 1, Duration::ZERO),
         ("check-transaction", 1, 1, Duration::ZERO),
-        ("refund-transaction", 1, 3, CORE_TIMEOUT_IN_REQUEST),
         ("check-reconciliation", 1, 2, Duration::ZERO),
         ("payment-redirect", 1, 2, Duration::ZERO),
         ("open-webview", 1, 1, TIKI_ANSWER_TIMEOUT),
@@ -643,6 +654,17 @@ fn timeouts(plan: &Plan, _: &Seen) -> Result<(), String> {
         covers(plan, name, needs)?;
         checked.insert(name);
     }
+    // Its core gets less time when another step has taken more.
+    covers(
+        plan,
+        "refund-transaction",
+        refund_transaction::MAX_REQUEST_TIME,
+    )?;
+    must(
+        plan.functions["refund-transaction"].timeout < CORE_LEASE,
+        "core-worker asks about refunds whose request still runs",
+    )?;
+    checked.insert("refund-transaction");
     for (name, longest) in [
         ("ipn-sender", ipn_sender::MAX_PROCESSING_TIME),
         ("core-worker", core_worker::MAX_PROCESSING_TIME),
@@ -749,8 +771,19 @@ fn encryption(plan: &Plan, _: &Seen) -> Result<(), String> {
     Ok(())
 }
 
-/// The stream and the schedule start each worker, and each failed event is kept.
+/// The stream and the schedule start each worker, and each failed event is kept. What may wait for a slow counterparty
+/// for long cannot take the concurrency of the other functions.
 fn workers(plan: &Plan, _: &Seen) -> Result<(), String> {
+    let refunds = &plan.functions["refund-transaction"];
+    must(
+        refunds.reserved_concurrency.is_some(),
+        "refunds can take the concurrency of all functions",
+    )?;
+    let throttled = plan.gateway_responses.get("INTEGRATION_FAILURE");
+    must(
+        throttled.is_some_and(|(status, body)| *status == Some(429) && body.contains("\"code\":2")),
+        "a throttled refund is not answered 429",
+    )?;
     for (function, mark) in [
         ("IpnSenderFunction", "ipn_due_mark"),
         ("CoreWorkerFunction", "refund_due_mark"),

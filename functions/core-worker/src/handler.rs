@@ -107,7 +107,10 @@ impl CoreWorker {
         match self.core.find_refund(id).await {
             FoundRefund::Known(answer) => answer,
             FoundRefund::NeverSeen => match transaction.refund_by_id(id) {
-                Some(refund) => self.core.refund(transaction, refund).await,
+                Some(refund) => {
+                    let within = CORE_TIMEOUT_IN_WORKER;
+                    self.core.refund(transaction, refund, within).await
+                }
                 None => RefundAnswer::Unknown,
             },
         }

@@ -12,7 +12,7 @@ use crate::refund::{
 use crate::refusal::Refusal;
 use crate::review::{Alarm, ReviewReason};
 use crate::schedule::{self, CORE_LEASE, Due};
-use crate::text::RefundReason;
+use crate::text::{RefundReason, RequestId};
 use crate::time::Timestamp;
 use crate::transaction::{Change, Edit, Transaction};
 
@@ -84,6 +84,18 @@ impl Transaction {
         };
         let change = self.change(now, |edit| edit.reserve(refund));
         Ok(Reservation::Reserve(id, change))
+    }
+
+    /// The request of another refund of Tiki that is still open and has the same amount. Tiki may mean the same one.
+    #[must_use]
+    pub fn open_refund_like(&self, command: &RefundCommand) -> Option<&RequestId> {
+        self.data.refunds.iter().find_map(|refund| {
+            let Origin::Tiki { request_id } = &refund.origin else {
+                return None;
+            };
+            let same = refund.amount == command.amount && *request_id != command.request_id;
+            (same && refund.due().is_some()).then_some(request_id)
+        })
     }
 
     /// The refunds about which core-worker must ask the core now.
