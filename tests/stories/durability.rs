@@ -9,13 +9,8 @@ use serde_json::json;
 /// A test environment behind a counting proxy, after the first sweeps. No other sweeps follow.
 async fn env_behind(proxy: &DynamoDbProxy) -> TestEnv {
     let env = TestEnv::with(|options| options.dynamodb_url = Some(proxy.url.clone())).await;
-    env.until("both workers have swept", async || {
-        let logs = env.sandbox.logs();
-        let measured = |name: &str, of: &str| {
-            let mut lines = logs.iter();
-            lines.any(|line| line.event[name].is_i64() && line.function == of)
-        };
-        measured("IpnUnconfirmedAge", "ipn-sender") && measured("ObligationLateness", "core-worker")
+    env.until("both workers have swept all groups", async || {
+        env.sandbox.has_swept()
     })
     .await;
     env

@@ -181,3 +181,41 @@ async fn an_unknown_refund_of_a_late_payment_is_looked_up() {
     assert_eq!(env.check(&payment).await["refunded_amount"], 100_000);
     assert_eq!(env.core.refunds(&payment.id)[0].posted, 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refunds_come_before_questions_about_expired_payments() {
+    let env = TestEnv::start().await;
+    env.until("the first sweeps have ended", async || {
+        env.sandbox.has_swept()
+    })
+    .await;
+    let mut refunded = Vec::new();
+    for _ in 0..4 {
+        let payment = env.confirmed(100_000).await;
+        env.core.faults.next("refund", [Fault::Lost]);
+        assert_eq!(env.refund(&payment, "R1", 40_000).await.code(), Some(12));
+        env.time_passes(&payment).await;
+        refunded.push(payment);
+    }
+    for _ in 0..4 {
+        let payment = env.create(100_000).await;
+        env.time_passes(&payment).await;
+    }
+    // The core is slow: side by side, both kinds of questions would be at the core at the same time.
+    env.core
+        .faults
+        .standing("find_refund", Fault::Late { ms: 1_000 });
+    let began = env.sandbox.journal.now();
+    env.sweep("core-worker").await;
+    let asked = env.sandbox.journal.since(began);
+    let asked = asked.iter().map(|entry| entry.what.as_str());
+    let asked: Vec<&str> = asked.filter(|what| what.starts_with("GET ")).collect();
+    assert_eq!(asked.len(), 8, "{asked:?}");
+    assert!(
+        asked[..4].iter().all(|what| *what == "GET refund"),
+        "{asked:?}"
+    );
+    for payment in &refunded {
+        assert_eq!(env.core.refunded_vnd(&payment.id), 40_000);
+    }
+}

@@ -371,3 +371,50 @@ async fn a_look_up_is_signed_as_the_setting_says() {
         .await;
     }
 }
+
+fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    i64::try_from(since.unwrap().as_millis()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_oldest_unconfirmed_is_seen_wherever_it_is_due() {
+    let env = TestEnv::start().await;
+    env.tiki.faults.standing("ipn", Fault::Down);
+    let young = notified_with_fault(&env, Fault::Down).await;
+    let old = notified_with_fault(&env, Fault::Down).await;
+    // It failed often: it became final 20 hours ago, and is due after the young one.
+    let hours_ago = now_ms() - 20 * 3_600_000;
+    env.set_final_at(&old, hours_ago).await;
+    env.time_passes(&young).await;
+    let ages = || -> Vec<i64> {
+        let logs = env.sandbox.logs();
+        let ages = logs.iter().map(|line| &line.event["IpnUnconfirmedAge"]);
+        ages.filter_map(serde_json::Value::as_i64).collect()
+    };
+    env.until("the first sweep has measured", async || {
+        env.sandbox.has_swept() && !ages().is_empty()
+    })
+    .await;
+    let measured = ages().len();
+    // A sweep of another group does not measure.
+    let other = json!({ "action": "sweep", "group": 1, "of": 4 });
+    env.sandbox.invoke("ipn-sender", &other).await.unwrap();
+    env.sweep("ipn-sender").await;
+    env.until("it is measured", async || ages().len() > measured)
+        .await;
+    let age = *ages().last().unwrap();
+    assert_eq!(ages().len(), measured + 1);
+    assert!((72_000_000..72_600_000).contains(&age), "{age} ms");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_of_a_group_that_is_not_there_fails_clearly() {
+    let env = TestEnv::start().await;
+    for worker in ["ipn-sender", "core-worker"] {
+        let event = json!({ "action": "sweep", "group": 4, "of": 4 });
+        let error = env.sandbox.invoke(worker, &event).await.unwrap_err();
+        let error = format!("{error:#}");
+        assert!(error.contains("there is no group 4 of 4"), "{error}");
+    }
+}

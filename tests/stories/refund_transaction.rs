@@ -1,6 +1,7 @@
 //! `POST /tikivip/v1/refunds` (protocol §5).
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use e2e::TestEnv;
 use futures::future::join_all;
@@ -9,6 +10,12 @@ use serde_json::{Value, json};
 
 fn found(answer: &Response) -> (u16, Option<i64>) {
     (answer.status, answer.code())
+}
+
+/// A sandbox in which so many refunds may run at once.
+async fn with_refunds_at_once(most: u32) -> TestEnv {
+    let set = ("RefundConcurrency".to_owned(), most.to_string());
+    TestEnv::with(|options| options.parameters.push(set)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -208,7 +215,7 @@ async fn every_malformed_field_is_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_concurrent_refunds_never_exceed_the_payment() {
-    let env = TestEnv::start().await;
+    let env = with_refunds_at_once(200).await;
     let payment = env.confirmed(1_000_000).await;
     let refunds = (0..200).map(|i| {
         let (env, payment) = (&env, &payment);
@@ -236,7 +243,7 @@ async fn two_hundred_concurrent_refunds_never_exceed_the_payment() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_concurrent_repeats_make_one_refund() {
-    let env = TestEnv::start().await;
+    let env = with_refunds_at_once(50).await;
     let payment = env.confirmed(100_000).await;
     let refunds = (0..50).map(|_| env.refund(&payment, "R1", 40_000));
     let answers = join_all(refunds).await;
@@ -316,7 +323,6 @@ async fn only_a_clear_answer_of_the_core_decides_a_refund() {
         unclear(200, r#"{"refund_id":"another","status":"succeeded"}"#),
         unclear(200, r#"{"status":"succeeded"}"#),
         unclear(302, ""),
-        Fault::Late { ms: 3_500 },
         Fault::Down,
     ] {
         let payment = env.confirmed(100_000).await;
@@ -400,4 +406,114 @@ async fn the_hundred_and_first_refund_is_refused() {
         Some(0),
         "a repeat still is one"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_core_that_needs_some_seconds_gets_them() {
+    let env = TestEnv::start().await;
+    let payment = env.confirmed(100_000).await;
+    env.core.faults.next("refund", [Fault::Late { ms: 4_000 }]);
+    // A repeat that comes meanwhile waits with it.
+    let repeat = async {
+        env.until("the core was asked", async || {
+            !env.core.refunds(&payment.id).is_empty()
+        })
+        .await;
+        env.refund(&payment, "R1", 40_000).await
+    };
+    let (first, repeat) = tokio::join!(env.refund(&payment, "R1", 40_000), repeat);
+    assert_eq!(found(&first), (200, Some(0)), "{}", first.text);
+    assert_eq!(repeat.text, first.text);
+    assert_eq!(env.core.refunds(&payment.id)[0].posted, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_core_that_hangs_is_waited_for_long_only_once() {
+    let env = TestEnv::start().await;
+    let payment = env.confirmed(100_000).await;
+    let hangs = Fault::Late { ms: 60_000 };
+    env.core.faults.next("refund", [hangs.clone(), hangs]);
+    let timed = async |request_id| {
+        let began = Instant::now();
+        let answer = env.refund(&payment, request_id, 10_000).await;
+        assert_eq!(found(&answer), (500, Some(12)), "{}", answer.text);
+        began.elapsed().as_secs()
+    };
+    // Less than API Gateway waits.
+    let first = timed("R1").await;
+    assert!((19..=24).contains(&first), "it took {first} s");
+    let second = timed("R2").await;
+    assert!((2..=6).contains(&second), "it took {second} s");
+    // It answers again.
+    assert_eq!(env.refund(&payment, "R3", 5_000).await.code(), Some(0));
+    env.later(&payment).await;
+    for request_id in ["R1", "R2"] {
+        let answer = env.refund(&payment, request_id, 10_000).await;
+        assert_eq!(found(&answer), (200, Some(0)), "{}", answer.text);
+    }
+    assert_eq!(env.core.refunded_vnd(&payment.id), 25_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn past_its_reserve_a_refund_is_answered_429() {
+    let env = with_refunds_at_once(2).await;
+    let payment = env.confirmed(100_000).await;
+    env.core
+        .faults
+        .next("refund", vec![Fault::Late { ms: 2_500 }; 2]);
+    let third = async {
+        env.until("two are at the core", async || {
+            env.core.refunds(&payment.id).len() == 2
+        })
+        .await;
+        let third = env.refund(&payment, "R3", 3_000).await;
+        // The other functions are not throttled, and nothing is held.
+        let checked = env.check(&payment).await;
+        assert_eq!(checked["refunds"].as_array().unwrap().len(), 2, "{checked}");
+        third
+    };
+    let (first, second, third) = tokio::join!(
+        env.refund(&payment, "R1", 1_000),
+        env.refund(&payment, "R2", 2_000),
+        third
+    );
+    assert_eq!((first.code(), second.code()), (Some(0), Some(0)));
+    assert_eq!(found(&third), (429, Some(2)), "{}", third.text);
+    assert!(third.headers.contains_key("x-request-id"));
+    let repeat = env.refund(&payment, "R3", 3_000).await;
+    assert_eq!(found(&repeat), (200, Some(0)), "{}", repeat.text);
+    assert_eq!(env.core.refunded_vnd(&payment.id), 6_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_amount_under_a_new_request_id_is_alarmed() {
+    let env = TestEnv::start().await;
+    let payment = env.confirmed(100_000).await;
+    let asked_twice = || {
+        let logs = env.sandbox.logs();
+        let counted = logs.iter().filter(|l| l.event["RefundsAskedTwice"] == 1);
+        let counted = counted.count();
+        let ids = |l: &sandbox::LogLine| {
+            let (open, new) = (&l.event["open_request_id"], &l.event["request_id"]);
+            open.is_string().then(|| (open.clone(), new.clone()))
+        };
+        (counted, logs.iter().filter_map(ids).collect::<Vec<_>>())
+    };
+    env.core.faults.next("refund", [Fault::Lost]);
+    assert_eq!(env.refund(&payment, "R1", 40_000).await.code(), Some(12));
+    // A repeat and another amount are nothing special.
+    assert_eq!(env.refund(&payment, "R1", 40_000).await.code(), Some(12));
+    assert_eq!(env.refund(&payment, "R2", 10_000).await.code(), Some(0));
+    assert_eq!(asked_twice().0, 0);
+    // Taken, as the balance allows it, and noted once.
+    for _ in 0..2 {
+        assert_eq!(env.refund(&payment, "R3", 40_000).await.code(), Some(0));
+    }
+    env.until("it is counted", async || asked_twice().0 > 0)
+        .await;
+    assert_eq!(asked_twice(), (1, vec![(json!("R1"), json!("R3"))]));
+    // When the first has its outcome, the amount says nothing any more.
+    env.later(&payment).await;
+    assert_eq!(env.refund(&payment, "R4", 10_000).await.code(), Some(0));
+    assert_eq!(asked_twice().0, 1);
 }

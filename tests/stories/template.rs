@@ -5,10 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use core_api::CORE_TIMEOUT_IN_REQUEST;
+use domain::CORE_LEASE;
 use e2e::TestEnv;
 use lambda::secrets::SECRET_TIMEOUT;
-use outbox::MAX_CONCURRENT_RECORDS;
+use outbox::{Event, Group, MAX_CONCURRENT_RECORDS, MEASURING_TIME, TIME_TO_RETURN};
 use pre_traffic_hook::INVOKE_TIMEOUT;
 use sandbox::{Fault, Grant, Plan};
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ const CHECKS: [(&str, Check); 13] = [
 ];
 
 /// A mistake, the text in which it is planted, the text with the mistake, and the check that must find it.
-const PLANTED: [(&str, &str, &str, &str); 25] = [
+const PLANTED: [(&str, &str, &str, &str); 30] = [
     (
         "a route is lost",
         "Method: POST, Path: \"/tikivip/v1/refunds\"",
@@ -163,6 +163,36 @@ const PLANTED: [(&str, &str, &str, &str); 25] = [
         "a worker starts itself",
         "{\"ipn_due_mark\":{\"S\":[\"now\"]}}",
         "{\"refund_due_mark\":{\"S\":[\"now\"]}}",
+        "workers",
+    ),
+    (
+        "a core that hangs takes the concurrency of all functions",
+        "      ReservedConcurrentExecutions: !Ref RefundConcurrency\n",
+        "",
+        "workers",
+    ),
+    (
+        "the core of a refund gets more time than the function",
+        "      Timeout: 28",
+        "      Timeout: 27",
+        "timeouts",
+    ),
+    (
+        "nobody sweeps some shards",
+        "\"group\":2,\"of\":4",
+        "\"group\":1,\"of\":4",
+        "workers",
+    ),
+    (
+        "a sweep of a group that is not there",
+        "\"group\":3,\"of\":4",
+        "\"group\":4,\"of\":4",
+        "workers",
+    ),
+    (
+        "sweeps that take so long that too many run at once",
+        "      Timeout: 120",
+        "      Timeout: 180",
         "workers",
     ),
     (
@@ -630,7 +660,6 @@ fn timeouts(plan: &Plan, _: &Seen) -> Result<(), String> {
         // (function, reads of secrets, requests to DynamoDB, calls to Tiki or the core)
         ("create-transaction", 2, 1, Duration::ZERO),
         ("check-transaction", 1, 1, Duration::ZERO),
-        ("refund-transaction", 1, 3, CORE_TIMEOUT_IN_REQUEST),
         ("check-reconciliation", 1, 2, Duration::ZERO),
         ("payment-redirect", 1, 2, Duration::ZERO),
         ("open-webview", 1, 1, TIKI_ANSWER_TIMEOUT),
@@ -640,12 +669,29 @@ fn timeouts(plan: &Plan, _: &Seen) -> Result<(), String> {
         covers(plan, name, needs)?;
         checked.insert(name);
     }
+    // Its core gets less time when another step has taken more.
+    covers(
+        plan,
+        "refund-transaction",
+        refund_transaction::MAX_REQUEST_TIME,
+    )?;
+    must(
+        plan.functions["refund-transaction"].timeout < CORE_LEASE,
+        "core-worker asks about refunds whose request still runs",
+    )?;
+    checked.insert("refund-transaction");
     for (name, longest) in [
         ("ipn-sender", ipn_sender::MAX_PROCESSING_TIME),
         ("core-worker", core_worker::MAX_PROCESSING_TIME),
     ] {
         // A sweep starts nothing with less time left than one transaction takes; a batch starts everything.
         covers(plan, name, longest * batches(plan, name)?)?;
+        // At least half of the time of a sweep is left to start transactions, and for what it measures beside them.
+        covers(
+            plan,
+            name,
+            (longest + TIME_TO_RETURN).max(MEASURING_TIME) * 2,
+        )?;
         checked.insert(name);
     }
     covers(plan, "reconcile", reconcile::TIME_TO_FINISH * 2)?;
@@ -740,8 +786,19 @@ fn encryption(plan: &Plan, _: &Seen) -> Result<(), String> {
     Ok(())
 }
 
-/// The stream and the schedule start each worker, and each failed event is kept.
+/// The stream and the schedule start each worker, and each failed event is kept. What may wait for a slow counterparty
+/// for long cannot take the concurrency of the other functions.
 fn workers(plan: &Plan, _: &Seen) -> Result<(), String> {
+    let refunds = &plan.functions["refund-transaction"];
+    must(
+        refunds.reserved_concurrency.is_some(),
+        "refunds can take the concurrency of all functions",
+    )?;
+    let throttled = plan.gateway_responses.get("INTEGRATION_FAILURE");
+    must(
+        throttled.is_some_and(|(status, body)| *status == Some(429) && body.contains("\"code\":2")),
+        "a throttled refund is not answered 429",
+    )?;
     for (function, mark) in [
         ("IpnSenderFunction", "ipn_due_mark"),
         ("CoreWorkerFunction", "refund_due_mark"),
@@ -749,10 +806,7 @@ fn workers(plan: &Plan, _: &Seen) -> Result<(), String> {
         let properties = &plan.resources[function]["Properties"];
         let reserved = !properties["ReservedConcurrentExecutions"].is_null();
         must(reserved, format!("{function} has no reserved concurrency"))?;
-        let (stream, sweep) = (
-            &properties["Events"]["Stream"]["Properties"],
-            &properties["Events"]["Sweep"]["Properties"],
-        );
+        let stream = &properties["Events"]["Stream"]["Properties"];
         must(
             stream["BisectBatchOnFunctionError"] == true,
             format!("{function}: no bisect"),
@@ -778,16 +832,52 @@ fn workers(plan: &Plan, _: &Seen) -> Result<(), String> {
             filter.is_some_and(|filter| filter.contains(mark)),
             format!("{function}: filter {filter:?}"),
         )?;
-        must(
-            !sweep["DeadLetterConfig"].is_null(),
-            format!("{function}: no dead letters"),
-        )?;
-        must(
-            !sweep["RetryPolicy"].is_null(),
-            format!("{function}: no retry policy"),
-        )?;
+        sweeps(function, properties)?;
     }
     Ok(())
+}
+
+/// The schedules of a worker sweep each group of shards once a minute, and there is concurrency for all of them.
+fn sweeps(function: &str, properties: &Value) -> Result<(), String> {
+    let events = properties["Events"].as_object().into_iter().flatten();
+    let schedules: Vec<&Value> = events
+        .filter(|(_, event)| event["Type"] == "ScheduleV2")
+        .map(|(_, event)| &event["Properties"])
+        .collect();
+    let of = u8::try_from(schedules.len()).map_err(|error| error.to_string())?;
+    let mut expected: Vec<Group> = (0..of).map(|n| Group::new(n, of).unwrap()).collect();
+    for schedule in schedules {
+        must(
+            !schedule["DeadLetterConfig"].is_null() && !schedule["RetryPolicy"].is_null(),
+            format!("{function}: no dead letters or no retry policy"),
+        )?;
+        must(
+            schedule["ScheduleExpression"] == "rate(1 minute)",
+            format!("{function}: not each minute"),
+        )?;
+        let input = schedule["Input"].as_str().unwrap_or_default();
+        let input = serde_json::from_str(input).map_err(|error| error.to_string())?;
+        match Event::read(input).map_err(|error| format!("{function}: {error:#}"))? {
+            Event::Sweep(group) => expected.retain(|other| *other != group),
+            Event::Stream(_) => return Err(format!("{function}: not a sweep")),
+        }
+    }
+    must(of > 1, format!("{function}: one sweep for all shards"))?;
+    must(
+        expected.is_empty(),
+        format!("{function}: nobody sweeps {expected:?}"),
+    )?;
+    // A sweep may still run when the next one of its group begins, and the stream needs an instance too.
+    let minutes = properties["Timeout"].as_u64().unwrap_or(900).div_ceil(60);
+    let needed = u64::from(of) * minutes + 1;
+    let yaml: yaml_serde::Value =
+        yaml_serde::from_str(include_str!("../../template.yaml")).unwrap();
+    let concurrency = &yaml["Parameters"]["WorkerConcurrency"];
+    let least = concurrency["MinValue"].as_u64().unwrap_or_default();
+    must(
+        least >= needed,
+        format!("{function}: WorkerConcurrency may be {least}, and {needed} are needed"),
+    )
 }
 
 /// The file is sent at 06:00 in Vietnam, sent files cannot change, and payments keep their concurrency.

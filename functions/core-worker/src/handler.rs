@@ -13,11 +13,19 @@ use store::{DueIndex, REQUEST_TIMEOUT, StoreError, Transactions};
 /// next sweep.
 const MAX_STARTING_TIME: Duration = Duration::from_secs(10);
 
-/// The longest time that one transaction takes: the time in which refunds are started, and the lease of the last one.
-pub const MAX_PROCESSING_TIME: Duration = MAX_STARTING_TIME.saturating_add(CORE_LEASE);
+/// The longest time of one refund: lease it, ask for it, post it, record. A question about an expired payment takes
+/// less.
+const MAX_REFUND_TIME: Duration = REQUEST_TIMEOUT
+    .saturating_mul(2)
+    .saturating_add(CORE_TIMEOUT_IN_WORKER.saturating_mul(2));
+
+/// The longest time that one transaction takes: read it, the time in which refunds are started, and the last refund.
+pub const MAX_PROCESSING_TIME: Duration = REQUEST_TIMEOUT
+    .saturating_add(MAX_STARTING_TIME)
+    .saturating_add(MAX_REFUND_TIME);
 
 const _: () = assert!(
-    CORE_LEASE.as_millis() >= 2 * CORE_TIMEOUT_IN_WORKER.as_millis() + REQUEST_TIMEOUT.as_millis(),
+    CORE_LEASE.as_millis() >= MAX_REFUND_TIME.as_millis(),
     "within its lease a worker asks, posts and records: or another worker would post the same refund meanwhile"
 );
 
@@ -32,6 +40,8 @@ pub struct CoreWorker {
 
 #[async_trait]
 impl Worker for CoreWorker {
+    /// Refunds first: a customer waits for the money. A core that hangs must not use up a sweep on questions about
+    /// customers who walked away.
     fn indexes(&self) -> &'static [DueIndex] {
         &[DueIndex::Refund, DueIndex::Expiry]
     }
@@ -97,7 +107,10 @@ impl CoreWorker {
         match self.core.find_refund(id).await {
             FoundRefund::Known(answer) => answer,
             FoundRefund::NeverSeen => match transaction.refund_by_id(id) {
-                Some(refund) => self.core.refund(transaction, refund).await,
+                Some(refund) => {
+                    let within = CORE_TIMEOUT_IN_WORKER;
+                    self.core.refund(transaction, refund, within).await
+                }
                 None => RefundAnswer::Unknown,
             },
         }

@@ -10,12 +10,15 @@ use domain::{
     NotificationOutcome, NotificationStep, ReviewReason, Timestamp, Transaction, after_look_up,
     after_notification, after_reversal_look_up,
 };
+use futures::future::{join, try_join_all};
 use outbox::Worker;
-use store::{DueIndex, REQUEST_TIMEOUT, SHARDS, StoreError, Transactions};
+use store::{DueIndex, Indexed, REQUEST_TIMEOUT, SHARDS, StoreError, Transactions};
 use tiki_api::{TIKI_ANSWER_TIMEOUT, TikiClient};
 
-/// The longest time that one notification takes: as long as its lease.
-pub const MAX_PROCESSING_TIME: Duration = IPN_LEASE;
+/// The longest time that one notification takes: read it, lease it, send, look up, record.
+pub const MAX_PROCESSING_TIME: Duration = REQUEST_TIMEOUT
+    .saturating_mul(3)
+    .saturating_add(TIKI_ANSWER_TIMEOUT.saturating_mul(2));
 
 const _: () = assert!(
     IPN_LEASE.as_millis()
@@ -31,8 +34,12 @@ const REVERSAL_COUNT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Above this number, transactions in review are not counted further.
 const MAX_COUNTED_PER_ALARM: u16 = 100;
 
-/// In each shard, the age of this many unconfirmed results is looked at: of those that are due next.
-const MAX_AGES_PER_SHARD: u16 = 16;
+/// So many unconfirmed results of a shard are read: 32,000 in all.
+const MAX_READ_PER_SHARD: u16 = 2_000;
+
+/// The age of a result that was not read. It is longer than all tries of a notification take together: the gauge
+/// shows too much, and the alarm is on, rather than that an old one stays unseen.
+const AGE_UNREAD: Duration = Duration::from_hours(72);
 
 /// The worker of the index `ipn_due`.
 pub struct IpnSender {
@@ -58,20 +65,8 @@ impl Worker for IpnSender {
     }
 
     /// Measures what is waiting, so that an alarm stays on as long as it waits.
-    async fn after_sweep(&self) {
-        let measured = async {
-            metrics::REVIEW_QUEUE.record(&[], self.in_review().await?);
-            let age = self.oldest_unconfirmed().await?;
-            metrics::IPN_UNCONFIRMED_AGE.record_duration(&[], age);
-            Ok::<_, StoreError>(())
-        };
-        if let Err(error) = measured.await {
-            let error = format!("{:#}", anyhow::Error::from(error));
-            tracing::warn!(
-                error,
-                "the review queue and unconfirmed results cannot be measured"
-            );
-        }
+    async fn measure(&self) {
+        join(self.measure_review(), self.measure_unconfirmed()).await;
     }
 
     /// Leases the notification, sends it, and records the outcome: two writes, whatever happens between them.
@@ -90,6 +85,20 @@ impl Worker for IpnSender {
 }
 
 impl IpnSender {
+    async fn measure_review(&self) {
+        match self.in_review().await {
+            Ok(waiting) => metrics::REVIEW_QUEUE.record(&[], waiting),
+            Err(error) => cannot_measure("the review queue", error),
+        }
+    }
+
+    async fn measure_unconfirmed(&self) {
+        match self.oldest_unconfirmed().await {
+            Ok(age) => metrics::IPN_UNCONFIRMED_AGE.record_duration(&[], age),
+            Err(error) => cannot_measure("unconfirmed results", error),
+        }
+    }
+
     /// How many transactions are in the review queue.
     async fn in_review(&self) -> Result<i64, StoreError> {
         let mut waiting = 0;
@@ -103,28 +112,15 @@ impl IpnSender {
         Ok(i64::try_from(waiting).unwrap_or(i64::MAX))
     }
 
-    /// The age of the oldest result that Tiki has not confirmed, of a few from each shard.
+    /// The age of the oldest result that Tiki has not confirmed. The index has what is due next first, and the oldest
+    /// has often failed and is due late: so all are read, up to a bound.
     async fn oldest_unconfirmed(&self) -> Result<Duration, StoreError> {
+        let (index, any_time, most) = (DueIndex::Ipn, Timestamp::MAX, MAX_READ_PER_SHARD);
+        let shards = (0..SHARDS).map(|shard| self.transactions.due(index, shard, any_time, most));
+        let shards = try_join_all(shards).await?;
         let now = self.clock.now();
-        let mut oldest = Duration::ZERO;
-        for shard in 0..SHARDS {
-            let index = DueIndex::Ipn;
-            let some = self
-                .transactions
-                .due(index, shard, Timestamp::MAX, MAX_AGES_PER_SHARD);
-            for entry in some.await? {
-                let since = match self.transactions.load(entry.id).await {
-                    Ok(found) => found
-                        .filter(|found| found.ipn_due_at().is_some())
-                        .and_then(|found| found.final_at()),
-                    // The sweep has raised an alarm for it. It must not hide the others.
-                    Err(StoreError::Unreadable { .. }) => Some(entry.at),
-                    Err(error) => return Err(error),
-                };
-                oldest = oldest.max(since.map_or(Duration::ZERO, |since| now.since(since)));
-            }
-        }
-        Ok(oldest)
+        let oldest = shards.iter().map(|shard| oldest_age(shard, most, now));
+        Ok(oldest.max().unwrap_or_default())
     }
 
     /// `None` if the notification is no longer due, or another worker has leased it.
@@ -191,6 +187,62 @@ impl IpnSender {
                 tracing::warn!(transaction_id = %t.id(), "the reversals of this hour are not counted in time: the next try decides");
                 Decision::Retry
             }
+        }
+    }
+}
+
+/// The age of the oldest of these entries, of which at most `most` were read.
+fn oldest_age(entries: &[Indexed], most: u16, now: Timestamp) -> Duration {
+    let age = |entry: &Indexed| entry.final_at.map_or(AGE_UNREAD, |at| now.since(at));
+    let oldest = entries.iter().map(age).max().unwrap_or_default();
+    if entries.len() < usize::from(most) {
+        oldest
+    } else {
+        // Those that were not read may be older than all that were.
+        oldest.max(AGE_UNREAD)
+    }
+}
+
+fn cannot_measure(what: &str, error: StoreError) {
+    let error = format!("{:#}", anyhow::Error::from(error));
+    tracing::warn!(what, error, "cannot be measured");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR_MS: i64 = 3_600_000;
+
+    fn entry(due_ms: i64, final_ms: Option<i64>) -> Indexed {
+        let at = |ms| Timestamp::from_unix_ms(ms).unwrap();
+        Indexed {
+            id: domain::TransactionId::from_bytes([7; 16]),
+            at: at(due_ms),
+            final_at: final_ms.map(at),
+        }
+    }
+
+    #[test]
+    fn the_oldest_is_found_by_when_it_became_final() {
+        let now = Timestamp::from_unix_ms(100 * HOUR_MS).unwrap();
+        let minute_ago = entry(100 * HOUR_MS, Some(100 * HOUR_MS - 60_000));
+        let hours_ago = entry(106 * HOUR_MS, Some(80 * HOUR_MS));
+        let unknown = entry(0, None);
+        let (minute, twenty_hours) = (Duration::from_mins(1), Duration::from_hours(20));
+        // (entries, how many are read at most, age)
+        let mut young = vec![minute_ago; 18];
+        young.push(hours_ago);
+        for (entries, most, age) in [
+            (vec![], 2, Duration::ZERO),
+            (vec![minute_ago], 2, minute),
+            (young, 20, twenty_hours),
+            (vec![hours_ago, minute_ago], 3, twenty_hours),
+            // As many as could be read: an older one may follow.
+            (vec![minute_ago, minute_ago], 2, AGE_UNREAD),
+            (vec![unknown], 2, AGE_UNREAD),
+        ] {
+            assert_eq!(oldest_age(&entries, most, now), age, "{entries:?}, {most}");
         }
     }
 }

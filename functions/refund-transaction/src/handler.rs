@@ -4,6 +4,9 @@
 //! request, so no crash and no number of requests at the same time can return more than was paid. If the core does
 //! not answer in time, the refund stays unknown: core-worker finds the outcome, and a repeat of the request gets it.
 
+mod patience;
+
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,34 +14,37 @@ use api::{ApiError, Code, Handler, Inbound, Reply, Verifier, record_transaction_
 use async_trait::async_trait;
 use core_api::{CORE_TIMEOUT_IN_REQUEST, Core};
 use domain::{
-    CORE_LEASE, ClientId, Clock, RefundCommand, RefundId, RefundState, Refusal, Reservation,
-    Transaction,
+    CORE_LEASE, ClientId, Clock, RefundAnswer, RefundCommand, RefundId, RefundState, Refusal,
+    RequestId, Reservation, Timestamp, Transaction,
 };
+use futures::future::{Either, select};
 use http::StatusCode;
 use store::{REQUEST_TIMEOUT, Transactions};
 use tiki_api::reply;
 use tiki_api::request::{self, InvalidRefund};
 
-/// How long a repeat waits before each look at the first request, which is still asking the core. The sum is a little
-/// longer than the core may take.
-const FOLLOW_WAITS_MS: [u64; 9] = [50, 100, 200, 300, 500, 600, 700, 700, 700];
+pub use patience::Patience;
+
+/// What our own steps before the core take in a normal request, and at most after it beside the last write.
+const OWN_TIME: Duration = Duration::from_millis(250);
+
+/// So long after a request began, at the latest, the core's time ends, whatever was slow before.
+const CORE_TIME_ENDS_AFTER: Duration = CORE_TIMEOUT_IN_REQUEST.saturating_add(OWN_TIME);
+
+/// The longest time of a request that asks the core: after the core's time, it records the outcome.
+pub const MAX_REQUEST_TIME: Duration = CORE_TIME_ENDS_AFTER
+    .saturating_add(OWN_TIME)
+    .saturating_add(REQUEST_TIMEOUT);
+
+/// A repeat that waits for the first request looks at it again after these waits, and then always after the last.
+const FOLLOW_WAITS_MS: [u64; 6] = [50, 100, 200, 300, 500, 700];
 
 const _: () = assert!(
-    sum(&FOLLOW_WAITS_MS) as u128 > CORE_TIMEOUT_IN_REQUEST.as_millis(),
-    "a repeat waits longer than the core may take"
-);
-
-const _: () = assert!(
-    CORE_LEASE.as_millis() >= CORE_TIMEOUT_IN_REQUEST.as_millis() + 2 * REQUEST_TIMEOUT.as_millis(),
+    CORE_LEASE.as_millis() > MAX_REQUEST_TIME.as_millis()
+        && CORE_LEASE.as_millis()
+            >= CORE_TIMEOUT_IN_REQUEST.as_millis() + 2 * REQUEST_TIMEOUT.as_millis(),
     "a request reserves, asks and records before core-worker may ask about the same refund"
 );
-
-const fn sum(waits_ms: &[u64]) -> u64 {
-    match waits_ms {
-        [] => 0,
-        [first, rest @ ..] => *first + sum(rest),
-    }
-}
 
 /// What the function works with.
 pub struct RefundTransaction {
@@ -50,12 +56,15 @@ pub struct RefundTransaction {
     pub transactions: Transactions,
     /// The partner's core.
     pub core: Arc<dyn Core>,
+    /// How long to wait for it.
+    pub patience: Patience,
     pub clock: Arc<dyn Clock>,
 }
 
 #[async_trait]
 impl Handler for RefundTransaction {
     async fn handle(&self, request: &Inbound) -> Result<Reply, ApiError> {
+        let began = self.clock.now();
         let verified = self.verifier.verify(request).await?;
         let refund = request::refund(verified).map_err(refused)?;
         let id = refund.id.ok_or(Refusal::NotFound)?;
@@ -64,8 +73,10 @@ impl Handler for RefundTransaction {
         let found = self.transactions.load(id).await?.ok_or(Refusal::NotFound)?;
         found.belongs_to(&self.client_id, Some(&refund.tiki_id))?;
         let (refund_id, transaction) = match self.reserve(found, &refund.command).await? {
-            ReservedRefund::New(id, transaction) => (id, self.ask(transaction, id).await?),
-            ReservedRefund::Known(id, transaction) => (id, self.follow(transaction, id).await?),
+            ReservedRefund::New(id, transaction) => (id, self.ask(transaction, id, began).await?),
+            ReservedRefund::Known(id, transaction) => {
+                (id, self.follow(transaction, id, began).await?)
+            }
         };
         answer(&transaction, refund_id)
     }
@@ -106,6 +117,7 @@ impl RefundTransaction {
         command: &RefundCommand,
     ) -> Result<ReservedRefund, ApiError> {
         let mut refund_id = None;
+        let mut asked_before = None;
         let reserve = |transaction: &Transaction| {
             let reservation = transaction.reserve_refund(command, self.clock.now())?;
             let (id, change) = match reservation {
@@ -113,11 +125,15 @@ impl RefundTransaction {
                 Reservation::Reserve(id, change) => (id, Some(change)),
             };
             refund_id = Some(id);
+            asked_before = transaction.open_refund_like(command).cloned();
             Ok::<_, ApiError>(change)
         };
         let updated = self.transactions.update(found, reserve).await?;
         let id = refund_id.ok_or(Refusal::NotFound)?;
         Ok(if updated.written {
+            if let Some(earlier) = asked_before {
+                asked_twice(id, &earlier, &command.request_id);
+            }
             ReservedRefund::New(id, updated.transaction)
         } else {
             ReservedRefund::Known(id, updated.transaction)
@@ -125,11 +141,30 @@ impl RefundTransaction {
     }
 
     /// Asks the core for a refund that we have just reserved, and records the outcome.
-    async fn ask(&self, transaction: Transaction, id: RefundId) -> Result<Transaction, ApiError> {
+    async fn ask(
+        &self,
+        transaction: Transaction,
+        id: RefundId,
+        began: Timestamp,
+    ) -> Result<Transaction, ApiError> {
         let Some(refund) = transaction.refund_by_id(id) else {
             return Ok(transaction);
         };
-        let answer = self.core.refund(&transaction, refund).await;
+        let asked = self.clock.now();
+        let within = self.time_for_core(began);
+        if within.is_zero() {
+            // What came before took too long. Nobody has asked the core: core-worker does when the lease ends.
+            return Ok(transaction);
+        }
+        let answer = self.core.refund(&transaction, refund, within);
+        // The client's own time-out comes first, but it does not cover the reading of a secret.
+        let answer = match select(answer, self.clock.sleep(within + OWN_TIME)).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(_) => RefundAnswer::Unknown,
+        };
+        let now = self.clock.now();
+        let clear = answer != RefundAnswer::Unknown;
+        self.patience.note(clear, now.since(asked), now);
         let record = |transaction: &Transaction| {
             transaction.record_refund_outcome(id, &answer, self.clock.now())
         };
@@ -146,18 +181,43 @@ impl RefundTransaction {
         &self,
         mut transaction: Transaction,
         id: RefundId,
+        began: Timestamp,
     ) -> Result<Transaction, ApiError> {
-        for wait_ms in FOLLOW_WAITS_MS {
+        let last = FOLLOW_WAITS_MS.last().copied().unwrap_or_default();
+        let mut waits = FOLLOW_WAITS_MS.into_iter().chain(iter::repeat(last));
+        let asked = self.clock.now();
+        let patience = self.time_for_core(began);
+        while self.clock.now().since(asked) < patience {
             let refund = transaction.refund_by_id(id);
             if !refund.is_some_and(|refund| matches!(refund.state, RefundState::Reserved(_))) {
                 break;
             }
+            let wait_ms = waits.next().unwrap_or(last);
             self.clock.sleep(Duration::from_millis(wait_ms)).await;
             let found = self.transactions.load(transaction.id()).await?;
             transaction = found.ok_or(Refusal::NotFound)?;
         }
         Ok(transaction)
     }
+
+    /// How long a request that began at this time may wait for the core.
+    fn time_for_core(&self, began: Timestamp) -> Duration {
+        let now = self.clock.now();
+        let left = CORE_TIME_ENDS_AFTER.saturating_sub(now.since(began));
+        self.patience.now(now).min(left)
+    }
+}
+
+/// Tiki may mean the same refund, of which it has no answer yet, and not a second one. It is taken all the same: the
+/// customer may have sent back two things of one price.
+fn asked_twice(id: RefundId, earlier: &RequestId, request_id: &RequestId) {
+    metrics::REFUNDS_ASKED_TWICE.count(&[]);
+    tracing::warn!(
+        refund_id = %id,
+        %request_id,
+        open_request_id = %earlier,
+        "Tiki asks for a refund of the same amount as one that is still open, under a new request_id"
+    );
 }
 
 fn answer(transaction: &Transaction, id: RefundId) -> Result<Reply, ApiError> {

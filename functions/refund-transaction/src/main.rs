@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use core_api::{CORE_TIMEOUT_IN_REQUEST, CoreClient};
 use lambda::aws::AwsContext;
-use refund_transaction::RefundTransaction;
+use refund_transaction::{Patience, RefundTransaction};
 use signing::HeaderNames;
 
 use crate::settings::Settings;
@@ -23,6 +23,7 @@ async fn main() -> anyhow::Result<()> {
         client_id: settings.tiki.client_id,
         transactions: aws.transactions(&settings.transactions),
         core: Arc::new(CoreClient::new(core, CORE_TIMEOUT_IN_REQUEST)),
+        patience: Patience::default(),
         clock: Arc::clone(&aws.clock),
     })
     .await

@@ -14,8 +14,11 @@ use signed_http::{Answer, CallError, SignedClient};
 
 use crate::{Core, FoundRefund};
 
-/// How long the core may take to answer while Tiki waits.
-pub const CORE_TIMEOUT_IN_REQUEST: Duration = Duration::from_secs(3);
+/// How long the core may take to answer while Tiki waits: less than API Gateway does, because Tiki's natural retry
+/// after no answer is a new refund.
+pub const CORE_TIMEOUT_IN_REQUEST: Duration = Duration::from_secs(20);
+/// The same while the core has just failed to answer in time.
+pub const CORE_TIMEOUT_WHILE_FAILING: Duration = Duration::from_secs(3);
 /// How long the core may take to answer a worker.
 pub const CORE_TIMEOUT_IN_WORKER: Duration = Duration::from_secs(10);
 
@@ -27,7 +30,7 @@ pub struct CoreClient {
 }
 
 impl CoreClient {
-    /// A client that waits no longer than `timeout` for each answer.
+    /// A client that waits no longer than `timeout` for each answer, but for a refund as long as its caller says.
     #[must_use]
     pub fn new(client: SignedClient, timeout: Duration) -> Self {
         Self { client, timeout }
@@ -36,7 +39,12 @@ impl CoreClient {
 
 #[async_trait]
 impl Core for CoreClient {
-    async fn refund(&self, transaction: &Transaction, refund: &Refund) -> RefundAnswer {
+    async fn refund(
+        &self,
+        transaction: &Transaction,
+        refund: &Refund,
+        within: Duration,
+    ) -> RefundAnswer {
         #[derive(Serialize)]
         struct Body<'r> {
             refund_id: &'r str,
@@ -55,7 +63,7 @@ impl Core for CoreClient {
         };
         let body = serde_json::to_vec(&body).unwrap_or_default();
         let key = Some(("Idempotency-Key", refund_id));
-        let answer = self.client.post("/refunds", body, key, self.timeout).await;
+        let answer = self.client.post("/refunds", body, key, within).await;
         let meaning = match &answer {
             Ok(answer) => refund_answer(answer, refund.id),
             Err(_) => RefundAnswer::Unknown,

@@ -5,10 +5,14 @@
 
 mod http;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use domain::{PaymentAnswer, Refund, RefundAnswer, RefundId, Transaction, TransactionId};
 
-pub use http::{CORE_TIMEOUT_IN_REQUEST, CORE_TIMEOUT_IN_WORKER, CoreClient};
+pub use http::{
+    CORE_TIMEOUT_IN_REQUEST, CORE_TIMEOUT_IN_WORKER, CORE_TIMEOUT_WHILE_FAILING, CoreClient,
+};
 
 /// What the core knows of a refund.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +27,14 @@ pub enum FoundRefund {
 #[async_trait]
 pub trait Core: Send + Sync {
     /// Asks the core to give money back. The id of the refund is the idempotency key: the same request a second time
-    /// must not pay a second time.
-    async fn refund(&self, transaction: &Transaction, refund: &Refund) -> RefundAnswer;
+    /// must not pay a second time. No answer `within` this time is `Unknown`: only the caller knows how much time it
+    /// has left.
+    async fn refund(
+        &self,
+        transaction: &Transaction,
+        refund: &Refund,
+        within: Duration,
+    ) -> RefundAnswer;
 
     /// Asks for the status of a refund. An unclear answer is `Known(Unknown)`, never `NeverSeen`.
     async fn find_refund(&self, id: RefundId) -> FoundRefund;

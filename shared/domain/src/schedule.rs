@@ -66,8 +66,9 @@ const EXPIRY: [Duration; 4] = [seconds(30), minutes(1), minutes(5), minutes(15)]
 pub const IPN_LEASE: Duration = seconds(40);
 
 /// How long a worker holds the lease of a question to the core: a question and a posting of 10 s each, and the
-/// writes around them. A request of Tiki that asks the core itself has the same time.
-pub const CORE_LEASE: Duration = seconds(30);
+/// writes around them. A request of Tiki that asks the core itself, for at most 20 s, has the same time. It is longer
+/// than the function or API Gateway may take, so a request is over before core-worker asks about its refund.
+pub const CORE_LEASE: Duration = seconds(35);
 
 /// When the next try of an IPN is due, or `None` if the budget is used up.
 pub(crate) fn next_ipn(id: TransactionId, failures: u32, now: Timestamp) -> Option<Timestamp> {

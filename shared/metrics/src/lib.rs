@@ -75,6 +75,8 @@ metrics! {
     DISPUTES = "Disputes", Count, [];
     /// Refunds with a final outcome: `succeeded`, `rejected`.
     REFUNDS = "Refunds", Count, ["Outcome"];
+    /// Refunds of Tiki for the same amount as another one of the payment that is still open.
+    REFUNDS_ASKED_TWICE = "RefundsAskedTwice", Count, [];
     /// From a refund's reservation to an answer of the core that left it open.
     REFUND_OPEN_AGE = "RefundOpenAge", Milliseconds, [];
     /// How late the oldest obligation is, at each sweep: `ipn`, `refund`, `expiry`.

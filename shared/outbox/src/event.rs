@@ -3,17 +3,21 @@
 //! The stream's event is read by a reader of our own: the typed event of `aws_lambda_events` refuses a whole batch
 //! for fields that nobody here reads, and makes an empty item of a deleted one.
 
+use anyhow::Context;
 use serde::Deserialize;
 use serde_json::Value;
 use store::Item;
+
+use crate::group::Group;
 
 /// The event that a worker is invoked with.
 #[derive(Debug)]
 pub enum Event {
     /// `{"Records": […]}`: newly queued obligations.
     Stream(Vec<StreamRecord>),
-    /// `{"action": "sweep"}`: process everything that is due.
-    Sweep,
+    /// `{"action": "sweep", "group": 0, "of": 4}`: process everything that is due in a group of shards; without a
+    /// group, in all of them.
+    Sweep(Group),
 }
 
 /// A record of the table's stream.
@@ -28,37 +32,59 @@ pub struct StreamRecord {
 impl Event {
     /// Reads an event. Another event is an error of the configuration.
     pub fn read(event: Value) -> anyhow::Result<Self> {
-        #[derive(Deserialize)]
-        struct Raw {
-            #[serde(rename = "Records")]
-            records: Option<Vec<RawRecord>>,
-            action: Option<String>,
-        }
-        #[derive(Deserialize)]
-        struct RawRecord {
-            dynamodb: RawChange,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct RawChange {
-            sequence_number: String,
-            new_image: Option<Item>,
-        }
-
-        let raw: Raw = serde_json::from_value(event)?;
-        match (raw.records, raw.action.as_deref()) {
-            (Some(records), None) => {
-                let records = records.into_iter().map(|record| StreamRecord {
-                    sequence_number: record.dynamodb.sequence_number,
-                    new_image: record.dynamodb.new_image,
-                });
-                Ok(Self::Stream(records.collect()))
-            }
-            (None, Some("sweep")) => Ok(Self::Sweep),
+        match (event.get("Records"), event.get("action")) {
+            (Some(_), None) => batch(event),
+            (None, Some(_)) => sweep(event).context(
+                r#"the event of a sweep is {"action":"sweep"} or {"action":"sweep","group":0,"of":4}"#,
+            ),
             _ => {
                 anyhow::bail!(r#"the event is neither {{"Records":[…]}} nor {{"action":"sweep"}}"#)
             }
         }
+    }
+}
+
+fn batch(event: Value) -> anyhow::Result<Event> {
+    #[derive(Deserialize)]
+    struct Raw {
+        #[serde(rename = "Records")]
+        records: Vec<RawRecord>,
+    }
+    #[derive(Deserialize)]
+    struct RawRecord {
+        dynamodb: RawChange,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct RawChange {
+        sequence_number: String,
+        new_image: Option<Item>,
+    }
+
+    let raw: Raw = serde_json::from_value(event)?;
+    let records = raw.records.into_iter().map(|record| StreamRecord {
+        sequence_number: record.dynamodb.sequence_number,
+        new_image: record.dynamodb.new_image,
+    });
+    Ok(Event::Stream(records.collect()))
+}
+
+/// A misspelt field is refused: without its group, each of the schedules would sweep all shards.
+fn sweep(event: Value) -> anyhow::Result<Event> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Raw {
+        action: String,
+        group: Option<u8>,
+        of: Option<u8>,
+    }
+
+    let raw: Raw = serde_json::from_value(event)?;
+    anyhow::ensure!(raw.action == "sweep", "the action is not sweep");
+    match (raw.group, raw.of) {
+        (None, None) => Ok(Event::Sweep(Group::ALL)),
+        (Some(number), Some(of)) => Ok(Event::Sweep(Group::new(number, of)?)),
+        _ => anyhow::bail!("group and of need each other"),
     }
 }
 
@@ -76,20 +102,54 @@ mod tests {
                 assert_eq!(records.len(), 2);
                 assert!(records[0].new_image.is_some() && records[1].new_image.is_none());
             }
-            Event::Sweep => panic!("not a sweep"),
+            Event::Sweep(_) => panic!("not a sweep"),
         }
-        assert!(matches!(
-            Event::read(json!({"action": "sweep"})),
-            Ok(Event::Sweep)
-        ));
-        for other in [
-            json!({}),
-            json!({"action": "weep"}),
-            json!([]),
-            json!(null),
-            json!({"Records": [{}]}),
+        for (sweep, group) in [
+            (json!({"action": "sweep"}), Group::ALL),
+            (json!({"action": "sweep", "group": 0, "of": 1}), Group::ALL),
+            (
+                json!({"action": "sweep", "group": 3, "of": 4}),
+                Group::new(3, 4).unwrap(),
+            ),
         ] {
+            match Event::read(sweep.clone()).unwrap() {
+                Event::Sweep(found) => assert_eq!(found, group, "{sweep}"),
+                Event::Stream(_) => panic!("not a batch: {sweep}"),
+            }
+        }
+        for other in [json!({}), json!([]), json!(null), json!({"Records": [{}]})] {
             assert!(Event::read(other.clone()).is_err(), "{other}");
+        }
+        assert!(Event::read(json!({"Records": [], "action": "sweep"})).is_err());
+    }
+
+    #[test]
+    fn a_sweep_of_a_group_that_is_not_there_is_refused() {
+        for (bad, why) in [
+            (json!({"action": "weep"}), "not sweep"),
+            (json!({"action": 1}), "invalid type"),
+            (json!({"action": "sweep", "group": 0}), "need each other"),
+            (json!({"action": "sweep", "of": 4}), "need each other"),
+            (
+                json!({"action": "sweep", "group": 4, "of": 4}),
+                "no group 4 of 4",
+            ),
+            (
+                json!({"action": "sweep", "group": 0, "of": 0}),
+                "no group 0 of 0",
+            ),
+            (
+                json!({"action": "sweep", "group": 0, "of": 17}),
+                "no group 0 of 17",
+            ),
+            (json!({"action": "sweep", "group": -1, "of": 4}), "-1"),
+            (json!({"action": "sweep", "group": 0.5, "of": 4}), "0.5"),
+            (json!({"action": "sweep", "group": "0", "of": 4}), "string"),
+            (json!({"action": "sweep", "groups": 4}), "groups"),
+        ] {
+            let error = format!("{:#}", Event::read(bad.clone()).unwrap_err());
+            assert!(error.contains(why), "{bad}: {error}");
+            assert!(error.contains(r#""group":0,"of":4"#), "{bad}: {error}");
         }
     }
 }

@@ -8,6 +8,8 @@
 //! the stream has lost.
 
 mod event;
+mod group;
+mod measure;
 mod sweep;
 
 use std::sync::Arc;
@@ -16,12 +18,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use domain::{Clock, Timestamp, Transaction};
+use futures::future::join;
 use futures::{StreamExt, stream};
 use serde_json::Value;
 use store::{DueIndex, StoreError, Transactions};
 use tracing::Instrument;
 
 pub use event::{Event, StreamRecord};
+pub use group::{Group, NoSuchGroup};
+pub use measure::MEASURING_TIME;
+pub use sweep::TIME_TO_RETURN;
 
 /// How many records of one batch are processed at the same time.
 pub const MAX_CONCURRENT_RECORDS: usize = 16;
@@ -29,14 +35,17 @@ pub const MAX_CONCURRENT_RECORDS: usize = 16;
 /// Processes one kind of obligation.
 #[async_trait]
 pub trait Worker: Send + Sync {
-    /// The indexes that hold what is due. They are swept at the same time, so that none waits for another.
+    /// The indexes that hold what is due, the most urgent first: a later one waits until the one before it has
+    /// nothing left that is due, but not for ever.
     fn indexes(&self) -> &'static [DueIndex];
 
-    /// The longest time that one transaction takes. None is started with less time left.
+    /// The longest time that one transaction takes, from its read to its last write. None is started with less time
+    /// left.
     fn max_processing_time(&self) -> Duration;
 
-    /// What else is to be done once a minute. A sweep does not fail when this does.
-    async fn after_sweep(&self) {}
+    /// Measures what is waiting, once a minute and beside the work. It gets [`MEASURING_TIME`], and a sweep does not
+    /// fail when it fails.
+    async fn measure(&self) {}
 
     /// Processes what this transaction owes now, if it still owes anything. The transaction may be out of date:
     /// the conditional writes find out.
@@ -62,9 +71,10 @@ impl<W: Worker> Outbox<W> {
     ) -> anyhow::Result<DynamoDbEventResponse> {
         match Event::read(event)? {
             Event::Stream(records) => Ok(self.records(records).await),
-            Event::Sweep => {
-                let swept = self.sweep(deadline).await;
-                self.worker.after_sweep().await;
+            Event::Sweep(group) => {
+                // Side by side: neither takes time from the other, and what is measured is written at once, also if
+                // the work then takes all the time there is.
+                let (swept, ()) = join(self.sweep(group, deadline), self.measure(group)).await;
                 swept?;
                 Ok(DynamoDbEventResponse::default())
             }

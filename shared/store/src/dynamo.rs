@@ -14,7 +14,9 @@ use serde_dynamo::Item;
 
 use crate::conditional_write::{self, Condition, WriteOutcome};
 use crate::error::TableError;
-use crate::keys::{DayIndex, DueIndex, Index, NEEDS_REVIEW, TRANSACTION_ID, day_shard, shard_key};
+use crate::keys::{
+    DayIndex, DueIndex, FINAL_AT, Index, NEEDS_REVIEW, TRANSACTION_ID, day_shard, shard_key,
+};
 use crate::reversal_count;
 use crate::table::{DayPage, Indexed, Table};
 
@@ -173,10 +175,14 @@ impl DynamoTable {
 fn indexed(item: &HashMap<String, AttributeValue>, sort_key: &str) -> Result<Indexed, TableError> {
     let entry = || {
         let id = item.get(TRANSACTION_ID)?.as_s().ok()?;
-        let at = item.get(sort_key)?.as_n().ok()?;
+        let time = |name: &str| {
+            let at = item.get(name)?.as_n().ok()?;
+            Timestamp::from_unix_ms(at.parse().ok()?).ok()
+        };
         Some(Indexed {
             id: id.parse().ok()?,
-            at: Timestamp::from_unix_ms(at.parse().ok()?).ok()?,
+            at: time(sort_key)?,
+            final_at: time(FINAL_AT),
         })
     };
     entry().ok_or_else(|| TableError::new("Query", "an entry has no transaction_id or no time"))

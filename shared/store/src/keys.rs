@@ -63,6 +63,9 @@ pub const BY_STATUS: Index = Index {
     projection: Projection::KeysOnly,
 };
 
+/// The attribute that says when a payment became final.
+pub(crate) const FINAL_AT: &str = "final_at";
+
 /// Obligations of a worker, by the time from which they are due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DueIndex {
@@ -87,7 +90,11 @@ impl DueIndex {
             name,
             partition_key,
             sort_key,
-            projection: Projection::KeysOnly,
+            projection: match self {
+                // A notification that has failed often is due late: the one that waits longest stands anywhere.
+                Self::Ipn => Projection::Include(&[FINAL_AT]),
+                Self::Refund | Self::Expiry => Projection::KeysOnly,
+            },
         }
     }
 }

@@ -23,6 +23,8 @@ pub struct Indexed {
     pub id: TransactionId,
     /// The index's sort key: when the transaction is due, or since when it needs review.
     pub at: Timestamp,
+    /// When the payment became final; only in the index of notifications that are due.
+    pub final_at: Option<Timestamp>,
 }
 
 /// The table of transactions.

@@ -6,10 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use serde_json::json;
-
 use crate::start::Sandbox;
-use crate::template::FunctionPlan;
+use crate::template::{FunctionPlan, SchedulePlan};
 
 /// List prices in US dollars for Singapore (ap-southeast-1) in 2025, without free tiers.
 mod price {
@@ -88,16 +86,20 @@ impl Meter {
     }
 }
 
-/// Measures two sweeps and then some payments on a warm system, and returns the costs as a table.
+/// The schedules that start a sweep each minute.
+fn sweeps(sandbox: &Sandbox) -> impl Iterator<Item = &SchedulePlan> {
+    sandbox.plan.schedules.iter().filter(|plan| plan.is_often())
+}
+
+/// Measures the sweeps of a minute and then some payments on a warm system, and returns the costs as a table.
 pub async fn bill(sandbox: &Sandbox) -> anyhow::Result<String> {
     // One payment first, so that cold starts are not measured.
     let mut silent = |_: &str| {};
     crate::walk::pay(sandbox, &mut silent).await?;
     let start = Meter::read(sandbox);
     let began = sandbox.journal.now();
-    for worker in ["ipn-sender", "core-worker"] {
-        let sweep = json!({ "action": "sweep" });
-        sandbox.invoke(worker, &sweep).await?;
+    for schedule in sweeps(sandbox) {
+        sandbox.invoke(&schedule.function, &schedule.input).await?;
     }
     let took = sandbox.journal.now().saturating_sub(began);
     let mut swept = Meter::read(sandbox).since(&start);
@@ -187,7 +189,7 @@ fn monthly_costs(sandbox: &Sandbox, swept: &Meter, metrics: usize) -> [(&'static
                 .count(),
         )
     };
-    let called = 2.0 * (price::INVOCATION + price::SCHEDULED_CALL);
+    let called = count(sweeps(sandbox).count()) * (price::INVOCATION + price::SCHEDULED_CALL);
     let sweeps = called + swept.gb_seconds * price::GB_SECOND_ARM;
     // A few warm processes per function read both versions of their two secrets every five minutes.
     let secret_reads = of_type("AWS::Serverless::Function") * 2.0 * 2.0 * MINUTES_A_MONTH / 5.0;
@@ -195,7 +197,7 @@ fn monthly_costs(sandbox: &Sandbox, swept: &Meter, metrics: usize) -> [(&'static
     let alarms = of_type("AWS::CloudWatch::Alarm") * price::ALARM_MONTH;
     [
         (
-            "Sweeps, two per minute: Lambda and Scheduler",
+            "Sweeps, each minute: Lambda and Scheduler",
             MINUTES_A_MONTH * sweeps,
         ),
         (

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::journal::Journal;
-use crate::lambda::Function;
+use crate::lambda::{Function, InvokeError};
 use crate::template::{Plan, Route};
 
 /// API Gateway's limit for a body, in bytes.
@@ -147,10 +147,14 @@ async fn answer(gateway: &Gateway, request: Request) -> Response {
     };
     let event = Bytes::from(event.json().to_string());
     let result = match gateway.functions.get(&route.function) {
-        Some(function) => function
-            .invoke(event)
-            .await
-            .map_err(|error| error.to_string()),
+        Some(function) => match function.invoke_now(event).await {
+            Err(InvokeError::Throttled) => {
+                open.done("429, the function is throttled".to_owned());
+                let kinds = ["INTEGRATION_FAILURE", "DEFAULT_5XX"];
+                return gateway.own_answer(&kinds, StatusCode::GATEWAY_TIMEOUT);
+            }
+            result => result.map_err(|error| error.to_string()),
+        },
         None => Err("does not exist".to_owned()),
     };
     gateway.written.notify_waiters();

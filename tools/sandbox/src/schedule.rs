@@ -1,6 +1,7 @@
 //! EventBridge Scheduler: invokes each worker at an interval, and again if an invocation failed.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -11,7 +12,7 @@ use crate::journal::Journal;
 use crate::lambda::Function;
 use crate::template::SchedulePlan;
 
-/// Concurrent sweeps of one function. On AWS, too, a sweep can start before the last one has ended.
+/// Concurrent sweeps of one schedule. On AWS, too, a sweep can start before the last one has ended.
 const MAX_CONCURRENT_SWEEPS: usize = 2;
 /// The wait before a failed invocation is repeated.
 const RETRY_DELAY: Duration = Duration::from_millis(200);
@@ -22,6 +23,7 @@ pub(crate) async fn run(
     function: Arc<Function>,
     every: Duration,
     journal: Journal,
+    ended: Arc<AtomicUsize>,
 ) {
     let mut ticks = tokio::time::interval(every.max(Duration::from_millis(1)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -32,8 +34,10 @@ pub(crate) async fn run(
             continue;
         };
         let (plan, function, journal) = (plan.clone(), Arc::clone(&function), journal.clone());
+        let ended = Arc::clone(&ended);
         tokio::spawn(async move {
             call(&plan, &function, &journal).await;
+            ended.fetch_add(1, Ordering::Relaxed);
             drop(slot);
         });
     }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -35,7 +36,7 @@ use crate::settings::{aws_environment, parameters, sdk, secrets};
 use crate::sftp::Sftp;
 use crate::state_store::StateStore;
 use crate::stream::{Positions, Pump};
-use crate::template::{Plan, SchedulePlan};
+use crate::template::Plan;
 use crate::tiki::Tiki;
 use crate::{build, schedule};
 
@@ -76,6 +77,8 @@ pub struct Sandbox {
     iam_proxy_url: String,
     /// Notified after each call of the API, because the stream may have new records.
     written: Arc<Notify>,
+    /// How many sweeps of the schedules have ended.
+    sweeps_ended: Arc<AtomicUsize>,
     _dynamodb: Option<EmbeddedDynamoDb>,
     _scratch: TempDir,
 }
@@ -130,6 +133,7 @@ impl Sandbox {
             plan,
             tasks: Vec::new(),
             written: Arc::default(),
+            sweeps_ended: Arc::default(),
             url,
             tiki_url,
             core_url,
@@ -181,6 +185,13 @@ impl Sandbox {
             &options.credentials.core_client_id,
             &options.credentials.core_secret,
         )
+    }
+
+    /// Whether each schedule's first sweep has ended.
+    #[must_use]
+    pub fn has_swept(&self) -> bool {
+        let often = self.plan.schedules.iter().filter(|plan| plan.is_often());
+        self.sweeps_ended.load(Ordering::Relaxed) >= often.count()
     }
 
     /// The process ids of a function's running instances.
@@ -309,10 +320,11 @@ impl Sandbox {
             self.tasks.push(tokio::spawn(pump.run()));
         }
         // A `cron(…)` schedule fires rarely; here a person invokes the function instead.
-        let often = |plan: &&SchedulePlan| plan.expression.starts_with("rate(");
-        for plan in self.plan.schedules.iter().filter(often).cloned() {
+        let often = self.plan.schedules.iter().filter(|plan| plan.is_often());
+        for plan in often.cloned() {
             let function = self.function(&plan.function)?;
-            let fires = schedule::run(plan, function, options.sweep_every, self.journal.clone());
+            let (journal, ended) = (self.journal.clone(), Arc::clone(&self.sweeps_ended));
+            let fires = schedule::run(plan, function, options.sweep_every, journal, ended);
             self.tasks.push(tokio::spawn(fires));
         }
         Ok(())

@@ -52,6 +52,8 @@ pub struct FunctionPlan {
     pub timeout: Duration,
     /// Memory in MiB.
     pub memory: u64,
+    /// How many events it processes at the same time, at most.
+    pub reserved_concurrency: Option<u64>,
     /// The permissions of its role.
     pub grants: Vec<Grant>,
 }
@@ -92,6 +94,13 @@ pub struct SchedulePlan {
     pub input: Value,
     /// How often a failed invocation is repeated.
     pub retries: u64,
+}
+
+impl SchedulePlan {
+    /// Whether it is a sweep. A `cron(…)` schedule fires rarely.
+    pub(crate) fn is_often(&self) -> bool {
+        self.expression.starts_with("rate(")
+    }
 }
 
 impl Plan {
@@ -229,6 +238,7 @@ impl Stack {
             environment,
             timeout: Duration::from_secs(setting("Timeout").unwrap_or(3)),
             memory: setting("MemorySize").unwrap_or(128),
+            reserved_concurrency: setting("ReservedConcurrentExecutions"),
             grants: self.grants(own)?,
         };
         plan.functions.insert(binary, function);

@@ -21,6 +21,8 @@ pub(crate) struct Call {
     pub(crate) payment: usize,
     pub(crate) intent: Intent,
     pub(crate) body: String,
+    /// When its caller made it; the network may deliver it much later, and again.
+    pub(crate) sent: i64,
 }
 
 /// What a call is for.

@@ -21,6 +21,14 @@ pub fn required() -> Vec<Cell> {
             }
         }
     }
+    for answer in ipn_answers() {
+        // Tiki has denied it before, so only a wrong code of Tiki's is one of these.
+        let rare = [IpnRefusal::NotOfThisPartner, IpnRefusal::InvalidAmount];
+        if !rare.iter().any(|r| answer == IpnAnswer::Refused(*r)) {
+            let column = ipn_cell(answer).to_owned();
+            add("IPN (protocol §3)", "FAILURE, reversed", column);
+        }
+    }
     for (answer, same) in look_up_answers() {
         add(
             "look-up (protocol §4)",
@@ -28,12 +36,18 @@ pub fn required() -> Vec<Cell> {
             look_up_cell(answer, same).to_owned(),
         );
     }
+    add(
+        "look-up (protocol §4)",
+        "paid",
+        "code 3, not the first".to_owned(),
+    );
     let words = [
         "paid",
         "paid another amount",
         "failed",
         "not paid",
         "pending",
+        "unreadable",
         "unknown",
     ];
     for word in words {
@@ -87,6 +101,7 @@ fn ipn_answers() -> Vec<IpnAnswer> {
     ];
     let others = [
         IpnAnswer::Accepted,
+        IpnAnswer::AcceptedUnnamed,
         IpnAnswer::SystemError,
         IpnAnswer::Unauthorized,
         IpnAnswer::Unclear,
@@ -120,7 +135,38 @@ const LISTED: &[(&str, Rows)] = &[
     ("payment result", RESULTS),
     ("refund requested", REFUNDS),
     ("answers", ANSWERS),
+    ("look-up (protocol §4)", CLOSING),
+    ("contradiction", CONTRADICTIONS),
+    ("undecided", UNDECIDED),
+    ("the brake", BRAKE),
 ];
+
+/// What Tiki says after it was notified that a payment is reversed.
+const CLOSING: Rows = &[(
+    "reversed",
+    &[
+        "FAILURE",
+        "SUCCESS, same amount",
+        "code 3",
+        "code 6",
+        "unclear",
+    ],
+)];
+
+/// What the core says against our record, and where.
+const CONTRADICTIONS: Rows = &[
+    (
+        "payment result",
+        &["another amount", "a second debit", "failed after paid"],
+    ),
+    ("question at expiry", &["another amount"]),
+];
+
+/// Payments that are undecided for a day.
+const UNDECIDED: Rows = &[("pending", &["asked after a day", "a day after expiry"])];
+
+/// The count of reversals in an hour.
+const BRAKE: Rows = &[("a reversal", &["counted", "over the limit", "not in time"])];
 
 /// The states in which the core sends each result.
 const RESULTS: Rows = &[
@@ -133,6 +179,9 @@ const RESULTS: Rows = &[
             "expired",
             "paid late",
             "reversing",
+            "reversed, money is back",
+            "reversed, confirmed",
+            "reversal rejected",
             "disputed",
         ],
     ),
@@ -147,6 +196,8 @@ const RESULTS: Rows = &[
             "paid late",
             "refunded in part",
             "reversing",
+            "reversed, confirmed",
+            "reversal rejected",
             "disputed",
         ],
     ),
@@ -159,6 +210,8 @@ const RESULTS: Rows = &[
             "expired",
             "paid late",
             "reversing",
+            "reversed, confirmed",
+            "reversal rejected",
         ],
     ),
     (
@@ -170,6 +223,8 @@ const RESULTS: Rows = &[
             "expired",
             "paid late",
             "reversing",
+            "reversed, confirmed",
+            "reversal rejected",
             "disputed",
         ],
     ),
@@ -179,7 +234,8 @@ const RESULTS: Rows = &[
 const REFUNDS: Rows = &[
     ("none", &["code 3"]),
     ("pending", &["code 9"]),
-    ("paid", &["code 0", "code 10", "code 12"]),
+    // With code 9 while the core contradicts itself.
+    ("paid", &["code 0", "code 9", "code 10", "code 12"]),
     ("refund reserved", &["code 0", "code 10", "code 12"]),
     ("refund unknown", &["code 10", "code 11", "code 12"]),
     (
@@ -191,7 +247,15 @@ const REFUNDS: Rows = &[
         &["code 0", "code 9", "code 10", "code 11"],
     ),
     ("refunded in full", &["code 0", "code 10", "code 11"]),
-    ("reversing", &["code 0", "code 9", "code 10", "code 11"]),
+    // A reversed payment has failed, and a repeat still has its outcome.
+    ("reversing", &["code 0", "code 6", "code 12"]),
+    ("reversed, money is back", &["code 6"]),
+    ("reversed, confirmed", &["code 0", "code 6", "code 11"]),
+    (
+        "reversal rejected",
+        &["code 0", "code 9", "code 11", "code 12"],
+    ),
+    ("reversal held", &["code 9"]),
     (
         "disputed",
         &["code 0", "code 9", "code 10", "code 11", "code 12"],
@@ -242,7 +306,15 @@ const CRASHES: Rows = &[
     ("open-webview", &["read secret", "call Tiki", "put session"]),
     (
         "ipn-sender",
-        &["due", "get", "put", "read secret", "call Tiki", "sleep"],
+        &[
+            "due",
+            "get",
+            "put",
+            "read secret",
+            "call Tiki",
+            "count reversal",
+            "sleep",
+        ],
     ),
     (
         "core-worker",

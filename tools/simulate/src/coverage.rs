@@ -97,6 +97,10 @@ fn reversed_state(t: &Transaction) -> &'static str {
             reason: DisputeReason::KnownAsPaid,
             ..
         } => "reversed, known as paid",
+        Ipn::Disputed {
+            reason: DisputeReason::ReversalHeld,
+            ..
+        } => "reversal held",
         Ipn::Disputed { .. } => "reversal rejected",
         Ipn::Queued { .. } | Ipn::Retrying { .. } => "reversed, money is back",
         Ipn::Confirmed { .. } => "reversed, confirmed",

@@ -69,6 +69,9 @@ pub(crate) fn in_words(t: &Transaction, now: i64) -> String {
         Ipn::Exhausted { .. } => "exhausted".to_owned(),
     };
     let mut words = format!("v{} {} · IPN {ipn}", t.version(), t.status().as_str());
+    if let Some((reason, _)) = t.needs_review() {
+        let _ = write!(words, " · in review, {}", reason.as_str());
+    }
     for refund in t.refunds() {
         let state = match refund.state {
             RefundState::Reserved(due_) => format!("reserved, {}", due(due_.due_at)),

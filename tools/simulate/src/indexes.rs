@@ -18,7 +18,7 @@ pub(crate) struct Indexes {
 /// One sparse index, by partition and time.
 struct Index {
     keys: store::Index,
-    /// The attributes that an entry has; none in a due index, whose entries are their places.
+    /// The attributes that an entry has; in a due index, those beside its place.
     attributes: Vec<&'static str>,
     shown: BTreeMap<Place, Item>,
     of: HashMap<TransactionId, (u64, Option<Place>)>,
@@ -45,7 +45,10 @@ const DAYS: [DayIndex; 2] = [DayIndex::Final, DayIndex::Refund];
 impl Default for Indexes {
     fn default() -> Self {
         Self {
-            due: DUE.map(|index| Index::new(index.index(), Vec::new())),
+            due: DUE.map(|index| {
+                let keys = index.index();
+                Index::new(keys, keys.projection.attributes().to_vec())
+            }),
             days: DAYS.map(|index| {
                 let keys = index.index();
                 let included = keys.projection.attributes();
@@ -91,7 +94,10 @@ impl Indexes {
         shown
             .take_while(|((_, due_at, _, _), _)| *due_at <= until.unix_ms())
             .take(limit.into())
-            .map(|((_, due_at, _, id), _)| indexed(*id, *due_at))
+            .map(|((_, due_at, _, id), item)| Indexed {
+                final_at: number(item, "final_at").and_then(|at| Timestamp::from_unix_ms(at).ok()),
+                ..indexed(*id, *due_at)
+            })
             .collect()
     }
 
@@ -174,7 +180,11 @@ fn meaningless(id: TransactionId) -> u64 {
 
 pub(crate) fn indexed(id: TransactionId, at: i64) -> Indexed {
     let at = Timestamp::from_unix_ms(at).unwrap();
-    Indexed { id, at }
+    Indexed {
+        id,
+        at,
+        final_at: None,
+    }
 }
 
 /// The key of an item.

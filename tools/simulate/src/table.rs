@@ -276,8 +276,8 @@ fn put(world: &mut World, waiting: Waiting<PutAnswer>, write: Write, tried: u32)
         world.log(lane, "DynamoDB", || {
             format!("a write is delayed by {delay} ms")
         });
-        let late = write.clone();
-        world.after(delay, move |world| drop(world.write(&late)));
+        let delayed = write.clone();
+        world.after(delay, move |world| drop(world.write(&delayed)));
         return again(world, waiting, write, tried, ATTEMPT_TIMEOUT_MS);
     }
     let lost = world.inject(lane, Fault::WriteAnswerLost);

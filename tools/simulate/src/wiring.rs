@@ -17,7 +17,7 @@ use open_webview::OpenWebview;
 use outbox::Outbox;
 use payment_redirect::{AllowedHosts, PaymentRedirect, Redirects};
 use payment_result::PaymentResult;
-use refund_transaction::RefundTransaction;
+use refund_transaction::{Patience, RefundTransaction};
 use signed_http::SignedClient;
 use signing::{GetSigning, HeaderNames, KeyProvider, Window};
 use store::Transactions;
@@ -133,6 +133,7 @@ impl Edges {
             client_id: client_id(),
             transactions: self.transactions(),
             core: Arc::new(CoreClient::new(self.core(), CORE_TIMEOUT_IN_REQUEST)),
+            patience: Patience::default(),
             clock: Arc::clone(&self.clock),
         }
     }

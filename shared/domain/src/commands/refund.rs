@@ -13,7 +13,7 @@ use crate::refund::{
 use crate::refusal::Refusal;
 use crate::review::{Alarm, Raised, RaisedReason, ReviewReason};
 use crate::schedule::{self, CORE_LEASE, Due};
-use crate::text::RefundReason;
+use crate::text::{RefundReason, RequestId};
 use crate::time::Timestamp;
 use crate::transaction::{Change, Edit, Transaction};
 
@@ -121,6 +121,18 @@ impl Transaction {
     fn rejected_refunds(&self) -> usize {
         let rejected = |refund: &&Refund| !refund.origin.is_ours() && !refund.holds();
         self.data.refunds.iter().filter(rejected).count()
+    }
+
+    /// The request of another refund of Tiki that is still open and has the same amount. Tiki may mean the same one.
+    #[must_use]
+    pub fn open_refund_like(&self, command: &RefundCommand) -> Option<&RequestId> {
+        self.data.refunds.iter().find_map(|refund| {
+            let Origin::Tiki { request_id } = &refund.origin else {
+                return None;
+            };
+            let same = refund.amount == command.amount && *request_id != command.request_id;
+            (same && refund.due().is_some()).then_some(request_id)
+        })
     }
 
     /// The refunds about which core-worker must ask the core now.

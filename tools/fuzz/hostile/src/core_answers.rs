@@ -50,7 +50,7 @@ pub fn core_answers(data: &[u8]) -> Marks {
     };
     let (transaction, refund) = (&REFUNDING.0, &REFUNDING.1);
 
-    let posted = block_on(client.refund(transaction, refund));
+    let posted = block_on(client.refund(transaction, refund, core_api::CORE_TIMEOUT_IN_WORKER));
     core.was_asked_once();
     assert_eq!(posted, said.of_refund(refund));
 

@@ -36,6 +36,8 @@ pub(crate) struct Function {
     idle: Mutex<Vec<Arc<Instance>>>,
     busy: Mutex<Vec<Arc<Instance>>>,
     slots: Semaphore,
+    /// The places of the reserved concurrency, if there is one.
+    reserved: Option<Semaphore>,
 }
 
 /// Why an invocation has no result.
@@ -49,6 +51,8 @@ pub(crate) enum InvokeError {
     TimedOut,
     /// The function reported an error.
     Function(String),
+    /// The reserved concurrency is used up. The function has not run.
+    Throttled,
 }
 
 impl std::fmt::Display for InvokeError {
@@ -57,13 +61,17 @@ impl std::fmt::Display for InvokeError {
             Self::Died(why) | Self::NotTaken(why) => write!(f, "died: {why}"),
             Self::TimedOut => f.write_str("timed out"),
             Self::Function(error) => write!(f, "failed: {error}"),
+            Self::Throttled => f.write_str("is throttled"),
         }
     }
 }
 
 impl Function {
     pub(crate) fn new(plan: FunctionPlan, launch: Launch, logs: Logs, instances: usize) -> Self {
+        let reserved = plan.reserved_concurrency;
+        let reserved = reserved.map(|places| usize::try_from(places).unwrap_or(usize::MAX));
         Self {
+            reserved: reserved.map(|places| Semaphore::new(places.min(Semaphore::MAX_PERMITS))),
             plan,
             launch,
             logs,
@@ -77,8 +85,24 @@ impl Function {
         &self.plan.binary
     }
 
-    /// Gives an event to an idle instance or to a new one. Waits while all instances are busy.
+    /// Invokes the function as API Gateway does, which does not wait when the function is throttled.
+    pub(crate) async fn invoke_now(&self, event: Bytes) -> Result<Bytes, InvokeError> {
+        let place = self.reserved.as_ref().map(Semaphore::try_acquire);
+        let _place = place.transpose().map_err(|_| InvokeError::Throttled)?;
+        self.run(event).await
+    }
+
+    /// Invokes the function as the stream and the schedules do: Lambda tries again while it is throttled.
     pub(crate) async fn invoke(&self, event: Bytes) -> Result<Bytes, InvokeError> {
+        let _place = match &self.reserved {
+            Some(reserved) => reserved.acquire().await.ok(),
+            None => None,
+        };
+        self.run(event).await
+    }
+
+    /// Gives an event to an idle instance or to a new one. Waits while all instances are busy.
+    async fn run(&self, event: Bytes) -> Result<Bytes, InvokeError> {
         let slot = self.slots.acquire().await;
         let _slot = slot.map_err(|_| InvokeError::Died("the sandbox stops".to_owned()))?;
         // An idle instance may have died unnoticed. Its event goes to another instance.
@@ -101,6 +125,8 @@ impl Function {
             Err(InvokeError::Died(_) | InvokeError::NotTaken(_) | InvokeError::TimedOut) => {
                 instance.kill().await;
             }
+            // It is decided before an event is given.
+            Err(InvokeError::Throttled) => {}
         }
         result
     }

@@ -40,7 +40,7 @@ impl World {
             }
             Intent::Refund(number) => self.audit_refunded(payment, *number, began, answer),
             Intent::Result(kind) => {
-                self.audit_result(payment, kind, &call.body, (began, code), answer);
+                self.audit_result(call, kind, (began, code), answer);
             }
             Intent::Redirect(_) | Intent::Return(_) => {
                 let location = answer.location.as_deref().unwrap_or_default();
@@ -186,14 +186,14 @@ impl World {
 
     fn audit_result(
         &mut self,
-        payment: usize,
+        call: &Call,
         kind: &'static str,
-        body: &str,
         (began, code): (i64, Option<i64>),
         answer: &Answered,
     ) {
+        let (payment, body) = (call.payment, &call.body);
         if let Some(code @ (5 | 8)) = code {
-            return self.audit_refused_result(payment, body, code, began);
+            return self.audit_refused_result(payment, body, code, (call.sent, began));
         }
         if code != Some(0) {
             return;

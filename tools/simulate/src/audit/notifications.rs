@@ -132,6 +132,7 @@ impl World {
         let was_reversed = matches!(before.payment(), PaymentState::Reversed { .. });
         if reversed && !was_reversed {
             self.audit_reversal(payment, who, &taken, recorded, after);
+            self.audit_held(payment, before, after);
         } else if recorded {
             let follows = self.outcome_follows(who, before, after, &taken);
             self.audit
@@ -196,7 +197,9 @@ impl World {
                             self.brake.stops(who)
                                 && known.is_some_and(|known| denied.contains(&known))
                         }
-                        DisputeReason::ReversalRejected | DisputeReason::KnownAsPaid => false,
+                        DisputeReason::ReversalRejected
+                        | DisputeReason::ReversalHeld
+                        | DisputeReason::KnownAsPaid => false,
                     }
                 }
                 Ipn::NotDue
@@ -245,6 +248,28 @@ impl World {
         });
         // Another schedule begins when the money is back.
         self.schedule();
+    }
+
+    /// While the core contradicts itself, the decision to reverse moves no money: the customer may have it already.
+    fn audit_held(&mut self, payment: usize, before: &Transaction, after: &Transaction) {
+        let open = self.open_contradiction(payment, before);
+        let held = matches!(
+            after.ipn(),
+            Ipn::Disputed {
+                reason: DisputeReason::ReversalHeld,
+                ..
+            }
+        );
+        let reserves = after.refunds().len() > before.refunds().len();
+        let doubtful = open.is_some() || !before.raised().is_empty();
+        let fits = if held {
+            doubtful && !reserves
+        } else {
+            open.is_none()
+        };
+        self.audit.must(fits, I::OnlyOnGrounds, payment, || {
+            format!("it is reversed (held: {held}), and the core has said {open:?}")
+        });
     }
 
     /// `FAILURE` and code 6 are statements. Code 3 is believed when a second look-up, some time later, says the same and
@@ -331,6 +356,8 @@ impl World {
             Ipn::Disputed { reason, .. } => match reason {
                 DisputeReason::KnownAsPaid => returned && heard,
                 DisputeReason::ReversalRejected => !returned,
+                // A person finds out where the money is.
+                DisputeReason::ReversalHeld => t.needs_review().is_some(),
                 _ => false,
             },
             Ipn::Exhausted { .. } => returned,

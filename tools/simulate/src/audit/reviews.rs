@@ -59,7 +59,7 @@ impl World {
         payment: usize,
         body: &str,
         code: i64,
-        began: i64,
+        (sent, began): (i64, i64),
     ) {
         let body: Value = serde_json::from_str(body).unwrap_or_default();
         let against = Against::of(&body, self.payments[payment].amount);
@@ -70,15 +70,16 @@ impl World {
             });
         self.coverage
             .count("contradiction", "payment result", against_cell(&against));
-        self.audit_against(payment, against, began);
+        self.audit_against(payment, against, (sent, began));
     }
 
-    /// The core has said something against our record: it is in the trail, and in review.
-    fn audit_against(&mut self, payment: usize, against: Against, since: i64) {
+    /// The core has said something against our record: it is in the trail, and in review. Of a repeat it counts when the
+    /// core sent it: a network that delivers the same call again says nothing new.
+    fn audit_against(&mut self, payment: usize, against: Against, (sent, began): (i64, i64)) {
         let record = self.audit.record(payment);
         match record.against.iter_mut().find(|(a, _)| *a == against) {
-            Some((_, last)) => *last = since.max(*last),
-            None => record.against.push((against.clone(), since)),
+            Some((_, last)) => *last = sent.max(*last),
+            None => record.against.push((against.clone(), began)),
         }
         let stored = self.rows.find(self.payments[payment].id).cloned();
         let noted = stored.as_ref().is_some_and(|t| {
@@ -97,6 +98,20 @@ impl World {
     /// What the core said against our record stays in review. While the payment was pending, another amount is only a
     /// question: a clear answer ends it, unless both name a debit, and not the same one.
     pub(super) fn audit_review(&mut self, payment: usize, t: &Transaction) {
+        let open = self.open_contradiction(payment, t);
+        let seen = open.is_none() || t.needs_review().is_some();
+        self.audit
+            .must(seen, I::ContradictionsAreKept, payment, || {
+                format!("{open:?} is not in review: {:?}", t.payment())
+            });
+    }
+
+    /// What the core has said against our record, and no clear answer has ended.
+    pub(super) fn open_contradiction(
+        &mut self,
+        payment: usize,
+        t: &Transaction,
+    ) -> Option<Against> {
         let record = self.audit.record(payment);
         let final_at = record.final_at;
         let paid_under = t
@@ -112,8 +127,7 @@ impl World {
             .find(|(against, said_at)| match against {
                 Against::SecondDebit(_) | Against::FailedAfterPaid => true,
                 Against::OtherAmount(_, reference) => {
-                    let explained = final_at.is_some_and(|at| *said_at <= at)
-                        || (std::env::var_os("SIMFIX").is_some() && final_at.is_some());
+                    let explained = final_at.is_some_and(|at| *said_at <= at);
                     let another = match (reference, paid_under) {
                         (Some(said), Some(paid)) => {
                             said != paid.as_str() && record.reference_at_decision
@@ -123,12 +137,7 @@ impl World {
                     !explained || another
                 }
             });
-        let open = open.cloned();
-        let seen = open.is_none() || t.needs_review().is_some();
-        self.audit
-            .must(seen, I::ContradictionsAreKept, payment, || {
-                format!("{open:?} is not in review: {:?}", t.payment())
-            });
+        open.map(|(against, _)| against.clone())
     }
 
     /// One of our functions has taken an answer of the core. If it is about a payment of another amount, what this

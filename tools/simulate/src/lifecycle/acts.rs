@@ -277,6 +277,7 @@ impl World {
             payment,
             intent,
             body,
+            sent: self.now(),
         };
         self.call(call, done);
     }

@@ -1,0 +1,248 @@
+//! A sweep over a table of keys, with a counterparty that needs ten seconds for each answer and a clock that runs
+//! twenty-five times as fast: what comes first, what waits for how long, and when it ends.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test may panic, and its clock is the real one, but faster"
+)]
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use domain::{
+    AmountLimits, Clock, Day, Order, ReviewReason, Timestamp, Transaction, TransactionId, Vnd,
+};
+use outbox::{Outbox, Worker};
+use store::{
+    Condition, Creation, DayIndex, DayPage, DueIndex, Indexed, Item, RandomWriteIds, SHARDS, Table,
+    TableError, Transactions, WriteOutcome,
+};
+
+const FASTER: u32 = 25;
+const EACH: Duration = Duration::from_secs(10);
+const LONGEST: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(120);
+
+struct Fast(Instant);
+
+#[async_trait]
+impl Clock for Fast {
+    fn now(&self) -> Timestamp {
+        let start = Timestamp::from_unix_ms(1_800_000_000_000).unwrap();
+        start.after(self.0.elapsed() * FASTER)
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration / FASTER).await;
+    }
+}
+
+/// Items by id, and in which index each is due.
+#[derive(Default)]
+struct Memory {
+    items: Mutex<HashMap<TransactionId, Item>>,
+    due: Mutex<HashMap<TransactionId, DueIndex>>,
+}
+
+#[async_trait]
+impl Table for Memory {
+    async fn get(&self, id: TransactionId) -> Result<Option<Item>, TableError> {
+        Ok(self.items.lock().unwrap().get(&id).cloned())
+    }
+
+    async fn put(&self, item: Item, _: Condition) -> Result<WriteOutcome, TableError> {
+        let id = store::read(item.clone()).unwrap().id();
+        self.items.lock().unwrap().insert(id, item);
+        Ok(WriteOutcome::Stored)
+    }
+
+    async fn due(
+        &self,
+        index: DueIndex,
+        shard: u8,
+        until: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<Indexed>, TableError> {
+        let due = self.due.lock().unwrap();
+        let of = due
+            .iter()
+            .filter(|(id, of)| **of == index && id.shard(SHARDS) == shard);
+        let entries = of.map(|(id, _)| Indexed {
+            id: *id,
+            at: until,
+            final_at: None,
+        });
+        Ok(entries.take(limit.into()).collect())
+    }
+
+    async fn needs_review(&self, _: ReviewReason, _: u16) -> Result<Vec<Indexed>, TableError> {
+        Ok(Vec::new())
+    }
+
+    async fn on_day(
+        &self,
+        _: DayIndex,
+        _: Day,
+        _: u8,
+        _: Option<Item>,
+        _: u16,
+    ) -> Result<DayPage, TableError> {
+        Ok(DayPage::default())
+    }
+}
+
+/// What was begun, by the second since the sweep began.
+#[derive(Default)]
+struct Seen {
+    begun: Vec<(DueIndex, TransactionId, u64)>,
+    measured: Vec<u64>,
+}
+
+struct Slow {
+    table: Arc<Memory>,
+    clock: Arc<Fast>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+#[async_trait]
+impl Worker for Slow {
+    fn indexes(&self) -> &'static [DueIndex] {
+        &[DueIndex::Refund, DueIndex::Expiry]
+    }
+
+    fn max_processing_time(&self) -> Duration {
+        LONGEST
+    }
+
+    async fn measure(&self) {
+        let at = self.clock.0.elapsed() * FASTER;
+        self.seen.lock().unwrap().measured.push(at.as_secs());
+        // It must not hold up the sweep, whatever it waits for.
+        self.clock.sleep(TIMEOUT * 10).await;
+    }
+
+    async fn process(&self, found: Transaction) -> anyhow::Result<()> {
+        let at = (self.clock.0.elapsed() * FASTER).as_secs();
+        let index = self.table.due.lock().unwrap()[&found.id()];
+        self.seen
+            .lock()
+            .unwrap()
+            .begun
+            .push((index, found.id(), at));
+        self.clock.sleep(EACH).await;
+        // There was no answer: it stays due, but not now.
+        self.table.due.lock().unwrap().remove(&found.id());
+        Ok(())
+    }
+}
+
+/// Sweeps a table with so many transactions in each index. Returns what was seen, and after how many seconds it ended.
+async fn swept(refunds: usize, expiries: usize, group: (u8, u8)) -> (Seen, u64) {
+    let clock = Arc::new(Fast(Instant::now()));
+    let table = Arc::new(Memory::default());
+    let below: Arc<dyn Table> = Arc::<Memory>::clone(&table);
+    let time: Arc<dyn Clock> = Arc::<Fast>::clone(&clock);
+    let transactions = Transactions::new(below, Arc::new(RandomWriteIds), Arc::clone(&time));
+    let lanes = [(DueIndex::Refund, refunds), (DueIndex::Expiry, expiries)];
+    for (index, count) in lanes {
+        for n in 0..count {
+            let id = created(&transactions, &format!("{index:?}-{n}")).await;
+            table.due.lock().unwrap().insert(id, index);
+        }
+    }
+    let seen = Arc::new(Mutex::new(Seen::default()));
+    let clock = Arc::new(Fast(Instant::now()));
+    let time: Arc<dyn Clock> = Arc::<Fast>::clone(&clock);
+    let outbox = Outbox {
+        worker: Slow {
+            table,
+            clock: Arc::clone(&clock),
+            seen: Arc::clone(&seen),
+        },
+        transactions,
+        clock: Arc::clone(&time),
+    };
+    let (number, of) = group;
+    let event = format!(r#"{{"action":"sweep","group":{number},"of":{of}}}"#);
+    let deadline = time.now().after(TIMEOUT);
+    let event = event.parse().unwrap();
+    outbox.handle(event, deadline).await.unwrap();
+    let ended = (clock.0.elapsed() * FASTER).as_secs();
+    let seen = std::mem::take(&mut *seen.lock().unwrap());
+    (seen, ended)
+}
+
+async fn created(transactions: &Transactions, name: &str) -> TransactionId {
+    let order = Order {
+        amount: Vnd::new(100_000).unwrap(),
+        webview_request_id: None,
+        identify_code: None,
+        order_code: None,
+        description: None,
+        expires_in_s: 900,
+    };
+    let limits = AmountLimits {
+        min: Vnd::ZERO,
+        max: Vnd::MAX,
+    };
+    let now = Timestamp::from_unix_ms(1_800_000_000_000).unwrap();
+    let (client, id) = ("client".parse().unwrap(), name.parse().unwrap());
+    let created = Transaction::create(&client, &id, order, limits, Duration::ZERO, now).unwrap();
+    match transactions.create(created).await.unwrap() {
+        Creation::New(made) | Creation::Existing(made) => made.id(),
+    }
+}
+
+fn begun(seen: &Seen, index: DueIndex) -> Vec<u64> {
+    let of = seen.begun.iter().filter(|(of, _, _)| *of == index);
+    of.map(|(_, _, at)| *at).collect()
+}
+
+#[tokio::test]
+async fn a_counterparty_that_hangs_is_asked_for_refunds_first() {
+    // More of each than a sweep can ask.
+    let (seen, ended) = swept(3_000, 3_000, (0, 1)).await;
+    let (refunds, expiries) = (
+        begun(&seen, DueIndex::Refund),
+        begun(&seen, DueIndex::Expiry),
+    );
+    // 98 s are left to start something; two thirds of them are 65 s.
+    let first = *expiries.iter().min().unwrap();
+    assert!((60..=80).contains(&first), "the first expiry at {first} s");
+    assert!(refunds.len() > expiries.len(), "{}", expiries.len());
+    let last = refunds.iter().max().unwrap();
+    assert!(
+        *last > first,
+        "refunds go on beside it, the last at {last} s"
+    );
+    // The last ones end in time, and were measured though the work took all of it.
+    assert!((95..=119).contains(&ended), "ended after {ended} s");
+    assert!(seen.measured.len() == 1 && seen.measured[0] <= 10);
+}
+
+#[tokio::test]
+async fn expiry_questions_follow_when_no_refund_is_due() {
+    let (seen, ended) = swept(4, 40, (0, 1)).await;
+    let refunds = begun(&seen, DueIndex::Refund);
+    let expiries = begun(&seen, DueIndex::Expiry);
+    assert_eq!((refunds.len(), expiries.len()), (4, 40));
+    let first = *expiries.iter().min().unwrap();
+    assert!((10..=40).contains(&first), "the first expiry at {first} s");
+    assert!(ended <= 100, "ended after {ended} s");
+}
+
+#[tokio::test]
+async fn a_sweep_processes_its_own_shards_alone() {
+    for number in [0, 3] {
+        let (seen, _) = swept(30, 30, (number, 4)).await;
+        assert!(!seen.begun.is_empty());
+        let own = |id: &TransactionId| id.shard(SHARDS) % 4 == number;
+        assert!(seen.begun.iter().all(|(_, id, _)| own(id)));
+        // One group measures, about all shards.
+        assert_eq!(seen.measured.len(), usize::from(number == 0));
+    }
+}
