@@ -208,7 +208,8 @@ async fn another_process_can_play_tiki_and_the_core() {
     let created = tiki.post("/tikivip/v1/transactions", &body).await.unwrap();
     assert_eq!(created.code(), Some(0), "{}", created.text);
     let transaction_id = created.json["data"]["transaction_id"].as_str().unwrap();
-    let result = json!({ "status": "SUCCESS", "amount": 100_000 });
+    let result =
+        json!({ "transaction_id": transaction_id, "status": "SUCCESS", "amount": 100_000 });
     let path = format!("/partner/v1/payments/{transaction_id}/result");
     assert_eq!(core.post(&path, &result).await.unwrap().code(), Some(0));
     others

@@ -146,7 +146,10 @@ impl World {
             }
             Paying::Failed => (
                 "declined",
-                json!({"status": "FAILURE", "reason": "simulated"}),
+                json!({
+                    "status": "FAILURE", "reason": "simulated",
+                    "transaction_id": simulated.id.to_string(),
+                }),
             ),
             Paying::Not | Paying::Deciding => return,
         };
@@ -167,21 +170,21 @@ impl World {
     fn core_sends_wrong_result(&mut self, payment: usize) {
         let lane = Lane::of(payment);
         let amount = self.payments[payment].amount;
+        let id = self.payments[payment].id.to_string();
         let paid = matches!(self.payments[payment].paying, Paying::Paid { .. });
         let (kind, body) = match self.choices.below(lane, 3) {
             0 => {
-                let body =
-                    json!({"status": "SUCCESS", "amount": amount + 1, "rail_reference": "D"});
+                let body = json!({"transaction_id": id, "status": "SUCCESS", "amount": amount + 1, "rail_reference": "D"});
                 ("paid another amount", body)
             }
             // A second debit, which our refusal shows to the core.
             1 if paid => (
                 "paid a second time",
-                json!({"status": "SUCCESS", "amount": amount, "rail_reference": "second"}),
+                json!({"transaction_id": id, "status": "SUCCESS", "amount": amount, "rail_reference": "second"}),
             ),
             _ if paid && self.has_recorded_payment(payment) => (
                 "declined",
-                json!({"status": "FAILURE", "reason": "simulated"}),
+                json!({"transaction_id": id, "status": "FAILURE", "reason": "simulated"}),
             ),
             _ => return,
         };
