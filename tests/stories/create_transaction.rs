@@ -138,7 +138,7 @@ async fn every_malformed_field_is_named() {
         ("transaction_amount", json!({ "vnd": 100_000 })),
         ("request_id", json!(7)),
         ("request_id", json!("a".repeat(129))),
-        ("identify_code", json!("")),
+        ("identify_code", json!("a".repeat(129))),
         ("order_code", json!({})),
         ("description", json!("đ".repeat(256))),
         ("expires_in", json!(299)),
@@ -179,6 +179,8 @@ async fn an_invalid_amount_is_refused_with_its_own_code() {
         "1e300",
         "99999999999999999999999999",
         "\"0.5\"",
+        "\"100.000\"",
+        "\"1.000.000\"",
         "\"-1\"",
         "999",
         "500000001",
@@ -192,7 +194,14 @@ async fn an_invalid_amount_is_refused_with_its_own_code() {
             .unwrap();
         assert_refused(&answer, 200, 5, "transaction_amount");
     }
-    for amount in ["1000", "500000000", "1e5", "100000.0", "\"100000\""] {
+    for amount in [
+        "1000",
+        "500000000",
+        "1e5",
+        "100000.0",
+        "\"100000\"",
+        "\"100000.00\"",
+    ] {
         let id = env.tiki.order(0);
         let text = format!(r#"{{"tiki_transaction_id":"{id}","transaction_amount":{amount}}}"#);
         let answer = env
@@ -262,4 +271,26 @@ async fn a_body_over_64_kib_is_refused() {
         .await
         .unwrap();
     assert_refused(&too_large, 413, 1, "65536");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_optional_text_is_as_absent() {
+    let env = TestEnv::start().await;
+    let id = env.tiki.order(100_000);
+    let mut message = body(&id);
+    let first = post(&env, &message).await;
+    assert_eq!(first.code(), Some(0), "{}", first.text);
+    for field in [
+        "request_id",
+        "identify_code",
+        "order_code",
+        "description",
+        "expires_in",
+    ] {
+        for empty in ["", "  ", "\n"] {
+            message[field] = json!(empty);
+            // The same order: a repeat with another value would be refused with code 8.
+            assert_eq!(post(&env, &message).await.text, first.text, "{message}");
+        }
+    }
 }

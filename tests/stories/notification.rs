@@ -70,7 +70,10 @@ async fn a_refused_signature_is_retried_with_a_reloaded_secret() {
     // The sender has the old secret. Tiki has changed to the new one and refuses the old one.
     env.confirmed(100_000).await;
     let old = &env.tiki.caller.keys;
-    let new = Keyring::new(old.client_id(), ClientSecret::new("the next secret"));
+    let new = Keyring::new(
+        old.client_id(),
+        ClientSecret::new("the secret that is next"),
+    );
     env.tiki.expect_keys(new.clone());
     let payment = env.paid(100_000).await;
     env.until("refused", async || {
@@ -78,7 +81,7 @@ async fn a_refused_signature_is_retried_with_a_reloaded_secret() {
     })
     .await;
     let secret = &env.sandbox.plan.secrets["TikiSecret"];
-    env.sandbox.secrets.put(secret, "the next secret");
+    env.sandbox.secrets.put(secret, "the secret that is next");
     // The secret is reloaded at most every few seconds. Each refused attempt is one of ten.
     env.until("it is heard with the new secret", async || {
         tokio::time::sleep(Duration::from_secs(1)).await;

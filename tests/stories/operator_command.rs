@@ -324,7 +324,7 @@ async fn verify_explains_each_signature_mistake() {
         "{variant:?}"
     );
 
-    env.sandbox.secrets.put(&arn, "the next secret");
+    env.sandbox.secrets.put(&arn, "the secret that is next");
     let previous = verified(&env, &message(&right, now_ms(), body, body), &[]).await;
     assert_eq!(previous.code, 0, "the overlap accepts it");
     assert!(causes(&previous).contains("the previous secret"));
@@ -450,7 +450,7 @@ async fn doctor_names_each_known_fault() {
     let secret = doctor(&[]).await;
     assert!(text_of(&secret, "Tiki").contains("refuses our signature (HTTP 401)"));
     env.tiki.expect_keys(keys(&c.client_secret));
-    secrets.put(&tiki_arn, "the next");
+    secrets.put(&tiki_arn, "the secret after that");
     let previous = doctor(&[]).await;
     assert!(
         text_of(&previous, "Tiki").contains("Tiki still has the previous secret"),

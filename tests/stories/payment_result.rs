@@ -125,14 +125,26 @@ async fn every_refusal_has_its_code() {
             5,
         ),
         (
-            "paid_at",
-            json!({ "status": "SUCCESS", "amount": 100_000, "paid_at": "yesterday" }),
+            "amount",
+            json!({ "status": "SUCCESS", "amount": "100.000" }),
+            200,
+            5,
+        ),
+        (
+            "amount",
+            json!({ "status": "SUCCESS", "amount": "" }),
             400,
             1,
         ),
         (
-            "paid_at",
-            json!({ "status": "SUCCESS", "amount": 100_000, "paid_at": 1 }),
+            "transaction_id",
+            json!({ "status": "SUCCESS", "amount": 100_000, "transaction_id": null }),
+            400,
+            1,
+        ),
+        (
+            "transaction_id",
+            json!({ "status": "FAILURE", "transaction_id": "" }),
             400,
             1,
         ),
@@ -343,6 +355,20 @@ async fn a_result_that_contradicts_the_record_is_refused_and_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_body_without_its_transaction_pays_none() {
+    let env = TestEnv::start().await;
+    let body = json!({ "status": "SUCCESS", "amount": 100_000 });
+    for payment in [env.create(100_000).await, env.create(100_000).await] {
+        let path = format!("/partner/v1/payments/{}/result", payment.id);
+        let answer = env.core.caller.post(&path, &body).await.unwrap();
+        assert_eq!((answer.status, answer.code()), (400, Some(1)));
+        let message = answer.json["message"].as_str().unwrap();
+        assert!(message.contains("transaction_id is required"), "{message}");
+        assert_eq!(env.check(&payment).await["status"], "PENDING");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_failure_after_a_late_payment_is_refused_and_kept() {
     let env = TestEnv::start().await;
     let payment = env.create(100_000).await;
@@ -357,4 +383,44 @@ async fn a_failure_after_a_late_payment_is_refused_and_kept() {
         env.item(&payment).await["needs_review"],
         "failed_after_paid"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_detail_loses_money_that_was_taken() {
+    let env = TestEnv::start().await;
+    for (paid_at, is_read, warns) in [
+        (json!("2026-11-23T10:00:00+0700"), true, false),
+        (json!("2026-11-23T10:00:00"), true, false),
+        (json!(""), false, false),
+        (json!("yesterday"), false, true),
+        (json!(1), false, true),
+    ] {
+        let payment = env.create(100_000).await;
+        let result = json!({
+            "status": "SUCCESS", "amount": 100_000, "paid_at": paid_at,
+            "rail_reference": "", "partner_banking_method": " ", "reason": "",
+        });
+        let answer = env.core.send_result(&payment.id, &result).await.unwrap();
+        assert_eq!(answer.code(), Some(0), "{result}: {}", answer.text);
+        let checked = env.check(&payment).await;
+        assert_eq!(checked["status"], "SUCCESS", "{result}");
+        // Without a time of the core, it is the time at which the result came.
+        let of_the_core = checked["paid_at"] == "2026-11-23T10:00:00+07:00";
+        assert_eq!(of_the_core, is_read, "{result}: {checked}");
+        let warned = || {
+            env.sandbox.logs().iter().any(|line| {
+                line.event["level"] == "WARN"
+                    && line.event["spans"][0]["transaction_id"] == json!(payment.id)
+                    && line.event["problem"]
+                        .as_str()
+                        .is_some_and(|problem| problem.starts_with("paid_at "))
+            })
+        };
+        if warns {
+            env.until("a warning names the field", async || warned())
+                .await;
+        } else {
+            assert!(!warned(), "{result}");
+        }
+    }
 }

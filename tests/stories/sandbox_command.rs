@@ -180,12 +180,17 @@ async fn another_process_can_play_tiki_and_the_core() {
             &others.sandbox.core_url,
         ])
         .args(["--sweep-every", "0.2", "--expiry-grace", "0.5"])
-        .args(["--client-id", "a-client", "--client-secret", "a-secret"])
+        .args([
+            "--client-id",
+            "a-client",
+            "--client-secret",
+            "a-secret-of-tiki",
+        ])
         .args([
             "--core-client-id",
             "a-core",
             "--core-secret",
-            "a-core-secret",
+            "a-secret-of-the-core",
         ])
         .arg("--log")
         .arg(&log);
@@ -199,8 +204,8 @@ async fn another_process_can_play_tiki_and_the_core() {
         get_signing: GetSigning::default(),
         http: others.tiki.caller.http.clone(),
     };
-    let tiki = caller(HeaderNames::TIKI, "a-client", "a-secret");
-    let core = caller(HeaderNames::PARTNER, "a-core", "a-core-secret");
+    let tiki = caller(HeaderNames::TIKI, "a-client", "a-secret-of-tiki");
+    let core = caller(HeaderNames::PARTNER, "a-core", "a-secret-of-the-core");
     others.tiki.expect_keys(tiki.keys.clone());
 
     let id = others.tiki.order(100_000);
@@ -208,7 +213,8 @@ async fn another_process_can_play_tiki_and_the_core() {
     let created = tiki.post("/tikivip/v1/transactions", &body).await.unwrap();
     assert_eq!(created.code(), Some(0), "{}", created.text);
     let transaction_id = created.json["data"]["transaction_id"].as_str().unwrap();
-    let result = json!({ "status": "SUCCESS", "amount": 100_000 });
+    let result =
+        json!({ "transaction_id": transaction_id, "status": "SUCCESS", "amount": 100_000 });
     let path = format!("/partner/v1/payments/{transaction_id}/result");
     assert_eq!(core.post(&path, &result).await.unwrap().code(), Some(0));
     others

@@ -162,14 +162,14 @@ async fn the_previous_secret_is_valid_only_during_a_rotation() {
     let env = TestEnv::start().await;
     let secret = env.sandbox.plan.secrets["TikiSecret"].clone();
     let old = env.tiki.caller.clone();
-    let new = env.caller_with(&old, old.keys.client_id(), "the next secret");
+    let new = env.caller_with(&old, old.keys.client_id(), "the secret that is next");
     let id = env.tiki.order(100_000);
     let body = json!({ "tiki_transaction_id": id, "transaction_amount": 100_000 });
     let path = "/tikivip/v1/transactions";
     assert_eq!(old.post(path, &body).await.unwrap().status, 200);
     assert_eq!(new.post(path, &body).await.unwrap().status, 401);
 
-    env.sandbox.secrets.put(&secret, "the next secret");
+    env.sandbox.secrets.put(&secret, "the secret that is next");
     // The function has cached the old secret. An unknown signature makes it reload, at most every few seconds.
     env.until("the new secret is accepted", async || {
         new.post(path, &body).await.unwrap().status == 200
@@ -239,10 +239,10 @@ async fn every_signed_route_accepts_the_previous_secret() {
     for name in ["TikiSecret", "CoreSecret"] {
         env.sandbox
             .secrets
-            .put(&env.sandbox.plan.secrets[name], "the next secret");
+            .put(&env.sandbox.plan.secrets[name], "the secret that is next");
     }
     for (old, method, path, body) in routes(&env) {
-        let new = env.caller_with(&old, old.keys.client_id(), "the next secret");
+        let new = env.caller_with(&old, old.keys.client_id(), "the secret that is next");
         let stranger = env.caller_with(&old, old.keys.client_id(), "no secret");
         let signed: Vec<u8> = if method == "GET" {
             path.into()

@@ -14,13 +14,16 @@ use crate::settings::Settings;
 async fn main() -> anyhow::Result<()> {
     let aws = AwsContext::start(env!("CARGO_PKG_NAME")).await;
     let settings = aws.env.load(Settings::read)?;
-    let keys = aws.keys(&settings.tiki).await;
+    let (keys, link_keys) = tokio::join!(
+        aws.keys(&settings.tiki),
+        aws.link_keys(&settings.links.secret_id)
+    );
     lambda::serve_http(CreateTransaction {
         verifier: aws.verifier(HeaderNames::TIKI, &keys, settings.window),
         client_id: settings.tiki.client_id,
         limits: settings.limits,
         expiry_grace: settings.expiry_grace,
-        link_keys: aws.link_keys(&settings.links.secret_id).await,
+        link_keys,
         public_base_url: settings.links.public_base_url,
         transactions: aws.transactions(&settings.transactions),
         clock: Arc::clone(&aws.clock),

@@ -15,8 +15,7 @@ use crate::settings::Settings;
 async fn main() -> anyhow::Result<()> {
     let aws = AwsContext::start(env!("CARGO_PKG_NAME")).await;
     let settings = aws.env.load(Settings::read)?;
-    let core_keys = aws.keys(&settings.core).await;
-    let tiki_keys = aws.keys(&settings.tiki).await;
+    let (tiki_keys, core_keys) = tokio::join!(aws.keys(&settings.tiki), aws.keys(&settings.core));
     // It sends no GET, so it needs no setting of what is signed of one.
     let client = aws.tiki_client(settings.tiki_api, GetSigning::default(), tiki_keys)?;
     lambda::serve_http(OpenWebview {

@@ -13,9 +13,13 @@ use crate::settings::Settings;
 async fn main() -> anyhow::Result<()> {
     let aws = AwsContext::start(env!("CARGO_PKG_NAME")).await;
     let settings = aws.env.load(Settings::read)?;
+    let (link_keys, core_keys) = tokio::join!(
+        aws.link_keys(&settings.links.secret_id),
+        aws.keys(&settings.core)
+    );
     lambda::serve_http(PaymentRedirect {
-        link_keys: aws.link_keys(&settings.links.secret_id).await,
-        core_keys: aws.keys(&settings.core).await,
+        link_keys,
+        core_keys,
         redirects: settings.redirects,
         public_base_url: settings.links.public_base_url,
         transactions: aws.transactions(&settings.transactions),

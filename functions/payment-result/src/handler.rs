@@ -23,15 +23,18 @@ impl Handler for PaymentResult {
     async fn handle(&self, request: &Inbound) -> Result<Reply, ApiError> {
         let verified = self.verifier.verify(request).await?;
         let id = transaction_id(request)?;
-        let message = request::payment_result(verified, id)?;
+        let read = request::payment_result(verified, id)?;
         record_transaction_in_span(id);
+        if let Some(problem) = &read.left_out {
+            tracing::warn!(%problem, "the payment result is kept without this field: ask the core to correct it");
+        }
 
         let found = self.transactions.load(id).await?.ok_or(Refusal::NotFound)?;
         let mut refusal = None;
         let updated = self
             .transactions
             .apply(found, |transaction| {
-                let recorded = transaction.record_payment_result(&message, self.clock.now());
+                let recorded = transaction.record_payment_result(&read.message, self.clock.now());
                 refusal = recorded.refusal;
                 recorded.change
             })

@@ -19,11 +19,15 @@ async fn main() -> anyhow::Result<()> {
         Arc::clone(&context.clock),
     )?;
     let keys = match settings.callers {
-        Ok(callers) => Ok(Keys {
-            tiki: context.keys(&callers.tiki).await,
-            get_signing: callers.get_signing,
-            core: context.keys(&callers.core).await,
-        }),
+        Ok(callers) => {
+            let (tiki, core) =
+                tokio::join!(context.keys(&callers.tiki), context.keys(&callers.core));
+            Ok(Keys {
+                tiki,
+                get_signing: callers.get_signing,
+                core,
+            })
+        }
         Err(error) => Err(error),
     };
     let hook = PreTrafficHook {

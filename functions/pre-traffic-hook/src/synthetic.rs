@@ -179,7 +179,8 @@ impl Kind {
             }
             Self::PaymentResult => {
                 let resource = "/partner/v1/payments/{transaction_id}/result";
-                let request = Request::post(resource, &json!({ "status": "FAILURE" }));
+                let result = json!({ "transaction_id": UNKNOWN_ID, "status": "FAILURE" });
+                let request = Request::post(resource, &result);
                 let request = request.with_parameter("transaction_id", UNKNOWN_ID);
                 Synthetic::Signed(Caller::Core, request)
             }

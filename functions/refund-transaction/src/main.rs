@@ -15,8 +15,7 @@ use crate::settings::Settings;
 async fn main() -> anyhow::Result<()> {
     let aws = AwsContext::start(env!("CARGO_PKG_NAME")).await;
     let settings = aws.env.load(Settings::read)?;
-    let tiki_keys = aws.keys(&settings.tiki).await;
-    let core_keys = aws.keys(&settings.core).await;
+    let (tiki_keys, core_keys) = tokio::join!(aws.keys(&settings.tiki), aws.keys(&settings.core));
     let core = aws.core_client(settings.core_url, core_keys)?;
     lambda::serve_http(RefundTransaction {
         verifier: aws.verifier(HeaderNames::TIKI, &tiki_keys, settings.window),

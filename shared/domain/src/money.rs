@@ -16,6 +16,11 @@ pub enum BadAmount {
     /// A part of a đồng.
     #[error("must be a whole number of VND")]
     Fraction,
+    /// A text with a point that may group thousands, as Vietnam writes them.
+    #[error(
+        "as a text must be digits, with at most .0 or .00 after them: a point never groups thousands"
+    )]
+    Grouped,
     /// Nothing, or less.
     #[error("must be more than zero")]
     NotPositive,
@@ -37,6 +42,22 @@ impl Vnd {
         } else {
             Err(BadAmount::TooLarge)
         }
+    }
+
+    /// Reads an amount that is to be paid or refunded from the text of a JSON number, exactly: `100000`, `100000.0`
+    /// and `1e5` are the same amount, `100000.00000000001` is a fraction although a float could not tell. In JSON the
+    /// point is always a decimal one.
+    pub fn from_json_number(text: &str) -> Result<Self, BadAmount> {
+        let (negative, unsigned) = split_sign(text);
+        let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => (mantissa, parse_exponent(exponent)?),
+            None => (unsigned, 0),
+        };
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
+        if !digits(whole) || !digits(fraction) {
+            return Err(BadAmount::NotANumber);
+        }
+        positive(negative, scaled(whole, fraction, exponent)?)
     }
 
     /// The number of đồng.
@@ -81,32 +102,48 @@ impl fmt::Display for Vnd {
     }
 }
 
-/// Reads an amount that is to be paid or refunded from a JSON number's text, exactly: `100000`, `100000.0`
-/// and `1e5` are the same amount, `100000.00000000001` is a fraction although a float could not tell.
+/// Reads an amount that is to be paid or refunded from a text of a person, a file or a setting: digits, and at most
+/// `.0` or `.00` (protocol §8). `100.000` is how Vietnam writes a hundred thousand, so it is never read as 100. A JSON
+/// number is read by [`Vnd::from_json_number`].
 impl FromStr for Vnd {
     type Err = BadAmount;
 
     fn from_str(text: &str) -> Result<Self, BadAmount> {
-        let (negative, unsigned) = match text.strip_prefix('-') {
-            Some(rest) => (true, rest),
-            None => (false, text),
+        let (negative, unsigned) = split_sign(text);
+        let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
+        let groups = |part: &str| {
+            part.split('.')
+                .all(|group| group.len() == 3 && digits(group))
         };
-        let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (mantissa, parse_exponent(exponent)?),
-            None => (unsigned, 0),
-        };
-        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
-        let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        if digits(whole) && groups(fraction) {
+            return Err(BadAmount::Grouped);
+        }
         if !digits(whole) || !digits(fraction) {
             return Err(BadAmount::NotANumber);
         }
-
-        let vnd = scaled(whole, fraction, exponent)?;
-        if vnd == 0 || negative {
-            return Err(BadAmount::NotPositive);
+        if !matches!(fraction, "0" | "00") {
+            return Err(BadAmount::Fraction);
         }
-        Self::new(vnd)
+        positive(negative, scaled(whole, "0", 0)?)
     }
+}
+
+fn split_sign(text: &str) -> (bool, &str) {
+    match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    }
+}
+
+fn digits(part: &str) -> bool {
+    !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn positive(negative: bool, vnd: u64) -> Result<Vnd, BadAmount> {
+    if vnd == 0 || negative {
+        return Err(BadAmount::NotPositive);
+    }
+    Vnd::new(vnd)
 }
 
 /// An exponent beyond this makes any amount a fraction or too large; a text longer than a body is no matter.
@@ -162,7 +199,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_same_amount_may_be_written_in_several_ways() {
+    fn a_json_number_may_be_written_in_several_ways() {
         for text in [
             "100000",
             "100000.0",
@@ -174,10 +211,52 @@ mod tests {
             "1000000e-1",
             "10000000000e-5",
         ] {
-            assert_eq!(text.parse::<Vnd>().map(Vnd::get), Ok(100_000), "{text}");
+            assert_eq!(Vnd::from_json_number(text), Ok(Vnd(100_000)), "{text}");
         }
-        assert_eq!("9007199254740992".parse(), Ok(Vnd::MAX));
-        assert_eq!("1".parse(), Ok(Vnd(1)));
+        assert_eq!(Vnd::from_json_number("9007199254740992"), Ok(Vnd::MAX));
+        assert_eq!(Vnd::from_json_number("1"), Ok(Vnd(1)));
+    }
+
+    #[test]
+    fn a_text_has_digits_and_at_most_two_zeros() {
+        use BadAmount::{Fraction, Grouped, NotANumber, NotPositive, TooLarge};
+        for (text, read) in [
+            ("100000", Ok(100_000)),
+            ("100000.0", Ok(100_000)),
+            ("100000.00", Ok(100_000)),
+            ("0100000", Ok(100_000)),
+            ("9007199254740992", Ok(1 << 53)),
+            ("100.000", Err(Grouped)),
+            ("1.000", Err(Grouped)),
+            ("1000.000", Err(Grouped)),
+            ("1.000.000", Err(Grouped)),
+            ("100.500", Err(Grouped)),
+            ("-100.000", Err(Grouped)),
+            ("100000.0000", Err(Fraction)),
+            ("100000.5", Err(Fraction)),
+            ("100000.50", Err(Fraction)),
+            ("100.000.00", Err(NotANumber)),
+            ("1000.00.000", Err(NotANumber)),
+            ("100,000", Err(NotANumber)),
+            ("100.000,00", Err(NotANumber)),
+            ("100 000", Err(NotANumber)),
+            ("100000 ", Err(NotANumber)),
+            ("100000₫", Err(NotANumber)),
+            ("1e5", Err(NotANumber)),
+            ("1E+5", Err(NotANumber)),
+            ("1.0e5", Err(NotANumber)),
+            ("+1", Err(NotANumber)),
+            ("", Err(NotANumber)),
+            (".0", Err(NotANumber)),
+            ("1.", Err(NotANumber)),
+            ("0", Err(NotPositive)),
+            ("0.00", Err(NotPositive)),
+            ("-1", Err(NotPositive)),
+            ("9007199254740993", Err(TooLarge)),
+            ("99999999999999999999999999", Err(TooLarge)),
+        ] {
+            assert_eq!(text.parse(), read.map(Vnd), "{text}");
+        }
     }
 
     #[test]
@@ -218,7 +297,7 @@ mod tests {
             ("18446744073709551616", TooLarge),
             ("99999999999999999999999999", TooLarge),
         ] {
-            assert_eq!(text.parse::<Vnd>(), Err(reason), "{text}");
+            assert_eq!(Vnd::from_json_number(text), Err(reason), "{text}");
         }
     }
 
@@ -240,14 +319,36 @@ mod tests {
         #[test]
         fn any_whole_number_reads_back(n in 1..=Vnd::MAX.0, zeros in 0usize..5) {
             prop_assert_eq!(n.to_string().parse(), Ok(Vnd(n)));
+            prop_assert_eq!(Vnd::from_json_number(&n.to_string()), Ok(Vnd(n)));
             let text = format!("{n}.{}", "0".repeat(zeros + 1));
-            prop_assert_eq!(text.parse(), Ok(Vnd(n)));
+            prop_assert_eq!(Vnd::from_json_number(&text), Ok(Vnd(n)));
+            prop_assert_eq!(text.parse::<Vnd>().is_ok(), zeros < 2);
+        }
+
+        /// What a person writes with points is refused, or is read as the person means it.
+        #[test]
+        fn a_grouped_amount_is_never_read_as_a_smaller_one(n in 1..=Vnd::MAX.0) {
+            let written = Vnd(n).grouped();
+            let read = written.trim_end_matches(" ₫").parse::<Vnd>();
+            prop_assert_eq!(read, if n < 1000 { Ok(Vnd(n)) } else { Err(BadAmount::Grouped) });
+        }
+
+        /// Whatever a text says, it is read as all its digits before a `.0` or `.00`, or not at all.
+        #[test]
+        fn a_text_that_is_read_has_only_digits(text in "-?[0-9., e]{0,20}") {
+            if let Ok(amount) = text.parse::<Vnd>() {
+                let whole = text.strip_suffix(".0").or(text.strip_suffix(".00")).unwrap_or(&text);
+                prop_assert!(whole.bytes().all(|b| b.is_ascii_digit()), "{}", text);
+                prop_assert_eq!(whole.parse::<u64>(), Ok(amount.0));
+            }
         }
 
         #[test]
         fn no_text_panics(text in any::<String>(), number in "-?[0-9]{0,30}(\\.[0-9]{0,30})?([eE][+-]?[0-9]{0,30})?") {
-            let _ = text.parse::<Vnd>();
-            let _ = number.parse::<Vnd>();
+            for text in [text, number] {
+                let _ = text.parse::<Vnd>();
+                let _ = Vnd::from_json_number(&text);
+            }
         }
 
         #[test]

@@ -109,21 +109,30 @@ impl Fields {
         required(name, self.optional_text(name)?)
     }
 
-    /// A text that may be missing or null, parsed as its type.
+    /// A text that may be missing or null, parsed as its type. A text without a character but blanks is as absent
+    /// (protocol §8): a counterparty that has nothing to say may send `""`.
     pub fn optional_text<T>(&self, name: &'static str) -> Result<Option<T>, InvalidField>
     where
         T: FromStr,
         T::Err: fmt::Display,
     {
+        let Some(text) = self.string(name)? else {
+            return Ok(None);
+        };
+        let parsed = text.parse();
+        parsed
+            .map(Some)
+            .map_err(|error| InvalidField::field(name, error))
+    }
+
+    /// A string that is more than blanks.
+    fn string(&self, name: &str) -> Result<Option<String>, InvalidField> {
         let Some(raw) = self.get(name) else {
             return Ok(None);
         };
         let text: String =
             serde_json::from_str(raw).map_err(|_| InvalidField::field(name, "must be a string"))?;
-        let parsed = text.parse();
-        parsed
-            .map(Some)
-            .map_err(|error| InvalidField::field(name, error))
+        Ok(Some(text).filter(|text| !text.trim().is_empty()))
     }
 
     /// An explanation in the counterparty's words, which may be missing or null. It is cut to the length that we
@@ -133,11 +142,10 @@ impl Fields {
         name: &'static str,
         truncated: fn(&str) -> Option<T>,
     ) -> Result<Option<T>, InvalidField> {
-        let text: Option<String> = self.optional_text(name)?;
-        Ok(text.as_deref().and_then(truncated))
+        Ok(self.string(name)?.as_deref().and_then(truncated))
     }
 
-    /// A required amount: a whole number of VND, or a string that holds one (protocol §8).
+    /// A required amount: a whole number of VND, or a string of digits with at most `.0` or `.00` (protocol §8).
     pub fn amount(&self, name: &'static str) -> Result<Vnd, InvalidField> {
         required(name, self.optional_amount(name)?)
     }
@@ -147,7 +155,11 @@ impl Fields {
         let Some(number) = self.number(name)? else {
             return Ok(None);
         };
-        number.parse().map(Some).map_err(|problem| match problem {
+        let read = match &number {
+            Number::Json(number) => Vnd::from_json_number(number),
+            Number::Text(text) => text.parse(),
+        };
+        read.map(Some).map_err(|problem| match problem {
             BadAmount::NotANumber => InvalidField::field(name, problem),
             _ => InvalidField::Amount {
                 field: name,
@@ -161,25 +173,23 @@ impl Fields {
         let Some(number) = self.number(name)? else {
             return Ok(None);
         };
-        let whole = number
-            .split_once('.')
-            .map_or(number.as_str(), |(whole, fraction)| {
-                if fraction.bytes().all(|b| b == b'0') {
-                    whole
-                } else {
-                    ""
-                }
-            });
+        let (number, most_zeros) = match &number {
+            Number::Json(number) => (number.as_str(), usize::MAX),
+            Number::Text(text) => (text.as_str(), 2),
+        };
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+        let zeros =
+            (1..=most_zeros).contains(&fraction.len()) && fraction.bytes().all(|b| b == b'0');
+        let whole = whole.parse().ok().filter(|_| zeros);
         whole
-            .parse()
             .map(Some)
-            .map_err(|_| InvalidField::field(name, "must be a whole number"))
+            .ok_or_else(|| InvalidField::field(name, "must be a whole number"))
     }
 
-    /// A time in RFC 3339 that may be missing or null.
+    /// A time that may be missing or null, in one of the forms of [`Timestamp::parse_from_core`].
     pub fn optional_time(&self, name: &'static str) -> Result<Option<Timestamp>, InvalidField> {
-        let text: Option<String> = self.optional_text(name)?;
-        text.map(|text| Timestamp::parse_rfc3339(&text))
+        self.string(name)?
+            .map(|text| Timestamp::parse_from_core(&text))
             .transpose()
             .map_err(|problem| InvalidField::field(name, problem))
     }
@@ -195,14 +205,14 @@ impl Fields {
             .map_err(|_| InvalidField::field(name, "must be an object"))
     }
 
-    /// The text of a number, which may be written as a string.
-    fn number(&self, name: &'static str) -> Result<Option<String>, InvalidField> {
+    /// A number, which may be written as a string.
+    fn number(&self, name: &'static str) -> Result<Option<Number>, InvalidField> {
         let Some(raw) = self.get(name) else {
             return Ok(None);
         };
         match raw.as_bytes().first() {
-            Some(b'-' | b'0'..=b'9') => Ok(Some(raw.to_owned())),
-            Some(b'"') => self.optional_text(name),
+            Some(b'-' | b'0'..=b'9') => Ok(Some(Number::Json(raw.to_owned()))),
+            Some(b'"') => Ok(self.string(name)?.map(Number::Text)),
             _ => Err(InvalidField::field(name, "must be a number")),
         }
     }
@@ -212,6 +222,12 @@ impl Fields {
         let raw = self.0.get(name)?.get();
         (raw != "null").then_some(raw)
     }
+}
+
+/// A number as it is written. A point in a text may be one that groups thousands.
+enum Number {
+    Json(String),
+    Text(String),
 }
 
 fn required<T>(name: &'static str, value: Option<T>) -> Result<T, InvalidField> {
@@ -307,6 +323,63 @@ mod tests {
         assert_eq!(f.optional_integer("neg"), Ok(Some(-1)));
         assert_eq!(f.optional_amount("z"), Ok(None));
         assert!(f.optional_time("t").is_err());
+    }
+
+    #[test]
+    fn money_as_a_text_has_no_point_but_before_zeros() {
+        for (json, read) in [
+            ("100000", Ok(100_000)),
+            ("100000.0", Ok(100_000)),
+            ("100.000", Ok(100)),
+            ("1e5", Ok(100_000)),
+            (r#""100000""#, Ok(100_000)),
+            (r#""100000.00""#, Ok(100_000)),
+            (
+                r#""100.000""#,
+                Err(
+                    "a as a text must be digits, with at most .0 or .00 after them: a point never groups thousands",
+                ),
+            ),
+            (
+                r#""1.000.000""#,
+                Err(
+                    "a as a text must be digits, with at most .0 or .00 after them: a point never groups thousands",
+                ),
+            ),
+            (r#""100,000""#, Err("a must be a number")),
+            (r#""1e5""#, Err("a must be a number")),
+            (r#"" 100000""#, Err("a must be a number")),
+            (r#""100000.5""#, Err("a must be a whole number of VND")),
+            (r#""""#, Err("a is required")),
+            (r#"" \n""#, Err("a is required")),
+        ] {
+            let found = fields(&format!(r#"{{"a":{json}}}"#)).amount("a");
+            let found = found.map(Vnd::get).map_err(|problem| problem.to_string());
+            assert_eq!(found, read.map_err(str::to_owned), "{json}");
+        }
+        let seconds = |json: &str| fields(&format!(r#"{{"a":{json}}}"#)).optional_integer("a");
+        assert_eq!(seconds("900.000"), Ok(Some(900)));
+        assert_eq!(seconds(r#""900.00""#), Ok(Some(900)));
+        assert!(seconds(r#""900.000""#).is_err());
+        assert_eq!(seconds(r#""""#), Ok(None));
+    }
+
+    #[test]
+    fn an_empty_text_is_as_absent() {
+        for text in [r#""""#, r#""  ""#, r#""\t\r\n""#, r#""\u00a0""#, "null"] {
+            let f = fields(&format!(r#"{{"a":{text}}}"#));
+            assert_eq!(f.optional_text::<String>("a"), Ok(None), "{text}");
+            assert_eq!(f.optional_amount("a"), Ok(None), "{text}");
+            assert_eq!(f.optional_integer("a"), Ok(None), "{text}");
+            assert_eq!(f.optional_time("a"), Ok(None), "{text}");
+            let reason =
+                f.optional_reason::<domain::FailureReason>("a", domain::FailureReason::truncated);
+            assert_eq!(reason, Ok(None), "{text}");
+            assert_eq!(problem(f.text::<String>("a")), "a is required", "{text}");
+            assert_eq!(problem(f.amount("a")), "a is required", "{text}");
+        }
+        let kept = fields(r#"{"a":" x "}"#).optional_text::<String>("a");
+        assert_eq!(kept, Ok(Some(" x ".to_owned())), "a text keeps its blanks");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use signing::{GetSigning, HeaderNames, KeyProvider, Window};
 use store::{DynamoSessions, DynamoTable, RandomWriteIds, Transactions};
 
 use crate::config::{Env, Identity, TableName};
-use crate::secrets::{SecretKeys, SecretsManager};
+use crate::secrets::{SECRETS_IN_INIT_TIMEOUT, SecretKeys, SecretsManager};
 use crate::{SystemClock, telemetry};
 
 /// The surroundings of a function: environment, clock, AWS configuration.
@@ -68,7 +68,8 @@ impl AwsContext {
     }
 
     /// The keys that we share with one counterparty. They are read now, so that the first request does not wait
-    /// for them. If that fails, the first request tries again and fails with the reason.
+    /// for them. If that fails, the first request tries again and fails with the reason. A function with several
+    /// secrets reads them side by side (`tokio::join!`), because the time to start is short.
     pub async fn keys(&self, identity: &Identity) -> Arc<dyn KeyProvider> {
         self.secret(&identity.secret_id, identity.client_id.as_str())
             .await
@@ -82,11 +83,16 @@ impl AwsContext {
     async fn secret(&self, secret_id: &str, client_id: &str) -> Arc<dyn KeyProvider> {
         let source = Arc::new(SecretsManager::new(&self.sdk, secret_id));
         let keys = SecretKeys::new(source, Arc::clone(&self.clock), secret_id, client_id);
-        if let Err(error) = keys.keys().await {
-            tracing::error!(
+        match tokio::time::timeout(SECRETS_IN_INIT_TIMEOUT, keys.keys()).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::error!(
                 error = signed_http::error_chain(&error),
-                "a secret cannot be read"
-            );
+                "a secret cannot be used: calls are refused until it can be"
+            ),
+            Err(_) => tracing::error!(
+                secret_id,
+                "a secret was not read in time: the first call reads it again"
+            ),
         }
         Arc::new(keys)
     }

@@ -29,6 +29,23 @@ const _: () = assert!(
     "a reload ends before the next may begin, and a rotated secret is not used longer for want of a reload"
 );
 
+/// How long a function waits for its secrets while it starts. They are read side by side.
+pub(crate) const SECRETS_IN_INIT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The time that Lambda gives a function to start, before it kills the process and starts it again.
+const LAMBDA_INIT_LIMIT: Duration = Duration::from_secs(10);
+/// What else a function does while it starts: it reads its settings and makes its clients.
+const REST_OF_INIT: Duration = Duration::from_secs(2);
+
+const _: () = assert!(
+    SECRET_TIMEOUT.as_millis() < SECRETS_IN_INIT_TIMEOUT.as_millis()
+        && SECRETS_IN_INIT_TIMEOUT.as_millis() + REST_OF_INIT.as_millis()
+            < LAMBDA_INIT_LIMIT.as_millis(),
+    "a function starts in time, and says why it has no secret"
+);
+
+/// The fewest bytes of a secret. A shorter one is a placeholder, or can be guessed (docs/decisions/0013).
+const MIN_SECRET_BYTES: usize = 16;
+
 /// A version of a secret, by its staging label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
@@ -124,10 +141,11 @@ impl SecretKeys {
     }
 
     async fn read(&self) -> Result<Keyring, KeyError> {
-        let current = self.version(Stage::Current).await?;
-        let current = current.ok_or_else(|| self.error("it has no AWSCURRENT version"))?;
+        let (current, previous) =
+            tokio::join!(self.version(Stage::Current), self.version(Stage::Previous));
+        let current = current?.ok_or_else(|| self.error("it has no AWSCURRENT version"))?;
         // A previous secret that cannot be read must not make the current one unusable.
-        let previous = self.version(Stage::Previous).await.unwrap_or_else(|error| {
+        let previous = previous.unwrap_or_else(|error| {
             tracing::warn!(
                 error = signed_http::error_chain(&error),
                 "no previous secret"
@@ -138,9 +156,12 @@ impl SecretKeys {
     }
 
     async fn version(&self, stage: Stage) -> Result<Option<ClientSecret>, KeyError> {
-        let secret = secret(self.source.as_ref(), stage).await;
-        let secret = secret.map_err(|error| self.error(error))?;
-        Ok(secret.map(ClientSecret::new))
+        let text = secret(self.source.as_ref(), stage).await;
+        let Some(text) = text.map_err(|error| self.error(error))? else {
+            return Ok(None);
+        };
+        let secret = shared_secret(&text).map_err(|error| self.error(error))?;
+        Ok(Some(secret))
     }
 
     fn error(&self, source: impl Into<BoxError>) -> KeyError {
@@ -151,14 +172,32 @@ impl SecretKeys {
     }
 }
 
-/// The secret text in the JSON of a version, `{"secret": "…"}`; `None` if there is no such version.
+/// A secret that we share with a counterparty. A person who pastes it easily adds a blank or a newline, which is no
+/// part of it.
+fn shared_secret(text: &str) -> Result<ClientSecret, TooShort> {
+    let secret = text.trim();
+    if secret.len() < MIN_SECRET_BYTES {
+        return Err(TooShort {
+            bytes: secret.len(),
+        });
+    }
+    Ok(ClientSecret::new(secret))
+}
+
+/// A secret that nobody may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it has {bytes} bytes, and a secret has at least {MIN_SECRET_BYTES}: store the real one")]
+struct TooShort {
+    bytes: usize,
+}
+
+/// The text in the JSON of a version, `{"secret": "…"}`, as it is stored; `None` if there is no such version.
 pub async fn secret(source: &dyn SecretSource, stage: Stage) -> Result<Option<String>, BoxError> {
     let Some(json) = source.version(stage).await? else {
         return Ok(None);
     };
     let fields = Fields::read(json.as_bytes()).ok();
-    let secret = fields.and_then(|fields| fields.text::<String>("secret").ok());
-    match secret.filter(|secret| !secret.is_empty()) {
+    match fields.and_then(|fields| fields.text::<String>("secret").ok()) {
         Some(secret) => Ok(Some(secret)),
         None => Err(r#"its value is not {"secret":"…"}"#.into()),
     }
@@ -215,5 +254,90 @@ impl SecretSource for SecretsManager {
             },
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SystemClock;
+    use tokio::sync::Barrier;
+
+    /// Answers only when both versions are asked for at the same time.
+    struct Both {
+        together: Barrier,
+        current: String,
+        previous: Option<String>,
+    }
+
+    #[async_trait]
+    impl SecretSource for Both {
+        async fn version(&self, stage: Stage) -> Result<Option<String>, BoxError> {
+            self.together.wait().await;
+            Ok(match stage {
+                Stage::Current => Some(self.current.clone()),
+                Stage::Previous => self.previous.clone(),
+            })
+        }
+    }
+
+    async fn keys(current: &str, previous: Option<&str>) -> Result<Keyring, String> {
+        let json = |secret: &str| serde_json::json!({ "secret": secret }).to_string();
+        let source = Both {
+            together: Barrier::new(2),
+            current: json(current),
+            previous: previous.map(json),
+        };
+        let keys = SecretKeys::new(Arc::new(source), Arc::new(SystemClock), "the-arn", "client");
+        let read = tokio::time::timeout(Duration::from_secs(5), keys.keys()).await;
+        let keys = read.expect("both versions are read side by side");
+        keys.map_err(|error| signed_http::error_chain(&error))
+    }
+
+    const SECRET: &str = "sixteen bytes ok";
+
+    #[tokio::test]
+    async fn blanks_around_a_secret_are_no_part_of_it() {
+        let signature = |keys: &Keyring| keys.sign(0, b"{}").signature;
+        let plain = keys(SECRET, None).await.unwrap();
+        for pasted in [
+            format!("{SECRET}\n"),
+            format!("{SECRET}\r\n"),
+            format!("  {SECRET}\t"),
+            format!("\u{a0}{SECRET} "),
+        ] {
+            let read = keys(&pasted, None).await.unwrap();
+            assert_eq!(signature(&read), signature(&plain), "{pasted:?}");
+        }
+        let inner = keys("sixteenbytes and more", None).await.unwrap();
+        assert_ne!(signature(&inner), signature(&plain));
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_is_too_short_is_refused_by_its_name() {
+        for short in ["hunter2", "fifteen bytes!!", " fifteen bytes!! \n"] {
+            let problem = keys(short, None).await.unwrap_err();
+            assert!(problem.contains("the-arn"), "{problem}");
+            assert!(problem.contains("at least 16"), "{problem}");
+            assert!(!problem.contains(short.trim()), "{problem}");
+        }
+        for empty in ["", " \n"] {
+            let problem = keys(empty, None).await.unwrap_err();
+            assert!(
+                problem.contains("the-arn") && problem.contains("its value is not"),
+                "{problem}"
+            );
+        }
+        let before = keys(SECRET, Some("hunter2")).await.unwrap();
+        assert!(
+            !before.has_previous(),
+            "a short previous secret verifies nothing"
+        );
+        assert!(
+            keys(SECRET, Some("the one before it"))
+                .await
+                .unwrap()
+                .has_previous()
+        );
     }
 }

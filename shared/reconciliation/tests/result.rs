@@ -68,6 +68,8 @@ fn a_bad_line_is_named_and_the_next_line_is_read() {
         (",,1,,,,00,", Some("tiki_transaction_id")),
         ("T-1,,1.5,,,,00,", Some("transaction_amount")),
         ("T-1,,-1,,,,00,", Some("transaction_amount")),
+        ("T-1,,100.000,,,,00,", Some("transaction_amount")),
+        ("T-1,,1e5,,,,00,", Some("transaction_amount")),
         ("T-1,,1,,,,04,", Some("result")),
         ("T-1,,1,,,,,", Some("result")),
         ("T-1,,1", Some("result")),

@@ -105,9 +105,7 @@ fn names_another(body: &[u8], tiki_id: &TikiTransactionId, ours: Option<Transact
     let id = ours.map(|id| id.to_string());
     let another = |fields: &Fields, field, same: &dyn Fn(&str) -> bool| {
         let named = fields.optional_text::<String>(field);
-        named.map_or(true, |named| {
-            named.is_some_and(|named| !named.is_empty() && !same(&named))
-        })
+        named.map_or(true, |named| named.is_some_and(|named| !same(&named)))
     };
     [Some(&flat), nested.as_ref()]
         .into_iter()
@@ -154,11 +152,9 @@ pub fn webview(status: u16, body: &[u8]) -> WebviewReading {
 
 fn opened(body: &[u8]) -> Option<Webview> {
     let data = Fields::read(body).ok()?.optional_object("data").ok()??;
-    // An empty text is no URL.
-    let url = |field: &'static str| data.text(field).ok().filter(|url: &String| !url.is_empty());
     Some(Webview {
-        url_open: url("url_open")?,
-        url_checkout_result: url("url_checkout_result")?,
+        url_open: data.text("url_open").ok()?,
+        url_checkout_result: data.text("url_checkout_result").ok()?,
         request_id: data.text("request_id").ok()?,
     })
 }

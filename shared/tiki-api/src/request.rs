@@ -1,7 +1,7 @@
 //! Tiki's requests. They are read from verified bytes, never before.
 
 use api::TIKI_FIELDS;
-use domain::{Description, Order, RefundCommand, Refusal, TikiTransactionId, TransactionId};
+use domain::{Order, RefundCommand, Refusal, TikiTransactionId, TransactionId};
 use json_fields::{Fields, InvalidField};
 use signing::Verified;
 
@@ -102,7 +102,7 @@ pub fn create(verified: Verified<'_>) -> Result<CreateRequest, InvalidField> {
             webview_request_id: fields.optional_text("request_id")?,
             identify_code: fields.optional_text("identify_code")?,
             order_code: fields.optional_text("order_code")?,
-            description: described(&fields)?,
+            description: fields.optional_text("description")?,
             expires_in_s: expires_in(&fields)?,
         },
     })
@@ -167,15 +167,6 @@ fn message(verified: Verified<'_>, own: &[&str]) -> Result<Fields, InvalidField>
     let fields = Fields::read(verified.body())?;
     fields.reject_foreign_fields(TIKI_FIELDS, own)?;
     Ok(fields)
-}
-
-/// An empty description counts as none.
-fn described(fields: &Fields) -> Result<Option<Description>, InvalidField> {
-    let text: Option<String> = fields.optional_text("description")?;
-    match text.as_deref() {
-        None | Some("") => Ok(None),
-        Some(_) => fields.optional_text("description"),
-    }
 }
 
 fn expires_in(fields: &Fields) -> Result<u32, InvalidField> {

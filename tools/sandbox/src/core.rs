@@ -127,14 +127,20 @@ impl Core {
         })
     }
 
-    /// Sends a payment result once.
+    /// Sends a payment result once. The result names the transaction, if `body` has no `transaction_id` of its own.
     pub async fn send_result(
         &self,
         transaction_id: &str,
         body: &Value,
     ) -> anyhow::Result<Response> {
+        let mut body = body.clone();
+        if let Some(fields) = body.as_object_mut() {
+            fields
+                .entry("transaction_id")
+                .or_insert_with(|| json!(transaction_id));
+        }
         let path = format!("/partner/v1/payments/{transaction_id}/result");
-        self.caller.post(&path, body).await
+        self.caller.post(&path, &body).await
     }
 
     /// Opens Tiki VIP for a customer, as the app's backend does. It uses the core's credentials.

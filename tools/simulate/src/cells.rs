@@ -10,37 +10,7 @@ use crate::tiki::{ipn_cell, look_up_cell};
 pub fn required() -> Vec<Cell> {
     let mut cells = Vec::new();
     let mut add = |table, row, column: String| cells.push((table, row, column));
-    for row in ["SUCCESS", "FAILURE"] {
-        for answer in ipn_answers() {
-            for often in ["earlier", "third failure or later"] {
-                add(
-                    "IPN (protocol §3)",
-                    row,
-                    format!("{}, {often}", ipn_cell(answer)),
-                );
-            }
-        }
-    }
-    for answer in ipn_answers() {
-        // Tiki has denied it before, so only a wrong code of Tiki's is one of these.
-        let rare = [IpnRefusal::NotOfThisPartner, IpnRefusal::InvalidAmount];
-        if !rare.iter().any(|r| answer == IpnAnswer::Refused(*r)) {
-            let column = ipn_cell(answer).to_owned();
-            add("IPN (protocol §3)", "FAILURE, reversed", column);
-        }
-    }
-    for (answer, same) in look_up_answers() {
-        add(
-            "look-up (protocol §4)",
-            "paid",
-            look_up_cell(answer, same).to_owned(),
-        );
-    }
-    add(
-        "look-up (protocol §4)",
-        "paid",
-        "code 3, not the first".to_owned(),
-    );
+    tiki_cells(&mut add);
     let words = [
         "paid",
         "paid another amount",
@@ -89,6 +59,41 @@ pub fn required() -> Vec<Cell> {
         }
     }
     cells
+}
+
+/// The cells of the tables of Tiki's answers.
+fn tiki_cells(add: &mut impl FnMut(&'static str, &'static str, String)) {
+    for row in ["SUCCESS", "FAILURE"] {
+        for answer in ipn_answers() {
+            for often in ["earlier", "third failure or later"] {
+                add(
+                    "IPN (protocol §3)",
+                    row,
+                    format!("{}, {often}", ipn_cell(answer)),
+                );
+            }
+        }
+    }
+    for answer in ipn_answers() {
+        // Tiki has denied it before, so only a wrong code of Tiki's is one of these.
+        let rare = [IpnRefusal::NotOfThisPartner, IpnRefusal::InvalidAmount];
+        if !rare.iter().any(|r| answer == IpnAnswer::Refused(*r)) {
+            let column = ipn_cell(answer).to_owned();
+            add("IPN (protocol §3)", "FAILURE, reversed", column);
+        }
+    }
+    for (answer, same) in look_up_answers() {
+        add(
+            "look-up (protocol §4)",
+            "paid",
+            look_up_cell(answer, same).to_owned(),
+        );
+    }
+    add(
+        "look-up (protocol §4)",
+        "paid",
+        "code 3, not the first".to_owned(),
+    );
 }
 
 fn ipn_answers() -> Vec<IpnAnswer> {

@@ -50,6 +50,25 @@ impl Timestamp {
         Self::from_unix_ms(ms.map_err(|_| BadTimestamp)?)
     }
 
+    /// A moment from a time of the partner's core, where RFC 3339 is not the only form: the colon of the offset may be
+    /// missing (`+0700`), its minutes too (`+07`), and without an offset it is Vietnam's time (docs/decisions/0013).
+    pub fn parse_from_core(text: &str) -> Result<Self, BadTimestamp> {
+        const DATE_AND_T: usize = "2026-11-23T".len();
+        let (date, time) = text.split_at_checked(DATE_AND_T).ok_or(BadTimestamp)?;
+        let at = time.find(['Z', 'z', '+', '-']).unwrap_or(time.len());
+        let (time, offset) = time.split_at_checked(at).ok_or(BadTimestamp)?;
+        let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+        let offset = match offset.split_at_checked(3) {
+            None if offset.is_empty() => "+07:00".to_owned(),
+            Some((hour, "")) => format!("{hour}:00"),
+            Some((hour, minute)) if minute.len() == 2 && digits(minute) => {
+                format!("{hour}:{minute}")
+            }
+            _ => offset.to_owned(),
+        };
+        Self::parse_rfc3339(&format!("{date}{time}{offset}"))
+    }
+
     /// Unix milliseconds.
     #[must_use]
     pub fn unix_ms(self) -> i64 {
@@ -113,6 +132,7 @@ pub trait Clock: Send + Sync {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn at(text: &str) -> Timestamp {
         Timestamp::parse_rfc3339(text).unwrap()
@@ -144,6 +164,51 @@ mod tests {
     }
 
     #[test]
+    fn a_time_of_the_core_has_several_forms() {
+        for text in [
+            "2026-11-23T03:00:00Z",
+            "2026-11-23T03:00:00z",
+            "2026-11-23T10:00:00+07:00",
+            "2026-11-23T10:00:00+0700",
+            "2026-11-23T10:00:00+07",
+            "2026-11-23T10:00:00",
+            "2026-11-23T10:00:00.000",
+            "2026-11-23T10:00:00.000+0700",
+            "2026-11-22T22:00:00-0500",
+            "2026-11-23T08:30:00+0530",
+        ] {
+            let read = Timestamp::parse_from_core(text);
+            assert_eq!(read, Ok(at("2026-11-23T03:00:00Z")), "{text}");
+        }
+        for text in [
+            "",
+            "yesterday",
+            "2026-11-23",
+            "2026-11-23T",
+            "2026-11-23T10",
+            "20261123T100000",
+            "23/11/2026 10:00:00",
+            "2026-11-23T10:00:00+",
+            "2026-11-23T10:00:00+7",
+            "2026-11-23T10:00:00+070",
+            "2026-11-23T10:00:00+07000",
+            "2026-11-23T10:00:00+7:00",
+            "2026-11-23T10:00:00+99",
+            "2026-11-23T10:00:00 +0700",
+            "2026-11-23T10:00:00ICT",
+            "2026-11-23T10:00:00Z+07:00",
+            "2026-11-23Tđđ",
+            "1795402800",
+        ] {
+            assert_eq!(
+                Timestamp::parse_from_core(text),
+                Err(BadTimestamp),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
     fn what_is_no_moment_of_ours_is_refused() {
         for text in [
             "",
@@ -170,5 +235,22 @@ mod tests {
                 .since(Timestamp::MIN),
             Duration::from_secs(2)
         );
+    }
+
+    proptest! {
+        /// What RFC 3339 can read means the same; without its offset it is Vietnam's time.
+        #[test]
+        fn a_time_of_the_core_is_never_another_moment(ms in 0..=Timestamp::MAX.0, text in any::<String>()) {
+            let moment = Timestamp(ms.div_euclid(1000) * 1000);
+            let written = moment.to_rfc3339();
+            prop_assert_eq!(Timestamp::parse_from_core(&written), Ok(moment));
+            let without = written.trim_end_matches("+07:00");
+            prop_assert_eq!(Timestamp::parse_from_core(without), Ok(moment));
+            prop_assert_eq!(Timestamp::parse_from_core(&format!("{without}+0700")), Ok(moment));
+            if let Ok(read) = Timestamp::parse_rfc3339(&text) {
+                prop_assert_eq!(Timestamp::parse_from_core(&text), Ok(read));
+            }
+            let _ = Timestamp::parse_from_core(&text);
+        }
     }
 }

@@ -238,7 +238,7 @@ pub(crate) fn seeds(samples: &[Sample]) -> Vec<Vec<u8>> {
 
 /// Each type of message with all fields.
 const FULL: &[&str] = &[
-    r#"{"tiki_transaction_id":"T-1","transaction_amount":"1e5","request_id":"W-1","identify_code":"K","order_code":"1","description":"","expires_in":300}"#,
+    r#"{"tiki_transaction_id":"T-1","transaction_amount":"100000.00","request_id":"W-1","identify_code":"K","order_code":"1","description":"","expires_in":300}"#,
     r#"{"tiki_transaction_id":"T-1","transaction_id":"e90c9d32-8e35-5cc9-ac59-b64be1bbab26"}"#,
     r#"{"tiki_transaction_id":"T-1","transaction_id":"e90c9d32-8e35-5cc9-ac59-b64be1bbab26","transaction_amount":5,"request_amount":"5.0","request_id":"R","reason":"canary-7f3a"}"#,
     r#"{"identify_code":"KH-0001","identify_phone":912345678,"identify_fullname":"An"}"#,

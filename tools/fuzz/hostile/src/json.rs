@@ -65,6 +65,10 @@ const VALUES: &[&str] = &[
     "100000",
     r#""100000""#,
     r#""+5""#,
+    r#""100.000""#,
+    r#""1.000.000""#,
+    r#""100000.00""#,
+    r#""1e5""#,
     r#""0.5""#,
     r#""0""#,
     r#""""#,
@@ -85,6 +89,8 @@ const VALUES: &[&str] = &[
     "912345678",
     "912345678.5",
     r#""2026-11-23T10:00:00+07:00""#,
+    r#""2026-11-23T10:00:00+0700""#,
+    r#""2026-11-23T10:00:00""#,
     r#""1969-12-31T23:59:59Z""#,
     r#""\ud83d\ude00""#,
     r#""\ud800""#,
@@ -115,8 +121,11 @@ impl Object {
         (named.next().is_none() && raw.get() != "null").then(|| raw.get())
     }
 
+    /// Whether the field says something: it is neither null nor a text of blanks.
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.raw(name).is_some()
+        let blank =
+            |raw| serde_json::from_str(raw).is_ok_and(|text: String| text.trim().is_empty());
+        self.raw(name).is_some_and(|raw| !blank(raw))
     }
 
     /// Whether the field exists, even with null.
@@ -133,18 +142,24 @@ impl Object {
         })
     }
 
+    /// A text that is more than blanks.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
-        serde_json::from_str(self.raw(name)?).ok()
+        let text: String = serde_json::from_str(self.raw(name)?).ok()?;
+        (!text.trim().is_empty()).then_some(text)
     }
 
     pub(crate) fn object(&self, name: &str) -> Option<Self> {
         Self::of(self.raw(name)?.as_bytes())
     }
 
-    /// A whole number, written as one or as a string of one.
+    /// A whole number, written as one, or as a string of digits with at most `.0` or `.00`.
     pub(crate) fn whole(&self, name: &str) -> Option<i128> {
         match self.text(name) {
-            Some(text) => whole(&text),
+            Some(text) if text.contains(['e', 'E']) => None,
+            Some(text) => match text.find('.') {
+                Some(point) if !matches!(text.get(point..), Some(".0" | ".00")) => None,
+                _ => whole(&text),
+            },
             None => whole(self.raw(name)?),
         }
     }

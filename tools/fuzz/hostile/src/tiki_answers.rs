@@ -344,7 +344,7 @@ const ANSWERS: &[&str] = &[
     r#"{"code":0,"data":{"transaction_id":"221115tikivip-235784371-1668488254"}}"#,
     r#"{"code":0,"message":"OK"}"#,
     r#"{"code":0,"data":{"tiki_transaction_id":"221115TIKIVIP-235784371-1668488254","partner_transaction_id":"e90c9d32-8e35-5cc9-ac59-b64be1bbab26","status":"SUCCESS","amount":100000}}"#,
-    r#"{"code":0,"data":{"tiki_transaction_id":"221115TIKIVIP-235784371-1668488254","partner_transaction_id":"","status":"FAILURE","amount":"1e5"}}"#,
+    r#"{"code":0,"data":{"tiki_transaction_id":"221115TIKIVIP-235784371-1668488254","partner_transaction_id":"","status":"FAILURE","amount":"100000.0"}}"#,
     r#"{"code":0,"tiki_transaction_id":"221115TIKIVIP-235784371-1668488254","status":"PENDING"}"#,
     r#"{"code":0,"tiki_transaction_id":"","partner_transaction_id":"","status":"SUCCESS","amount":100000}"#,
     r#"{"code":0,"status":"FAILURE","amount":0}"#,

@@ -1,6 +1,6 @@
 //! The auditor's checks of what a person must see: what the core says against our record, and what stays undecided.
 
-use domain::{AuditEvent, Contradiction, PaymentState, Status, Transaction};
+use domain::{AuditEvent, Contradiction, CoreReference, PaymentState, Status, Transaction};
 use serde_json::Value;
 use signed_http::{Answer, Outgoing};
 
@@ -42,7 +42,9 @@ impl Against {
                     amount: a,
                     reference: r,
                 },
-            ) => a.get() == *amount && r.as_ref().map(|r| r.as_str()) == reference.as_deref(),
+            ) => {
+                a.get() == *amount && r.as_ref().map(CoreReference::as_str) == reference.as_deref()
+            }
             (Self::SecondDebit(reference), Contradiction::SecondDebit { reference: r }) => {
                 r.as_str() == reference
             }
@@ -70,14 +72,14 @@ impl World {
             });
         self.coverage
             .count("contradiction", "payment result", against_cell(&against));
-        self.audit_against(payment, against, (sent, began));
+        self.audit_against(payment, &against, (sent, began));
     }
 
     /// The core has said something against our record: it is in the trail, and in review. Of a repeat it counts when the
     /// core sent it: a network that delivers the same call again says nothing new.
-    fn audit_against(&mut self, payment: usize, against: Against, (sent, began): (i64, i64)) {
+    fn audit_against(&mut self, payment: usize, against: &Against, (sent, began): (i64, i64)) {
         let record = self.audit.record(payment);
-        match record.against.iter_mut().find(|(a, _)| *a == against) {
+        match record.against.iter_mut().find(|(a, _)| a == against) {
             Some((_, last)) => *last = sent.max(*last),
             None => record.against.push((against.clone(), began)),
         }
