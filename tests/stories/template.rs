@@ -242,8 +242,9 @@ fn long_plan() -> Plan {
     let url = |length: usize| format!("https://{}", "x".repeat(length - 8));
     let given = [
         ("TikiClientId", "c".repeat(40)),
+        ("TikiFormerClientIds", "c".repeat(40)),
         ("CoreClientId", "c".repeat(40)),
-        ("CoreUrl", url(140)),
+        ("CoreUrl", url(110)),
         ("PaymentScreenUrl", url(80)),
         ("PublicBaseUrl", url(50)),
         ("TikiApiUrl", url(100)),

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use create_transaction::CreateTransaction;
 use lambda::aws::AwsContext;
-use signing::HeaderNames;
 
 use crate::settings::Settings;
 
@@ -16,8 +15,7 @@ async fn main() -> anyhow::Result<()> {
     let settings = aws.env.load(Settings::read)?;
     let keys = aws.keys(&settings.tiki).await;
     lambda::serve_http(CreateTransaction {
-        verifier: aws.verifier(HeaderNames::TIKI, &keys, settings.window),
-        client_id: settings.tiki.client_id,
+        verifier: aws.tiki_verifier(&keys, settings.former, settings.window),
         limits: settings.limits,
         expiry_grace: settings.expiry_grace,
         link_keys: aws.link_keys(&settings.links.secret_id).await,

@@ -21,7 +21,6 @@ async fn main() -> anyhow::Result<()> {
     let keys = match settings.callers {
         Ok(callers) => Ok(Keys {
             tiki: context.keys(&callers.tiki).await,
-            get_signing: callers.get_signing,
             core: context.keys(&callers.core).await,
         }),
         Err(error) => Err(error),

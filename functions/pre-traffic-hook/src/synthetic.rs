@@ -3,7 +3,7 @@
 use anyhow::{Context, ensure};
 use domain::Timestamp;
 use serde_json::{Map, Value, json};
-use signing::{GetSigning, HeaderNames, Keyring};
+use signing::{HeaderNames, Keyring};
 
 use crate::Release;
 
@@ -71,8 +71,6 @@ pub struct Request {
     parameter: Option<(&'static str, &'static str)>,
     headers: Map<String, Value>,
     body: Option<String>,
-    /// What is signed of a GET.
-    get_signing: GetSigning,
 }
 
 /// The expected answer.
@@ -257,7 +255,6 @@ impl Request {
             parameter: None,
             headers: Map::new(),
             body: None,
-            get_signing: GetSigning::default(),
         }
     }
 
@@ -278,20 +275,12 @@ impl Request {
         self
     }
 
-    /// Sets what the caller signs, if the request is a GET.
-    #[must_use]
-    pub fn with_get_signing(mut self, get_signing: GetSigning) -> Self {
-        self.get_signing = get_signing;
-        self
-    }
-
-    /// Signs as the caller does: the exact bytes of the body, or what is signed of a GET.
+    /// Signs as the caller does: the exact bytes of the body, or the path of a GET.
     #[must_use]
     pub fn signed(self, caller: Caller, keys: &Keyring, now: Timestamp) -> Self {
         let names = caller.headers();
         // The whole path of a GET is accepted, whatever the base URL is (docs/decisions/0005).
-        let of_a_get = || self.get_signing.message("", &self.path());
-        let message = self.body.clone().unwrap_or_else(of_a_get);
+        let message = self.body.clone().unwrap_or_else(|| self.path());
         let signed = keys.sign(now.unix_ms(), message.as_bytes());
         self.with_header(names.timestamp, &signed.timestamp)
             .with_header(names.client_id, &signed.client_id)
@@ -449,14 +438,14 @@ mod tests {
     }
 
     /// What a function takes for the signed text of a GET.
-    fn candidates(event: &Value, get_signing: GetSigning) -> Vec<String> {
+    fn candidates(event: &Value) -> Vec<String> {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let request = Inbound {
             path: text(&event["path"]),
             full_path: text(&event["requestContext"]["path"]),
             ..Inbound::default()
         };
-        payload_candidates(get_signing, &request, "/tikivip/v1")
+        payload_candidates(&request, None)
     }
 
     #[test]
@@ -478,7 +467,7 @@ mod tests {
     }
 
     #[test]
-    fn a_get_is_signed_by_each_setting() {
+    fn a_get_is_signed_with_its_path() {
         let mut gets = 0;
         for kind in Kind::ALL {
             let Synthetic::Signed(caller, request) = kind.synthetic() else {
@@ -487,19 +476,11 @@ mod tests {
             if request.body.is_some() {
                 continue;
             }
-            for set in GetSigning::ALL {
-                let event = signed(caller, request.clone().with_get_signing(set));
-                assert_eq!(event["httpMethod"], "GET");
-                assert_eq!(event["body"], Value::Null);
-                assert!(
-                    holds(caller, &event, &candidates(&event, set)),
-                    "{kind:?} {set:?}"
-                );
-            }
-            // A signature of the empty text is not accepted as one of the path.
-            let event = signed(caller, request.with_get_signing(GetSigning::EmptyBody));
-            let paths = candidates(&event, GetSigning::RelativePath);
-            assert!(!holds(caller, &event, &paths), "{kind:?}");
+            let event = signed(caller, request);
+            assert_eq!(event["httpMethod"], "GET");
+            assert_eq!(event["body"], Value::Null);
+            assert!(holds(caller, &event, &candidates(&event)), "{kind:?}");
+            assert!(!holds(caller, &event, &[String::new()]), "{kind:?}");
             gets += 1;
         }
         assert_eq!(gets, 1);

@@ -11,8 +11,7 @@ use api::{ApiError, Code, Handler, Inbound, Reply, Verifier, record_transaction_
 use async_trait::async_trait;
 use core_api::{CORE_TIMEOUT_IN_REQUEST, Core};
 use domain::{
-    CORE_LEASE, ClientId, Clock, RefundCommand, RefundId, RefundState, Refusal, Reservation,
-    Transaction,
+    CORE_LEASE, Clock, RefundCommand, RefundId, RefundState, Refusal, Reservation, Transaction,
 };
 use http::StatusCode;
 use store::{REQUEST_TIMEOUT, Transactions};
@@ -44,8 +43,6 @@ const fn sum(waits_ms: &[u64]) -> u64 {
 pub struct RefundTransaction {
     /// Verifies Tiki's signature.
     pub verifier: Verifier,
-    /// The client whose transactions may be refunded.
-    pub client_id: ClientId,
     /// The table of payments.
     pub transactions: Transactions,
     /// The partner's core.
@@ -62,7 +59,7 @@ impl Handler for RefundTransaction {
         record_transaction_in_span(id);
 
         let found = self.transactions.load(id).await?.ok_or(Refusal::NotFound)?;
-        found.belongs_to(&self.client_id, Some(&refund.tiki_id))?;
+        found.is_of(Some(&refund.tiki_id))?;
         let (refund_id, transaction) = match self.reserve(found, &refund.command).await? {
             ReservedRefund::New(id, transaction) => (id, self.ask(transaction, id).await?),
             ReservedRefund::Known(id, transaction) => (id, self.follow(transaction, id).await?),

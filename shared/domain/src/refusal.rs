@@ -13,7 +13,7 @@ pub enum Refusal {
     /// There is no such transaction.
     #[error("transaction not found")]
     NotFound,
-    /// It was created under another client id.
+    /// Tiki knows it as another partner's.
     #[error("transaction not of this partner")]
     NotOfThisPartner,
     /// A field holds a number that is no amount, or not one we accept.

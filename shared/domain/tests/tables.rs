@@ -13,12 +13,12 @@ use std::time::Duration;
 
 use domain::testing::AssumeCommitted;
 use domain::{
-    AmountLimits, Change, ClientId, Decision, DisputeReason, FailedNotification, FinalStatus, Ipn,
-    IpnAnswer, IpnLease, IpnRefusal, LookUpAnswer, NotificationOutcome, NotificationStep,
-    OperatorRefusal, OperatorWord, Order, PaidDetails, PaidNotification, PaymentAnswer,
-    PaymentResult, PaymentResultMessage, RefundAnswer, RefundCommand, RefundId, Refusal,
-    Reservation, ReversalReason, Status, TikiTransactionId, Timestamp, Transaction, Verdict, Vnd,
-    after_look_up, after_notification,
+    AmountLimits, Change, Decision, DisputeReason, FailedNotification, FinalStatus, Ipn, IpnAnswer,
+    IpnLease, IpnRefusal, LookUpAnswer, NotificationOutcome, NotificationStep, OperatorRefusal,
+    OperatorWord, Order, PaidDetails, PaidNotification, PaymentAnswer, PaymentResult,
+    PaymentResultMessage, RefundAnswer, RefundCommand, RefundId, Refusal, Reservation,
+    ReversalReason, Status, TikiTransactionId, Timestamp, Transaction, Verdict, Vnd, after_look_up,
+    after_notification,
 };
 use proptest::prelude::*;
 
@@ -35,10 +35,6 @@ fn at(seconds: i64) -> Timestamp {
 /// After every lease, and after every delay of every schedule.
 fn later(transaction: &Transaction) -> Timestamp {
     transaction.updated_at().after(Duration::from_hours(48))
-}
-
-fn client() -> ClientId {
-    "client".parse().unwrap()
 }
 
 fn order(amount: u64) -> Order {
@@ -62,7 +58,6 @@ fn limits() -> AmountLimits {
 fn create(amount: u64) -> Result<Transaction, Refusal> {
     let tiki_id: TikiTransactionId = "T-1".parse().unwrap();
     Transaction::create(
-        &client(),
         &tiki_id,
         order(amount),
         limits(),
@@ -729,20 +724,9 @@ fn only_a_repeat_with_the_same_content_is_a_repeat() {
 fn a_transaction_is_found_only_by_its_own_ids() {
     let pending = create(AMOUNT).unwrap();
     let other: TikiTransactionId = "T-2".parse().unwrap();
-    assert_eq!(pending.belongs_to(&client(), None), Ok(()));
-    assert_eq!(
-        pending.belongs_to(&client(), Some(pending.tiki_id())),
-        Ok(())
-    );
-    assert_eq!(
-        pending.belongs_to(&client(), Some(&other)),
-        Err(Refusal::IdsDisagree)
-    );
-    let stranger = "stranger".parse().unwrap();
-    assert_eq!(
-        pending.belongs_to(&stranger, None),
-        Err(Refusal::NotOfThisPartner)
-    );
+    assert_eq!(pending.is_of(None), Ok(()));
+    assert_eq!(pending.is_of(Some(pending.tiki_id())), Ok(()));
+    assert_eq!(pending.is_of(Some(&other)), Err(Refusal::IdsDisagree));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::choices::Lane;
 use crate::core::Paying;
 use crate::fault::Fault;
 use crate::tiki::{Order, Words};
-use crate::wiring::{MAX_AMOUNT, MIN_AMOUNT, client_id};
+use crate::wiring::{MAX_AMOUNT, MIN_AMOUNT};
 use crate::world::{DAY, HOUR, MINUTE, SECOND, World};
 
 /// A payment: its plan, and its state outside our code.
@@ -116,7 +116,7 @@ impl World {
             body["request_id"] = json!(format!("W-{payment}"));
         }
         SimulatedPayment {
-            id: TransactionId::derive(&client_id(), &tiki_id),
+            id: TransactionId::derive(&tiki_id),
             tiki_id,
             amount,
             order,

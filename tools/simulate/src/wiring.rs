@@ -9,7 +9,7 @@ use check_transaction::CheckTransaction;
 use core_api::{CORE_TIMEOUT_IN_REQUEST, CORE_TIMEOUT_IN_WORKER, CoreClient};
 use core_worker::CoreWorker;
 use create_transaction::CreateTransaction;
-use domain::{AmountLimits, ClientId, Clock, Vnd};
+use domain::{AmountLimits, Clock, Vnd};
 use ipn_sender::IpnSender;
 use lambda::secrets::SecretKeys;
 use open_webview::OpenWebview;
@@ -85,11 +85,6 @@ pub(crate) fn wire(
     }
 }
 
-/// The client id as a domain type.
-pub(crate) fn client_id() -> ClientId {
-    CLIENT_ID.parse().expect("a client id")
-}
-
 /// The simulated edges of one instance.
 struct Edges {
     world: Arc<Mutex<World>>,
@@ -101,7 +96,6 @@ impl Edges {
     fn create(&self) -> CreateTransaction {
         CreateTransaction {
             verifier: self.verifier(HeaderNames::TIKI, Secret::Tiki),
-            client_id: client_id(),
             limits: AmountLimits {
                 min: Vnd::new(MIN_AMOUNT).expect("an amount"),
                 max: Vnd::new(MAX_AMOUNT).expect("an amount"),
@@ -117,8 +111,6 @@ impl Edges {
     fn check(&self) -> CheckTransaction {
         CheckTransaction {
             verifier: self.verifier(HeaderNames::TIKI, Secret::Tiki),
-            get_signing: GetSigning::default(),
-            client_id: client_id(),
             transactions: self.transactions(),
         }
     }
@@ -126,7 +118,6 @@ impl Edges {
     fn refund(&self) -> RefundTransaction {
         RefundTransaction {
             verifier: self.verifier(HeaderNames::TIKI, Secret::Tiki),
-            client_id: client_id(),
             transactions: self.transactions(),
             core: Arc::new(CoreClient::new(self.core(), CORE_TIMEOUT_IN_REQUEST)),
             clock: Arc::clone(&self.clock),
@@ -206,6 +197,7 @@ impl Edges {
         Verifier {
             headers,
             keys: self.keys(secret),
+            former_client_ids: Vec::new(),
             window: Window::default(),
             clock: Arc::clone(&self.clock),
         }
