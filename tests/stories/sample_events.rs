@@ -17,6 +17,8 @@ const SIGNED_AT_MS: i64 = 1_795_000_000_000;
 const TIKI_ID: &str = "221115TIKIVIP-235784371-1668488254";
 /// A day without payments.
 const DAY: &str = "2026-11-22";
+/// The app hands it over, and Tiki makes no create call.
+const HANDED_OVER: &str = "221115TIKIVIP-235784373-1668488256";
 const DECLINED: &str = "221115TIKIVIP-235784372-1668488255";
 
 fn folder() -> PathBuf {
@@ -170,6 +172,7 @@ async fn every_sample_event_is_accepted_by_its_function() {
     let none = || Value::Null;
     env.tiki.add_order(TIKI_ID, 100_000);
     env.tiki.add_order(DECLINED, 100_000);
+    env.tiki.add_order(HANDED_OVER, 100_000);
 
     let post = |resource, parameters, signed, body: Value| Call {
         method: "POST",
@@ -256,6 +259,30 @@ async fn every_sample_event_is_accepted_by_its_function() {
             get("/pay/{token}", json!({ "token": "unknown" }), none(), None),
             404,
             None,
+        ),
+        (
+            "payment-details.json",
+            "payment-details",
+            get(
+                "/partner/v1/payments/{transaction_id}",
+                of(id),
+                none(),
+                core,
+            ),
+            200,
+            Some(0),
+        ),
+        (
+            "partner-transaction.json",
+            "partner-transaction",
+            post(
+                "/partner/v1/transactions",
+                none(),
+                core,
+                create(HANDED_OVER),
+            ),
+            200,
+            Some(0),
         ),
         (
             "payment-result-paid.json",

@@ -13,7 +13,7 @@ use pre_traffic_hook::INVOKE_TIMEOUT;
 use sandbox::{Fault, Grant, Plan};
 use serde_json::{Value, json};
 use store::REQUEST_TIMEOUT;
-use tiki_api::TIKI_ANSWER_TIMEOUT;
+use tiki_api::{TIKI_ANSWER_TIMEOUT, TIKI_ANSWER_TIMEOUT_IN_REQUEST};
 
 use crate::reconciliation::{exhausted, the_day};
 
@@ -281,6 +281,12 @@ async fn seen() -> Seen {
     env.refund(&payment, "R1", 100_000).await;
     env.later(&payment).await;
     assert_eq!(env.core.refunded_vnd(&payment.id), 100_000);
+    // An order that the app hands over, and its details.
+    let handed_over = env.tiki.order(100_000);
+    let order = json!({ "tiki_transaction_id": handed_over, "transaction_amount": 100_000 });
+    let created = env.core.hand_over(&order).await.unwrap();
+    let id = created.json["data"]["transaction_id"].as_str().unwrap();
+    assert_eq!(env.core.details(id).await.unwrap().code(), Some(0));
     a_day_is_reconciled(&env).await;
     let hook = env.sandbox.invoke("pre-traffic-hook", &Value::Null).await;
     assert!(hook.is_err(), "it starts, but there is no deployment");
@@ -349,6 +355,12 @@ fn routes(plan: &Plan, _: &Seen) -> Result<(), String> {
             "/partner/v1/payments/{transaction_id}/result",
             "payment-result",
         ),
+        (
+            "GET",
+            "/partner/v1/payments/{transaction_id}",
+            "payment-details",
+        ),
+        ("POST", "/partner/v1/transactions", "partner-transaction"),
     ]);
     let found = plan.routes.iter();
     let found = found.map(|r| (r.method.as_str(), r.path.as_str(), r.function.as_str()));
@@ -440,6 +452,19 @@ fn separation(plan: &Plan, _: &Seen) -> Result<(), String> {
         must(
             !may(plan, "payment-redirect", action, ""),
             format!("payment-redirect: {action}"),
+        )?;
+    }
+    for action in ["dynamodb:PutItem", "dynamodb:Query"] {
+        must(
+            !may(plan, "payment-details", action, ""),
+            format!("payment-details: {action}"),
+        )?;
+    }
+    for function in ["payment-details", "payment-result"] {
+        let secret = "secretsmanager:GetSecretValue";
+        must(
+            !may(plan, function, secret, "TikiSecret"),
+            format!("{function} may read Tiki's secret"),
         )?;
     }
     for action in ["dynamodb:PutItem", "s3:PutObject", "dynamodb:DeleteItem"] {
@@ -621,6 +646,8 @@ fn timeouts(plan: &Plan, _: &Seen) -> Result<(), String> {
         ("payment-redirect", 1, 2, Duration::ZERO),
         ("open-webview", 1, 1, TIKI_ANSWER_TIMEOUT),
         ("payment-result", 1, 2, Duration::ZERO),
+        ("payment-details", 1, 1, Duration::ZERO),
+        ("partner-transaction", 2, 2, TIKI_ANSWER_TIMEOUT_IN_REQUEST),
     ] {
         let needs = SECRET_TIMEOUT * secrets + REQUEST_TIMEOUT * requests + calls;
         covers(plan, name, needs)?;

@@ -36,6 +36,10 @@ pub enum Kind {
     OpenWebview,
     /// The core sends a payment result.
     PaymentResult,
+    /// The payment screen reads a payment.
+    PaymentDetails,
+    /// The partner's app hands over a payment.
+    PartnerTransaction,
     /// Sends notifications (IPN) to Tiki.
     IpnSender,
     /// Asks the core about payments and refunds.
@@ -86,7 +90,7 @@ enum Expected {
 
 impl Kind {
     /// The functions in the order of their integration points.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::CreateTransaction,
         Self::CheckTransaction,
         Self::RefundTransaction,
@@ -94,6 +98,8 @@ impl Kind {
         Self::PaymentRedirect,
         Self::OpenWebview,
         Self::PaymentResult,
+        Self::PaymentDetails,
+        Self::PartnerTransaction,
         Self::IpnSender,
         Self::CoreWorker,
     ];
@@ -109,6 +115,8 @@ impl Kind {
             Self::PaymentRedirect => "PaymentRedirectFunction",
             Self::OpenWebview => "OpenWebviewFunction",
             Self::PaymentResult => "PaymentResultFunction",
+            Self::PaymentDetails => "PaymentDetailsFunction",
+            Self::PartnerTransaction => "PartnerTransactionFunction",
             Self::IpnSender => "IpnSenderFunction",
             Self::CoreWorker => "CoreWorkerFunction",
         }
@@ -181,6 +189,16 @@ impl Kind {
                 let request = request.with_parameter("transaction_id", UNKNOWN_ID);
                 Synthetic::Signed(Caller::Core, request)
             }
+            Self::PaymentDetails => {
+                let request = Request::get("/partner/v1/payments/{transaction_id}");
+                let request = request.with_parameter("transaction_id", UNKNOWN_ID);
+                Synthetic::Signed(Caller::Core, request)
+            }
+            // The amount is missing, so Tiki is not asked.
+            Self::PartnerTransaction => {
+                let request = Request::post("/partner/v1/transactions", &id);
+                Synthetic::Signed(Caller::Core, request)
+            }
             Self::IpnSender | Self::CoreWorker => Synthetic::Batch(json!({ "Records": [] })),
         }
     }
@@ -188,11 +206,13 @@ impl Kind {
     fn expected(self) -> Expected {
         match self {
             // Verified, and refused for a missing field.
-            Self::CreateTransaction | Self::OpenWebview => Expected::Code(400, 1),
+            Self::CreateTransaction | Self::OpenWebview | Self::PartnerTransaction => {
+                Expected::Code(400, 1)
+            }
             // Verified, and not found in the table.
             Self::CheckTransaction | Self::CheckReconciliation => Expected::Code(200, 3),
             // Verified, and the id is not found.
-            Self::PaymentResult => Expected::Code(200, 3),
+            Self::PaymentResult | Self::PaymentDetails => Expected::Code(200, 3),
             // The same, with the HTTP status that refunds have.
             Self::RefundTransaction => Expected::Code(500, 3),
             Self::PaymentRedirect => Expected::Page(404),
@@ -463,7 +483,7 @@ mod tests {
             assert_eq!(event["requestContext"]["requestId"], "d-1");
             bodies += 1;
         }
-        assert_eq!(bodies, 5);
+        assert_eq!(bodies, 6);
     }
 
     #[test]
@@ -483,7 +503,7 @@ mod tests {
             assert!(!holds(caller, &event, &[String::new()]), "{kind:?}");
             gets += 1;
         }
-        assert_eq!(gets, 1);
+        assert_eq!(gets, 2);
     }
 
     #[test]

@@ -323,7 +323,13 @@ mod tests {
         );
         assert!(!is_detected(200, &ours));
         assert!(is_detected(302, &ours));
-        assert!(is_detected(200, &ours.replace("e9", "e8")));
+        assert!(is_detected(
+            200,
+            &ours.replace(
+                &PAID.id().to_string(),
+                "9d2f8378-8d6c-5b98-8c46-c1852c4d18ed"
+            )
+        ));
         assert!(is_detected(200, &ours.replace(":0", ":1")));
         assert!(is_detected(200, r#"{"code":0}"#));
     }
