@@ -245,11 +245,13 @@ fn long_plan() -> Plan {
         ("TikiFormerClientIds", "c".repeat(40)),
         ("CoreClientId", "c".repeat(40)),
         ("CoreUrl", url(110)),
-        ("PaymentScreenUrl", url(80)),
+        ("PaymentScreenUrl", url(64)),
         ("PublicBaseUrl", url(50)),
         ("TikiApiUrl", url(100)),
         ("TikiAppsUrl", url(30)),
         ("RedirectHosts", "h".repeat(33)),
+        ("ResultUrlAppend", "tiki_transaction_id".to_owned()),
+        ("ResultUrlParameter", "p".repeat(16)),
         ("TikiPhoneFormat", "international_number".to_owned()),
         ("TikiGetSigning", "relative_path".to_owned()),
         ("PartnerName", "p".repeat(32)),
@@ -281,6 +283,16 @@ async fn seen() -> Seen {
     env.refund(&payment, "R1", 100_000).await;
     env.later(&payment).await;
     assert_eq!(env.core.refunded_vnd(&payment.id), 100_000);
+    // A customer whose webview is found by the code of the customer.
+    let order = json!({
+        "tiki_transaction_id": env.tiki.order(100_000), "transaction_amount": 100_000,
+        "identify_code": "KH-0001",
+    });
+    let create = env.tiki.caller.post("/tikivip/v1/transactions", &order);
+    let url = create.await.unwrap().json["data"]["payment_url"].clone();
+    let back = format!("{}/return", url.as_str().unwrap());
+    let browser = sandbox::http().unwrap();
+    assert_eq!(browser.get(back).send().await.unwrap().status(), 302);
     // An order that the app hands over, and its details.
     let handed_over = env.tiki.order(100_000);
     let order = json!({ "tiki_transaction_id": handed_over, "transaction_amount": 100_000 });

@@ -242,8 +242,11 @@ fn api(status: u16, code: u64) -> Value {
 /// A deployment of a function whose new version is right.
 fn right(kind: Kind) -> Script {
     let payload = match kind {
-        Kind::CreateTransaction | Kind::OpenWebview => api(400, 1),
-        Kind::CheckTransaction | Kind::CheckReconciliation | Kind::PaymentResult => api(200, 3),
+        Kind::CreateTransaction | Kind::OpenWebview | Kind::PartnerTransaction => api(400, 1),
+        Kind::CheckTransaction
+        | Kind::CheckReconciliation
+        | Kind::PaymentResult
+        | Kind::PaymentDetails => api(200, 3),
         Kind::RefundTransaction => api(500, 3),
         Kind::PaymentRedirect => {
             json!({"statusCode": 404, "headers": {"content-type": "text/html"}, "body": ""})

@@ -14,7 +14,7 @@ use ipn_sender::IpnSender;
 use lambda::secrets::SecretKeys;
 use open_webview::OpenWebview;
 use outbox::Outbox;
-use payment_redirect::{AllowedHosts, PaymentRedirect, Redirects};
+use payment_redirect::{AllowedHosts, PaymentRedirect, Redirects, ResultUrl};
 use payment_result::PaymentResult;
 use refund_transaction::RefundTransaction;
 use signed_http::SignedClient;
@@ -132,6 +132,7 @@ impl Edges {
                 payment_screen: "https://core.simulated/pay".parse().expect("a URL"),
                 apps: "https://tiki.vn/apps".parse().expect("a base URL"),
                 allowed: "".parse::<AllowedHosts>().expect("no more hosts"),
+                result_url: ResultUrl::default(),
             },
             public_base_url: None,
             transactions: self.transactions(),
