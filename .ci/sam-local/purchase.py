@@ -341,6 +341,8 @@ STORY = [
     ("create-transaction-with-a-fraction", "CreateTransaction", 200, 5),
     ("payment-redirect-to-the-screen", "PaymentRedirect", 302, None),
     ("payment-redirect-unknown-link", "PaymentRedirect", 404, None),
+    ("payment-details", "PaymentDetails", 200, 0),
+    ("partner-transaction", "PartnerTransaction", 200, 0),
     ("payment-result-paid", "PaymentResult", 200, 0),
     ("payment-redirect-back-to-tiki", "PaymentRedirect", 302, None),
     ("check-transaction", "CheckTransaction", 200, 0),

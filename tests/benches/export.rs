@@ -23,7 +23,7 @@ use aws_sdk_dynamodb::types::{
     KeyType, KeysAndAttributes, Projection, ProjectionType, PutRequest, ScalarAttributeType,
     WriteRequest,
 };
-use domain::{ClientId, Day, Timestamp, TransactionId};
+use domain::{Day, Timestamp, TransactionId};
 use futures::{StreamExt, stream};
 use sandbox::{EmbeddedDynamoDb, Options, Sandbox};
 use serde_json::json;
@@ -174,8 +174,7 @@ fn tiki_id(i: usize) -> String {
 }
 
 fn id(i: usize) -> TransactionId {
-    let client: ClientId = "5a9db0c5-0000-4000-8000-7469746b6976".parse().unwrap();
-    TransactionId::derive(&client, &tiki_id(i).parse().unwrap())
+    TransactionId::derive(&tiki_id(i).parse().unwrap())
 }
 
 /// The items cover the whole day, many of them in the same millisecond.

@@ -168,34 +168,71 @@ async fn an_unknown_id_or_a_malformed_look_up_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_transaction_of_another_partner_is_refused() {
+async fn a_payment_survives_a_change_of_the_client_id() {
     let proxy = DynamoDbProxy::start().await;
-    let here = TestEnv::with(|options| options.dynamodb_url = Some(proxy.url.clone())).await;
-    let theirs = TestEnv::with(|options| {
+    let before = TestEnv::with(|options| options.dynamodb_url = Some(proxy.url.clone())).await;
+    let former = before.options.credentials.client_id.clone();
+    let after = TestEnv::with(|options| {
         options.dynamodb_url = Some(proxy.url.clone());
-        options.credentials.client_id = "another-partner".to_owned();
+        options.credentials.client_id = "the-next-client-id".to_owned();
+        let setting = ("TikiFormerClientIds".to_owned(), former.clone());
+        options.parameters.push(setting);
     });
-    let theirs = theirs.await;
-    let payment = theirs.paid(100_000).await;
+    let after = after.await;
+    // Both stacks read one stream, so either may notify its Tiki: both know the order.
+    let payment = before.create(100_000).await;
+    after.tiki.add_order(&payment.tiki_id, 100_000);
+    before.send_paid_result(&payment).await;
+    after.core.take_money(&payment.id, 100_000);
+    let item = before.item(&payment).await;
+    assert!(!item.to_string().contains(&former), "{item}");
 
-    let answer = post(&here, &json!({ "transaction_id": payment.id })).await;
+    // Each question finds the same payment under the new id, and so does a repeat of its creation.
+    let (tiki_id, id) = (&payment.tiki_id, &payment.id);
+    for answer in [
+        post(&after, &json!({ "transaction_id": id })).await,
+        post(&after, &json!({ "tiki_transaction_id": tiki_id })).await,
+        get(&after, &format!("tiki_transaction_id={tiki_id}")).await,
+    ] {
+        assert_eq!(answer.json["transaction_id"], *id, "{}", answer.text);
+        assert_eq!(answer.json["status"], "SUCCESS", "{}", answer.text);
+    }
+    let repeat = after.tiki.create(tiki_id, None).await.unwrap();
     assert_eq!(
-        (answer.status, answer.code()),
-        (200, Some(4)),
+        repeat.json["data"]["transaction_id"], *id,
         "{}",
-        answer.text
+        repeat.text
     );
-    let answer = here.refund(&payment, "R1", 1_000).await;
-    assert_eq!(
-        (answer.status, answer.code()),
-        (500, Some(4)),
-        "{}",
-        answer.text
-    );
+
+    // What Tiki still signs under the former id is accepted and counted; another id is not.
+    let secret = &after.options.credentials.client_secret;
+    let under = |id: &str| after.caller_with(&after.tiki.caller, id, secret);
+    let body = json!({ "transaction_id": id });
+    let path = "/tikivip/v1/transactions/query";
+    let answer = under(&former).post(path, &body).await.unwrap();
+    assert_eq!(answer.code(), Some(0), "{}", answer.text);
+    let forged = after.caller_with(&after.tiki.caller, &former, "another secret");
+    for refused in [under("a-stranger"), forged] {
+        let answer = refused.post(path, &body).await.unwrap();
+        assert_eq!((answer.status, answer.code()), (401, Some(97)));
+    }
+    after
+        .until("the use of the former id is in the log", async || {
+            let mut logs = after.sandbox.logs().into_iter();
+            logs.any(|line| line.event["former_client_id"] == former.as_str())
+        })
+        .await;
+    let answer = after.refund(&payment, "R1", 1_000).await;
+    assert_eq!((answer.status, answer.code()), (200, Some(0)));
+
+    // Our own calls have the new id only: the played Tiki accepts no other.
+    let customer = json!({ "identify_code": "KH-0001", "identify_phone": "0912345678" });
+    let opened = after.core.caller.post("/partner/v1/webview", &customer);
+    assert_eq!(opened.await.unwrap().code(), Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_get_is_verified_only_as_the_setting_says() {
+async fn a_get_from_tiki_binds_its_path_whatever_the_setting() {
     for setting in ["relative_path", "full_path", "empty_body", "empty_object"] {
         let env = TestEnv::with(|options| {
             options
@@ -204,22 +241,22 @@ async fn a_get_is_verified_only_as_the_setting_says() {
         });
         let env = env.await;
         let payment = env.create(100_000).await;
-        let path = format!(
-            "/tikivip/v1/transactions?tiki_transaction_id={}",
-            payment.tiki_id
-        );
-        for sent in ["relative_path", "empty_body", "empty_object"] {
-            let mut caller = env.tiki.caller.clone();
-            caller.get_signing = sent.parse::<GetSigning>().unwrap();
-            let answer = caller.get(&path).await.unwrap();
-            // At the host's root a relative path and a full path are the same.
-            let fits = sent == setting || (sent, setting) == ("relative_path", "full_path");
-            assert_eq!(
-                answer.status == 200,
-                fits,
-                "{sent} under {setting}: {}",
-                answer.text
-            );
+        let day = "/tikivip/v1/reconciliation/2026-11-22".to_owned();
+        let query = format!("tiki_transaction_id={}", payment.tiki_id);
+        let path = format!("/tikivip/v1/transactions?{query}");
+        for path in [path, day] {
+            for sent in GetSigning::ALL {
+                let mut caller = env.tiki.caller.clone();
+                caller.get_signing = sent;
+                let answer = caller.get(&path).await.unwrap();
+                let binds = matches!(sent, GetSigning::RelativePath | GetSigning::FullPath);
+                let expected = if binds { 200 } else { 401 };
+                assert_eq!(
+                    answer.status, expected,
+                    "{sent:?} under {setting}: {}",
+                    answer.text
+                );
+            }
         }
     }
 }

@@ -20,6 +20,8 @@ mod log_privacy;
 mod notification;
 mod open_webview;
 mod operator_command;
+mod partner_transaction;
+mod payment_details;
 mod payment_redirect;
 mod payment_result;
 mod pre_traffic_hook;

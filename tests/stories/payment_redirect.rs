@@ -305,3 +305,88 @@ async fn the_customers_first_choice_counts() {
     }
     assert_eq!(env.check(&payment).await["status"], "SUCCESS");
 }
+
+/// Opens a webview for this customer, and returns its result URL.
+async fn open(env: &TestEnv, customer: &str) -> String {
+    let customer = json!({ "identify_code": customer, "identify_phone": "0912345678" });
+    let opened = env.core.open_webview(&customer).await.unwrap();
+    let url = opened.json["data"]["url_checkout_result"].as_str();
+    url.unwrap().to_owned()
+}
+
+/// Creates a payment of this customer, without the `request_id` of a webview. Returns its link.
+async fn create_for(env: &TestEnv, customer: &str) -> Payment {
+    let tiki_id = env.tiki.order(100_000);
+    let order = json!({
+        "tiki_transaction_id": tiki_id, "transaction_amount": 100_000, "identify_code": customer,
+    });
+    let created = env.tiki.caller.post("/tikivip/v1/transactions", &order);
+    Payment::created(&tiki_id, 100_000, &created.await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_request_id_the_customers_newest_webview_counts() {
+    let env = TestEnv::start().await;
+    let shop = format!("{}/apps/vn.tiki.vip", env.sandbox.tiki_url);
+    open(&env, "KH-1").await;
+    let newest = open(&env, "KH-1").await;
+    open(&env, "KH-2").await;
+    let payment = create_for(&env, "KH-1").await;
+    let stranger = create_for(&env, "KH-3").await;
+    // A webview that was opened after the payment belongs to another order.
+    let later = open(&env, "KH-1").await;
+    let back = async |payment: &Payment| {
+        let answer = browse(&format!("{}/return", payment.url)).await;
+        location(&answer).to_owned()
+    };
+    env.until("the index has the webviews", async || {
+        back(&payment).await == newest
+    })
+    .await;
+    assert_eq!(back(&stranger).await, shop);
+    let second = create_for(&env, "KH-1").await;
+    assert_eq!(back(&second).await, later);
+    assert_eq!(back(&payment).await, newest);
+
+    // A request_id that is given decides alone.
+    let tiki_id = env.tiki.order(100_000);
+    let order = json!({
+        "tiki_transaction_id": tiki_id, "transaction_amount": 100_000,
+        "identify_code": "KH-1", "request_id": "unknown",
+    });
+    let created = env.tiki.caller.post("/tikivip/v1/transactions", &order);
+    let unknown = Payment::created(&tiki_id, 100_000, &created.await.unwrap());
+    assert_eq!(back(&unknown).await, shop);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_is_appended_to_the_result_url_if_set() {
+    for (append, name) in [
+        ("transaction_id", "transactionId"),
+        ("tiki_transaction_id", "order"),
+    ] {
+        let env = TestEnv::with(|options| {
+            for (parameter, value) in [("ResultUrlAppend", append), ("ResultUrlParameter", name)] {
+                let setting = (parameter.to_owned(), value.to_owned());
+                options.parameters.push(setting);
+            }
+        });
+        let env = env.await;
+        let (payment, result_url) = in_a_webview(&env).await;
+        let id = match append {
+            "transaction_id" => &payment.id,
+            _ => &payment.tiki_id,
+        };
+        let expected = format!("{result_url}&{name}={id}");
+        let back = browse(&format!("{}/return", payment.url)).await;
+        assert_eq!(location(&back), expected);
+        env.send_paid_result(&payment).await;
+        assert_eq!(location(&browse(&payment.url).await), expected);
+
+        // Nothing is appended to the shop's URL.
+        let shop = format!("{}/apps/vn.tiki.vip", env.sandbox.tiki_url);
+        let unknown = env.create(100_000).await;
+        let back = browse(&format!("{}/return", unknown.url)).await;
+        assert_eq!(location(&back), shop);
+    }
+}

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use domain::{ClientId, TikiTransactionId, TransactionId};
+use domain::{TikiTransactionId, TransactionId};
 use e2e::{Payment, TestEnv};
 use serde_json::{Value, json};
 use signing::{ClientSecret, HeaderNames, Keyring, PaymentLink};
@@ -17,6 +17,8 @@ const SIGNED_AT_MS: i64 = 1_795_000_000_000;
 const TIKI_ID: &str = "221115TIKIVIP-235784371-1668488254";
 /// A day without payments.
 const DAY: &str = "2026-11-22";
+/// The app hands it over, and Tiki makes no create call.
+const HANDED_OVER: &str = "221115TIKIVIP-235784373-1668488256";
 const DECLINED: &str = "221115TIKIVIP-235784372-1668488255";
 
 fn folder() -> PathBuf {
@@ -97,14 +99,13 @@ impl Call<'_> {
     }
 }
 
-fn id_of(env: &TestEnv, tiki_id: &str) -> TransactionId {
-    let client: ClientId = env.options.credentials.client_id.parse().unwrap();
-    TransactionId::derive(&client, &tiki_id.parse::<TikiTransactionId>().unwrap())
+fn id_of(tiki_id: &str) -> TransactionId {
+    TransactionId::derive(&tiki_id.parse::<TikiTransactionId>().unwrap())
 }
 
 /// A stream record of an item in its current state.
 async fn record(env: &TestEnv, tiki_id: &str, mark: &str) -> Value {
-    let payment = payment(env, tiki_id);
+    let payment = payment(tiki_id);
     let item = env.item(&payment).await;
     let mut image = typed(&item)["M"].clone();
     image[mark] = json!({ "S": "now" });
@@ -130,10 +131,10 @@ fn typed(value: &Value) -> Value {
     }
 }
 
-fn payment(env: &TestEnv, tiki_id: &str) -> Payment {
+fn payment(tiki_id: &str) -> Payment {
     Payment {
         tiki_id: tiki_id.to_owned(),
-        id: id_of(env, tiki_id).to_string(),
+        id: id_of(tiki_id).to_string(),
         url: String::new(),
         amount: 100_000,
     }
@@ -161,7 +162,7 @@ async fn every_sample_event_is_accepted_by_its_function() {
     );
     let tiki = Some((HeaderNames::TIKI, &tiki_keys));
     let core = Some((HeaderNames::PARTNER, &core_keys));
-    let id = id_of(&env, TIKI_ID);
+    let id = id_of(TIKI_ID);
     let link_keys = Keyring::new("payment-link", ClientSecret::new("sandbox-link-key"));
     let link = PaymentLink {
         transaction_id: id.to_bytes(),
@@ -171,6 +172,7 @@ async fn every_sample_event_is_accepted_by_its_function() {
     let none = || Value::Null;
     env.tiki.add_order(TIKI_ID, 100_000);
     env.tiki.add_order(DECLINED, 100_000);
+    env.tiki.add_order(HANDED_OVER, 100_000);
 
     let post = |resource, parameters, signed, body: Value| Call {
         method: "POST",
@@ -201,7 +203,7 @@ async fn every_sample_event_is_accepted_by_its_function() {
         "transaction_id": id.to_string(), "status": "SUCCESS", "amount": 100_000,
         "paid_at": "2026-11-23T10:00:00+07:00", "partner_banking_method": "ACCOUNT", "rail_reference": "FT0001",
     });
-    let declined_id = id_of(&env, DECLINED);
+    let declined_id = id_of(DECLINED);
     let declined = json!({ "transaction_id": declined_id.to_string(), "status": "FAILURE", "reason": "not enough money" });
     let late = json!({ "transaction_id": declined_id.to_string(), "status": "SUCCESS", "amount": 100_000 });
     let refund = |amount: u64| {
@@ -257,6 +259,30 @@ async fn every_sample_event_is_accepted_by_its_function() {
             get("/pay/{token}", json!({ "token": "unknown" }), none(), None),
             404,
             None,
+        ),
+        (
+            "payment-details.json",
+            "payment-details",
+            get(
+                "/partner/v1/payments/{transaction_id}",
+                of(id),
+                none(),
+                core,
+            ),
+            200,
+            Some(0),
+        ),
+        (
+            "partner-transaction.json",
+            "partner-transaction",
+            post(
+                "/partner/v1/transactions",
+                none(),
+                core,
+                create(HANDED_OVER),
+            ),
+            200,
+            Some(0),
         ),
         (
             "payment-result-paid.json",
@@ -382,7 +408,7 @@ async fn every_sample_event_is_accepted_by_its_function() {
         used.insert(file.to_owned());
     }
     for tiki_id in [TIKI_ID, DECLINED] {
-        let payment = payment(&env, tiki_id);
+        let payment = payment(tiki_id);
         env.until("Tiki is notified", async || {
             env.ipn_state(&payment).await == "confirmed"
         })

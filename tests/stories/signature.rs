@@ -16,6 +16,7 @@ fn routes(env: &TestEnv) -> Vec<(Caller, &'static str, &'static str, Vec<u8>)> {
     });
     let webview = json!({ "identify_code": "c", "identify_phone": "0912345678" });
     let result = json!({ "status": "SUCCESS", "amount": 1000 });
+    let handed_over = json!({ "tiki_transaction_id": "T-2", "transaction_amount": 1000 });
     let bytes = |json: serde_json::Value| json.to_string().into_bytes();
     vec![
         (
@@ -43,6 +44,18 @@ fn routes(env: &TestEnv) -> Vec<(Caller, &'static str, &'static str, Vec<u8>)> {
             "POST",
             "/partner/v1/payments/9d2f8378-8d6c-5b98-8c46-c1852c4d18ed/result",
             bytes(result),
+        ),
+        (
+            core.clone(),
+            "GET",
+            "/partner/v1/payments/9d2f8378-8d6c-5b98-8c46-c1852c4d18ed",
+            Vec::new(),
+        ),
+        (
+            core.clone(),
+            "POST",
+            "/partner/v1/transactions",
+            bytes(handed_over),
         ),
     ]
 }

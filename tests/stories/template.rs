@@ -13,7 +13,7 @@ use pre_traffic_hook::INVOKE_TIMEOUT;
 use sandbox::{Fault, Grant, Plan};
 use serde_json::{Value, json};
 use store::REQUEST_TIMEOUT;
-use tiki_api::TIKI_ANSWER_TIMEOUT;
+use tiki_api::{TIKI_ANSWER_TIMEOUT, TIKI_ANSWER_TIMEOUT_IN_REQUEST};
 
 use crate::reconciliation::{exhausted, the_day};
 
@@ -272,13 +272,16 @@ fn long_plan() -> Plan {
     let url = |length: usize| format!("https://{}", "x".repeat(length - 8));
     let given = [
         ("TikiClientId", "c".repeat(40)),
+        ("TikiFormerClientIds", "c".repeat(40)),
         ("CoreClientId", "c".repeat(40)),
-        ("CoreUrl", url(140)),
-        ("PaymentScreenUrl", url(80)),
+        ("CoreUrl", url(110)),
+        ("PaymentScreenUrl", url(64)),
         ("PublicBaseUrl", url(50)),
         ("TikiApiUrl", url(100)),
         ("TikiAppsUrl", url(30)),
         ("RedirectHosts", "h".repeat(33)),
+        ("ResultUrlAppend", "tiki_transaction_id".to_owned()),
+        ("ResultUrlParameter", "p".repeat(16)),
         ("TikiPhoneFormat", "international_number".to_owned()),
         ("TikiGetSigning", "relative_path".to_owned()),
         ("PartnerName", "p".repeat(32)),
@@ -318,6 +321,22 @@ async fn seen() -> Seen {
         env.item(&reversed).await["status"] == "FAILURE"
     })
     .await;
+    // A customer whose webview is found by the code of the customer.
+    let order = json!({
+        "tiki_transaction_id": env.tiki.order(100_000), "transaction_amount": 100_000,
+        "identify_code": "KH-0001",
+    });
+    let create = env.tiki.caller.post("/tikivip/v1/transactions", &order);
+    let url = create.await.unwrap().json["data"]["payment_url"].clone();
+    let back = format!("{}/return", url.as_str().unwrap());
+    let browser = sandbox::http().unwrap();
+    assert_eq!(browser.get(back).send().await.unwrap().status(), 302);
+    // An order that the app hands over, and its details.
+    let handed_over = env.tiki.order(100_000);
+    let order = json!({ "tiki_transaction_id": handed_over, "transaction_amount": 100_000 });
+    let created = env.core.hand_over(&order).await.unwrap();
+    let id = created.json["data"]["transaction_id"].as_str().unwrap();
+    assert_eq!(env.core.details(id).await.unwrap().code(), Some(0));
     a_day_is_reconciled(&env).await;
     let hook = env.sandbox.invoke("pre-traffic-hook", &Value::Null).await;
     assert!(hook.is_err(), "it starts, but there is no deployment");
@@ -393,6 +412,12 @@ fn routes(plan: &Plan, _: &Seen) -> Result<(), String> {
             "/partner/v1/payments/{transaction_id}/result",
             "payment-result",
         ),
+        (
+            "GET",
+            "/partner/v1/payments/{transaction_id}",
+            "payment-details",
+        ),
+        ("POST", "/partner/v1/transactions", "partner-transaction"),
     ]);
     let found = plan.routes.iter();
     let found = found.map(|r| (r.method.as_str(), r.path.as_str(), r.function.as_str()));
@@ -484,6 +509,19 @@ fn separation(plan: &Plan, _: &Seen) -> Result<(), String> {
         must(
             !may(plan, "payment-redirect", action, ""),
             format!("payment-redirect: {action}"),
+        )?;
+    }
+    for action in ["dynamodb:PutItem", "dynamodb:Query"] {
+        must(
+            !may(plan, "payment-details", action, ""),
+            format!("payment-details: {action}"),
+        )?;
+    }
+    for function in ["payment-details", "payment-result"] {
+        let secret = "secretsmanager:GetSecretValue";
+        must(
+            !may(plan, function, secret, "TikiSecret"),
+            format!("{function} may read Tiki's secret"),
         )?;
     }
     for action in ["dynamodb:PutItem", "s3:PutObject", "dynamodb:DeleteItem"] {
@@ -664,6 +702,8 @@ fn timeouts(plan: &Plan, _: &Seen) -> Result<(), String> {
         ("payment-redirect", 1, 2, Duration::ZERO),
         ("open-webview", 1, 1, TIKI_ANSWER_TIMEOUT),
         ("payment-result", 1, 2, Duration::ZERO),
+        ("payment-details", 1, 1, Duration::ZERO),
+        ("partner-transaction", 2, 2, TIKI_ANSWER_TIMEOUT_IN_REQUEST),
     ] {
         let needs = SECRET_TIMEOUT * secrets + REQUEST_TIMEOUT * requests + calls;
         covers(plan, name, needs)?;

@@ -54,8 +54,7 @@ impl CommandContext {
             return Ok((transactions, found));
         }
         if let Ok(tikis) = id.parse::<TikiTransactionId>() {
-            let tiki = self.aws.env.load(Identity::tiki)?;
-            let id = TransactionId::derive(&tiki.client_id, &tikis);
+            let id = TransactionId::derive(&tikis);
             if let Some(found) = transactions.load(id).await? {
                 return Ok((transactions, found));
             }

@@ -14,7 +14,6 @@ use json_fields::InvalidField;
 use reconciliation::file::Sum;
 use reconciliation::record::{Exported, Sent};
 use serde::Serialize;
-use signing::GetSigning;
 use store::{ReconciliationRecords, Record, Versioned, day_partition};
 
 /// The part of the path that belongs to our base URL, as Tiki has it.
@@ -26,8 +25,6 @@ const LINK_LIFETIME: Duration = Duration::from_mins(10);
 pub struct CheckReconciliation {
     /// Verifies Tiki's signature.
     pub verifier: Verifier,
-    /// The part of a GET that is signed.
-    pub get_signing: GetSigning,
     /// The records of files.
     pub records: ReconciliationRecords,
     /// The bucket with the files.
@@ -39,7 +36,7 @@ pub struct CheckReconciliation {
 #[async_trait]
 impl Handler for CheckReconciliation {
     async fn handle(&self, request: &Inbound) -> Result<Reply, ApiError> {
-        let candidates = payload_candidates(self.get_signing, request, BASE_PATH);
+        let candidates = payload_candidates(request, Some(BASE_PATH));
         self.verifier.verify_get(request, &candidates).await?;
         let day: Day = request
             .path_parameter("day")

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use check_reconciliation::CheckReconciliation;
 use files::s3::S3ObjectStore;
 use lambda::aws::AwsContext;
-use signing::HeaderNames;
 use store::{RandomWriteIds, ReconciliationRecords};
 
 use crate::settings::Settings;
@@ -19,8 +18,7 @@ async fn main() -> anyhow::Result<()> {
     let keys = aws.keys(&settings.tiki).await;
     let dynamodb = store::connect(aws.sdk());
     lambda::serve_http(CheckReconciliation {
-        verifier: aws.verifier(HeaderNames::TIKI, &keys, settings.window),
-        get_signing: settings.get_signing,
+        verifier: aws.tiki_verifier(&keys, settings.former, settings.window),
         records: ReconciliationRecords::new(
             dynamodb,
             settings.reconciliation.0,

@@ -1,14 +1,14 @@
 //! The settings, as the template gives them.
 
 use lambda::config::{
-    Env, Identity, Setting, TableName, archive_bucket, get_signing, signature_window,
+    Env, FormerClientIds, Identity, Setting, TableName, archive_bucket, signature_window,
 };
-use signing::{GetSigning, Window};
+use signing::Window;
 
 pub(crate) struct Settings {
     pub(crate) tiki: Identity,
+    pub(crate) former: FormerClientIds,
     pub(crate) window: Window,
-    pub(crate) get_signing: GetSigning,
     pub(crate) reconciliation: TableName,
     pub(crate) bucket: String,
 }
@@ -16,14 +16,14 @@ pub(crate) struct Settings {
 impl Settings {
     pub(crate) fn read(env: &Env) -> Setting<Self> {
         let tiki = Identity::tiki(env);
+        let former = FormerClientIds::tiki(env);
         let window = signature_window(env);
-        let get_signing = get_signing(env);
         let reconciliation = TableName::reconciliation(env);
         let bucket = archive_bucket(env);
         Ok(Self {
             tiki: tiki?,
+            former: former?,
             window: window?,
-            get_signing: get_signing?,
             reconciliation: reconciliation?,
             bucket: bucket?,
         })

@@ -6,9 +6,8 @@ use api::{
     record_transaction_in_span,
 };
 use async_trait::async_trait;
-use domain::{ClientId, Refusal};
+use domain::Refusal;
 use http::Method;
-use signing::GetSigning;
 use store::Transactions;
 use tiki_api::reply;
 use tiki_api::request::{self, CheckRequest};
@@ -20,10 +19,6 @@ const BASE_PATH: &str = "/tikivip/v1";
 pub struct CheckTransaction {
     /// Verifies Tiki's signature.
     pub verifier: Verifier,
-    /// What is signed of a GET.
-    pub get_signing: GetSigning,
-    /// The client whose transactions may be seen.
-    pub client_id: ClientId,
     /// The table of payments.
     pub transactions: Transactions,
 }
@@ -32,12 +27,12 @@ pub struct CheckTransaction {
 impl Handler for CheckTransaction {
     async fn handle(&self, request: &Inbound) -> Result<Reply, ApiError> {
         let command = self.verified(request).await?;
-        let id = command.key(&self.client_id)?;
+        let id = command.key()?;
         record_transaction_in_span(id);
 
         let found = self.transactions.load(id).await?;
         let transaction = found.ok_or(Refusal::NotFound)?;
-        transaction.belongs_to(&self.client_id, command.tiki_id.as_ref())?;
+        transaction.is_of(command.tiki_id.as_ref())?;
         Ok(Reply::Json {
             code: Code::Success,
             body: reply::checked(&transaction),
@@ -48,7 +43,7 @@ impl Handler for CheckTransaction {
 impl CheckTransaction {
     async fn verified(&self, request: &Inbound) -> Result<CheckRequest, ApiError> {
         if request.method == Method::GET {
-            let candidates = payload_candidates(self.get_signing, request, BASE_PATH);
+            let candidates = payload_candidates(request, Some(BASE_PATH));
             let verified = self.verifier.verify_get(request, &candidates).await?;
             let query = request
                 .query

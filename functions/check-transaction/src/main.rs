@@ -4,7 +4,6 @@ mod settings;
 
 use check_transaction::CheckTransaction;
 use lambda::aws::AwsContext;
-use signing::HeaderNames;
 
 use crate::settings::Settings;
 
@@ -14,9 +13,7 @@ async fn main() -> anyhow::Result<()> {
     let settings = aws.env.load(Settings::read)?;
     let keys = aws.keys(&settings.tiki).await;
     lambda::serve_http(CheckTransaction {
-        verifier: aws.verifier(HeaderNames::TIKI, &keys, settings.window),
-        get_signing: settings.get_signing,
-        client_id: settings.tiki.client_id,
+        verifier: aws.tiki_verifier(&keys, settings.former, settings.window),
         transactions: aws.transactions(&settings.transactions),
     })
     .await

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use api::{ApiError, Code, Handler, Inbound, Reply, Verifier, record_transaction_in_span};
 use async_trait::async_trait;
-use domain::{AmountLimits, ClientId, Clock, Transaction};
+use domain::{AmountLimits, Clock, Transaction};
 use signed_http::BaseUrl;
 use signing::{KeyProvider, PaymentLink};
 use store::{Creation, Transactions};
@@ -19,8 +19,6 @@ const LINK_LIFETIME_AFTER_EXPIRY: Duration = Duration::from_hours(24);
 pub struct CreateTransaction {
     /// Verifies Tiki's signature.
     pub verifier: Verifier,
-    /// The client whose transactions these are.
-    pub client_id: ClientId,
     /// The smallest and the largest accepted payment.
     pub limits: AmountLimits,
     /// How long after the expiry of a payment the core is asked about it.
@@ -40,7 +38,6 @@ impl Handler for CreateTransaction {
         let verified = self.verifier.verify(request).await?;
         let command = request::create(verified)?;
         let created = Transaction::create(
-            &self.client_id,
             &command.tiki_id,
             command.order.clone(),
             self.limits,
@@ -52,7 +49,7 @@ impl Handler for CreateTransaction {
         let transaction = match self.transactions.create(created).await? {
             Creation::New(transaction) => transaction,
             Creation::Existing(transaction) => {
-                transaction.belongs_to(&self.client_id, Some(&command.tiki_id))?;
+                transaction.is_of(Some(&command.tiki_id))?;
                 transaction.repeated_by(&command.order)?;
                 transaction
             }

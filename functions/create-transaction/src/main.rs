@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use create_transaction::CreateTransaction;
 use lambda::aws::AwsContext;
-use signing::HeaderNames;
 
 use crate::settings::Settings;
 
@@ -19,8 +18,7 @@ async fn main() -> anyhow::Result<()> {
         aws.link_keys(&settings.links.secret_id)
     );
     lambda::serve_http(CreateTransaction {
-        verifier: aws.verifier(HeaderNames::TIKI, &keys, settings.window),
-        client_id: settings.tiki.client_id,
+        verifier: aws.tiki_verifier(&keys, settings.former, settings.window),
         limits: settings.limits,
         expiry_grace: settings.expiry_grace,
         link_keys,

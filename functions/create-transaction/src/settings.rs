@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use domain::AmountLimits;
 use lambda::config::{
-    Env, Identity, Links, Setting, TableName, amount_limits, expiry_grace, signature_window,
+    Env, FormerClientIds, Identity, Links, Setting, TableName, amount_limits, expiry_grace,
+    signature_window,
 };
 use signing::Window;
 
 pub(crate) struct Settings {
     pub(crate) tiki: Identity,
+    pub(crate) former: FormerClientIds,
     pub(crate) window: Window,
     pub(crate) transactions: TableName,
     pub(crate) limits: AmountLimits,
@@ -20,6 +22,7 @@ pub(crate) struct Settings {
 impl Settings {
     pub(crate) fn read(env: &Env) -> Setting<Self> {
         let tiki = Identity::tiki(env);
+        let former = FormerClientIds::tiki(env);
         let window = signature_window(env);
         let transactions = TableName::transactions(env);
         let limits = amount_limits(env);
@@ -27,6 +30,7 @@ impl Settings {
         let links = Links::read(env);
         Ok(Self {
             tiki: tiki?,
+            former: former?,
             window: window?,
             transactions: transactions?,
             limits: limits?,

@@ -30,6 +30,7 @@ impl Handler for OpenWebview {
             WebviewAnswer::Opened(webview, body) => {
                 let session = WebviewSession {
                     request_id: webview.request_id,
+                    identify_code: customer.identify_code,
                     url_checkout_result: webview.url_checkout_result,
                     opened_at: self.clock.now(),
                 };

@@ -3,6 +3,7 @@
 
 mod page;
 mod redirect_policy;
+mod result_url;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use store::{SessionStore, Transactions};
 use url::Url;
 
 pub use redirect_policy::{AllowedHosts, BadHosts, Redirects};
+pub use result_url::ResultUrl;
 
 /// What the function works with.
 pub struct PaymentRedirect {
@@ -114,15 +116,31 @@ impl PaymentRedirect {
         Ok(url.into())
     }
 
-    /// The URL of Tiki's result screen for this webview, byte for byte; or of the shop, if the webview is not known or
-    /// its URL is not an allowed one.
+    /// The URL of Tiki's result screen for this webview, byte for byte but for an id that the settings append; or of
+    /// the shop, if the webview is not known or its URL is not an allowed one.
     async fn result_screen(&self, transaction: &Transaction) -> Result<String, ApiError> {
-        let session = match &transaction.order().webview_request_id {
-            Some(id) => self.sessions.result_url(id, self.clock.now()).await?,
-            None => None,
-        };
+        let session = self.session_url(transaction).await?;
         let allowed = session.filter(|url| self.redirects.allowed.allow(url));
-        Ok(allowed.unwrap_or_else(|| self.shop()))
+        Ok(allowed.map_or_else(
+            || self.shop(),
+            |url| self.redirects.result_url.of(&url, transaction),
+        ))
+    }
+
+    /// Tiki's create call may not name the webview. Then it is the newest one of the customer from before the payment:
+    /// a later one belongs to another order.
+    async fn session_url(&self, transaction: &Transaction) -> Result<Option<String>, ApiError> {
+        let (order, now) = (transaction.order(), self.clock.now());
+        Ok(match (&order.webview_request_id, &order.identify_code) {
+            (Some(id), _) => self.sessions.result_url(id, now).await?,
+            (None, Some(customer)) => {
+                let until = transaction.created_at();
+                self.sessions
+                    .result_url_of_customer(customer, until, now)
+                    .await?
+            }
+            (None, None) => None,
+        })
     }
 
     fn shop(&self) -> String {

@@ -6,6 +6,8 @@ use lambda::config::{Env, Setting};
 use signed_http::BaseUrl;
 use url::Url;
 
+use crate::ResultUrl;
+
 /// The URLs that a customer's browser may be sent to.
 #[derive(Clone, Debug)]
 pub struct Redirects {
@@ -15,18 +17,22 @@ pub struct Redirects {
     pub apps: BaseUrl,
     /// The hosts of Tiki, and those of `REDIRECT_HOSTS`.
     pub allowed: AllowedHosts,
+    /// What is appended to the URL of Tiki's result screen.
+    pub result_url: ResultUrl,
 }
 
 impl Redirects {
-    /// Reads the three settings.
+    /// Reads the settings.
     pub fn read(env: &Env) -> Setting<Self> {
         let payment_screen = env.required("PAYMENT_SCREEN_URL");
         let apps = env.required("TIKI_APPS_URL");
         let allowed = env.or("REDIRECT_HOSTS", AllowedHosts(Vec::new()));
+        let result_url = ResultUrl::read(env);
         Ok(Self {
             payment_screen: payment_screen?,
             apps: apps?,
             allowed: allowed?,
+            result_url: result_url?,
         })
     }
 }

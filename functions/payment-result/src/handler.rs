@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use api::{ApiError, Code, Handler, Inbound, Reply, Verifier, record_transaction_in_span};
 use async_trait::async_trait;
-use domain::{Clock, Refusal, TikiTransactionId, TransactionId};
-use json_fields::InvalidField;
+use domain::{Clock, Refusal};
 use partner_api::{reply, request};
 use store::Transactions;
 
@@ -22,7 +21,7 @@ pub struct PaymentResult {
 impl Handler for PaymentResult {
     async fn handle(&self, request: &Inbound) -> Result<Reply, ApiError> {
         let verified = self.verifier.verify(request).await?;
-        let id = transaction_id(request)?;
+        let id = request::transaction_id(request)?;
         let read = request::payment_result(verified, id)?;
         record_transaction_in_span(id);
         if let Some(problem) = &read.left_out {
@@ -48,12 +47,4 @@ impl Handler for PaymentResult {
             body: reply::payment_result_recorded(&updated.transaction),
         })
     }
-}
-
-/// The id of the path. A text without the form of an id is malformed; one that cannot be ours is not found.
-fn transaction_id(request: &Inbound) -> Result<TransactionId, ApiError> {
-    let text = request.path_parameter("transaction_id");
-    text.parse::<TikiTransactionId>()
-        .map_err(|problem| InvalidField::field("transaction_id", problem))?;
-    Ok(text.parse().map_err(|_| Refusal::NotFound)?)
 }

@@ -17,7 +17,7 @@ use domain::Clock;
 use lambda::config::ConfigError;
 use serde::Deserialize;
 use serde_json::Value;
-use signing::{GetSigning, KeyError, KeyProvider, Keyring};
+use signing::{KeyError, KeyProvider, Keyring};
 use tracing::Instrument;
 
 pub use appspec::Release;
@@ -56,8 +56,6 @@ pub struct Event {
 pub struct Keys {
     /// The keys that Tiki signs with.
     pub tiki: Arc<dyn KeyProvider>,
-    /// What Tiki signs of a GET, which has no body.
-    pub get_signing: GetSigning,
     /// The keys that the partner's app and core sign with.
     pub core: Arc<dyn KeyProvider>,
 }
@@ -128,7 +126,6 @@ impl PreTrafficHook {
         Ok(match kind.synthetic() {
             Synthetic::Signed(caller, request) => {
                 let keys = self.keys.as_ref().map_err(Clone::clone)?;
-                let request = request.with_get_signing(keys.get_signing);
                 let keys = keys.current(caller).await?;
                 let now = self.clock.now();
                 request.signed(caller, &keys, now).event(deployment_id)

@@ -22,11 +22,7 @@ async fn main() -> anyhow::Result<()> {
         Ok(callers) => {
             let (tiki, core) =
                 tokio::join!(context.keys(&callers.tiki), context.keys(&callers.core));
-            Ok(Keys {
-                tiki,
-                get_signing: callers.get_signing,
-                core,
-            })
+            Ok(Keys { tiki, core })
         }
         Err(error) => Err(error),
     };

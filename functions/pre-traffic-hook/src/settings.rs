@@ -1,8 +1,7 @@
 //! The settings, as the template gives them.
 
-use lambda::config::{ConfigError, Env, Identity, Setting, get_signing};
+use lambda::config::{ConfigError, Env, Identity, Setting};
 use pre_traffic_hook::Endpoints;
-use signing::GetSigning;
 
 pub(crate) struct Settings {
     pub(crate) endpoints: Endpoints,
@@ -13,7 +12,6 @@ pub(crate) struct Settings {
 /// Who calls our functions with a signature.
 pub(crate) struct Callers {
     pub(crate) tiki: Identity,
-    pub(crate) get_signing: GetSigning,
     pub(crate) core: Identity,
 }
 
@@ -29,11 +27,9 @@ impl Settings {
 impl Callers {
     fn read(env: &Env) -> Setting<Self> {
         let tiki = Identity::tiki(env);
-        let get_signing = get_signing(env);
         let core = Identity::core(env);
         Ok(Self {
             tiki: tiki?,
-            get_signing: get_signing?,
             core: core?,
         })
     }

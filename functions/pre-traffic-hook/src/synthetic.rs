@@ -3,7 +3,7 @@
 use anyhow::{Context, ensure};
 use domain::Timestamp;
 use serde_json::{Map, Value, json};
-use signing::{GetSigning, HeaderNames, Keyring};
+use signing::{HeaderNames, Keyring};
 
 use crate::Release;
 
@@ -36,6 +36,10 @@ pub enum Kind {
     OpenWebview,
     /// The core sends a payment result.
     PaymentResult,
+    /// The payment screen reads a payment.
+    PaymentDetails,
+    /// The partner's app hands over a payment.
+    PartnerTransaction,
     /// Sends notifications (IPN) to Tiki.
     IpnSender,
     /// Asks the core about payments and refunds.
@@ -71,8 +75,6 @@ pub struct Request {
     parameter: Option<(&'static str, &'static str)>,
     headers: Map<String, Value>,
     body: Option<String>,
-    /// What is signed of a GET.
-    get_signing: GetSigning,
 }
 
 /// The expected answer.
@@ -88,7 +90,7 @@ enum Expected {
 
 impl Kind {
     /// The functions in the order of their integration points.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::CreateTransaction,
         Self::CheckTransaction,
         Self::RefundTransaction,
@@ -96,6 +98,8 @@ impl Kind {
         Self::PaymentRedirect,
         Self::OpenWebview,
         Self::PaymentResult,
+        Self::PaymentDetails,
+        Self::PartnerTransaction,
         Self::IpnSender,
         Self::CoreWorker,
     ];
@@ -111,6 +115,8 @@ impl Kind {
             Self::PaymentRedirect => "PaymentRedirectFunction",
             Self::OpenWebview => "OpenWebviewFunction",
             Self::PaymentResult => "PaymentResultFunction",
+            Self::PaymentDetails => "PaymentDetailsFunction",
+            Self::PartnerTransaction => "PartnerTransactionFunction",
             Self::IpnSender => "IpnSenderFunction",
             Self::CoreWorker => "CoreWorkerFunction",
         }
@@ -184,6 +190,16 @@ impl Kind {
                 let request = request.with_parameter("transaction_id", UNKNOWN_ID);
                 Synthetic::Signed(Caller::Core, request)
             }
+            Self::PaymentDetails => {
+                let request = Request::get("/partner/v1/payments/{transaction_id}");
+                let request = request.with_parameter("transaction_id", UNKNOWN_ID);
+                Synthetic::Signed(Caller::Core, request)
+            }
+            // The amount is missing, so Tiki is not asked.
+            Self::PartnerTransaction => {
+                let request = Request::post("/partner/v1/transactions", &id);
+                Synthetic::Signed(Caller::Core, request)
+            }
             Self::IpnSender | Self::CoreWorker => Synthetic::Batch(json!({ "Records": [] })),
         }
     }
@@ -191,11 +207,13 @@ impl Kind {
     fn expected(self) -> Expected {
         match self {
             // Verified, and refused for a missing field.
-            Self::CreateTransaction | Self::OpenWebview => Expected::Code(400, 1),
+            Self::CreateTransaction | Self::OpenWebview | Self::PartnerTransaction => {
+                Expected::Code(400, 1)
+            }
             // Verified, and not found in the table.
             Self::CheckTransaction | Self::CheckReconciliation => Expected::Code(200, 3),
             // Verified, and the id is not found.
-            Self::PaymentResult => Expected::Code(200, 3),
+            Self::PaymentResult | Self::PaymentDetails => Expected::Code(200, 3),
             // The same, with the HTTP status that refunds have.
             Self::RefundTransaction => Expected::Code(500, 3),
             Self::PaymentRedirect => Expected::Page(404),
@@ -258,7 +276,6 @@ impl Request {
             parameter: None,
             headers: Map::new(),
             body: None,
-            get_signing: GetSigning::default(),
         }
     }
 
@@ -279,20 +296,12 @@ impl Request {
         self
     }
 
-    /// Sets what the caller signs, if the request is a GET.
-    #[must_use]
-    pub fn with_get_signing(mut self, get_signing: GetSigning) -> Self {
-        self.get_signing = get_signing;
-        self
-    }
-
-    /// Signs as the caller does: the exact bytes of the body, or what is signed of a GET.
+    /// Signs as the caller does: the exact bytes of the body, or the path of a GET.
     #[must_use]
     pub fn signed(self, caller: Caller, keys: &Keyring, now: Timestamp) -> Self {
         let names = caller.headers();
         // The whole path of a GET is accepted, whatever the base URL is (docs/decisions/0005).
-        let of_a_get = || self.get_signing.message("", &self.path());
-        let message = self.body.clone().unwrap_or_else(of_a_get);
+        let message = self.body.clone().unwrap_or_else(|| self.path());
         let signed = keys.sign(now.unix_ms(), message.as_bytes());
         self.with_header(names.timestamp, &signed.timestamp)
             .with_header(names.client_id, &signed.client_id)
@@ -450,14 +459,14 @@ mod tests {
     }
 
     /// What a function takes for the signed text of a GET.
-    fn candidates(event: &Value, get_signing: GetSigning) -> Vec<String> {
+    fn candidates(event: &Value) -> Vec<String> {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let request = Inbound {
             path: text(&event["path"]),
             full_path: text(&event["requestContext"]["path"]),
             ..Inbound::default()
         };
-        payload_candidates(get_signing, &request, "/tikivip/v1")
+        payload_candidates(&request, None)
     }
 
     #[test]
@@ -475,11 +484,11 @@ mod tests {
             assert_eq!(event["requestContext"]["requestId"], "d-1");
             bodies += 1;
         }
-        assert_eq!(bodies, 5);
+        assert_eq!(bodies, 6);
     }
 
     #[test]
-    fn a_get_is_signed_by_each_setting() {
+    fn a_get_is_signed_with_its_path() {
         let mut gets = 0;
         for kind in Kind::ALL {
             let Synthetic::Signed(caller, request) = kind.synthetic() else {
@@ -488,22 +497,14 @@ mod tests {
             if request.body.is_some() {
                 continue;
             }
-            for set in GetSigning::ALL {
-                let event = signed(caller, request.clone().with_get_signing(set));
-                assert_eq!(event["httpMethod"], "GET");
-                assert_eq!(event["body"], Value::Null);
-                assert!(
-                    holds(caller, &event, &candidates(&event, set)),
-                    "{kind:?} {set:?}"
-                );
-            }
-            // A signature of the empty text is not accepted as one of the path.
-            let event = signed(caller, request.with_get_signing(GetSigning::EmptyBody));
-            let paths = candidates(&event, GetSigning::RelativePath);
-            assert!(!holds(caller, &event, &paths), "{kind:?}");
+            let event = signed(caller, request);
+            assert_eq!(event["httpMethod"], "GET");
+            assert_eq!(event["body"], Value::Null);
+            assert!(holds(caller, &event, &candidates(&event)), "{kind:?}");
+            assert!(!holds(caller, &event, &[String::new()]), "{kind:?}");
             gets += 1;
         }
-        assert_eq!(gets, 1);
+        assert_eq!(gets, 2);
     }
 
     #[test]

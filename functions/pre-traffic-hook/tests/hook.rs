@@ -23,8 +23,7 @@ use lambda::config::ConfigError;
 use pre_traffic_hook::{Aws, Endpoints, Event, Keys, Kind, PreTrafficHook};
 use serde_json::{Value, json};
 use signing::{
-    ClientSecret, GetSigning, KeyError, KeyProvider, Keyring, SignatureHeaders, SignatureRefusal,
-    Window,
+    ClientSecret, KeyError, KeyProvider, Keyring, SignatureHeaders, SignatureRefusal, Window,
 };
 
 const NOW: i64 = 1_795_000_000_000;
@@ -155,7 +154,6 @@ fn hook(port: u16) -> PreTrafficHook {
     PreTrafficHook {
         keys: Ok(Keys {
             tiki: Arc::new(Fixed(tiki())),
-            get_signing: GetSigning::default(),
             core: Arc::new(Fixed(core())),
         }),
         aws: Aws::new(&sdk, endpoints, Arc::new(Still)).unwrap(),
@@ -244,8 +242,11 @@ fn api(status: u16, code: u64) -> Value {
 /// A deployment of a function whose new version is right.
 fn right(kind: Kind) -> Script {
     let payload = match kind {
-        Kind::CreateTransaction | Kind::OpenWebview => api(400, 1),
-        Kind::CheckTransaction | Kind::CheckReconciliation | Kind::PaymentResult => api(200, 3),
+        Kind::CreateTransaction | Kind::OpenWebview | Kind::PartnerTransaction => api(400, 1),
+        Kind::CheckTransaction
+        | Kind::CheckReconciliation
+        | Kind::PaymentResult
+        | Kind::PaymentDetails => api(200, 3),
         Kind::RefundTransaction => api(500, 3),
         Kind::PaymentRedirect => {
             json!({"statusCode": 404, "headers": {"content-type": "text/html"}, "body": ""})
@@ -313,31 +314,24 @@ async fn each_function_is_called_with_the_keys_of_its_caller() {
 }
 
 #[tokio::test]
-async fn a_get_is_signed_by_the_setting() {
+async fn a_get_is_signed_with_its_whole_path() {
     let path = "/tikivip/v1/reconciliation/2000-01-01";
-    for (set, message) in [
-        (GetSigning::RelativePath, path),
-        (GetSigning::FullPath, path),
-        (GetSigning::EmptyBody, ""),
-        (GetSigning::EmptyObject, "{}"),
-    ] {
-        let seen = run(right(Kind::CheckReconciliation), |hook| {
-            hook.keys.as_mut().unwrap().get_signing = set;
-        });
-        let seen = seen.await;
-        assert_eq!(put_status(&seen), "Succeeded", "{set:?}");
-        let event = &invoked(&seen).unwrap().body;
-        assert_eq!(event["path"], path);
-        let names = signing::HeaderNames::TIKI;
-        let header = |name: &str| event["headers"][name].as_str();
-        let headers = SignatureHeaders {
-            timestamp: header(names.timestamp),
-            client_id: header(names.client_id),
-            signature: header(names.signature),
-        };
-        let verified = tiki().verify(&headers, message.as_bytes(), NOW, Window::default());
-        assert!(verified.is_ok(), "{set:?}");
-    }
+    let seen = run(right(Kind::CheckReconciliation), |_| {}).await;
+    assert_eq!(put_status(&seen), "Succeeded");
+    let event = &invoked(&seen).unwrap().body;
+    assert_eq!(event["path"], path);
+    let names = signing::HeaderNames::TIKI;
+    let header = |name: &str| event["headers"][name].as_str();
+    let headers = SignatureHeaders {
+        timestamp: header(names.timestamp),
+        client_id: header(names.client_id),
+        signature: header(names.signature),
+    };
+    let verified = |text: &str| {
+        let verified = tiki().verify(&headers, text.as_bytes(), NOW, Window::default());
+        verified.is_ok()
+    };
+    assert!(verified(path) && !verified("") && !verified("{}"));
 }
 
 #[tokio::test]

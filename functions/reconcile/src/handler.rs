@@ -23,7 +23,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{ClientId, Clock, Day, Timestamp};
+use domain::{Clock, Day, Timestamp};
 use files::s3::S3ObjectStore;
 use reconciliation::classify::Kind;
 use reconciliation::file::PartnerName;
@@ -65,8 +65,6 @@ pub struct Reconcile {
     pub sftp: Option<SftpServer>,
     /// Looks transactions up at Tiki.
     pub tiki: TikiClient,
-    /// Our client id at Tiki, from which the ids of transactions derive.
-    pub client_id: ClientId,
     /// Our name in file names.
     pub partner: PartnerName,
     /// Whether the files have rows for refunds.

@@ -264,7 +264,7 @@ impl Reconcile {
         if line.verdict != Verdict::Match {
             return Ok(false);
         }
-        let id = TransactionId::derive(&self.client_id, &line.tiki_id);
+        let id = TransactionId::derive(&line.tiki_id);
         let Some(t) = self.transactions.load(id).await? else {
             return Ok(false);
         };

@@ -36,7 +36,6 @@ async fn main() -> anyhow::Result<()> {
         }),
         // This function opens no webview, so it needs no phone format.
         tiki: TikiClient::new(client, PhoneFormat::default()),
-        client_id: settings.tiki.client_id,
         partner: settings.partner,
         refund_rows: settings.refund_rows,
         format: settings.format,

@@ -141,7 +141,7 @@ impl Reconcile {
     /// Reads both sides of a transaction and classifies them. If Tiki does not have our result, the notification (IPN)
     /// is queued again.
     async fn compare(&self, tiki_id: &TikiTransactionId) -> anyhow::Result<Comparison> {
-        let id = TransactionId::derive(&self.client_id, tiki_id);
+        let id = TransactionId::derive(tiki_id);
         // Ours first: Tiki is asked later, so its answer is not older than our record.
         let found = self.transactions.load(id).await?;
         let known = self

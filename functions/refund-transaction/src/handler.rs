@@ -14,8 +14,8 @@ use api::{ApiError, Code, Handler, Inbound, Reply, Verifier, record_transaction_
 use async_trait::async_trait;
 use core_api::{CORE_TIMEOUT_IN_REQUEST, Core};
 use domain::{
-    CORE_LEASE, ClientId, Clock, RefundAnswer, RefundCommand, RefundId, RefundState, Refusal,
-    RequestId, Reservation, Timestamp, Transaction,
+    CORE_LEASE, Clock, RefundAnswer, RefundCommand, RefundId, RefundState, Refusal, RequestId,
+    Reservation, Timestamp, Transaction,
 };
 use futures::future::{Either, select};
 use http::StatusCode;
@@ -50,8 +50,6 @@ const _: () = assert!(
 pub struct RefundTransaction {
     /// Verifies Tiki's signature.
     pub verifier: Verifier,
-    /// The client whose transactions may be refunded.
-    pub client_id: ClientId,
     /// The table of payments.
     pub transactions: Transactions,
     /// The partner's core.
@@ -71,7 +69,7 @@ impl Handler for RefundTransaction {
         record_transaction_in_span(id);
 
         let found = self.transactions.load(id).await?.ok_or(Refusal::NotFound)?;
-        found.belongs_to(&self.client_id, Some(&refund.tiki_id))?;
+        found.is_of(Some(&refund.tiki_id))?;
         let (refund_id, transaction) = match self.reserve(found, &refund.command).await? {
             ReservedRefund::New(id, transaction) => (id, self.ask(transaction, id, began).await?),
             ReservedRefund::Known(id, transaction) => {

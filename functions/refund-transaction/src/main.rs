@@ -7,7 +7,6 @@ use std::sync::Arc;
 use core_api::{CORE_TIMEOUT_IN_REQUEST, CoreClient};
 use lambda::aws::AwsContext;
 use refund_transaction::{Patience, RefundTransaction};
-use signing::HeaderNames;
 
 use crate::settings::Settings;
 
@@ -18,8 +17,7 @@ async fn main() -> anyhow::Result<()> {
     let (tiki_keys, core_keys) = tokio::join!(aws.keys(&settings.tiki), aws.keys(&settings.core));
     let core = aws.core_client(settings.core_url, core_keys)?;
     lambda::serve_http(RefundTransaction {
-        verifier: aws.verifier(HeaderNames::TIKI, &tiki_keys, settings.window),
-        client_id: settings.tiki.client_id,
+        verifier: aws.tiki_verifier(&tiki_keys, settings.former, settings.window),
         transactions: aws.transactions(&settings.transactions),
         core: Arc::new(CoreClient::new(core, CORE_TIMEOUT_IN_REQUEST)),
         patience: Patience::default(),

@@ -23,7 +23,7 @@ pub enum Code {
     Failed = 6,
     /// The payment was not made in time.
     Expired = 7,
-    /// The id was used before with other content.
+    /// The id was used before with other content, or its order is paid at Tiki already.
     IdReused = 8,
     /// Not refundable in this state.
     NotRefundable = 9,
@@ -56,7 +56,7 @@ impl From<&Refusal> for Code {
             Refusal::InvalidAmount { .. } => Self::InvalidAmount,
             Refusal::Failed => Self::Failed,
             Refusal::Expired => Self::Expired,
-            Refusal::IdReused | Refusal::ResultDiffers => Self::IdReused,
+            Refusal::PaidAtTiki | Refusal::IdReused | Refusal::ResultDiffers => Self::IdReused,
             Refusal::NotPaidYet
             | Refusal::UnderReview
             | Refusal::TooManyRefunds(_)

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use domain::Clock;
+use domain::{ClientId, Clock};
 use signing::{
-    HeaderNames, KeyProvider, KeyUsed, SignatureHeaders, SignatureRefusal, Verified, Window,
+    HeaderNames, KeyProvider, KeyUsed, Keyring, SignatureHeaders, SignatureRefusal, Verified,
+    Window,
 };
 
 use crate::{ApiError, Inbound};
@@ -16,6 +17,8 @@ pub struct Verifier {
     pub headers: HeaderNames,
     /// The keys of the counterparty.
     pub keys: Arc<dyn KeyProvider>,
+    /// Client ids that the counterparty used before its present one, and that are still accepted.
+    pub former_client_ids: Vec<ClientId>,
     /// How far a timestamp may differ from our clock.
     pub window: Window,
     /// The clock that timestamps are compared with.
@@ -52,11 +55,17 @@ impl Verifier {
         let now_ms = self.clock.now().unix_ms();
         let candidates = candidates.iter().copied();
 
-        let keys = self.keys.keys().await?;
+        let former = self.former_client_id(&headers);
+        let under = |keys: Keyring| match former {
+            Some(former) => keys.under(former),
+            None => keys,
+        };
+
+        let keys = under(self.keys.keys().await?);
         let mut result = keys.verify_any(&headers, candidates.clone(), now_ms, self.window);
         if result.as_ref().err() == Some(&SignatureRefusal::Mismatch) {
             // After a rotation the sender may have the new secret, and we the old one.
-            let keys = self.keys.reload().await?;
+            let keys = under(self.keys.reload().await?);
             result = keys.verify_any(&headers, candidates, now_ms, self.window);
         }
         self.measure_clock(&headers, now_ms, &result);
@@ -65,11 +74,22 @@ impl Verifier {
             metrics::PREVIOUS_SECRET_USES.count(&[self.headers.counterparty]);
             tracing::info!(previous_secret = true, "signed with the previous secret");
         }
+        if let Some(former_client_id) = former {
+            metrics::FORMER_CLIENT_ID_USES.count(&[self.headers.counterparty]);
+            tracing::warn!(former_client_id, "signed under a former client id");
+        }
         Ok(verified)
     }
 }
 
 impl Verifier {
+    /// The client id of the headers, if it is a former one that is still accepted.
+    fn former_client_id<'h>(&self, headers: &SignatureHeaders<'h>) -> Option<&'h str> {
+        let sent = headers.client_id?;
+        let mut former = self.former_client_ids.iter();
+        former.any(|id| id.as_str() == sent).then_some(sent)
+    }
+
     /// Measures the age of a correctly signed timestamp. Also of one that is refused for its age: an operator then
     /// needs the figure most.
     fn measure_clock(

@@ -5,8 +5,6 @@ use std::str::FromStr;
 
 use uuid::Uuid;
 
-use crate::text::ClientId;
-
 /// Not an id by protocol §8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be 1 to 64 of the characters A-Z a-z 0-9 . _ -")]
@@ -43,20 +41,20 @@ impl fmt::Display for TikiTransactionId {
     }
 }
 
-/// Our id of a transaction: the `UUIDv5` of client id and Tiki's id, so that both ids lead to one key and
+/// The namespace of our transaction ids. It is a constant of this project and no credential, because credentials
+/// change (protocol §8). It is kept for ever: another value would lose every transaction there is.
+const NAMESPACE: Uuid = Uuid::from_u128(0x6b0f_3f0c_9a0e_4d53_8c7e_7469_6b69_7669);
+
+/// Our id of a transaction: the `UUIDv5` of a fixed namespace and Tiki's id, so that both ids lead to one key and
 /// creating twice is naturally the same item (docs/architecture.md#the-transaction).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TransactionId(Uuid);
 
 impl TransactionId {
-    /// The id of Tiki's transaction under a client id: a client id is a UUID (protocol §1) and so the
-    /// namespace; one that is not is made into one first.
+    /// The id of Tiki's transaction. Nothing else goes into it.
     #[must_use]
-    pub fn derive(client: &ClientId, tiki_id: &TikiTransactionId) -> Self {
-        let client = client.as_str();
-        let namespace = Uuid::try_parse(client)
-            .unwrap_or_else(|_| Uuid::new_v5(&Uuid::NAMESPACE_OID, client.as_bytes()));
-        Self(Uuid::new_v5(&namespace, tiki_id.as_str().as_bytes()))
+    pub fn derive(tiki_id: &TikiTransactionId) -> Self {
+        Self(Uuid::new_v5(&NAMESPACE, tiki_id.as_str().as_bytes()))
     }
 
     /// The id as 16 bytes, for a payment link.
@@ -146,23 +144,21 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_derived_from_client_and_tiki_id_and_nothing_else() {
-        let id = |client: &str, tiki: &str| {
-            TransactionId::derive(&client.parse().unwrap(), &tiki.parse().unwrap())
-        };
-        assert_eq!(id("c", "t"), id("c", "t"));
-        assert_ne!(id("c", "t"), id("d", "t"));
-        assert_ne!(id("c", "t"), id("c", "u"));
+    fn an_id_is_derived_from_tikis_id_and_nothing_else() {
+        let id = |tiki: &str| TransactionId::derive(&tiki.parse().unwrap());
+        assert_eq!(id("t"), id("t"));
+        assert_ne!(id("t"), id("u"));
+        // Upper and lower case differ in Tiki's ids.
+        assert_ne!(id("t"), id("T"));
         // Kept for ever: another value would lose every transaction there is.
-        for (client, expected) in [
+        for (tiki_id, expected) in [
             (
-                "7f1d3c1e-6b1f-4a52-9a35-0d6a1f0a2b7c",
-                "9e87ce51-4647-5d79-9155-19ee50d4d84e",
+                "221115TIKIVIP-235784371-1668488254",
+                "fec637ab-9f3b-5066-bc02-a539f47b5582",
             ),
-            ("client", "f028f531-946c-5713-ae98-b0eed61f4163"),
+            ("t", "f246d4d1-85c9-5347-bddf-1cca21e26502"),
         ] {
-            let found = id(client, "221115TIKIVIP-235784371-1668488254");
-            assert_eq!(found.to_string(), expected);
+            assert_eq!(id(tiki_id).to_string(), expected);
         }
     }
 

@@ -90,5 +90,6 @@ pub use text::{
 };
 pub use time::{BadDay, BadTimestamp, Clock, Day, Timestamp};
 pub use transaction::{
-    AmountLimits, Change, Created, DueMarks, FinalTransaction, Kept, Order, Snapshot, Transaction,
+    AmountLimits, Change, Created, DueMarks, FinalTransaction, Kept, Order, OrderAtTiki, Snapshot,
+    Transaction, order_at_tiki,
 };

@@ -13,7 +13,7 @@ pub enum Refusal {
     /// There is no such transaction.
     #[error("transaction not found")]
     NotFound,
-    /// It was created under another client id.
+    /// Tiki knows it as another partner's.
     #[error("transaction not of this partner")]
     NotOfThisPartner,
     /// A field holds a number that is no amount, or not one we accept.
@@ -29,6 +29,9 @@ pub enum Refusal {
     /// The payment was not made in time.
     #[error("transaction expired")]
     Expired,
+    /// Tiki has the order as paid, so the customer must not pay again.
+    #[error("Tiki has this order as paid already")]
+    PaidAtTiki,
     /// The transaction exists with other content.
     #[error("tiki_transaction_id was used before with other content")]
     IdReused,

@@ -7,9 +7,11 @@ mod create;
 mod data;
 mod due;
 mod final_transaction;
+mod order_at_tiki;
 
 pub(crate) use self::change::Edit;
 pub use self::change::{Change, DueMarks};
 pub use self::create::{AmountLimits, Created};
 pub use self::data::{Kept, Order, Snapshot, Transaction};
 pub use self::final_transaction::FinalTransaction;
+pub use self::order_at_tiki::{OrderAtTiki, order_at_tiki};

@@ -47,9 +47,9 @@ fn pending() -> Transaction {
         min: amount,
         max: amount,
     };
-    let (client, tiki_id) = ("client".parse().unwrap(), "T-1".parse().unwrap());
+    let tiki_id = "T-1".parse().unwrap();
     let grace = Duration::from_mins(1);
-    let created = Transaction::create(&client, &tiki_id, order, limits, grace, at(0));
+    let created = Transaction::create(&tiki_id, order, limits, grace, at(0));
     created.unwrap().assume_committed()
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use domain::testing::AssumeCommitted;
 use domain::{
-    AmountLimits, Change, ClientId, Decision, DisputeReason, Ipn, IpnAnswer, IpnLease, IpnRefusal,
+    AmountLimits, Change, Decision, DisputeReason, Ipn, IpnAnswer, IpnLease, IpnRefusal,
     IpnSubject, LookUpAnswer, NotificationOutcome, NotificationStep, OperatorRefusal, OperatorWord,
     Order, PaidDetails, PaymentAnswer, PaymentResult, PaymentResultMessage, PaymentState,
     RecordedResult, RefundAnswer, RefundCommand, RefundId, Refusal, Reservation, Resolution,
@@ -40,10 +40,6 @@ fn later(transaction: &Transaction) -> Timestamp {
     transaction.updated_at().after(Duration::from_hours(48))
 }
 
-fn client() -> ClientId {
-    "client".parse().unwrap()
-}
-
 fn order(amount: u64) -> Order {
     Order {
         amount: vnd(amount),
@@ -65,7 +61,6 @@ fn limits() -> AmountLimits {
 fn create(amount: u64) -> Result<Transaction, Refusal> {
     let tiki_id: TikiTransactionId = "T-1".parse().unwrap();
     Transaction::create(
-        &client(),
         &tiki_id,
         order(amount),
         limits(),
@@ -934,20 +929,9 @@ fn only_a_repeat_with_the_same_content_is_a_repeat() {
 fn a_transaction_is_found_only_by_its_own_ids() {
     let pending = create(AMOUNT).unwrap();
     let other: TikiTransactionId = "T-2".parse().unwrap();
-    assert_eq!(pending.belongs_to(&client(), None), Ok(()));
-    assert_eq!(
-        pending.belongs_to(&client(), Some(pending.tiki_id())),
-        Ok(())
-    );
-    assert_eq!(
-        pending.belongs_to(&client(), Some(&other)),
-        Err(Refusal::IdsDisagree)
-    );
-    let stranger = "stranger".parse().unwrap();
-    assert_eq!(
-        pending.belongs_to(&stranger, None),
-        Err(Refusal::NotOfThisPartner)
-    );
+    assert_eq!(pending.is_of(None), Ok(()));
+    assert_eq!(pending.is_of(Some(pending.tiki_id())), Ok(()));
+    assert_eq!(pending.is_of(Some(&other)), Err(Refusal::IdsDisagree));
 }
 
 #[test]

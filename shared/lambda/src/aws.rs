@@ -9,7 +9,7 @@ use signed_http::{BaseUrl, HttpTransport, SignedClient, Transport};
 use signing::{GetSigning, HeaderNames, KeyProvider, Window};
 use store::{DynamoSessions, DynamoTable, RandomWriteIds, Transactions};
 
-use crate::config::{Env, Identity, TableName};
+use crate::config::{Env, FormerClientIds, Identity, TableName};
 use crate::secrets::{SECRETS_IN_INIT_TIMEOUT, SecretKeys, SecretsManager};
 use crate::{SystemClock, telemetry};
 
@@ -108,8 +108,23 @@ impl AwsContext {
         Verifier {
             headers,
             keys: Arc::clone(keys),
+            former_client_ids: Vec::new(),
             window,
             clock: Arc::clone(&self.clock),
+        }
+    }
+
+    /// Verifies Tiki's calls, also those under a client id that Tiki gave us earlier.
+    #[must_use]
+    pub fn tiki_verifier(
+        &self,
+        keys: &Arc<dyn KeyProvider>,
+        former: FormerClientIds,
+        window: Window,
+    ) -> Verifier {
+        Verifier {
+            former_client_ids: former.0,
+            ..self.verifier(HeaderNames::TIKI, keys, window)
         }
     }
 

@@ -152,6 +152,37 @@ impl Identity {
     }
 }
 
+/// `TIKI_FORMER_CLIENT_IDS`: the client ids that Tiki gave us earlier, and under which Tiki's calls are still accepted
+/// (protocol §1). Our own calls always have `TIKI_CLIENT_ID`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FormerClientIds(pub Vec<ClientId>);
+
+impl FormerClientIds {
+    /// The most former client ids. A change of the client id is rare, and the next one comes when the last is over.
+    pub const MAX: usize = 2;
+
+    /// Reads the setting.
+    pub fn tiki(env: &Env) -> Setting<Self> {
+        env.or("TIKI_FORMER_CLIENT_IDS", Self::default())
+    }
+}
+
+impl FromStr for FormerClientIds {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let ids = text.split(',').map(str::trim);
+        // A header carries it, and the signature has it before a dot: it is what a header can carry, without blanks.
+        let plain = |id: &&str| id.bytes().all(|b| b.is_ascii_graphic());
+        let ids: Option<Vec<ClientId>> =
+            ids.map(|id| Some(id).filter(plain)?.parse().ok()).collect();
+        match ids {
+            Some(ids) if ids.len() <= Self::MAX => Ok(Self(ids)),
+            _ => Err("must be one or two client ids, separated by a comma"),
+        }
+    }
+}
+
 /// `SIGNATURE_MAX_AGE_S` and `SIGNATURE_MAX_AHEAD_S`: how far a timestamp may lie from our clock.
 pub fn signature_window(env: &Env) -> Setting<Window> {
     let default = Window::default();
@@ -353,6 +384,40 @@ mod tests {
         assert_eq!(env.load(signature_window), Ok(Window::default()));
         assert_eq!(env.load(expiry_grace), Ok(Duration::from_mins(1)));
         assert_eq!(env.load(get_signing), Ok(GetSigning::RelativePath));
+        assert_eq!(
+            env.load(FormerClientIds::tiki),
+            Ok(FormerClientIds::default())
+        );
+    }
+
+    #[test]
+    fn former_client_ids_are_a_short_list() {
+        let read = |text: &str| {
+            text.parse::<FormerClientIds>()
+                .map(|ids| ids.0.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        assert_eq!(read("a"), Ok(vec!["a".to_owned()]));
+        assert_eq!(read("a, b"), Ok(vec!["a".to_owned(), "b".to_owned()]));
+        let too_long = "a".repeat(129);
+        for bad in [
+            ",",
+            "a,",
+            ",a",
+            "a,,b",
+            "a b",
+            "a,b,c",
+            "đ",
+            "a\n,b\u{7f}",
+            &too_long,
+        ] {
+            let refused = Err("must be one or two client ids, separated by a comma");
+            assert_eq!(read(bad), refused, "{bad}");
+        }
+        let env = env(&[("TIKI_FORMER_CLIENT_IDS", "hunter2,,")]);
+        assert_eq!(
+            env.load(FormerClientIds::tiki).unwrap_err().0,
+            ["TIKI_FORMER_CLIENT_IDS must be one or two client ids, separated by a comma"]
+        );
     }
 
     #[test]

@@ -98,6 +98,8 @@ metrics! {
     CALL_DURATION = "CallDuration", Milliseconds, ["To"];
     /// Calls of `tiki` or `core` that were signed with the previous secret. While there are any, it is still needed.
     PREVIOUS_SECRET_USES = "PreviousSecretUses", Count, ["Counterparty"];
+    /// Calls of `tiki` that were signed under a former client id. While there are any, the setting is still needed.
+    FORMER_CLIENT_ID_USES = "FormerClientIdUses", Count, ["Counterparty"];
     /// The age of the timestamps of `tiki` or `core` by our clock. It is negative if they are ahead.
     CLOCK_DIFFERENCE = "ClockDifference", Milliseconds, ["Counterparty"];
     /// Internal errors of a function: the caller got a generic answer, or the obligation stays due.

@@ -60,6 +60,10 @@ impl Table for Memory {
         Ok(WriteOutcome::Stored)
     }
 
+    async fn count_reversal(&self, _: i64, _: u32) -> Result<bool, TableError> {
+        unreachable!("nothing is reversed here")
+    }
+
     async fn due(
         &self,
         index: DueIndex,
@@ -190,8 +194,8 @@ async fn created(transactions: &Transactions, name: &str) -> TransactionId {
         max: Vnd::MAX,
     };
     let now = Timestamp::from_unix_ms(1_800_000_000_000).unwrap();
-    let (client, id) = ("client".parse().unwrap(), name.parse().unwrap());
-    let created = Transaction::create(&client, &id, order, limits, Duration::ZERO, now).unwrap();
+    let id = name.parse().unwrap();
+    let created = Transaction::create(&id, order, limits, Duration::ZERO, now).unwrap();
     match transactions.create(created).await.unwrap() {
         Creation::New(made) | Creation::Existing(made) => made.id(),
     }

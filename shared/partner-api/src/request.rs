@@ -1,9 +1,9 @@
 //! What the partner's app and core send us. It is read from verified bytes, never before.
 
-use api::TIKI_FIELDS;
+use api::{ApiError, Inbound, TIKI_FIELDS};
 use domain::{
     Customer, FailureReason, PaidDetails, PaymentResult, PaymentResultMessage, PhoneNumber,
-    TransactionId,
+    Refusal, TikiTransactionId, TransactionId,
 };
 use json_fields::{Fields, InvalidField};
 use signing::Verified;
@@ -58,6 +58,14 @@ pub fn webview(verified: Verified<'_>) -> Result<Customer, InvalidField> {
             .ok_or_else(|| InvalidField::field("identify_phone", "is required"))?,
         identify_fullname: fields.optional_text("identify_fullname")?,
     })
+}
+
+/// The id of the path. A text without the form of an id is malformed; one that cannot be ours is not found.
+pub fn transaction_id(request: &Inbound) -> Result<TransactionId, ApiError> {
+    let text = request.path_parameter("transaction_id");
+    text.parse::<TikiTransactionId>()
+        .map_err(|problem| InvalidField::field("transaction_id", problem))?;
+    Ok(text.parse().map_err(|_| Refusal::NotFound)?)
 }
 
 /// A payment result, as it was read.

@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::io::{self, Write};
 use std::rc::Rc;
 
-use domain::{ClientId, Day, FinalStatus, FinalTransaction, Timestamp, TransactionId, Vnd};
+use domain::{Day, FinalStatus, FinalTransaction, Timestamp, TransactionId, Vnd};
 use proptest::prelude::*;
 use reconciliation::file::{
     MAX_FILE_LINES, Part, PartnerName, Parts, Refunded, Row, Sum, Totals, day_in, name,
@@ -24,11 +24,10 @@ const HEADER: &str =
 const TIMES: &str = "2026-11-21 23:59:59,2026-11-22 00:00:00";
 
 fn transaction(n: u64, amount: u64, status: FinalStatus) -> FinalTransaction {
-    let client: ClientId = "client".parse().unwrap();
     let tiki_id = format!("T-{n}").parse().unwrap();
     let at = |text: &str| Timestamp::parse_rfc3339(text).unwrap();
     FinalTransaction {
-        id: TransactionId::derive(&client, &tiki_id),
+        id: TransactionId::derive(&tiki_id),
         tiki_id,
         amount: Vnd::new(amount).unwrap(),
         status,

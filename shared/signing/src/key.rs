@@ -73,6 +73,15 @@ impl Keyring {
         })
     }
 
+    /// The same secrets under another client id: to verify a sender that still uses a former one.
+    #[must_use]
+    pub fn under(&self, client_id: impl Into<Arc<str>>) -> Self {
+        Self {
+            client_id: client_id.into(),
+            ..self.clone()
+        }
+    }
+
     /// The client id that goes into the headers.
     #[must_use]
     pub fn client_id(&self) -> &str {

@@ -55,6 +55,14 @@ pub const NEEDS_REVIEW: Index = Index {
     projection: Projection::KeysOnly,
 };
 
+/// Opened webviews by customer, the oldest first. The key is the partner's own code of the customer.
+pub const BY_CUSTOMER: Index = Index {
+    name: "by_customer",
+    partition_key: "identify_code",
+    sort_key: "opened_at",
+    projection: Projection::Include(&["url_checkout_result", "expires_at"]),
+};
+
 /// Open findings of reconciliation by their status, those first that were not checked for the longest time.
 pub const BY_STATUS: Index = Index {
     name: "by_status",

@@ -48,8 +48,8 @@ pub use daily::{FinalOnDay, RefundedOnDay};
 pub use dynamo::{DynamoTable, REQUEST_TIMEOUT, connect};
 pub use error::{StoreError, TableError};
 pub use keys::{
-    BY_STATUS, DayIndex, DueIndex, Index, NEEDS_REVIEW, PARTITION, Projection, SHARDS, SORT,
-    TRANSACTION_ID,
+    BY_CUSTOMER, BY_STATUS, DayIndex, DueIndex, Index, NEEDS_REVIEW, PARTITION, Projection, SHARDS,
+    SORT, TRANSACTION_ID,
 };
 pub use record::{SCHEMA, read};
 pub use records::{CLOSED, ReconciliationRecords, Record, Versioned, Written, day_partition};

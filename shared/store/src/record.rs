@@ -94,7 +94,6 @@ struct Record {
     version: u64,
     write_id: String,
     tiki_transaction_id: String,
-    client_id: String,
     amount_vnd: u64,
     created_at: i64,
     expires_at: i64,
@@ -188,7 +187,6 @@ impl Record {
             version: t.version(),
             write_id: write_id.to_string(),
             tiki_transaction_id: t.tiki_id().to_string(),
-            client_id: t.client_id().to_string(),
             amount_vnd: t.order().amount.get(),
             created_at: t.created_at().unix_ms(),
             expires_at: t.expires_at().unix_ms(),
@@ -249,7 +247,6 @@ impl Record {
         Ok(Snapshot {
             id: parsed(&self.transaction_id, "transaction_id")?,
             tiki_id: parsed(&self.tiki_transaction_id, "tiki_transaction_id")?,
-            client_id: parsed(&self.client_id, "client_id")?,
             order: Order {
                 amount: amount(self.amount_vnd)?,
                 webview_request_id: optional(self.webview_request_id, "webview_request_id")?,

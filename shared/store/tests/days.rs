@@ -157,15 +157,8 @@ impl Store {
             min: Vnd::ZERO,
             max: Vnd::MAX,
         };
-        let (client, id) = ("client".parse().unwrap(), name.parse().unwrap());
-        let created = Transaction::create(
-            &client,
-            &id,
-            order,
-            limits,
-            Duration::ZERO,
-            at("21T08:00:00"),
-        );
+        let id = name.parse().unwrap();
+        let created = Transaction::create(&id, order, limits, Duration::ZERO, at("21T08:00:00"));
         match self.transactions.create(created.unwrap()).await.unwrap() {
             Creation::New(transaction) | Creation::Existing(transaction) => transaction,
         }
@@ -342,9 +335,8 @@ async fn a_payment_keeps_its_place_whatever_happens_to_it_later() {
 async fn more_of_one_moment_than_a_page_has_come_in_order() {
     let store = Store::with_pages_of(usize::MAX);
     let (before, moment) = (at("22T11:59:59.999"), at("22T12:00:00"));
-    let client = "client".parse().unwrap();
     let mut of_one_shard = (0..).map(|i| format!("T-{i}")).filter(|name| {
-        let id = TransactionId::derive(&client, &name.parse().unwrap());
+        let id = TransactionId::derive(&name.parse().unwrap());
         id.shard(store::SHARDS) == 7
     });
     // The moment begins on the first page of its shard, and ends on the fourth.

@@ -175,8 +175,8 @@ fn created(amount: u64) -> Created {
         min: Vnd::ZERO,
         max: Vnd::MAX,
     };
-    let (client, id) = ("client".parse().unwrap(), "T-1".parse().unwrap());
-    Transaction::create(&client, &id, order, limits, Duration::ZERO, Still.now()).unwrap()
+    let id = "T-1".parse().unwrap();
+    Transaction::create(&id, order, limits, Duration::ZERO, Still.now()).unwrap()
 }
 
 fn paid() -> PaymentResultMessage {
@@ -507,7 +507,11 @@ async fn a_damaged_item_or_another_schema_is_an_error_that_names_it() {
     for (name, value, word) in [
         ("schema", AttributeValue::N("3".to_owned()), "schema 3"),
         ("schema", AttributeValue::Null(true), "no schema"),
-        ("client_id", AttributeValue::S(String::new()), "client_id"),
+        (
+            "tiki_transaction_id",
+            AttributeValue::S(String::new()),
+            "tiki_transaction_id",
+        ),
         (
             "amount_vnd",
             AttributeValue::N("0".to_owned()),

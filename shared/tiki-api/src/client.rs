@@ -15,6 +15,10 @@ use crate::answer::{self, Webview, WebviewReading};
 /// How long Tiki may take to answer a call, with a second attempt after a refused signature (protocol §3).
 pub const TIKI_ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// How long Tiki may take to answer a look-up for which the partner's app waits. API Gateway waits 29 s, and in that
+/// time two secrets are read, and the table twice.
+pub const TIKI_ANSWER_TIMEOUT_IN_REQUEST: Duration = Duration::from_secs(6);
+
 /// A client for Tiki.
 #[derive(Clone)]
 pub struct TikiClient {
@@ -82,9 +86,25 @@ impl TikiClient {
         tiki_id: &TikiTransactionId,
         ours: Option<TransactionId>,
     ) -> LookUpAnswer {
+        self.look_up_within(TIKI_ANSWER_TIMEOUT, tiki_id, ours)
+            .await
+    }
+
+    /// Asks Tiki for an order that the partner's app hands over, while the app waits. Tiki cannot have our id of it yet.
+    pub async fn look_up_in_request(&self, tiki_id: &TikiTransactionId) -> LookUpAnswer {
+        self.look_up_within(TIKI_ANSWER_TIMEOUT_IN_REQUEST, tiki_id, None)
+            .await
+    }
+
+    async fn look_up_within(
+        &self,
+        timeout: Duration,
+        tiki_id: &TikiTransactionId,
+        ours: Option<TransactionId>,
+    ) -> LookUpAnswer {
         // An id has only characters that need no escaping in a query (protocol §8).
         let relative = format!("/transaction?tiki_transaction_id={tiki_id}");
-        let answer = self.client.get(&relative, TIKI_ANSWER_TIMEOUT).await;
+        let answer = self.client.get(&relative, timeout).await;
         let meaning = match &answer {
             Ok(answer) => answer::look_up(answer.status, &answer.body, tiki_id, ours),
             Err(_) => LookUpAnswer::Unclear,

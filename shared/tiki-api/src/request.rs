@@ -186,12 +186,12 @@ fn expires_in(fields: &Fields) -> Result<u32, InvalidField> {
 }
 
 impl CheckRequest {
-    /// The key of the transaction in the table, for this client.
-    pub fn key(&self, client_id: &domain::ClientId) -> Result<TransactionId, Refusal> {
+    /// The key of the transaction in the table.
+    pub fn key(&self) -> Result<TransactionId, Refusal> {
         match (self.id, &self.tiki_id) {
             (Some(GivenId::Ours(id)), _) => Ok(id),
             (Some(GivenId::NotOurs), _) => Err(Refusal::NotFound),
-            (None, Some(tiki_id)) => Ok(TransactionId::derive(client_id, tiki_id)),
+            (None, Some(tiki_id)) => Ok(TransactionId::derive(tiki_id)),
             (None, None) => Err(Refusal::NotFound),
         }
     }

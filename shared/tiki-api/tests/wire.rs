@@ -31,8 +31,8 @@ fn transaction() -> Transaction {
         min: Vnd::ZERO,
         max: Vnd::MAX,
     };
-    let (client, id) = ("client".parse().unwrap(), "T-1".parse().unwrap());
-    let created = Transaction::create(&client, &id, order, limits, Duration::ZERO, Timestamp::MIN);
+    let id = "T-1".parse().unwrap();
+    let created = Transaction::create(&id, order, limits, Duration::ZERO, Timestamp::MIN);
     created.unwrap().assume_committed()
 }
 

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use api::Inbound;
-use lambda::config::{get_signing, signature_window, tiki_api};
+use lambda::config::{FormerClientIds, get_signing, signature_window, tiki_api};
 use serde::Serialize;
 use serde_json::Value;
 use signing::{
-    HeaderNames, KeyUsed, Keyring, PayloadCandidate, SignatureHeaders, SignatureMatch,
+    GetSigning, HeaderNames, KeyUsed, Keyring, PayloadCandidate, SignatureHeaders, SignatureMatch,
     SignatureRefusal,
 };
 
@@ -68,6 +68,19 @@ struct Explanation {
     causes: Vec<String>,
 }
 
+/// The client id of a message of Tiki, if it is a former one that the functions still accept.
+fn former_client_id<'r>(
+    context: &CommandContext,
+    received: &'r Received,
+) -> anyhow::Result<Option<&'r str>> {
+    let former = match received.counterparty {
+        Counterparty::Tiki => context.aws().env.load(FormerClientIds::tiki)?,
+        Counterparty::Core => FormerClientIds::default(),
+    };
+    let sent = received.client_id.as_deref();
+    Ok(sent.filter(|sent| former.0.iter().any(|id| id.as_str() == *sent)))
+}
+
 /// Verifies a signature as the functions do. With `explain` it names the mistake.
 pub(super) async fn verify(
     context: &CommandContext,
@@ -79,6 +92,8 @@ pub(super) async fn verify(
     let received = Received::read(context, message, headers)?;
     let window = context.aws().env.load(signature_window)?;
     let keys = context.keys(received.counterparty).await?;
+    let former = former_client_id(context, &received)?;
+    let keys = former.map_or(keys.clone(), |former| keys.under(former));
     let now_ms = context.clock().now().unix_ms();
     let (_, text) = received.candidates.first().context("nothing to verify")?;
     // The candidates that the functions try: the query of a GET can have any order.
@@ -99,6 +114,7 @@ pub(super) async fn verify(
             Ok(verified) if verified.key() == KeyUsed::Previous => {
                 "accepted, signed with the previous secret".to_owned()
             }
+            Ok(_) if former.is_some() => "accepted, signed under a former client id".to_owned(),
             Ok(_) => "accepted".to_owned(),
             Err(refusal) => format!("refused: {refusal}"),
         },
@@ -134,7 +150,7 @@ impl Received {
         headers: &Headers,
     ) -> anyhow::Result<Self> {
         match &headers.event {
-            Some(file) => Self::from_event(context, file),
+            Some(file) => Self::from_event(file),
             None => Ok(Self {
                 counterparty: message.counterparty,
                 timestamp: headers.timestamp.clone(),
@@ -146,7 +162,7 @@ impl Received {
     }
 
     /// Reads an event of API Gateway. Its headers show the counterparty.
-    fn from_event(context: &CommandContext, file: &Path) -> anyhow::Result<Self> {
+    fn from_event(file: &Path) -> anyhow::Result<Self> {
         let event: Value = serde_json::from_slice(&read(file)?).context("the event is not JSON")?;
         let header = |name: &str| {
             let headers = event["headers"].as_object()?;
@@ -163,7 +179,7 @@ impl Received {
         };
         let names = names(counterparty);
         let candidates = if event["httpMethod"] == "GET" {
-            get_event_candidates(context, &event)?
+            get_event_candidates(counterparty, &event)
         } else if event["isBase64Encoded"] == true {
             bail!("the event has a body in base64; pass the body itself with --body");
         } else {
@@ -189,10 +205,7 @@ impl Received {
 }
 
 /// The candidates that the functions try for a received GET, and then other known variants.
-fn get_event_candidates(
-    context: &CommandContext,
-    event: &Value,
-) -> anyhow::Result<Vec<PayloadCandidate>> {
+fn get_event_candidates(counterparty: Counterparty, event: &Value) -> Vec<PayloadCandidate> {
     const BASE: &str = "/tikivip/v1";
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let query = event["queryStringParameters"].as_object();
@@ -205,13 +218,16 @@ fn get_event_candidates(
             .collect(),
         ..Inbound::default()
     };
-    let configured = context.aws().env.load(get_signing)?;
-    let tried = api::payload_candidates(configured, &inbound, BASE);
+    let base = match counterparty {
+        Counterparty::Tiki => Some(BASE),
+        Counterparty::Core => None,
+    };
+    let tried = api::payload_candidates(&inbound, base);
     let relative = tried.first().cloned().unwrap_or_default();
     let mut candidates: Vec<PayloadCandidate> =
         tried.into_iter().map(|t| (None, t.into_bytes())).collect();
-    candidates.extend(variants::of_get(configured, BASE, &relative).split_off(1));
-    Ok(candidates)
+    candidates.extend(variants::of_get(GetSigning::RelativePath, BASE, &relative).split_off(1));
+    candidates
 }
 
 async fn explanation(

@@ -148,6 +148,17 @@ impl Core {
         self.caller.post("/partner/v1/webview", body).await
     }
 
+    /// Hands over an order of Tiki, as an app does that gets its payments by a function of the webview.
+    pub async fn hand_over(&self, body: &Value) -> anyhow::Result<Response> {
+        self.caller.post("/partner/v1/transactions", body).await
+    }
+
+    /// Reads a payment, as the payment screen does.
+    pub async fn details(&self, transaction_id: &str) -> anyhow::Result<Response> {
+        let path = format!("/partner/v1/payments/{transaction_id}");
+        self.caller.get(&path).await
+    }
+
     /// Changes the keys with which the core checks signatures.
     pub fn expect_keys(&self, keys: Keyring) {
         *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = keys;

@@ -12,7 +12,7 @@ use crate::core::Paying;
 use crate::fault::Fault;
 use crate::said::TikiLog;
 use crate::tiki::Order;
-use crate::wiring::{MAX_AMOUNT, MIN_AMOUNT, client_id};
+use crate::wiring::{MAX_AMOUNT, MIN_AMOUNT};
 use crate::world::{DAY, HOUR, MINUTE, SECOND, World};
 
 /// A payment: its plan, and its state outside our code.
@@ -124,7 +124,7 @@ impl World {
             body["request_id"] = json!(format!("W-{payment}"));
         }
         SimulatedPayment {
-            id: TransactionId::derive(&client_id(), &tiki_id),
+            id: TransactionId::derive(&tiki_id),
             tiki_id,
             amount,
             order,

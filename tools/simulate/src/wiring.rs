@@ -9,13 +9,13 @@ use check_transaction::CheckTransaction;
 use core_api::{CORE_TIMEOUT_IN_REQUEST, CORE_TIMEOUT_IN_WORKER, CoreClient};
 use core_worker::CoreWorker;
 use create_transaction::CreateTransaction;
-use domain::{AmountLimits, ClientId, Clock, Vnd};
+use domain::{AmountLimits, Clock, Vnd};
 use ipn_sender::IpnSender;
 use lambda::config::ReversalPolicy;
 use lambda::secrets::SecretKeys;
 use open_webview::OpenWebview;
 use outbox::Outbox;
-use payment_redirect::{AllowedHosts, PaymentRedirect, Redirects};
+use payment_redirect::{AllowedHosts, PaymentRedirect, Redirects, ResultUrl};
 use payment_result::PaymentResult;
 use refund_transaction::{Patience, RefundTransaction};
 use signed_http::SignedClient;
@@ -89,11 +89,6 @@ pub(crate) fn wire(
     }
 }
 
-/// The client id as a domain type.
-pub(crate) fn client_id() -> ClientId {
-    CLIENT_ID.parse().expect("a client id")
-}
-
 /// The simulated edges of one instance.
 struct Edges {
     world: Arc<Mutex<World>>,
@@ -105,7 +100,6 @@ impl Edges {
     fn create(&self) -> CreateTransaction {
         CreateTransaction {
             verifier: self.verifier(HeaderNames::TIKI, Secret::Tiki),
-            client_id: client_id(),
             limits: AmountLimits {
                 min: Vnd::new(MIN_AMOUNT).expect("an amount"),
                 max: Vnd::new(MAX_AMOUNT).expect("an amount"),
@@ -121,8 +115,6 @@ impl Edges {
     fn check(&self) -> CheckTransaction {
         CheckTransaction {
             verifier: self.verifier(HeaderNames::TIKI, Secret::Tiki),
-            get_signing: GetSigning::default(),
-            client_id: client_id(),
             transactions: self.transactions(),
         }
     }
@@ -130,7 +122,6 @@ impl Edges {
     fn refund(&self) -> RefundTransaction {
         RefundTransaction {
             verifier: self.verifier(HeaderNames::TIKI, Secret::Tiki),
-            client_id: client_id(),
             transactions: self.transactions(),
             core: Arc::new(CoreClient::new(self.core(), CORE_TIMEOUT_IN_REQUEST)),
             patience: Patience::default(),
@@ -146,6 +137,7 @@ impl Edges {
                 payment_screen: "https://core.simulated/pay".parse().expect("a URL"),
                 apps: "https://tiki.vn/apps".parse().expect("a base URL"),
                 allowed: "".parse::<AllowedHosts>().expect("no more hosts"),
+                result_url: ResultUrl::default(),
             },
             public_base_url: None,
             transactions: self.transactions(),
@@ -211,6 +203,7 @@ impl Edges {
         Verifier {
             headers,
             keys: self.keys(secret),
+            former_client_ids: Vec::new(),
             window: Window::default(),
             clock: Arc::clone(&self.clock),
         }

@@ -9,7 +9,6 @@ use crate::money::Vnd;
 use crate::payment::PaymentState;
 use crate::refusal::Refusal;
 use crate::schedule::Due;
-use crate::text::ClientId;
 use crate::time::Timestamp;
 
 /// The smallest and largest payment that the partner takes. Refunds are not bound by it.
@@ -38,7 +37,6 @@ impl Transaction {
     /// A new transaction. It is pending until the core sends a payment result; `expiry_grace` after its expiry the
     /// core is asked.
     pub fn create(
-        client_id: &ClientId,
         tiki_id: &TikiTransactionId,
         order: Order,
         limits: AmountLimits,
@@ -56,9 +54,8 @@ impl Transaction {
         let expires_at = now.after(Duration::from_secs(order.expires_in_s.into()));
         Ok(Created(Self {
             data: Snapshot {
-                id: TransactionId::derive(client_id, tiki_id),
+                id: TransactionId::derive(tiki_id),
                 tiki_id: tiki_id.clone(),
-                client_id: client_id.clone(),
                 order,
                 created_at: now,
                 expires_at,
@@ -87,16 +84,8 @@ impl Transaction {
         }
     }
 
-    /// Whether this transaction is the one that was asked for: created under this client id, and of Tiki's
-    /// id if that was given too.
-    pub fn belongs_to(
-        &self,
-        client_id: &ClientId,
-        tiki_id: Option<&TikiTransactionId>,
-    ) -> Result<(), Refusal> {
-        if self.data.client_id != *client_id {
-            return Err(Refusal::NotOfThisPartner);
-        }
+    /// Whether this transaction is the one that was asked for, if Tiki's id was given too.
+    pub fn is_of(&self, tiki_id: Option<&TikiTransactionId>) -> Result<(), Refusal> {
         if tiki_id.is_some_and(|tiki_id| *tiki_id != self.data.tiki_id) {
             return Err(Refusal::IdsDisagree);
         }

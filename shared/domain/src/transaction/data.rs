@@ -8,7 +8,7 @@ use crate::payment::{Payment, PaymentState};
 use crate::refund::Refund;
 use crate::review::Raised;
 use crate::status::{FinalStatus, Status};
-use crate::text::{ClientId, Description, IdentifyCode, OrderCode, RequestId, WebviewRequestId};
+use crate::text::{Description, IdentifyCode, OrderCode, RequestId, WebviewRequestId};
 use crate::time::Timestamp;
 
 /// A transaction whose data follow the rules. Only a command changes it, by a [`Change`](crate::Change).
@@ -22,8 +22,6 @@ pub struct Transaction {
 pub struct Snapshot {
     pub id: TransactionId,
     pub tiki_id: TikiTransactionId,
-    /// The client id under which it was created: it belongs to this partner.
-    pub client_id: ClientId,
     /// What Tiki asked for.
     pub order: Order,
     /// When it was created.
@@ -98,12 +96,6 @@ impl Transaction {
     #[must_use]
     pub fn tiki_id(&self) -> &TikiTransactionId {
         &self.data.tiki_id
-    }
-
-    /// The client id under which it was created.
-    #[must_use]
-    pub fn client_id(&self) -> &ClientId {
-        &self.data.client_id
     }
 
     /// What Tiki asked for.

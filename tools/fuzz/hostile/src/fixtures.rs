@@ -23,7 +23,7 @@ pub(crate) const PREVIOUS_SECRET: &str = "the secret before";
 /// Tiki's id of the transaction.
 pub(crate) const TIKI_ID: &str = "221115TIKIVIP-235784371-1668488254";
 /// Our id, which is derived from Tiki's id.
-pub(crate) const ID: &str = "e90c9d32-8e35-5cc9-ac59-b64be1bbab26";
+pub(crate) const ID: &str = "fec637ab-9f3b-5066-bc02-a539f47b5582";
 pub(crate) const AMOUNT: u64 = 100_000;
 
 /// The keys between Tiki and us, after a rotation.
@@ -89,10 +89,9 @@ pub(crate) fn created() -> domain::Created {
         min: Vnd::ZERO,
         max: Vnd::MAX,
     };
-    let client = TIKI_CLIENT.parse().expect("a client id");
     let tiki_id = TIKI_ID.parse().expect("Tiki's id");
     let grace = Duration::from_secs(60);
-    Transaction::create(&client, &tiki_id, order, limits, grace, now()).expect("a transaction")
+    Transaction::create(&tiki_id, order, limits, grace, now()).expect("a transaction")
 }
 
 /// The core's result when the customer has paid.

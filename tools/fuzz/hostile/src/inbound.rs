@@ -239,11 +239,11 @@ pub(crate) fn seeds(samples: &[Sample]) -> Vec<Vec<u8>> {
 /// Each type of message with all fields.
 const FULL: &[&str] = &[
     r#"{"tiki_transaction_id":"T-1","transaction_amount":"100000.00","request_id":"W-1","identify_code":"K","order_code":"1","description":"","expires_in":300}"#,
-    r#"{"tiki_transaction_id":"T-1","transaction_id":"e90c9d32-8e35-5cc9-ac59-b64be1bbab26"}"#,
-    r#"{"tiki_transaction_id":"T-1","transaction_id":"e90c9d32-8e35-5cc9-ac59-b64be1bbab26","transaction_amount":5,"request_amount":"5.0","request_id":"R","reason":"canary-7f3a"}"#,
+    r#"{"tiki_transaction_id":"T-1","transaction_id":"fec637ab-9f3b-5066-bc02-a539f47b5582"}"#,
+    r#"{"tiki_transaction_id":"T-1","transaction_id":"fec637ab-9f3b-5066-bc02-a539f47b5582","transaction_amount":5,"request_amount":"5.0","request_id":"R","reason":"canary-7f3a"}"#,
     r#"{"identify_code":"KH-0001","identify_phone":912345678,"identify_fullname":"An"}"#,
-    r#"{"status":"SUCCESS","amount":100000,"paid_at":"2026-11-23T10:00:00Z","partner_banking_method":"CARD","rail_reference":"FT1","transaction_id":"e90c9d32-8e35-5cc9-ac59-b64be1bbab26"}"#,
-    r#"{"status":"FAILURE","reason":"canary-7f3a","transaction_id":"e90c9d32-8e35-5cc9-ac59-b64be1bbab26"}"#,
+    r#"{"status":"SUCCESS","amount":100000,"paid_at":"2026-11-23T10:00:00Z","partner_banking_method":"CARD","rail_reference":"FT1","transaction_id":"fec637ab-9f3b-5066-bc02-a539f47b5582"}"#,
+    r#"{"status":"FAILURE","reason":"canary-7f3a","transaction_id":"fec637ab-9f3b-5066-bc02-a539f47b5582"}"#,
 ];
 
 /// Other spellings; and an IPN, a refund at the core and an answer, which are only sent, with the same secrets.
@@ -252,10 +252,10 @@ const OTHERS: &[&str] = &[
     r#"{"tiki_transaction_id":"T-1","transaction_id":"no-id-of-ours"}"#,
     r#"{"transaction_id":"E90C9D328E355CC9AC59B64BE1BBAB26"}"#,
     r#"{"identify_code":"KH-0001","identify_phone":"+84912345678"}"#,
-    r#"{"reference_transaction_id":"T-1","transaction_amount":100000,"transaction_id":"e90c9d32-8e35-5cc9-ac59-b64be1bbab26","status":"SUCCESS"}"#,
-    r#"{"refund_id":"9d2f8378-8d6c-5b98-8c46-c1852c4d18ed","transaction_id":"e90c9d32-8e35-5cc9-ac59-b64be1bbab26","tiki_transaction_id":"T-1","amount":1,"reason":"x"}"#,
-    r#"{"code":0,"message":"","data":{"transaction_id":"e90c9d32-8e35-5cc9-ac59-b64be1bbab26"}}"#,
-    "tiki_transaction_id=T-1&transaction_id=e90c9d32-8e35-5cc9-ac59-b64be1bbab26",
+    r#"{"reference_transaction_id":"T-1","transaction_amount":100000,"transaction_id":"fec637ab-9f3b-5066-bc02-a539f47b5582","status":"SUCCESS"}"#,
+    r#"{"refund_id":"9d2f8378-8d6c-5b98-8c46-c1852c4d18ed","transaction_id":"fec637ab-9f3b-5066-bc02-a539f47b5582","tiki_transaction_id":"T-1","amount":1,"reason":"x"}"#,
+    r#"{"code":0,"message":"","data":{"transaction_id":"fec637ab-9f3b-5066-bc02-a539f47b5582"}}"#,
+    "tiki_transaction_id=T-1&transaction_id=fec637ab-9f3b-5066-bc02-a539f47b5582",
     "tiki_transaction_id=T-1&status=SUCCESS",
     "transaction_id=canary-7f3a&tiki_transaction_id=canary-7f3a !",
 ];

@@ -82,7 +82,7 @@ const VALUES: &[&str] = &[
     r#""paid""#,
     r#""failed""#,
     r#""not_paid""#,
-    r#""e90c9d32-8e35-5cc9-ac59-b64be1bbab26""#,
+    r#""fec637ab-9f3b-5066-bc02-a539f47b5582""#,
     r#""E90C9D328E355CC9AC59B64BE1BBAB26""#,
     r#""221115TIKIVIP-235784371-1668488254""#,
     r#""0912345678""#,
@@ -101,7 +101,7 @@ const VALUES: &[&str] = &[
     "canary-7f3a",
     "{}",
     "[]",
-    r#"{"transaction_id":"e90c9d32-8e35-5cc9-ac59-b64be1bbab26"}"#,
+    r#"{"transaction_id":"fec637ab-9f3b-5066-bc02-a539f47b5582"}"#,
 ];
 
 /// The fields of a JSON object in their order, including duplicates. Each value is its JSON text.

@@ -338,12 +338,12 @@ pub(crate) fn seeds(samples: &[Sample]) -> Vec<Vec<u8>> {
 }
 
 const ANSWERS: &[&str] = &[
-    r#"{"code":0,"message":"OK","data":{"transaction_id":"e90c9d32-8e35-5cc9-ac59-b64be1bbab26"}}"#,
+    r#"{"code":0,"message":"OK","data":{"transaction_id":"fec637ab-9f3b-5066-bc02-a539f47b5582"}}"#,
     r#"{"code":"0.0","data":{"transaction_id":"E90C9D32-8E35-5CC9-AC59-B64BE1BBAB26"}}"#,
     r#"{"code":0,"data":{"transaction_id":"221115TIKIVIP-235784371-1668488254"}}"#,
     r#"{"code":0,"data":{"transaction_id":"221115tikivip-235784371-1668488254"}}"#,
     r#"{"code":0,"message":"OK"}"#,
-    r#"{"code":0,"data":{"tiki_transaction_id":"221115TIKIVIP-235784371-1668488254","partner_transaction_id":"e90c9d32-8e35-5cc9-ac59-b64be1bbab26","status":"SUCCESS","amount":100000}}"#,
+    r#"{"code":0,"data":{"tiki_transaction_id":"221115TIKIVIP-235784371-1668488254","partner_transaction_id":"fec637ab-9f3b-5066-bc02-a539f47b5582","status":"SUCCESS","amount":100000}}"#,
     r#"{"code":0,"data":{"tiki_transaction_id":"221115TIKIVIP-235784371-1668488254","partner_transaction_id":"","status":"FAILURE","amount":"100000.0"}}"#,
     r#"{"code":0,"tiki_transaction_id":"221115TIKIVIP-235784371-1668488254","status":"PENDING"}"#,
     r#"{"code":0,"tiki_transaction_id":"","partner_transaction_id":"","status":"SUCCESS","amount":100000}"#,
@@ -407,7 +407,13 @@ mod tests {
         );
         assert!(!is_detected(200, &ours));
         assert!(is_detected(302, &ours));
-        assert!(is_detected(200, &ours.replace("e9", "e8")));
+        assert!(is_detected(
+            200,
+            &ours.replace(
+                &PAID.id().to_string(),
+                "9d2f8378-8d6c-5b98-8c46-c1852c4d18ed"
+            )
+        ));
         assert!(is_detected(200, &ours.replace(":0", ":1")));
         assert!(is_detected(200, r#"{"code":0}"#));
         let tikis = ours.replace(&PAID.id().to_string(), PAID.tiki_id().as_str());

@@ -12,7 +12,6 @@ use domain::{
 
 use super::actor::{CONFIRM_AFTER, Doing, NOW, outcome};
 use super::{State, due_at_once};
-use crate::wiring::client_id;
 
 /// A configuration and its actors.
 pub struct Scenario {
@@ -231,7 +230,7 @@ fn pending() -> Transaction {
         max: amount,
     };
     let tiki_id = "MODEL".parse().expect("an id");
-    let created = Transaction::create(&client_id(), &tiki_id, order, limits, Duration::ZERO, NOW);
+    let created = Transaction::create(&tiki_id, order, limits, Duration::ZERO, NOW);
     created.expect("within the limits").assume_committed()
 }
 

@@ -74,7 +74,7 @@ const WORDS: &[&str] = &[
     "R-1",
     "R-2",
     "9d2f8378-8d6c-5b98-8c46-c1852c4d18ed",
-    "e90c9d32-8e35-5cc9-ac59-b64be1bbab26",
+    "fec637ab-9f3b-5066-bc02-a539f47b5582",
     "221115TIKIVIP-235784371-1668488254",
     "5a9db0c5-0000-4000-8000-7469746b6976",
 ];
@@ -84,7 +84,7 @@ const NAMES: &[&str] = &[
     "schema",
     "version",
     "write_id",
-    "client_id",
+    "tiki_transaction_id",
     "amount_vnd",
     "expires_in_s",
     "description",
