@@ -1,7 +1,7 @@
 //! What a newer version has written into an item and this one does not know: it is written back as it was.
 //!
 //! An item is read, and what this version would write for it is compared with what was there. The difference is
-//! what it does not know. So no list of known names is kept by hand, at no depth.
+//! what it does not know. So no list of known names is kept by hand, but for what is derived.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,26 @@ use domain::Kept;
 use serde::{Deserialize, Serialize};
 use serde_dynamo::{AttributeValue, Item};
 
-/// Attributes that are only in the write that they are about: they are not written back.
-const OF_ONE_WRITE: [&str; 3] = ["write_id", "ipn_due_mark", "refund_due_mark"];
+/// Attributes that are never kept: the id of the write, and what each version derives anew from the others. A key of
+/// an index that does not follow from the item would be found there for ever.
+pub(super) const DERIVED: [&str; 16] = [
+    "write_id",
+    "status",
+    "ipn_shard",
+    "ipn_due_at",
+    "refund_shard",
+    "refund_due_at",
+    "expiry_shard",
+    "expiry_due_at",
+    "day_shard",
+    "final_at",
+    "refund_day_shard",
+    "refund_at",
+    "needs_review",
+    "needs_review_since",
+    "ipn_due_mark",
+    "refund_due_mark",
+];
 
 /// The schema is that of the version that wrote the item last and knew more.
 const SCHEMA: &str = "schema";
@@ -32,7 +50,7 @@ enum Part {
 pub(super) fn unknown(found: &Item, ours: &Item) -> Result<Kept, String> {
     let mut parts = BTreeMap::new();
     for (name, value) in found.iter() {
-        if OF_ONE_WRITE.contains(&name.as_str()) {
+        if DERIVED.contains(&name.as_str()) {
             continue;
         }
         let part = match ours.get(name) {
@@ -59,8 +77,12 @@ pub(super) fn put_back(kept: &Kept, item: &mut Item) -> Result<(), String> {
     if let Part::Map(parts) = part {
         for (name, part) in parts {
             match part {
-                Part::Whole(value) => {
+                Part::Whole(value) if name == SCHEMA => {
                     item.insert(name, value);
+                }
+                // What this version writes itself is not replaced by what was there before.
+                Part::Whole(value) => {
+                    item.entry(name).or_insert(value);
                 }
                 part => {
                     if let Some(value) = item.get_mut(&name) {
@@ -109,7 +131,7 @@ fn merge(part: Part, value: &mut AttributeValue) {
             for (name, part) in parts {
                 match part {
                     Part::Whole(whole) => {
-                        map.insert(name, whole);
+                        map.entry(name).or_insert(whole);
                     }
                     part => {
                         if let Some(value) = map.get_mut(&name) {
