@@ -39,7 +39,7 @@ impl Secret {
     }
 
     fn value(self, version: u64) -> String {
-        format!("{}-secret-{version}", self.name())
+        format!("{}-secret-of-the-simulation-{version}", self.name())
     }
 }
 
