@@ -1,7 +1,6 @@
 //! `POST /partner/v1/payments/{transaction_id}/result`.
 
 use e2e::TestEnv;
-use sandbox::Fault;
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -255,7 +254,7 @@ async fn a_result_with_a_long_reason_is_accepted() {
     assert_eq!(kept, 255);
 }
 
-/// The core contradicts itself. It is refused, and a person finds it again, whatever a proxy says afterwards.
+/// The core contradicts itself. It is refused, and a person finds it again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_result_that_contradicts_the_record_is_refused_and_kept() {
     let env = TestEnv::start().await;
@@ -323,16 +322,6 @@ async fn a_result_that_contradicts_the_record_is_refused_and_kept() {
             "nothing else has changed"
         );
         env.until_alarm(review).await;
-
-        // A proxy's 404 is no answer of the core.
-        let bare = Fault::Answer {
-            status: 404,
-            body: String::new(),
-        };
-        env.core.faults.standing("payment", bare);
-        env.later(&payment).await;
-        env.core.faults.off("payment");
-        assert_eq!(env.item(&payment).await["needs_review"], review);
 
         let shown = env.tikivip(&["show", &payment.id]).await.out;
         assert!(
