@@ -198,26 +198,24 @@ async fn more_reversals_than_an_hour_allows_become_disputes() {
         }
         found
     };
-    env.until("each is decided", async || {
-        let mut open = 0;
+    let disputed = async || {
+        let mut found = 0;
         for payment in &payments {
-            let state = env.ipn_state(payment).await;
-            open += usize::from(state == "queued" || state == "retrying");
+            let item = env.item(payment).await;
+            found += usize::from(item["needs_review"] == "too_many_reversals");
         }
-        // A reversed one is notified again, and may be at it.
-        open <= 3 && count("FAILURE").await == 3
+        found
+    };
+    env.until("each is decided", async || {
+        count("FAILURE").await + disputed().await == payments.len()
     })
     .await;
-    let mut disputed = 0;
-    for payment in &payments {
-        let item = env.item(payment).await;
-        disputed += usize::from(item["needs_review"] == "too_many_reversals");
-    }
-    // An hour can end while this runs, and a new one begins with a count of its own.
-    assert_eq!((count("FAILURE").await, disputed), (3, 7));
+    // A new hour begins with a count of its own, and it can begin while this runs.
+    let reversed = count("FAILURE").await;
+    assert!((3..=6).contains(&reversed), "{reversed}");
     env.until_alarm("too_many_reversals").await;
     let back: u64 = payments.iter().map(|p| env.core.refunded_vnd(&p.id)).sum();
-    assert!(back <= 300_000);
+    assert!(back <= 600_000);
 
     // Tiki is in order again: what waits is sent again.
     env.tiki.faults.off("ipn");
@@ -225,7 +223,8 @@ async fn more_reversals_than_an_hour_allows_become_disputes() {
     let listed = env
         .tikivip(&["list", "--state", "disputed", "--output", "json"])
         .await;
-    assert_eq!(listed.json()["transactions"].as_array().unwrap().len(), 7);
+    let waits = listed.json()["transactions"].as_array().unwrap().len();
+    assert_eq!(waits + reversed, payments.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]
