@@ -381,6 +381,7 @@ fn the_first_reference_that_comes_is_the_one_that_counts() {
 
 /// Each was refused and forgotten: a bank could not find it again.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a row for each contradiction")]
 fn what_contradicts_the_record_is_refused_and_kept() {
     let amount = |n| Vnd::new(n).unwrap();
     let says_paid = |n, reference: &str| PaymentResultMessage {

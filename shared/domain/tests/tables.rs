@@ -540,6 +540,7 @@ const IPN_ANSWERS: [IpnAnswer; 10] = [
 ];
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a row for each subject")]
 fn every_ipn_answer_is_decided_by_protocol_3() {
     const CONFIRM: NotificationStep = NotificationStep::Decide(Decision::Confirm);
     const ABANDON: NotificationStep = NotificationStep::Decide(Decision::Abandon);

@@ -408,6 +408,10 @@ async fn refused(transactions: &Transactions, t: Transaction, place: usize) -> T
 
 /// The most that can ever happen to one transaction, in the longest words: within DynamoDB's 400 KB.
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "a step for each thing that can happen"
+)]
 async fn the_longest_life_fits_into_one_item() {
     let table = Memory::with(Trouble::None);
     let transactions = transactions(&table);

@@ -9,7 +9,7 @@ use crate::fault::Fault;
 use crate::table::{ATTEMPT_TIMEOUT_MS, MAX_ATTEMPTS, failed};
 use crate::world::{Waiting, World};
 
-/// The counts.
+/// How many payments were reversed in each hour, in the simulated table.
 #[derive(Default)]
 pub(crate) struct Brake {
     hours: BTreeMap<i64, u32>,

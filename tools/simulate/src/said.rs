@@ -20,7 +20,7 @@ pub(crate) struct TikiLog {
     pub(crate) notified: Vec<(i64, bool)>,
 }
 
-/// One answer.
+/// What Tiki answered to a notification or to a look-up.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Said {
     serial: u64,

@@ -340,7 +340,7 @@ impl World {
             });
     }
 
-    /// At the end: the money of a reversed payment is back and Tiki has heard so, or a person is called.
+    /// At the end: the money of a reversed payment is back and Tiki has heard so, or it needs review.
     pub(super) fn audit_reversed_end(&mut self, payment: usize, t: &Transaction) {
         let Some(reversed_at) = self.audit.reversed_since(payment) else {
             return;
