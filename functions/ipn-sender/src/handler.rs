@@ -149,11 +149,14 @@ impl IpnSender {
         let answer = self.tiki.send_ipn(transaction, status).await;
         let (known, decision) = match after_notification(lease, answer) {
             NotificationStep::LookUp => {
+                // Two look-ups are so far apart as they were begun, however long each takes.
+                let asked_at = self.clock.now();
                 let known = self
                     .tiki
                     .look_up(transaction.tiki_id(), Some(transaction.id()))
                     .await;
-                (Some(known), self.decide(transaction, lease, known).await)
+                let decision = self.decide(transaction, lease, (known, asked_at)).await;
+                (Some(known), decision)
             }
             NotificationStep::Decide(decision) => (None, decision),
         };
@@ -166,11 +169,16 @@ impl IpnSender {
 
     /// What Tiki's answer to the look-up means. When many payments would be reversed, the environment is wrong and
     /// not the customers: they are disputed instead.
-    async fn decide(&self, t: &Transaction, lease: IpnLease, known: LookUpAnswer) -> Decision {
+    async fn decide(
+        &self,
+        t: &Transaction,
+        lease: IpnLease,
+        (known, asked_at): (LookUpAnswer, Timestamp),
+    ) -> Decision {
         if lease.subject == IpnSubject::Reversed {
             return after_reversal_look_up(known);
         }
-        let decision = after_look_up(t.order().amount, known, lease, self.clock.now());
+        let decision = after_look_up(t.order().amount, known, lease, asked_at);
         let Decision::Reverse(_) = decision else {
             return decision;
         };

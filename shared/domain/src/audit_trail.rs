@@ -181,6 +181,7 @@ impl AuditEvent {
     fn repeats(&self, earlier: &Self) -> bool {
         match (self, earlier) {
             (Self::CoreAsked(_), Self::CoreAsked(_)) | (Self::Requeued, Self::Requeued) => true,
+            (Self::Contradicted(said), Self::Contradicted(earlier)) => said == earlier,
             (Self::RefundAsked { refund, .. }, Self::RefundAsked { refund: same, .. }) => {
                 refund == same
             }
@@ -227,10 +228,23 @@ pub(crate) fn requeues(trail: &[AuditEntry]) -> u32 {
     requeued.map_or(0, |entry| entry.times)
 }
 
-/// Whether this contradiction is noted already.
-pub(crate) fn contradicted_by(trail: &[AuditEntry], contradiction: &Contradiction) -> bool {
-    let same = |entry: &AuditEntry| matches!(&entry.event, AuditEvent::Contradicted(c) if c == contradiction);
-    trail.iter().any(same)
+/// When this contradiction was last noted.
+pub(crate) fn contradicted_at(
+    trail: &[AuditEntry],
+    contradiction: &Contradiction,
+) -> Option<Timestamp> {
+    let same = trail
+        .iter()
+        .filter(|entry| matches!(&entry.event, AuditEvent::Contradicted(c) if c == contradiction));
+    same.map(|entry| entry.last_at).max()
+}
+
+/// Whether a person has resolved the transaction since.
+pub(crate) fn resolved_since(trail: &[AuditEntry], since: Timestamp) -> bool {
+    let resolved = |entry: &AuditEntry| matches!(entry.event, AuditEvent::Resolved(..));
+    trail
+        .iter()
+        .any(|entry| resolved(entry) && entry.last_at >= since)
 }
 
 /// The references under which another amount was paid than was asked for.

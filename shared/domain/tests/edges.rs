@@ -480,6 +480,17 @@ fn money_under_another_reference_stays_in_review() {
         let paid = paid.change.unwrap().assume_committed();
         assert_eq!(paid.status(), Status::Success);
         assert_eq!(paid.needs_review().is_some(), stays, "{reference:?}");
+        // The core says it once more, although a clear answer had ended it: that is news.
+        let again = paid.record_payment_result(&says(90_000, Some("A")), at(30));
+        assert_eq!(again.change.is_some(), !stays);
+        if let Some(change) = again.change {
+            assert!(change.alarm().is_some());
+            let raised = change.assume_committed();
+            assert!(raised.needs_review().is_some());
+            let entries = raised.audit_trail().iter();
+            let counted = entries.filter(|e| matches!(e.event, AuditEvent::Contradicted(_)));
+            assert_eq!(counted.map(|e| e.times).collect::<Vec<_>>(), [2]);
+        }
     }
 }
 
@@ -673,4 +684,43 @@ fn every_stored_name_is_read_back_as_what_it_names() {
     assert!("found".parse::<LookUpAnswer>().is_err());
     let names: BTreeSet<_> = ReviewReason::all().map(ReviewReason::as_str).collect();
     assert_eq!(names.len(), 14);
+}
+
+#[test]
+fn only_an_open_refund_of_the_same_amount_is_like_another() {
+    let command = |request_id: &str, vnd| RefundCommand {
+        request_id: request_id.parse().unwrap(),
+        amount: Vnd::new(vnd).unwrap(),
+        reason: "r".parse().unwrap(),
+    };
+    let first = command("R1", 40_000);
+    let Ok(Reservation::Reserve(id, change)) = paid().reserve_refund(&first, at(20)) else {
+        unreachable!("a paid transaction can be refunded")
+    };
+    let reserved = change.assume_committed();
+    let after = |answer| {
+        let change = reserved.record_refund_outcome(id, &answer, at(21));
+        change.unwrap().assume_committed()
+    };
+    let like = |t: &Transaction, request_id, vnd| {
+        let like = t.open_refund_like(&command(request_id, vnd));
+        like.map(ToString::to_string)
+    };
+    let first = Some("R1".to_owned());
+    for (what, t, found) in [
+        ("reserved", reserved.clone(), first.clone()),
+        ("unknown", after(RefundAnswer::Unknown), first.clone()),
+        ("pending", after(RefundAnswer::Pending), first),
+        ("succeeded", after(RefundAnswer::Succeeded), None),
+        (
+            "rejected",
+            after(RefundAnswer::Rejected { reason: None }),
+            None,
+        ),
+        ("none", paid(), None),
+    ] {
+        assert_eq!(like(&t, "R2", 40_000), found, "{what}");
+        assert_eq!(like(&t, "R2", 40_001), None, "{what}: another amount");
+        assert_eq!(like(&t, "R1", 40_000), None, "{what}: a repeat");
+    }
 }

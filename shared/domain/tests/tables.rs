@@ -726,6 +726,17 @@ fn not_found_is_believed_on_a_second_look() {
     assert_eq!(found.payment().not_found_at(), None);
     let again = look(&found, LookUpAnswer::NotFound, later(&found));
     assert_eq!(again.status(), Status::Success);
+    // It was accepted in between, whoever said so.
+    let (lease, change) = once.lease_ipn(CONFIRM_AFTER, at(140)).unwrap();
+    let leased = commit(&once, change);
+    let outcome = NotificationOutcome {
+        answer: IpnAnswer::AcceptedUnnamed,
+        known: Some(LookUpAnswer::Unclear),
+        decision: Decision::Retry,
+    };
+    let accepted = leased.record_ipn(lease, outcome, at(140)).unwrap();
+    let accepted = commit(&leased, accepted);
+    assert_eq!(accepted.payment().not_found_at(), None);
     // No answer says nothing.
     let unclear = look(&once, LookUpAnswer::Unclear, at(140));
     assert_eq!(unclear.payment().not_found_at(), Some(at(20)));

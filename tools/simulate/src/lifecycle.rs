@@ -95,9 +95,9 @@ impl World {
             2 => MIN_AMOUNT - 1,
             _ => MIN_AMOUNT + choices.below(lane, 1_000_000),
         };
-        let ponders = choices.happens(lane, 150);
+        let ponders = choices.happens(lane, 80);
         let customer = match choices.below(lane, 20) {
-            _ if ponders => Customer::Ponders(choices.span(lane, 20 * HOUR, 40 * HOUR)),
+            _ if ponders => Customer::Ponders(choices.span(lane, 22 * HOUR, 32 * HOUR)),
             0..=12 => Customer::Pays(choices.span(lane, 2 * SECOND, 4 * MINUTE)),
             // Around the expiry, and around the time at which the core is asked about it.
             13 | 14 => Customer::Pays(choices.span(lane, 4 * MINUTE, 9 * MINUTE)),

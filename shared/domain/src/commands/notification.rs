@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::audit_trail::{self, AuditEvent, MAX_REQUEUES};
 use crate::notification::{
-    Decision, DisputeReason, Ipn, IpnLease, IpnSubject, LookUpAnswer, NotificationOutcome,
-    PaidNotification, ReversedNotification, Sending,
+    Decision, DisputeReason, Ipn, IpnAnswer, IpnLease, IpnSubject, LookUpAnswer,
+    NotificationOutcome, PaidNotification, ReversedNotification, Sending,
 };
 use crate::payment::PaymentState;
 use crate::review::{Alarm, ReviewReason};
@@ -209,7 +209,7 @@ impl Transaction {
                 | PaymentState::Pending { .. },
             ) => Some(Alarm::Review(ReviewReason::IpnExhausted)),
         };
-        let not_found_at = still_not_found(lease, outcome.known);
+        let not_found_at = still_not_found(lease, outcome);
         self.change(now, |edit| {
             let state = &mut edit.after.data.payment;
             if let Some(due_at) = next {
@@ -228,9 +228,16 @@ impl Transaction {
     }
 }
 
-/// When Tiki first said that it does not have the order, unless it has it now.
-fn still_not_found(lease: IpnLease, known: Option<LookUpAnswer>) -> Option<Timestamp> {
-    match known {
+/// When Tiki first said that it does not have the order, unless it has said anything else since: a look-up that found
+/// it, or code 0 to the notification.
+fn still_not_found(lease: IpnLease, outcome: NotificationOutcome) -> Option<Timestamp> {
+    if matches!(
+        outcome.answer,
+        IpnAnswer::Accepted | IpnAnswer::AcceptedUnnamed
+    ) {
+        return None;
+    }
+    match outcome.known {
         None
         | Some(
             LookUpAnswer::NotFound

@@ -112,21 +112,34 @@ impl Transaction {
         }
     }
 
-    /// Writes a contradiction down, once: the core may repeat it for days.
+    /// Writes a contradiction down, and raises its review.
     fn note_contradiction(&self, contradiction: &Contradiction, now: Timestamp) -> Option<Change> {
-        if audit_trail::contradicted_by(&self.data.audit_trail, contradiction) {
-            return None;
-        }
-        let reason = match contradiction {
-            Contradiction::OtherAmount { .. } => RaisedReason::PaidAmountDiffers,
-            Contradiction::SecondDebit { .. } => RaisedReason::SecondDebit,
-            Contradiction::FailedAfterPaid => RaisedReason::FailedAfterPaid,
-        };
+        let reason = self.news(contradiction)?;
         let change = self.change(now, |edit| {
             edit.note(AuditEvent::Contradicted(contradiction.clone()));
             edit.raise(reason);
         });
         Some(change.with_alarm(Some(Alarm::Review(ReviewReason::Raised(reason)))))
+    }
+
+    /// Why a contradiction needs review, if it is news. The core repeats a refused result for days: it is none while
+    /// it is in review, or once a person has dealt with it. But if only an answer of the core had ended it, the core
+    /// contradicts that answer now.
+    fn news(&self, contradiction: &Contradiction) -> Option<RaisedReason> {
+        let reason = match contradiction {
+            Contradiction::OtherAmount { .. } => RaisedReason::PaidAmountDiffers,
+            Contradiction::SecondDebit { .. } => RaisedReason::SecondDebit,
+            Contradiction::FailedAfterPaid => RaisedReason::FailedAfterPaid,
+        };
+        let trail = &self.data.audit_trail;
+        let known = audit_trail::contradicted_at(trail, contradiction);
+        let raised = self
+            .data
+            .raised
+            .iter()
+            .any(|raised| raised.reason == reason);
+        let dealt_with = |noted| raised || audit_trail::resolved_since(trail, noted);
+        (!known.is_some_and(dealt_with)).then_some(reason)
     }
 
     /// Leases the question whether an expired payment was made, if it is due: no other worker asks until the lease
@@ -199,8 +212,7 @@ impl Transaction {
         now: Timestamp,
     ) -> Change {
         let due_at = schedule::next_expiry(self.data.id, check.attempts, now);
-        let new =
-            contradiction.filter(|c| !audit_trail::contradicted_by(&self.data.audit_trail, c));
+        let new = contradiction.filter(|contradiction| self.news(contradiction).is_some());
         let raised = |reason| {
             self.data
                 .raised
