@@ -747,3 +747,25 @@ async fn what_a_newer_version_has_written_is_written_back() {
     assert!(newer.contains_key("refund_due_mark") && !written.contains_key("refund_due_mark"));
     assert!(written.contains_key("ipn_due_mark"));
 }
+
+/// Found by fuzzing: what is damage in one state came to mean something in the next one.
+#[tokio::test]
+async fn what_belongs_to_another_state_is_not_kept() {
+    let table = Memory::with(Trouble::None);
+    let transactions = transactions(&table);
+    let mut item = {
+        create(&transactions).await;
+        table.only()
+    };
+    let stray = AttributeValue::N("1800000000000".to_owned());
+    set(&mut item, "not_found_at", stray);
+    let found = store::read(item.clone()).unwrap();
+    table
+        .items
+        .lock()
+        .unwrap()
+        .insert(text(&item, "transaction_id"), item);
+    let paid = pay(&transactions, found).await.unwrap().transaction;
+    assert_eq!(paid.payment().not_found_at(), None);
+    assert_eq!(store::read(table.only()).unwrap(), paid);
+}

@@ -116,63 +116,43 @@ impl Transaction {
         review: ReviewReason,
         resolution: Resolution,
     ) -> Result<Act, OperatorRefusal> {
-        match (&self.data.payment, resolution) {
-            (PaymentState::Pending { .. }, Resolution::NotPaid) => Ok(Act::Fail),
-            (PaymentState::Paid { .. }, Resolution::Confirmed) => match review {
-                ReviewReason::IpnExhausted | ReviewReason::Disputed(_) => Ok(Act::Confirm),
-                ReviewReason::Raised(_) | ReviewReason::SystemRefundRejected => {
-                    Err(OperatorRefusal::DoesNotFit)
-                }
-            },
-            (PaymentState::Paid { .. }, Resolution::Reverse) => Ok(Act::Reverse),
-            (PaymentState::Paid { .. }, Resolution::Returned { .. }) => Ok(Act::NoteReversed),
-            (PaymentState::Reversed { .. }, Resolution::Reverse | Resolution::Returned { .. }) => {
-                match (review, resolution) {
-                    (
-                        ReviewReason::Disputed(
-                            DisputeReason::ReversalRejected | DisputeReason::ReversalHeld,
-                        ),
-                        r,
-                    ) => Ok(match r {
-                        Resolution::Reverse => Act::Reverse,
-                        _ => Act::NoteReversed,
-                    }),
-                    _ => Err(OperatorRefusal::DoesNotFit),
-                }
+        let raised = matches!(review, ReviewReason::Raised(_));
+        let late_payment_kept = matches!(review, ReviewReason::SystemRefundRejected);
+        let undelivered = matches!(
+            review,
+            ReviewReason::IpnExhausted | ReviewReason::Disputed(_)
+        );
+        let money_kept = matches!(
+            review,
+            ReviewReason::Disputed(DisputeReason::ReversalRejected | DisputeReason::ReversalHeld)
+        );
+        let believed_paid = matches!(
+            review,
+            ReviewReason::IpnExhausted | ReviewReason::Disputed(DisputeReason::KnownAsPaid)
+        );
+        let (fits, act) = match (&self.data.payment, resolution) {
+            (PaymentState::Pending { .. }, Resolution::NotPaid) => (true, Act::Fail),
+            (PaymentState::Paid { .. }, Resolution::Confirmed) => (undelivered, Act::Confirm),
+            (PaymentState::Paid { .. }, Resolution::Reverse) => (true, Act::Reverse),
+            (PaymentState::Paid { .. }, Resolution::Returned { .. }) => (true, Act::NoteReversed),
+            (PaymentState::Reversed { .. }, Resolution::Reverse) => (money_kept, Act::Reverse),
+            (PaymentState::Reversed { .. }, Resolution::Returned { .. }) => {
+                (money_kept, Act::NoteReversed)
             }
-            (PaymentState::Reversed { .. }, Resolution::Handled) => match review {
-                ReviewReason::IpnExhausted | ReviewReason::Disputed(DisputeReason::KnownAsPaid) => {
-                    Ok(Act::Confirm)
-                }
-                ReviewReason::Raised(_) => Ok(Act::Nothing),
-                ReviewReason::Disputed(_) | ReviewReason::SystemRefundRejected => {
-                    Err(OperatorRefusal::DoesNotFit)
-                }
-            },
-            (PaymentState::Failed { .. }, Resolution::Reverse | Resolution::Returned { .. }) => {
-                match (review, resolution) {
-                    (ReviewReason::SystemRefundRejected, Resolution::Reverse) => {
-                        Ok(Act::ReturnLatePayment)
-                    }
-                    (ReviewReason::SystemRefundRejected, _) => Ok(Act::NoteLatePayment),
-                    _ => Err(OperatorRefusal::DoesNotFit),
-                }
+            (PaymentState::Reversed { .. }, Resolution::Handled) if believed_paid => {
+                (true, Act::Confirm)
             }
-            (
-                PaymentState::Pending { .. }
-                | PaymentState::Paid { .. }
-                | PaymentState::Failed { .. },
-                Resolution::Handled,
-            ) => match review {
-                ReviewReason::Raised(_) => Ok(Act::Nothing),
-                ReviewReason::IpnExhausted
-                | ReviewReason::Disputed(_)
-                | ReviewReason::SystemRefundRejected => Err(OperatorRefusal::DoesNotFit),
-            },
+            (PaymentState::Failed { .. }, Resolution::Reverse) => {
+                (late_payment_kept, Act::ReturnLatePayment)
+            }
+            (PaymentState::Failed { .. }, Resolution::Returned { .. }) => {
+                (late_payment_kept, Act::NoteLatePayment)
+            }
+            (_, Resolution::Handled) => (raised, Act::Nothing),
             (
                 PaymentState::Reversed { .. } | PaymentState::Failed { .. },
                 Resolution::Confirmed,
-            ) => Err(OperatorRefusal::OnlyReversible),
+            ) => return Err(OperatorRefusal::OnlyReversible),
             (
                 PaymentState::Pending { .. },
                 Resolution::Confirmed | Resolution::Reverse | Resolution::Returned { .. },
@@ -182,7 +162,12 @@ impl Transaction {
                 | PaymentState::Reversed { .. }
                 | PaymentState::Failed { .. },
                 Resolution::NotPaid,
-            ) => Err(OperatorRefusal::DoesNotFit),
+            ) => return Err(OperatorRefusal::DoesNotFit),
+        };
+        if fits {
+            Ok(act)
+        } else {
+            Err(OperatorRefusal::DoesNotFit)
         }
     }
 
