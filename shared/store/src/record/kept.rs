@@ -1,7 +1,7 @@
 //! What a newer version has written into an item and this one does not know: it is written back as it was.
 //!
 //! An item is read, and what this version would write for it is compared with what was there. The difference is
-//! what it does not know. So no list of known names is kept by hand, but for what is derived.
+//! what it does not know. Two lists of names are kept by hand: what is derived, and what belongs to some states only.
 
 use std::collections::{BTreeMap, HashMap};
 
