@@ -13,7 +13,25 @@ async fn only_a_clear_not_paid_expires_a_payment() {
     };
     let id_of = |payment: &e2e::Payment, body: &str| body.replace("ID", &payment.id);
     for (body, status, expected) in [
-        ("", 404, "FAILURE"),
+        (
+            r#"{"transaction_id":"ID","status":"never_seen"}"#,
+            404,
+            "FAILURE",
+        ),
+        // A proxy answers 404 too, and another payment may be unknown to the core.
+        ("", 404, "PENDING"),
+        ("<html>not found</html>", 404, "PENDING"),
+        (r#"{"message":"no route"}"#, 404, "PENDING"),
+        (
+            r#"{"transaction_id":"another","status":"never_seen"}"#,
+            404,
+            "PENDING",
+        ),
+        (
+            r#"{"transaction_id":"ID","status":"never_seen"}"#,
+            200,
+            "PENDING",
+        ),
         (
             r#"{"transaction_id":"ID","status":"not_paid"}"#,
             200,

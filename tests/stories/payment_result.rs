@@ -1,6 +1,7 @@
 //! `POST /partner/v1/payments/{transaction_id}/result`.
 
 use e2e::TestEnv;
+use sandbox::Fault;
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -322,6 +323,16 @@ async fn a_result_that_contradicts_the_record_is_refused_and_kept() {
             "nothing else has changed"
         );
         env.until_alarm(review).await;
+        // A proxy that does not reach the core answers 404, and that ends nothing.
+        let proxy = Fault::Answer {
+            status: 404,
+            body: String::new(),
+        };
+        env.core.faults.standing("payment", proxy);
+        env.later(&payment).await;
+        assert_eq!(env.item(&payment).await["needs_review"], review);
+        assert_eq!(env.check(&payment).await["status"], status);
+        env.core.faults.off("payment");
 
         let shown = env.tikivip(&["show", &payment.id]).await.out;
         assert!(

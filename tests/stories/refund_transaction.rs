@@ -322,10 +322,24 @@ async fn only_a_clear_answer_of_the_core_decides_a_refund() {
         unclear(200, "<html>"),
         unclear(200, r#"{"refund_id":"another","status":"succeeded"}"#),
         unclear(200, r#"{"status":"succeeded"}"#),
+        unclear(200, r#"{"refund_id":"ID","status":"succeeded"}"#),
+        unclear(200, r#"{"refund_id":"ID","amount":1,"status":"succeeded"}"#),
+        unclear(200, r#"{"refund_id":"ID","amount":1,"status":"rejected"}"#),
+        unclear(
+            404,
+            r#"{"refund_id":"ID","amount":40000,"status":"rejected"}"#,
+        ),
         unclear(302, ""),
         Fault::Down,
     ] {
         let payment = env.confirmed(100_000).await;
+        let fault = match fault {
+            Fault::Answer { status, body } => {
+                let id = refund_id(&payment, "R1");
+                unclear(status, &body.replace("ID", &id))
+            }
+            other => other,
+        };
         env.core.faults.next("refund", [fault.clone()]);
         let answer = env.refund(&payment, "R1", 40_000).await;
         assert_eq!(
@@ -516,4 +530,93 @@ async fn the_same_amount_under_a_new_request_id_is_alarmed() {
     env.later(&payment).await;
     assert_eq!(env.refund(&payment, "R4", 10_000).await.code(), Some(0));
     assert_eq!(asked_twice().0, 1);
+}
+
+/// Our id of a refund of Tiki.
+fn refund_id(payment: &e2e::Payment, request_id: &str) -> String {
+    let transaction = uuid::Uuid::parse_str(&payment.id).unwrap();
+    uuid::Uuid::new_v5(&transaction, format!("tiki\n{request_id}").as_bytes()).to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_of_another_amount_is_unknown_and_warned_of() {
+    let env = TestEnv::start().await;
+    let payment = env.confirmed(100_000).await;
+    let id = refund_id(&payment, "R1");
+    let another = |status: &str| Fault::Answer {
+        status: 200,
+        body: json!({ "refund_id": id, "amount": 1, "status": status }).to_string(),
+    };
+    env.core.faults.next("refund", [another("succeeded")]);
+    env.core.faults.next("find_refund", [another("rejected")]);
+    assert_eq!(env.refund(&payment, "R1", 40_000).await.code(), Some(12));
+    env.later(&payment).await;
+    let checked = env.check(&payment).await;
+    assert_eq!(
+        checked["refunds"][0]["status"], "PENDING",
+        "neither yes nor no"
+    );
+    assert_eq!(
+        env.refund(&payment, "R2", 60_001).await.code(),
+        Some(10),
+        "it holds its amount"
+    );
+    let warned = |function: &str| {
+        env.sandbox.logs().iter().any(|line| {
+            line.function == function
+                && line.event["level"] == "WARN"
+                && line.event["id"] == json!(id)
+                && line.event["message"]
+                    .as_str()
+                    .is_some_and(|text| text.contains("does not name"))
+        })
+    };
+    env.until("both warn", async || {
+        warned("refund-transaction") && warned("core-worker")
+    })
+    .await;
+    env.later(&payment).await;
+    assert_eq!(env.refund(&payment, "R1", 40_000).await.code(), Some(0));
+    assert_eq!(env.core.refunded_vnd(&payment.id), 40_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_core_hears_what_had_gone_back_before() {
+    let env = TestEnv::start().await;
+    let payment = env.confirmed(100_000).await;
+    assert_eq!(env.refund(&payment, "R1", 10_000).await.code(), Some(0));
+    assert_eq!(env.refund(&payment, "R2", 20_000).await.code(), Some(0));
+    // Of R3 we do not know that it is back. An answer that is on its way holds up no other refund.
+    env.core.faults.next("refund", [Fault::Lost]);
+    assert_eq!(env.refund(&payment, "R3", 30_000).await.code(), Some(12));
+    assert_eq!(env.refund(&payment, "R4", 5_000).await.code(), Some(0));
+    // After a minute our records could be older than the core's, so the core refuses R5 for now.
+    env.core.age_refunds(&payment.id);
+    assert_eq!(env.refund(&payment, "R5", 35_000).await.code(), Some(12));
+    assert_eq!(env.core.refunded_vnd(&payment.id), 65_000);
+    // Then both are found out, and R5 is posted again with the new sum.
+    env.until("all is back", async || {
+        env.later(&payment).await;
+        env.core.refunded_vnd(&payment.id) == 100_000
+    })
+    .await;
+    assert_eq!(env.refund(&payment, "R3", 30_000).await.code(), Some(0));
+    assert_eq!(env.refund(&payment, "R5", 35_000).await.code(), Some(0));
+    let mut heard: Vec<_> = env
+        .core
+        .refunds(&payment.id)
+        .iter()
+        .map(|refund| (refund.amount, refund.refunded_so_far))
+        .collect();
+    heard.sort_unstable();
+    assert_eq!(
+        heard,
+        [
+            (5_000, 30_000),
+            (10_000, 0),
+            (20_000, 10_000),
+            (30_000, 30_000),
+            (35_000, 65_000)
+        ]
+    );
 }

@@ -104,15 +104,15 @@ impl CoreWorker {
     /// Asks for the refund by its id before it is requested again. If the core has never seen it, it is requested with
     /// the same id.
     async fn ask(&self, transaction: &Transaction, id: RefundId) -> RefundAnswer {
-        match self.core.find_refund(id).await {
+        let Some(refund) = transaction.refund_by_id(id) else {
+            return RefundAnswer::Unknown;
+        };
+        match self.core.find_refund(refund).await {
             FoundRefund::Known(answer) => answer,
-            FoundRefund::NeverSeen => match transaction.refund_by_id(id) {
-                Some(refund) => {
-                    let within = CORE_TIMEOUT_IN_WORKER;
-                    self.core.refund(transaction, refund, within).await
-                }
-                None => RefundAnswer::Unknown,
-            },
+            FoundRefund::NeverSeen => {
+                let within = CORE_TIMEOUT_IN_WORKER;
+                self.core.refund(transaction, refund, within).await
+            }
         }
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    FailureReason, PaidDetails, PaymentAnswer, Refund, RefundAnswer, RefundId, RejectionReason,
-    Transaction, TransactionId,
+    BankingMethod, CoreReference, FailureReason, PaidDetails, PaymentAnswer, Refund, RefundAnswer,
+    RejectionReason, Transaction, TransactionId,
 };
 use json_fields::Fields;
 use serde::Serialize;
@@ -51,6 +51,7 @@ impl Core for CoreClient {
             transaction_id: String,
             tiki_transaction_id: &'r str,
             amount: u64,
+            refunded_so_far: u64,
             reason: &'r str,
         }
         let refund_id = refund.id.to_string();
@@ -59,92 +60,183 @@ impl Core for CoreClient {
             transaction_id: transaction.id().to_string(),
             tiki_transaction_id: transaction.tiki_id().as_str(),
             amount: refund.amount.get(),
+            refunded_so_far: transaction.refunded_without(refund.id).get(),
             reason: refund.reason.as_str(),
         };
         let body = serde_json::to_vec(&body).unwrap_or_default();
         let key = Some(("Idempotency-Key", refund_id));
-        let answer = self.client.post("/refunds", body, key, within).await;
-        let meaning = match &answer {
-            Ok(answer) => refund_answer(answer, refund.id),
-            Err(_) => RefundAnswer::Unknown,
-        };
-        log("refund", &refund.id, &answer, meaning.as_str());
-        meaning
-    }
-
-    async fn find_refund(&self, id: RefundId) -> FoundRefund {
+        let read = |answer: &Answer| refund_answer(answer, refund);
+        let readable = |answer: &Answer| read(answer).is_clear();
         let answer = self
             .client
-            .get(&format!("/refunds/{id}"), self.timeout)
+            .post("/refunds", body, key, within, readable)
             .await;
-        let meaning = match &answer {
-            Ok(Answer { status: 404, .. }) => FoundRefund::NeverSeen,
-            Ok(answer) => FoundRefund::Known(refund_answer(answer, id)),
-            Err(_) => FoundRefund::Known(RefundAnswer::Unknown),
-        };
-        let word = match &meaning {
-            FoundRefund::Known(refund) => refund.as_str(),
-            FoundRefund::NeverSeen => "never_seen",
-        };
-        log("find_refund", &id, &answer, word);
-        meaning
+        let meaning = answer.as_ref().map_or(Reading::Silent, read);
+        let word = meaning.clone().map(|meaning| meaning.as_str());
+        log("refund", &refund.id, &answer, &word);
+        meaning.clear().unwrap_or(RefundAnswer::Unknown)
+    }
+
+    async fn find_refund(&self, refund: &Refund) -> FoundRefund {
+        let relative = format!("/refunds/{}", refund.id);
+        let read = |answer: &Answer| found_refund(answer, refund);
+        let readable = |answer: &Answer| read(answer).is_clear();
+        let answer = self.client.get(&relative, self.timeout, readable).await;
+        let meaning = answer.as_ref().map_or(Reading::Silent, read);
+        let word = meaning.clone().map(|meaning| match meaning {
+            FoundRefund::Known(answer) => answer.as_str(),
+            FoundRefund::NeverSeen => NEVER_SEEN,
+        });
+        log("find_refund", &refund.id, &answer, &word);
+        let unknown = FoundRefund::Known(RefundAnswer::Unknown);
+        meaning.clear().unwrap_or(unknown)
     }
 
     async fn payment(&self, id: TransactionId) -> PaymentAnswer {
-        let answer = self
-            .client
-            .get(&format!("/payments/{id}"), self.timeout)
-            .await;
-        let meaning = match &answer {
-            Ok(Answer { status: 404, .. }) => PaymentAnswer::NotPaid,
-            Ok(answer) => payment_answer(answer, id),
-            Err(_) => PaymentAnswer::Unknown,
-        };
-        log("payment", &id, &answer, meaning.as_str());
-        meaning
+        let relative = format!("/payments/{id}");
+        let read = |answer: &Answer| payment_answer(answer, id);
+        let readable = |answer: &Answer| read(answer).is_clear();
+        let answer = self.client.get(&relative, self.timeout, readable).await;
+        let meaning = answer.as_ref().map_or(Reading::Silent, read);
+        let word = meaning.clone().map(|meaning| meaning.as_str());
+        log("payment", &id, &answer, &word);
+        if let (Ok(answer), Reading::Clear(PaymentAnswer::Paid { .. })) = (&answer, &meaning) {
+            warn_of_left_out_details(answer, id);
+        }
+        match meaning {
+            Reading::Clear(meaning) => meaning,
+            Reading::Mismatched | Reading::Unreadable => PaymentAnswer::Unreadable,
+            Reading::Error | Reading::Silent => PaymentAnswer::Unknown,
+        }
     }
 }
 
-fn refund_answer(answer: &Answer, id: RefundId) -> RefundAnswer {
-    let read = || {
-        let fields = readable(answer)?;
-        names(&fields, "refund_id", &id.to_string())?;
-        Some(match fields.text::<String>("status").ok()?.as_str() {
-            "succeeded" => RefundAnswer::Succeeded,
-            "rejected" => RefundAnswer::Rejected {
-                reason: fields
-                    .optional_reason("reason", RejectionReason::truncated)
-                    .ok()
-                    .flatten(),
-            },
-            "pending" => RefundAnswer::Pending,
-            _ => return None,
-        })
-    };
-    read().unwrap_or(RefundAnswer::Unknown)
+/// What an answer of the core says. Only a clear one has a meaning; everything else is *unknown*, and is asked again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Reading<T> {
+    /// It names what was asked about, and says something that we know.
+    Clear(T),
+    /// It can be read, and it is not about what was asked: it names another refund, another amount, another payment,
+    /// or none. Such a core mixes its answers up, so a person must see it.
+    Mismatched,
+    /// It is not JSON, or has a word that we do not know.
+    Unreadable,
+    /// An HTTP error.
+    Error,
+    /// There was no answer.
+    Silent,
 }
 
-fn payment_answer(answer: &Answer, id: TransactionId) -> PaymentAnswer {
-    let read = || {
-        let fields = readable(answer)?;
-        names(&fields, "transaction_id", &id.to_string())?;
-        Some(match fields.text::<String>("status").ok()?.as_str() {
-            "paid" => PaymentAnswer::Paid {
-                amount: fields.amount("amount").ok()?,
+impl<T> Reading<T> {
+    fn map<U>(self, of: impl FnOnce(T) -> U) -> Reading<U> {
+        match self {
+            Self::Clear(meaning) => Reading::Clear(of(meaning)),
+            Self::Mismatched => Reading::Mismatched,
+            Self::Unreadable => Reading::Unreadable,
+            Self::Error => Reading::Error,
+            Self::Silent => Reading::Silent,
+        }
+    }
+
+    fn is_clear(&self) -> bool {
+        matches!(self, Self::Clear(_))
+    }
+
+    fn clear(self) -> Option<T> {
+        match self {
+            Self::Clear(meaning) => Some(meaning),
+            Self::Mismatched | Self::Unreadable | Self::Error | Self::Silent => None,
+        }
+    }
+}
+
+/// The word for "never seen" under HTTP 404. A bare 404 can come from a proxy that does not reach the core.
+const NEVER_SEEN: &str = "never_seen";
+
+fn refund_answer(answer: &Answer, refund: &Refund) -> Reading<RefundAnswer> {
+    if answer.status != 200 {
+        return Reading::Error;
+    }
+    let Some(fields) = fields(answer) else {
+        return Reading::Unreadable;
+    };
+    let meaning = match status(&fields).as_deref() {
+        Some("succeeded") => RefundAnswer::Succeeded,
+        Some("rejected") => RefundAnswer::Rejected {
+            reason: fields
+                .optional_reason("reason", RejectionReason::truncated)
+                .ok()
+                .flatten(),
+        },
+        Some("pending") => RefundAnswer::Pending,
+        _ => return Reading::Unreadable,
+    };
+    let asked = names(&fields, "refund_id", &refund.id.to_string())
+        && fields.amount("amount") == Ok(refund.amount);
+    if asked {
+        Reading::Clear(meaning)
+    } else {
+        Reading::Mismatched
+    }
+}
+
+fn found_refund(answer: &Answer, refund: &Refund) -> Reading<FoundRefund> {
+    if answer.status == 404 {
+        return never_seen(
+            answer,
+            "refund_id",
+            &refund.id.to_string(),
+            FoundRefund::NeverSeen,
+        );
+    }
+    refund_answer(answer, refund).map(FoundRefund::Known)
+}
+
+fn payment_answer(answer: &Answer, id: TransactionId) -> Reading<PaymentAnswer> {
+    let id = id.to_string();
+    match answer.status {
+        200 => {}
+        404 => return never_seen(answer, "transaction_id", &id, PaymentAnswer::NotPaid),
+        _ => return Reading::Error,
+    }
+    let Some(fields) = fields(answer) else {
+        return Reading::Unreadable;
+    };
+    let meaning = match status(&fields).as_deref() {
+        Some("paid") => match fields.amount("amount") {
+            Ok(amount) => PaymentAnswer::Paid {
+                amount,
                 details: paid_details(&fields),
             },
-            "failed" => PaymentAnswer::Failed {
-                reason: fields
-                    .optional_reason("reason", FailureReason::truncated)
-                    .ok()
-                    .flatten(),
-            },
-            "not_paid" => PaymentAnswer::NotPaid,
-            "pending" => PaymentAnswer::Pending,
-            _ => return None,
-        })
+            Err(_) => return Reading::Unreadable,
+        },
+        Some("failed") => PaymentAnswer::Failed {
+            reason: fields
+                .optional_reason("reason", FailureReason::truncated)
+                .ok()
+                .flatten(),
+        },
+        Some("not_paid") => PaymentAnswer::NotPaid,
+        Some("pending") => PaymentAnswer::Pending,
+        _ => return Reading::Unreadable,
     };
-    read().unwrap_or(PaymentAnswer::Unknown)
+    if names(&fields, "transaction_id", &id) {
+        Reading::Clear(meaning)
+    } else {
+        Reading::Mismatched
+    }
+}
+
+/// A 404 counts only if the core itself says with it that it has never seen this id.
+fn never_seen<T>(answer: &Answer, field: &'static str, id: &str, meaning: T) -> Reading<T> {
+    let Some(fields) = fields(answer) else {
+        return Reading::Unreadable;
+    };
+    match status(&fields).as_deref() {
+        Some(NEVER_SEEN) if names(&fields, field, id) => Reading::Clear(meaning),
+        Some(NEVER_SEEN) => Reading::Mismatched,
+        _ => Reading::Unreadable,
+    }
 }
 
 /// The details of a payment that was made. A malformed one is left out, since the money was taken.
@@ -159,31 +251,78 @@ fn paid_details(fields: &Fields) -> PaidDetails {
     }
 }
 
-fn readable(answer: &Answer) -> Option<Fields> {
-    (answer.status == 200).then(|| Fields::read(&answer.body).ok())?
+/// Money was taken, so no detail refuses the answer. But the core must correct what we cannot read.
+fn warn_of_left_out_details(answer: &Answer, id: TransactionId) {
+    let Some(fields) = fields(answer) else {
+        return;
+    };
+    let problems = [
+        fields.optional_time("paid_at").err(),
+        fields
+            .optional_text::<BankingMethod>("partner_banking_method")
+            .err(),
+        fields
+            .optional_text::<CoreReference>("rail_reference")
+            .err(),
+    ];
+    for problem in problems.into_iter().flatten() {
+        tracing::warn!(%id, %problem, "the payment is recorded without this field: ask the core to correct it");
+    }
+}
+
+fn fields(answer: &Answer) -> Option<Fields> {
+    Fields::read(&answer.body).ok()
+}
+
+fn status(fields: &Fields) -> Option<String> {
+    fields.text("status").ok()
 }
 
 /// The answer must name what was asked about, because money moves on it.
-fn names(fields: &Fields, field: &'static str, id: &str) -> Option<()> {
-    let named: String = fields.text(field).ok()?;
-    named.eq_ignore_ascii_case(id).then_some(())
+fn names(fields: &Fields, field: &'static str, id: &str) -> bool {
+    let named: Result<String, _> = fields.text(field);
+    named.is_ok_and(|named| named.eq_ignore_ascii_case(id))
 }
 
 fn log(
     call: &'static str,
     id: &dyn std::fmt::Display,
     answer: &Result<Answer, CallError>,
-    meaning: &str,
+    meaning: &Reading<&'static str>,
 ) {
     let id = id.to_string();
-    match answer {
-        Ok(answer) => {
-            let http_status = answer.status;
-            tracing::info!(call, id, http_status, meaning, "the core answered");
-        }
+    let http_status = match answer {
+        Ok(answer) => answer.status,
         Err(error) => {
             let error = signed_http::error_chain(error);
             tracing::warn!(call, id, error, "the core did not answer");
+            return;
+        }
+    };
+    match meaning {
+        Reading::Clear(meaning) => {
+            tracing::info!(call, id, http_status, meaning, "the core answered");
+        }
+        Reading::Mismatched => {
+            metrics::CORE_ANSWERS_MISMATCHED.count(&[]);
+            tracing::warn!(
+                call,
+                id,
+                http_status,
+                "the core's answer does not name what was asked, or names another amount: it counts as unknown"
+            );
+        }
+        Reading::Unreadable => {
+            metrics::CORE_ANSWERS_UNREADABLE.count(&[]);
+            tracing::warn!(
+                call,
+                id,
+                http_status,
+                "the core's answer cannot be read: it counts as unknown"
+            );
+        }
+        Reading::Error | Reading::Silent => {
+            tracing::warn!(call, id, http_status, "the core answered with an error");
         }
     }
 }
@@ -191,6 +330,7 @@ fn log(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::{Balance, Origin, RefundState, Timestamp, Vnd};
     use proptest::prelude::*;
 
     fn answer(status: u16, body: &str) -> Answer {
@@ -202,126 +342,207 @@ mod tests {
 
     const ID: &str = "9d2f8378-8d6c-5b98-8c46-c1852c4d18ed";
 
-    #[test]
-    fn only_a_clear_answer_about_this_refund_counts() {
-        let rejected = RefundAnswer::Rejected {
-            reason: "no".parse().ok(),
+    fn refund() -> Refund {
+        let zero = Balance {
+            refunded: Vnd::ZERO,
+            remaining: Vnd::ZERO,
         };
-        for (status, body, meaning) in [
-            (
-                200,
-                r#"{"refund_id":"ID","status":"succeeded"}"#,
-                RefundAnswer::Succeeded,
-            ),
-            (
-                200,
-                r#"{"refund_id":"ID","status":"pending"}"#,
-                RefundAnswer::Pending,
-            ),
-            (
-                200,
-                r#"{"refund_id":"ID","status":"rejected","reason":"no"}"#,
-                rejected,
-            ),
-            (
-                200,
-                r#"{"refund_id":"ID","status":"rejected","reason":7}"#,
-                RefundAnswer::Rejected { reason: None },
-            ),
-            (
-                200,
-                r#"{"refund_id":"ID","status":"SUCCEEDED"}"#,
-                RefundAnswer::Unknown,
-            ),
-            (200, r#"{"refund_id":"ID"}"#, RefundAnswer::Unknown),
-            (200, r#"{"status":"succeeded"}"#, RefundAnswer::Unknown),
-            (
-                200,
-                r#"{"refund_id":"other","status":"succeeded"}"#,
-                RefundAnswer::Unknown,
-            ),
-            (200, "", RefundAnswer::Unknown),
-            (
-                201,
-                r#"{"refund_id":"ID","status":"succeeded"}"#,
-                RefundAnswer::Unknown,
-            ),
-            (
-                400,
-                r#"{"refund_id":"ID","status":"rejected"}"#,
-                RefundAnswer::Unknown,
-            ),
-            (
-                500,
-                r#"{"refund_id":"ID","status":"rejected"}"#,
-                RefundAnswer::Unknown,
-            ),
-        ] {
-            let found = refund_answer(
-                &answer(status, &body.replace("ID", ID)),
-                ID.parse().unwrap(),
-            );
-            assert_eq!(found, meaning, "{status} {body}");
+        Refund {
+            id: ID.parse().unwrap(),
+            origin: Origin::Reversal,
+            amount: Vnd::new(40_000).unwrap(),
+            reason: "reversal".parse().unwrap(),
+            created_at: Timestamp::MIN,
+            state: RefundState::Succeeded {
+                at: Timestamp::MIN,
+                balance: zero,
+            },
         }
     }
 
     #[test]
-    fn only_a_clear_answer_about_this_payment_counts() {
-        for (status, body, meaning) in [
+    fn only_a_clear_answer_about_this_refund_counts() {
+        use Reading::{Clear, Error, Unreadable};
+        let rejected = |reason: &str| {
+            let reason = reason.parse().ok();
+            Clear(RefundAnswer::Rejected { reason })
+        };
+        let this = |rest: &str| format!(r#"{{"refund_id":"{ID}","amount":40000,{rest}}}"#);
+        for (status, body, reading) in [
             (
                 200,
-                r#"{"transaction_id":"ID","status":"not_paid"}"#,
-                Some(PaymentAnswer::NotPaid),
-            ),
-            (
-                200,
-                r#"{"transaction_id":"ID","status":"pending"}"#,
-                Some(PaymentAnswer::Pending),
-            ),
-            (
-                200,
-                r#"{"transaction_id":"ID","status":"failed"}"#,
-                Some(PaymentAnswer::Failed { reason: None }),
+                this(r#""status":"succeeded""#),
+                Clear(RefundAnswer::Succeeded),
             ),
             (
                 200,
-                r#"{"transaction_id":"ID","status":"paid","amount":5}"#,
-                None,
+                this(r#""status":"pending""#),
+                Clear(RefundAnswer::Pending),
             ),
             (
                 200,
-                r#"{"transaction_id":"ID","status":"paid"}"#,
-                Some(PaymentAnswer::Unknown),
+                this(r#""status":"rejected","reason":"no""#),
+                rejected("no"),
             ),
+            (200, this(r#""status":"rejected","reason":7"#), rejected("")),
             (
                 200,
-                r#"{"transaction_id":"ID","status":"paid","amount":0.5}"#,
-                Some(PaymentAnswer::Unknown),
+                this(r#""status":"rejected","reason":"""#),
+                rejected(""),
             ),
-            (
-                200,
-                r#"{"transaction_id":"other","status":"not_paid"}"#,
-                Some(PaymentAnswer::Unknown),
-            ),
-            (200, "<html>", Some(PaymentAnswer::Unknown)),
-            (
-                500,
-                r#"{"transaction_id":"ID","status":"not_paid"}"#,
-                Some(PaymentAnswer::Unknown),
-            ),
+            (200, this(r#""status":"SUCCEEDED""#), Unreadable),
+            (200, this(r#""status":"never_seen""#), Unreadable),
+            (200, this(r#""other":1"#), Unreadable),
+            (200, String::new(), Unreadable),
+            (200, "<html>".to_owned(), Unreadable),
+            (201, this(r#""status":"succeeded""#), Error),
+            (400, this(r#""status":"rejected""#), Error),
+            (404, this(r#""status":"rejected""#), Error),
+            (500, this(r#""status":"rejected""#), Error),
         ] {
-            let found = payment_answer(
-                &answer(status, &body.replace("ID", ID)),
-                ID.parse().unwrap(),
+            assert_eq!(
+                refund_answer(&answer(status, &body), &refund()),
+                reading,
+                "{status} {body}"
             );
-            match meaning {
-                Some(meaning) => assert_eq!(found, meaning, "{status} {body}"),
-                None => {
-                    assert!(
-                        matches!(found, PaymentAnswer::Paid { amount, .. } if amount.get() == 5)
-                    );
-                }
+        }
+    }
+
+    #[test]
+    fn a_refunds_answer_names_its_id_and_its_amount() {
+        for status in ["succeeded", "rejected", "pending"] {
+            for named in [
+                r#""refund_id":"ID""#,
+                r#""amount":40000"#,
+                r#""refund_id":"ID","amount":null"#,
+                r#""refund_id":"","amount":40000"#,
+                r#""refund_id":"other","amount":40000"#,
+                r#""refund_id":"ID","amount":1"#,
+                r#""refund_id":"ID","amount":40001"#,
+                r#""refund_id":"ID","amount":"40.000""#,
+                r#""refund_id":"ID","amount":-40000"#,
+            ] {
+                let named = named.replace("ID", ID);
+                let body = format!(r#"{{{named},"status":"{status}"}}"#);
+                assert_eq!(
+                    refund_answer(&answer(200, &body), &refund()),
+                    Reading::Mismatched,
+                    "{body}"
+                );
             }
+            let text = format!(
+                r#"{{"refund_id":"{}","amount":"40000","status":"{status}"}}"#,
+                ID.to_uppercase()
+            );
+            assert!(
+                refund_answer(&answer(200, &text), &refund()).is_clear(),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_404_counts_only_if_the_core_names_what_it_never_saw() {
+        use Reading::{Clear, Mismatched, Unreadable};
+        let other = "5a9db0c5-0000-4000-8000-7469746b6976";
+        for (id, status, refund_reading, payment_reading) in [
+            (
+                ID,
+                "never_seen",
+                Clear(FoundRefund::NeverSeen),
+                Clear(PaymentAnswer::NotPaid),
+            ),
+            (other, "never_seen", Mismatched, Mismatched),
+            ("", "never_seen", Mismatched, Mismatched),
+            (ID, "not_paid", Unreadable, Unreadable),
+            (ID, "not found", Unreadable, Unreadable),
+        ] {
+            let body = |field| format!(r#"{{"{field}":"{id}","status":"{status}"}}"#);
+            let found = found_refund(&answer(404, &body("refund_id")), &refund());
+            assert_eq!(found, refund_reading, "{id} {status}");
+            let found = payment_answer(&answer(404, &body("transaction_id")), ID.parse().unwrap());
+            assert_eq!(found, payment_reading, "{id} {status}");
+        }
+        for proxy in [
+            "",
+            "not found",
+            "<html>404</html>",
+            "{}",
+            r#"{"message":"no route"}"#,
+        ] {
+            let found = found_refund(&answer(404, proxy), &refund());
+            assert_eq!(found, Unreadable, "{proxy}");
+            let found = payment_answer(&answer(404, proxy), ID.parse().unwrap());
+            assert_eq!(found, Unreadable, "{proxy}");
+        }
+        // A refund is no payment.
+        let body = format!(r#"{{"refund_id":"{ID}","status":"never_seen"}}"#);
+        let found = payment_answer(&answer(404, &body), ID.parse().unwrap());
+        assert_eq!(found, Mismatched);
+    }
+
+    #[test]
+    fn only_a_clear_answer_about_this_payment_counts() {
+        use Reading::{Clear, Error, Mismatched, Unreadable};
+        let paid = |details| PaymentAnswer::Paid {
+            amount: Vnd::new(5).unwrap(),
+            details,
+        };
+        let at = Timestamp::parse_rfc3339("2026-11-23T10:00:00+07:00").ok();
+        let timed = PaidDetails {
+            paid_at: at,
+            ..PaidDetails::default()
+        };
+        let failed = PaymentAnswer::Failed { reason: None };
+        for (status, id, rest, reading) in [
+            (
+                200,
+                ID,
+                r#""status":"not_paid""#,
+                Clear(PaymentAnswer::NotPaid),
+            ),
+            (
+                200,
+                ID,
+                r#""status":"pending""#,
+                Clear(PaymentAnswer::Pending),
+            ),
+            (200, ID, r#""status":"failed","reason":"""#, Clear(failed)),
+            (
+                200,
+                ID,
+                r#""status":"paid","amount":5"#,
+                Clear(paid(PaidDetails::default())),
+            ),
+            (
+                200,
+                ID,
+                r#""status":"paid","amount":5,"paid_at":"2026-11-23T10:00:00+0700""#,
+                Clear(paid(timed)),
+            ),
+            (
+                200,
+                ID,
+                r#""status":"paid","amount":5,"paid_at":7,"rail_reference":7"#,
+                Clear(paid(PaidDetails::default())),
+            ),
+            (200, ID, r#""status":"paid""#, Unreadable),
+            (200, ID, r#""status":"paid","amount":0.5"#, Unreadable),
+            (200, ID, r#""status":"paid","amount":"5.000""#, Unreadable),
+            (200, ID, r#""status":"PAID","amount":5"#, Unreadable),
+            (200, ID, r#""status":"expired""#, Unreadable),
+            (200, "other", r#""status":"not_paid""#, Mismatched),
+            (200, "", r#""status":"paid","amount":5"#, Mismatched),
+            (500, ID, r#""status":"not_paid""#, Error),
+            (202, ID, r#""status":"pending""#, Error),
+        ] {
+            let body = format!(r#"{{"transaction_id":"{id}",{rest}}}"#);
+            let found = payment_answer(&answer(status, &body), ID.parse().unwrap());
+            assert_eq!(found, reading, "{status} {body}");
+        }
+        for body in ["<html>", "", r#"{"status":"not_paid"}"#] {
+            let found = payment_answer(&answer(200, body), ID.parse().unwrap());
+            assert!(!found.is_clear(), "{body}");
         }
     }
 
@@ -329,8 +550,9 @@ mod tests {
         #[test]
         fn no_answer_panics(status in any::<u16>(), body in prop::collection::vec(any::<u8>(), 0..200)) {
             let answer = Answer { status, body };
-            prop_assert_eq!(refund_answer(&answer, ID.parse().unwrap()), RefundAnswer::Unknown);
-            prop_assert_eq!(payment_answer(&answer, ID.parse().unwrap()), PaymentAnswer::Unknown);
+            prop_assert!(!refund_answer(&answer, &refund()).is_clear());
+            prop_assert!(!found_refund(&answer, &refund()).is_clear());
+            prop_assert!(!payment_answer(&answer, ID.parse().unwrap()).is_clear());
         }
     }
 }

@@ -8,7 +8,7 @@ mod http;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{PaymentAnswer, Refund, RefundAnswer, RefundId, Transaction, TransactionId};
+use domain::{PaymentAnswer, Refund, RefundAnswer, Transaction, TransactionId};
 
 pub use http::{
     CORE_TIMEOUT_IN_REQUEST, CORE_TIMEOUT_IN_WORKER, CORE_TIMEOUT_WHILE_FAILING, CoreClient,
@@ -27,7 +27,7 @@ pub enum FoundRefund {
 #[async_trait]
 pub trait Core: Send + Sync {
     /// Asks the core to give money back. The id of the refund is the idempotency key: the same request a second time
-    /// must not pay a second time. No answer `within` this time is `Unknown`: only the caller knows how much time it
+    /// must not pay a second time. An answer counts only if it names this refund and its amount. No answer `within` this time is `Unknown`: only the caller knows how much time it
     /// has left.
     async fn refund(
         &self,
@@ -37,7 +37,7 @@ pub trait Core: Send + Sync {
     ) -> RefundAnswer;
 
     /// Asks for the status of a refund. An unclear answer is `Known(Unknown)`, never `NeverSeen`.
-    async fn find_refund(&self, id: RefundId) -> FoundRefund;
+    async fn find_refund(&self, refund: &Refund) -> FoundRefund;
 
     /// Asks whether a payment was made.
     async fn payment(&self, id: TransactionId) -> PaymentAnswer;

@@ -92,8 +92,13 @@ metrics! {
     FINDINGS = "Findings", Count, ["Kind"];
     /// Answers with another code than 0.
     REFUSALS = "Refusals", Count, ["Code"];
-    /// Our calls to `tiki` or `core`: `answered`, answered with an `error` status, or `none` for no answer in time.
+    /// Our calls to `tiki` or `core`: `answered`, answered with an `error` status, `unreadable` for a success status
+    /// whose body says nothing that counts, or `none` for no answer in time.
     CALLS = "Calls", Count, ["To", "Outcome"];
+    /// Answers of the core that do not name the refund, amount or payment that was asked about. They count as unknown.
+    CORE_ANSWERS_MISMATCHED = "CoreAnswersMismatched", Count, [];
+    /// Answers of the core that are 200 or 404 and cannot be read. They count as unknown.
+    CORE_ANSWERS_UNREADABLE = "CoreAnswersUnreadable", Count, [];
     /// How long our calls to `tiki` or `core` took.
     CALL_DURATION = "CallDuration", Milliseconds, ["To"];
     /// Calls of `tiki` or `core` that were signed with the previous secret. While there are any, it is still needed.

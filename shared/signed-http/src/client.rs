@@ -89,13 +89,15 @@ pub struct SignedClient {
 }
 
 impl SignedClient {
-    /// Posts a JSON body, with one additional header if the call needs one.
+    /// Posts a JSON body, with one additional header if the call needs one. `readable` says whether an answer counts:
+    /// one that does not is no answer in the metrics.
     pub async fn post(
         &self,
         relative: &str,
         body: Vec<u8>,
         header: Option<(&'static str, String)>,
         timeout: Duration,
+        readable: impl Fn(&Answer) -> bool + Send + Sync,
     ) -> Result<Answer, CallError> {
         let outgoing = Outgoing {
             method: Method::Post,
@@ -104,11 +106,16 @@ impl SignedClient {
             body,
         };
         let signed = outgoing.body.clone();
-        self.call(outgoing, &signed, timeout).await
+        self.call(outgoing, &signed, timeout, &readable).await
     }
 
-    /// Gets a resource below the base URL.
-    pub async fn get(&self, relative: &str, timeout: Duration) -> Result<Answer, CallError> {
+    /// Gets a resource below the base URL. `readable` as for [`SignedClient::post`].
+    pub async fn get(
+        &self,
+        relative: &str,
+        timeout: Duration,
+        readable: impl Fn(&Answer) -> bool + Send + Sync,
+    ) -> Result<Answer, CallError> {
         let outgoing = Outgoing {
             method: Method::Get,
             url: self.base.join(relative),
@@ -116,7 +123,8 @@ impl SignedClient {
             body: Vec::new(),
         };
         let signed = self.get_signing.message(self.base.path(), relative);
-        self.call(outgoing, signed.as_bytes(), timeout).await
+        self.call(outgoing, signed.as_bytes(), timeout, &readable)
+            .await
     }
 
     /// Sends. If the signature is refused, reads the secret again and sends once more (protocol §3). Both together
@@ -126,16 +134,19 @@ impl SignedClient {
         outgoing: Outgoing,
         signed: &[u8],
         timeout: Duration,
+        readable: &(dyn Fn(&Answer) -> bool + Send + Sync),
     ) -> Result<Answer, CallError> {
         let began = self.clock.now();
         let keys = self.keys.keys().await?;
-        let answer = self.send(&keys, outgoing.clone(), signed, timeout).await?;
+        let answer = self
+            .send(&keys, outgoing.clone(), signed, timeout, readable)
+            .await?;
         if !matches!(answer.status, 401 | 403) {
             return Ok(answer);
         }
         let keys = self.keys.reload().await?;
         let left = timeout.saturating_sub(self.clock.now().since(began));
-        Ok(self.send(&keys, outgoing, signed, left).await?)
+        Ok(self.send(&keys, outgoing, signed, left, readable).await?)
     }
 
     async fn send(
@@ -144,6 +155,7 @@ impl SignedClient {
         mut outgoing: Outgoing,
         signed: &[u8],
         timeout: Duration,
+        readable: &(dyn Fn(&Answer) -> bool + Send + Sync),
     ) -> Result<Answer, TransportError> {
         let began = self.clock.now();
         let signature = keys.sign(began.unix_ms(), signed);
@@ -155,9 +167,8 @@ impl SignedClient {
         let answer = self.transport.send(outgoing, timeout).await;
         let to = self.headers.counterparty;
         let outcome = match &answer {
-            Ok(answer) if (200..=299).contains(&answer.status) => "answered",
-            // The core answers 404 for a refund or a payment that it has never seen.
-            Ok(answer) if answer.status == 404 && to == "core" => "answered",
+            Ok(answer) if readable(answer) => "answered",
+            Ok(answer) if (200..=299).contains(&answer.status) => "unreadable",
             Ok(_) => "error",
             Err(_) => "none",
         };

@@ -70,7 +70,7 @@ impl TikiClient {
         });
         let answer = self
             .client
-            .post("/payment/ipn", body, None, TIKI_ANSWER_TIMEOUT)
+            .post("/payment/ipn", body, None, TIKI_ANSWER_TIMEOUT, has_code)
             .await;
         let meaning = match &answer {
             Ok(answer) => answer::ipn(answer.status, &answer.body, transaction),
@@ -104,7 +104,7 @@ impl TikiClient {
     ) -> LookUpAnswer {
         // An id has only characters that need no escaping in a query (protocol §8).
         let relative = format!("/transaction?tiki_transaction_id={tiki_id}");
-        let answer = self.client.get(&relative, timeout).await;
+        let answer = self.client.get(&relative, timeout, has_code).await;
         let meaning = match &answer {
             Ok(answer) => answer::look_up(answer.status, &answer.body, tiki_id, ours),
             Err(_) => LookUpAnswer::Unclear,
@@ -133,7 +133,7 @@ impl TikiClient {
         });
         let answer = match self
             .client
-            .post("/webview", body, None, TIKI_ANSWER_TIMEOUT)
+            .post("/webview", body, None, TIKI_ANSWER_TIMEOUT, has_code)
             .await
         {
             Ok(answer) => answer,
@@ -184,6 +184,11 @@ fn log(
             "Tiki did not answer"
         ),
     }
+}
+
+/// Whether an answer says anything: a page of a proxy under HTTP 200 does not.
+fn has_code(answer: &Answer) -> bool {
+    (200..=299).contains(&answer.status) && answer::code(&answer.body).is_some()
 }
 
 /// Compact JSON with raw UTF-8: the exact bytes that are signed and sent (protocol §2).

@@ -49,7 +49,7 @@ pub(crate) struct Posting {
     pub(crate) pays: bool,
     /// Until when the core answers `pending`.
     pending_until: i64,
-    body: Vec<u8>,
+    body: Value,
 }
 
 impl Core {
@@ -119,7 +119,7 @@ impl World {
         );
 
         if let Some(known) = self.core.postings.get(&key) {
-            if known.body != request.body {
+            if known.body != without_so_far(&body) {
                 let text = format!("{refund_id} was posted again with another body");
                 self.audit_posted_otherwise(payment, text);
             }
@@ -136,7 +136,7 @@ impl World {
                 amount: body["amount"].as_u64().expect("an amount"),
                 pays: !self.choices.happens(lane, 1200),
                 pending_until,
-                body: request.body.clone(),
+                body: without_so_far(&body),
             };
             self.log(lane, "core", || {
                 let what = if posting.pays { "refunds" } else { "rejects" };
@@ -158,7 +158,7 @@ impl World {
             return self.core_says(id, lane);
         }
         self.log(lane, "core", || format!("has never seen refund {id}"));
-        answer(404, &json!({"message": "never seen"}))
+        answer(404, &json!({"refund_id": id, "status": "never_seen"}))
     }
 
     fn core_says(&mut self, key: &str, lane: Lane) -> Answer {
@@ -185,7 +185,7 @@ impl World {
     fn core_finds_payment(&mut self, id: &str) -> Answer {
         let parsed = id.parse::<TransactionId>().ok();
         let Some(payment) = parsed.and_then(|id| self.by_id.get(&id).copied()) else {
-            return answer(404, &json!({"message": "never seen"}));
+            return answer(404, &json!({"transaction_id": id, "status": "never_seen"}));
         };
         let lane = Lane::of(payment);
         let vague = self.inject(lane, Fault::CoreVague);
@@ -212,7 +212,7 @@ impl World {
         });
         // A payment that the core has never seen gets the same answer as one that is not paid.
         if status == "not_paid" && self.choices.happens(lane, 5000) {
-            return answer(404, &json!({"message": "never seen"}));
+            return answer(404, &json!({"transaction_id": id, "status": "never_seen"}));
         }
         answer(
             200,
@@ -306,6 +306,15 @@ impl World {
         keys.verify(&claimed, body, self.now(), Window::default())
             .is_ok()
     }
+}
+
+/// What a posting says of the refund itself. What had gone back before can change until it is posted again.
+fn without_so_far(body: &Value) -> Value {
+    let mut body = body.clone();
+    if let Some(fields) = body.as_object_mut() {
+        fields.remove("refunded_so_far");
+    }
+    body
 }
 
 /// An answer in JSON.

@@ -52,9 +52,10 @@ pub enum PaymentAnswer {
     NotPaid,
     /// The customer is paying.
     Pending,
-    /// HTTP 200, and nothing in it that we know: the core says something, and we do not understand it.
+    /// An answer that says nothing of this payment that we know: a word we do not know, another payment, or a 404
+    /// that does not name it.
     Unreadable,
-    /// No clear answer, or none in time.
+    /// An error, or no answer in time.
     Unknown,
 }
 
@@ -79,9 +80,9 @@ impl PaymentAnswer {
 pub enum CoreAnswer {
     /// The customer is paying.
     Pending,
-    /// HTTP 200, and nothing in it that we know.
+    /// Nothing of this payment that we know.
     Unreadable,
-    /// No clear answer.
+    /// An error, or no answer in time.
     Unknown,
     /// Another amount was paid.
     OtherAmount,

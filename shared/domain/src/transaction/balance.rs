@@ -1,6 +1,7 @@
 //! The one balance that Tiki's refunds, reversals and late payments draw on.
 
 use super::data::Transaction;
+use crate::ids::RefundId;
 use crate::money::Vnd;
 use crate::refund::{Balance, Refund, RefundState};
 use crate::time::Timestamp;
@@ -19,6 +20,15 @@ impl Transaction {
         let back = |refund: &&Refund| matches!(refund.state, RefundState::Succeeded { .. });
         Vnd::checked_sum(self.data.refunds.iter().filter(back).map(|r| r.amount))
             .unwrap_or(Vnd::MAX)
+    }
+
+    /// What had gone back for certain without this refund, whatever the other refunds are for. The core gets it with
+    /// the refund (docs/core.md): a core that has given back more knows that our records are older than its own.
+    #[must_use]
+    pub fn refunded_without(&self, id: RefundId) -> Vnd {
+        let others = self.data.refunds.iter().filter(|refund| refund.id != id);
+        let back = others.filter(|refund| matches!(refund.state, RefundState::Succeeded { .. }));
+        Vnd::checked_sum(back.map(|refund| refund.amount)).unwrap_or(Vnd::MAX)
     }
 
     /// What may still go back: what was paid, without what is back or on its way. Tiki's refunds, reversals and

@@ -83,6 +83,8 @@ const VALUES: &[&str] = &[
     r#""failed""#,
     r#""not_paid""#,
     r#""fec637ab-9f3b-5066-bc02-a539f47b5582""#,
+    r#""never_seen""#,
+    r#""e90c9d32-8e35-5cc9-ac59-b64be1bbab26""#,
     r#""E90C9D328E355CC9AC59B64BE1BBAB26""#,
     r#""221115TIKIVIP-235784371-1668488254""#,
     r#""0912345678""#,
