@@ -92,9 +92,13 @@ impl DynamoDbProxy {
     }
 }
 
+fn is_write(operation: &str) -> bool {
+    matches!(operation, "PutItem" | "UpdateItem")
+}
+
 /// Asks for the capacity that a write consumes.
 fn with_capacity(operation: &str, body: Bytes) -> Bytes {
-    if operation != "PutItem" && operation != "UpdateItem" {
+    if !is_write(operation) {
         return body;
     }
     let mut request: Value = serde_json::from_slice(&body).unwrap();
@@ -139,7 +143,9 @@ async fn forward(State(state): State<Shared>, headers: HeaderMap, body: Bytes) -
         response.headers_mut().insert(name, value.clone());
     }
     let body = answer.bytes().await.unwrap();
-    if let Ok(answer) = serde_json::from_slice::<Value>(&body) {
+    if let Ok(answer) = serde_json::from_slice::<Value>(&body)
+        && is_write(&operation)
+    {
         let units = answer["ConsumedCapacity"]["CapacityUnits"].as_f64();
         *state.write_units.lock().unwrap() += units.unwrap_or(0.0);
     }

@@ -15,9 +15,9 @@ use outbox::Worker;
 use store::{DueIndex, Indexed, REQUEST_TIMEOUT, SHARDS, StoreError, Transactions};
 use tiki_api::{TIKI_ANSWER_TIMEOUT, TikiClient};
 
-/// The longest time that one notification takes: read it, lease it, send, look up, record.
+/// The longest time that one notification takes: read it, read it again, lease it, send, look up, record.
 pub const MAX_PROCESSING_TIME: Duration = REQUEST_TIMEOUT
-    .saturating_mul(3)
+    .saturating_mul(4)
     .saturating_add(TIKI_ANSWER_TIMEOUT.saturating_mul(2));
 
 const _: () = assert!(
@@ -69,7 +69,8 @@ impl Worker for IpnSender {
         join(self.measure_review(), self.measure_unconfirmed()).await;
     }
 
-    /// Leases the notification, sends it, and records the outcome: two writes, whatever happens between them.
+    /// Leases the notification, sends it, and records the outcome: two round trips to the table, whatever happens
+    /// between them.
     async fn process(&self, found: Transaction) -> anyhow::Result<()> {
         let Some((lease, transaction)) = self.lease(found).await? else {
             return Ok(());
@@ -123,8 +124,26 @@ impl IpnSender {
         Ok(oldest.max().unwrap_or_default())
     }
 
-    /// `None` if the notification is no longer due, or another worker has leased it.
+    /// `None` if the notification is no longer due, or another worker has leased it. What the stream brings in time needs
+    /// no lease of its own. But the stream may bring it late or once more, so it is read first.
     async fn lease(
+        &self,
+        found: Transaction,
+    ) -> Result<Option<(IpnLease, Transaction)>, StoreError> {
+        let first = |t: &Transaction| t.first_ipn_lease(self.confirm_after, self.clock.now());
+        if first(&found).is_none() {
+            return self.lease_again(found).await;
+        }
+        let id = found.id();
+        let stored = self.transactions.load(id).await?;
+        let stored = stored.ok_or(StoreError::Vanished(id))?;
+        match first(&stored) {
+            Some(lease) => Ok(Some((lease, stored))),
+            None => self.lease_again(stored).await,
+        }
+    }
+
+    async fn lease_again(
         &self,
         found: Transaction,
     ) -> Result<Option<(IpnLease, Transaction)>, StoreError> {
@@ -155,7 +174,8 @@ impl IpnSender {
                     .tiki
                     .look_up(transaction.tiki_id(), Some(transaction.id()))
                     .await;
-                let decision = self.decide(transaction, lease, (known, asked_at)).await;
+                let heard = lease.heard(answer);
+                let decision = self.decide(transaction, heard, (known, asked_at)).await;
                 (Some(known), decision)
             }
             NotificationStep::Decide(decision) => (None, decision),

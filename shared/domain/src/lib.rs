@@ -81,7 +81,9 @@ pub use refund::{
 };
 pub use refusal::Refusal;
 pub use review::{Alarm, Raised, RaisedReason, ReviewReason};
-pub use schedule::{CORE_LEASE, Due, IPN_BUDGET, IPN_LEASE, LOOK_UP_FROM_FAILURE};
+pub use schedule::{
+    CORE_LEASE, Due, IPN_BUDGET, IPN_DELIVERY, IPN_HEAD_START, IPN_LEASE, LOOK_UP_FROM_FAILURE,
+};
 pub use status::{FinalStatus, Status};
 pub use text::{
     BadText, BankingMethod, ClientId, CoreReference, CustomerName, Description, FailureReason,

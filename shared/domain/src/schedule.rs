@@ -65,6 +65,14 @@ const EXPIRY: [Duration; 4] = [seconds(30), minutes(1), minutes(5), minutes(15)]
 /// around them. If a sender dies, its notification waits this long for the next one.
 pub const IPN_LEASE: Duration = seconds(40);
 
+/// How long the stream may take to bring a newly queued notification to its sender. A sender that gets it within this
+/// time holds the first lease without a write.
+pub const IPN_DELIVERY: Duration = seconds(20);
+
+/// How long a newly queued notification is left to the stream, before a sweep takes it up: a sender that got it in
+/// time is done by then.
+pub const IPN_HEAD_START: Duration = IPN_DELIVERY.saturating_add(IPN_LEASE);
+
 /// How long a worker holds the lease of a question to the core: a question and a posting of 10 s each, and the
 /// writes around them. A request of Tiki that asks the core itself, for at most 20 s, has the same time. It is longer
 /// than the function or API Gateway may take, so a request is over before core-worker asks about its refund.

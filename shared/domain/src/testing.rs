@@ -1,6 +1,24 @@
 //! For tests and the simulation, which have no store (feature `testing`).
 
+use std::time::Duration;
+
+use crate::notification::IpnLease;
+use crate::time::Timestamp;
 use crate::transaction::{Change, Created, Transaction};
+
+/// Leases a notification: by the lease that it was queued with, or by one that is written.
+#[must_use]
+pub fn lease_now(
+    t: &Transaction,
+    confirm_after: Duration,
+    now: Timestamp,
+) -> Option<(IpnLease, Transaction)> {
+    if let Some(first) = t.first_ipn_lease(confirm_after, now) {
+        return Some((first, t.clone()));
+    }
+    let (lease, change) = t.lease_ipn(confirm_after, now)?;
+    Some((lease, change.assume_committed()))
+}
 
 /// What is decided is taken as written.
 pub trait AssumeCommitted {

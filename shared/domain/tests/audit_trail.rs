@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use domain::testing::AssumeCommitted;
+use domain::testing::{AssumeCommitted, lease_now};
 use domain::{
     Actor, AmountLimits, AuditEvent, CoreAnswer, Decision, DisputeReason, Ipn, IpnAnswer,
     LookUpAnswer, MAX_OPEN_ACTS, MAX_RESENDS, NotificationOutcome, OperatorRefusal, OperatorWord,
@@ -55,17 +55,17 @@ fn person() -> OperatorWord {
 }
 
 fn tried(t: &Transaction, decision: Decision) -> Transaction {
-    let (lease, change) = t.lease_ipn(CONFIRM_AFTER, t.ipn_due_at().unwrap()).unwrap();
+    let now = t.ipn_due_at().unwrap().max(at(20));
+    let (lease, leased) = lease_now(t, CONFIRM_AFTER, at(20))
+        .or_else(|| lease_now(t, CONFIRM_AFTER, now))
+        .unwrap();
     let outcome = NotificationOutcome {
         answer: IpnAnswer::SystemError,
         known: Some(LookUpAnswer::Found(Status::Pending, None)),
         decision,
     };
-    let change = change
-        .assume_committed()
-        .record_ipn(lease, outcome, at(20))
-        .unwrap();
-    change.assume_committed()
+    let change = leased.record_ipn(lease, outcome, at(20));
+    change.unwrap().assume_committed()
 }
 
 fn names(t: &Transaction) -> Vec<&'static str> {

@@ -5,15 +5,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use domain::testing::AssumeCommitted;
+use domain::testing::{AssumeCommitted, lease_now};
 use domain::{
     Alarm, AmountLimits, AuditEvent, Balance, CoreAnswer, Decision, DisputeReason, Due, DueMarks,
-    FailedNotification, Failure, FailureCause, IpnAnswer, LookUpAnswer, MAX_CONTRADICTIONS,
-    MAX_OPERATOR_ACTS, NotificationOutcome, OperatorWord, Order, Origin, PaidDetails,
-    PaidNotification, Payment, PaymentAnswer, PaymentResult, PaymentResultMessage, PaymentState,
-    RaisedReason, RecordedResult, Refund, RefundAnswer, RefundCommand, RefundId, RefundReason,
-    RefundState, Refusal, Reservation, Resolution, ReversalReason, ReviewReason, Snapshot, Status,
-    TikiTransactionId, Timestamp, Transaction, TransactionId, Verdict, Vnd,
+    FailedNotification, Failure, FailureCause, IPN_DELIVERY, IPN_LEASE, IpnAnswer, LookUpAnswer,
+    MAX_CONTRADICTIONS, MAX_OPERATOR_ACTS, NotificationOutcome, OperatorWord, Order, Origin,
+    PaidDetails, PaidNotification, Payment, PaymentAnswer, PaymentResult, PaymentResultMessage,
+    PaymentState, RaisedReason, RecordedResult, Refund, RefundAnswer, RefundCommand, RefundId,
+    RefundReason, RefundState, Refusal, Reservation, Resolution, ReversalReason, ReviewReason,
+    Snapshot, Status, TikiTransactionId, Timestamp, Transaction, TransactionId, Verdict, Vnd,
 };
 use uuid::Uuid;
 
@@ -62,10 +62,16 @@ fn paid() -> Transaction {
     recorded.change.unwrap().assume_committed()
 }
 
+fn person() -> OperatorWord {
+    OperatorWord {
+        by: "lan".parse().unwrap(),
+        reason: "the core's people say so".parse().unwrap(),
+    }
+}
+
 /// The transaction after a notification that led to this decision.
 fn sent(t: &Transaction, decision: Decision, now: Timestamp) -> Transaction {
-    let (lease, change) = t.lease_ipn(CONFIRM_AFTER, now).unwrap();
-    let leased = change.assume_committed();
+    let (lease, leased) = lease_now(t, CONFIRM_AFTER, now).unwrap();
     let recorded = leased.record_ipn(lease, notified(decision), now);
     recorded.unwrap().assume_committed()
 }
@@ -447,11 +453,9 @@ fn what_contradicts_the_record_is_refused_and_kept() {
             (None, Some(refusal))
         );
         // A person has dealt with it: the same words do not bring it back, others do.
-        let word = OperatorWord {
-            by: "lan".parse().unwrap(),
-            reason: "the core has returned it".parse().unwrap(),
-        };
-        let handled = kept.resolve(Resolution::Handled, &word, at(4_000)).unwrap();
+        let handled = kept
+            .resolve(Resolution::Handled, &person(), at(4_000))
+            .unwrap();
         let handled = handled.assume_committed();
         assert_eq!(handled.needs_review(), None);
         assert_eq!(
@@ -532,11 +536,9 @@ fn undecided_for_a_day_needs_review_until_the_core_or_a_person_has_spoken() {
         assert_eq!(again.unwrap().alarm(), None, "it is raised once");
         let decided = ask(&undecided, &PaymentAnswer::NotPaid, day);
         assert_eq!(decided.needs_review(), None);
-        let word = OperatorWord {
-            by: "lan".parse().unwrap(),
-            reason: "the core's people say so".parse().unwrap(),
-        };
-        let failed = undecided.resolve(Resolution::NotPaid, &word, day).unwrap();
+        let failed = undecided
+            .resolve(Resolution::NotPaid, &person(), day)
+            .unwrap();
         let failed = failed.assume_committed();
         assert_eq!(
             (failed.status(), failed.needs_review()),
@@ -556,15 +558,69 @@ fn what_is_queued_is_due_and_time_never_goes_back() {
     };
     let queued = pending().record_payment_result(&message, ahead).change;
     let queued = queued.unwrap().assume_committed();
-    let (_, change) = queued.lease_ipn(CONFIRM_AFTER, at(10)).unwrap();
-    let leased = change.assume_committed();
-    assert_eq!(leased.updated_at(), ahead, "not before the last change");
-    let lease_ends = at(10).after(domain::IPN_LEASE);
+    let first = queued.first_ipn_lease(CONFIRM_AFTER, at(10)).unwrap();
+    let retried = queued.record_ipn(first, notified(Decision::Retry), at(12));
+    let retried = retried.unwrap().assume_committed();
+    assert_eq!(retried.updated_at(), ahead, "not before the last change");
+    let by_the_clock_of_who_waits = at(12).after(Duration::from_mins(1));
+    assert!(retried.ipn_due_at().unwrap() < by_the_clock_of_who_waits);
+}
+
+/// Whoever the stream brings a notification to in time writes no lease, and the sweep waits until that one is done.
+#[test]
+fn a_newly_queued_notification_has_a_head_start() {
+    let queued = paid();
+    let in_time = at(10).after(IPN_DELIVERY);
+    let first = queued.first_ipn_lease(CONFIRM_AFTER, in_time).unwrap();
+    let too_late = Timestamp::from_unix_ms(in_time.unix_ms() + 1).unwrap();
+    assert_eq!(queued.first_ipn_lease(CONFIRM_AFTER, too_late), None);
+    let swept_at = queued.ipn_due_at().unwrap();
+    let before = Timestamp::from_unix_ms(swept_at.unix_ms() - 1).unwrap();
+    assert_eq!(queued.lease_ipn(CONFIRM_AFTER, before), None);
     assert_eq!(
-        leased.ipn_due_at(),
-        Some(lease_ends),
-        "by the clock of who waits"
+        swept_at,
+        in_time.after(IPN_LEASE),
+        "then its holder is done"
     );
+
+    let record = |t: &Transaction, decision| {
+        let change = t.record_ipn(first, notified(decision), at(40));
+        change.map(AssumeCommitted::assume_committed)
+    };
+    // The stream brings it to two senders: the outcome of the first counts.
+    let retried = record(&queued, Decision::Retry).unwrap();
+    assert_eq!(record(&retried, Decision::Confirm), None);
+    assert_eq!(retried.first_ipn_lease(CONFIRM_AFTER, at(40)), None);
+    // A sweep or a person has taken it up meanwhile.
+    let (swept, change) = queued.lease_ipn(CONFIRM_AFTER, swept_at).unwrap();
+    assert_eq!((swept.attempt, swept.failures), (2, 0));
+    assert_eq!(record(&change.assume_committed(), Decision::Confirm), None);
+    let by_person = queued
+        .resend_ipn(&person(), at(20))
+        .unwrap()
+        .assume_committed();
+    let (second, change) = by_person.lease_ipn(CONFIRM_AFTER, at(20)).unwrap();
+    assert_eq!(second.attempt, 2);
+    assert_eq!(record(&by_person, Decision::Confirm), None);
+    assert_eq!(record(&change.assume_committed(), Decision::Confirm), None);
+}
+
+/// A sender was frozen while another had the payment reversed: what it learned is not about the failure.
+#[test]
+fn the_outcome_of_a_success_is_not_recorded_over_a_failure() {
+    let queued = paid();
+    let success = queued.first_ipn_lease(CONFIRM_AFTER, at(11)).unwrap();
+    let reversing = sent(
+        &queued,
+        Decision::Reverse(ReversalReason::FailedAtTiki),
+        at(90),
+    );
+    let id = reversing.refunds()[0].id;
+    let returned = reversing.record_refund_outcome(id, &RefundAnswer::Succeeded, at(91));
+    let returned = returned.unwrap().assume_committed();
+    assert!(returned.first_ipn_lease(CONFIRM_AFTER, at(92)).is_some());
+    let confirmed = returned.record_ipn(success, notified(Decision::Confirm), at(92));
+    assert_eq!(confirmed, None);
 }
 
 #[test]

@@ -11,7 +11,7 @@
 
 use std::time::Duration;
 
-use domain::testing::AssumeCommitted;
+use domain::testing::{AssumeCommitted, lease_now};
 use domain::{
     AmountLimits, Change, Decision, DisputeReason, Ipn, IpnAnswer, IpnLease, IpnRefusal,
     IpnSubject, LookUpAnswer, NotificationOutcome, NotificationStep, OperatorRefusal, OperatorWord,
@@ -384,6 +384,19 @@ fn lease_of(t: &Transaction, attempt: u32) -> IpnLease {
     }
 }
 
+/// The number of the lease that may record an outcome in this state.
+fn held(t: &Transaction) -> u32 {
+    match t.ipn() {
+        Ipn::Retrying { attempt, .. } => attempt,
+        _ => 1,
+    }
+}
+
+/// The number of a lease that may not.
+fn lost(held: u32) -> u32 {
+    if held == 1 { 2 } else { 1 }
+}
+
 /// Every command in every state. A row that changes is a change of what happens to somebody's money.
 #[expect(clippy::too_many_lines, reason = "a row for each command")]
 fn table() -> String {
@@ -402,6 +415,7 @@ fn table() -> String {
         };
         let message =
             |message: &PaymentResultMessage| answered(&t, t.record_payment_result(message, now));
+        let held = held(&t);
         let record = |attempt, decision| {
             let lease = lease_of(&t, attempt);
             outcome(&t, t.record_ipn(lease, notified(decision), now))
@@ -458,6 +472,10 @@ fn table() -> String {
                     .collect::<Vec<_>>()
                     .join("; ")
             }),
+            ("first lease of the ipn", {
+                let first = t.first_ipn_lease(CONFIRM_AFTER, t.updated_at());
+                first.map_or_else(|| "none".to_owned(), |lease| format!("{:?}", lease.subject))
+            }),
             (
                 "lease ipn",
                 outcome(
@@ -465,23 +483,26 @@ fn table() -> String {
                     t.lease_ipn(CONFIRM_AFTER, now).map(|(_, change)| change),
                 ),
             ),
-            ("ipn: confirm", record(1, Decision::Confirm)),
-            ("ipn: close", record(1, Decision::Abandon)),
-            ("ipn: retry", record(1, Decision::Retry)),
+            ("ipn: confirm", record(held, Decision::Confirm)),
+            ("ipn: close", record(held, Decision::Abandon)),
+            ("ipn: retry", record(held, Decision::Retry)),
             (
                 "ipn: retry, unauthorized",
-                record(1, Decision::RetryUnauthorized),
+                record(held, Decision::RetryUnauthorized),
             ),
-            ("ipn: look again", record(1, Decision::LookAgain)),
+            ("ipn: look again", record(held, Decision::LookAgain)),
             (
                 "ipn: reverse",
-                record(1, Decision::Reverse(ReversalReason::FailedAtTiki)),
+                record(held, Decision::Reverse(ReversalReason::FailedAtTiki)),
             ),
             (
                 "ipn: dispute",
-                record(1, Decision::Dispute(DisputeReason::AmountDiffers)),
+                record(held, Decision::Dispute(DisputeReason::AmountDiffers)),
             ),
-            ("ipn: confirm, lease lost", record(0, Decision::Confirm)),
+            (
+                "ipn: confirm, lease lost",
+                record(lost(held), Decision::Confirm),
+            ),
             (
                 "reconciliation: send again",
                 outcome(&t, t.requeue_ipn(now)),
@@ -508,7 +529,7 @@ fn table() -> String {
             ("person: not paid", resolve(Resolution::NotPaid)),
             (
                 "ipn: reverse, lease lost",
-                record(2, Decision::Reverse(ReversalReason::FailedAtTiki)),
+                record(lost(held), Decision::Reverse(ReversalReason::FailedAtTiki)),
             ),
         ];
         text += &format!("{name}: {}\n", words(&t));
@@ -699,8 +720,7 @@ fn every_look_up_is_decided_by_protocol_4() {
 fn not_found_is_believed_on_a_second_look() {
     let paid = &paid_state();
     let look = |t: &Transaction, known: LookUpAnswer, now| {
-        let (lease, change) = t.lease_ipn(CONFIRM_AFTER, now).unwrap();
-        let leased = commit(t, change);
+        let (lease, leased) = lease_now(t, CONFIRM_AFTER, now).unwrap();
         let outcome = NotificationOutcome {
             answer: IpnAnswer::Refused(IpnRefusal::NotFound),
             known: Some(known),
@@ -760,7 +780,7 @@ fn a_reversed_payment_is_a_failure_for_ever() {
     let change = change.unwrap();
     assert!(change.due_marks().ipn);
     let back = commit(&half, change);
-    let (lease, _) = back.lease_ipn(CONFIRM_AFTER, later(&back)).unwrap();
+    let (lease, _) = lease_now(&back, CONFIRM_AFTER, later(&back)).unwrap();
     assert_eq!(lease.subject, IpnSubject::Reversed);
     for decision in [
         Decision::Confirm,
@@ -871,7 +891,7 @@ fn payments_are_bound_by_the_limits_and_refunds_are_not() {
 #[test]
 fn a_lease_keeps_others_away_until_it_runs_out() {
     let paid = &paid_state();
-    let now = paid.updated_at();
+    let now = paid.ipn_due_at().unwrap();
     let (_, change) = paid.lease_ipn(CONFIRM_AFTER, now).unwrap();
     let leased = commit(paid, change);
     assert!(
@@ -891,7 +911,7 @@ fn a_lease_keeps_others_away_until_it_runs_out() {
         .unwrap();
     assert_eq!(
         (second.attempt, second.failures),
-        (2, 0),
+        (3, 0),
         "a death costs no try"
     );
 }

@@ -164,7 +164,10 @@ fn states() -> Vec<State> {
 /// Paid, and not reversed.
 fn paid_states(paid: &Transaction) -> Vec<State> {
     let rejected = RefundAnswer::Rejected { reason: None };
-    let leased = paid.lease_ipn(CONFIRM_AFTER, paid.updated_at()).unwrap().1;
+    let leased = paid
+        .lease_ipn(CONFIRM_AFTER, paid.ipn_due_at().unwrap())
+        .unwrap()
+        .1;
     let exhausted_once = exhausted(paid.clone());
     let mut used_up = exhausted_once.clone();
     for _ in 0..domain::MAX_REQUEUES {

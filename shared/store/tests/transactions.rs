@@ -276,7 +276,10 @@ async fn every_state_is_read_back_as_it_was_written() {
                     0 => t.lease_expiry_check(later),
                     1 => t.conclude_expiry(&other_amount, now),
                     2 => t.record_payment_result(&paid(), now).change,
-                    3 => t.lease_ipn(Duration::ZERO, later).map(|(_, change)| change),
+                    3 => {
+                        let due = t.ipn_due_at().unwrap();
+                        t.lease_ipn(Duration::ZERO, due).map(|(_, change)| change)
+                    }
                     4 => {
                         let command = RefundCommand {
                             request_id: "R1".parse().unwrap(),
@@ -302,7 +305,7 @@ async fn every_state_is_read_back_as_it_was_written() {
                     }
                     _ => {
                         let lease = domain::IpnLease {
-                            attempt: 1,
+                            attempt: 2,
                             failures: 0,
                             subject: t.ipn_subject().unwrap(),
                             not_found_at: t.payment().not_found_at(),

@@ -4,16 +4,39 @@ use std::time::Duration;
 
 use crate::audit_trail::{self, AuditEvent, MAX_REQUEUES};
 use crate::notification::{
-    Decision, DisputeReason, Ipn, IpnAnswer, IpnLease, IpnSubject, LookUpAnswer,
-    NotificationOutcome, PaidNotification, ReversedNotification, Sending,
+    Decision, DisputeReason, Ipn, IpnLease, IpnSubject, LookUpAnswer, NotificationOutcome,
+    PaidNotification, ReversedNotification, Sending,
 };
 use crate::payment::PaymentState;
 use crate::review::{Alarm, ReviewReason};
-use crate::schedule::{self, IPN_LEASE};
+use crate::schedule::{self, IPN_DELIVERY, IPN_HEAD_START, IPN_LEASE};
 use crate::time::Timestamp;
 use crate::transaction::{Change, Transaction};
 
 impl Transaction {
+    /// The lease that a newly queued notification comes with. Nothing is written: a sweep takes the notification up only
+    /// when the holder of this lease is done. `None` if it comes too late for that, or is not newly queued.
+    ///
+    /// The transaction must be as it is stored now: an old one may have been sent and decided since. The stream may
+    /// bring it to two senders, and then it is sent twice, which changes nothing at Tiki; one outcome is recorded.
+    #[must_use]
+    pub fn first_ipn_lease(&self, confirm_after: Duration, now: Timestamp) -> Option<IpnLease> {
+        match self.ipn() {
+            // The clock that queued it may be ahead of ours.
+            Ipn::Queued { due_at } if now <= due_at.after(IPN_DELIVERY) => {
+                self.ipn_lease(IpnLease::FIRST, 0, confirm_after)
+            }
+            Ipn::Queued { .. }
+            | Ipn::NotDue
+            | Ipn::Retrying { .. }
+            | Ipn::Confirmed { .. }
+            | Ipn::Abandoned { .. }
+            | Ipn::Reversing { .. }
+            | Ipn::Disputed { .. }
+            | Ipn::Exhausted { .. } => None,
+        }
+    }
+
     /// Leases a notification that is due: no other sender sends it until the lease ends. A sender that dies uses
     /// nothing of the budget; the next sweep leases the notification again.
     ///
@@ -21,22 +44,18 @@ impl Transaction {
     #[must_use]
     pub fn lease_ipn(&self, confirm_after: Duration, now: Timestamp) -> Option<(IpnLease, Change)> {
         let (attempt, failures) = match self.ipn().sending()? {
-            // Due at once: the clock that queued it may be ahead of ours.
-            Sending::Queued { .. } => (0, 0),
+            // Who holds the first lease is done by then.
+            Sending::Queued { due_at } if due_at.after(IPN_HEAD_START) <= now => {
+                (IpnLease::FIRST, 0)
+            }
             Sending::Retrying {
                 attempt,
                 failures,
                 due_at,
             } if due_at <= now => (attempt, failures),
-            Sending::Retrying { .. } => return None,
+            Sending::Queued { .. } | Sending::Retrying { .. } => return None,
         };
-        let lease = IpnLease {
-            attempt: attempt.saturating_add(1),
-            failures,
-            subject: self.ipn_subject()?,
-            not_found_at: self.data.payment.not_found_at(),
-            confirm_after,
-        };
+        let lease = self.ipn_lease(attempt.saturating_add(1), failures, confirm_after)?;
         let change = self.change(now, |edit| {
             let leased = Sending::Retrying {
                 attempt: lease.attempt,
@@ -47,6 +66,16 @@ impl Transaction {
             state.set_sending(leased, lease.not_found_at);
         });
         Some((lease, change))
+    }
+
+    fn ipn_lease(&self, attempt: u32, failures: u32, confirm_after: Duration) -> Option<IpnLease> {
+        Some(IpnLease {
+            attempt,
+            failures,
+            subject: self.ipn_subject()?,
+            not_found_at: self.data.payment.not_found_at(),
+            confirm_after,
+        })
     }
 
     /// What a notification of it is about; `None` while there is no result.
@@ -69,19 +98,16 @@ impl Transaction {
         outcome: NotificationOutcome,
         now: Timestamp,
     ) -> Option<Change> {
-        match self.ipn() {
-            Ipn::Retrying { attempt, .. } if attempt == lease.attempt => {
-                Some(self.decided(lease, outcome, now))
+        let held = match self.ipn().sending()? {
+            Sending::Queued { .. } => lease.attempt == IpnLease::FIRST,
+            Sending::Retrying { attempt, .. } => {
+                attempt == lease.attempt && attempt > IpnLease::FIRST
             }
-            Ipn::Retrying { .. }
-            | Ipn::NotDue
-            | Ipn::Queued { .. }
-            | Ipn::Confirmed { .. }
-            | Ipn::Abandoned { .. }
-            | Ipn::Reversing { .. }
-            | Ipn::Disputed { .. }
-            | Ipn::Exhausted { .. } => None,
-        }
+        };
+        // A payment may have been reversed and its failure be queued since: that is another notification.
+        let same = self.ipn_subject() == Some(lease.subject);
+        let lease = lease.heard(outcome.answer);
+        (held && same).then(|| self.decided(lease, outcome, now))
     }
 
     /// Queues a notification again that was given up, because reconciliation found that Tiki does not know the
@@ -228,15 +254,8 @@ impl Transaction {
     }
 }
 
-/// When Tiki first said that it does not have the order, unless it has said anything else since: a look-up that found
-/// it, or code 0 to the notification.
+/// When Tiki first said that it does not have the order, unless a look-up has said anything else since.
 fn still_not_found(lease: IpnLease, outcome: NotificationOutcome) -> Option<Timestamp> {
-    if matches!(
-        outcome.answer,
-        IpnAnswer::Accepted | IpnAnswer::AcceptedUnnamed
-    ) {
-        return None;
-    }
     match outcome.known {
         None
         | Some(

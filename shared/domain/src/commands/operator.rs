@@ -2,7 +2,7 @@
 //! the same rules as everywhere; a person only gives the word.
 
 use crate::audit_trail::{self, AuditEvent};
-use crate::notification::{DisputeReason, Ipn, ReversalReason, Sending};
+use crate::notification::{DisputeReason, Ipn, IpnLease, ReversalReason, Sending};
 use crate::operator::{
     MAX_OPEN_ACTS, MAX_OPERATOR_ACTS, MAX_RESENDS, OperatorRefusal, OperatorWord, Resolution,
     Verdict,
@@ -30,7 +30,8 @@ impl Transaction {
                 reason: DisputeReason::ReversalRejected | DisputeReason::ReversalHeld,
                 ..
             } => return Err(OperatorRefusal::Reversing),
-            Ipn::Queued { .. } => (0, 0),
+            // Who holds the first lease must not record under the next one.
+            Ipn::Queued { .. } => (IpnLease::FIRST, 0),
             Ipn::Retrying {
                 attempt, failures, ..
             } => (attempt, failures.saturating_sub(1)),

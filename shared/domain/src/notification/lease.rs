@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::answer::IpnAnswer;
 use crate::status::FinalStatus;
 use crate::time::Timestamp;
 
@@ -30,7 +31,7 @@ impl IpnSubject {
 /// The lease of a notification: its holder may send it, and record the outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IpnLease {
-    /// The number of the lease.
+    /// The number of the lease; 1 is the one that a newly queued notification comes with.
     pub attempt: u32,
     /// How many tries had failed before.
     pub failures: u32,
@@ -43,6 +44,27 @@ pub struct IpnLease {
 }
 
 impl IpnLease {
+    /// The number of the lease that a newly queued notification comes with. It is never written, so that the usual
+    /// notification costs one write less: the item says `queued`, and its holder records the outcome over that. Every
+    /// lease that is written has a higher number.
+    pub(crate) const FIRST: u32 = 1;
+
+    /// The lease after Tiki's answer to the notification. Code 0 contradicts an earlier "not found", whatever the
+    /// look-up after it says: two look-ups count only if nothing else was heard between them (protocol §3).
+    #[must_use]
+    pub fn heard(self, answer: IpnAnswer) -> Self {
+        match answer {
+            IpnAnswer::Accepted | IpnAnswer::AcceptedUnnamed => Self {
+                not_found_at: None,
+                ..self
+            },
+            IpnAnswer::Refused(_)
+            | IpnAnswer::SystemError
+            | IpnAnswer::Unauthorized
+            | IpnAnswer::Unclear => self,
+        }
+    }
+
     /// Whether an earlier look-up, long enough ago, said that Tiki does not have the transaction.
     pub(super) fn not_found_long_ago(self, now: Timestamp) -> bool {
         self.not_found_at

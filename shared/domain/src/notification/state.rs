@@ -9,7 +9,8 @@ use crate::time::Timestamp;
 pub enum Sending {
     /// The result is to be sent.
     Queued {
-        /// When it was queued. It is due at once, whatever the clocks say.
+        /// When it was queued. It is due at once, whatever the clocks say: the stream brings it to a sender, which holds
+        /// lease 1 without a write.
         due_at: Timestamp,
     },
     /// A sender holds the lease, or the last try failed and the next is due.

@@ -6,14 +6,17 @@ use crate::notification::Ipn;
 use crate::payment::PaymentState;
 use crate::refund::{Origin, Refund, RefundState};
 use crate::review::ReviewReason;
+use crate::schedule::IPN_HEAD_START;
 use crate::time::Timestamp;
 
 impl Transaction {
-    /// When ipn-sender must next process it; `None` if no notification is due.
+    /// When a sweep of ipn-sender takes it up; `None` if no notification is due. The stream brings a newly queued one to
+    /// ipn-sender at once, and the sweep finds it if the stream has lost it.
     #[must_use]
     pub fn ipn_due_at(&self) -> Option<Timestamp> {
         match self.ipn() {
-            Ipn::Queued { due_at } | Ipn::Retrying { due_at, .. } => Some(due_at),
+            Ipn::Queued { due_at } => Some(due_at.after(IPN_HEAD_START)),
+            Ipn::Retrying { due_at, .. } => Some(due_at),
             Ipn::NotDue
             | Ipn::Confirmed { .. }
             | Ipn::Abandoned { .. }

@@ -166,7 +166,9 @@ impl World {
     /// Open obligations and payments that need review must be in their indexes.
     fn audit_indexes(&mut self, payment: usize, after: &Transaction, item: &Item) {
         let notify_at = match after.ipn() {
-            Ipn::Queued { due_at } | Ipn::Retrying { due_at, .. } => Some(due_at.unix_ms()),
+            // The stream has a minute's head start.
+            Ipn::Queued { due_at } => Some(due_at.unix_ms() + 60_000),
+            Ipn::Retrying { due_at, .. } => Some(due_at.unix_ms()),
             _ => None,
         };
         let asked_at = match after.payment() {

@@ -109,6 +109,7 @@ impl Actor {
                 next.paid = true;
                 vec![("paid", Ok(next))]
             }
+            Doing::LeaseIpn => self.lease_ipn(world),
             Doing::Send(lease) => self.send(world, *lease),
             Doing::LookUp(lease) => self.look_up(world, *lease),
             Doing::Reserve(_)
@@ -116,7 +117,6 @@ impl Actor {
             | Doing::RecordRefund(..)
             | Doing::LeaseExpiry
             | Doing::Conclude(_)
-            | Doing::LeaseIpn
             | Doing::Record(..)
             | Doing::Resend
             | Doing::Resolve(_) => vec![("written or not", Ok(self.write(world)))],
@@ -241,6 +241,19 @@ impl Actor {
             ("truth", Ok(self.with(&knows, Doing::Conclude(truth)))),
             ("no answer", Ok(self.with(world, unknown))),
         ]
+    }
+
+    /// It comes from the stream in time, and is read; or it comes late or from a sweep, and the lease is written.
+    fn lease_ipn(&self, world: &State) -> Next {
+        let mut next = vec![("written or not", Ok(self.write(world)))];
+        if let Some(first) = world.row.first_ipn_lease(CONFIRM_AFTER, NOW) {
+            let mut read = world.clone();
+            let held = Arc::clone(&world.row);
+            let doing = Doing::Send(first);
+            read.actors.push(Self { held, doing });
+            next.push(("first lease", Ok(read)));
+        }
+        next
     }
 
     fn send(&self, world: &State, lease: IpnLease) -> Next {

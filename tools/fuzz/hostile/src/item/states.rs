@@ -224,8 +224,8 @@ impl History {
 
     fn ipn_leased(&mut self, found: &Transaction) -> (IpnLease, Transaction) {
         let (lease, change) = found
-            .lease_ipn(CONFIRM_AFTER, late())
-            .expect("a due report");
+            .lease_ipn(CONFIRM_AFTER, Timestamp::MAX)
+            .expect("a due notification");
         (lease, self.then(found, Some(change)))
     }
 
