@@ -10,11 +10,13 @@ use signed_http::{Answer, Method, Outgoing};
 use signing::{HeaderNames, SignatureHeaders, Window};
 
 use crate::choices::Lane;
-use crate::coverage::{refund_state, state_of};
 use crate::fault::Fault;
 use crate::secrets::Secret;
 use crate::wiring::CORE_URL;
-use crate::world::{HOUR, SECOND, World};
+use crate::world::{DAY, HOUR, MINUTE, SECOND, World};
+
+/// The id in an answer about something else.
+pub(crate) const ANOTHER_ID: &str = "00000000-0000-5000-8000-000000000000";
 
 #[derive(Default)]
 pub(crate) struct Core {
@@ -49,6 +51,8 @@ pub(crate) struct Posting {
     pub(crate) pays: bool,
     /// Until when the core answers `pending`.
     pending_until: i64,
+    /// When it was posted.
+    at: i64,
     body: Value,
 }
 
@@ -88,6 +92,12 @@ impl World {
     }
 
     pub(crate) fn core_receives(&mut self, request: &Outgoing) -> Answer {
+        let payment = self.core_payment_of(request);
+        let lane = payment.map_or(Lane::WORLD, Lane::of);
+        if self.inject(lane, Fault::ProxyNotFound) {
+            self.log(lane, "a proxy", || "answers 404".to_owned());
+            return bare_404(self.choices.below(lane, 3));
+        }
         if !self.signed(request, HeaderNames::PARTNER, Secret::Core, CORE_URL) {
             return answer(401, &json!({"message": "signature refused"}));
         }
@@ -118,6 +128,12 @@ impl World {
             |(_, key)| key.clone(),
         );
 
+        if self.core_knows_of_more(payment, &key, &body) {
+            self.log(lane, "core", || {
+                format!("does not refund {refund_id}: our records are old")
+            });
+            return answer(409, &json!({"message": "more is back"}));
+        }
         if let Some(known) = self.core.postings.get(&key) {
             if known.body != without_so_far(&body) {
                 let text = format!("{refund_id} was posted again with another body");
@@ -136,6 +152,7 @@ impl World {
                 amount: body["amount"].as_u64().expect("an amount"),
                 pays: !self.choices.happens(lane, 1200),
                 pending_until,
+                at: self.now(),
                 body: without_so_far(&body),
             };
             self.log(lane, "core", || {
@@ -154,7 +171,7 @@ impl World {
             .payment_of
             .get(id)
             .map_or(Lane::WORLD, |k| Lane::of(*k));
-        if self.core.postings.contains_key(id) {
+        if self.core.postings.contains_key(id) && !self.inject(lane, Fault::CoreForgets) {
             return self.core_says(id, lane);
         }
         self.log(lane, "core", || format!("has never seen refund {id}"));
@@ -170,7 +187,20 @@ impl World {
             posting if posting.pays => "succeeded",
             _ => "rejected",
         };
-        let (refund_id, amount) = (posting.refund_id.clone(), posting.amount);
+        let (mut refund_id, mut amount) = (posting.refund_id.clone(), posting.amount);
+        let mut status = status;
+        if self.inject(lane, Fault::CoreMixesUp) {
+            status = if status == "succeeded" {
+                "rejected"
+            } else {
+                "succeeded"
+            };
+            match self.choices.below(lane, 3) {
+                0 => amount += 7,
+                1 => amount += 1,
+                _ => refund_id = ANOTHER_ID.to_owned(),
+            }
+        }
         self.log(lane, "core", || {
             format!("answers “{status}” about refund {refund_id}")
         });
@@ -182,12 +212,45 @@ impl World {
         )
     }
 
+    /// More had gone back a minute ago than the posting says: our records are older than the core's (docs/core.md).
+    fn core_knows_of_more(&self, payment: usize, key: &str, body: &Value) -> bool {
+        let old = |posting: &Posting| {
+            let known_since = posting.at.max(posting.pending_until);
+            posting.pays && known_since + MINUTE < self.now()
+        };
+        let others = self.core.postings.iter();
+        let others = others.filter(|(other, p)| *other != key && p.payment == payment && old(p));
+        let back: u64 = others.map(|(_, posting)| posting.amount).sum();
+        body["refunded_so_far"]
+            .as_u64()
+            .is_none_or(|so_far| back > so_far)
+    }
+
     fn core_finds_payment(&mut self, id: &str) -> Answer {
         let parsed = id.parse::<TransactionId>().ok();
         let Some(payment) = parsed.and_then(|id| self.by_id.get(&id).copied()) else {
             return answer(404, &json!({"transaction_id": id, "status": "never_seen"}));
         };
         let lane = Lane::of(payment);
+        if self.inject(lane, Fault::CoreMixesUp) {
+            let said = self.choices.one_of(lane, &["paid", "failed", "not_paid"]);
+            let amount = self.payments[payment].amount;
+            return answer(
+                200,
+                &json!({"transaction_id": ANOTHER_ID, "status": said, "amount": amount}),
+            );
+        }
+        let paid = matches!(self.payments[payment].paying, Paying::Paid { .. });
+        if paid && self.inject(lane, Fault::CoreForgets) {
+            // When it has its books again, it sends what it had said that it does not know (docs/core.md).
+            self.payments[payment].core_said_no = true;
+            self.log(lane, "core", || {
+                "does not know the payment any more".to_owned()
+            });
+            let back = self.choices.span(lane, MINUTE, DAY);
+            self.after(back, move |world| world.core_sends_result(payment, 0));
+            return answer(404, &json!({"transaction_id": id, "status": "never_seen"}));
+        }
         let vague = self.inject(lane, Fault::CoreVague);
         let other_amount = vague && self.choices.happens(lane, 4000);
         let unheard_of = vague && self.choices.happens(lane, 3000);
@@ -223,58 +286,6 @@ impl World {
         )
     }
 
-    /// Counts the cell of the refund table or the expiry table for an answer of the core.
-    pub(crate) fn cells_of_core(&mut self, request: &Outgoing, heard: &Answer) {
-        let path = request.url.strip_prefix(CORE_URL).unwrap_or_default();
-        let Some(payment) = self.core_payment_of(request) else {
-            return;
-        };
-        let Some(transaction) = self.rows.find(self.payments[payment].id) else {
-            return;
-        };
-        let body: Value = serde_json::from_slice(&heard.body).unwrap_or_default();
-        let word = body["status"].as_str().filter(|_| heard.status == 200);
-        if path.starts_with("/payments/") {
-            let meaning = match word {
-                _ if heard.status == 404 => "not paid",
-                Some("not_paid") => "not paid",
-                Some("paid") if body["amount"] == self.payments[payment].amount => "paid",
-                Some("paid") => "paid another amount",
-                Some("failed") => "failed",
-                Some("pending") => "pending",
-                Some(_) => "unreadable",
-                None => "unknown",
-            };
-            let state = match state_of(Some(transaction)) {
-                "pending" => "pending",
-                "declined" | "expired" | "paid late" => "failed meanwhile",
-                _ => "paid meanwhile",
-            };
-            return self.coverage.count("expired payment", state, meaning);
-        }
-        let id = match request.method {
-            Method::Get => path.strip_prefix("/refunds/").map(str::to_owned),
-            Method::Post => {
-                let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-                body["refund_id"].as_str().map(str::to_owned)
-            }
-        };
-        let id: Option<RefundId> = id.and_then(|id| id.parse().ok());
-        let Some(refund) = id.and_then(|id| transaction.refund_by_id(id)) else {
-            return;
-        };
-        let meaning = match (request.method, word) {
-            (Method::Get, _) if heard.status == 404 => "never seen",
-            (_, Some("succeeded")) => "succeeded",
-            (_, Some("rejected")) => "rejected",
-            (_, Some("pending")) => "pending",
-            _ => "unknown",
-        };
-        let column = (refund_state(&refund.state), meaning);
-        self.coverage
-            .count("refund at the core", refund.origin.as_str(), column);
-    }
-
     /// Whether the counterparty accepts a call's signature now.
     pub(crate) fn signed(
         &self,
@@ -305,6 +316,16 @@ impl World {
         let keys = self.secrets.accepted(secret);
         keys.verify(&claimed, body, self.now(), Window::default())
             .is_ok()
+    }
+}
+
+/// What a proxy answers that does not reach the core.
+fn bare_404(which: u64) -> Answer {
+    let body = ["", "<html>not found</html>", r#"{"message":"no route"}"#];
+    let body = body.get(usize::try_from(which).unwrap_or_default());
+    Answer {
+        status: 404,
+        body: body.copied().unwrap_or_default().into(),
     }
 }
 

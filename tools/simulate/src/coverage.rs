@@ -2,9 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use domain::{DisputeReason, Ipn, PaymentState, RefundState, Transaction};
+use domain::{DisputeReason, Ipn, PaymentState, RefundId, RefundState, Transaction};
+use serde_json::Value;
+use signed_http::{Answer, Method, Outgoing};
 
+use crate::core::ANOTHER_ID;
 use crate::fault::Fault;
+use crate::wiring::CORE_URL;
+use crate::world::World;
 
 /// A cell: its table, its row, its column.
 pub type Cell = (&'static str, &'static str, String);
@@ -38,6 +43,66 @@ impl Column for (&str, Fault) {
             "after"
         };
         format!("{when} {}", self.0)
+    }
+}
+
+impl World {
+    /// Counts the cell of the refund table or the expiry table for an answer of the core.
+    pub(crate) fn cells_of_core(&mut self, request: &Outgoing, heard: &Answer) {
+        let path = request.url.strip_prefix(CORE_URL).unwrap_or_default();
+        let Some(payment) = self.core_payment_of(request) else {
+            return;
+        };
+        let Some(transaction) = self.rows.find(self.payments[payment].id) else {
+            return;
+        };
+        let body: Value = serde_json::from_slice(&heard.body).unwrap_or_default();
+        let clear = match heard.status {
+            200 => body["transaction_id"] != ANOTHER_ID && body["refund_id"] != ANOTHER_ID,
+            404 => body["status"] == "never_seen",
+            _ => false,
+        };
+        let word = body["status"].as_str().filter(|_| clear);
+        if path.starts_with("/payments/") {
+            let meaning = match word {
+                Some("not_paid" | "never_seen") => "not paid",
+                Some("paid") if body["amount"] == self.payments[payment].amount => "paid",
+                Some("paid") => "paid another amount",
+                Some("failed") => "failed",
+                Some("pending") => "pending",
+                Some(_) => "unreadable",
+                None => "unknown",
+            };
+            let state = match state_of(Some(transaction)) {
+                "pending" => "pending",
+                "declined" | "expired" | "paid late" => "failed meanwhile",
+                _ => "paid meanwhile",
+            };
+            return self.coverage.count("expired payment", state, meaning);
+        }
+        let id = match request.method {
+            Method::Get => path.strip_prefix("/refunds/").map(str::to_owned),
+            Method::Post => {
+                let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+                body["refund_id"].as_str().map(str::to_owned)
+            }
+        };
+        let id: Option<RefundId> = id.and_then(|id| id.parse().ok());
+        let Some(refund) = id.and_then(|id| transaction.refund_by_id(id)) else {
+            return;
+        };
+        let same = body["amount"] == refund.amount.get();
+        let word = word.filter(|word| same || *word == "never_seen");
+        let meaning = match (request.method, word) {
+            (Method::Get, Some("never_seen")) => "never seen",
+            (_, Some("succeeded")) => "succeeded",
+            (_, Some("rejected")) => "rejected",
+            (_, Some("pending")) => "pending",
+            _ => "unknown",
+        };
+        let column = (refund_state(&refund.state), meaning);
+        self.coverage
+            .count("refund at the core", refund.origin.as_str(), column);
     }
 }
 

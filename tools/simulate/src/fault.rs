@@ -91,6 +91,12 @@ faults! {
     CoreDown = "core: down",
     /// The core gives an unclear answer and moves no money.
     CoreVague = "core: an unclear answer",
+    /// The core mixes its answers up: another refund, another amount, another payment.
+    CoreMixesUp = "core: an answer about something else",
+    /// The core was restored from a backup, and has not seen what it did.
+    CoreForgets = "core: restored from a backup",
+    /// A proxy answers 404 and does not reach the core.
+    ProxyNotFound = "core: a bare 404 of a proxy",
     /// A secret is rotated.
     SecretRotated = "secret rotated",
     /// Secrets Manager does not answer.

@@ -153,6 +153,9 @@ impl World {
             return;
         }
         let body: Value = serde_json::from_slice(&heard.body).unwrap_or_default();
+        if body["transaction_id"] != self.payments[payment].id.to_string() {
+            return;
+        }
         let (status, amount) = (body["status"].as_str(), body["amount"].as_u64());
         if let (Some("paid"), Some(said)) = (status, amount)
             && said != self.payments[payment].amount

@@ -134,7 +134,7 @@ impl World {
         stored.is_none_or(|t| t.status() == Status::Pending) && !self.payments[payment].core_said_no
     }
 
-    fn core_sends_result(&mut self, payment: usize, tried: u32) {
+    pub(crate) fn core_sends_result(&mut self, payment: usize, tried: u32) {
         let simulated = &self.payments[payment];
         let (kind, body) = match &simulated.paying {
             Paying::Paid { reference } => {
