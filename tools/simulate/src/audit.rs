@@ -4,6 +4,7 @@ mod answers;
 mod days;
 mod ending;
 mod notifications;
+mod persons;
 mod reviews;
 mod writes;
 
@@ -130,6 +131,10 @@ struct Record {
     reversed_at: Option<i64>,
     /// What the core has said against our record, and when it said so last.
     against: Vec<(Against, i64)>,
+    /// What of it persons have dealt with.
+    handled: Vec<Against>,
+    /// When a person last saw that it is undecided, and left it so.
+    left_undecided_at: Option<i64>,
 }
 
 impl Audit {

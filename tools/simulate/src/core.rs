@@ -24,6 +24,8 @@ pub(crate) struct Core {
     /// By idempotency key.
     pub(crate) postings: BTreeMap<String, Posting>,
     payment_of: HashMap<String, usize>,
+    /// What persons gave back without the core: the refund of our records, the payment, and the amount.
+    by_hand: BTreeMap<String, (usize, u64)>,
 }
 
 /// The payment at the core.
@@ -57,12 +59,22 @@ pub(crate) struct Posting {
 }
 
 impl Core {
-    /// The refunded amount of a payment, in VND.
+    /// The amount of a payment that has gone back, by the core or by hand, in VND.
     pub(crate) fn returned(&self, payment: usize) -> u64 {
         let of = self.postings.values().filter(|p| p.payment == payment);
-        of.filter(|posting| posting.pays)
-            .map(|posting| posting.amount)
-            .sum()
+        let by_core = of.filter(|posting| posting.pays).map(|p| p.amount);
+        let by_hand = self.by_hand.values().filter(|(of, _)| *of == payment);
+        by_core.chain(by_hand.map(|(_, amount)| *amount)).sum()
+    }
+
+    /// A person gives money back without the core.
+    pub(crate) fn return_by_hand(&mut self, payment: usize, refund: RefundId, amount: u64) {
+        self.by_hand.insert(refund.to_string(), (payment, amount));
+    }
+
+    /// Whether a person gave the money of this refund back.
+    pub(crate) fn is_by_hand(&self, refund: RefundId) -> bool {
+        self.by_hand.contains_key(&refund.to_string())
     }
 
     /// The posting of this refund.

@@ -33,6 +33,8 @@ pub(crate) enum Function {
     Ipn,
     Core,
     Reconcile,
+    /// Not a function, but `tikivip` on a person's machine.
+    Person,
 }
 
 /// The input of an invocation.
@@ -51,6 +53,8 @@ pub(crate) enum Output {
     Read(Vec<FinalTransaction>),
     /// The day cannot be exported yet.
     TooEarly,
+    /// What a person did.
+    Acted(&'static str),
     /// Whether a payment's notification was queued again.
     Looked { queued: bool },
     /// The function failed with an error.
@@ -121,6 +125,7 @@ impl Function {
             Self::Ipn => "ipn-sender",
             Self::Core => "core-worker",
             Self::Reconcile => "reconcile",
+            Self::Person => "tikivip",
         }
     }
 
@@ -130,7 +135,7 @@ impl Function {
             Self::Create | Self::Check | Self::Redirect | Self::Result => 15 * SECOND,
             Self::Refund | Self::Webview => 28 * SECOND,
             Self::Ipn | Self::Core => 2 * MINUTE,
-            Self::Reconcile => 15 * MINUTE,
+            Self::Reconcile | Self::Person => 15 * MINUTE,
         }
     }
 }

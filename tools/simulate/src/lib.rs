@@ -39,6 +39,7 @@ mod lifecycle;
 mod many;
 pub mod model;
 mod net;
+mod persons;
 mod reconcile;
 mod report;
 mod run;

@@ -359,6 +359,7 @@ impl World {
             return WriteOutcome::Stored;
         };
         self.reconciliation_may_look(id, before.as_ref(), &transaction);
+        self.persons_may_look(id, before.as_ref(), &transaction);
         self.show(&item, id, transaction.version());
         self.streams_take(id, &item);
         self.rows.rows.insert(id, Row { item, transaction });

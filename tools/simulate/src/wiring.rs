@@ -25,6 +25,7 @@ use tiki_api::{PhoneFormat, TikiClient};
 
 use crate::fleet::{Code, Function, SimClock, SimWriteIds};
 use crate::net::{Peer, SimTransport};
+use crate::persons::Person;
 use crate::reconcile::Reconciler;
 use crate::secrets::{Secret, SimSecret};
 use crate::table::SimTable;
@@ -85,6 +86,11 @@ pub(crate) fn wire(
         Function::Reconcile => Code::Worker(Arc::new(Reconciler {
             transactions: edges.transactions(),
             clock: Arc::clone(&edges.clock),
+        })),
+        Function::Person => Code::Worker(Arc::new(Person {
+            transactions: edges.transactions(),
+            clock: Arc::clone(&edges.clock),
+            world: Arc::clone(&edges.world),
         })),
     }
 }

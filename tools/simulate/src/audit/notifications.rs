@@ -1,7 +1,7 @@
 //! The auditor's checks of what a notification came to, and of reversals, by Tiki's own log of its answers, the core's
 //! book, and what the check API, the core and the day's data are shown.
 
-use domain::{DisputeReason, Ipn, PaymentState, ReversalReason, Transaction};
+use domain::{AuditEvent, DisputeReason, Ipn, PaymentState, ReversalReason, Transaction};
 use serde_json::Value;
 use signed_http::Outgoing;
 
@@ -226,7 +226,6 @@ impl World {
         recorded: bool,
         after: &Transaction,
     ) {
-        let now = self.now();
         let grounds = recorded && self.denied_enough(payment, taken, after);
         self.audit.must(grounds, I::OnlyOnGrounds, payment, || {
             format!(
@@ -239,6 +238,12 @@ impl World {
             "it is reversed, and was not counted".to_owned()
         });
         self.audit_brake(payment);
+        self.audit_reversed(payment);
+    }
+
+    /// From now on everybody hears that it failed.
+    pub(super) fn audit_reversed(&mut self, payment: usize) {
+        let now = self.now();
         let record = self.audit.record(payment);
         record.reversed_at.get_or_insert(now);
         let shown = record.shown.clone();
@@ -294,7 +299,7 @@ impl World {
                 let apart = first.map(|said| at - said.at);
                 known == Known::Code(3) && apart.is_some_and(|ms| ms >= self.confirmed_after_ms())
             }
-            // Nobody acts in this simulation.
+            // A person's act is judged apart.
             ReversalReason::ByOperator => false,
         }
     }
@@ -351,8 +356,11 @@ impl World {
             .notified
             .iter()
             .any(|(at, paid)| !paid && *at >= reversed_at);
+        let mut trail = t.audit_trail().iter();
+        let acted = trail.any(|entry| matches!(entry.event, AuditEvent::Resolved(..)));
         let ended = match t.ipn() {
-            Ipn::Confirmed { .. } => returned && heard,
+            // A person may have dealt with it at Tiki.
+            Ipn::Confirmed { .. } => returned && (heard || acted),
             Ipn::Disputed { reason, .. } => match reason {
                 DisputeReason::KnownAsPaid => returned && heard,
                 DisputeReason::ReversalRejected => !returned,

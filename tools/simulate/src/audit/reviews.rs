@@ -115,7 +115,7 @@ impl World {
         t: &Transaction,
     ) -> Option<Against> {
         let record = self.audit.record(payment);
-        let final_at = record.final_at;
+        let (final_at, handled) = (record.final_at, record.handled.clone());
         let paid_under = t
             .money_taken()
             .and_then(|paid| paid.core_reference.as_ref());
@@ -126,6 +126,7 @@ impl World {
         let open = record
             .against
             .iter()
+            .filter(|(against, _)| !handled.contains(against))
             .find(|(against, said_at)| match against {
                 Against::SecondDebit(_) | Against::FailedAfterPaid => true,
                 Against::OtherAmount(_, reference) => {
@@ -229,8 +230,12 @@ impl World {
 
     fn audit_is_decided(&mut self, payment: usize) {
         // While anything can fail, there is no bound. After that it is asked within the bound.
-        let ended_at = self.faults.ended_at();
-        if ended_at.is_none_or(|at| self.now() < at + ASKED_WITHIN) {
+        let left_at = self.audit.record(payment).left_undecided_at;
+        let since = self
+            .faults
+            .ended_at()
+            .map(|at| at.max(left_at.unwrap_or(at)));
+        if since.is_none_or(|at| self.now() < at + ASKED_WITHIN) {
             return self.after(ASKED_WITHIN, move |world| world.audit_is_decided(payment));
         }
         let stored = self.rows.find(self.payments[payment].id);

@@ -7,8 +7,10 @@ use domain::{
 use store::Item;
 
 use super::Invariant as I;
+use super::persons::Act;
 use crate::choices::Lane;
 use crate::core::Paying;
+use crate::fleet::Function;
 use crate::history::in_words;
 use crate::table::{number, text};
 use crate::world::World;
@@ -47,8 +49,15 @@ impl World {
                 || "it was not created pending".to_owned(),
             ),
             Some(before) => {
-                self.audit_change(payment, before, &after);
-                self.audit_outcome(payment, who, before, &after);
+                let person = self.fleet.function(who) == Function::Person;
+                let act = Act::of(before, &after).filter(|_| person);
+                if person {
+                    self.audit_act(payment, before, &after, act);
+                }
+                self.audit_change(payment, before, &after, person);
+                if !person {
+                    self.audit_outcome(payment, who, before, &after);
+                }
                 let wrote = happened(&after) > happened(before);
                 self.audit_core_said(payment, who, wrote, &after);
                 self.audit_undecided(payment, before, &after);
@@ -67,7 +76,13 @@ impl World {
         self.log(Lane::of(payment), "DynamoDB", || in_words(after, now));
     }
 
-    fn audit_change(&mut self, payment: usize, before: &Transaction, after: &Transaction) {
+    fn audit_change(
+        &mut self,
+        payment: usize,
+        before: &Transaction,
+        after: &Transaction,
+        by_person: bool,
+    ) {
         let audit = &mut self.audit;
         audit.must(
             after.version() == before.version() + 1,
@@ -98,7 +113,7 @@ impl World {
                 format!("{:?} became {:?}", before.payment(), after.payment())
             });
         }
-        let stays = notification_stays(before, after);
+        let stays = by_person || notification_stays(before, after);
         self.audit.must(stays, I::FinalStatusStays, payment, || {
             format!("IPN {:?} became {:?}", before.ipn(), after.ipn())
         });
@@ -154,6 +169,9 @@ impl World {
 
     fn core_agrees(&self, refund: &Refund) -> bool {
         let posting = self.core.posting(refund.id);
+        if self.core.is_by_hand(refund.id) {
+            return true;
+        }
         match refund.state {
             RefundState::Reserved(_) | RefundState::Unknown(_) => true,
             RefundState::Succeeded { .. } => {
@@ -187,10 +205,10 @@ impl World {
                 RefundState::Succeeded { .. } | RefundState::Rejected { .. } => None,
             });
         let refund_at = owed.min();
-        let kept = after.refunds().iter().any(|refund| {
-            refund.origin == Origin::LatePayment
-                && matches!(refund.state, RefundState::Rejected { .. })
-        });
+        // A person may have it tried again.
+        let of_late_payment = |refund: &&Refund| refund.origin == Origin::LatePayment;
+        let last = after.refunds().iter().rev().find(of_late_payment);
+        let kept = last.is_some_and(|last| matches!(last.state, RefundState::Rejected { .. }));
         let person = matches!(after.ipn(), Ipn::Disputed { .. } | Ipn::Exhausted { .. })
             || kept
             || !after.raised().is_empty();
@@ -228,14 +246,16 @@ impl World {
     ) {
         let queued = matches!(after.ipn(), Ipn::Queued { .. });
         let newly = before.is_some_and(|before| {
-            let was_queued = matches!(before.ipn(), Ipn::Queued { .. });
-            queued && !was_queued || queued_again(before, after)
+            // The failure of a reversed payment is queued anew, also if the success was never sent.
+            let was_queued = before.ipn() == after.ipn();
+            let resent = Act::of(before, after) == Some(Act::Resent);
+            queued && !was_queued || queued_again(before, after) || resent
         });
         let ours = |t: &Transaction| {
             let ours = t
                 .refunds()
                 .iter()
-                .filter(|r| r.origin.request_id().is_none());
+                .filter(|r| r.origin.request_id().is_none() && !self.core.is_by_hand(r.id));
             ours.count()
         };
         let reserved = ours(after) > before.map_or(0, ours);
@@ -306,7 +326,7 @@ impl World {
     }
 }
 
-/// Whether the state of a notification may have become the other one. What is final stays; nobody acts here.
+/// Whether the state of a notification may have become the other one without a person. What is final stays.
 fn notification_stays(before: &Transaction, after: &Transaction) -> bool {
     let same = after.ipn() == before.ipn();
     match before.ipn() {

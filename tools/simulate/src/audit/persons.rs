@@ -1,0 +1,141 @@
+//! The auditor's checks of what a person's act does: only what the person said.
+
+use domain::{
+    AuditEvent, FailureCause, Ipn, PaymentState, RaisedReason, ReviewReason, Transaction, Verdict,
+};
+
+use super::Invariant as I;
+use super::reviews::Against;
+use crate::world::World;
+
+/// What a person said in one write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    Resent,
+    Resolved(Verdict),
+}
+
+impl Act {
+    /// The act that a write adds to the trail.
+    pub(super) fn of(before: &Transaction, after: &Transaction) -> Option<Self> {
+        let new = after.audit_trail().iter().skip(before.audit_trail().len());
+        new.map(|entry| &entry.event).find_map(|event| match event {
+            AuditEvent::Resent(_) => Some(Self::Resent),
+            AuditEvent::Resolved(verdict, _) => Some(Self::Resolved(*verdict)),
+            _ => None,
+        })
+    }
+
+    /// Whether it may change the notification so.
+    fn may_make(self, before: Ipn, after: Ipn) -> bool {
+        let goes_back = matches!(
+            after,
+            Ipn::Reversing { .. } | Ipn::Queued { .. } | Ipn::Retrying { .. }
+        );
+        match self {
+            Self::Resent => matches!(after, Ipn::Retrying { .. }),
+            Self::Resolved(Verdict::Confirmed) => matches!(after, Ipn::Confirmed { .. }),
+            Self::Resolved(Verdict::Reverse | Verdict::Returned) => {
+                goes_back || same_kind(before, after)
+            }
+            Self::Resolved(Verdict::Handled) => {
+                matches!(after, Ipn::Confirmed { .. }) || before == after
+            }
+            Self::Resolved(Verdict::NotPaid) => matches!(after, Ipn::Queued { .. }),
+        }
+    }
+}
+
+fn same_kind(one: Ipn, other: Ipn) -> bool {
+    std::mem::discriminant(&one) == std::mem::discriminant(&other)
+}
+
+impl World {
+    /// A write of a person. Money that the person gave back by hand is the person's own word.
+    pub(super) fn audit_act(
+        &mut self,
+        payment: usize,
+        before: &Transaction,
+        after: &Transaction,
+        act: Option<Act>,
+    ) {
+        let Some(act) = act else {
+            return self.audit.must(false, I::TrailIsComplete, payment, || {
+                "a person has acted, and it is not in the trail".to_owned()
+            });
+        };
+        self.note_returned_by_hand(payment, before, after, act);
+        self.end_review(payment, before);
+        let follows = act.may_make(before.ipn(), after.ipn());
+        self.audit.must(follows, I::FinalStatusStays, payment, || {
+            format!("{act:?}: IPN {:?} became {:?}", before.ipn(), after.ipn())
+        });
+        let reversed = matches!(after.payment(), PaymentState::Reversed { .. });
+        if reversed && !matches!(before.payment(), PaymentState::Reversed { .. }) {
+            let said = matches!(act, Act::Resolved(Verdict::Reverse | Verdict::Returned));
+            self.audit.must(said, I::OnlyOnGrounds, payment, || {
+                format!("{act:?} has reversed it")
+            });
+            self.audit_reversed(payment);
+        }
+        let expired = |t: &Transaction| {
+            matches!(t.payment(), PaymentState::Failed { failure, .. }
+                if failure.cause == FailureCause::Expired)
+        };
+        let failed = expired(after) && !expired(before);
+        let said = !failed || act == Act::Resolved(Verdict::NotPaid);
+        self.audit.must(said, I::OnlyOnGrounds, payment, || {
+            format!("{act:?} has made it a failure")
+        });
+        // All its attempts may start again.
+        self.schedule();
+    }
+
+    fn note_returned_by_hand(
+        &mut self,
+        payment: usize,
+        before: &Transaction,
+        after: &Transaction,
+        act: Act,
+    ) {
+        let added = after.refunds().iter().skip(before.refunds().len());
+        let added: Vec<_> = added.filter(|refund| refund.due().is_none()).collect();
+        let by_hand = act == Act::Resolved(Verdict::Returned);
+        let fits = added.is_empty() || by_hand;
+        self.audit.must(fits, I::BelievedOnWordAlone, payment, || {
+            format!("{act:?} has returned {added:?}")
+        });
+        let remained = before.remaining_amount().get();
+        let sum: u64 = added.iter().map(|refund| refund.amount.get()).sum();
+        let all = !by_hand || sum == remained;
+        self.audit.must(all, I::RecordsAgree, payment, || {
+            format!("{sum} were returned by hand, and {remained} remained")
+        });
+        for refund in added {
+            self.core
+                .return_by_hand(payment, refund.id, refund.amount.get());
+        }
+    }
+
+    /// What was next in review is dealt with: the same words do not bring it back.
+    fn end_review(&mut self, payment: usize, before: &Transaction) {
+        let Some((ReviewReason::Raised(reason), _)) = before.needs_review() else {
+            return;
+        };
+        let now = self.now();
+        let record = self.audit.record(payment);
+        if reason == RaisedReason::Undecided {
+            record.left_undecided_at = Some(now);
+        }
+        let ended = record.against.iter().map(|(against, _)| against);
+        let ended: Vec<_> = ended
+            .filter(|against| match against {
+                Against::OtherAmount(..) => reason == RaisedReason::PaidAmountDiffers,
+                Against::SecondDebit(_) => reason == RaisedReason::SecondDebit,
+                Against::FailedAfterPaid => reason == RaisedReason::FailedAfterPaid,
+            })
+            .cloned()
+            .collect();
+        record.handled.extend(ended);
+    }
+}
