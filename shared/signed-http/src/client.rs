@@ -166,7 +166,12 @@ impl SignedClient {
     ) -> Result<Answer, TransportError> {
         let began = self.clock.now();
         let mut answer = self.attempt(keys, outgoing.clone(), signed, timeout).await;
-        if let Err(TransportError::KeptConnectionDied(_)) = answer {
+        if let Err(error @ TransportError::KeptConnectionDied(_)) = &answer {
+            tracing::info!(
+                counterparty = self.headers.counterparty,
+                error = crate::error_chain(error),
+                "the call is sent once more, on a new connection"
+            );
             let outgoing = Outgoing {
                 connection: Connection::New,
                 ..outgoing
