@@ -11,6 +11,8 @@ use tokio::sync::watch;
 pub struct FaultyConnection {
     /// The port that accepts connections.
     pub port: u16,
+    server: Arc<watch::Sender<Option<u16>>>,
+    accepted: Arc<AtomicU64>,
     state: Arc<watch::Sender<State>>,
     bytes_sent: Arc<AtomicU64>,
 }
@@ -26,28 +28,71 @@ enum State {
     HoldAfter(u64),
     /// New connections are intact; held ones stay held.
     IntactForNew,
+    /// The connections before this one break with the next bytes, which are lost; new ones are intact.
+    BreakBefore(u64),
+    /// No byte passes on the connections before this one; new ones are intact.
+    HoldBefore(u64),
 }
 
 impl FaultyConnection {
     /// Forwards to a port of this machine. The connection is intact at first.
     pub async fn to(server: u16) -> Self {
+        let connection = Self::to_later().await;
+        connection.forward_to(server);
+        connection
+    }
+
+    /// Accepts connections, which wait for [`Self::forward_to`].
+    pub async fn to_later() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let state = Arc::new(watch::Sender::new(State::Intact));
-        let bytes_sent = Arc::new(AtomicU64::new(0));
-        let (its_state, its_bytes) = (Arc::clone(&state), Arc::clone(&bytes_sent));
+        let connection = Self {
+            port: listener.local_addr().unwrap().port(),
+            server: Arc::new(watch::Sender::new(None)),
+            accepted: Arc::default(),
+            state: Arc::new(watch::Sender::new(State::Intact)),
+            bytes_sent: Arc::default(),
+        };
+        let (server, accepted) = (connection.server.subscribe(), connection.accepted.clone());
+        let (state, bytes_sent) = (connection.state.clone(), connection.bytes_sent.clone());
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
-                let far = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
-                let (state, bytes_sent) = (Arc::clone(&its_state), Arc::clone(&its_bytes));
-                tokio::spawn(forward(near, far, state, bytes_sent));
+                let number = accepted.fetch_add(1, Ordering::AcqRel);
+                let (mut server, state) = (server.clone(), state.clone());
+                let bytes_sent = bytes_sent.clone();
+                tokio::spawn(async move {
+                    // The other end is gone when the test has ended.
+                    let Ok(server) = server.wait_for(Option::is_some).await.map(|port| *port)
+                    else {
+                        return;
+                    };
+                    let far = TcpStream::connect(("127.0.0.1", server.unwrap())).await;
+                    forward(near, far.unwrap(), number, state, bytes_sent).await;
+                });
             }
         });
-        Self {
-            port,
-            state,
-            bytes_sent,
-        }
+        connection
+    }
+
+    /// Says which port of this machine the connections go to.
+    pub fn forward_to(&self, server: u16) {
+        self.server.send_replace(Some(server));
+    }
+
+    /// The number of connections so far.
+    #[must_use]
+    pub fn accepted(&self) -> u64 {
+        self.accepted.load(Ordering::Acquire)
+    }
+
+    /// Breaks the connections that there are, each with its next bytes to the server, which are lost. New ones are
+    /// intact.
+    pub fn break_kept(&self) {
+        self.state.send_replace(State::BreakBefore(self.accepted()));
+    }
+
+    /// Holds the connections that there are. New ones are intact.
+    pub fn hold_kept(&self) {
+        self.state.send_replace(State::HoldBefore(self.accepted()));
     }
 
     /// Breaks the connection after so many more bytes to the server.
@@ -86,6 +131,7 @@ impl FaultyConnection {
 async fn forward(
     near: TcpStream,
     far: TcpStream,
+    number: u64,
     state: Arc<watch::Sender<State>>,
     bytes_sent: Arc<AtomicU64>,
 ) {
@@ -101,12 +147,18 @@ async fn forward(
         state.send_modify(|state| match state {
             State::BreakAfter(left) if *left < bytes => breaks = true,
             State::BreakAfter(left) | State::HoldAfter(left) => *left = left.saturating_sub(bytes),
-            State::Intact | State::IntactForNew => {}
+            State::BreakBefore(first) => breaks = number < *first,
+            State::Intact | State::IntactForNew | State::HoldBefore(_) => {}
         });
         if breaks {
             break;
         }
-        if *state.borrow() == State::HoldAfter(0) {
+        let held = match *state.borrow() {
+            State::HoldAfter(left) => left == 0,
+            State::HoldBefore(first) => number < first,
+            _ => false,
+        };
+        if held {
             let intact = |state: &State| *state == State::Intact;
             let _ = state.subscribe().wait_for(intact).await;
         }

@@ -16,6 +16,7 @@ mod create_transaction;
 mod durability;
 mod expiry;
 mod file_delivery;
+mod kept_connections;
 mod log_privacy;
 mod notification;
 mod open_webview;

@@ -19,6 +19,8 @@ use signed_http::BaseUrl;
 use crate::{Event, Release, appspec};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long an idle connection is kept (docs/decisions/0017).
+const IDLE_LIMIT: Duration = Duration::from_secs(4);
 /// CodeDeploy usually answers in a small part of this time.
 pub(crate) const CODEDEPLOY_TIMEOUT: Duration = Duration::from_secs(4);
 /// The waits between calls to CodeDeploy, which throttles: the hooks of all functions call it at the same time.
@@ -110,6 +112,7 @@ impl Aws {
         };
         let http = Client::builder()
             .redirect(Policy::none())
+            .pool_idle_timeout(IDLE_LIMIT)
             .connect_timeout(CONNECT_TIMEOUT);
         Ok(Self {
             http: http.build()?,

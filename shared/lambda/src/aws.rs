@@ -11,7 +11,7 @@ use store::{DynamoSessions, DynamoTable, RandomWriteIds, Transactions};
 
 use crate::config::{Env, FormerClientIds, Identity, TableName};
 use crate::secrets::{SECRETS_IN_INIT_TIMEOUT, SecretKeys, SecretsManager};
-use crate::{SystemClock, telemetry};
+use crate::{SystemClock, sdk, telemetry};
 
 /// The surroundings of a function: environment, clock, AWS configuration.
 pub struct AwsContext {
@@ -29,7 +29,7 @@ impl AwsContext {
         telemetry::init(&env, function);
         metrics::COLD_STARTS.count(&[]);
         Self {
-            sdk: aws_config::load_from_env().await,
+            sdk: sdk::config().await,
             env,
             clock: Arc::new(SystemClock),
         }
@@ -38,7 +38,7 @@ impl AwsContext {
     /// The surroundings of a command that a person runs: nothing is logged, and no cold start is counted.
     pub async fn of_command() -> Self {
         Self {
-            sdk: aws_config::load_from_env().await,
+            sdk: sdk::config().await,
             env: Env::of_process(),
             clock: Arc::new(SystemClock),
         }
@@ -154,7 +154,7 @@ impl AwsContext {
         get_signing: GetSigning,
         keys: Arc<dyn KeyProvider>,
     ) -> anyhow::Result<SignedClient> {
-        let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new()?);
+        let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(Arc::clone(&self.clock))?);
         Ok(SignedClient {
             base,
             headers,

@@ -8,6 +8,7 @@
 //! | [`config`] | the environment, one struct per concern, every problem named at once |
 //! | [`secrets`] | the secrets, cached, with a forced reload |
 //! | [`aws`] | the clients and keys that a `main.rs` wires |
+//! | `sdk` | the AWS SDK's configuration, with connections that are kept for a few seconds |
 //! | `http` | from an event of API Gateway to a request, and back to a response |
 //! | `serve` | [`serve_http`], [`serve_stream`], [`serve_event`] |
 //! | [`telemetry`] | JSON logs and metrics |
@@ -17,6 +18,7 @@ pub mod aws;
 pub mod clock;
 pub mod config;
 mod http;
+mod sdk;
 pub mod secrets;
 mod serve;
 pub mod telemetry;

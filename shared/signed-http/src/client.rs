@@ -9,7 +9,7 @@ use domain::Clock;
 use signing::{GetSigning, HeaderNames, KeyError, KeyProvider, Keyring};
 use url::Url;
 
-use crate::transport::{Answer, Method, Outgoing, Transport, TransportError};
+use crate::transport::{Answer, Connection, Method, Outgoing, Transport, TransportError};
 
 /// The base URL of a counterparty's API. The path of a call follows it: `{base}/payment/ipn`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,6 +104,7 @@ impl SignedClient {
             url: self.base.join(relative),
             headers: header.into_iter().collect(),
             body,
+            connection: Connection::Any,
         };
         let signed = outgoing.body.clone();
         self.call(outgoing, &signed, timeout, &readable).await
@@ -121,6 +122,7 @@ impl SignedClient {
             url: self.base.join(relative),
             headers: Vec::new(),
             body: Vec::new(),
+            connection: Connection::Any,
         };
         let signed = self.get_signing.message(self.base.path(), relative);
         self.call(outgoing, signed.as_bytes(), timeout, &readable)
@@ -149,22 +151,34 @@ impl SignedClient {
         Ok(self.send(&keys, outgoing, signed, left, readable).await?)
     }
 
+    /// Sends, and counts one call. If a kept connection was dead, sends once more on a new one, in the time that is
+    /// left. The counterparty may have got the first one, so this needs calls that are safe to repeat, and all are:
+    /// an IPN is sent again after no answer anyway (protocol §3), a look-up changes nothing (protocol §4), a webview
+    /// that is opened twice has two URLs, of which we use one (protocol §6), and the core pays one refund id once
+    /// (docs/core.md).
     async fn send(
         &self,
         keys: &Keyring,
-        mut outgoing: Outgoing,
+        outgoing: Outgoing,
         signed: &[u8],
         timeout: Duration,
         readable: &(dyn Fn(&Answer) -> bool + Send + Sync),
     ) -> Result<Answer, TransportError> {
         let began = self.clock.now();
-        let signature = keys.sign(began.unix_ms(), signed);
-        outgoing.headers.extend([
-            (self.headers.timestamp, signature.timestamp),
-            (self.headers.client_id, signature.client_id),
-            (self.headers.signature, signature.signature),
-        ]);
-        let answer = self.transport.send(outgoing, timeout).await;
+        let mut answer = self.attempt(keys, outgoing.clone(), signed, timeout).await;
+        if let Err(error @ TransportError::KeptConnectionDied(_)) = &answer {
+            tracing::info!(
+                counterparty = self.headers.counterparty,
+                error = crate::error_chain(error),
+                "the call is sent once more, on a new connection"
+            );
+            let outgoing = Outgoing {
+                connection: Connection::New,
+                ..outgoing
+            };
+            let left = timeout.saturating_sub(self.clock.now().since(began));
+            answer = self.attempt(keys, outgoing, signed, left).await;
+        }
         let to = self.headers.counterparty;
         let outcome = match &answer {
             Ok(answer) if readable(answer) => "answered",
@@ -176,6 +190,23 @@ impl SignedClient {
         let took = self.clock.now().since(began);
         metrics::CALL_DURATION.record_duration(&[to], took);
         answer
+    }
+
+    /// Signs with the present time, and sends once.
+    async fn attempt(
+        &self,
+        keys: &Keyring,
+        mut outgoing: Outgoing,
+        signed: &[u8],
+        timeout: Duration,
+    ) -> Result<Answer, TransportError> {
+        let signature = keys.sign(self.clock.now().unix_ms(), signed);
+        outgoing.headers.extend([
+            (self.headers.timestamp, signature.timestamp),
+            (self.headers.client_id, signature.client_id),
+            (self.headers.signature, signature.signature),
+        ]);
+        self.transport.send(outgoing, timeout).await
     }
 }
 

@@ -24,6 +24,18 @@ pub struct Outgoing {
     pub headers: Vec<(&'static str, String)>,
     /// The exact bytes of the body; empty for a GET.
     pub body: Vec<u8>,
+    /// The connection that it may take.
+    pub connection: Connection,
+}
+
+/// The connection that a request may take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Connection {
+    /// One that was kept after an earlier answer, or a new one.
+    #[default]
+    Any,
+    /// Only a new one.
+    New,
 }
 
 /// An answer, whatever its status.
@@ -44,7 +56,11 @@ pub enum TransportError {
     /// No connection was made.
     #[error("no connection")]
     NotConnected(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The answer started and did not end.
+    /// A kept connection was dead, as after a time in which the function was frozen. It failed before an answer
+    /// began, so the request can be sent again on a new one.
+    #[error("a kept connection was dead")]
+    KeptConnectionDied(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The connection failed before the answer was complete.
     #[error("the answer broke off")]
     BrokenOff(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The answer is longer than any answer of the protocol.
@@ -55,72 +71,7 @@ pub enum TransportError {
 /// The seam to the network: one request, one answer or none.
 #[async_trait]
 pub trait Transport: Send + Sync {
-    /// Sends a request and waits for the complete answer, no longer than `timeout`.
+    /// Sends a request once and waits for the complete answer, no longer than `timeout`.
+    /// [`TransportError::KeptConnectionDied`] comes only if the request may take [`Connection::Any`].
     async fn send(&self, request: Outgoing, timeout: Duration) -> Result<Answer, TransportError>;
-}
-
-/// HTTP, with TLS if the URL is an https one. Connections are kept between calls.
-#[derive(Clone, Debug)]
-pub struct HttpTransport(reqwest::Client);
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-const MAX_ANSWER_BYTES: usize = 256 * 1024;
-
-impl HttpTransport {
-    /// A client, made once in INIT. It follows no redirect: a signed message goes only to the configured host.
-    pub fn new() -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .user_agent(concat!("tikivip-partner/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Self(client))
-    }
-}
-
-#[async_trait]
-impl Transport for HttpTransport {
-    async fn send(&self, outgoing: Outgoing, timeout: Duration) -> Result<Answer, TransportError> {
-        let request = match outgoing.method {
-            Method::Get => self.0.get(outgoing.url),
-            Method::Post => self
-                .0
-                .post(outgoing.url)
-                .header("Content-Type", "application/json")
-                .body(outgoing.body),
-        };
-        let request = outgoing
-            .headers
-            .into_iter()
-            .fold(request, |request, (name, value)| {
-                request.header(name, value)
-            });
-        let mut response = request
-            .timeout(timeout)
-            .send()
-            .await
-            .map_err(transport_error)?;
-
-        let status = response.status().as_u16();
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(transport_error)? {
-            if body.len().saturating_add(chunk.len()) > MAX_ANSWER_BYTES {
-                return Err(TransportError::TooLong);
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(Answer { status, body })
-    }
-}
-
-/// The error without its URL, whose query must not reach a log.
-fn transport_error(error: reqwest::Error) -> TransportError {
-    let error = error.without_url();
-    if error.is_connect() {
-        TransportError::NotConnected(error.into())
-    } else if error.is_timeout() {
-        TransportError::TimedOut
-    } else {
-        TransportError::BrokenOff(error.into())
-    }
 }

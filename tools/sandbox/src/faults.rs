@@ -12,6 +12,9 @@ use futures::stream;
 use serde::Deserialize;
 use serde_json::Value;
 
+/// Long enough for the server to write what it has.
+const HEAD_IS_SENT: Duration = Duration::from_millis(5);
+
 /// What goes wrong with a call to a played side.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(rename_all = "snake_case")]
@@ -22,9 +25,9 @@ pub enum Fault {
         /// The exact body.
         body: String,
     },
-    /// The call takes effect, but the connection breaks before the answer arrives.
+    /// The call takes effect, but the connection breaks after the answer's head.
     Lost,
-    /// The call has no effect, and the connection breaks.
+    /// The call has no effect, and the connection breaks after the answer's head.
     Down,
     /// The call takes effect, and the answer is delayed.
     Late {
@@ -119,10 +122,13 @@ impl Faults {
     }
 }
 
-/// A response whose body fails, so that the server closes the connection.
+/// A response whose body fails, so that the server closes the connection. Its head is sent before: without a byte of
+/// an answer, a caller on a kept connection would send once more (docs/decisions/0017).
 pub(crate) fn broken() -> Response {
-    let breaks =
-        stream::once(async { Err::<Bytes, _>(std::io::Error::other("the connection broke")) });
+    let breaks = stream::once(async {
+        tokio::time::sleep(HEAD_IS_SENT).await;
+        Err::<Bytes, _>(std::io::Error::other("the connection broke"))
+    });
     Response::new(Body::from_stream(breaks))
 }
 

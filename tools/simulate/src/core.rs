@@ -210,7 +210,7 @@ impl World {
             match self.choices.below(lane, 3) {
                 0 => amount += 7,
                 1 => amount += 1,
-                _ => refund_id = ANOTHER_ID.to_owned(),
+                _ => ANOTHER_ID.clone_into(&mut refund_id),
             }
         }
         self.log(lane, "core", || {
