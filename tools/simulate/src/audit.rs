@@ -69,6 +69,8 @@ invariants! {
         "A notification has exactly the status and amount that we show, and always a final status.";
     BelievedOnWordAlone = "believed-on-word-alone",
         "Our records say paid, failed, refunded, confirmed or disputed only after a clear answer of the counterparty.";
+    NewerIsKept = "newer-is-kept",
+        "What a newer version has written into an item is still there after an older one has written it.";
     OwedIsFindable = "owed-is-findable",
         "Every open obligation is in the index that its worker reads, and everything that needs review is in the index that people read.";
     TrailIsComplete = "trail-is-complete",
@@ -121,8 +123,8 @@ struct Record {
     outcomes: HashMap<usize, (i64, Vec<u8>)>,
     /// The refunds that Tiki has really requested.
     asked: HashSet<usize>,
-    /// When each function last wrote it.
-    written_by: HashMap<usize, i64>,
+    /// When each function last read or wrote it.
+    seen_by: HashMap<usize, i64>,
     /// When it became a success or a failure.
     final_at: Option<i64>,
     /// Whether the core named its reference then.
@@ -131,6 +133,8 @@ struct Record {
     reversed_at: Option<i64>,
     /// What the core has said against our record, and when it said so last.
     against: Vec<(Against, i64)>,
+    /// What a newer version has written into it.
+    newer: BTreeSet<String>,
     /// What of it persons have dealt with.
     handled: Vec<Against>,
     /// When a person last saw that it is undecided, and left it so.

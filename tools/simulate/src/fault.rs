@@ -97,6 +97,8 @@ faults! {
     CoreForgets = "core: restored from a backup",
     /// A proxy answers 404 and does not reach the core.
     ProxyNotFound = "core: a bare 404 of a proxy",
+    /// An instance of a newer version writes.
+    NewerVersion = "a write of a newer version",
     /// A secret is rotated.
     SecretRotated = "secret rotated",
     /// Secrets Manager does not answer.
@@ -158,6 +160,15 @@ impl Faults {
     /// When all faults ended.
     pub(crate) fn ended_at(&self) -> Option<i64> {
         self.ended_at
+    }
+
+    /// How often it happens, in ten thousand; never after the end of all faults.
+    pub(crate) fn rate(&self, fault: Fault) -> u64 {
+        if self.on() {
+            self.rates[fault as usize]
+        } else {
+            0
+        }
     }
 
     /// Whether this fault has happened in this run.

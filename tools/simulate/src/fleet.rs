@@ -33,7 +33,7 @@ pub(crate) enum Function {
     Ipn,
     Core,
     Reconcile,
-    /// Not a function, but `tikivip` on a person's machine.
+    /// Not a function: a person's `tikivip`.
     Person,
 }
 
@@ -98,6 +98,8 @@ struct Instance {
     invocations: u64,
     running: bool,
     saw: &'static str,
+    /// Whether it runs a newer version.
+    newer: bool,
     /// The last call whose signature was refused.
     refused: Option<String>,
 }
@@ -178,6 +180,18 @@ impl Fleet {
         }
     }
 
+    /// Whether an instance runs a newer version.
+    pub(crate) fn is_newer(&self, who: usize) -> bool {
+        self.instances[who].newer
+    }
+
+    /// Takes the newer version back.
+    pub(crate) fn roll_back(&mut self) {
+        for instance in &mut self.instances {
+            instance.newer = false;
+        }
+    }
+
     /// Whether no instance is about to start or to end.
     pub(crate) fn is_quiet(&self) -> bool {
         self.started.is_empty() && self.dead.is_empty()
@@ -251,6 +265,9 @@ impl World {
             });
         }
         let offset = Arc::new(AtomicI64::new(offset));
+        let newer = self
+            .choices
+            .happens(lane, self.faults.rate(Fault::NewerVersion));
         let code = wiring::wire(self.shared(), who, function, &offset, self.reversals);
         self.fleet.instances.push(Instance {
             function,
@@ -259,6 +276,7 @@ impl World {
             invocations: 0,
             running: false,
             saw: "none",
+            newer,
             refused: None,
         });
         who

@@ -49,6 +49,7 @@ mod shrink;
 mod streams;
 mod table;
 mod tiki;
+mod versions;
 mod wiring;
 mod world;
 

@@ -277,6 +277,7 @@ fn end_faults(world: &mut World) {
     let now = world.now();
     world.faults.end(now);
     world.fleet.correct_clocks();
+    world.fleet.roll_back();
     world.secrets.use_newest();
     world.plan_sweeps();
     world.schedule();

@@ -63,6 +63,8 @@ impl Table for SimTable {
             let mut world = self.world.lock().unwrap();
             let id = key_of(&item);
             let lane = world.lane_of(id);
+            let mut item = item;
+            world.as_its_version_writes(self.who, &mut item);
             let write = Write {
                 id,
                 who: self.who,
@@ -246,6 +248,10 @@ fn get(world: &mut World, waiting: Waiting<GetAnswer>, id: TransactionId, tried:
         world
             .fleet
             .saw(waiting.who, found.map(|row| &row.transaction));
+        if let Some(payment) = world.by_id.get(&id) {
+            let now = world.now();
+            world.audit.sees(*payment, waiting.who, now);
+        }
         let item = found.map(|row| Item::clone(&row.item));
         let answer = if fails {
             Err(failed("GetItem"))
@@ -386,6 +392,11 @@ impl Rows {
     /// The stored transaction with this id.
     pub(crate) fn find(&self, id: TransactionId) -> Option<&Transaction> {
         self.rows.get(&id).map(|row| &row.transaction)
+    }
+
+    /// The item as it is stored.
+    pub(crate) fn item(&self, id: TransactionId) -> Option<&Item> {
+        self.rows.get(&id).map(|row| row.item.as_ref())
     }
 
     fn needs_review(&self, reason: ReviewReason, limit: u16) -> Vec<Indexed> {

@@ -61,14 +61,14 @@ impl Audit {
         self.records.get(&payment)?.reversed_at
     }
 
-    /// Remembers when a function wrote a payment: what it says next is what it has read then.
-    pub(super) fn writes(&mut self, payment: usize, who: usize, now: i64) {
-        self.record(payment).written_by.insert(who, now);
+    /// Remembers when a function read or wrote a payment: what it says next was so then.
+    pub(crate) fn sees(&mut self, payment: usize, who: usize, now: i64) {
+        self.record(payment).seen_by.insert(who, now);
     }
 }
 
 impl World {
-    /// One of our functions sends something. Returns when it last wrote the transaction.
+    /// One of our functions sends something. Returns when it last read or wrote the transaction.
     pub(crate) fn audit_sends(&mut self, who: usize, peer: Peer, request: &Outgoing) -> i64 {
         let now = self.now();
         if peer == Peer::Core {
@@ -76,11 +76,11 @@ impl World {
             return now;
         }
         let payment = asked_about(request).filter(|_| is_notification(request));
-        let written = payment.and_then(|payment| {
+        let seen = payment.and_then(|payment| {
             let record = self.audit.record(payment);
-            record.written_by.get(&who).copied()
+            record.seen_by.get(&who).copied()
         });
-        written.unwrap_or(now)
+        seen.unwrap_or(now)
     }
 
     /// Tiki has received a notification, from a function that took it at `leased`. It may have been on its way for long.

@@ -28,7 +28,7 @@ impl Act {
 
     /// Whether it may change the notification so.
     fn may_make(self, before: Ipn, after: Ipn) -> bool {
-        let goes_back = matches!(
+        let returns = matches!(
             after,
             Ipn::Reversing { .. } | Ipn::Queued { .. } | Ipn::Retrying { .. }
         );
@@ -36,7 +36,7 @@ impl Act {
             Self::Resent => matches!(after, Ipn::Retrying { .. }),
             Self::Resolved(Verdict::Confirmed) => matches!(after, Ipn::Confirmed { .. }),
             Self::Resolved(Verdict::Reverse | Verdict::Returned) => {
-                goes_back || same_kind(before, after)
+                returns || same_kind(before, after)
             }
             Self::Resolved(Verdict::Handled) => {
                 matches!(after, Ipn::Confirmed { .. }) || before == after

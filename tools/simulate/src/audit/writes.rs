@@ -13,6 +13,7 @@ use crate::core::Paying;
 use crate::fleet::Function;
 use crate::history::in_words;
 use crate::table::{number, text};
+use crate::versions::newer_parts;
 use crate::world::World;
 
 impl World {
@@ -65,7 +66,8 @@ impl World {
             }
         }
         let now = self.now();
-        self.audit.writes(payment, who, now);
+        self.audit.sees(payment, who, now);
+        self.audit_newer(payment, item);
         self.audit_words(payment, &after);
         self.audit_indexes(payment, &after, item);
         self.audit_marks(payment, before, &after, item);
@@ -137,6 +139,16 @@ impl World {
                 format!("refund {:?} became {new:?}", old.state)
             });
         }
+    }
+
+    /// An older version that writes an item keeps what it does not know.
+    fn audit_newer(&mut self, payment: usize, item: &Item) {
+        let parts = newer_parts(item);
+        let had = std::mem::replace(&mut self.audit.record(payment).newer, parts.clone());
+        self.audit
+            .must(had.is_subset(&parts), I::NewerIsKept, payment, || {
+                format!("of {had:?} only {parts:?} is left")
+            });
     }
 
     /// Our records must follow the answers of the counterparties.
