@@ -155,6 +155,7 @@ impl IpnSender {
                     .tiki
                     .look_up(transaction.tiki_id(), Some(transaction.id()))
                     .await;
+                let lease = lease.having_heard(answer);
                 let decision = self.decide(transaction, lease, (known, asked_at)).await;
                 (Some(known), decision)
             }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::audit_trail::{self, AuditEvent, MAX_REQUEUES};
 use crate::notification::{
-    Decision, DisputeReason, Ipn, IpnAnswer, IpnLease, IpnSubject, LookUpAnswer,
-    NotificationOutcome, PaidNotification, ReversedNotification, Sending,
+    Decision, DisputeReason, Ipn, IpnLease, IpnSubject, LookUpAnswer, NotificationOutcome,
+    PaidNotification, ReversedNotification, Sending,
 };
 use crate::payment::PaymentState;
 use crate::review::{Alarm, ReviewReason};
@@ -117,6 +117,7 @@ impl Transaction {
     fn decided(&self, lease: IpnLease, outcome: NotificationOutcome, now: Timestamp) -> Change {
         let attempt = lease.attempt;
         let event = AuditEvent::NotificationAttempt { attempt, outcome };
+        let lease = lease.having_heard(outcome.answer);
         match (&self.data.payment, outcome.decision) {
             (_, Decision::Confirm) => self.change(now, |edit| {
                 edit.after.data.payment.set_confirmed(edit.now);
@@ -209,7 +210,7 @@ impl Transaction {
                 | PaymentState::Pending { .. },
             ) => Some(Alarm::Review(ReviewReason::IpnExhausted)),
         };
-        let not_found_at = still_not_found(lease, outcome);
+        let not_found_at = still_not_found(lease, outcome.known);
         self.change(now, |edit| {
             let state = &mut edit.after.data.payment;
             if let Some(due_at) = next {
@@ -228,16 +229,9 @@ impl Transaction {
     }
 }
 
-/// When Tiki first said that it does not have the order, unless it has said anything else since: a look-up that found
-/// it, or code 0 to the notification.
-fn still_not_found(lease: IpnLease, outcome: NotificationOutcome) -> Option<Timestamp> {
-    if matches!(
-        outcome.answer,
-        IpnAnswer::Accepted | IpnAnswer::AcceptedUnnamed
-    ) {
-        return None;
-    }
-    match outcome.known {
+/// When Tiki first said that it does not have the order, unless a look-up has found it since.
+fn still_not_found(lease: IpnLease, known: Option<LookUpAnswer>) -> Option<Timestamp> {
+    match known {
         None
         | Some(
             LookUpAnswer::NotFound

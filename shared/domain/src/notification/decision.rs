@@ -174,6 +174,24 @@ pub fn after_notification(lease: IpnLease, answer: IpnAnswer) -> NotificationSte
     }
 }
 
+impl IpnLease {
+    /// The lease after Tiki's answer to the notification: code 0 takes back an earlier "not found".
+    #[must_use]
+    pub fn having_heard(self, answer: IpnAnswer) -> Self {
+        let not_found_at = match answer {
+            IpnAnswer::Accepted | IpnAnswer::AcceptedUnnamed => None,
+            IpnAnswer::Refused(_)
+            | IpnAnswer::SystemError
+            | IpnAnswer::Unauthorized
+            | IpnAnswer::Unclear => self.not_found_at,
+        };
+        Self {
+            not_found_at,
+            ..self
+        }
+    }
+}
+
 /// The table of protocol §4: what Tiki's answer means for a payment of this amount whose IPN is not confirmed.
 #[must_use]
 pub fn after_look_up(
