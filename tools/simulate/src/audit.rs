@@ -70,6 +70,8 @@ invariants! {
         "Our records say paid, failed, refunded, confirmed or disputed only after a clear answer of the counterparty.";
     OwedIsFindable = "owed-is-findable",
         "Every open obligation is in the index that its worker reads, and everything that needs review is in the index that people read.";
+    QueriesFit = "queries-fit-the-table",
+        "Every query names an index and keys that the template gives the table.";
     TrailIsComplete = "trail-is-complete",
         "The audit trail of a payment only grows, in order, and has every change of payment, notification and refunds.";
     ExportedOnce = "exported-once",
@@ -194,6 +196,11 @@ impl World {
         let all = Invariant::AcknowledgedIsKept;
         self.audit
             .must(false, all, payment, || format!("a panic: {text}"));
+    }
+
+    /// A query does not fit the table: DynamoDB would refuse it.
+    pub(crate) fn audit_query(&mut self, text: String) {
+        self.audit.must(false, Invariant::QueriesFit, 0, || text);
     }
 
     /// The core received a known key with another body.

@@ -8,7 +8,8 @@
 //! | `choices`, `fault` | the choices of a run, from its seed; the faults, and how often they happen |
 //! | `world` | virtual time, the event queue, and how a function waits, dies and freezes |
 //! | `fleet`, `wiring` | the functions' instances, and the production code in them |
-//! | `table`, `brake`, `indexes`, `streams`, `secrets`, `net` | simulated `DynamoDB`, stream and schedule, secrets, HTTP |
+//! | `template` | what the simulation takes from `template.yaml` |
+//! | `table`, `queries`, `brake`, `indexes`, `streams`, `secrets`, `net` | simulated `DynamoDB`, stream and schedule, secrets, HTTP |
 //! | `calls` | calls to our functions |
 //! | `lifecycle`, `tiki`, `said`, `core` | customers, Tiki and its log, and the core |
 //! | `reconcile` | exports of each day, and notifications that are queued again |
@@ -39,6 +40,7 @@ mod lifecycle;
 mod many;
 pub mod model;
 mod net;
+mod queries;
 mod reconcile;
 mod report;
 mod run;
@@ -47,6 +49,7 @@ mod secrets;
 mod shrink;
 mod streams;
 mod table;
+mod template;
 mod tiki;
 mod wiring;
 mod world;

@@ -154,7 +154,7 @@ impl World {
     /// Plans the next sweep that can find something. A sweep that finds nothing changes nothing and is left out.
     pub(crate) fn plan_sweeps(&mut self) {
         for (worker, (indexes, _, _)) in WORKERS.into_iter().enumerate() {
-            let Some(due) = self.rows.indexes.first_due(indexes) else {
+            let Some(due) = self.first_due(indexes) else {
                 continue;
             };
             // A machine whose clock is ahead finds obligations before they are due.
@@ -176,6 +176,13 @@ impl World {
                 }
             });
         }
+    }
+
+    /// When the first obligation in these indexes is due.
+    fn first_due(&self, indexes: &[DueIndex]) -> Option<i64> {
+        let names = indexes.iter().map(|index| index.index().name);
+        let firsts = names.filter_map(|name| self.rows.indexes.first(name));
+        firsts.min()
     }
 
     fn tick(&mut self, worker: usize) {
