@@ -3,13 +3,14 @@
 mod answers;
 mod days;
 mod ending;
+mod gauges;
 mod notifications;
 mod reviews;
 mod writes;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use domain::Day;
+use domain::{Day, ReviewReason};
 use serde_json::Value;
 
 use self::reviews::Against;
@@ -70,6 +71,8 @@ invariants! {
         "Our records say paid, failed, refunded, confirmed or disputed only after a clear answer of the counterparty.";
     OwedIsFindable = "owed-is-findable",
         "Every open obligation is in the index that its worker reads, and everything that needs review is in the index that people read.";
+    ReviewIsShown = "review-is-shown",
+        "The gauge of the review queue counts all that has been in the queue for some minutes, or there is no gauge.";
     QueriesFit = "queries-fit-the-table",
         "Every query names an index and keys that the template gives the table.";
     TrailIsComplete = "trail-is-complete",
@@ -106,6 +109,8 @@ pub(crate) struct Audit {
     reversals: BTreeMap<i64, u32>,
     /// What the core has answered against our record, by the function that took the answer and the payment.
     core_said: HashMap<(usize, usize), Against>,
+    /// What is in review: since when under this reason.
+    in_review: BTreeMap<usize, (ReviewReason, i64)>,
     checks: u64,
 }
 

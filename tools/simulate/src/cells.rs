@@ -144,6 +144,8 @@ const LISTED: &[(&str, Rows)] = &[
     ("contradiction", CONTRADICTIONS),
     ("undecided", UNDECIDED),
     ("the brake", BRAKE),
+    ("throttled index", CAPACITY),
+    ("gauge", GAUGES),
 ];
 
 /// What Tiki says after it was notified that a payment is reversed.
@@ -172,6 +174,34 @@ const UNDECIDED: Rows = &[("pending", &["asked after a day", "a day after expiry
 
 /// The count of reversals in an hour.
 const BRAKE: Rows = &[("a reversal", &["counted", "over the limit", "not in time"])];
+
+/// What an index without capacity refuses.
+const CAPACITY: Rows = &[
+    (
+        "a query",
+        &[
+            "ipn_due",
+            "refund_due",
+            "expiry_due",
+            "needs_review",
+            "by_day",
+        ],
+    ),
+    (
+        "a write",
+        &[
+            "ipn_due",
+            "refund_due",
+            "expiry_due",
+            "needs_review",
+            "by_day",
+            "by_refund_day",
+        ],
+    ),
+];
+
+/// What a gauge showed.
+const GAUGES: Rows = &[("review queue", &["nothing waits", "something waits"])];
 
 /// The states in which the core sends each result.
 const RESULTS: Rows = &[
@@ -313,6 +343,7 @@ const CRASHES: Rows = &[
         "ipn-sender",
         &[
             "due",
+            "needs_review",
             "get",
             "put",
             "read secret",

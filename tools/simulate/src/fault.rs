@@ -35,6 +35,8 @@ faults! {
     Forged = "call to us: forged or misused",
     /// A write commits, but its answer is lost.
     WriteAnswerLost = "write: commits, answer lost",
+    /// An index has no capacity, so that queries of it and writes that change it are refused.
+    IndexThrottled = "index: throttled",
     /// A write never arrives.
     WriteLost = "write: never commits",
     /// A write commits after its sender's time-out.

@@ -9,7 +9,8 @@
 //! | `world` | virtual time, the event queue, and how a function waits, dies and freezes |
 //! | `fleet`, `wiring` | the functions' instances, and the production code in them |
 //! | `template` | what the simulation takes from `template.yaml` |
-//! | `table`, `queries`, `brake`, `indexes`, `streams`, `secrets`, `net` | simulated `DynamoDB`, stream and schedule, secrets, HTTP |
+//! | `table`, `queries`, `capacity`, `brake`, `indexes`, `streams`, `secrets`, `net` | simulated `DynamoDB`, stream and schedule, secrets, HTTP |
+//! | `gauges` | what our functions measure |
 //! | `calls` | calls to our functions |
 //! | `lifecycle`, `tiki`, `said`, `core` | customers, Tiki and its log, and the core |
 //! | `reconcile` | exports of each day, and notifications that are queued again |
@@ -28,12 +29,14 @@
 mod audit;
 mod brake;
 mod calls;
+mod capacity;
 mod cells;
 mod choices;
 mod core;
 mod coverage;
 mod fault;
 mod fleet;
+mod gauges;
 mod history;
 mod indexes;
 mod lifecycle;

@@ -57,9 +57,15 @@ fn ask<T: Send + 'static>(
     tried: u32,
     read: impl FnOnce(Page) -> Result<T, TableError> + Send + 'static,
 ) {
-    let fails = world.inject(waiting.lane, Fault::ReadFails);
+    let index = query.keys.name;
+    let throttled = world.is_throttled(index);
+    if throttled {
+        world.coverage.count("throttled index", "a query", index);
+    }
+    let fails = throttled || world.inject(waiting.lane, Fault::ReadFails);
     if fails && tried < MAX_ATTEMPTS - 1 {
-        return world.after(ATTEMPT_TIMEOUT_MS, move |world| {
+        let pause = if throttled { 50 } else { ATTEMPT_TIMEOUT_MS };
+        return world.after(pause, move |world| {
             if !waiting.gone() {
                 ask(world, waiting, query, limit, tried + 1, read);
             }

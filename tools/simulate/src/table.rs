@@ -266,6 +266,12 @@ fn put(world: &mut World, waiting: Waiting<PutAnswer>, write: Write, tried: u32)
         world.log(lane, "DynamoDB", || "throttles a write".to_owned());
         return again(world, waiting, write, tried, 50);
     }
+    let before = world.rows.rows.get(&write.id).map(|row| &*row.item);
+    if let Some(index) = world.refusing_index(before, &write.item) {
+        world.log(lane, "DynamoDB", || format!("throttles a write: {index}"));
+        world.coverage.count("throttled index", "a write", index);
+        return again(world, waiting, write, tried, 50);
+    }
     if world.inject(lane, Fault::WriteLost) {
         world.log(lane, "DynamoDB", || "a write is lost".to_owned());
         return again(world, waiting, write, tried, ATTEMPT_TIMEOUT_MS);

@@ -11,6 +11,7 @@ use lambda::config::ReversalPolicy;
 
 use crate::audit::Audit;
 use crate::brake::Brake;
+use crate::capacity::Capacity;
 use crate::choices::{Choices, Lane};
 use crate::core::Core;
 use crate::coverage::Coverage;
@@ -77,6 +78,7 @@ pub(crate) struct World {
     pub(crate) faults: Faults,
     pub(crate) fleet: Fleet,
     pub(crate) rows: Rows,
+    pub(crate) capacity: Capacity,
     pub(crate) streams: Streams,
     pub(crate) secrets: Secrets,
     pub(crate) sessions: HashMap<String, store::WebviewSession>,
@@ -120,6 +122,7 @@ impl World {
                 faults,
                 fleet: Fleet::default(),
                 rows: Rows::default(),
+                capacity: Capacity::default(),
                 streams: Streams::default(),
                 secrets: Secrets::new(),
                 sessions: HashMap::new(),
@@ -223,9 +226,10 @@ impl World {
     }
 
     fn crashes(&mut self, who: usize, lane: Lane, point: &'static str, fault: Fault) -> bool {
-        // A sweep reads sixteen shards, and a day many pages. With the full rate they would almost never finish.
+        // A sweep reads sixteen shards and the queue of each reason for a review, and a day many pages. With the full rate
+        // they would almost never finish.
         let often = match point {
-            "due" => 600,
+            "due" | "needs_review" => 600,
             "read day" => 150,
             _ => 10_000,
         };
@@ -273,7 +277,7 @@ impl<T: Send + 'static> Waiting<T> {
         if self.gone() || world.crashes(self.who, self.lane, self.point, Fault::CrashAfter) {
             return;
         }
-        let spared = matches!(self.point, "due" | "read day");
+        let spared = matches!(self.point, "due" | "needs_review" | "read day");
         let frozen = if !spared && world.inject(self.lane, Fault::Frozen) {
             world.choices.span(self.lane, SECOND, 90 * SECOND)
         } else {

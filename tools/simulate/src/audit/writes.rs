@@ -58,6 +58,7 @@ impl World {
         }
         let now = self.now();
         self.audit.writes(payment, who, now);
+        self.audit.reviewed(payment, &after, now);
         self.audit_words(payment, &after);
         self.audit_indexes(payment, &after, item);
         self.audit_marks(payment, before, &after, item);
