@@ -146,6 +146,8 @@ const LISTED: &[(&str, Rows)] = &[
     ("the brake", BRAKE),
     ("throttled index", CAPACITY),
     ("gauge", GAUGES),
+    ("a crowd", CROWD),
+    ("pages", PAGES),
 ];
 
 /// What Tiki says after it was notified that a payment is reversed.
@@ -199,6 +201,23 @@ const CAPACITY: Rows = &[
         ],
     ),
 ];
+
+/// Who is away while thousands pay.
+const CROWD: Rows = &[(
+    "for a day",
+    &[
+        "the core is away",
+        "the core hangs",
+        "Tiki is away",
+        "Tiki hangs",
+    ],
+)];
+
+/// The indexes of which a query had more than one page.
+const PAGES: Rows = &[(
+    "a query",
+    &["ipn_due", "refund_due", "expiry_due", "needs_review"],
+)];
 
 /// What a gauge showed.
 const GAUGES: Rows = &[("review queue", &["nothing waits", "something waits"])];

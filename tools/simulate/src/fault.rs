@@ -1,6 +1,7 @@
 //! The faults, and how often they happen.
 
 use crate::choices::{Choices, Lane};
+use crate::crowd::Size;
 
 macro_rules! faults {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
@@ -104,6 +105,8 @@ const RATES: [u64; 7] = [0, 0, 20, 100, 300, 1000, 2500];
 
 /// The divisor of all fault rates in a run: some runs have few faults, some have many.
 const MEASURES: [u64; 4] = [8, 4, 2, 1];
+/// A crowd has so many times fewer faults for each payment.
+const IN_A_CROWD: u64 = 8;
 
 /// The faults of one run.
 pub(crate) struct Faults {
@@ -115,8 +118,13 @@ pub(crate) struct Faults {
 
 impl Faults {
     /// Chooses the rate of each fault in this run.
-    pub(crate) fn draw(choices: &mut Choices) -> Self {
+    pub(crate) fn draw(choices: &mut Choices, size: &Size) -> Self {
         let measure = choices.one_of(Lane::WORLD, &MEASURES);
+        let measure = if size.is_crowd() {
+            measure * IN_A_CROWD
+        } else {
+            measure
+        };
         let rates = Fault::ALL
             .iter()
             .map(|_| choices.one_of(Lane::WORLD, &RATES) / measure);

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `run` | one run, from the first payment to some days after the last fault |
 //! | `choices`, `fault` | the choices of a run, from its seed; the faults, and how often they happen |
+//! | `crowd` | runs with thousands of payments |
 //! | `world` | virtual time, the event queue, and how a function waits, dies and freezes |
 //! | `fleet`, `wiring` | the functions' instances, and the production code in them |
 //! | `template` | what the simulation takes from `template.yaml` |
@@ -34,6 +35,7 @@ mod cells;
 mod choices;
 mod core;
 mod coverage;
+mod crowd;
 mod fault;
 mod fleet;
 mod gauges;

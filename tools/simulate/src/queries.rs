@@ -23,29 +23,59 @@ pub(crate) fn day_shard(day: Day, shard: u8) -> String {
 }
 
 /// Answers with the first entries of a partition.
-pub(crate) fn oldest(
+pub(crate) fn oldest(world: &mut World, waiting: Waiting<DueAnswer>, query: Query, limit: u16) {
+    next_page(world, waiting, query, limit.into(), Vec::new());
+}
+
+/// Reads on until there are enough entries, as the store does.
+fn next_page(
     world: &mut World,
     waiting: Waiting<DueAnswer>,
-    query: Query,
-    limit: u16,
-    tried: u32,
+    mut query: Query,
+    limit: usize,
+    mut entries: Vec<Indexed>,
 ) {
     let keys = query.keys;
-    ask(world, waiting, query, limit, tried, move |page| {
-        let entries = page.entries.iter().map(|item| indexed(item, keys));
-        let entries: Option<Vec<Indexed>> = entries.collect();
-        entries.ok_or_else(|| failed("Query"))
-    });
+    let left = limit - entries.len();
+    let most = left.min(world.size.page);
+    ask(
+        world,
+        waiting,
+        query.clone(),
+        most,
+        1,
+        move |world, waiting, page| {
+            let page = match page {
+                Ok(page) => page,
+                Err(error) => return waiting.answer(world, Err(error)),
+            };
+            for item in &page.entries {
+                let Some(entry) = indexed(item, keys) else {
+                    return waiting.answer(world, Err(failed("Query")));
+                };
+                entries.push(entry);
+            }
+            if page.next.is_none() || entries.len() >= limit {
+                return waiting.answer(world, Ok(entries));
+            }
+            if !waiting.gone() {
+                world.coverage.count("pages", "a query", keys.name);
+                query.after = page.next;
+                next_page(world, waiting, query, limit, entries);
+            }
+        },
+    );
 }
 
 /// Answers with a page. It can have fewer entries than requested, as in DynamoDB.
 pub(crate) fn on_day(world: &mut World, waiting: Waiting<DayAnswer>, query: Query, limit: u16) {
-    let most = world.choices.one_of(waiting.lane, &[limit, 1, 2, 5]);
-    ask(world, waiting, query, most.min(limit), 1, |page| {
-        Ok(DayPage {
+    let most = usize::from(limit).min(world.size.page);
+    ask(world, waiting, query, most, 1, |world, waiting, page| {
+        let answer = page.map(|page| DayPage {
             entries: page.entries,
             next: page.next,
-        })
+        });
+        waiting.answer(world, answer);
     });
 }
 
@@ -53,9 +83,11 @@ fn ask<T: Send + 'static>(
     world: &mut World,
     waiting: Waiting<Result<T, TableError>>,
     query: Query,
-    limit: u16,
+    limit: usize,
     tried: u32,
-    read: impl FnOnce(Page) -> Result<T, TableError> + Send + 'static,
+    read: impl FnOnce(&mut World, Waiting<Result<T, TableError>>, Result<Page, TableError>)
+    + Send
+    + 'static,
 ) {
     let index = query.keys.name;
     let throttled = world.is_throttled(index);
@@ -72,15 +104,15 @@ fn ask<T: Send + 'static>(
         });
     }
     world.after(5, move |world| {
-        let answer = match world.rows.indexes.query(&query, limit.into()) {
+        let page = match world.rows.indexes.query(&query, limit) {
             _ if fails => Err(failed("Query")),
-            Ok(page) => read(page),
+            Ok(page) => Ok(page),
             Err(text) => {
                 world.audit_query(text);
                 Err(failed("Query"))
             }
         };
-        waiting.answer(world, answer);
+        read(world, waiting, page);
     });
 }
 

@@ -127,7 +127,10 @@ impl World {
                 let later = world.choices.span(Lane::WORLD, SECOND, MINUTE);
                 world.after(later, move |world| world.read_day(day, last));
             }
-            _ => world.after(HOUR, move |world| world.read_day(day, last)),
+            _ => {
+                world.audit_unread(day, last);
+                world.after(HOUR, move |world| world.read_day(day, last));
+            }
         };
         self.invoke(Function::Reconcile, Lane::WORLD, event, done);
     }

@@ -114,14 +114,21 @@ impl Wake for TaskWaker {
 }
 
 impl Run {
-    fn run_steps(&mut self, steps: u64) {
+    fn run_steps(&mut self, mut steps: u64) {
         {
             let mut world = self.world.lock().unwrap();
             let gaps = [SECOND, 20 * SECOND, 5 * MINUTE, HOUR];
             let gap = world.choices.one_of(Lane::WORLD, &gaps);
+            steps *= world.size.times;
             let payments = usize::try_from(steps / STEPS_PER_PAYMENT).unwrap_or(usize::MAX);
-            arrivals(&mut world, gap, payments.max(1));
-            outages(&mut world, gap);
+            if world.size.is_crowd() {
+                world.leave_the_crowd_alone();
+                arrivals(&mut world, SECOND, payments.max(1));
+                outages(&mut world, HOUR);
+            } else {
+                arrivals(&mut world, gap, payments.max(1));
+                outages(&mut world, gap);
+            }
         }
         loop {
             if self.steps == steps {

@@ -151,7 +151,7 @@ impl SimTable {
                 after: None,
             };
             world.ask(self.who, Lane::WORLD, point, |world, waiting| {
-                queries::oldest(world, waiting, query, limit, 1);
+                queries::oldest(world, waiting, query, limit);
             })
         };
         answered(receiver).await

@@ -15,6 +15,7 @@ use crate::capacity::Capacity;
 use crate::choices::{Choices, Lane};
 use crate::core::Core;
 use crate::coverage::Coverage;
+use crate::crowd::Size;
 use crate::fault::{Fault, Faults};
 use crate::fleet::Fleet;
 use crate::history::History;
@@ -75,6 +76,7 @@ pub(crate) struct World {
     serial: u64,
     queue: BinaryHeap<Reverse<Entry>>,
     pub(crate) choices: Choices,
+    pub(crate) size: Size,
     pub(crate) faults: Faults,
     pub(crate) fleet: Fleet,
     pub(crate) rows: Rows,
@@ -105,7 +107,8 @@ impl World {
     /// A world at its beginning.
     pub(crate) fn new(mut choices: Choices, history: History) -> Arc<Mutex<Self>> {
         let began = MIDNIGHT + choices.one_of(Lane::WORLD, &START_TIMES);
-        let faults = Faults::draw(&mut choices);
+        let size = Size::draw(&mut choices);
+        let faults = Faults::draw(&mut choices, &size);
         let reversals = ReversalPolicy {
             confirm_after: choices.one_of(Lane::WORLD, &CONFIRM_AFTER),
             max_per_hour: choices.one_of(Lane::WORLD, &MAX_REVERSALS_PER_HOUR),
@@ -119,6 +122,7 @@ impl World {
                 serial: 0,
                 queue: BinaryHeap::new(),
                 choices,
+                size,
                 faults,
                 fleet: Fleet::default(),
                 rows: Rows::default(),
