@@ -14,6 +14,7 @@ use domain::{Day, ReviewReason};
 use serde_json::Value;
 
 use self::reviews::Against;
+use crate::fleet::{Answered, Function};
 use crate::world::World;
 
 macro_rules! invariants {
@@ -71,6 +72,10 @@ invariants! {
         "Our records say paid, failed, refunded, confirmed or disputed only after a clear answer of the counterparty.";
     OwedIsFindable = "owed-is-findable",
         "Every open obligation is in the index that its worker reads, and everything that needs review is in the index that people read.";
+    EndsInTime = "ends-in-time",
+        "A function whose machine works ends before its time-out, whatever Tiki, the core and DynamoDB do.";
+    SafeToRepeat = "safe-to-repeat",
+        "A call that was not taken, because too many run at once, is answered 429 and with the code that asks to repeat it.";
     ReviewIsShown = "review-is-shown",
         "The gauge of the review queue counts all that has been in the queue for some minutes, or there is no gauge.";
     QueriesFit = "queries-fit-the-table",
@@ -206,6 +211,23 @@ impl World {
     /// A query does not fit the table: DynamoDB would refuse it.
     pub(crate) fn audit_query(&mut self, text: String) {
         self.audit.must(false, Invariant::QueriesFit, 0, || text);
+    }
+
+    /// A function was ended by its time-out.
+    pub(crate) fn audit_timed_out(&mut self, function: Function, who: usize) {
+        let excused = self.fleet.was_disturbed(who);
+        self.audit.must(excused, Invariant::EndsInTime, 0, || {
+            format!("{} was ended by its time-out", function.name())
+        });
+    }
+
+    /// API Gateway has answered for a function that was not started.
+    pub(crate) fn audit_not_started(&mut self, payment: usize, answer: &Answered) {
+        let repeat = answer.status == 429 && answer.code() == Some(2);
+        self.audit
+            .must(repeat, Invariant::SafeToRepeat, payment, || {
+                format!("a call that was not taken is answered {answer:?}")
+            });
     }
 
     /// The core received a known key with another body.

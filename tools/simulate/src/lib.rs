@@ -8,7 +8,7 @@
 //! | `choices`, `fault` | the choices of a run, from its seed; the faults, and how often they happen |
 //! | `crowd` | runs with thousands of payments |
 //! | `world` | virtual time, the event queue, and how a function waits, dies and freezes |
-//! | `fleet`, `wiring` | the functions' instances, and the production code in them |
+//! | `function`, `fleet`, `wiring` | the functions' instances, and the production code in them |
 //! | `template` | what the simulation takes from `template.yaml` |
 //! | `table`, `queries`, `capacity`, `brake`, `indexes`, `streams`, `secrets`, `net` | simulated `DynamoDB`, stream and schedule, secrets, HTTP |
 //! | `gauges` | what our functions measure |
@@ -38,6 +38,7 @@ mod coverage;
 mod crowd;
 mod fault;
 mod fleet;
+mod function;
 mod gauges;
 mod history;
 mod indexes;

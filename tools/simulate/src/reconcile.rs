@@ -122,6 +122,9 @@ impl World {
                 world.audit_read(day, began, &entries);
                 world.days.left -= usize::from(last);
             }
+            Output::NotStarted => {
+                world.after(MINUTE, move |world| world.read_day(day, last));
+            }
             Output::TooEarly => {
                 world.coverage.count("reconciliation", "a day", "too early");
                 let later = world.choices.span(Lane::WORLD, SECOND, MINUTE);

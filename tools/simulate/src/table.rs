@@ -305,6 +305,7 @@ fn put(world: &mut World, waiting: Waiting<PutAnswer>, write: Write, tried: u32)
 
 /// The SDK retries while attempts and time are left and the function runs.
 fn again(world: &mut World, waiting: Waiting<PutAnswer>, write: Write, tried: u32, ms: i64) {
+    let ms = ms.min(write.until - world.now());
     world.after(ms, move |world| {
         if tried >= MAX_ATTEMPTS || world.now() >= write.until {
             waiting.answer(world, Err(failed("PutItem")));

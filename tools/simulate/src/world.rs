@@ -109,6 +109,7 @@ impl World {
         let began = MIDNIGHT + choices.one_of(Lane::WORLD, &START_TIMES);
         let size = Size::draw(&mut choices);
         let faults = Faults::draw(&mut choices, &size);
+        let fleet = Fleet::new(&mut choices);
         let reversals = ReversalPolicy {
             confirm_after: choices.one_of(Lane::WORLD, &CONFIRM_AFTER),
             max_per_hour: choices.one_of(Lane::WORLD, &MAX_REVERSALS_PER_HOUR),
@@ -124,7 +125,7 @@ impl World {
                 choices,
                 size,
                 faults,
-                fleet: Fleet::default(),
+                fleet,
                 rows: Rows::default(),
                 capacity: Capacity::default(),
                 streams: Streams::default(),
@@ -283,6 +284,7 @@ impl<T: Send + 'static> Waiting<T> {
         }
         let spared = matches!(self.point, "due" | "needs_review" | "read day");
         let frozen = if !spared && world.inject(self.lane, Fault::Frozen) {
+            world.fleet.disturbed(self.who);
             world.choices.span(self.lane, SECOND, 90 * SECOND)
         } else {
             0
