@@ -148,6 +148,7 @@ const LISTED: &[(&str, Rows)] = &[
     ("gauge", GAUGES),
     ("a crowd", CROWD),
     ("pages", PAGES),
+    ("concurrency", CONCURRENCY),
 ];
 
 /// What Tiki says after it was notified that a payment is reversed.
@@ -203,15 +204,14 @@ const CAPACITY: Rows = &[
 ];
 
 /// Who is away while thousands pay.
-const CROWD: Rows = &[(
-    "for a day",
-    &[
-        "the core is away",
-        "the core hangs",
-        "Tiki is away",
-        "Tiki hangs",
-    ],
-)];
+const CROWD: Rows = &[("is away", &["core", "Tiki"])];
+
+/// The functions of which more were wanted than may run.
+const CONCURRENCY: Rows = &[
+    ("refund-transaction", &["not started"]),
+    ("ipn-sender", &["not started"]),
+    ("core-worker", &["not started"]),
+];
 
 /// The indexes of which a query had more than one page.
 const PAGES: Rows = &[(

@@ -152,6 +152,11 @@ impl World {
             .expect("the world exists while its objects do")
     }
 
+    /// When the run began, in Unix milliseconds.
+    pub(crate) fn began(&self) -> i64 {
+        self.began
+    }
+
     /// The true time, in Unix milliseconds.
     pub(crate) fn now(&self) -> i64 {
         self.now
