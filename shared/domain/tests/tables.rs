@@ -757,6 +757,18 @@ fn not_found_is_believed_on_a_second_look() {
     let accepted = leased.record_ipn(lease, outcome, at(140)).unwrap();
     let accepted = commit(&leased, accepted);
     assert_eq!(accepted.payment().not_found_at(), None);
+    // Also if the second look comes right after that: it is the first again.
+    let (answer, known) = (IpnAnswer::AcceptedUnnamed, LookUpAnswer::NotFound);
+    let heard = lease.heard(answer);
+    let outcome = NotificationOutcome {
+        answer,
+        known: Some(known),
+        decision: after_look_up(vnd(AMOUNT), known, heard, at(140)),
+    };
+    assert_eq!(outcome.decision, Decision::LookAgain);
+    let looked = leased.record_ipn(lease, outcome, at(140)).unwrap();
+    let looked = commit(&leased, looked);
+    assert_eq!(looked.payment().not_found_at(), Some(at(140)));
     // No answer says nothing.
     let unclear = look(&once, LookUpAnswer::Unclear, at(140));
     assert_eq!(unclear.payment().not_found_at(), Some(at(20)));

@@ -3,6 +3,7 @@
 mod answers;
 mod days;
 mod ending;
+mod gauges;
 mod notifications;
 mod persons;
 mod reviews;
@@ -10,10 +11,11 @@ mod writes;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use domain::Day;
+use domain::{Day, ReviewReason};
 use serde_json::Value;
 
 use self::reviews::Against;
+use crate::fleet::{Answered, Function};
 use crate::world::World;
 
 macro_rules! invariants {
@@ -73,6 +75,14 @@ invariants! {
         "What a newer version has written into an item is still there after an older one has written it.";
     OwedIsFindable = "owed-is-findable",
         "Every open obligation is in the index that its worker reads, and everything that needs review is in the index that people read.";
+    EndsInTime = "ends-in-time",
+        "A function whose machine works ends before its time-out, whatever Tiki, the core and DynamoDB do.";
+    SafeToRepeat = "safe-to-repeat",
+        "A call that was not taken, because too many run at once, is answered 429 and with the code that asks to repeat it.";
+    ReviewIsShown = "review-is-shown",
+        "The gauge of the review queue counts all that has been in the queue for some minutes, or there is no gauge.";
+    QueriesFit = "queries-fit-the-table",
+        "Every query names an index and keys that the template gives the table.";
     TrailIsComplete = "trail-is-complete",
         "The audit trail of a payment only grows, in order, and has every change of payment, notification and refunds.";
     ExportedOnce = "exported-once",
@@ -107,6 +117,8 @@ pub(crate) struct Audit {
     reversals: BTreeMap<i64, u32>,
     /// What the core has answered against our record, by the function that took the answer and the payment.
     core_said: HashMap<(usize, usize), Against>,
+    /// What is in review: since when under this reason.
+    in_review: BTreeMap<usize, (ReviewReason, i64)>,
     checks: u64,
 }
 
@@ -203,6 +215,28 @@ impl World {
         let all = Invariant::AcknowledgedIsKept;
         self.audit
             .must(false, all, payment, || format!("a panic: {text}"));
+    }
+
+    /// A query does not fit the table: DynamoDB would refuse it.
+    pub(crate) fn audit_query(&mut self, text: String) {
+        self.audit.must(false, Invariant::QueriesFit, 0, || text);
+    }
+
+    /// A function was ended by its time-out.
+    pub(crate) fn audit_timed_out(&mut self, function: Function, who: usize) {
+        let excused = self.fleet.was_disturbed(who);
+        self.audit.must(excused, Invariant::EndsInTime, 0, || {
+            format!("{} was ended by its time-out", function.name())
+        });
+    }
+
+    /// API Gateway has answered for a function that was not started.
+    pub(crate) fn audit_not_started(&mut self, payment: usize, answer: &Answered) {
+        let repeat = answer.status == 429 && answer.code() == Some(2);
+        self.audit
+            .must(repeat, Invariant::SafeToRepeat, payment, || {
+                format!("a call that was not taken is answered {answer:?}")
+            });
     }
 
     /// The core received a known key with another body.

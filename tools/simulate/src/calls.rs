@@ -10,6 +10,7 @@ use crate::choices::Lane;
 use crate::fault::Fault;
 use crate::fleet::{Answered, Function, Input, Output};
 use crate::secrets::Secret;
+use crate::template::TEMPLATE;
 use crate::world::{DAY, MINUTE, SECOND, World};
 
 /// How long a caller waits: API Gateway's limit, in milliseconds.
@@ -145,6 +146,11 @@ impl World {
             move |world, who, output| {
                 let answer = match output {
                     Output::Http(answer) => Some(answer),
+                    Output::NotStarted => {
+                        let answer = not_started();
+                        world.audit_not_started(call.payment, &answer);
+                        return done(world, Some(answer));
+                    }
                     _ => None,
                 };
                 if let Some(answer) = &answer {
@@ -271,6 +277,16 @@ impl Answered {
     /// The code of the body.
     pub(crate) fn code(&self) -> Option<i64> {
         self.json()["code"].as_i64()
+    }
+}
+
+/// API Gateway's answer when Lambda has not started the function.
+fn not_started() -> Answered {
+    let (status, body) = &TEMPLATE.not_started;
+    Answered {
+        status: *status,
+        body: body.clone().into_bytes(),
+        location: None,
     }
 }
 

@@ -144,6 +144,11 @@ const LISTED: &[(&str, Rows)] = &[
     ("contradiction", CONTRADICTIONS),
     ("undecided", UNDECIDED),
     ("the brake", BRAKE),
+    ("throttled index", CAPACITY),
+    ("gauge", GAUGES),
+    ("a crowd", CROWD),
+    ("pages", PAGES),
+    ("concurrency", CONCURRENCY),
 ];
 
 /// What Tiki says after it was notified that a payment is reversed.
@@ -172,6 +177,50 @@ const UNDECIDED: Rows = &[("pending", &["asked after a day", "a day after expiry
 
 /// The count of reversals in an hour.
 const BRAKE: Rows = &[("a reversal", &["counted", "over the limit", "not in time"])];
+
+/// What an index without capacity refuses.
+const CAPACITY: Rows = &[
+    (
+        "a query",
+        &[
+            "ipn_due",
+            "refund_due",
+            "expiry_due",
+            "needs_review",
+            "by_day",
+        ],
+    ),
+    (
+        "a write",
+        &[
+            "ipn_due",
+            "refund_due",
+            "expiry_due",
+            "needs_review",
+            "by_day",
+            "by_refund_day",
+        ],
+    ),
+];
+
+/// Who is away while thousands pay.
+const CROWD: Rows = &[("is away", &["core", "Tiki"])];
+
+/// The functions of which more were wanted than may run.
+const CONCURRENCY: Rows = &[
+    ("refund-transaction", &["not started"]),
+    ("ipn-sender", &["not started"]),
+    ("core-worker", &["not started"]),
+];
+
+/// The indexes of which a query had more than one page.
+const PAGES: Rows = &[(
+    "a query",
+    &["ipn_due", "refund_due", "expiry_due", "needs_review"],
+)];
+
+/// What a gauge showed.
+const GAUGES: Rows = &[("review queue", &["nothing waits", "something waits"])];
 
 /// The states in which the core sends each result.
 const RESULTS: Rows = &[
@@ -313,6 +362,7 @@ const CRASHES: Rows = &[
         "ipn-sender",
         &[
             "due",
+            "needs_review",
             "get",
             "put",
             "read secret",

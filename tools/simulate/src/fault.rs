@@ -1,6 +1,7 @@
 //! The faults, and how often they happen.
 
 use crate::choices::{Choices, Lane};
+use crate::crowd::Size;
 
 macro_rules! faults {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
@@ -35,6 +36,8 @@ faults! {
     Forged = "call to us: forged or misused",
     /// A write commits, but its answer is lost.
     WriteAnswerLost = "write: commits, answer lost",
+    /// An index has no capacity, so that queries of it and writes that change it are refused.
+    IndexThrottled = "index: throttled",
     /// A write never arrives.
     WriteLost = "write: never commits",
     /// A write commits after its sender's time-out.
@@ -110,6 +113,8 @@ const RATES: [u64; 7] = [0, 0, 20, 100, 300, 1000, 2500];
 
 /// The divisor of all fault rates in a run: some runs have few faults, some have many.
 const MEASURES: [u64; 4] = [8, 4, 2, 1];
+/// A crowd has so many times fewer faults for each payment.
+const IN_A_CROWD: u64 = 8;
 
 /// The faults of one run.
 pub(crate) struct Faults {
@@ -121,8 +126,13 @@ pub(crate) struct Faults {
 
 impl Faults {
     /// Chooses the rate of each fault in this run.
-    pub(crate) fn draw(choices: &mut Choices) -> Self {
+    pub(crate) fn draw(choices: &mut Choices, size: &Size) -> Self {
         let measure = choices.one_of(Lane::WORLD, &MEASURES);
+        let measure = if size.is_crowd() {
+            measure * IN_A_CROWD
+        } else {
+            measure
+        };
         let rates = Fault::ALL
             .iter()
             .map(|_| choices.one_of(Lane::WORLD, &RATES) / measure);

@@ -15,27 +15,13 @@ use serde_json::Value;
 use store::WriteIds;
 use uuid::Uuid;
 
-use crate::choices::Lane;
+use crate::choices::{Choices, Lane};
 use crate::coverage::state_of;
 use crate::fault::Fault;
+pub(crate) use crate::function::Function;
+use crate::template::Concurrency;
 use crate::wiring;
 use crate::world::{MINUTE, SECOND, World, answered};
-
-/// A Lambda function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Function {
-    Create,
-    Check,
-    Refund,
-    Redirect,
-    Webview,
-    Result,
-    Ipn,
-    Core,
-    Reconcile,
-    /// Not a function: a person's `tikivip`.
-    Person,
-}
 
 /// The input of an invocation.
 pub(crate) enum Input {
@@ -61,6 +47,8 @@ pub(crate) enum Output {
     Error,
     /// The function died.
     Died,
+    /// Lambda has not started it: as many run as may.
+    NotStarted,
 }
 
 /// An HTTP answer of our functions.
@@ -83,12 +71,16 @@ pub(crate) trait Work: Send + Sync {
     async fn work(&self, event: Value, deadline: Timestamp) -> Output;
 }
 
-#[derive(Default)]
 pub(crate) struct Fleet {
     instances: Vec<Instance>,
+    /// How many instances of a function may run at once.
+    limits: HashMap<Function, u64>,
+    running: HashMap<Function, u64>,
     idle: HashMap<Function, Vec<usize>>,
     pub(crate) started: Vec<Invocation>,
     pub(crate) dead: Vec<usize>,
+    /// Whether the newer version is taken back.
+    rolled_back: bool,
 }
 
 struct Instance {
@@ -102,6 +94,8 @@ struct Instance {
     newer: bool,
     /// The last call whose signature was refused.
     refused: Option<String>,
+    /// Whether the running invocation was held up by its machine, or has a clock that is wrong.
+    disturbed: bool,
 }
 
 /// A running invocation, and what happens at its end.
@@ -114,35 +108,54 @@ pub(crate) struct Invocation {
 /// What happens with an invocation's output.
 pub(crate) type Done = Box<dyn FnOnce(&mut World, usize, Output) + Send>;
 
-impl Function {
-    /// The function's name in the template.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Create => "create-transaction",
-            Self::Check => "check-transaction",
-            Self::Refund => "refund-transaction",
-            Self::Redirect => "payment-redirect",
-            Self::Webview => "open-webview",
-            Self::Result => "payment-result",
-            Self::Ipn => "ipn-sender",
-            Self::Core => "core-worker",
-            Self::Reconcile => "reconcile",
-            Self::Person => "tikivip",
-        }
-    }
-
-    /// Its time-out, as in the template, in milliseconds.
-    fn timeout(self) -> i64 {
-        match self {
-            Self::Create | Self::Check | Self::Redirect | Self::Result => 15 * SECOND,
-            Self::Refund | Self::Webview => 28 * SECOND,
-            Self::Ipn | Self::Core => 2 * MINUTE,
-            Self::Reconcile | Self::Person => 15 * MINUTE,
-        }
-    }
-}
-
 impl Fleet {
+    /// No instances yet. The reserved concurrency is that of the template, or the least that an operator may set.
+    pub(crate) fn new(choices: &mut Choices) -> Self {
+        let mut limits = HashMap::new();
+        for function in Function::ALL {
+            if let Some(Concurrency { usual, least }) = function.plan().concurrency {
+                limits.insert(
+                    function,
+                    choices.one_of(Lane::WORLD, &[usual, least, least]),
+                );
+            }
+        }
+        Self {
+            instances: Vec::new(),
+            limits,
+            running: HashMap::new(),
+            idle: HashMap::new(),
+            started: Vec::new(),
+            dead: Vec::new(),
+            rolled_back: false,
+        }
+    }
+
+    /// Whether as many instances of a function run as may.
+    fn is_full(&self, function: Function) -> bool {
+        let running = self.running.get(&function).copied().unwrap_or(0);
+        self.limits
+            .get(&function)
+            .is_some_and(|most| running >= *most)
+    }
+
+    /// An instance has stopped for a while, or its DynamoDB has.
+    pub(crate) fn disturbed(&mut self, who: usize) {
+        self.instances[who].disturbed = true;
+    }
+
+    fn ends(&mut self, who: usize) {
+        let function = self.instances[who].function;
+        if let Some(running) = self.running.get_mut(&function) {
+            *running -= 1;
+        }
+    }
+
+    /// Whether the running invocation was held up by its machine, or has a clock that is wrong.
+    pub(crate) fn was_disturbed(&self, who: usize) -> bool {
+        self.instances[who].disturbed
+    }
+
     pub(crate) fn function(&self, who: usize) -> Function {
         self.instances[who].function
     }
@@ -152,6 +165,7 @@ impl Fleet {
         if std::mem::take(&mut self.instances[who].running) {
             self.instances[who].code = None;
             self.dead.push(who);
+            self.ends(who);
         }
     }
 
@@ -185,10 +199,11 @@ impl Fleet {
         self.instances[who].newer
     }
 
-    /// Takes the newer version back.
+    /// Takes the newer version back. What runs now ends as it is.
     pub(crate) fn roll_back(&mut self) {
+        self.rolled_back = true;
         for instance in &mut self.instances {
-            instance.newer = false;
+            instance.newer &= instance.running;
         }
     }
 
@@ -201,7 +216,9 @@ impl Fleet {
     pub(crate) fn finished(&mut self, who: usize) {
         let instance = &mut self.instances[who];
         instance.running = false;
+        instance.newer &= !self.rolled_back;
         self.idle.entry(instance.function).or_default().push(who);
+        self.ends(who);
     }
 }
 
@@ -214,12 +231,22 @@ impl World {
         input: Input,
         done: impl FnOnce(&mut World, usize, Output) + Send + 'static,
     ) {
+        if self.fleet.is_full(function) {
+            self.coverage
+                .count("concurrency", function.name(), "not started");
+            self.log(lane, function.name(), || {
+                "is not started: too many run".to_owned()
+            });
+            return done(self, usize::MAX, Output::NotStarted);
+        }
+        *self.fleet.running.entry(function).or_default() += 1;
         let idle = self.fleet.idle.get_mut(&function).and_then(Vec::pop);
         let who = idle.unwrap_or_else(|| self.start(function, lane));
         let instance = &mut self.fleet.instances[who];
         instance.running = true;
         instance.invocations += 1;
         instance.saw = "none";
+        instance.disturbed = instance.offset.load(Ordering::Relaxed) != 0;
         let invocation = instance.invocations;
         let code = Arc::clone(
             instance
@@ -241,6 +268,7 @@ impl World {
                 world.log(lane, function.name(), || {
                     "✗ ended by its time-out".to_owned()
                 });
+                world.audit_timed_out(function, who);
                 world.fleet.kill(who);
             }
         });
@@ -278,6 +306,7 @@ impl World {
             saw: "none",
             newer,
             refused: None,
+            disturbed: false,
         });
         who
     }

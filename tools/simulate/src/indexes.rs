@@ -1,145 +1,172 @@
-//! The indexes of the table. An index can show an old state, and entries with the same time have no fixed order.
+//! The indexes of the table, with the keys and the projections of the template. An index can show an old state, and
+//! entries with the same sort key have no fixed order.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 
-use domain::{Day, Timestamp, TransactionId};
+use domain::TransactionId;
 use serde_dynamo::AttributeValue;
-use store::{DayIndex, DayPage, DueIndex, Indexed, Item, SHARDS};
+use store::Item;
 
 use crate::table::{number, text};
+use crate::template::{Schema, TEMPLATE, Type};
 
-/// All sparse indexes except the review queue.
-pub(crate) struct Indexes {
-    due: [Index; 3],
-    days: [Index; 2],
-}
+/// All indexes of the template, in its order.
+pub(crate) struct Indexes(Vec<Index>);
 
-/// One sparse index, by partition and time.
 struct Index {
-    keys: store::Index,
-    /// The attributes that an entry has; in a due index, those beside its place.
-    attributes: Vec<&'static str>,
-    shown: BTreeMap<Place, Item>,
-    of: HashMap<TransactionId, (u64, Option<Place>)>,
+    schema: &'static Schema,
+    /// The entries by partition. No partition is empty.
+    shown: BTreeMap<String, BTreeMap<Place, Item>>,
+    of: HashMap<TransactionId, (u64, Option<(String, Place)>)>,
 }
 
-/// An entry's place: partition, time, a number without meaning that depends on the id, and the id.
-type Place = (String, i64, u64, TransactionId);
+/// An entry's place in its partition: the sort key, a number without meaning that depends on the id, and the id.
+pub(crate) type Place = (Sort, u64, TransactionId);
 
-pub(crate) type Entry = Option<(Place, Item)>;
+/// The value of a sort key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Sort {
+    Number(i64),
+    Text(String),
+}
 
-/// A query of an index by day.
-pub(crate) struct OnDay {
-    pub(crate) index: DayIndex,
-    pub(crate) day: Day,
-    pub(crate) shard: u8,
+/// The entry of an item in an index: its partition, its place there, and its projected attributes.
+pub(crate) type Entry = Option<(String, Place, Item)>;
+
+/// A query: the keys that it names, and what it asks for.
+#[derive(Clone)]
+pub(crate) struct Query {
+    pub(crate) keys: store::Index,
+    pub(crate) partition: String,
+    /// The condition on the sort key, if there is one.
+    pub(crate) until: Option<i64>,
     pub(crate) after: Option<Item>,
 }
 
-/// The indexes of the workers.
-const DUE: [DueIndex; 3] = [DueIndex::Ipn, DueIndex::Refund, DueIndex::Expiry];
-/// The two indexes of reconciliation.
-const DAYS: [DayIndex; 2] = [DayIndex::Final, DayIndex::Refund];
+/// A page of an index.
+pub(crate) struct Page {
+    pub(crate) entries: Vec<Item>,
+    /// The keys of the last entry, if more may follow.
+    pub(crate) next: Option<Item>,
+}
 
 impl Default for Indexes {
     fn default() -> Self {
-        Self {
-            due: DUE.map(|index| {
-                let keys = index.index();
-                Index::new(keys, keys.projection.attributes().to_vec())
-            }),
-            days: DAYS.map(|index| {
-                let keys = index.index();
-                let included = keys.projection.attributes();
-                Index::new(keys, [&key_attributes(keys), included].concat())
-            }),
-        }
+        let schemas = TEMPLATE.indexes.iter();
+        Self(schemas.map(Index::new).collect())
     }
 }
 
 impl Indexes {
     /// The entries of an item in all indexes.
-    pub(crate) fn entries(&self, id: TransactionId, item: &Item) -> [Entry; 5] {
-        let [ipn, refund, expiry] = self.due.each_ref().map(|index| index.entry(id, item));
-        let [by_day, by_refund_day] = self.days.each_ref().map(|index| index.entry(id, item));
-        [ipn, refund, expiry, by_day, by_refund_day]
+    pub(crate) fn entries(&self, id: TransactionId, item: &Item) -> Vec<Entry> {
+        self.0.iter().map(|index| index.entry(id, item)).collect()
     }
 
-    /// Shows a version of an item, unless a newer version is shown already.
-    pub(crate) fn show(&mut self, id: TransactionId, version: u64, entries: [Entry; 5]) {
-        for (index, entry) in self.due.iter_mut().chain(&mut self.days).zip(entries) {
-            index.show(id, version, entry);
-        }
+    /// Shows a version of an item in one index, unless a newer version is shown already.
+    pub(crate) fn show(&mut self, index: usize, id: TransactionId, version: u64, entry: Entry) {
+        self.0[index].show(id, version, entry);
     }
 
-    /// The first due time in these indexes.
-    pub(crate) fn first_due(&self, indexes: &[DueIndex]) -> Option<i64> {
-        let shown = indexes
-            .iter()
-            .flat_map(|index| self.due[*index as usize].shown.keys());
-        shown.map(|(_, due_at, _, _)| *due_at).min()
+    /// Where an item with these attributes belongs in the index of this name; `None` if it is not in it.
+    pub(crate) fn belongs(&self, name: &str, item: &Item) -> Option<Sort> {
+        let index = self.named(name)?;
+        text(item, &index.schema.partition_key)?;
+        index.sort(item)
     }
 
-    pub(crate) fn due(
-        &self,
-        index: DueIndex,
-        shard: u8,
-        until: Timestamp,
-        limit: u16,
-    ) -> Vec<Indexed> {
-        assert!(shard < SHARDS, "the shard does not exist");
-        let partition = format!("{shard:02}");
-        let shown = self.due[index as usize].of_partition(&partition, None);
-        shown
-            .take_while(|((_, due_at, _, _), _)| *due_at <= until.unix_ms())
-            .take(limit.into())
-            .map(|((_, due_at, _, id), item)| Indexed {
-                final_at: number(item, "final_at").and_then(|at| Timestamp::from_unix_ms(at).ok()),
-                ..indexed(*id, *due_at)
-            })
-            .collect()
+    /// Whether the index of this name shows this transaction.
+    pub(crate) fn shows(&self, name: &str, id: TransactionId) -> bool {
+        let shown = self.named(name).and_then(|index| index.of.get(&id));
+        shown.is_some_and(|(_, place)| place.is_some())
+    }
+
+    /// The first sort key in the index of this name.
+    pub(crate) fn first(&self, name: &str) -> Option<i64> {
+        let partitions = self.named(name)?.shown.values();
+        let firsts = partitions.filter_map(|of| of.keys().next());
+        let firsts = firsts.filter_map(|(sort, _, _)| match sort {
+            Sort::Number(at) => Some(*at),
+            Sort::Text(_) => None,
+        });
+        firsts.min()
     }
 
     /// A page of at most `limit` entries. As in DynamoDB, a full page has a position for the next page, also if nothing
-    /// follows.
-    pub(crate) fn on_day(&self, query: &OnDay, limit: usize) -> DayPage {
-        assert!(query.shard < SHARDS, "the shard does not exist");
-        let index = &self.days[query.index as usize];
-        let partition = format!("{}#{:02}", query.day, query.shard);
-        let after = query.after.as_ref();
-        let after = after.map(|key| {
-            index
-                .place(key_of(key), key)
-                .expect("a position that this index returned")
-        });
-        let page: Vec<_> = index.of_partition(&partition, after).take(limit).collect();
-        let last = page.last().filter(|_| page.len() == limit);
-        DayPage {
-            next: last.map(|(_, item)| projected(item, &key_attributes(index.keys))),
-            entries: page.into_iter().map(|(_, item)| item.clone()).collect(),
+    /// follows. The error says what in the query does not fit the template.
+    pub(crate) fn query(&self, query: &Query, limit: usize) -> Result<Page, String> {
+        let name = query.keys.name;
+        let index = self.named(name);
+        let index = index.ok_or_else(|| format!("the table has no index {name}"))?;
+        let schema = index.schema;
+        let fits = schema.partition_key == query.keys.partition_key
+            && (query.until.is_none()
+                || (schema.sort_key == query.keys.sort_key && schema.sort_type == Type::Number));
+        if !fits {
+            return Err(format!(
+                "{:?} is asked, and the table has {schema:?}",
+                query.keys
+            ));
         }
+        let after = match &query.after {
+            None => None,
+            Some(key) => {
+                let place = index.place(key_of(key), key);
+                Some(place.ok_or_else(|| format!("{key:?} is no position in {name}"))?)
+            }
+        };
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let shown = index.shown.get(&query.partition).into_iter();
+        let shown = shown.flat_map(|of| of.range((from.clone(), Bound::Unbounded)));
+        let within = |(sort, _, _): &Place| match (query.until, sort) {
+            (Some(until), Sort::Number(at)) => *at <= until,
+            _ => true,
+        };
+        let shown = shown.take_while(|(place, _)| within(place));
+        let entries: Vec<Item> = shown.take(limit).map(|(_, item)| item.clone()).collect();
+        let last = entries.last().filter(|_| entries.len() == limit);
+        let keys = ["transaction_id", &schema.partition_key, &schema.sort_key];
+        Ok(Page {
+            next: last.map(|item| projected(item, keys.into_iter())),
+            entries,
+        })
+    }
+
+    fn named(&self, name: &str) -> Option<&Index> {
+        self.0.iter().find(|index| index.schema.name == name)
     }
 }
 
 impl Index {
-    fn new(keys: store::Index, attributes: Vec<&'static str>) -> Self {
+    fn new(schema: &'static Schema) -> Self {
         Self {
-            keys,
-            attributes,
+            schema,
             shown: BTreeMap::new(),
             of: HashMap::new(),
         }
     }
 
+    fn sort(&self, item: &Item) -> Option<Sort> {
+        let key = &self.schema.sort_key;
+        match self.schema.sort_type {
+            Type::Number => number(item, key).map(Sort::Number),
+            Type::Text => text(item, key).map(Sort::Text),
+        }
+    }
+
     fn place(&self, id: TransactionId, item: &Item) -> Option<Place> {
-        let partition = text(item, self.keys.partition_key)?;
-        let at = number(item, self.keys.sort_key)?;
-        Some((partition, at, meaningless(id), id))
+        Some((self.sort(item)?, meaningless(id), id))
     }
 
     fn entry(&self, id: TransactionId, item: &Item) -> Entry {
-        Some((self.place(id, item)?, projected(item, &self.attributes)))
+        let partition = text(item, &self.schema.partition_key)?;
+        let place = self.place(id, item)?;
+        let has = match &self.schema.attributes {
+            None => item.clone(),
+            Some(attributes) => projected(item, attributes.iter().map(String::as_str)),
+        };
+        Some((partition, place, has))
     }
 
     fn show(&mut self, id: TransactionId, version: u64, entry: Entry) {
@@ -147,28 +174,19 @@ impl Index {
         if version <= *shown_version {
             return;
         }
-        if let Some(place) = shown.take() {
-            self.shown.remove(&place);
+        if let Some((partition, place)) = shown.take()
+            && let Some(of) = self.shown.get_mut(&partition)
+        {
+            of.remove(&place);
+            if of.is_empty() {
+                self.shown.remove(&partition);
+            }
         }
         *shown_version = version;
-        if let Some((place, item)) = entry {
-            *shown = Some(place.clone());
-            self.shown.insert(place, item);
+        if let Some((partition, place, item)) = entry {
+            *shown = Some((partition.clone(), place.clone()));
+            self.shown.entry(partition).or_default().insert(place, item);
         }
-    }
-
-    fn of_partition(
-        &self,
-        partition: &str,
-        after: Option<Place>,
-    ) -> impl Iterator<Item = (&Place, &Item)> {
-        let none = TransactionId::from_bytes([0; 16]);
-        let from = match after {
-            Some(place) => Bound::Excluded(place),
-            None => Bound::Included((partition.to_owned(), i64::MIN, 0, none)),
-        };
-        let shown = self.shown.range((from, Bound::Unbounded));
-        shown.take_while(move |((of, _, _, _), _)| of == partition)
     }
 }
 
@@ -178,31 +196,17 @@ fn meaningless(id: TransactionId) -> u64 {
     id.to_bytes().into_iter().fold(0, mix)
 }
 
-pub(crate) fn indexed(id: TransactionId, at: i64) -> Indexed {
-    let at = Timestamp::from_unix_ms(at).unwrap();
-    Indexed {
-        id,
-        at,
-        final_at: None,
-    }
-}
-
 /// The key of an item.
 pub(crate) fn key_of(item: &Item) -> TransactionId {
-    let id = text(item, "transaction_id").expect("an item has its key");
+    let id = text(item, store::TRANSACTION_ID).expect("an item has its key");
     id.parse().expect("a key is an id")
 }
 
-/// The keys of the index and of the table.
-fn key_attributes(keys: store::Index) -> [&'static str; 3] {
-    [store::TRANSACTION_ID, keys.partition_key, keys.sort_key]
-}
-
-fn projected(item: &Item, has: &[&str]) -> Item {
+fn projected<'a>(item: &Item, has: impl Iterator<Item = &'a str>) -> Item {
     let mut attributes: HashMap<String, AttributeValue> = HashMap::new();
     for name in has {
-        if let Some(value) = item.get(*name) {
-            attributes.insert((*name).to_owned(), value.clone());
+        if let Some(value) = item.get(name) {
+            attributes.insert(name.to_owned(), value.clone());
         }
     }
     attributes.into()

@@ -6,9 +6,12 @@
 //! |---|---|
 //! | `run` | one run, from the first payment to some days after the last fault |
 //! | `choices`, `fault` | the choices of a run, from its seed; the faults, and how often they happen |
+//! | `crowd` | runs with thousands of payments |
 //! | `world` | virtual time, the event queue, and how a function waits, dies and freezes |
-//! | `fleet`, `wiring` | the functions' instances, and the production code in them |
-//! | `table`, `brake`, `indexes`, `streams`, `secrets`, `net` | simulated `DynamoDB`, stream and schedule, secrets, HTTP |
+//! | `function`, `fleet`, `wiring` | the functions' instances, and the production code in them |
+//! | `template` | what the simulation takes from `template.yaml` |
+//! | `table`, `queries`, `capacity`, `brake`, `indexes`, `streams`, `secrets`, `net` | simulated `DynamoDB`, stream and schedule, secrets, HTTP |
+//! | `gauges` | what our functions measure |
 //! | `calls` | calls to our functions |
 //! | `lifecycle`, `tiki`, `said`, `core` | customers, Tiki and its log, and the core |
 //! | `reconcile` | exports of each day, and notifications that are queued again |
@@ -27,12 +30,16 @@
 mod audit;
 mod brake;
 mod calls;
+mod capacity;
 mod cells;
 mod choices;
 mod core;
 mod coverage;
+mod crowd;
 mod fault;
 mod fleet;
+mod function;
+mod gauges;
 mod history;
 mod indexes;
 mod lifecycle;
@@ -40,6 +47,7 @@ mod many;
 pub mod model;
 mod net;
 mod persons;
+mod queries;
 mod reconcile;
 mod report;
 mod run;
@@ -48,6 +56,7 @@ mod secrets;
 mod shrink;
 mod streams;
 mod table;
+mod template;
 mod tiki;
 mod versions;
 mod wiring;

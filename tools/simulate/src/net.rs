@@ -87,6 +87,9 @@ impl Call {
         let (lane, timeout) = (self.lane, self.timeout);
         if world.is_down(self.peer) {
             world.log(lane, self.peer.name(), || "is away".to_owned());
+            if world.hangs() {
+                return no_answer(world, reply, timeout, || TransportError::TimedOut);
+            }
             return no_answer(world, reply, timeout.min(3 * SECOND), || {
                 TransportError::NotConnected("simulated".into())
             });

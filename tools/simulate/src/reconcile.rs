@@ -122,12 +122,18 @@ impl World {
                 world.audit_read(day, began, &entries);
                 world.days.left -= usize::from(last);
             }
+            Output::NotStarted => {
+                world.after(MINUTE, move |world| world.read_day(day, last));
+            }
             Output::TooEarly => {
                 world.coverage.count("reconciliation", "a day", "too early");
                 let later = world.choices.span(Lane::WORLD, SECOND, MINUTE);
                 world.after(later, move |world| world.read_day(day, last));
             }
-            _ => world.after(HOUR, move |world| world.read_day(day, last)),
+            _ => {
+                world.audit_unread(day, last);
+                world.after(HOUR, move |world| world.read_day(day, last));
+            }
         };
         self.invoke(Function::Reconcile, Lane::WORLD, event, done);
     }

@@ -10,6 +10,7 @@ use crate::choices::{Choices, Lane, Script};
 use crate::coverage::Coverage;
 use crate::fault::Fault;
 use crate::fleet::{Invocation, Output};
+use crate::gauges::Gauges;
 use crate::history::History;
 use crate::world::{DAY, HOUR, MIDNIGHT, MINUTE, SECOND, World};
 
@@ -63,11 +64,14 @@ pub fn run(source: Source, steps: u64, history: History) -> Outcome {
         .build();
     let clock = clock.expect("a runtime without threads");
     let _entered = clock.enter();
+    let gauges = Gauges::default();
+    let _measured = tracing::subscriber::set_default(gauges.clone());
     let world = World::new(choices, history);
     let mut run = Run {
         world: Arc::clone(&world),
         tasks: HashMap::new(),
         woken: Arc::default(),
+        gauges,
         steps: 0,
     };
     run.run_steps(steps);
@@ -89,6 +93,7 @@ struct Run {
     world: Arc<Mutex<World>>,
     tasks: HashMap<usize, Task>,
     woken: Arc<Mutex<Vec<usize>>>,
+    gauges: Gauges,
     steps: u64,
 }
 
@@ -109,14 +114,21 @@ impl Wake for TaskWaker {
 }
 
 impl Run {
-    fn run_steps(&mut self, steps: u64) {
+    fn run_steps(&mut self, mut steps: u64) {
         {
             let mut world = self.world.lock().unwrap();
             let gaps = [SECOND, 20 * SECOND, 5 * MINUTE, HOUR];
             let gap = world.choices.one_of(Lane::WORLD, &gaps);
+            steps *= world.size.times;
             let payments = usize::try_from(steps / STEPS_PER_PAYMENT).unwrap_or(usize::MAX);
-            arrivals(&mut world, gap, payments.max(1));
-            outages(&mut world, gap);
+            if world.size.is_crowd() {
+                world.leave_the_crowd_alone();
+                arrivals(&mut world, SECOND, payments.max(1));
+                outages(&mut world, HOUR);
+            } else {
+                arrivals(&mut world, gap, payments.max(1));
+                outages(&mut world, gap);
+            }
         }
         loop {
             if self.steps == steps {
@@ -210,6 +222,9 @@ impl Run {
         let polled = catch_unwind(AssertUnwindSafe(|| {
             task.invocation.future.as_mut().poll(&mut context)
         }));
+        for gauge in self.gauges.take() {
+            self.world.lock().unwrap().audit_gauge(&gauge);
+        }
         let output = match polled {
             Ok(Poll::Pending) => return,
             Ok(Poll::Ready(output)) => output,
@@ -268,6 +283,7 @@ fn outages(world: &mut World, gap: i64) {
         return;
     }
     world.outages();
+    world.throttle_indexes();
     let next = world.choices.span(Lane::WORLD, gap * 3, gap * 20);
     world.after(next, move |world| outages(world, gap));
 }

@@ -12,11 +12,9 @@ use crate::choices::Lane;
 use crate::fault::Fault;
 use crate::fleet::{Function, Input, Output};
 use crate::table::text;
-use crate::world::{HOUR, MAX_CLOCK_ERROR_MS, MINUTE, SECOND, World};
+use crate::template::StreamPlan;
+use crate::world::{MAX_CLOCK_ERROR_MS, MINUTE, SECOND, World};
 
-/// The largest batch and the retries of the template's event source mappings.
-const BATCH_SIZE: usize = 10;
-const MAX_RETRIES: u32 = 10;
 /// Number of stream shards. All records of a transaction are in the same shard.
 const SHARDS: u8 = 3;
 
@@ -31,6 +29,8 @@ pub(crate) struct Streams {
 struct Shard {
     records: VecDeque<Record>,
     busy: bool,
+    /// The size of the next batch, if the one before failed as a whole and was split.
+    part: Option<usize>,
 }
 
 #[derive(Clone)]
@@ -38,26 +38,28 @@ struct Record {
     number: String,
     lane: Lane,
     image: Arc<Item>,
-    retried: u32,
+    retried: u64,
     since: i64,
 }
 
-/// The two workers: the indexes that each sweeps, and the mark in its stream filter.
-const WORKERS: [(&[DueIndex], Function, &str); 2] = [
-    (&[DueIndex::Ipn], Function::Ipn, "ipn_due_mark"),
-    (
-        &[DueIndex::Refund, DueIndex::Expiry],
-        Function::Core,
-        "refund_due_mark",
-    ),
+/// The two workers, and the indexes that each sweeps.
+const WORKERS: [(&[DueIndex], Function); 2] = [
+    (&[DueIndex::Ipn], Function::Ipn),
+    (&[DueIndex::Refund, DueIndex::Expiry], Function::Core),
 ];
+
+fn stream_of(worker: usize) -> &'static StreamPlan {
+    let plan = WORKERS[worker].1.plan();
+    plan.stream.as_ref().expect("a worker has a stream")
+}
 
 impl World {
     /// Adds a write to the stream of each worker whose filter it passes.
     pub(crate) fn streams_take(&mut self, id: TransactionId, item: &Arc<Item>) {
         let lane = self.lane_of(id);
-        for (worker, (_, _, mark)) in WORKERS.into_iter().enumerate() {
-            if text(item, mark).as_deref() != Some("now") {
+        for worker in 0..WORKERS.len() {
+            let (mark, value) = &stream_of(worker).mark;
+            if text(item, mark).as_ref() != Some(value) {
                 continue;
             }
             let shard = usize::from(id.shard(SHARDS));
@@ -88,7 +90,8 @@ impl World {
             return;
         }
         of.busy = true;
-        let batch: Vec<Record> = of.records.iter().take(BATCH_SIZE).cloned().collect();
+        let most = of.part.unwrap_or(stream_of(worker).batch);
+        let batch: Vec<Record> = of.records.iter().take(most).cloned().collect();
         let lane = batch[0].lane;
         if self.inject(lane, Fault::StreamTwice) {
             let again = batch.clone();
@@ -109,6 +112,10 @@ impl World {
         let now = self.now();
         let of = &mut self.streams.shards[worker][shard];
         of.busy = false;
+        let plan = stream_of(worker);
+        let not_started = matches!(output, Output::NotStarted);
+        let failed_whole = matches!(output, Output::Error | Output::Died);
+        of.part = (failed_whole && plan.bisects && batch > 1).then_some(batch.div_ceil(2));
         let done = match output {
             Output::Batch(failed) => {
                 let failed = |record: &Record| failed.contains(&record.number);
@@ -123,8 +130,9 @@ impl World {
         of.records.drain(..done);
         if done < batch {
             let first = &mut of.records[0];
-            first.retried += 1;
-            if first.retried > MAX_RETRIES || now - first.since > HOUR {
+            // A batch that was not delivered is no try.
+            first.retried += u64::from(!not_started);
+            if first.retried > plan.retries || now - first.since > plan.record_age {
                 of.records.pop_front();
                 self.faults.note(Fault::StreamDrops);
             }
@@ -153,8 +161,8 @@ impl World {
 
     /// Plans the next sweep that can find something. A sweep that finds nothing changes nothing and is left out.
     pub(crate) fn plan_sweeps(&mut self) {
-        for (worker, (indexes, _, _)) in WORKERS.into_iter().enumerate() {
-            let Some(due) = self.rows.indexes.first_due(indexes) else {
+        for (worker, (indexes, _)) in WORKERS.into_iter().enumerate() {
+            let Some(due) = self.first_due(indexes) else {
                 continue;
             };
             // A machine whose clock is ahead finds obligations before they are due.
@@ -178,26 +186,49 @@ impl World {
         }
     }
 
+    /// When the first obligation in these indexes is due.
+    fn first_due(&self, indexes: &[DueIndex]) -> Option<i64> {
+        let names = indexes.iter().map(|index| index.index().name);
+        let firsts = names.filter_map(|name| self.rows.indexes.first(name));
+        firsts.min()
+    }
+
     fn tick(&mut self, worker: usize) {
         let lane = Lane::WORLD;
-        if !self.inject(lane, Fault::SweepSkipped) {
+        let now = self.now();
+        for event in &WORKERS[worker].1.plan().sweeps {
+            if self.inject(lane, Fault::SweepSkipped) {
+                continue;
+            }
             let delay = if self.inject(lane, Fault::SweepLate) {
                 self.choices.span(lane, SECOND, 50 * SECOND)
             } else {
                 0
             };
-            self.after(delay, move |world| world.sweep(worker));
+            self.after(delay, move |world| world.sweep(worker, event, now));
             if self.inject(lane, Fault::SweepTwice) {
                 let apart = self.choices.span(lane, 0, 5 * SECOND);
-                self.after(delay + apart, move |world| world.sweep(worker));
+                self.after(delay + apart, move |world| world.sweep(worker, event, now));
             }
         }
         self.plan_sweeps();
     }
 
-    fn sweep(&mut self, worker: usize) {
-        let event = json!({"action": "sweep"});
-        self.invoke_worker(worker, Lane::WORLD, event, |world, _| world.plan_sweeps());
+    /// Sweeps one group of shards. If too many run, Lambda tries again for a while, and then gives the event up.
+    fn sweep(&mut self, worker: usize, event: &'static Value, since: i64) {
+        let done = move |world: &mut Self, output| {
+            if matches!(output, Output::NotStarted) {
+                let row = WORKERS[worker].1.name();
+                let later = world.choices.span(Lane::WORLD, SECOND, 20 * SECOND);
+                let event_age = WORKERS[worker].1.plan().event_age;
+                if world.now() + later - since <= event_age {
+                    return world.after(later, move |world| world.sweep(worker, event, since));
+                }
+                world.coverage.count("concurrency", row, "sweep given up");
+            }
+            world.plan_sweeps();
+        };
+        self.invoke_worker(worker, Lane::WORLD, event.clone(), done);
     }
 }
 

@@ -8,14 +8,15 @@ use async_trait::async_trait;
 use domain::{Day, ReviewReason, Timestamp, Transaction, TransactionId};
 use serde_dynamo::AttributeValue;
 use store::{
-    Condition, DayIndex, DayPage, DueIndex, Indexed, Item, SessionStore, Table, TableError,
-    WebviewSession, WriteOutcome,
+    Condition, DayIndex, DayPage, DueIndex, Index, Indexed, Item, NEEDS_REVIEW, SessionStore,
+    Table, TableError, WebviewSession, WriteOutcome,
 };
 
 use crate::brake;
 use crate::choices::Lane;
 use crate::fault::Fault;
-use crate::indexes::{Indexes, OnDay, indexed, key_of};
+use crate::indexes::{Indexes, Query, key_of};
+use crate::queries;
 use crate::world::{MINUTE, SECOND, Waiting, World, answered};
 
 /// The transactions table and its indexes.
@@ -97,22 +98,9 @@ impl Table for SimTable {
         until: Timestamp,
         limit: u16,
     ) -> Result<Vec<Indexed>, TableError> {
-        let receiver = {
-            let mut world = self.world.lock().unwrap();
-            world.ask(self.who, Lane::WORLD, "due", |world, waiting| {
-                let fails = world.inject(Lane::WORLD, Fault::ReadFails);
-                world.after(5, move |world| {
-                    let found = world.rows.indexes.due(index, shard, until, limit);
-                    let answer = if fails {
-                        Err(failed("Query"))
-                    } else {
-                        Ok(found)
-                    };
-                    waiting.answer(world, answer);
-                });
-            })
-        };
-        answered(receiver).await
+        let partition = queries::shard_key(shard);
+        self.oldest("due", index.index(), (partition, until), limit)
+            .await
     }
 
     async fn needs_review(
@@ -120,16 +108,8 @@ impl Table for SimTable {
         reason: ReviewReason,
         limit: u16,
     ) -> Result<Vec<Indexed>, TableError> {
-        let receiver = {
-            let mut world = self.world.lock().unwrap();
-            world.ask(self.who, Lane::WORLD, "needs_review", |world, waiting| {
-                world.after(5, move |world| {
-                    let found = world.rows.needs_review(reason, limit);
-                    waiting.answer(world, Ok(found));
-                });
-            })
-        };
-        answered(receiver).await
+        let all = (reason.as_str().to_owned(), Timestamp::MAX);
+        self.oldest("needs_review", NEEDS_REVIEW, all, limit).await
     }
 
     async fn on_day(
@@ -142,14 +122,38 @@ impl Table for SimTable {
     ) -> Result<DayPage, TableError> {
         let receiver = {
             let mut world = self.world.lock().unwrap();
-            let query = OnDay {
-                index,
-                day,
-                shard,
+            let query = Query {
+                keys: index.index(),
+                partition: queries::day_shard(day, shard),
+                until: None,
                 after,
             };
             world.ask(self.who, Lane::WORLD, "read day", |world, waiting| {
-                on_day(world, waiting, query, limit, 1);
+                queries::on_day(world, waiting, query, limit);
+            })
+        };
+        answered(receiver).await
+    }
+}
+
+impl SimTable {
+    async fn oldest(
+        &self,
+        point: &'static str,
+        keys: Index,
+        (partition, until): (String, Timestamp),
+        limit: u16,
+    ) -> Result<Vec<Indexed>, TableError> {
+        let receiver = {
+            let mut world = self.world.lock().unwrap();
+            let query = Query {
+                keys,
+                partition,
+                until: Some(until.unix_ms()),
+                after: None,
+            };
+            world.ask(self.who, Lane::WORLD, point, |world, waiting| {
+                queries::oldest(world, waiting, query, limit);
             })
         };
         answered(receiver).await
@@ -262,38 +266,16 @@ fn get(world: &mut World, waiting: Waiting<GetAnswer>, id: TransactionId, tried:
     });
 }
 
-/// A page can have fewer entries than requested, as in DynamoDB.
-fn on_day(
-    world: &mut World,
-    waiting: Waiting<Result<DayPage, TableError>>,
-    query: OnDay,
-    limit: u16,
-    tried: u32,
-) {
-    let lane = waiting.lane;
-    let fails = world.inject(lane, Fault::ReadFails);
-    if fails && tried < MAX_ATTEMPTS - 1 {
-        return world.after(ATTEMPT_TIMEOUT_MS, move |world| {
-            if !waiting.gone() {
-                on_day(world, waiting, query, limit, tried + 1);
-            }
-        });
-    }
-    let most = world.choices.one_of(lane, &[limit, 1, 2, 5]);
-    world.after(5, move |world| {
-        let answer = if fails {
-            Err(failed("Query"))
-        } else {
-            Ok(world.rows.indexes.on_day(&query, most.min(limit).into()))
-        };
-        waiting.answer(world, answer);
-    });
-}
-
 fn put(world: &mut World, waiting: Waiting<PutAnswer>, write: Write, tried: u32) {
     let lane = waiting.lane;
     if world.inject(lane, Fault::Throttled) {
         world.log(lane, "DynamoDB", || "throttles a write".to_owned());
+        return again(world, waiting, write, tried, 50);
+    }
+    let before = world.rows.rows.get(&write.id).map(|row| &*row.item);
+    if let Some(index) = world.refusing_index(before, &write.item) {
+        world.log(lane, "DynamoDB", || format!("throttles a write: {index}"));
+        world.coverage.count("throttled index", "a write", index);
         return again(world, waiting, write, tried, 50);
     }
     if world.inject(lane, Fault::WriteLost) {
@@ -329,6 +311,7 @@ fn put(world: &mut World, waiting: Waiting<PutAnswer>, write: Write, tried: u32)
 
 /// The SDK retries while attempts and time are left and the function runs.
 fn again(world: &mut World, waiting: Waiting<PutAnswer>, write: Write, tried: u32, ms: i64) {
+    let ms = ms.min(write.until - world.now());
     world.after(ms, move |world| {
         if tried >= MAX_ATTEMPTS || world.now() >= write.until {
             waiting.answer(world, Err(failed("PutItem")));
@@ -372,19 +355,24 @@ impl World {
         WriteOutcome::Stored
     }
 
-    /// Shows a write in the indexes, after their lag.
+    /// Shows a write in the indexes, after their lag: of all of them, or of one that is slower than the others.
     fn show(&mut self, item: &Item, id: TransactionId, version: u64) {
+        const USUAL: i64 = 20;
         let lane = self.lane_of(id);
-        let lag = if self.inject(lane, Fault::IndexLags) {
-            self.choices.span(lane, SECOND, 3 * MINUTE)
-        } else {
-            20
-        };
         let entries = self.rows.indexes.entries(id, item);
-        self.after(lag, move |world| {
-            world.rows.indexes.show(id, version, entries);
-            world.plan_sweeps();
-        });
+        let (lag, slow) = if self.inject(lane, Fault::IndexLags) {
+            let lag = self.choices.span(lane, SECOND, 3 * MINUTE);
+            (lag, self.choices.index(lane, entries.len() + 1))
+        } else {
+            (USUAL, 0)
+        };
+        for (index, entry) in entries.into_iter().enumerate() {
+            let is_slow = slow == 0 || slow == index + 1;
+            self.after(if is_slow { lag } else { USUAL }, move |world| {
+                world.rows.indexes.show(index, id, version, entry);
+                world.plan_sweeps();
+            });
+        }
     }
 }
 
@@ -397,17 +385,6 @@ impl Rows {
     /// The item as it is stored.
     pub(crate) fn item(&self, id: TransactionId) -> Option<&Item> {
         self.rows.get(&id).map(|row| row.item.as_ref())
-    }
-
-    fn needs_review(&self, reason: ReviewReason, limit: u16) -> Vec<Indexed> {
-        let marked = self.rows.iter().filter_map(|(id, row)| {
-            let (marked, since) = row.transaction.needs_review()?;
-            (marked == reason).then(|| indexed(*id, since.unix_ms()))
-        });
-        let mut marked: Vec<_> = marked.collect();
-        marked.sort_by_key(|entry| (entry.at, entry.id.to_bytes()));
-        marked.truncate(limit.into());
-        marked
     }
 }
 

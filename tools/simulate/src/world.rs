@@ -11,9 +11,11 @@ use lambda::config::ReversalPolicy;
 
 use crate::audit::Audit;
 use crate::brake::Brake;
+use crate::capacity::Capacity;
 use crate::choices::{Choices, Lane};
 use crate::core::Core;
 use crate::coverage::Coverage;
+use crate::crowd::Size;
 use crate::fault::{Fault, Faults};
 use crate::fleet::Fleet;
 use crate::history::History;
@@ -74,9 +76,11 @@ pub(crate) struct World {
     serial: u64,
     queue: BinaryHeap<Reverse<Entry>>,
     pub(crate) choices: Choices,
+    pub(crate) size: Size,
     pub(crate) faults: Faults,
     pub(crate) fleet: Fleet,
     pub(crate) rows: Rows,
+    pub(crate) capacity: Capacity,
     pub(crate) streams: Streams,
     pub(crate) secrets: Secrets,
     pub(crate) sessions: HashMap<String, store::WebviewSession>,
@@ -103,7 +107,9 @@ impl World {
     /// A world at its beginning.
     pub(crate) fn new(mut choices: Choices, history: History) -> Arc<Mutex<Self>> {
         let began = MIDNIGHT + choices.one_of(Lane::WORLD, &START_TIMES);
-        let faults = Faults::draw(&mut choices);
+        let size = Size::draw(&mut choices);
+        let faults = Faults::draw(&mut choices, &size);
+        let fleet = Fleet::new(&mut choices);
         let reversals = ReversalPolicy {
             confirm_after: choices.one_of(Lane::WORLD, &CONFIRM_AFTER),
             max_per_hour: choices.one_of(Lane::WORLD, &MAX_REVERSALS_PER_HOUR),
@@ -117,9 +123,11 @@ impl World {
                 serial: 0,
                 queue: BinaryHeap::new(),
                 choices,
+                size,
                 faults,
-                fleet: Fleet::default(),
+                fleet,
                 rows: Rows::default(),
+                capacity: Capacity::default(),
                 streams: Streams::default(),
                 secrets: Secrets::new(),
                 sessions: HashMap::new(),
@@ -142,6 +150,11 @@ impl World {
         self.me
             .upgrade()
             .expect("the world exists while its objects do")
+    }
+
+    /// When the run began, in Unix milliseconds.
+    pub(crate) fn began(&self) -> i64 {
+        self.began
     }
 
     /// The true time, in Unix milliseconds.
@@ -223,9 +236,10 @@ impl World {
     }
 
     fn crashes(&mut self, who: usize, lane: Lane, point: &'static str, fault: Fault) -> bool {
-        // A sweep reads sixteen shards, and a day many pages. With the full rate they would almost never finish.
+        // A sweep reads sixteen shards and the queue of each reason for a review, and a day many pages. With the full rate
+        // they would almost never finish.
         let often = match point {
-            "due" => 600,
+            "due" | "needs_review" => 600,
             "read day" => 150,
             _ => 10_000,
         };
@@ -273,8 +287,9 @@ impl<T: Send + 'static> Waiting<T> {
         if self.gone() || world.crashes(self.who, self.lane, self.point, Fault::CrashAfter) {
             return;
         }
-        let spared = matches!(self.point, "due" | "read day");
+        let spared = matches!(self.point, "due" | "needs_review" | "read day");
         let frozen = if !spared && world.inject(self.lane, Fault::Frozen) {
+            world.fleet.disturbed(self.who);
             world.choices.span(self.lane, SECOND, 90 * SECOND)
         } else {
             0

@@ -235,7 +235,7 @@ impl Transaction {
                 | PaymentState::Pending { .. },
             ) => Some(Alarm::Review(ReviewReason::IpnExhausted)),
         };
-        let not_found_at = still_not_found(lease, outcome);
+        let not_found_at = still_not_found(lease, outcome.known);
         self.change(now, |edit| {
             let state = &mut edit.after.data.payment;
             if let Some(due_at) = next {
@@ -255,8 +255,8 @@ impl Transaction {
 }
 
 /// When Tiki first said that it does not have the order, unless a look-up has said anything else since.
-fn still_not_found(lease: IpnLease, outcome: NotificationOutcome) -> Option<Timestamp> {
-    match outcome.known {
+fn still_not_found(lease: IpnLease, known: Option<LookUpAnswer>) -> Option<Timestamp> {
+    match known {
         None
         | Some(
             LookUpAnswer::NotFound

@@ -94,6 +94,13 @@ impl World {
         self.coverage.count("reconciliation", "a day", column);
     }
 
+    /// A day could not be exported. Without faults it can always be.
+    pub(crate) fn audit_unread(&mut self, day: Day, last: bool) {
+        self.audit.must(!last, I::ExportedOnce, 0, || {
+            format!("{day} cannot be exported, though nothing fails")
+        });
+    }
+
     /// All stored payments of the day must be in the export, because every write has ended before the export cutoff.
     fn audit_nothing_is_missing(&mut self, day: Day, read: &BTreeSet<usize>) {
         for (payment, simulated) in self.payments.iter().enumerate() {

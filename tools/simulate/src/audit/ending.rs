@@ -39,6 +39,7 @@ impl World {
         let paid = matches!(self.payments[payment].paying, Paying::Paid { .. });
         let returned = self.core.returned(payment);
         let in_review = t.needs_review().is_some();
+        let shown = self.rows.indexes.shows("needs_review", t.id());
         let accounted = match (t.status(), paid) {
             (Status::Pending, _) => false,
             (Status::Success, _) => matches!(t.ipn(), Ipn::Confirmed { .. }) || in_review,
@@ -50,6 +51,9 @@ impl World {
             && returned <= t.order().amount.get();
 
         let audit = &mut self.audit;
+        audit.must(shown == in_review, I::OwedIsFindable, payment, || {
+            format!("in review: {in_review}; in the index that people read: {shown}")
+        });
         audit.must(!owed, I::NothingOwedForever, payment, || {
             format!(
                 "{:?}, IPN {:?}, refunds {:?}",

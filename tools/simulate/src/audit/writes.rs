@@ -12,7 +12,8 @@ use crate::choices::Lane;
 use crate::core::Paying;
 use crate::fleet::Function;
 use crate::history::in_words;
-use crate::table::{number, text};
+use crate::indexes::Sort;
+use crate::table::text;
 use crate::versions::newer_parts;
 use crate::world::World;
 
@@ -67,6 +68,7 @@ impl World {
         }
         let now = self.now();
         self.audit.sees(payment, who, now);
+        self.audit.reviewed(payment, &after, now);
         self.audit_newer(payment, item);
         self.audit_words(payment, &after);
         self.audit_indexes(payment, &after, item);
@@ -226,26 +228,24 @@ impl World {
             || !after.raised().is_empty();
         let is_final = after.status() != Status::Pending;
 
-        let audit = &mut self.audit;
-        for (due, at, shard) in [
-            (notify_at, "ipn_due_at", "ipn_shard"),
-            (refund_at, "refund_due_at", "refund_shard"),
-            (asked_at, "expiry_due_at", "expiry_shard"),
+        for (due, index) in [
+            (notify_at, "ipn_due"),
+            (refund_at, "refund_due"),
+            (asked_at, "expiry_due"),
         ] {
-            let findable = number(item, at) == due && text(item, shard).is_some() == due.is_some();
-            audit.must(findable, I::OwedIsFindable, payment, || {
-                format!("{at} is {:?} and should be {due:?}", number(item, at))
+            let at = self.rows.indexes.belongs(index, item);
+            let findable = at == due.map(Sort::Number);
+            self.audit.must(findable, I::OwedIsFindable, payment, || {
+                format!("its time in {index} is {at:?} and should be {due:?}")
             });
         }
-        let marked =
-            text(item, "needs_review").is_some() && number(item, "needs_review_since").is_some();
-        audit.must(marked == person, I::OwedIsFindable, payment, || {
-            format!("needs_review is {:?}", text(item, "needs_review"))
-        });
-        let day = text(item, "day_shard").is_some();
-        audit.must(day == is_final, I::OwedIsFindable, payment, || {
-            "the key of the day index is wrong".to_owned()
-        });
+        for (expected, index) in [(person, "needs_review"), (is_final, "by_day")] {
+            let has = self.rows.indexes.belongs(index, item).is_some();
+            self.audit
+                .must(has == expected, I::OwedIsFindable, payment, || {
+                    format!("whether it is in {index} is {has} and should be {expected}")
+                });
+        }
     }
 
     /// A new obligation must trigger its worker without a sweep.
