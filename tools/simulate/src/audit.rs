@@ -7,6 +7,7 @@ mod gauges;
 mod notifications;
 mod persons;
 mod reviews;
+mod trail;
 mod writes;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};

@@ -53,6 +53,7 @@ mod report;
 mod run;
 mod said;
 mod secrets;
+mod sessions;
 mod shrink;
 mod streams;
 mod table;

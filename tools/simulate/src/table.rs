@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use domain::{Day, ReviewReason, Timestamp, Transaction, TransactionId};
 use serde_dynamo::AttributeValue;
 use store::{
-    Condition, DayIndex, DayPage, DueIndex, Index, Indexed, Item, NEEDS_REVIEW, SessionStore,
-    Table, TableError, WebviewSession, WriteOutcome,
+    Condition, DayIndex, DayPage, DueIndex, Index, Indexed, Item, NEEDS_REVIEW, Table, TableError,
+    WriteOutcome,
 };
 
 use crate::brake;
@@ -154,71 +154,6 @@ impl SimTable {
             };
             world.ask(self.who, Lane::WORLD, point, |world, waiting| {
                 queries::oldest(world, waiting, query, limit);
-            })
-        };
-        answered(receiver).await
-    }
-}
-
-#[async_trait]
-impl SessionStore for SimTable {
-    async fn put(&self, session: &WebviewSession) -> Result<(), TableError> {
-        let session = session.clone();
-        let receiver = {
-            let mut world = self.world.lock().unwrap();
-            world.ask(self.who, Lane::WORLD, "put session", |world, waiting| {
-                let lost = world.inject(Lane::WORLD, Fault::WriteLost);
-                world.after(10, move |world| {
-                    if lost {
-                        return waiting.answer(world, Err(failed("PutItem")));
-                    }
-                    world
-                        .sessions
-                        .insert(session.request_id.to_string(), session);
-                    waiting.answer(world, Ok(()));
-                });
-            })
-        };
-        answered(receiver).await
-    }
-
-    async fn result_url(
-        &self,
-        request_id: &domain::WebviewRequestId,
-        _now: Timestamp,
-    ) -> Result<Option<String>, TableError> {
-        let request_id = request_id.to_string();
-        let receiver = {
-            let mut world = self.world.lock().unwrap();
-            world.ask(self.who, Lane::WORLD, "get session", |world, waiting| {
-                world.after(5, move |world| {
-                    let session = world.sessions.get(&request_id);
-                    let url = session.map(|session| session.url_checkout_result.clone());
-                    waiting.answer(world, Ok(url));
-                });
-            })
-        };
-        answered(receiver).await
-    }
-
-    async fn result_url_of_customer(
-        &self,
-        customer: &domain::IdentifyCode,
-        until: Timestamp,
-        _now: Timestamp,
-    ) -> Result<Option<String>, TableError> {
-        let customer = customer.clone();
-        let receiver = {
-            let mut world = self.world.lock().unwrap();
-            world.ask(self.who, Lane::WORLD, "query sessions", |world, waiting| {
-                world.after(5, move |world| {
-                    let sessions = world.sessions.values();
-                    let newest = sessions
-                        .filter(|s| s.identify_code == customer && s.opened_at <= until)
-                        .max_by_key(|s| (s.opened_at, s.request_id.to_string()));
-                    let url = newest.map(|session| session.url_checkout_result.clone());
-                    waiting.answer(world, Ok(url));
-                });
             })
         };
         answered(receiver).await

@@ -1,6 +1,6 @@
 //! The auditor's checks some days after the last fault.
 
-use domain::{Ipn, RefundState, Status, Transaction};
+use domain::{AuditEvent, DisputeReason, Ipn, RefundState, Status, Transaction};
 
 use super::Invariant as I;
 use crate::core::Paying;
@@ -75,6 +75,44 @@ impl World {
                 "paid {paid}, returned {returned}; our record: {:?}, {ours}",
                 t.payment()
             )
+        });
+    }
+
+    /// At the end: the money of a reversed payment is back and Tiki has heard so, or it needs review.
+    fn audit_reversed_end(&mut self, payment: usize, t: &Transaction) {
+        let Some(reversed_at) = self.audit.reversed_since(payment) else {
+            return;
+        };
+        let returned = self.core.returned(payment) == self.payments[payment].amount;
+        let log = &self.payments[payment].log;
+        let heard = log
+            .notified
+            .iter()
+            .any(|(at, paid)| !paid && *at >= reversed_at);
+        let mut trail = t.audit_trail().iter();
+        let acted = trail.any(|entry| matches!(entry.event, AuditEvent::Resolved(..)));
+        let ended = match t.ipn() {
+            // A person may have dealt with it at Tiki.
+            Ipn::Confirmed { .. } => returned && (heard || acted),
+            Ipn::Disputed { reason, .. } => match reason {
+                DisputeReason::KnownAsPaid => returned && heard,
+                DisputeReason::ReversalRejected => !returned,
+                // A person finds out where the money is.
+                DisputeReason::ReversalHeld => t.needs_review().is_some(),
+                _ => false,
+            },
+            Ipn::Exhausted { .. } => returned,
+            _ => false,
+        };
+        self.audit.must(ended, I::ReversedIsNotified, payment, || {
+            format!(
+                "IPN {:?}; the money is back: {returned}; Tiki has heard of it: {heard}",
+                t.ipn()
+            )
+        });
+        let failed = t.status() == domain::Status::Failure;
+        self.audit.must(failed, I::ReversedIsFailure, payment, || {
+            format!("{:?}", t.payment())
         });
     }
 }

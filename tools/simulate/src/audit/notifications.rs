@@ -1,7 +1,7 @@
 //! The auditor's checks of what a notification came to, and of reversals, by Tiki's own log of its answers, the core's
 //! book, and what the check API, the core and the day's data are shown.
 
-use domain::{AuditEvent, DisputeReason, Ipn, PaymentState, ReversalReason, Transaction};
+use domain::{DisputeReason, Ipn, PaymentState, ReversalReason, Transaction};
 use serde_json::Value;
 use signed_http::Outgoing;
 
@@ -343,44 +343,6 @@ impl World {
             .must(reversed <= limit, I::BrakeHolds, payment, || {
                 format!("{reversed} payments are reversed in this hour, and {limit} are allowed")
             });
-    }
-
-    /// At the end: the money of a reversed payment is back and Tiki has heard so, or it needs review.
-    pub(super) fn audit_reversed_end(&mut self, payment: usize, t: &Transaction) {
-        let Some(reversed_at) = self.audit.reversed_since(payment) else {
-            return;
-        };
-        let returned = self.core.returned(payment) == self.payments[payment].amount;
-        let log = &self.payments[payment].log;
-        let heard = log
-            .notified
-            .iter()
-            .any(|(at, paid)| !paid && *at >= reversed_at);
-        let mut trail = t.audit_trail().iter();
-        let acted = trail.any(|entry| matches!(entry.event, AuditEvent::Resolved(..)));
-        let ended = match t.ipn() {
-            // A person may have dealt with it at Tiki.
-            Ipn::Confirmed { .. } => returned && (heard || acted),
-            Ipn::Disputed { reason, .. } => match reason {
-                DisputeReason::KnownAsPaid => returned && heard,
-                DisputeReason::ReversalRejected => !returned,
-                // A person finds out where the money is.
-                DisputeReason::ReversalHeld => t.needs_review().is_some(),
-                _ => false,
-            },
-            Ipn::Exhausted { .. } => returned,
-            _ => false,
-        };
-        self.audit.must(ended, I::ReversedIsNotified, payment, || {
-            format!(
-                "IPN {:?}; the money is back: {returned}; Tiki has heard of it: {heard}",
-                t.ipn()
-            )
-        });
-        let failed = t.status() == domain::Status::Failure;
-        self.audit.must(failed, I::ReversedIsFailure, payment, || {
-            format!("{:?}", t.payment())
-        });
     }
 }
 

@@ -8,6 +8,7 @@ use store::Item;
 
 use super::Invariant as I;
 use super::persons::Act;
+use super::trail::{happened, trail_is_complete};
 use crate::choices::Lane;
 use crate::core::Paying;
 use crate::fleet::Function;
@@ -353,11 +354,6 @@ fn notification_stays(before: &Transaction, after: &Transaction) -> bool {
     }
 }
 
-/// How often something has happened, by the trail.
-fn happened(t: &Transaction) -> u32 {
-    t.audit_trail().iter().map(|entry| entry.times).sum()
-}
-
 /// Whether the reconciliation has queued an exhausted or abandoned notification again. This may happen a few times,
 /// and never while the money is on its way back: then nothing was given up.
 fn queued_again(before: &Transaction, after: &Transaction) -> bool {
@@ -373,29 +369,4 @@ fn queued_again(before: &Transaction, after: &Transaction) -> bool {
 
 pub(super) fn rejected_reversal(refund: &Refund) -> bool {
     refund.origin == Origin::Reversal && matches!(refund.state, RefundState::Rejected { .. })
-}
-
-/// Whether the trail keeps its entries in order and has every change except leases.
-fn trail_is_complete(before: &Transaction, after: &Transaction) -> bool {
-    let keeps = before.audit_trail().len() <= after.audit_trail().len()
-        && before
-            .audit_trail()
-            .iter()
-            .zip(after.audit_trail())
-            .all(|(old, new)| {
-                let same = old.at == new.at && old.event == new.event && old.times == new.times;
-                let again = old.at == new.at
-                    && old.event.as_str() == new.event.as_str()
-                    && new.times == old.times + 1;
-                same || again
-            });
-    let new = happened(after) - happened(before).min(happened(after));
-    let kind = |ipn: Ipn| std::mem::discriminant(&ipn);
-    let leased = matches!(after.ipn(), Ipn::Retrying { .. });
-    let changed = before.status() != after.status()
-        || before.refunds().len() != after.refunds().len()
-        || before.refunded_amount() != after.refunded_amount()
-        || before.needs_review() != after.needs_review()
-        || (kind(before.ipn()) != kind(after.ipn()) && !leased);
-    keeps && (new > 0 || !changed)
 }
