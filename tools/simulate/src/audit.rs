@@ -186,14 +186,14 @@ impl Audit {
         self.records.entry(payment).or_default()
     }
 
-    /// A final status is shown, by something that began at `began`. It must be the same as before. But what begins after
-    /// a decision to reverse shows the failure, and what began before may still show either.
-    fn shows(&mut self, payment: usize, status: &str, began: i64, where_: &str) {
+    /// A final status is shown `now`, by something that began at `began`. It must be the same as before. But what begins
+    /// after a decision to reverse shows the failure, and what began before may still show either.
+    fn shows(&mut self, payment: usize, status: &str, (began, now): (i64, i64), where_: &str) {
         let record = self.record(payment);
         let reversed_at = record.reversed_at;
         let (_, before) = record
             .shown
-            .get_or_insert_with(|| (began, status.to_owned()))
+            .get_or_insert_with(|| (now, status.to_owned()))
             .clone();
         let Some(reversed_at) = reversed_at else {
             return self.must(

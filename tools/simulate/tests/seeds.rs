@@ -119,6 +119,10 @@ const ONCE_FAILED: &[(u64, &str)] = &[
         "the simulator gave the last payments less time than their schedule takes",
     ),
     (8764, "the same, for a payment and not for a failure"),
+    (
+        1118,
+        "the auditor took a status as shown when the call that showed it began",
+    ),
 ];
 
 #[test]

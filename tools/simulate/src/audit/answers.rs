@@ -101,7 +101,8 @@ impl World {
                     "a look-up shows PENDING after a final status".to_owned()
                 });
         } else {
-            self.audit.shows(payment, status, began, "a look-up");
+            let times = (began, self.now());
+            self.audit.shows(payment, status, times, "a look-up");
         }
         self.audit_shows_refunds(payment, began, &said);
         let back = said["refunded_amount"].as_u64().unwrap_or(u64::MAX);
@@ -209,8 +210,9 @@ impl World {
         });
         let said = answer.json();
         let status = said["data"]["status"].as_str().unwrap_or_default();
+        let times = (began, self.now());
         self.audit
-            .shows(payment, status, began, "the answer to the core");
+            .shows(payment, status, times, "the answer to the core");
         self.audit_references(payment, body);
     }
 

@@ -85,6 +85,7 @@ impl World {
 
     /// Tiki has received a notification, from a function that took it at `leased`. It may have been on its way for long.
     pub(crate) fn audit_notification(&mut self, payment: usize, ipn: &Value, leased: i64) {
+        let now = self.now();
         let status = ipn["status"].as_str().unwrap_or_default();
         let simulated = &self.payments[payment];
         let stored = self.rows.find(simulated.id);
@@ -104,7 +105,7 @@ impl World {
         audit.must(!early, I::ReversedIsNotified, payment, || {
             "Tiki hears of the reversal before the money is back".to_owned()
         });
-        audit.shows(payment, status, leased, "an IPN");
+        audit.shows(payment, status, (leased, now), "an IPN");
     }
 
     /// A write of the function `who`. If it records the outcome of a notification, the outcome must follow from the
