@@ -149,7 +149,26 @@ const LISTED: &[(&str, Rows)] = &[
     ("a crowd", CROWD),
     ("pages", PAGES),
     ("concurrency", CONCURRENCY),
+    ("persons", PERSONS),
 ];
+
+/// What a person did, and what `tikivip` had shown before.
+const PERSONS: Rows = &[
+    ("confirmed", &["disputed", "exhausted"]),
+    (
+        "handled",
+        &["paid", "paid late", "pending", "reversed, known as paid"],
+    ),
+    ("not_paid", &["pending"]),
+    ("refused", &["paid", "reversing"]),
+    (
+        "resend",
+        &["disputed", "exhausted", "paid", "reversed, known as paid"],
+    ),
+    ("returned", GIVEN_BACK),
+    ("reverse", GIVEN_BACK),
+];
+const GIVEN_BACK: &[&str] = &["disputed", "paid", "paid late", "reversal rejected"];
 
 /// What Tiki says after it was notified that a payment is reversed.
 const CLOSING: Rows = &[(
