@@ -334,22 +334,25 @@ async fn a_rejected_reversal_is_disputed_and_raises_an_alarm() {
     env.core.faults.standing("refund", Fault::Lost);
     env.core.faults.standing("find_refund", answer(500, ""));
     let payment = notified_with_fault(&env, code(3)).await;
-    env.until("asked", async || {
-        !env.core.refunds(&payment.id).is_empty() || {
-            // Nothing is posted before the core has been asked.
-            env.core.faults.off("find_refund");
-            env.later(&payment).await;
-            false
-        }
+    let item = env.item(&payment).await;
+    let id = item["refunds"][0]["refund_id"].as_str().unwrap().to_owned();
+    // Nothing is posted before the core has been asked, and its answer to the posting is lost each time.
+    let never_seen = json!({ "refund_id": id, "status": "never_seen" }).to_string();
+    env.core
+        .faults
+        .standing("find_refund", answer(404, &never_seen));
+    env.until("it is posted", async || {
+        env.later(&payment).await;
+        !env.core.refunds(&payment.id).is_empty()
     })
     .await;
-    let item = env.item(&payment).await;
-    env.core.set_refund(
-        item["refunds"][0]["refund_id"].as_str().unwrap(),
-        "rejected",
-    );
-    env.later(&payment).await;
-    assert_eq!(env.ipn_state(&payment).await, "disputed");
+    env.core.set_refund(&id, "rejected");
+    env.core.faults.off("find_refund");
+    env.until("it is disputed", async || {
+        env.later(&payment).await;
+        env.ipn_state(&payment).await == "disputed"
+    })
+    .await;
     env.until_alarm("system_refund_rejected").await;
 }
 

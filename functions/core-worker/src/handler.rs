@@ -102,13 +102,18 @@ impl CoreWorker {
     }
 
     /// Asks for the refund by its id before it is requested again. If the core has never seen it, it is requested with
-    /// the same id.
+    /// the same id; but not while the core contradicts itself about the payment, because the customer may have the
+    /// money already.
     async fn ask(&self, transaction: &Transaction, id: RefundId) -> RefundAnswer {
         let Some(refund) = transaction.refund_by_id(id) else {
             return RefundAnswer::Unknown;
         };
         match self.core.find_refund(refund).await {
             FoundRefund::Known(answer) => answer,
+            FoundRefund::NeverSeen if transaction.is_doubtful() => {
+                tracing::warn!(refund_id = %id, "not requested while the payment is under review");
+                RefundAnswer::Unknown
+            }
             FoundRefund::NeverSeen => {
                 let within = CORE_TIMEOUT_IN_WORKER;
                 self.core.refund(transaction, refund, within).await

@@ -239,21 +239,23 @@ pub(crate) fn contradicted_at(
     same.map(|entry| entry.last_at).max()
 }
 
-/// Whether a person has resolved the transaction since.
-pub(crate) fn resolved_since(trail: &[AuditEntry], since: Timestamp) -> bool {
-    let resolved = |entry: &AuditEntry| matches!(entry.event, AuditEvent::Resolved(..));
+/// When a person has last resolved the transaction.
+pub(crate) fn resolved_at(trail: &[AuditEntry]) -> Option<Timestamp> {
+    let resolved = |entry: &&AuditEntry| matches!(entry.event, AuditEvent::Resolved(..));
     trail
         .iter()
-        .any(|entry| resolved(entry) && entry.last_at >= since)
+        .filter(resolved)
+        .map(|entry| entry.last_at)
+        .max()
 }
 
-/// The references under which another amount was paid than was asked for.
+/// The references under which another amount was paid than was asked for; `None` for one without.
 pub(crate) fn other_amount_references(
     trail: &[AuditEntry],
-) -> impl Iterator<Item = &CoreReference> {
+) -> impl Iterator<Item = Option<&CoreReference>> {
     trail.iter().filter_map(|entry| match &entry.event {
         AuditEvent::Contradicted(Contradiction::OtherAmount { reference, .. }) => {
-            reference.as_ref()
+            Some(reference.as_ref())
         }
         _ => None,
     })

@@ -82,7 +82,7 @@ pub enum OperatorRefusal {
     #[error("nothing of it waits for a decision")]
     NothingToDecide,
     /// The money of a failed payment can only go back.
-    #[error("Tiki knows it as failed: the money can only go back")]
+    #[error("it is a failure: the money can only go back")]
     OnlyReversible,
     /// It waits for another decision.
     #[error("this decision does not fit what waits: `tikivip show` says which do")]

@@ -45,7 +45,7 @@ pub enum Refusal {
     #[error("not refundable in this state: the payment is under review")]
     UnderReview,
     /// The most refunds of one transaction are reached.
-    #[error("not refundable in this state: {0} refunds were made")]
+    #[error("not refundable in this state: {0} refunds were asked for")]
     TooManyRefunds(usize),
     /// The core rejected this refund for good.
     #[error("not refundable in this state: the refund was rejected")]

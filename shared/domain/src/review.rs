@@ -81,6 +81,15 @@ impl RaisedReason {
     pub fn as_str(self) -> &'static str {
         self.into()
     }
+
+    /// Whether the core has said something about money that contradicts what is recorded.
+    #[must_use]
+    pub fn is_contradiction(self) -> bool {
+        match self {
+            Self::PaidAmountDiffers | Self::SecondDebit | Self::FailedAfterPaid => true,
+            Self::Undecided | Self::RefundsRejected => false,
+        }
+    }
 }
 
 impl ReviewReason {

@@ -9,11 +9,12 @@ use domain::testing::{AssumeCommitted, lease_now};
 use domain::{
     Alarm, AmountLimits, AuditEvent, Balance, CoreAnswer, Decision, DisputeReason, Due, DueMarks,
     FailedNotification, Failure, FailureCause, IPN_DELIVERY, IPN_LEASE, IpnAnswer, LookUpAnswer,
-    MAX_CONTRADICTIONS, MAX_OPERATOR_ACTS, NotificationOutcome, OperatorWord, Order, Origin,
-    PaidDetails, PaidNotification, Payment, PaymentAnswer, PaymentResult, PaymentResultMessage,
-    PaymentState, RaisedReason, RecordedResult, Refund, RefundAnswer, RefundCommand, RefundId,
-    RefundReason, RefundState, Refusal, Reservation, Resolution, ReversalReason, ReviewReason,
-    Snapshot, Status, TikiTransactionId, Timestamp, Transaction, TransactionId, Verdict, Vnd,
+    MAX_CONTRADICTIONS, MAX_OPERATOR_ACTS, NotificationOutcome, OperatorRefusal, OperatorWord,
+    Order, Origin, PaidDetails, PaidNotification, Payment, PaymentAnswer, PaymentResult,
+    PaymentResultMessage, PaymentState, RaisedReason, RecordedResult, Refund, RefundAnswer,
+    RefundCommand, RefundId, RefundReason, RefundState, Refusal, Reservation, Resolution,
+    ReversalReason, ReviewReason, Snapshot, Status, TikiTransactionId, Timestamp, Transaction,
+    TransactionId, Verdict, Vnd,
 };
 use uuid::Uuid;
 
@@ -320,6 +321,8 @@ fn another_amount_at_the_core_needs_review_until_it_is_clear() {
     assert_eq!(leased.needs_review(), review);
     for answer in [
         paid(99_998),
+        // Neither names a reference, so both may have been taken.
+        paid(100_000),
         PaymentAnswer::Pending,
         PaymentAnswer::Unreadable,
         PaymentAnswer::Unknown,
@@ -331,7 +334,6 @@ fn another_amount_at_the_core_needs_review_until_it_is_clear() {
         );
     }
     for answer in [
-        paid(100_000),
         PaymentAnswer::NotPaid,
         PaymentAnswer::Failed { reason: None },
     ] {
@@ -464,7 +466,81 @@ fn what_contradicts_the_record_is_refused_and_kept() {
         );
         let other = handled.record_payment_result(&says_paid(80_000, "E"), at(5_000));
         assert!(other.change.unwrap().alarm().is_some());
+        // A day later the core still says so.
+        let still = handled.record_payment_result(&message, at(4_000 + 86_400));
+        let still = still.change.unwrap().assume_committed();
+        assert!(still.needs_review().is_some());
     }
+}
+
+/// Two reasons need two decisions, and the one that may move money comes last.
+#[test]
+fn a_contradiction_comes_before_what_moves_money() {
+    let says_failed = PaymentResultMessage {
+        amount: None,
+        result: PaymentResult::Declined { reason: None },
+    };
+    let disputed = sent(
+        &paid(),
+        Decision::Dispute(DisputeReason::AmountDiffers),
+        at(20),
+    );
+    let both = disputed.record_payment_result(&says_failed, at(30)).change;
+    let both = both.unwrap().assume_committed();
+    let first = ReviewReason::Raised(RaisedReason::FailedAfterPaid);
+    assert_eq!(both.needs_review(), Some((first, at(30))));
+    let handled = both
+        .resolve(Resolution::Handled, &person(), at(40))
+        .unwrap();
+    let next = ReviewReason::Disputed(DisputeReason::AmountDiffers);
+    assert_eq!(
+        handled.assume_committed().needs_review(),
+        Some((next, at(20)))
+    );
+    // A reversal that is held because of it is one decision.
+    let doubtful = paid().record_payment_result(&says_failed, at(20)).change;
+    let doubtful = doubtful.unwrap().assume_committed();
+    let held = sent(
+        &doubtful,
+        Decision::Reverse(ReversalReason::FailedAtTiki),
+        at(90),
+    );
+    let next = ReviewReason::Disputed(DisputeReason::ReversalHeld);
+    assert_eq!(held.needs_review(), Some((next, at(90))));
+    let reversed = held
+        .resolve(Resolution::Reverse, &person(), at(100))
+        .unwrap();
+    let reversed = reversed.assume_committed();
+    assert!(!reversed.is_doubtful() && reversed.refund_due_at().is_some());
+}
+
+/// A person who says that nobody has paid was not shown that the core names money.
+#[test]
+fn not_paid_ends_only_what_is_undecided() {
+    let says_paid = PaymentResultMessage {
+        amount: Vnd::new(90_000).ok(),
+        result: PaymentResult::Paid(PaidDetails::default()),
+    };
+    let named = pending().record_payment_result(&says_paid, at(10)).change;
+    let named = named.unwrap().assume_committed();
+    let refused = named.resolve(Resolution::NotPaid, &person(), at(20));
+    assert_eq!(refused, Err(OperatorRefusal::DoesNotFit));
+    let day = at(960 + 86_400);
+    let asked = named.lease_expiry_check(day).unwrap().assume_committed();
+    let asked = asked.conclude_expiry(&PaymentAnswer::Pending, day).unwrap();
+    let both = asked.assume_committed();
+    let handled = both.resolve(Resolution::Handled, &person(), day).unwrap();
+    let undecided = handled.assume_committed();
+    let refused = undecided.resolve(Resolution::Handled, &person(), day);
+    assert_eq!(
+        refused,
+        Err(OperatorRefusal::DoesNotFit),
+        "it would come back"
+    );
+    let failed = undecided
+        .resolve(Resolution::NotPaid, &person(), day)
+        .unwrap();
+    assert_eq!(failed.assume_committed().needs_review(), None);
 }
 
 /// The first debit is not explained by a second one of the right amount.
@@ -479,7 +555,7 @@ fn money_under_another_reference_stays_in_review() {
     };
     let differs = pending().record_payment_result(&says(90_000, Some("A")), at(10));
     let differs = differs.change.unwrap().assume_committed();
-    for (reference, stays) in [(Some("A"), false), (Some("B"), true), (None, false)] {
+    for (reference, stays) in [(Some("A"), false), (Some("B"), true), (None, true)] {
         let paid = differs.record_payment_result(&says(100_000, reference), at(20));
         let paid = paid.change.unwrap().assume_committed();
         assert_eq!(paid.status(), Status::Success);
@@ -558,6 +634,21 @@ fn what_is_queued_is_due_and_time_never_goes_back() {
     };
     let queued = pending().record_payment_result(&message, ahead).change;
     let queued = queued.unwrap().assume_committed();
+    assert!(queued.ipn_due_at().unwrap() > ahead);
+    let looked_at = pending()
+        .lease_expiry_check(ahead)
+        .unwrap()
+        .assume_committed();
+    let in_time = looked_at
+        .record_payment_result(&message, at(10))
+        .change
+        .unwrap();
+    let in_time = in_time.assume_committed();
+    assert_eq!(
+        (in_time.updated_at(), in_time.ipn_due_at()),
+        (ahead, Some(at(10).after(IPN_DELIVERY).after(IPN_LEASE))),
+        "by the clock of who queues it"
+    );
     let first = queued.first_ipn_lease(CONFIRM_AFTER, at(10)).unwrap();
     let retried = queued.record_ipn(first, notified(Decision::Retry), at(12));
     let retried = retried.unwrap().assume_committed();

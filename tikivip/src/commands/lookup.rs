@@ -72,6 +72,10 @@ fn meaning(t: &Transaction, answer: LookUpAnswer) -> (bool, String) {
         (PaymentState::Pending { .. }, LookUpAnswer::Found(Status::Pending, _)) => {
             (true, "both sides wait for the customer".to_owned())
         }
+        (PaymentState::Pending { .. }, LookUpAnswer::Found(Status::Success, _)) => {
+            let text = "Tiki has it as paid, and the core has not said so yet. Ask the core.";
+            (false, text.to_owned())
+        }
         (_, LookUpAnswer::Found(Status::Success, _)) if !kept => {
             let text = "Tiki has an order whose money we do not keep. Ask Tiki to cancel it.";
             (false, text.to_owned())

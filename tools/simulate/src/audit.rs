@@ -148,8 +148,8 @@ struct Record {
     against: Vec<(Against, i64)>,
     /// What a newer version has written into it.
     newer: BTreeSet<String>,
-    /// What of it persons have dealt with.
-    handled: Vec<Against>,
+    /// What of it persons have dealt with, and when.
+    handled: Vec<(Against, i64)>,
     /// When a person last saw that it is undecided, and left it so.
     left_undecided_at: Option<i64>,
 }

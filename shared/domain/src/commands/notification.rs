@@ -55,7 +55,9 @@ impl Transaction {
             } if due_at <= now => (attempt, failures),
             Sending::Queued { .. } | Sending::Retrying { .. } => return None,
         };
-        let lease = self.ipn_lease(attempt.saturating_add(1), failures, confirm_after)?;
+        // An older version leases from 0 on.
+        let attempt = attempt.max(IpnLease::FIRST).saturating_add(1);
+        let lease = self.ipn_lease(attempt, failures, confirm_after)?;
         let change = self.change(now, |edit| {
             let leased = Sending::Retrying {
                 attempt: lease.attempt,

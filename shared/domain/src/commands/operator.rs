@@ -9,7 +9,7 @@ use crate::operator::{
 };
 use crate::payment::{FailureCause, PaymentState};
 use crate::refund::Origin;
-use crate::review::ReviewReason;
+use crate::review::{RaisedReason, ReviewReason};
 use crate::time::Timestamp;
 use crate::transaction::{Change, Edit, Transaction};
 
@@ -80,12 +80,16 @@ impl Transaction {
         let decide = self.decision(reason, resolution)?;
         Ok(self.change(now, |edit| {
             edit.note(AuditEvent::Resolved(resolution.verdict(), word.clone()));
-            if let ReviewReason::Raised(reason) = reason {
-                edit.after
-                    .data
-                    .raised
-                    .retain(|raised| raised.reason != reason);
-            }
+            edit.after.data.raised.retain(|raised| match reason {
+                ReviewReason::Raised(reason) => raised.reason != reason,
+                // It was held because of the contradiction.
+                ReviewReason::Disputed(DisputeReason::ReversalHeld) => {
+                    !raised.reason.is_contradiction()
+                }
+                ReviewReason::Disputed(_)
+                | ReviewReason::IpnExhausted
+                | ReviewReason::SystemRefundRejected => true,
+            });
             decide.carry_out(edit, word);
         }))
     }
@@ -118,21 +122,27 @@ impl Transaction {
         resolution: Resolution,
     ) -> Result<Act, OperatorRefusal> {
         let raised = matches!(review, ReviewReason::Raised(_));
+        let undecided = matches!(review, ReviewReason::Raised(RaisedReason::Undecided));
         let late_payment_kept = matches!(review, ReviewReason::SystemRefundRejected);
         let undelivered = matches!(
             review,
             ReviewReason::IpnExhausted | ReviewReason::Disputed(_)
         );
+        // Also if the review is of a contradiction that came later: the money is still with us.
         let money_kept = matches!(
-            review,
-            ReviewReason::Disputed(DisputeReason::ReversalRejected | DisputeReason::ReversalHeld)
+            self.ipn(),
+            Ipn::Disputed {
+                reason: DisputeReason::ReversalRejected | DisputeReason::ReversalHeld,
+                ..
+            }
         );
         let believed_paid = matches!(
             review,
             ReviewReason::IpnExhausted | ReviewReason::Disputed(DisputeReason::KnownAsPaid)
         );
         let (fits, act) = match (&self.data.payment, resolution) {
-            (PaymentState::Pending { .. }, Resolution::NotPaid) => (true, Act::Fail),
+            // While the core says that money was taken, nobody says that nobody has paid.
+            (PaymentState::Pending { .. }, Resolution::NotPaid) => (undecided, Act::Fail),
             (PaymentState::Paid { .. }, Resolution::Confirmed) => (undelivered, Act::Confirm),
             (PaymentState::Paid { .. }, Resolution::Reverse) => (true, Act::Reverse),
             (PaymentState::Paid { .. }, Resolution::Returned { .. }) => (true, Act::NoteReversed),
@@ -149,7 +159,8 @@ impl Transaction {
             (PaymentState::Failed { .. }, Resolution::Returned { .. }) => {
                 (late_payment_kept, Act::NoteLatePayment)
             }
-            (_, Resolution::Handled) => (raised, Act::Nothing),
+            // It would be raised again by the next question.
+            (_, Resolution::Handled) => (raised && !undecided, Act::Nothing),
             (
                 PaymentState::Reversed { .. } | PaymentState::Failed { .. },
                 Resolution::Confirmed,

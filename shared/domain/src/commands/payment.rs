@@ -18,6 +18,9 @@ use crate::transaction::{Change, Edit, Transaction};
 /// A day after expiry, a payment without a final word of the core needs review.
 const UNDECIDED_NEEDS_REVIEW_AFTER: Duration = Duration::from_hours(24);
 
+/// So long the same words of the core are no news after a person has dealt with them.
+const DEALT_WITH_FOR: Duration = Duration::from_hours(24);
+
 /// What follows from a payment result.
 #[must_use = "a change has not happened until the store has committed it"]
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,7 +117,7 @@ impl Transaction {
 
     /// Writes a contradiction down, and raises its review.
     fn note_contradiction(&self, contradiction: &Contradiction, now: Timestamp) -> Option<Change> {
-        let reason = self.news(contradiction)?;
+        let reason = self.news(contradiction, now)?;
         let change = self.change(now, |edit| {
             edit.note(AuditEvent::Contradicted(contradiction.clone()));
             edit.raise(reason);
@@ -122,10 +125,10 @@ impl Transaction {
         Some(change.with_alarm(Some(Alarm::Review(ReviewReason::Raised(reason)))))
     }
 
-    /// Why a contradiction needs review, if it is news. The core repeats a refused result for days: it is none while
-    /// it is in review, or once a person has dealt with it. But if only an answer of the core had ended it, the core
-    /// contradicts that answer now.
-    fn news(&self, contradiction: &Contradiction) -> Option<RaisedReason> {
+    /// Why a contradiction needs review, if it is news. The core repeats a refused result: it is none while it is in
+    /// review, nor for a day after a person has dealt with it. After that the core still says so, and a person must
+    /// know. If only an answer of the core had ended it, the core contradicts that answer now.
+    fn news(&self, contradiction: &Contradiction, now: Timestamp) -> Option<RaisedReason> {
         let reason = match contradiction {
             Contradiction::OtherAmount { .. } => RaisedReason::PaidAmountDiffers,
             Contradiction::SecondDebit { .. } => RaisedReason::SecondDebit,
@@ -138,7 +141,10 @@ impl Transaction {
             .raised
             .iter()
             .any(|raised| raised.reason == reason);
-        let dealt_with = |noted| raised || audit_trail::resolved_since(trail, noted);
+        let dealt_with = |noted| {
+            let resolved = audit_trail::resolved_at(trail).filter(|at| *at >= noted);
+            raised || resolved.is_some_and(|at| now < at.after(DEALT_WITH_FOR))
+        };
         (!known.is_some_and(dealt_with)).then_some(reason)
     }
 
@@ -212,7 +218,7 @@ impl Transaction {
         now: Timestamp,
     ) -> Change {
         let due_at = schedule::next_expiry(self.data.id, check.attempts, now);
-        let new = contradiction.filter(|contradiction| self.news(contradiction).is_some());
+        let new = contradiction.filter(|contradiction| self.news(contradiction, now).is_some());
         let raised = |reason| {
             self.data
                 .raised
@@ -242,7 +248,7 @@ impl Transaction {
 
     fn pay(&self, details: &PaidDetails, now: Timestamp) -> Change {
         self.change(now, |edit| {
-            let queued = Sending::Queued { due_at: edit.now };
+            let queued = Sending::Queued { due_at: edit.clock };
             edit.after.data.payment = PaymentState::Paid {
                 payment: payment(details, edit.now),
                 notification: PaidNotification::Sending {
@@ -251,7 +257,7 @@ impl Transaction {
                 },
             };
             edit.note(AuditEvent::Paid);
-            edit.decided(details.core_reference.as_ref());
+            edit.keep_unexplained(details.core_reference.as_ref());
             edit.due_marks.ipn = true;
         })
     }
@@ -268,6 +274,8 @@ impl Transaction {
         };
         self.change(now, |edit| {
             edit.fail(cause);
+            // The core has said clearly that it has no money.
+            edit.after.data.raised.clear();
             edit.note(event);
         })
     }
@@ -319,7 +327,7 @@ impl Transaction {
 impl Edit {
     /// The payment was not made, and no money is with us.
     pub(crate) fn fail(&mut self, cause: FailureCause) {
-        let queued = Sending::Queued { due_at: self.now };
+        let queued = Sending::Queued { due_at: self.clock };
         self.after.data.payment = PaymentState::Failed {
             failure: Failure {
                 recorded_at: self.now,
@@ -328,16 +336,14 @@ impl Edit {
             },
             notification: FailedNotification::Sending(queued),
         };
-        self.decided(None);
         self.due_marks.ipn = true;
     }
 
-    /// A clear answer ends what was raised while the payment was pending. But money that was taken under another
-    /// reference is not explained by it.
-    fn decided(&mut self, reference: Option<&CoreReference>) {
-        let unexplained = reference.is_some()
-            && audit_trail::other_amount_references(&self.after.data.audit_trail)
-                .any(|other| Some(other) != reference);
+    /// That the payment was made ends what was raised while it was pending. But another amount is explained by it only
+    /// if it is the same debit by its reference: otherwise both may have been taken.
+    fn keep_unexplained(&mut self, reference: Option<&CoreReference>) {
+        let unexplained = audit_trail::other_amount_references(&self.after.data.audit_trail)
+            .any(|other| other.is_none() || other != reference);
         let stays =
             |raised: &Raised| unexplained && raised.reason == RaisedReason::PaidAmountDiffers;
         self.after.data.raised.retain(stays);

@@ -106,15 +106,12 @@ impl Transaction {
         Ok(())
     }
 
-    /// Whether the core contradicts itself about the payment: the customer may have the money back already.
-    pub(crate) fn is_doubtful(&self) -> bool {
-        let doubtful = |raised: &Raised| match raised.reason {
-            RaisedReason::PaidAmountDiffers
-            | RaisedReason::SecondDebit
-            | RaisedReason::FailedAfterPaid => true,
-            RaisedReason::Undecided | RaisedReason::RefundsRejected => false,
-        };
-        self.data.raised.iter().any(doubtful)
+    /// Whether the core contradicts itself about the payment: the customer may have the money back already. While it
+    /// does, nothing is reserved, and what is reserved is not requested at the core.
+    #[must_use]
+    pub fn is_doubtful(&self) -> bool {
+        let mut raised = self.data.raised.iter();
+        raised.any(|raised| raised.reason.is_contradiction())
     }
 
     /// How many of Tiki's refunds the core has rejected.
@@ -290,7 +287,7 @@ impl Edit {
             if reversal.notification == ReversedNotification::Returning);
         let open = self.after.refund_due_at().is_some();
         if returning && !open && self.after.remaining_amount() == Vnd::ZERO {
-            let queued = Sending::Queued { due_at: self.now };
+            let queued = Sending::Queued { due_at: self.clock };
             self.after.data.payment.set_sending(queued, None);
             self.due_marks.ipn = true;
         }

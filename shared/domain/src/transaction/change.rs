@@ -23,17 +23,19 @@ pub(crate) struct Edit {
     pub(crate) due_marks: DueMarks,
     /// Never before the last change.
     pub(crate) now: Timestamp,
+    /// What the clock says, for what is due at once: another clock may have been ahead at the last change.
+    pub(crate) clock: Timestamp,
     events: Vec<AuditEvent>,
 }
 
 impl Edit {
     pub(crate) fn new(before: &Transaction, now: Timestamp) -> Self {
-        // Clocks differ. No change is older than the one before it.
-        let now = now.max(before.data.updated_at);
         Self {
             after: before.clone(),
             due_marks: DueMarks::default(),
-            now,
+            // Clocks differ. No change is older than the one before it.
+            now: now.max(before.data.updated_at),
+            clock: now,
             events: Vec::new(),
         }
     }

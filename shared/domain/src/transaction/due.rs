@@ -2,7 +2,7 @@
 
 use super::data::Transaction;
 use crate::money::Vnd;
-use crate::notification::Ipn;
+use crate::notification::{DisputeReason, Ipn};
 use crate::payment::PaymentState;
 use crate::refund::{Origin, Refund, RefundState};
 use crate::review::ReviewReason;
@@ -44,9 +44,23 @@ impl Transaction {
         due.map(|due| due.due_at).min()
     }
 
-    /// Why the transaction is in the review queue, and since when. It stays there until a person has acted.
+    /// Why the transaction is in the review queue, and since when. It stays there until a person has acted. Of several
+    /// reasons a contradiction comes first, because what is decided about the others may move money; only a reversal
+    /// that is held because of it comes before it, and one decision ends both.
     #[must_use]
     pub fn needs_review(&self) -> Option<(ReviewReason, Timestamp)> {
+        let held = matches!(
+            self.ipn(),
+            Ipn::Disputed {
+                reason: DisputeReason::ReversalHeld,
+                ..
+            }
+        );
+        let mut raised = self.data.raised.iter();
+        let contradiction = raised.find(|raised| raised.reason.is_contradiction() && !held);
+        if let Some(raised) = contradiction {
+            return Some((ReviewReason::Raised(raised.reason), raised.since));
+        }
         match self.ipn() {
             Ipn::Disputed { at, reason } => return Some((ReviewReason::Disputed(reason), at)),
             Ipn::Exhausted { at } => return Some((ReviewReason::IpnExhausted, at)),

@@ -35,7 +35,8 @@ impl World {
                 t.ipn(),
                 Ipn::NotDue | Ipn::Queued { .. } | Ipn::Retrying { .. }
             )
-            || t.refunds().iter().any(|refund| undecided(&refund.state));
+            // While the core contradicts itself, a person must first find out where the money is.
+            || (!t.is_doubtful() && t.refunds().iter().any(|refund| undecided(&refund.state)));
         let paid = matches!(self.payments[payment].paying, Paying::Paid { .. });
         let returned = self.core.returned(payment);
         let in_review = t.needs_review().is_some();
@@ -102,6 +103,8 @@ impl World {
                 _ => false,
             },
             Ipn::Exhausted { .. } => returned,
+            // It waits for a person, who must first find out where the money is.
+            Ipn::Reversing { .. } => t.is_doubtful() && t.needs_review().is_some(),
             _ => false,
         };
         self.audit.must(ended, I::ReversedIsNotified, payment, || {

@@ -1,7 +1,8 @@
 //! The auditor's checks of what a person's act does: only what the person said.
 
 use domain::{
-    AuditEvent, FailureCause, Ipn, PaymentState, RaisedReason, ReviewReason, Transaction, Verdict,
+    AuditEvent, Contradiction, DisputeReason, FailureCause, Ipn, PaymentState, RaisedReason,
+    ReviewReason, Transaction, Verdict,
 };
 
 use super::Invariant as I;
@@ -117,25 +118,31 @@ impl World {
         }
     }
 
-    /// What was next in review is dealt with: the same words do not bring it back.
+    /// What was next in review is dealt with: for a day the same words do not bring it back.
     fn end_review(&mut self, payment: usize, before: &Transaction) {
-        let Some((ReviewReason::Raised(reason), _)) = before.needs_review() else {
+        let Some((review, _)) = before.needs_review() else {
             return;
         };
         let now = self.now();
         let record = self.audit.record(payment);
-        if reason == RaisedReason::Undecided {
+        if review == ReviewReason::Raised(RaisedReason::Undecided) {
             record.left_undecided_at = Some(now);
         }
-        let ended = record.against.iter().map(|(against, _)| against);
-        let ended: Vec<_> = ended
-            .filter(|against| match against {
-                Against::OtherAmount(..) => reason == RaisedReason::PaidAmountDiffers,
-                Against::SecondDebit(_) => reason == RaisedReason::SecondDebit,
-                Against::FailedAfterPaid => reason == RaisedReason::FailedAfterPaid,
-            })
-            .cloned()
-            .collect();
-        record.handled.extend(ended);
+        let ends = |said: &Contradiction| {
+            let reason = match said {
+                Contradiction::OtherAmount { .. } => RaisedReason::PaidAmountDiffers,
+                Contradiction::SecondDebit { .. } => RaisedReason::SecondDebit,
+                Contradiction::FailedAfterPaid => RaisedReason::FailedAfterPaid,
+            };
+            review == ReviewReason::Raised(reason)
+                || review == ReviewReason::Disputed(DisputeReason::ReversalHeld)
+        };
+        for entry in before.audit_trail() {
+            if let AuditEvent::Contradicted(said) = &entry.event
+                && ends(said)
+            {
+                record.handled.push((Against::from(said), now));
+            }
+        }
     }
 }

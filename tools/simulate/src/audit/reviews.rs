@@ -12,6 +12,8 @@ use crate::world::{DAY, HOUR, MAX_CLOCK_ERROR_MS, MINUTE, World};
 const SEEN_AFTER: i64 = DAY;
 /// A late write, a freeze and the clocks.
 const LATE: i64 = 6 * MINUTE + MAX_CLOCK_ERROR_MS;
+/// So long the same words are no news after a person has dealt with them.
+const DEALT_WITH_FOR: i64 = DAY;
 /// Without faults the core is asked at least so often, and once more after the last fault.
 const ASKED_WITHIN: i64 = HOUR;
 
@@ -50,6 +52,21 @@ impl Against {
             }
             (Self::FailedAfterPaid, Contradiction::FailedAfterPaid) => true,
             _ => false,
+        }
+    }
+}
+
+impl From<&Contradiction> for Against {
+    fn from(said: &Contradiction) -> Self {
+        match said {
+            Contradiction::OtherAmount { amount, reference } => {
+                let reference = reference.as_ref().map(|r| r.as_str().to_owned());
+                Self::OtherAmount(amount.get(), reference)
+            }
+            Contradiction::SecondDebit { reference } => {
+                Self::SecondDebit(reference.as_str().to_owned())
+            }
+            Contradiction::FailedAfterPaid => Self::FailedAfterPaid,
         }
     }
 }
@@ -119,25 +136,31 @@ impl World {
         let paid_under = t
             .money_taken()
             .and_then(|paid| paid.core_reference.as_ref());
-        let paid_under = match t.payment() {
-            PaymentState::Paid { .. } | PaymentState::Reversed { .. } => paid_under,
-            PaymentState::Pending { .. } | PaymentState::Failed { .. } => None,
-        };
+        let paid = matches!(
+            t.payment(),
+            PaymentState::Paid { .. } | PaymentState::Reversed { .. }
+        );
         let open = record
             .against
             .iter()
-            .filter(|(against, _)| !handled.contains(against))
+            .filter(|(against, said_at)| {
+                let by_person = |(known, at): &(Against, i64)| {
+                    known == against && *said_at < at + DEALT_WITH_FOR + LATE
+                };
+                !handled.iter().any(by_person)
+            })
             .find(|(against, said_at)| match against {
                 Against::SecondDebit(_) | Against::FailedAfterPaid => true,
                 Against::OtherAmount(_, reference) => {
                     let explained = final_at.is_some_and(|at| *said_at <= at);
-                    let another = match (reference, paid_under) {
+                    // The same debit by its reference; otherwise both may have been taken.
+                    let same = match (reference, paid_under) {
                         (Some(said), Some(paid)) => {
-                            said != paid.as_str() && record.reference_at_decision
+                            said == paid.as_str() && record.reference_at_decision
                         }
                         _ => false,
                     };
-                    !explained || another
+                    !explained || (paid && !same)
                 }
             });
         open.map(|(against, _)| against.clone())

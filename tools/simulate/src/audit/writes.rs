@@ -16,7 +16,10 @@ use crate::history::in_words;
 use crate::indexes::Sort;
 use crate::table::text;
 use crate::versions::newer_parts;
-use crate::world::World;
+use crate::world::{MAX_CLOCK_ERROR_MS, MINUTE, World};
+
+/// So long after a function has read a payment it can still post a refund: it froze, and its call was late.
+const STILL_ON_ITS_WAY: i64 = 5 * MINUTE + MAX_CLOCK_ERROR_MS;
 
 impl World {
     /// One of our writes has committed.
@@ -304,7 +307,17 @@ impl World {
             refund.is_some_and(|refund| refund.holds() && refund.amount.get() == posting.amount);
         let grounds = refund.is_some_and(|refund| self.has_grounds(payment, refund));
 
+        let now = self.now();
+        let mut raised = stored.into_iter().flat_map(|t| t.raised());
+        let doubtful = raised.any(|raised| {
+            let since = raised.since.unix_ms();
+            raised.reason.is_contradiction() && since + STILL_ON_ITS_WAY < now
+        });
+
         let audit = &mut self.audit;
+        audit.must(!doubtful, I::OnlyOnGrounds, payment, || {
+            "money goes back while the core contradicts itself about the payment".to_owned()
+        });
         audit.must(once, I::OnePostingPerRefund, payment, || {
             format!("refund {} was posted under key {key}", posting.refund_id)
         });
