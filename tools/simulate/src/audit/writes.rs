@@ -308,7 +308,7 @@ impl World {
         let grounds = refund.is_some_and(|refund| self.has_grounds(payment, refund));
 
         let now = self.now();
-        let mut raised = stored.into_iter().flat_map(|t| t.raised());
+        let mut raised = stored.into_iter().flat_map(Transaction::raised);
         let doubtful = raised.any(|raised| {
             let since = raised.since.unix_ms();
             raised.reason.is_contradiction() && since + STILL_ON_ITS_WAY < now
