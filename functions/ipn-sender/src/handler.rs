@@ -15,10 +15,12 @@ use outbox::Worker;
 use store::{DueIndex, Indexed, REQUEST_TIMEOUT, SHARDS, StoreError, Transactions};
 use tiki_api::{TIKI_ANSWER_TIMEOUT, TikiClient};
 
-/// The longest time that one notification takes: read it, read it again, lease it, send, look up, record.
+/// The longest time that one notification takes: read it, read it again, lease it, send, look up,
+/// count the reversal, record.
 pub const MAX_PROCESSING_TIME: Duration = REQUEST_TIMEOUT
     .saturating_mul(4)
-    .saturating_add(TIKI_ANSWER_TIMEOUT.saturating_mul(2));
+    .saturating_add(TIKI_ANSWER_TIMEOUT.saturating_mul(2))
+    .saturating_add(REVERSAL_COUNT_TIMEOUT);
 
 const _: () = assert!(
     IPN_LEASE.as_millis()

@@ -129,8 +129,8 @@ impl SignedClient {
             .await
     }
 
-    /// Sends. If the signature is refused, reads the secret again and sends once more (protocol §3). Both together
-    /// get the time of one call.
+    /// Sends. If the signature is refused, reads the secret again and sends once more (protocol §3). All of it has the
+    /// time of one call, the reading of the secret too: whoever waits counts from here.
     async fn call(
         &self,
         outgoing: Outgoing,
@@ -139,16 +139,16 @@ impl SignedClient {
         readable: &(dyn Fn(&Answer) -> bool + Send + Sync),
     ) -> Result<Answer, CallError> {
         let began = self.clock.now();
+        let left = || timeout.saturating_sub(self.clock.now().since(began));
         let keys = self.keys.keys().await?;
         let answer = self
-            .send(&keys, outgoing.clone(), signed, timeout, readable)
+            .send(&keys, outgoing.clone(), signed, left(), readable)
             .await?;
         if !matches!(answer.status, 401 | 403) {
             return Ok(answer);
         }
         let keys = self.keys.reload().await?;
-        let left = timeout.saturating_sub(self.clock.now().since(began));
-        Ok(self.send(&keys, outgoing, signed, left, readable).await?)
+        Ok(self.send(&keys, outgoing, signed, left(), readable).await?)
     }
 
     /// Sends, and counts one call. If a kept connection was dead, sends once more on a new one, in the time that is
