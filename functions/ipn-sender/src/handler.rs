@@ -15,10 +15,10 @@ use outbox::Worker;
 use store::{DueIndex, Indexed, REQUEST_TIMEOUT, SHARDS, StoreError, Transactions};
 use tiki_api::{TIKI_ANSWER_TIMEOUT, TikiClient};
 
-/// The longest time that one notification takes: read it, read it again, lease it, send, look up,
-/// count the reversal, record.
+/// The longest time that one notification takes: find it, lease it or read it again, send, look up, count the reversal,
+/// record.
 pub const MAX_PROCESSING_TIME: Duration = REQUEST_TIMEOUT
-    .saturating_mul(4)
+    .saturating_mul(3)
     .saturating_add(TIKI_ANSWER_TIMEOUT.saturating_mul(2))
     .saturating_add(REVERSAL_COUNT_TIMEOUT);
 
@@ -134,18 +134,17 @@ impl IpnSender {
     ) -> Result<Option<(IpnLease, Transaction)>, StoreError> {
         let first = |t: &Transaction| t.first_ipn_lease(self.confirm_after, self.clock.now());
         if first(&found).is_none() {
-            return self.lease_again(found).await;
+            return self.write_lease(found).await;
         }
         let id = found.id();
         let stored = self.transactions.load(id).await?;
         let stored = stored.ok_or(StoreError::Vanished(id))?;
-        match first(&stored) {
-            Some(lease) => Ok(Some((lease, stored))),
-            None => self.lease_again(stored).await,
-        }
+        // Whoever has changed it meanwhile has sent it, or a sweep finds it.
+        Ok(first(&stored).map(|lease| (lease, stored)))
     }
 
-    async fn lease_again(
+    /// Leases by a write.
+    async fn write_lease(
         &self,
         found: Transaction,
     ) -> Result<Option<(IpnLease, Transaction)>, StoreError> {
