@@ -109,10 +109,14 @@ impl Person {
 }
 
 impl World {
-    /// The core's people are asked by phone. What they say is true, and the core must send a later payment.
+    /// The core's people are asked by phone. What they say is true: they cancel what a customer has begun, and the core
+    /// must send a later payment.
     fn core_people_say_not_paid(&mut self, id: TransactionId) -> bool {
         let payment = self.by_id[&id];
         let simulated = &mut self.payments[payment];
+        if simulated.paying == Paying::Deciding {
+            (simulated.paying, simulated.declined) = (Paying::Failed, true);
+        }
         let not_paid = matches!(simulated.paying, Paying::Not | Paying::Failed);
         simulated.core_said_no |= not_paid;
         not_paid
