@@ -38,6 +38,8 @@ impl Load {
             let taken = answer.is_ok_and(|answer| answer.code() == Some(3));
             self.under_way.fetch_sub(1, Ordering::SeqCst);
             self.asked.fetch_add(1, Ordering::Relaxed);
+            // API Gateway refuses what is faster than its limit.
+            tokio::time::sleep(Duration::from_millis(100)).await;
             if !taken {
                 self.refused.fetch_add(1, Ordering::Relaxed);
             }
