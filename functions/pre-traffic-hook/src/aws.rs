@@ -14,13 +14,11 @@ use lambda::config::{Env, Setting};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
-use signed_http::BaseUrl;
+use signed_http::{BaseUrl, IDLE_LIMIT};
 
 use crate::{Event, Release, appspec};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long an idle connection is kept (docs/decisions/0017).
-const IDLE_LIMIT: Duration = Duration::from_secs(4);
 /// CodeDeploy usually answers in a small part of this time.
 pub(crate) const CODEDEPLOY_TIMEOUT: Duration = Duration::from_secs(4);
 /// The waits between calls to CodeDeploy, which throttles: the hooks of all functions call it at the same time.

@@ -71,9 +71,7 @@ impl Core for CoreClient {
             .client
             .post("/refunds", body, key, within, readable)
             .await;
-        let meaning = answer.as_ref().map_or(Reading::Silent, read);
-        let word = meaning.clone().map(|meaning| meaning.as_str());
-        log("refund", &refund.id, &answer, &word);
+        let meaning = heard("refund", &refund.id, &answer, read, RefundAnswer::as_str);
         meaning.clear().unwrap_or(RefundAnswer::Unknown)
     }
 
@@ -82,12 +80,11 @@ impl Core for CoreClient {
         let read = |answer: &Answer| found_refund(answer, refund);
         let readable = |answer: &Answer| read(answer).is_clear();
         let answer = self.client.get(&relative, self.timeout, readable).await;
-        let meaning = answer.as_ref().map_or(Reading::Silent, read);
-        let word = meaning.clone().map(|meaning| match meaning {
+        let word = |found: &FoundRefund| match found {
             FoundRefund::Known(answer) => answer.as_str(),
             FoundRefund::NeverSeen => NEVER_SEEN,
-        });
-        log("find_refund", &refund.id, &answer, &word);
+        };
+        let meaning = heard("find_refund", &refund.id, &answer, read, word);
         let unknown = FoundRefund::Known(RefundAnswer::Unknown);
         meaning.clear().unwrap_or(unknown)
     }
@@ -97,9 +94,7 @@ impl Core for CoreClient {
         let read = |answer: &Answer| payment_answer(answer, id);
         let readable = |answer: &Answer| read(answer).is_clear();
         let answer = self.client.get(&relative, self.timeout, readable).await;
-        let meaning = answer.as_ref().map_or(Reading::Silent, read);
-        let word = meaning.clone().map(|meaning| meaning.as_str());
-        log("payment", &id, &answer, &word);
+        let meaning = heard("payment", &id, &answer, read, PaymentAnswer::as_str);
         if let (Ok(answer), Reading::Clear(PaymentAnswer::Paid { .. })) = (&answer, &meaning) {
             warn_of_left_out_details(answer, id);
         }
@@ -138,6 +133,15 @@ impl<T> Reading<T> {
         }
     }
 
+    /// A clear answer, if it is about what was asked.
+    fn about(asked: bool, meaning: T) -> Self {
+        if asked {
+            Self::Clear(meaning)
+        } else {
+            Self::Mismatched
+        }
+    }
+
     fn is_clear(&self) -> bool {
         matches!(self, Self::Clear(_))
     }
@@ -173,11 +177,7 @@ fn refund_answer(answer: &Answer, refund: &Refund) -> Reading<RefundAnswer> {
     };
     let asked = names(&fields, "refund_id", &refund.id.to_string())
         && fields.amount("amount") == Ok(refund.amount);
-    if asked {
-        Reading::Clear(meaning)
-    } else {
-        Reading::Mismatched
-    }
+    Reading::about(asked, meaning)
 }
 
 fn found_refund(answer: &Answer, refund: &Refund) -> Reading<FoundRefund> {
@@ -220,11 +220,7 @@ fn payment_answer(answer: &Answer, id: TransactionId) -> Reading<PaymentAnswer> 
         Some("pending") => PaymentAnswer::Pending,
         _ => return Reading::Unreadable,
     };
-    if names(&fields, "transaction_id", &id) {
-        Reading::Clear(meaning)
-    } else {
-        Reading::Mismatched
-    }
+    Reading::about(names(&fields, "transaction_id", &id), meaning)
 }
 
 /// A 404 counts only if the core itself says with it that it has never seen this id.
@@ -233,8 +229,7 @@ fn never_seen<T>(answer: &Answer, field: &'static str, id: &str, meaning: T) -> 
         return Reading::Unreadable;
     };
     match status(&fields).as_deref() {
-        Some(NEVER_SEEN) if names(&fields, field, id) => Reading::Clear(meaning),
-        Some(NEVER_SEEN) => Reading::Mismatched,
+        Some(NEVER_SEEN) => Reading::about(names(&fields, field, id), meaning),
         _ => Reading::Unreadable,
     }
 }
@@ -284,23 +279,28 @@ fn names(fields: &Fields, field: &'static str, id: &str) -> bool {
     named.is_ok_and(|named| named.eq_ignore_ascii_case(id))
 }
 
-fn log(
+/// Reads an answer, logs it by its word, and counts what a person must see.
+fn heard<T>(
     call: &'static str,
     id: &dyn std::fmt::Display,
     answer: &Result<Answer, CallError>,
-    meaning: &Reading<&'static str>,
-) {
+    read: impl FnOnce(&Answer) -> Reading<T>,
+    word: impl FnOnce(&T) -> &'static str,
+) -> Reading<T> {
     let id = id.to_string();
-    let http_status = match answer {
-        Ok(answer) => answer.status,
+    let answer = match answer {
+        Ok(answer) => answer,
         Err(error) => {
             let error = signed_http::error_chain(error);
             tracing::warn!(call, id, error, "the core did not answer");
-            return;
+            return Reading::Silent;
         }
     };
-    match meaning {
+    let http_status = answer.status;
+    let reading = read(answer);
+    match &reading {
         Reading::Clear(meaning) => {
+            let meaning = word(meaning);
             tracing::info!(call, id, http_status, meaning, "the core answered");
         }
         Reading::Mismatched => {
@@ -325,6 +325,7 @@ fn log(
             tracing::warn!(call, id, http_status, "the core answered with an error");
         }
     }
+    reading
 }
 
 #[cfg(test)]

@@ -27,8 +27,8 @@ pub enum FoundRefund {
 #[async_trait]
 pub trait Core: Send + Sync {
     /// Asks the core to give money back. The id of the refund is the idempotency key: the same request a second time
-    /// must not pay a second time. An answer counts only if it names this refund and its amount. No answer `within` this time is `Unknown`: only the caller knows how much time it
-    /// has left.
+    /// must not pay a second time. An answer counts only if it names this refund and its amount. No answer `within`
+    /// this time is `Unknown`: only the caller knows how much time it has left.
     async fn refund(
         &self,
         transaction: &Transaction,

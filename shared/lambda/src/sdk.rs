@@ -1,18 +1,14 @@
 //! The configuration of the AWS SDK, and its connections.
 
-use std::time::Duration;
-
 use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::config::SharedHttpClient;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Builder, Connector};
+use signed_http::IDLE_LIMIT;
 
-/// How long an idle connection is kept (docs/decisions/0017). The SDK's default is 90 s.
-const IDLE_LIMIT: Duration = Duration::from_secs(4);
-
-/// What the environment says, with connections that are kept for a few seconds only. The rest is as in the SDK's own
-/// HTTP client.
+/// What the environment says, with connections that are kept for a few seconds only (docs/decisions/0017). The rest is
+/// as in the SDK's own HTTP client.
 pub(crate) async fn config() -> SdkConfig {
     let config = aws_config::from_env().http_client(http_client());
     config.load().await
@@ -36,7 +32,7 @@ fn http_client() -> SharedHttpClient {
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
 
     use aws_config::{BehaviorVersion, Region};
     use aws_sdk_secretsmanager::config::{Credentials, SharedCredentialsProvider};

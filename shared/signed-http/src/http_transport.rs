@@ -16,7 +16,7 @@ use crate::transport::{Answer, Connection, Method, Outgoing, Transport, Transpor
 
 /// How long an idle connection is kept: long enough for the calls of one sweep, and shorter than common servers keep
 /// their end (the shortest: 5 s).
-const IDLE_LIMIT: Duration = Duration::from_secs(4);
+pub const IDLE_LIMIT: Duration = Duration::from_secs(4);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// If the other machine acknowledges nothing for so long, the connection is dead. A slow server is no such case: its
 /// machine acknowledges at once.

@@ -309,23 +309,10 @@ async fn find_refund(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> AxumResponse {
-    let open = core.journal.open("core-worker", "core", "GET refund");
-    let mut answer = Value::Null;
-    let response = core.faults.around("find_refund", async || {
-        if !core.verified(&headers, format!("/refunds/{id}").as_bytes()) {
-            return StatusCode::UNAUTHORIZED.into_response();
-        }
-        let known = core.state.read(|state| state.refunds.get(&id).cloned());
-        let (status, says) = known.map_or_else(
-            || never_seen("refund_id", &id),
-            |refund| (StatusCode::OK, refund_json(&id, &refund)),
-        );
-        answer = says.clone();
-        (status, Json(says)).into_response()
-    });
-    let response = response.await;
-    open.done(words(&response, &answer));
-    response
+    let known = || core.state.read(|state| state.refunds.get(&id).cloned());
+    let says = || known().map(|refund| refund_json(&id, &refund));
+    let call = ("find_refund", "GET refund", format!("/refunds/{id}"));
+    look_up(&core, call, &headers, || found(says(), "refund_id", &id)).await
 }
 
 async fn payment(
@@ -333,17 +320,29 @@ async fn payment(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> AxumResponse {
-    let open = core.journal.open("core-worker", "core", "GET payment");
+    let known = || core.state.read(|state| state.payments.get(&id).cloned());
+    let says = || known().map(|payment| payment_json(&id, &payment));
+    let call = ("payment", "GET payment", format!("/payments/{id}"));
+    look_up(&core, call, &headers, || {
+        found(says(), "transaction_id", &id)
+    })
+    .await
+}
+
+/// A question of core-worker: its name among the faults, its name in the journal, and what it signs.
+async fn look_up(
+    core: &Core,
+    (call, title, signed): (&'static str, &'static str, String),
+    headers: &HeaderMap,
+    found: impl Fn() -> (StatusCode, Value),
+) -> AxumResponse {
+    let open = core.journal.open("core-worker", "core", title);
     let mut answer = Value::Null;
-    let response = core.faults.around("payment", async || {
-        if !core.verified(&headers, format!("/payments/{id}").as_bytes()) {
+    let response = core.faults.around(call, async || {
+        if !core.verified(headers, signed.as_bytes()) {
             return StatusCode::UNAUTHORIZED.into_response();
         }
-        let known = core.state.read(|state| state.payments.get(&id).cloned());
-        let (status, says) = known.map_or_else(
-            || never_seen("transaction_id", &id),
-            |payment| (StatusCode::OK, payment_json(&id, &payment)),
-        );
+        let (status, says) = found();
         answer = says.clone();
         (status, Json(says)).into_response()
     });
@@ -365,10 +364,16 @@ fn payment_json(id: &str, payment: &Payment) -> Value {
     })
 }
 
-/// A bare 404 would count for nothing: a proxy that does not reach the core gives it too.
-fn never_seen(field: &str, id: &str) -> (StatusCode, Value) {
-    let says = json!({ field: id, "status": "never_seen" });
-    (StatusCode::NOT_FOUND, says)
+/// What is known, or that it was never seen. A bare 404 would count for nothing: a proxy that does not reach the core
+/// gives it too.
+fn found(known: Option<Value>, field: &str, id: &str) -> (StatusCode, Value) {
+    match known {
+        Some(says) => (StatusCode::OK, says),
+        None => (
+            StatusCode::NOT_FOUND,
+            json!({ field: id, "status": "never_seen" }),
+        ),
+    }
 }
 
 pub(crate) fn money(vnd: u64) -> String {

@@ -26,21 +26,21 @@ impl World {
             return;
         }
         self.faults.note(Fault::NewerVersion);
-        let stored = self.rows.item(key_of(item)).cloned();
-        let mut stored = stored.unwrap_or_default();
+        let stored = self.rows.item(key_of(item)).cloned().unwrap_or_default();
         let (serial, now) = (self.unique(), self.now());
         let mark = AttributeValue::S(serial.to_string());
         let schema = AttributeValue::N((SCHEMA + 1).to_string());
         item.insert("schema".to_owned(), schema);
         let note = stored.get(NOTE).unwrap_or(&mark).clone();
         item.entry(NOTE.to_owned()).or_insert(note);
-        let known: Vec<_> = maps(&mut stored, "refunds")
-            .map(|refund| refund.get(CHANNEL).cloned())
-            .collect();
-        for (place, refund) in maps(item, "refunds").enumerate() {
-            let known = known.get(place).cloned().flatten();
-            let channel = known.unwrap_or_else(|| mark.clone());
-            refund.entry(CHANNEL.to_owned()).or_insert(channel);
+        if let Some(AttributeValue::L(refunds)) = item.get_mut("refunds") {
+            let mut known = marks(&stored, "refunds", CHANNEL);
+            for refund in refunds {
+                let channel = known.next().flatten().unwrap_or(&mark).clone();
+                if let AttributeValue::M(refund) = refund {
+                    refund.entry(CHANNEL.to_owned()).or_insert(channel);
+                }
+            }
         }
         let events = events_of(&stored);
         let Some(AttributeValue::L(trail)) = item.get_mut("trail") else {
@@ -81,29 +81,28 @@ fn events_of(item: &Item) -> Vec<(usize, AttributeValue)> {
 
 /// All that the newer version has written into an item, each with its place.
 pub(crate) fn newer_parts(item: &Item) -> BTreeSet<String> {
-    let mut item = item.clone();
     let note = item.get(NOTE).map(|mark| format!("{mark:?}"));
     let mut parts: BTreeSet<_> = note.into_iter().collect();
     for (list, name) in [("refunds", CHANNEL), ("trail", NOTE)] {
-        let marks = maps(&mut item, list).enumerate();
-        parts.extend(
-            marks.filter_map(|(place, map)| Some(format!("{list} {place} {:?}", map.get(name)?))),
-        );
+        for (place, mark) in marks(item, list, name).enumerate() {
+            parts.extend(mark.map(|mark| format!("{list} {place} {mark:?}")));
+        }
     }
     parts
 }
 
-/// The maps in a list of an item.
-fn maps<'i>(
-    item: &'i mut Item,
+/// This attribute of each map in a list of an item.
+fn marks<'i>(
+    item: &'i Item,
     list: &str,
-) -> impl Iterator<Item = &'i mut HashMap<String, AttributeValue>> {
-    let list = match item.get_mut(list) {
-        Some(AttributeValue::L(list)) => list.as_mut_slice(),
-        _ => &mut [],
+    name: &'i str,
+) -> impl Iterator<Item = Option<&'i AttributeValue>> {
+    let list = match item.get(list) {
+        Some(AttributeValue::L(list)) => list.as_slice(),
+        _ => &[],
     };
-    list.iter_mut().filter_map(|value| match value {
-        AttributeValue::M(map) => Some(map),
+    list.iter().map(move |value| match value {
+        AttributeValue::M(map) => map.get(name),
         _ => None,
     })
 }

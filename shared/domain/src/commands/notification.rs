@@ -21,19 +21,12 @@ impl Transaction {
     /// bring it to two senders, and then it is sent twice, which changes nothing at Tiki; one outcome is recorded.
     #[must_use]
     pub fn first_ipn_lease(&self, confirm_after: Duration, now: Timestamp) -> Option<IpnLease> {
-        match self.ipn() {
+        match self.ipn().sending()? {
             // The clock that queued it may be ahead of ours.
-            Ipn::Queued { due_at } if now <= due_at.after(IPN_DELIVERY) => {
+            Sending::Queued { due_at } if now <= due_at.after(IPN_DELIVERY) => {
                 self.ipn_lease(IpnLease::FIRST, 0, confirm_after)
             }
-            Ipn::Queued { .. }
-            | Ipn::NotDue
-            | Ipn::Retrying { .. }
-            | Ipn::Confirmed { .. }
-            | Ipn::Abandoned { .. }
-            | Ipn::Reversing { .. }
-            | Ipn::Disputed { .. }
-            | Ipn::Exhausted { .. } => None,
+            Sending::Queued { .. } | Sending::Retrying { .. } => None,
         }
     }
 

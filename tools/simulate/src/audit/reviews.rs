@@ -132,7 +132,7 @@ impl World {
         t: &Transaction,
     ) -> Option<Against> {
         let record = self.audit.record(payment);
-        let (final_at, handled) = (record.final_at, record.handled.clone());
+        let (final_at, handled) = (record.final_at, &record.handled);
         let paid_under = t
             .money_taken()
             .and_then(|paid| paid.core_reference.as_ref());
