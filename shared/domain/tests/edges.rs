@@ -70,6 +70,11 @@ fn person() -> OperatorWord {
     }
 }
 
+fn taken(t: &Transaction, message: &PaymentResultMessage, second: i64) -> Transaction {
+    let change = t.record_payment_result(message, at(second)).change;
+    change.unwrap().assume_committed()
+}
+
 /// The transaction after a notification that led to this decision.
 fn sent(t: &Transaction, decision: Decision, now: Timestamp) -> Transaction {
     let (lease, leased) = lease_now(t, CONFIRM_AFTER, now).unwrap();
@@ -512,6 +517,31 @@ fn a_contradiction_comes_before_what_moves_money() {
         .unwrap();
     let reversed = reversed.assume_committed();
     assert!(!reversed.is_doubtful() && reversed.refund_due_at().is_some());
+    // But a second debit is other money: it is next, and until then nothing is requested at the core.
+    let second = PaymentResultMessage {
+        amount: None,
+        result: PaymentResult::Paid(PaidDetails {
+            core_reference: "B".parse().ok(),
+            ..PaidDetails::default()
+        }),
+    };
+    let first = PaymentResultMessage {
+        amount: None,
+        result: PaymentResult::Paid(PaidDetails {
+            core_reference: "A".parse().ok(),
+            ..PaidDetails::default()
+        }),
+    };
+    let twice = taken(&taken(&pending(), &first, 10), &second, 20);
+    let decision = Decision::Reverse(ReversalReason::FailedAtTiki);
+    let held = sent(&twice, decision, at(90));
+    let reversed = held
+        .resolve(Resolution::Reverse, &person(), at(100))
+        .unwrap()
+        .assume_committed();
+    let next = ReviewReason::Raised(RaisedReason::SecondDebit);
+    assert_eq!(reversed.needs_review(), Some((next, at(20))));
+    assert!(reversed.is_doubtful());
 }
 
 /// A person who says that nobody has paid was not shown that the core names money.

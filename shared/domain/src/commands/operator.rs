@@ -82,9 +82,10 @@ impl Transaction {
             edit.note(AuditEvent::Resolved(resolution.verdict(), word.clone()));
             edit.after.data.raised.retain(|raised| match reason {
                 ReviewReason::Raised(reason) => raised.reason != reason,
-                // It was held because of the contradiction.
+                // Whoever decides it has found out whether the customer has the money of this payment. A second debit, or
+                // another amount, is other money.
                 ReviewReason::Disputed(DisputeReason::ReversalHeld) => {
-                    !raised.reason.is_contradiction()
+                    raised.reason != RaisedReason::FailedAfterPaid
                 }
                 ReviewReason::Disputed(_)
                 | ReviewReason::IpnExhausted

@@ -10,8 +10,8 @@ use crate::schedule::IPN_HEAD_START;
 use crate::time::Timestamp;
 
 impl Transaction {
-    /// When a sweep of ipn-sender takes it up; `None` if no notification is due. The stream brings a newly queued one to
-    /// ipn-sender at once, and the sweep finds it if the stream has lost it.
+    /// When a sweep of ipn-sender takes it up; `None` if no notification is due. The stream brings a newly queued one
+    /// to ipn-sender at once, and the sweep finds it if the stream has lost it.
     #[must_use]
     pub fn ipn_due_at(&self) -> Option<Timestamp> {
         match self.ipn() {
@@ -46,7 +46,7 @@ impl Transaction {
 
     /// Why the transaction is in the review queue, and since when. It stays there until a person has acted. Of several
     /// reasons a contradiction comes first, because what is decided about the others may move money; only a reversal
-    /// that is held because of it comes before it, and one decision ends both.
+    /// that is held because of it comes before it, and one decision ends it and what was said of this payment's money.
     #[must_use]
     pub fn needs_review(&self) -> Option<(ReviewReason, Timestamp)> {
         let held = matches!(

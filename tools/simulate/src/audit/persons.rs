@@ -136,6 +136,7 @@ impl World {
             };
             review == ReviewReason::Raised(reason)
                 || review == ReviewReason::Disputed(DisputeReason::ReversalHeld)
+                    && reason == RaisedReason::FailedAfterPaid
         };
         for entry in before.audit_trail() {
             if let AuditEvent::Contradicted(said) = &entry.event
