@@ -150,6 +150,20 @@ async fn an_operator_resends_an_exhausted_notification() {
         .await;
     assert_eq!(nameless.code, 2);
 
+    // What can be resolved, and what that does with the money.
+    let choices = env.tikivip(&["show", &payment.id]).await.out;
+    assert!(
+        choices.contains("returned --amount 100000   This payment, 100.000 ₫, is back already."),
+        "{choices}"
+    );
+    assert_eq!(env.refund(&payment, "R1", 100_000).await.code(), Some(0));
+    let verdicts = env
+        .tikivip(&["show", &payment.id, "--output", "json"])
+        .await
+        .json()["verdicts"]
+        .clone();
+    assert_eq!(verdicts, json!(["confirmed", "reverse"]), "nothing is left");
+
     let sent = run(&env, &["resend-ipn", &payment.id], &BY).await;
     assert_eq!(sent.code, 0, "{sent:?}");
     env.until("Tiki has it", async || {

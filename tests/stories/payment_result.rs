@@ -336,7 +336,7 @@ async fn a_result_that_contradicts_the_record_is_refused_and_kept() {
 
         let shown = env.tikivip(&["show", &payment.id]).await.out;
         assert!(
-            shown.contains(event) && shown.contains("Resolve as: "),
+            shown.contains(event) && shown.contains("No money moves. The review ends."),
             "{shown}"
         );
         let handled = [

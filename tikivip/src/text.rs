@@ -66,7 +66,7 @@ pub(crate) fn who(t: &Transaction, event: &AuditEvent) -> String {
         };
     }
     match (event, event.actor()) {
-        (AuditEvent::Resent(word) | AuditEvent::Resolved(_, word), _) => word.by.to_string(),
+        (AuditEvent::Resent(word) | AuditEvent::Resolved { word, .. }, _) => word.by.to_string(),
         (_, Actor::Tiki) => "Tiki".to_owned(),
         (_, Actor::Core) => "core".to_owned(),
         (_, Actor::Ours) => "system".to_owned(),
@@ -131,16 +131,24 @@ pub(crate) fn what(t: &Transaction, event: &AuditEvent) -> String {
         AuditEvent::Unknown => "something that a newer version of this software wrote".to_owned(),
         AuditEvent::Requeued => "notification queued again by the reconciliation".to_owned(),
         AuditEvent::Resent(word) => format!("sent the notification again: {}", word.reason),
-        AuditEvent::Resolved(verdict, word) => {
-            let verdict = match verdict {
-                Verdict::Confirmed => "keep the payment",
-                Verdict::Reverse => "return the money",
-                Verdict::Returned => "the money was returned by other means",
-                Verdict::Handled => "handled outside, nothing moves",
-                Verdict::NotPaid => "nobody has paid",
-            };
-            format!("resolved ({verdict}): {}", word.reason)
+        AuditEvent::Resolved {
+            review,
+            verdict,
+            word,
+        } => {
+            let review = review.map_or("", ReviewReason::as_str);
+            format!("resolved {review} ({}): {}", decided(*verdict), word.reason)
         }
+    }
+}
+
+fn decided(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Confirmed => "keep the payment",
+        Verdict::Reverse => "return the money",
+        Verdict::Returned => "the money was returned by other means",
+        Verdict::Handled => "handled outside, nothing moves",
+        Verdict::NotPaid => "nobody has paid",
     }
 }
 
@@ -204,12 +212,25 @@ pub(crate) fn next_step(reason: ReviewReason) -> &'static str {
                 "Ask the core's people what was debited, and return it. Then resolve."
             }
             RaisedReason::SecondDebit => {
-                "Ask the core's people to return the second debit. Then resolve."
+                "Ask the core's people to return the second debit. Then resolve as handled."
             }
             RaisedReason::FailedAfterPaid => {
                 "Ask the core's people whether the customer has the money back. Then resolve."
             }
         },
+    }
+}
+
+/// What follows from a verdict, in lines of at most 48 characters.
+pub(crate) fn verdict(t: &Transaction, verdict: Verdict) -> String {
+    let left = t.remaining_amount().grouped();
+    let status = "Tiki is notified of a FAILURE.";
+    match verdict {
+        Verdict::Confirmed => "No money moves. Tiki counts as notified.".to_owned(),
+        Verdict::Reverse => format!("The core returns this payment, {left}.\n{status}"),
+        Verdict::Returned => format!("This payment, {left}, is back already.\n{status}"),
+        Verdict::Handled => "No money moves. The review ends.".to_owned(),
+        Verdict::NotPaid => format!("Nobody has paid.\n{status}"),
     }
 }
 

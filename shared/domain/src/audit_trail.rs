@@ -7,6 +7,7 @@
 use crate::notification::NotificationOutcome;
 use crate::operator::{OperatorWord, Verdict};
 use crate::payment::{Contradiction, CoreAnswer};
+use crate::review::{RaisedReason, ReviewReason};
 use crate::text::CoreReference;
 use crate::time::Timestamp;
 
@@ -74,7 +75,14 @@ pub enum AuditEvent {
     /// A person had the notification sent again.
     Resent(OperatorWord),
     /// A person resolved the transaction.
-    Resolved(Verdict, OperatorWord),
+    Resolved {
+        /// What was in review; an older version did not write it down.
+        review: Option<ReviewReason>,
+        /// What the person decided.
+        verdict: Verdict,
+        /// Who decided it, and why.
+        word: OperatorWord,
+    },
     /// Something that a newer version of this software has written, and this one does not know.
     Unknown,
 }
@@ -124,7 +132,7 @@ impl AuditEvent {
             Self::RefundRejected { .. } => "refund_rejected",
             Self::Requeued => "requeued",
             Self::Resent(_) => "resent",
-            Self::Resolved(..) => "resolved",
+            Self::Resolved { .. } => "resolved",
             Self::Unknown => "unknown",
         }
     }
@@ -148,7 +156,7 @@ impl AuditEvent {
             | Self::RefundReturned { .. }
             | Self::Requeued
             | Self::Unknown => Actor::Ours,
-            Self::Resent(_) | Self::Resolved(..) => Actor::Operator,
+            Self::Resent(_) | Self::Resolved { .. } => Actor::Operator,
         }
     }
 
@@ -172,7 +180,7 @@ impl AuditEvent {
             | Self::NotificationAttempt { .. }
             | Self::Requeued
             | Self::Resent(_)
-            | Self::Resolved(..)
+            | Self::Resolved { .. }
             | Self::Unknown => None,
         }
     }
@@ -239,14 +247,13 @@ pub(crate) fn contradicted_at(
     same.map(|entry| entry.last_at).max()
 }
 
-/// When a person has last resolved the transaction.
-pub(crate) fn resolved_at(trail: &[AuditEntry]) -> Option<Timestamp> {
-    let resolved = |entry: &&AuditEntry| matches!(entry.event, AuditEvent::Resolved(..));
-    trail
-        .iter()
-        .filter(resolved)
-        .map(|entry| entry.last_at)
-        .max()
+/// When a person has last dealt with what is raised for this reason.
+pub(crate) fn resolved_at(trail: &[AuditEntry], reason: RaisedReason) -> Option<Timestamp> {
+    let resolved = trail.iter().filter(|entry| match entry.event {
+        AuditEvent::Resolved { review, .. } => review.is_some_and(|review| review.ends(reason)),
+        _ => false,
+    });
+    resolved.map(|entry| entry.last_at).max()
 }
 
 /// The references under which another amount was paid than was asked for; `None` for one without.

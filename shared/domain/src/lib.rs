@@ -18,8 +18,8 @@
 //! | `payment` | the state of a payment, and the core's answers |
 //! | `operator` | what a person says |
 //! | `refund` | a refund and its states |
-//! | `audit_trail` | what happened, when, on whose word |
 //! | `review` | what a person must look at |
+//! | `audit_trail` | what happened, when, on whose word |
 //! | `refusal` | why a request is refused |
 //! | `transaction` | the data together, what follows from it, and changes to it |
 //! | `commands` | what may happen to a transaction |

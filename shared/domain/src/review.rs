@@ -111,6 +111,18 @@ impl ReviewReason {
             })
     }
 
+    /// Whether a person's decision on this review deals with what is raised for that reason, too.
+    #[must_use]
+    pub fn ends(self, raised: RaisedReason) -> bool {
+        match self {
+            Self::Raised(reason) => reason == raised,
+            // Whoever decides it has found out whether the customer has the money of this payment. A second debit, or
+            // another amount, is other money.
+            Self::Disputed(DisputeReason::ReversalHeld) => raised == RaisedReason::FailedAfterPaid,
+            Self::Disputed(_) | Self::IpnExhausted | Self::SystemRefundRejected => false,
+        }
+    }
+
     /// The name in the item, in logs and metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {

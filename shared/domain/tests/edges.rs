@@ -478,6 +478,44 @@ fn what_contradicts_the_record_is_refused_and_kept() {
     }
 }
 
+/// A person's decision on something else does not deal with it (seeds 1330 and 2236 of the simulation).
+#[test]
+fn a_decision_deals_with_what_was_in_review_and_nothing_else() {
+    let says = |n, reference: &str| PaymentResultMessage {
+        amount: Vnd::new(n).ok(),
+        result: PaymentResult::Paid(PaidDetails {
+            core_reference: reference.parse().ok(),
+            ..PaidDetails::default()
+        }),
+    };
+    let other_amount = says(90_000, "D");
+    let asked_back = pending().record_payment_result(&other_amount, at(10));
+    let asked_back = asked_back.change.unwrap().assume_committed();
+    // The right amount under the same reference explains it.
+    let paid = asked_back.record_payment_result(&says(100_000, "D"), at(20));
+    let paid = paid.change.unwrap().assume_committed();
+    assert_eq!(paid.needs_review(), None);
+
+    let dispute = Decision::Dispute(DisputeReason::AmountDiffers);
+    let disputed = sent(&paid, dispute, at(30));
+    let debited_twice = paid.record_payment_result(&says(100_000, "E"), at(30));
+    let debited_twice = debited_twice.change.unwrap().assume_committed();
+    for (t, resolution) in [
+        (disputed.clone(), Resolution::Confirmed),
+        (disputed, Resolution::Reverse),
+        (debited_twice, Resolution::Handled),
+    ] {
+        let resolved = t.resolve(resolution, &person(), at(40)).unwrap();
+        let resolved = resolved.assume_committed();
+        assert_eq!(resolved.needs_review(), None);
+        // The core says once more what it has itself explained.
+        let again = resolved.record_payment_result(&other_amount, at(50));
+        let again = again.change.expect("it is news").assume_committed();
+        let differs = ReviewReason::Raised(RaisedReason::PaidAmountDiffers);
+        assert_eq!(again.needs_review(), Some((differs, at(50))));
+    }
+}
+
 /// Two reasons need two decisions, and the one that may move money comes last.
 #[test]
 fn a_contradiction_comes_before_what_moves_money() {

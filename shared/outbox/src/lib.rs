@@ -12,6 +12,7 @@ mod group;
 mod measure;
 mod sweep;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,21 +82,12 @@ impl<W: Worker> Outbox<W> {
         }
     }
 
-    /// Processes the records of a batch. A record whose work could not be started or recorded is returned as
-    /// failed, and the stream delivers it again.
+    /// Processes the transactions of a batch, each once: two records of one would be sent side by side. A record
+    /// whose work could not be started or recorded is returned as failed, and the stream delivers it again.
     async fn records(&self, records: Vec<StreamRecord>) -> DynamoDbEventResponse {
-        let work = records.into_iter().map(async |record| {
-            let image = record.new_image?;
-            let found = match store::read(image) {
-                Ok(found) => found,
-                Err(error) => {
-                    // A new delivery would not make it readable, and would hold up every record after it.
-                    record_unread(error);
-                    return None;
-                }
-            };
+        let work = newest(records).into_iter().map(async |(found, number)| {
             let processed = self.process(found).await;
-            processed.err().map(|_| failure(record.sequence_number))
+            processed.err().map(|_| failure(number))
         });
         let failed = stream::iter(work).buffer_unordered(MAX_CONCURRENT_RECORDS);
         let mut response = DynamoDbEventResponse::default();
@@ -119,6 +111,26 @@ impl<W: Worker> Outbox<W> {
         };
         work.instrument(span).await
     }
+}
+
+/// Of each transaction in a batch its newest record, with its sequence number: the stream keeps the order of the
+/// writes of one item. What cannot be read is left out: a new delivery would not make it readable, and would hold up
+/// every record after it.
+fn newest(records: Vec<StreamRecord>) -> Vec<(Transaction, String)> {
+    let mut newest = Vec::new();
+    let mut seen = HashSet::new();
+    for record in records.into_iter().rev() {
+        let Some(image) = record.new_image else {
+            continue;
+        };
+        match store::read(image) {
+            Ok(found) if seen.insert(found.id()) => newest.push((found, record.sequence_number)),
+            Ok(_) => {}
+            Err(error) => record_unread(error),
+        }
+    }
+    newest.reverse();
+    newest
 }
 
 fn failure(sequence_number: String) -> DynamoDbBatchItemFailure {

@@ -58,7 +58,7 @@ fn count(event: &AuditEvent, t: &Transaction) {
         // Reconciliation counts its own findings.
         | AuditEvent::Requeued
         | AuditEvent::Resent(_)
-        | AuditEvent::Resolved(..)
+        | AuditEvent::Resolved { .. }
         | AuditEvent::Unknown => {}
     }
 }

@@ -689,12 +689,27 @@ fn items_of_all_versions() -> Vec<(String, Item)> {
 #[test]
 fn the_items_of_all_versions_are_read() {
     let items = items_of_all_versions();
-    assert!(items.len() >= 9);
+    assert!(items.len() >= 10);
     for (name, item) in items {
         let read = store::read(item).unwrap_or_else(|error| panic!("{name}: {error}"));
         let newer = name.starts_with("schema-2");
         assert_eq!(read.kept() == &domain::Kept::default(), !newer, "{name}");
     }
+}
+
+/// The first version wrote a decision without what it was about.
+#[test]
+fn a_decision_is_read_with_what_was_in_review_or_without() {
+    let mut items = items_of_all_versions().into_iter();
+    let (_, resolved) = items.find(|(name, _)| name == "schema-1-resolved").unwrap();
+    let read = store::read(resolved).unwrap();
+    let entries = read.audit_trail().iter();
+    let reviews = entries.filter_map(|entry| match entry.event {
+        domain::AuditEvent::Resolved { review, .. } => Some(review),
+        _ => None,
+    });
+    let differs = domain::ReviewReason::Raised(domain::RaisedReason::PaidAmountDiffers);
+    assert_eq!(reviews.collect::<Vec<_>>(), [None, Some(differs)]);
 }
 
 /// A newer version was deployed and taken back: what it has written is not erased by this one's writes.

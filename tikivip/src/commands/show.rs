@@ -1,6 +1,6 @@
 //! `tikivip show`: a transaction with its refunds and its audit trail.
 
-use domain::{AuditEntry, Refund, Timestamp, Transaction, Verdict};
+use domain::{AuditEntry, Refund, Timestamp, Transaction, Verdict, Vnd};
 use serde::Serialize;
 
 use crate::cli::Form;
@@ -85,7 +85,7 @@ impl TransactionView {
             remaining_vnd: t.remaining_amount().get(),
             needs_review: t.needs_review().map(|(reason, _)| reason.as_str()),
             next_step: t.needs_review().map(|(reason, _)| text::next_step(reason)),
-            verdicts: verdicts(t),
+            verdicts: choices(t).map(|(typed, _)| typed).collect(),
             next_at_tiki: t.ipn_due_at().map(time),
             next_at_core: t.refund_due_at().or(t.expiry_due_at()).map(time),
             refunds: t.refunds().iter().map(ShownRefund::of).collect(),
@@ -100,8 +100,11 @@ impl TransactionView {
     fn table(&self, t: &Transaction) -> String {
         let needs_review = match (self.needs_review, self.next_step) {
             (Some(reason), Some(step)) => format!(
-                "\n  Needs review: {reason}\n  {step}\n  Resolve as: {}\n",
-                self.verdicts.join(", ")
+                "\n  Needs review: {reason}\n  {step}\n\n{}\n",
+                output::table(
+                    ["Resolve as", "What follows"],
+                    choices(t).map(|(typed, what)| [typed, what])
+                )
             ),
             _ => String::new(),
         };
@@ -136,14 +139,21 @@ impl TransactionView {
     }
 }
 
-/// The verdicts as they are typed.
-fn verdicts(t: &Transaction) -> Vec<String> {
-    let typed = |verdict: Verdict| match verdict {
+/// The verdicts as they are typed, each with what follows from it. If nothing is left to give back, `reverse` says all.
+fn choices(t: &Transaction) -> impl Iterator<Item = (String, String)> {
+    let nothing_left = t.remaining_amount() == Vnd::ZERO;
+    let fitting = t.fitting_verdicts().into_iter();
+    fitting
+        .filter(move |verdict| !(nothing_left && *verdict == Verdict::Returned))
+        .map(|verdict| (typed(t, verdict), text::verdict(t, verdict)))
+}
+
+fn typed(t: &Transaction, verdict: Verdict) -> String {
+    match verdict {
         Verdict::Returned => format!("returned --amount {}", t.remaining_amount()),
         Verdict::Confirmed | Verdict::Reverse | Verdict::Handled => verdict.as_str().to_owned(),
         Verdict::NotPaid => "not-paid".to_owned(),
-    };
-    t.fitting_verdicts().into_iter().map(typed).collect()
+    }
 }
 
 impl ShownRefund {

@@ -119,11 +119,18 @@ impl TikiLog {
         }
     }
 
-    /// A function has written down what came of the answers that it took: these are they, in order.
-    pub(crate) fn record(&mut self, who: usize) -> Vec<Said> {
+    /// The numbers of the answers that a function has taken, and of which it has not written anything yet.
+    pub(crate) fn taken_by(&self, who: usize) -> Vec<u64> {
+        let said = self.said.iter();
+        let taken = said.filter(|said| said.by == Some(who) && said.state == State::Taken);
+        taken.map(|said| said.serial).collect()
+    }
+
+    /// A function has written down what came of these answers: they are returned, in order.
+    pub(crate) fn record(&mut self, taken: &[u64]) -> Vec<Said> {
         let mut recorded = Vec::new();
         for said in &mut self.said {
-            if said.by == Some(who) && said.state == State::Taken {
+            if taken.contains(&said.serial) {
                 said.state = State::Recorded;
                 recorded.push(*said);
             }

@@ -68,7 +68,7 @@ impl Table for SimTable {
             world.as_its_version_writes(self.who, &mut item);
             let write = Write {
                 id,
-                who: self.who,
+                by: world.writer(self.who, id),
                 item: Arc::new(item),
                 condition,
                 until: world.now() + ALL_ATTEMPTS_TIMEOUT_MS,
@@ -163,10 +163,18 @@ impl SimTable {
 #[derive(Clone)]
 struct Write {
     id: TransactionId,
-    who: usize,
+    by: Writer,
     item: Arc<Item>,
     condition: Condition,
     until: i64,
+}
+
+/// Who writes, and on what word: a write may commit when the same instance has long begun something else.
+#[derive(Clone)]
+pub(crate) struct Writer {
+    pub(crate) who: usize,
+    /// The numbers of the answers of Tiki that it had taken when it wrote.
+    pub(crate) taken: Vec<u64>,
 }
 
 type GetAnswer = Result<Option<Item>, TableError>;
@@ -262,6 +270,12 @@ impl World {
         self.by_id.get(&id).map_or(Lane::WORLD, |k| Lane::of(*k))
     }
 
+    fn writer(&self, who: usize, id: TransactionId) -> Writer {
+        let payment = self.by_id.get(&id).map(|payment| &self.payments[*payment]);
+        let taken = payment.map_or_else(Vec::new, |payment| payment.log.taken_by(who));
+        Writer { who, taken }
+    }
+
     /// Commits a write if its condition holds.
     fn write(&mut self, write: &Write) -> WriteOutcome {
         let (id, condition) = (write.id, write.condition);
@@ -277,7 +291,7 @@ impl World {
             return WriteOutcome::Conflict(found.map(|row| Item::clone(&row.item)));
         }
         let before = found.map(|row| row.transaction.clone());
-        self.audit_write(write.who, id, before.as_ref(), &item);
+        self.audit_write(&write.by, id, before.as_ref(), &item);
         let Ok(transaction) = store::read(Item::clone(&item)) else {
             // The auditor has recorded a violation, and the run ends.
             return WriteOutcome::Stored;

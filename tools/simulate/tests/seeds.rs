@@ -123,6 +123,18 @@ const ONCE_FAILED: &[(u64, &str)] = &[
         1118,
         "the auditor took a status as shown when the call that showed it began",
     ),
+    (
+        1444,
+        "two records of one payment in a batch were sent side by side",
+    ),
+    (
+        2236,
+        "a person's decision on a second debit dealt with another amount, too",
+    ),
+    (
+        3211,
+        "the auditor judged a late write by what its instance had begun since",
+    ),
 ];
 
 #[test]

@@ -79,18 +79,15 @@ impl Transaction {
         }
         let decide = self.decision(reason, resolution)?;
         Ok(self.change(now, |edit| {
-            edit.note(AuditEvent::Resolved(resolution.verdict(), word.clone()));
-            edit.after.data.raised.retain(|raised| match reason {
-                ReviewReason::Raised(reason) => raised.reason != reason,
-                // Whoever decides it has found out whether the customer has the money of this payment. A second debit, or
-                // another amount, is other money.
-                ReviewReason::Disputed(DisputeReason::ReversalHeld) => {
-                    raised.reason != RaisedReason::FailedAfterPaid
-                }
-                ReviewReason::Disputed(_)
-                | ReviewReason::IpnExhausted
-                | ReviewReason::SystemRefundRejected => true,
+            edit.note(AuditEvent::Resolved {
+                review: Some(reason),
+                verdict: resolution.verdict(),
+                word: word.clone(),
             });
+            edit.after
+                .data
+                .raised
+                .retain(|raised| !reason.ends(raised.reason));
             decide.carry_out(edit, word);
         }))
     }

@@ -142,7 +142,7 @@ impl Transaction {
             .iter()
             .any(|raised| raised.reason == reason);
         let dealt_with = |noted| {
-            let resolved = audit_trail::resolved_at(trail).filter(|at| *at >= noted);
+            let resolved = audit_trail::resolved_at(trail, reason).filter(|at| *at >= noted);
             raised || resolved.is_some_and(|at| now < at.after(DEALT_WITH_FOR))
         };
         (!known.is_some_and(dealt_with)).then_some(reason)

@@ -2,7 +2,7 @@
 
 use domain::{
     AuditEntry, AuditEvent, Contradiction, Decision, DecisionKind, LookUpAnswer,
-    NotificationOutcome, OperatorWord, Timestamp, Vnd,
+    NotificationOutcome, OperatorWord, ReviewReason, Timestamp, Vnd,
 };
 use serde::{Deserialize, Serialize};
 use serde_dynamo::{AttributeValue, Item};
@@ -76,6 +76,9 @@ enum AuditEventRecord {
         reason: String,
     },
     Resolved {
+        /// An older version did not write it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        review: Option<String>,
         verdict: String,
         by: String,
         reason: String,
@@ -186,7 +189,12 @@ impl From<&AuditEvent> for AuditEventRecord {
                 by: word.by.to_string(),
                 reason: word.reason.to_string(),
             },
-            AuditEvent::Resolved(verdict, word) => Self::Resolved {
+            AuditEvent::Resolved {
+                review,
+                verdict,
+                word,
+            } => Self::Resolved {
+                review: review.map(|review| review.as_str().to_owned()),
                 verdict: verdict.as_str().to_owned(),
                 by: word.by.to_string(),
                 reason: word.reason.to_string(),
@@ -275,10 +283,15 @@ impl AuditEventRecord {
             Self::Unknown => AuditEvent::Unknown,
             Self::Resent { by, reason } => AuditEvent::Resent(word(&by, &reason)?),
             Self::Resolved {
+                review,
                 verdict,
                 by,
                 reason,
-            } => AuditEvent::Resolved(named(&verdict, "trail.verdict")?, word(&by, &reason)?),
+            } => AuditEvent::Resolved {
+                review: review.as_deref().map(review_reason).transpose()?,
+                verdict: named(&verdict, "trail.verdict")?,
+                word: word(&by, &reason)?,
+            },
         })
     }
 }
@@ -304,6 +317,12 @@ fn decision(then: &str, reason: Option<&str>) -> Result<Decision, String> {
     } else {
         Err("trail.reason does not go with trail.then".to_owned())
     }
+}
+
+fn review_reason(name: &str) -> Result<ReviewReason, String> {
+    let mut all = ReviewReason::all();
+    let found = all.find(|reason| reason.as_str() == name);
+    found.ok_or_else(|| format!("trail.review is unknown: {name}"))
 }
 
 fn word(by: &str, reason: &str) -> Result<OperatorWord, String> {

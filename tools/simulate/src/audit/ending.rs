@@ -91,7 +91,7 @@ impl World {
             .iter()
             .any(|(at, paid)| !paid && *at >= reversed_at);
         let mut trail = t.audit_trail().iter();
-        let acted = trail.any(|entry| matches!(entry.event, AuditEvent::Resolved(..)));
+        let acted = trail.any(|entry| matches!(entry.event, AuditEvent::Resolved { .. }));
         let ended = match t.ipn() {
             // A person may have dealt with it at Tiki.
             Ipn::Confirmed { .. } => returned && (heard || acted),

@@ -9,6 +9,7 @@ use super::{Audit, Invariant as I};
 use crate::fault::Fault;
 use crate::net::Peer;
 use crate::said::{Amount, Known, Named, Said, What, is_notification};
+use crate::table::Writer;
 use crate::tiki::asked_about;
 use crate::world::{HOUR, MAX_CLOCK_ERROR_MS, MINUTE, SECOND, World};
 
@@ -108,12 +109,12 @@ impl World {
         audit.shows(payment, status, (leased, now), "an IPN");
     }
 
-    /// A write of the function `who`. If it records the outcome of a notification, the outcome must follow from the
+    /// A write of a function. If it records the outcome of a notification, the outcome must follow from the
     /// answers that this function took.
     pub(super) fn audit_outcome(
         &mut self,
         payment: usize,
-        who: usize,
+        by: &Writer,
         before: &Transaction,
         after: &Transaction,
     ) {
@@ -124,7 +125,7 @@ impl World {
         };
         let recorded = attempts(after) > attempts(before);
         let said = if recorded {
-            self.payments[payment].log.record(who)
+            self.payments[payment].log.record(&by.taken)
         } else {
             Vec::new()
         };
@@ -132,10 +133,10 @@ impl World {
         let reversed = matches!(after.payment(), PaymentState::Reversed { .. });
         let was_reversed = matches!(before.payment(), PaymentState::Reversed { .. });
         if reversed && !was_reversed {
-            self.audit_reversal(payment, who, &taken, recorded, after);
+            self.audit_reversal(payment, by.who, &taken, recorded, after);
             self.audit_held(payment, before, after);
         } else if recorded {
-            let follows = self.outcome_follows(who, before, after, &taken);
+            let follows = self.outcome_follows(by.who, before, after, &taken);
             self.audit
                 .must(follows, I::BelievedOnWordAlone, payment, || {
                     format!("IPN {:?}, but Tiki's answers are {said:?}", after.ipn())

@@ -22,7 +22,7 @@ impl Act {
         let new = after.audit_trail().iter().skip(before.audit_trail().len());
         new.map(|entry| &entry.event).find_map(|event| match event {
             AuditEvent::Resent(_) => Some(Self::Resent),
-            AuditEvent::Resolved(verdict, _) => Some(Self::Resolved(*verdict)),
+            AuditEvent::Resolved { verdict, .. } => Some(Self::Resolved(*verdict)),
             _ => None,
         })
     }

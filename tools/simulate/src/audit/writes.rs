@@ -14,7 +14,7 @@ use crate::core::Paying;
 use crate::fleet::Function;
 use crate::history::in_words;
 use crate::indexes::Sort;
-use crate::table::text;
+use crate::table::{Writer, text};
 use crate::versions::newer_parts;
 use crate::world::{MAX_CLOCK_ERROR_MS, MINUTE, World};
 
@@ -25,7 +25,7 @@ impl World {
     /// One of our writes has committed.
     pub(crate) fn audit_write(
         &mut self,
-        who: usize,
+        by: &Writer,
         id: TransactionId,
         before: Option<&Transaction>,
         item: &Item,
@@ -55,23 +55,23 @@ impl World {
                 || "it was not created pending".to_owned(),
             ),
             Some(before) => {
-                let person = self.fleet.function(who) == Function::Person;
+                let person = self.fleet.function(by.who) == Function::Person;
                 let act = Act::of(before, &after).filter(|_| person);
                 if person {
                     self.audit_act(payment, before, &after, act);
                 }
                 self.audit_change(payment, before, &after, person);
                 if !person {
-                    self.audit_outcome(payment, who, before, &after);
+                    self.audit_outcome(payment, by, before, &after);
                 }
                 let wrote = happened(&after) > happened(before);
-                self.audit_core_said(payment, who, wrote, &after);
+                self.audit_core_said(payment, by.who, wrote, &after);
                 self.audit_undecided(payment, before, &after);
                 self.audit_review(payment, &after);
             }
         }
         let now = self.now();
-        self.audit.sees(payment, who, now);
+        self.audit.sees(payment, by.who, now);
         self.audit.reviewed(payment, &after, now);
         self.audit_newer(payment, item);
         self.audit_words(payment, &after);

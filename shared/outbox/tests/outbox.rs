@@ -1,5 +1,6 @@
 //! A sweep over a table of keys, with a counterparty that needs ten seconds for each answer and a clock that runs
-//! twenty-five times as fast: what comes first, what waits for how long, and when it ends.
+//! twenty-five times as fast: what comes first, what waits for how long, and when it ends. And a batch of the stream:
+//! what of it is processed, and what comes again.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,11 +12,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use async_trait::async_trait;
 use domain::{
     AmountLimits, Clock, Day, Order, ReviewReason, Timestamp, Transaction, TransactionId, Vnd,
 };
 use outbox::{Outbox, Worker};
+use serde_json::json;
 use store::{
     Condition, Creation, DayIndex, DayPage, DueIndex, Indexed, Item, RandomWriteIds, SHARDS, Table,
     TableError, Transactions, WriteOutcome,
@@ -130,7 +133,8 @@ impl Worker for Slow {
 
     async fn process(&self, found: Transaction) -> anyhow::Result<()> {
         let at = (self.clock.0.elapsed() * FASTER).as_secs();
-        let index = self.table.due.lock().unwrap()[&found.id()];
+        let index = self.table.due.lock().unwrap().get(&found.id()).copied();
+        let index = index.context("it is not due")?;
         self.seen
             .lock()
             .unwrap()
@@ -143,39 +147,45 @@ impl Worker for Slow {
     }
 }
 
-/// Sweeps a table with so many transactions in each index. Returns what was seen, and after how many seconds it ended.
-async fn swept(refunds: usize, expiries: usize, group: (u8, u8)) -> (Seen, u64) {
+/// A table, and an outbox over it.
+fn outbox() -> (Arc<Memory>, Outbox<Slow>) {
     let clock = Arc::new(Fast(Instant::now()));
     let table = Arc::new(Memory::default());
     let below: Arc<dyn Table> = Arc::<Memory>::clone(&table);
     let time: Arc<dyn Clock> = Arc::<Fast>::clone(&clock);
-    let transactions = Transactions::new(below, Arc::new(RandomWriteIds), Arc::clone(&time));
+    let outbox = Outbox {
+        transactions: Transactions::new(below, Arc::new(RandomWriteIds), Arc::clone(&time)),
+        worker: Slow {
+            table: Arc::clone(&table),
+            clock,
+            seen: Arc::default(),
+        },
+        clock: time,
+    };
+    (table, outbox)
+}
+
+/// Sweeps a table with so many transactions in each index. Returns what was seen, and after how many seconds it ended.
+async fn swept(refunds: usize, expiries: usize, group: (u8, u8)) -> (Seen, u64) {
+    let (table, mut outbox) = outbox();
     let lanes = [(DueIndex::Refund, refunds), (DueIndex::Expiry, expiries)];
     for (index, count) in lanes {
         for n in 0..count {
-            let id = created(&transactions, &format!("{index:?}-{n}")).await;
+            let id = created(&outbox.transactions, &format!("{index:?}-{n}")).await;
             table.due.lock().unwrap().insert(id, index);
         }
     }
-    let seen = Arc::new(Mutex::new(Seen::default()));
+    // The time begins when the table is filled.
     let clock = Arc::new(Fast(Instant::now()));
-    let time: Arc<dyn Clock> = Arc::<Fast>::clone(&clock);
-    let outbox = Outbox {
-        worker: Slow {
-            table,
-            clock: Arc::clone(&clock),
-            seen: Arc::clone(&seen),
-        },
-        transactions,
-        clock: Arc::clone(&time),
-    };
+    outbox.worker.clock = Arc::clone(&clock);
+    outbox.clock = Arc::<Fast>::clone(&clock);
     let (number, of) = group;
     let event = format!(r#"{{"action":"sweep","group":{number},"of":{of}}}"#);
-    let deadline = time.now().after(TIMEOUT);
+    let deadline = clock.now().after(TIMEOUT);
     let event = event.parse().unwrap();
     outbox.handle(event, deadline).await.unwrap();
     let ended = (clock.0.elapsed() * FASTER).as_secs();
-    let seen = std::mem::take(&mut *seen.lock().unwrap());
+    let seen = std::mem::take(&mut *outbox.worker.seen.lock().unwrap());
     (seen, ended)
 }
 
@@ -248,4 +258,36 @@ async fn a_sweep_processes_its_own_shards_alone() {
         // One group measures, about all shards.
         assert_eq!(seen.measured.len(), usize::from(number == 0));
     }
+}
+
+#[tokio::test]
+async fn each_transaction_of_a_batch_is_processed_once() {
+    let (table, outbox) = outbox();
+    let often = created(&outbox.transactions, "often").await;
+    let once = created(&outbox.transactions, "once").await;
+    let fails = created(&outbox.transactions, "fails").await;
+    for id in [often, once] {
+        table.due.lock().unwrap().insert(id, DueIndex::Refund);
+    }
+    let record = |number: usize, id: &TransactionId| {
+        let image = table.items.lock().unwrap()[id].clone();
+        json!({ "dynamodb": { "SequenceNumber": number.to_string(), "NewImage": image } })
+    };
+    let order = [&often, &fails, &once, &often, &fails, &often];
+    let mut records: Vec<_> = order.iter().zip(0..).map(|(id, n)| record(n, id)).collect();
+    records.push(json!({ "dynamodb": { "SequenceNumber": "deleted" } }));
+    records.push(json!({ "dynamodb": { "SequenceNumber": "damaged", "NewImage": {} } }));
+
+    let deadline = outbox.clock.now().after(TIMEOUT);
+    let event = json!({ "Records": records });
+    let response = outbox.handle(event, deadline).await.unwrap();
+    let failed = response.batch_item_failures.into_iter();
+    let failed: Vec<_> = failed.map(|failure| failure.item_identifier).collect();
+    assert_eq!(failed, [Some("4".to_owned())], "the newest comes again");
+    let seen = std::mem::take(&mut *outbox.worker.seen.lock().unwrap());
+    let mut ids: Vec<_> = seen.begun.iter().map(|(_, id, _)| *id).collect();
+    ids.sort_unstable();
+    let mut expected = [often, once];
+    expected.sort_unstable();
+    assert_eq!(ids, expected);
 }
