@@ -9,6 +9,9 @@ use store::{StoreError, TableError};
 use crate::handler::MAX_BODY_BYTES;
 use crate::{Code, Handler};
 
+/// What the caller may do after an error of ours.
+const SAFE_TO_REPEAT: &str = "system error, safe to repeat";
+
 /// Why a handler does not answer with success.
 #[derive(Debug)]
 pub enum ApiError {
@@ -20,6 +23,8 @@ pub enum ApiError {
     Invalid(InvalidField),
     /// The state of the transaction does not allow what was asked for.
     Refusal(Refusal),
+    /// The time of the function is over: what it was doing may or may not be done.
+    Late,
     /// The answer needs a counterparty, here by its name, and the counterparty does not answer.
     Unavailable(&'static str),
     /// An internal error. It is logged once, where the answer is made, and the caller gets a generic message.
@@ -39,6 +44,11 @@ impl ApiError {
                 let message = format!("{counterparty} does not answer, repeat later");
                 return (Code::SystemError, handler.status_unavailable(), message);
             }
+            Self::Late => {
+                metrics::INTERNAL_ERRORS.count(&[]);
+                tracing::error!("the time of the function is over");
+                (Code::SystemError, SAFE_TO_REPEAT.to_owned())
+            }
             Self::Signature(SignatureRefusal::Stale) => {
                 (Code::Stale, SignatureRefusal::Stale.to_string())
             }
@@ -48,7 +58,7 @@ impl ApiError {
             Self::Internal(error) => {
                 metrics::INTERNAL_ERRORS.count(&[]);
                 tracing::error!(error = format!("{error:#}"), "internal error");
-                (Code::SystemError, "system error, safe to repeat".to_owned())
+                (Code::SystemError, SAFE_TO_REPEAT.to_owned())
             }
         };
         (code, handler.status(code), message)

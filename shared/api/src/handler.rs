@@ -1,6 +1,10 @@
 //! A handler, and the way from its result to a response.
 
+use std::pin::pin;
+use std::time::Duration;
+
 use async_trait::async_trait;
+use futures::future::{Either, select};
 use http::{Response, StatusCode};
 
 use crate::response::{json, page, redirect};
@@ -8,6 +12,10 @@ use crate::{ApiError, Code, Inbound, refusal};
 
 /// A larger body is refused before anything else is looked at.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// So long before a function is ended, `late` comes: DynamoDB may need seven seconds for each of several calls, and a
+/// function that is ended answers nothing.
+pub const TIME_TO_ANSWER: Duration = Duration::from_millis(250);
 
 /// The answer of a handler.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,12 +73,20 @@ pub fn record_transaction_in_span(transaction_id: domain::TransactionId) {
     tracing::Span::current().record("transaction_id", tracing::field::display(transaction_id));
 }
 
-/// Runs a handler, and turns its answer or its error into a response.
-pub async fn answer(handler: &dyn Handler, request: &Inbound) -> Response<String> {
+/// Runs a handler, and turns its answer or its error into a response. When `late` comes first, the handler is dropped
+/// where it waits, as if the function had died there, but the caller gets an answer.
+pub async fn answer(
+    handler: &dyn Handler,
+    request: &Inbound,
+    late: impl Future<Output = ()>,
+) -> Response<String> {
     let result = if request.body.len() > MAX_BODY_BYTES {
         Err(ApiError::TooLarge)
     } else {
-        handler.handle(request).await
+        match select(handler.handle(request), pin!(late)).await {
+            Either::Left((result, _)) => result,
+            Either::Right(_) => Err(ApiError::Late),
+        }
     };
     let (response, code) = match result {
         Ok(Reply::Json { code, body }) => (json(handler.status(code), body), Some(code)),

@@ -28,7 +28,9 @@ mod verifier;
 pub use code::Code;
 pub use envelope::{envelope, refusal, to_json};
 pub use error::ApiError;
-pub use handler::{Handler, MAX_BODY_BYTES, Reply, answer, record_transaction_in_span};
+pub use handler::{
+    Handler, MAX_BODY_BYTES, Reply, TIME_TO_ANSWER, answer, record_transaction_in_span,
+};
 pub use inbound::Inbound;
 pub use payload_candidates::payload_candidates;
 pub use tiki_fields::TIKI_FIELDS;

@@ -1,23 +1,41 @@
 //! From an event of API Gateway to an [`Inbound`], and back to a response.
 
-use api::{Handler, Inbound};
+use std::future::pending;
+
+use api::{Handler, Inbound, TIME_TO_ANSWER};
+use domain::{Clock, Timestamp};
 use http::{HeaderValue, Response};
 use lambda_http::request::RequestContext;
 use lambda_http::{Body, Request, RequestExt};
 use tracing::Instrument;
 
+use crate::clock::SystemClock;
+
 pub(crate) async fn respond(handler: &dyn Handler, request: Request) -> Response<Body> {
+    let late = late(request.lambda_context().deadline);
     let request = inbound(request);
     let span = tracing::info_span!(
         "request",
         request_id = %request.request_id,
         transaction_id = tracing::field::Empty,
     );
-    let mut response = api::answer(handler, &request).instrument(span).await;
+    let mut response = api::answer(handler, &request, late).instrument(span).await;
     if let Ok(id) = HeaderValue::from_str(&request.request_id) {
         response.headers_mut().insert("x-request-id", id);
     }
     response.map(Body::Text)
+}
+
+/// Comes shortly before Lambda ends the function, at this time in Unix milliseconds. A runtime that gives no deadline
+/// gives 0: then nothing is ever late.
+async fn late(deadline_ms: u64) {
+    let deadline = i64::try_from(deadline_ms).unwrap_or(i64::MAX);
+    let deadline = Timestamp::from_unix_ms(deadline).unwrap_or(Timestamp::MAX);
+    let left = deadline.since(SystemClock.now());
+    if left.is_zero() {
+        return pending().await;
+    }
+    SystemClock.sleep(left.saturating_sub(TIME_TO_ANSWER)).await;
 }
 
 fn inbound(request: Request) -> Inbound {
@@ -58,4 +76,28 @@ fn inbound(request: Request) -> Inbound {
         _ => Vec::new(),
     };
     inbound
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_function_is_late_shortly_before_its_end_and_never_without_a_deadline() {
+        let now = SystemClock.now();
+        let at = |left: Duration| u64::try_from(now.after(left).unix_ms()).unwrap_or_default();
+        let never = [0, at(Duration::ZERO)];
+        for deadline in never {
+            let waited = tokio::time::timeout(Duration::from_hours(1), late(deadline)).await;
+            assert!(waited.is_err(), "{deadline}");
+        }
+        let left = Duration::from_secs(15);
+        let began = tokio::time::Instant::now();
+        late(at(left)).await;
+        let waited = began.elapsed();
+        assert!(waited <= left.saturating_sub(TIME_TO_ANSWER), "{waited:?}");
+        assert!(waited > left / 2, "{waited:?}");
+    }
 }

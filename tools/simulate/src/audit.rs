@@ -16,7 +16,8 @@ use domain::{Day, ReviewReason};
 use serde_json::Value;
 
 use self::reviews::Against;
-use crate::fleet::{Answered, Function};
+use crate::fleet::Function;
+use crate::invocation::Answered;
 use crate::world::World;
 
 macro_rules! invariants {

@@ -8,7 +8,8 @@ use signing::HeaderNames;
 
 use crate::choices::Lane;
 use crate::fault::Fault;
-use crate::fleet::{Answered, Function, Input, Output};
+use crate::fleet::Function;
+use crate::invocation::{Answered, Input, Output};
 use crate::secrets::Secret;
 use crate::template::TEMPLATE;
 use crate::world::{DAY, MINUTE, SECOND, World};

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use api::{Handler, Inbound};
+use api::{Handler, TIME_TO_ANSWER};
 use async_trait::async_trait;
-use domain::{Clock, FinalTransaction, Timestamp, Transaction};
+use domain::{Clock, Timestamp, Transaction};
+use futures::channel::oneshot;
 use outbox::{Outbox, Worker};
 use serde_json::Value;
 use store::WriteIds;
@@ -19,45 +20,10 @@ use crate::choices::{Choices, Lane};
 use crate::coverage::state_of;
 use crate::fault::Fault;
 pub(crate) use crate::function::Function;
+use crate::invocation::{Input, Output, run};
 use crate::template::Concurrency;
 use crate::wiring;
 use crate::world::{MINUTE, SECOND, World, answered};
-
-/// The input of an invocation.
-pub(crate) enum Input {
-    Http(Inbound),
-    Event(Value),
-}
-
-/// The result of an invocation.
-pub(crate) enum Output {
-    /// An HTTP answer.
-    Http(Answered),
-    /// The failed records of a batch.
-    Batch(Vec<String>),
-    /// The export of a day.
-    Read(Vec<FinalTransaction>),
-    /// The day cannot be exported yet.
-    TooEarly,
-    /// What a person did.
-    Acted(&'static str),
-    /// Whether a payment's notification was queued again.
-    Looked { queued: bool },
-    /// The function failed with an error.
-    Error,
-    /// The function died.
-    Died,
-    /// Lambda has not started it: as many run as may.
-    NotStarted,
-}
-
-/// An HTTP answer of our functions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Answered {
-    pub(crate) status: u16,
-    pub(crate) body: Vec<u8>,
-    pub(crate) location: Option<String>,
-}
 
 /// The code of a function with its simulated edges.
 pub(crate) enum Code {
@@ -255,7 +221,12 @@ impl World {
                 .expect("an idle instance has its code"),
         );
         let deadline = self.now() + function.timeout();
-        let future = run(code, input, deadline);
+        let (expire, is_late) = oneshot::channel();
+        let time_to_answer = i64::try_from(TIME_TO_ANSWER.as_millis()).expect("less than a second");
+        self.after(function.timeout() - time_to_answer, move |_| {
+            let _ = expire.send(());
+        });
+        let future = run(code, input, deadline, is_late);
         self.fleet.started.push(Invocation {
             who,
             future: Box::pin(future),
@@ -309,25 +280,6 @@ impl World {
             disturbed: false,
         });
         who
-    }
-}
-
-async fn run(code: Arc<Code>, input: Input, deadline: i64) -> Output {
-    match (&*code, input) {
-        (Code::Api(handler), Input::Http(inbound)) => {
-            let response = api::answer(&**handler, &inbound).await;
-            let location = response.headers().get("location");
-            Output::Http(Answered {
-                status: response.status().as_u16(),
-                location: location.and_then(|l| l.to_str().ok()).map(str::to_owned),
-                body: response.into_body().into_bytes(),
-            })
-        }
-        (Code::Worker(worker), Input::Event(event)) => {
-            let deadline = Timestamp::from_unix_ms(deadline).expect("a few weeks from now");
-            worker.work(event, deadline).await
-        }
-        _ => panic!("an event of the wrong kind"),
     }
 }
 

@@ -8,7 +8,7 @@
 //! | `choices`, `fault` | the choices of a run, from its seed; the faults, and how often they happen |
 //! | `crowd` | runs with thousands of payments |
 //! | `world` | virtual time, the event queue, and how a function waits, dies and freezes |
-//! | `function`, `fleet`, `wiring` | the functions' instances, and the production code in them |
+//! | `function`, `fleet`, `invocation`, `wiring` | the functions' instances, and the production code in them |
 //! | `template` | what the simulation takes from `template.yaml` |
 //! | `table`, `queries`, `capacity`, `brake`, `indexes`, `streams`, `secrets`, `net` | simulated `DynamoDB`, stream and schedule, secrets, HTTP |
 //! | `gauges` | what our functions measure |
@@ -42,6 +42,7 @@ mod function;
 mod gauges;
 mod history;
 mod indexes;
+mod invocation;
 mod lifecycle;
 mod many;
 pub mod model;

@@ -13,7 +13,8 @@ use store::{StoreError, Transactions};
 
 use crate::choices::Lane;
 use crate::core::Paying;
-use crate::fleet::{Function, Input, Output, Work};
+use crate::fleet::{Function, Work};
+use crate::invocation::{Input, Output};
 use crate::world::{DAY, HOUR, MINUTE, World};
 
 /// A person at `tikivip`.

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use store::{StoreError, Transactions};
 
 use crate::choices::Lane;
-use crate::fleet::{Function, Input, Output, Work};
+use crate::fleet::{Function, Work};
+use crate::invocation::{Input, Output};
 use crate::world::{DAY, HOUR, MAX_CLOCK_ERROR_MS, MINUTE, SECOND, World};
 
 /// The same as `reconcile::EXPORT_CUTOFF`. That crate would add an SSH client and two SDKs as dependencies.

@@ -9,9 +9,10 @@ use crate::audit::Violation;
 use crate::choices::{Choices, Lane, Script};
 use crate::coverage::Coverage;
 use crate::fault::Fault;
-use crate::fleet::{Invocation, Output};
+use crate::fleet::Invocation;
 use crate::gauges::Gauges;
 use crate::history::History;
+use crate::invocation::Output;
 use crate::world::{DAY, HOUR, MIDNIGHT, MINUTE, SECOND, World};
 
 /// The time after the last fault and the last payment within which all obligations must be completed, in

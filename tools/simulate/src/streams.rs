@@ -10,7 +10,8 @@ use store::{DueIndex, Item};
 
 use crate::choices::Lane;
 use crate::fault::Fault;
-use crate::fleet::{Function, Input, Output};
+use crate::fleet::Function;
+use crate::invocation::{Input, Output};
 use crate::table::text;
 use crate::template::StreamPlan;
 use crate::world::{MAX_CLOCK_ERROR_MS, MINUTE, SECOND, World};

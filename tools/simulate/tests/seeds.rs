@@ -132,6 +132,10 @@ const ONCE_FAILED: &[(u64, &str)] = &[
         "a person's decision on a second debit dealt with another amount, too",
     ),
     (
+        6150,
+        "a slow write of a refund was a conflict, and the next one took the function beyond its time-out",
+    ),
+    (
         3211,
         "the auditor judged a late write by what its instance had begun since",
     ),

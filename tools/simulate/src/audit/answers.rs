@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Audit, Invariant as I};
 use crate::calls::{Call, Intent};
-use crate::fleet::Answered;
+use crate::invocation::Answered;
 use crate::world::{MINUTE, World};
 
 impl Audit {

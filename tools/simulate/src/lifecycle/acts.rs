@@ -7,7 +7,7 @@ use super::Customer;
 use crate::calls::{Call, Intent};
 use crate::choices::Lane;
 use crate::core::Paying;
-use crate::fleet::Answered;
+use crate::invocation::Answered;
 use crate::world::{DAY, HOUR, MINUTE, SECOND, World};
 
 impl World {
