@@ -219,7 +219,15 @@ async fn two_hundred_concurrent_refunds_never_exceed_the_payment() {
     let payment = env.confirmed(1_000_000).await;
     let refunds = (0..200).map(|i| {
         let (env, payment) = (&env, &payment);
-        async move { env.refund(payment, &format!("R{i}"), 30_000).await }
+        async move {
+            // On a busy machine some must repeat, and the same id gets the same outcome.
+            loop {
+                let answer = env.refund(payment, &format!("R{i}"), 30_000).await;
+                if !matches!(answer.code(), Some(2 | 12)) {
+                    break answer;
+                }
+            }
+        }
     });
     let answers = join_all(refunds).await;
     let mut codes: BTreeMap<(u16, Option<i64>), usize> = BTreeMap::new();
