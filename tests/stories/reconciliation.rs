@@ -25,11 +25,11 @@ pub(crate) async fn run(env: &TestEnv, event: Value) -> Value {
     env.sandbox.invoke("reconcile", &event).await.unwrap()
 }
 
-async fn reconcile(env: &TestEnv) -> Value {
+pub(crate) async fn reconcile(env: &TestEnv) -> Value {
     run(env, json!({ "action": "reconcile" })).await
 }
 
-fn folder(env: &TestEnv, name: &str) -> PathBuf {
+pub(crate) fn folder(env: &TestEnv, name: &str) -> PathBuf {
     env.sandbox.sftp_folder.join(name)
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn inbound(env: &TestEnv) -> BTreeMap<String, String> {
 }
 
 /// The open findings as `tikivip` shows them: Tiki's id → kind and reason.
-async fn open_findings(env: &TestEnv) -> BTreeMap<String, (String, String)> {
+pub(crate) async fn open_findings(env: &TestEnv) -> BTreeMap<String, (String, String)> {
     let typed = env.tikivip(&["reconciliation", "--output", "json"]).await;
     assert_eq!(typed.code, 0, "{}", typed.err);
     let findings = typed.json()["findings"].as_array().unwrap().clone();
@@ -55,12 +55,12 @@ async fn open_findings(env: &TestEnv) -> BTreeMap<String, (String, String)> {
     findings.collect()
 }
 
-fn finding(kind: &str, reason: &str) -> (String, String) {
+pub(crate) fn finding(kind: &str, reason: &str) -> (String, String) {
     (kind.to_owned(), reason.to_owned())
 }
 
 /// A file in the reconciliation bucket.
-async fn archived(env: &TestEnv, key: &str) -> String {
+pub(crate) async fn archived(env: &TestEnv, key: &str) -> String {
     let url = format!(
         "{}/_sandbox/files/ReconciliationBucket/{key}",
         env.sandbox.s3_url
@@ -421,117 +421,6 @@ async fn payments_during_an_export_belong_to_their_own_day() {
             .all(|payment| file.matches(&payment.id).count() == 1)
     );
     assert!(now.iter().all(|payment| !file.contains(&payment.id)));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_unreadable_line_does_not_stop_the_others() {
-    let env = TestEnv::start().await;
-    let payment = env.confirmed(100_000).await;
-    env.days_pass().await;
-    let day = the_day();
-    run(&env, json!({ "day": day.to_string() })).await;
-    let name = format!("tikivip_sandbox_{}_1", day.digits());
-    let (id, ours) = (&payment.tiki_id, &payment.id);
-    let result = format!(
-        "tiki_transaction_id,transaction_id,transaction_amount,status,created_at,updated_at,result,reason\r\n\
-         {id},{ours},100000,SUCCESS,,,00,\r\n\
-         =cmd(),x,100000,SUCCESS,,,03,\r\n\
-         other,x,1.5,SUCCESS,,,03,\r\n\
-         other,x,100000,SUCCESS,,,99,\r\n\
-         \r\n\
-         unheard,x,100000,SUCCESS,,,02,<b>=1+1</b>\r\n"
-    );
-    fs::write(folder(&env, "OUTBOUND").join(&name), result).unwrap();
-    fs::write(folder(&env, "OUTBOUND").join("readme.txt"), "hello").unwrap();
-    let outcome = reconcile(&env).await;
-    assert_eq!(outcome["received"], json!([name]));
-    let unreadable = |line: u32| {
-        (
-            format!("{name}:{line}"),
-            finding("needs_review", "unreadable_line"),
-        )
-    };
-    let expected = BTreeMap::from([
-        unreadable(3),
-        unreadable(4),
-        unreadable(5),
-        (
-            "readme.txt:0".to_owned(),
-            finding("needs_review", "unreadable_line"),
-        ),
-    ]);
-    // `unheard` is no finding: the look-up shows that Tiki does not have this order.
-    assert_eq!(open_findings(&env).await, expected);
-    let table = archived(&env, &format!("{day}/report.csv")).await;
-    assert!(!table.contains(",=") && !table.contains("\n="), "{table}");
-    let page = archived(&env, &format!("{day}/report.html")).await;
-    assert!(
-        page.contains("&#60;b&#62;") && !page.contains("<b>=1+1"),
-        "escaped"
-    );
-    for named in ["tiki_transaction_id", "transaction_amount", "result"] {
-        assert!(table.contains(named), "{named}: {table}");
-    }
-    // A file is processed once, by name and content.
-    assert_eq!(reconcile(&env).await["received"], json!([]));
-    // A person can process it again, for example after a change of the format setting.
-    let again = run(&env, json!({ "results": name })).await;
-    assert_eq!(again["received"], json!([name]));
-    assert_eq!(open_findings(&env).await, expected);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_format_of_tikis_result_file_is_a_setting() {
-    let format = json!({
-        "separator": ";",
-        "columns": { "tiki_transaction_id": "Mã GD Tiki", "result": "Kết quả", "reason": "Lý do" },
-        "codes": { "KHOP": "match", "LECH": "differs" },
-    });
-    let env = TestEnv::with(|options| {
-        let format = ("ReconciliationResultFormat".to_owned(), format.to_string());
-        options.parameters.push(format);
-    })
-    .await;
-    let payment = env.confirmed(100_000).await;
-    env.tiki
-        .change(&payment.tiki_id, |order| order.amount = 99_000);
-    let day = the_day();
-    let name = format!("tikivip_sandbox_{}_1.csv", day.digits());
-    let result = format!(
-        "\u{feff}Mã GD Tiki;Kết quả;Lý do\n{};LECH;lệch số tiền\n",
-        payment.tiki_id
-    );
-    fs::write(folder(&env, "OUTBOUND").join(&name), result).unwrap();
-    assert_eq!(reconcile(&env).await["received"], json!([name]));
-    let expected = finding("needs_review", "amount_differs");
-    assert_eq!(
-        open_findings(&env).await,
-        BTreeMap::from([(payment.tiki_id.clone(), expected)])
-    );
-    // Tiki corrects the amount; in the next run both sides agree.
-    env.tiki
-        .change(&payment.tiki_id, |order| order.amount = 100_000);
-    reconcile(&env).await;
-    assert_eq!(open_findings(&env).await, BTreeMap::new());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_undecided_finding_is_looked_up_again() {
-    let env = TestEnv::start().await;
-    let payment = env.confirmed(100_000).await;
-    let name = format!("tikivip_sandbox_{}_1", the_day().digits());
-    let result = format!("tiki_transaction_id,result\n{},03\n", payment.tiki_id);
-    fs::write(folder(&env, "OUTBOUND").join(name), result).unwrap();
-    env.tiki.faults.standing("look_up", Fault::Down);
-    reconcile(&env).await;
-    let undecided = BTreeMap::from([(
-        payment.tiki_id.clone(),
-        finding("undecided", "no_clear_answer"),
-    )]);
-    assert_eq!(open_findings(&env).await, undecided);
-    env.tiki.faults.off("look_up");
-    reconcile(&env).await;
-    assert_eq!(open_findings(&env).await, BTreeMap::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,8 @@
 //! | `run_lock` | lets one run at a time work |
 //! | `export` | exports a day in files |
 //! | `delivery` | delivers each file to Tiki once |
-//! | `import` | reads Tiki's result files, line by line |
+//! | `import` | reads Tiki's result files, each once |
+//! | `lines` | brings each line of one to an outcome |
 //! | `recheck` | compares one transaction with Tiki's look-up, at first and again |
 //! | `publish` | writes the day's report |
 
@@ -15,6 +16,7 @@ mod delivery;
 mod event;
 mod export;
 mod import;
+mod lines;
 mod publish;
 mod recheck;
 mod run_lock;
@@ -71,6 +73,8 @@ pub struct Reconcile {
     pub refund_rows: bool,
     /// The format of Tiki's result files.
     pub format: ResultFormat,
+    /// So long a new result file must have stood still before it is read.
+    pub unchanged_for: Duration,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// Gives runs their names.

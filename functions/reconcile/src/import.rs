@@ -5,16 +5,17 @@ use std::io::BufReader;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
-use domain::{Day, TransactionId};
+use domain::Day;
 use files::sftp::{RemoteFile, SftpError, SftpFileDrop};
 use futures::{StreamExt, stream};
-use reconciliation::classify::{Kind, MismatchReason};
+use reconciliation::classify::MismatchReason;
 use reconciliation::file::day_in;
 use reconciliation::hash::HashingWriter;
-use reconciliation::record::{Closed, Finding, Received, ours};
-use reconciliation::result::{Lines, ResultLine, Unreadable, Verdict};
-use store::{Record, Versioned, Written, day_partition};
+use reconciliation::record::{Closed, Finding, Received, Subject, Unrecognised};
+use reconciliation::result::{Lines, Unreadable};
+use store::{RUNS, Record, Versioned, Written, day_partition};
 
+use crate::lines::LineOutcome;
 use crate::{Reconcile, Run};
 
 /// The largest result file that is read. Our own files have at most half a million lines, so a larger one is not an
@@ -33,13 +34,6 @@ const FINDINGS_PER_PAGE: u16 = 200;
 /// The longest file name in a finding, in characters.
 const MAX_NAME_CHARS: usize = 200;
 
-/// The outcome of a line.
-enum LineOutcome {
-    Matched,
-    Finding,
-    Unreadable,
-}
-
 impl Reconcile {
     /// Reads each result file that is new; or the one that is named, also if it was read before. If one file fails,
     /// the others are read all the same.
@@ -49,13 +43,10 @@ impl Reconcile {
         };
         let sftp = server.connect().await?;
         let folder = server.outbound();
-        let listed = sftp.list(&folder).await;
-        let mut files = listed.context("the list of Tiki's result files")?;
-        if let Some(named) = named {
-            files.retain(|file| file.name == named);
-            ensure!(!files.is_empty(), "{named} is not in {folder}");
-        }
-        let again = named.is_some();
+        let files = match named {
+            Some(named) => self.named(&sftp, &folder, named).await?,
+            None => self.new_files(&sftp, &folder).await?,
+        };
         for file in files {
             if !run.has_time(self.clock.now()) {
                 break;
@@ -63,6 +54,7 @@ impl Reconcile {
             let path = format!("{folder}/{}", file.name);
             let imported = match day_in(&file.name, &self.partner) {
                 Some(day) => {
+                    let again = named.is_some();
                     self.import_file(run, &sftp, &path, (day, &file), again)
                         .await
                 }
@@ -75,6 +67,67 @@ impl Reconcile {
         Ok(())
     }
 
+    /// The file that a person names.
+    async fn named(
+        &self,
+        sftp: &SftpFileDrop,
+        folder: &str,
+        name: &str,
+    ) -> anyhow::Result<Vec<RemoteFile>> {
+        let mut files = list(sftp, folder).await?;
+        files.retain(|file| file.name == name);
+        ensure!(!files.is_empty(), "{name} is not in {folder}");
+        Ok(files)
+    }
+
+    /// The files that are not read yet, and that nobody is writing: two looks, so far apart as the setting says, see the
+    /// same size and time.
+    async fn new_files(
+        &self,
+        sftp: &SftpFileDrop,
+        folder: &str,
+    ) -> anyhow::Result<Vec<RemoteFile>> {
+        let mut new = Vec::new();
+        for file in list(sftp, folder).await? {
+            if !self.format.is_side_file(&file.name) && !self.is_read(&file).await? {
+                new.push(file);
+            }
+        }
+        if new.is_empty() || self.unchanged_for.is_zero() {
+            return Ok(new);
+        }
+        self.clock.sleep(self.unchanged_for).await;
+        let now = list(sftp, folder).await?;
+        new.retain(|file| {
+            let rests = now.contains(file);
+            if !rests {
+                tracing::info!(
+                    file = file.name,
+                    "it is being written: the next run reads it"
+                );
+            }
+            rests
+        });
+        Ok(new)
+    }
+
+    /// Whether a file was read, by its name, its size and its time. Without a time only its bytes can tell.
+    async fn is_read(&self, file: &RemoteFile) -> anyhow::Result<bool> {
+        let Some(day) = day_in(&file.name, &self.partner) else {
+            let name = in_record(&file.name);
+            return Ok(self.unrecognised(&name).await?.is_some());
+        };
+        let known = self.records.list::<Received>(&day_partition(day)).await?;
+        let same = |known: &Versioned<Received>| {
+            let known = &known.record;
+            known.name == file.name
+                && known.bytes == file.size
+                && known.modified == file.modified
+                && known.done_at.is_some()
+        };
+        Ok(file.modified.is_some() && known.iter().any(same))
+    }
+
     async fn import_file(
         &self,
         run: &mut Run,
@@ -84,16 +137,6 @@ impl Reconcile {
         again: bool,
     ) -> anyhow::Result<()> {
         let known = self.records.list::<Received>(&day_partition(day)).await?;
-        let same = |known: &&Versioned<Received>| {
-            let known = &known.record;
-            (known.name.as_str(), known.bytes) == (file.name.as_str(), file.size)
-        };
-        let unchanged = |known: &Versioned<Received>| {
-            known.record.done_at.is_some() && known.record.modified == file.modified
-        };
-        if !again && file.modified.is_some() && known.iter().filter(same).any(unchanged) {
-            return Ok(());
-        }
         let local = run.folder.path().join("received");
         let sha256 = match fetch(sftp, path, &local).await? {
             Fetched::Whole(sha256) => sha256,
@@ -103,10 +146,12 @@ impl Reconcile {
                 return self.report_file(run, day, file, problem).await;
             }
         };
-        let received = match known.into_iter().find(|known| {
-            (known.record.name.as_str(), &known.record.sha256) == (file.name.as_str(), &sha256)
-        }) {
-            Some(known) if again => self.start_again(known).await?,
+        let (this, others): (Vec<_>, Vec<_>) = known
+            .into_iter()
+            .filter(|known| known.record.name == file.name)
+            .partition(|known| known.record.sha256 == sha256);
+        let received = match this.into_iter().next() {
+            Some(known) if again => self.start_again(day, known).await?,
             Some(known) if known.record.done_at.is_some() => {
                 // The same bytes with a new time, by which the next run recognises the file without reading it.
                 let modified = file.modified;
@@ -119,6 +164,10 @@ impl Reconcile {
             }
             Some(known) => known,
             None => {
+                if !others.is_empty() {
+                    let reason = "the file has come again, with other bytes";
+                    self.close_findings(day, &file.name, reason).await?;
+                }
                 let received = new(day, file, &sha256, self.clock.now().unix_ms());
                 let key = format!("{day}/received/{}", file.name);
                 let kind = "text/plain; charset=utf-8";
@@ -132,38 +181,14 @@ impl Reconcile {
         self.process_lines(run, day, received, &local).await
     }
 
-    /// Resets the progress in a file, and closes the findings about its unreadable lines. The other findings stay,
-    /// and are checked again.
-    async fn start_again(&self, known: Versioned<Received>) -> anyhow::Result<Versioned<Received>> {
-        let partition = known.record.partition();
-        let mut after = None;
-        loop {
-            let (page, next) = self
-                .records
-                .page::<Finding>(&partition, after, FINDINGS_PER_PAGE)
-                .await?;
-            let of_file = |finding: &Versioned<Finding>| {
-                let finding = &finding.record;
-                finding.mismatch == MismatchReason::UnreadableLine
-                    && finding.file == known.record.name
-            };
-            for Versioned {
-                mut record,
-                version,
-            } in page.into_iter().filter(of_file)
-            {
-                record.closed = Some(Closed {
-                    at: self.clock.now().unix_ms(),
-                    by: "reconcile".to_owned(),
-                    reason: "the file is read again".to_owned(),
-                });
-                self.records.put(record, Some(version)).await?;
-            }
-            match next {
-                Some(next) => after = Some(next),
-                None => break,
-            }
-        }
+    /// Resets the progress in a file. What only the file can end is closed; if it says the same again, it is found again.
+    async fn start_again(
+        &self,
+        day: Day,
+        known: Versioned<Received>,
+    ) -> anyhow::Result<Versioned<Received>> {
+        let reason = "the file is read again";
+        self.close_findings(day, &known.record.name, reason).await?;
         let record = Received {
             lines: 0,
             matched: 0,
@@ -175,6 +200,36 @@ impl Reconcile {
         match self.records.put(record, Some(known.version)).await? {
             Written::Stored(known) => Ok(known),
             Written::Conflict(_) => bail!("another run is reading this file"),
+        }
+    }
+
+    /// Closes the open findings of a file that no look-up ends: unreadable lines, refunds, and ids that are not ours.
+    async fn close_findings(&self, day: Day, file: &str, reason: &str) -> anyhow::Result<()> {
+        let partition = day_partition(day);
+        let ends = |finding: &Finding| {
+            let by_look_up = finding.subject.payment().is_some()
+                && finding.mismatch != MismatchReason::OtherTransactionId;
+            finding.file == file && finding.is_open() && !by_look_up
+        };
+        let mut after = None;
+        loop {
+            let (page, next) = self
+                .records
+                .page::<Finding>(&partition, after, FINDINGS_PER_PAGE)
+                .await?;
+            for Versioned {
+                mut record,
+                version,
+            } in page.into_iter().filter(|finding| ends(&finding.record))
+            {
+                let now = self.clock.now().unix_ms();
+                record.closed = Some(Closed::by_run(now, reason));
+                self.records.put(record, Some(version)).await?;
+            }
+            match next {
+                Some(next) => after = Some(next),
+                None => return Ok(()),
+            }
         }
     }
 
@@ -240,42 +295,8 @@ impl Reconcile {
         }
     }
 
-    async fn process_line(
-        &self,
-        day: Day,
-        file: &str,
-        read: reconciliation::result::Read,
-    ) -> anyhow::Result<LineOutcome> {
-        match read {
-            Err(unreadable) => {
-                self.report_line(day, file, unreadable).await?;
-                Ok(LineOutcome::Unreadable)
-            }
-            Ok(line) if self.matches(&line).await? => Ok(LineOutcome::Matched),
-            Ok(line) => {
-                self.check_line(day, file, line).await?;
-                Ok(LineOutcome::Finding)
-            }
-        }
-    }
-
-    /// Whether the file says that the sides agree, and our own record agrees too. Tiki is then not asked.
-    async fn matches(&self, line: &ResultLine) -> anyhow::Result<bool> {
-        if line.verdict != Verdict::Match {
-            return Ok(false);
-        }
-        let id = TransactionId::derive(&line.tiki_id);
-        let Some(t) = self.transactions.load(id).await? else {
-            return Ok(false);
-        };
-        let ours = ours(t.status(), t.order().amount);
-        let same_status = line.values.status.is_none() || line.values.status == ours.status;
-        let same_amount =
-            line.values.amount_vnd.is_none() || line.values.amount_vnd == ours.amount_vnd;
-        Ok(t.final_at().is_some() && same_status && same_amount)
-    }
-
-    /// Makes a finding of a file whose name we do not recognise, under yesterday: the name gives no day.
+    /// Makes a finding of a file whose name we do not recognise, under yesterday: the name gives no day. The file stays
+    /// on the server, and is a finding once.
     async fn report_unrecognised_file(
         &self,
         run: &mut Run,
@@ -283,9 +304,21 @@ impl Reconcile {
     ) -> anyhow::Result<()> {
         let yesterday = self.clock.now().vietnamese_day().previous();
         let problem = "the file's name is not tikivip_{PartnerName}_{YYYYMMDD}_{n}".to_owned();
-        self.report_file(run, yesterday, file, problem).await
+        self.report_file(run, yesterday, file, problem).await?;
+        let unrecognised = Unrecognised {
+            name: in_record(&file.name),
+            day: yesterday.to_string(),
+        };
+        self.records.put(unrecognised, None).await?;
+        Ok(())
     }
 
+    async fn unrecognised(&self, name: &str) -> anyhow::Result<Option<Versioned<Unrecognised>>> {
+        let sort = format!("{}{name}", Unrecognised::PREFIX);
+        Ok(self.records.get(RUNS, &sort).await?)
+    }
+
+    /// Makes a finding of a whole file.
     async fn report_file(
         &self,
         run: &mut Run,
@@ -293,47 +326,27 @@ impl Reconcile {
         file: &RemoteFile,
         problem: String,
     ) -> anyhow::Result<()> {
-        let name: String = file.name.chars().take(MAX_NAME_CHARS).collect();
+        let name = in_record(&file.name);
+        let subject = Subject::Line {
+            file: name.clone(),
+            line: 0,
+        };
+        if self.finding(day, &subject).await?.is_some() {
+            return Ok(());
+        }
+        run.changed_days.insert(day);
         let unreadable = Unreadable {
             line: 0,
             column: None,
             problem,
         };
-        // The file stays on the server. It is reported once, and not each day.
-        for known in [day, day.previous(), day.previous().previous()] {
-            let sort = format!("{}{name}:0", Finding::PREFIX);
-            let found = self
-                .records
-                .get::<Finding>(&day_partition(known), &sort)
-                .await?;
-            if found.is_some() {
-                return Ok(());
-            }
-        }
-        run.changed_days.insert(day);
         self.report_line(day, &name, unreadable).await
     }
+}
 
-    async fn report_line(&self, day: Day, file: &str, line: Unreadable) -> anyhow::Result<()> {
-        let now = self.clock.now().unix_ms();
-        let reason = match &line.column {
-            Some(column) => format!("{column} {}", line.problem),
-            None => line.problem,
-        };
-        let id = format!("{file}:{}", line.line);
-        let mut finding = Finding::new(day, id, file, line.line, now);
-        finding.reason = reason;
-        finding.look(now, Kind::NeedsReview, MismatchReason::UnreadableLine);
-        match self.records.put(finding.clone(), None).await? {
-            Written::Stored(_) => metrics::FINDINGS.count(&[Kind::NeedsReview.as_str()]),
-            // An earlier run has reported it. Only when the file is read again is it reported again.
-            Written::Conflict(there) if there.record.closed.is_some() => {
-                self.records.put(finding, Some(there.version)).await?;
-            }
-            Written::Conflict(_) => {}
-        }
-        Ok(())
-    }
+async fn list(sftp: &SftpFileDrop, folder: &str) -> anyhow::Result<Vec<RemoteFile>> {
+    let listed = sftp.list(folder).await;
+    listed.context("the list of Tiki's result files")
 }
 
 fn new(day: Day, file: &RemoteFile, sha256: &str, now: i64) -> Received {
@@ -350,6 +363,12 @@ fn new(day: Day, file: &RemoteFile, sha256: &str, now: i64) -> Received {
         unreadable: 0,
         done_at: None,
     }
+}
+
+/// A file name as a finding has it: not too long, and without the mark of a refund's id.
+fn in_record(name: &str) -> String {
+    let name = name.replace('/', "_");
+    name.chars().take(MAX_NAME_CHARS).collect()
 }
 
 fn number(read: &reconciliation::result::Read) -> u64 {

@@ -39,6 +39,7 @@ async fn main() -> anyhow::Result<()> {
         partner: settings.partner,
         refund_rows: settings.refund_rows,
         format: settings.format,
+        unchanged_for: settings.unchanged_for,
         clock: Arc::clone(&aws.clock),
         write_ids,
     };

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use domain::Day;
+use reconciliation::classify::Kind;
 use reconciliation::hash::HashingWriter;
 use reconciliation::record::{Finding, Received, Reported, Sent};
 use reconciliation_report::{DayReport, FindingsTable, MAX_FINDINGS_ON_PAGE, page_html};
@@ -107,7 +108,7 @@ impl Reconcile {
                 *count = count.saturating_add(1);
                 report.findings.push(record);
             }
-            report.findings.sort_by(|a, b| rank(a).cmp(&rank(b)));
+            report.findings.sort_by_key(rank);
             report.findings.truncate(MAX_FINDINGS_ON_PAGE);
             match next {
                 Some(next) => after = Some(next),
@@ -120,8 +121,12 @@ impl Reconcile {
 }
 
 /// The order of findings on the page: those first that most need a person.
-fn rank(finding: &Finding) -> (bool, reconciliation::classify::Kind, &str) {
-    (!finding.is_open(), finding.kind, &finding.id)
+fn rank(finding: &Finding) -> (bool, Kind, String) {
+    (
+        !finding.is_open(),
+        finding.kind,
+        finding.subject.to_string(),
+    )
 }
 
 /// The SHA-256 of a file, in hex.

@@ -6,10 +6,12 @@ use anyhow::bail;
 use domain::{Day, LookUpAnswer, TikiTransactionId, Timestamp, Transaction, TransactionId};
 use futures::{StreamExt, stream};
 use reconciliation::classify::{Classification, Kind, MismatchReason, classify};
-use reconciliation::record::{Finding, Values, ours, tiki_id};
+use reconciliation::compare::with_id_in_file;
+use reconciliation::record::{Finding, Subject, Values, ours};
 use reconciliation::result::ResultLine;
-use store::{Record, Versioned, Written, day_partition};
+use store::{Versioned, Written};
 
+use crate::lines::{MAX_WRITE_ATTEMPTS, known_or, take_from};
 use crate::{Reconcile, Run};
 
 /// The open findings of each kind that a run checks again, those first that were not checked for the longest time.
@@ -20,9 +22,6 @@ const MAX_CONCURRENT_LOOK_UPS: usize = 8;
 
 /// The time that Tiki has for a clear answer, before the finding needs review.
 const CLEAR_ANSWER_TIMEOUT: Duration = Duration::from_hours(24);
-
-/// The attempts at one finding that others are changing too.
-const MAX_WRITE_ATTEMPTS: usize = 5;
 
 /// Both sides of a transaction.
 struct Comparison {
@@ -51,24 +50,18 @@ impl Reconcile {
         file: &str,
         line: ResultLine,
     ) -> anyhow::Result<()> {
-        let comparison = self.compare(&line.tiki_id).await?;
-        let sort = format!("{}{}", Finding::PREFIX, line.tiki_id);
+        let in_file = line.transaction_id.as_deref();
+        let comparison = self.compare(&line.tiki_id, in_file).await?;
+        let subject = Subject::Payment {
+            tiki_id: line.tiki_id.clone(),
+        };
         for _ in 0..MAX_WRITE_ATTEMPTS {
-            let known = self
-                .records
-                .get::<Finding>(&day_partition(day), &sort)
-                .await?;
-            let version = known.as_ref().map(|known| known.version);
+            let known = self.finding(day, &subject).await?;
             let now = self.clock.now().unix_ms();
-            let mut finding = match known {
-                Some(known) => known.record,
-                None => Finding::new(day, line.tiki_id.to_string(), file, line.line, now),
-            };
-            file.clone_into(&mut finding.file);
-            finding.line = line.line;
-            finding.code.clone_from(&line.code);
-            finding.reason.clone_from(&line.reason);
-            finding.in_file = line.values.clone();
+            let (mut finding, version) = known_or(known, || {
+                Finding::new(day, subject.clone(), file, line.line, now)
+            });
+            take_from(&mut finding, file, &line);
             if self.record_check(finding, version, &comparison).await? != Recorded::Refused {
                 return Ok(());
             }
@@ -124,13 +117,14 @@ impl Reconcile {
             version,
         } = known;
         let day = finding.day.parse()?;
-        let Some(tiki_id) = tiki_id(&finding) else {
+        let Some(tiki_id) = finding.subject.payment() else {
             // There is nothing to ask Tiki about, so it only moves to the end of the queue.
             finding.looked_at = self.clock.now().unix_ms();
             self.records.put(finding, Some(version)).await?;
             return Ok(None);
         };
-        let comparison = self.compare(&tiki_id).await?;
+        let in_file = finding.id_in_file.as_deref();
+        let comparison = self.compare(tiki_id, in_file).await?;
         // If the write is refused, another writer has just changed the finding.
         let recorded = self
             .record_check(finding, Some(version), &comparison)
@@ -140,7 +134,11 @@ impl Reconcile {
 
     /// Reads both sides of a transaction and classifies them. If Tiki does not have our result, the notification (IPN)
     /// is queued again.
-    async fn compare(&self, tiki_id: &TikiTransactionId) -> anyhow::Result<Comparison> {
+    async fn compare(
+        &self,
+        tiki_id: &TikiTransactionId,
+        id_in_file: Option<&str>,
+    ) -> anyhow::Result<Comparison> {
         let id = TransactionId::derive(tiki_id);
         // Ours first: Tiki is asked later, so its answer is not older than our record.
         let found = self.transactions.load(id).await?;
@@ -148,7 +146,8 @@ impl Reconcile {
             .tiki
             .look_up(tiki_id, found.as_ref().map(Transaction::id))
             .await;
-        let mut classification = classify(found.as_ref(), known);
+        let classification = classify(found.as_ref(), known);
+        let mut classification = with_id_in_file(classification, found.as_ref(), id_in_file);
         let mut ours_now = Values::default();
         let mut transaction_id = None;
         if let Some(found) = found {

@@ -1,6 +1,7 @@
 //! The settings, as the template gives them.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use files::sftp::Server;
 use lambda::config::{Env, Identity, Setting, TableName, archive_bucket, get_signing, tiki_api};
@@ -24,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) refund_rows: bool,
     /// `RECONCILIATION_RESULT_FORMAT`: the format of Tiki's result files.
     pub(crate) format: ResultFormat,
+    /// `RECONCILIATION_UNCHANGED_SECONDS`: so long a new result file must have stood still before it is read.
+    pub(crate) unchanged_for: Duration,
 }
 
 /// Tiki's file server.
@@ -48,6 +51,7 @@ impl Settings {
         let sftp = sftp(env);
         let refund_rows = env.or("RECONCILIATION_REFUND_ROWS", Switch(false));
         let format = env.or("RECONCILIATION_RESULT_FORMAT", ResultFormat::default());
+        let unchanged_for = env.or("RECONCILIATION_UNCHANGED_SECONDS", Wait(120));
         Ok(Self {
             tiki: tiki?,
             tiki_api: tiki_api?,
@@ -59,6 +63,7 @@ impl Settings {
             sftp: sftp?,
             refund_rows: refund_rows?.0,
             format: format?,
+            unchanged_for: Duration::from_secs(unchanged_for?.0),
         })
     }
 }
@@ -83,6 +88,18 @@ fn sftp(env: &Env) -> Setting<Option<SftpSettings>> {
         folder: folder?,
         secret_id: secret_id?,
     }))
+}
+
+/// Seconds that a run can wait: it must also have time to work.
+struct Wait(u64);
+
+impl FromStr for Wait {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let seconds = text.parse().ok().filter(|seconds| *seconds <= 600);
+        seconds.map(Self).ok_or("must be 0 to 600 seconds")
+    }
 }
 
 /// A setting that is `on` or `off`.

@@ -12,7 +12,10 @@ pub(crate) fn commands_for(finding: &Finding) -> Vec<String> {
     if finding.closed.is_some() || finding.kind != Kind::NeedsReview {
         return Vec::new();
     }
-    let (id, day) = (shell_word(&finding.id), shell_word(&finding.day));
+    let tiki_id = finding.subject.tiki_id().map(ToString::to_string);
+    let id = shell_word(&tiki_id.unwrap_or_default());
+    let subject = shell_word(&finding.subject.to_string());
+    let day = shell_word(&finding.day);
     // Every command but `close-finding` is about a transaction that we have.
     let possible =
         |command: &&Command| **command == Command::CloseFinding || finding.transaction_id.is_some();
@@ -22,7 +25,7 @@ pub(crate) fn commands_for(finding: &Finding) -> Vec<String> {
         Command::ResendIpn => format!("tikivip resend-ipn {id} --by … --reason …"),
         Command::Resolve => format!("tikivip resolve {id} --as … --by … --reason …"),
         Command::CloseFinding => {
-            format!("tikivip close-finding {id} --day {day} --by … --reason …")
+            format!("tikivip close-finding {subject} --day {day} --by … --reason …")
         }
     };
     let commands = explain(finding.mismatch).commands;

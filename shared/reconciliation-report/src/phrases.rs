@@ -242,6 +242,50 @@ pub(crate) fn explain(reason: MismatchReason) -> Explanation {
             ),
             commands: &[LookUp, Show, Resolve, CloseFinding],
         },
+        MismatchReason::OtherTransactionId => Explanation {
+            meaning: phrase(
+                "Trạng thái và số tiền khớp, nhưng tệp của Tiki ghi mã giao dịch nội bộ khác.",
+                "Status and amount agree, but Tiki's file has another id of ours.",
+            ),
+            proposal: phrase(
+                "Hỏi Tiki đơn này được thanh toán bằng giao dịch nào. Đóng khi hai bên đã thống nhất.",
+                "Ask Tiki by which transaction the order was paid. Close the finding when both companies agree.",
+            ),
+            commands: &[Show, LookUp, CloseFinding],
+        },
+        MismatchReason::RefundDiffers => Explanation {
+            meaning: phrase(
+                "Khoản hoàn tiền trong tệp của Tiki khác với khoản của chúng ta.",
+                "The refund in Tiki's file differs from ours.",
+            ),
+            proposal: phrase(
+                "So sánh với lịch sử giao dịch (tikivip show) rồi hỏi Tiki. Tra cứu không cho biết về khoản hoàn, nên chênh lệch này không tự khớp: đóng khi hai bên đã thống nhất.",
+                "Compare it with the trail (tikivip show) and ask Tiki. A look-up says nothing about refunds, so this finding does not end by itself: close it when both companies agree.",
+            ),
+            commands: &[Show, CloseFinding],
+        },
+        MismatchReason::RefundOnlyHere => Explanation {
+            meaning: phrase(
+                "Chúng ta có khoản hoàn tiền này; Tiki nói là không có.",
+                "We have this refund; Tiki says that it does not.",
+            ),
+            proposal: phrase(
+                "Gửi Tiki mã hoàn tiền và thời điểm (tikivip show). Đóng khi Tiki đã ghi nhận.",
+                "Send Tiki the refund's id and time (tikivip show). Close the finding when Tiki has it.",
+            ),
+            commands: &[Show, CloseFinding],
+        },
+        MismatchReason::RefundOnlyAtTiki => Explanation {
+            meaning: phrase(
+                "Tiki có một khoản hoàn tiền mà chúng ta không có: khách chưa nhận tiền từ chúng ta.",
+                "Tiki has a refund that we do not have: we gave no money back for it.",
+            ),
+            proposal: phrase(
+                "Đề nghị Tiki gửi lệnh hoàn tiền (API hoàn tiền), hoặc bỏ khoản này. Đóng khi hai bên đã thống nhất.",
+                "Ask Tiki to send the refund (refund API), or to take it out. Close the finding when both companies agree.",
+            ),
+            commands: &[Show, CloseFinding],
+        },
     }
 }
 

@@ -60,7 +60,7 @@ impl<W: Write> FindingsTable<W> {
         let (ours, in_file) = (&finding.ours, &finding.in_file);
         let record = [
             finding.day.clone(),
-            safe(&finding.id),
+            safe(&finding.subject.to_string()),
             optional(finding.transaction_id.as_deref()),
             both(state),
             meaning.to_owned(),

@@ -16,11 +16,11 @@ use domain::{Day, LookUpAnswer, Timestamp};
 use proptest::prelude::*;
 use reconciliation::classify::{Kind, MismatchReason};
 use reconciliation::file::{Sum, Totals};
-use reconciliation::record::{Closed, Exported, Finding, Received, Sent, Values};
+use reconciliation::record::{Closed, Exported, Finding, Received, Sent, Subject, Values};
 use reconciliation_report::{DayReport, FindingsTable, MAX_FINDINGS_ON_PAGE, page_html};
 
 /// Every reason, and a kind that it occurs with.
-const REASONS: [(MismatchReason, Kind); 18] = [
+const REASONS: [(MismatchReason, Kind); 22] = [
     (MismatchReason::AmountDiffers, Kind::NeedsReview),
     (MismatchReason::UnknownHere, Kind::NeedsReview),
     (MismatchReason::PaidAtTikiOnly, Kind::NeedsReview),
@@ -31,6 +31,10 @@ const REASONS: [(MismatchReason, Kind); 18] = [
     (MismatchReason::InReview, Kind::NeedsReview),
     (MismatchReason::GivenUp, Kind::NeedsReview),
     (MismatchReason::NotOurs, Kind::NeedsReview),
+    (MismatchReason::OtherTransactionId, Kind::NeedsReview),
+    (MismatchReason::RefundDiffers, Kind::NeedsReview),
+    (MismatchReason::RefundOnlyHere, Kind::NeedsReview),
+    (MismatchReason::RefundOnlyAtTiki, Kind::NeedsReview),
     (MismatchReason::UnreadableLine, Kind::NeedsReview),
     (MismatchReason::BeingReversed, Kind::Reverse),
     (MismatchReason::NotificationInProgress, Kind::Resent),
@@ -106,7 +110,9 @@ fn values(status: &str, amount_vnd: u64) -> Values {
 }
 
 fn finding(id: &str, kind: Kind, reason: MismatchReason) -> Finding {
-    let mut finding = Finding::new(day(), id.to_owned(), NAME, 17, at("23T09:00:05"));
+    let tiki_id = id.parse().unwrap();
+    let subject = Subject::Payment { tiki_id };
+    let mut finding = Finding::new(day(), subject, NAME, 17, at("23T09:00:05"));
     finding.transaction_id = Some("9e87ce51-4647-5d79-9155-19ee50d4d84e".to_owned());
     "03".clone_into(&mut finding.code);
     "Sai số tiền".clone_into(&mut finding.reason);
@@ -224,7 +230,10 @@ fn one_of_each() -> Vec<Finding> {
         (findings[n].tiki, findings[n].tiki_amount_vnd) = (tiki.to_owned(), None);
     }
     let unreadable = &mut findings[10];
-    unreadable.id = format!("{NAME}_ket_qua_doi_soat_lan_2_$(reboot).csv:18");
+    unreadable.subject = Subject::Line {
+        file: format!("{NAME}_ket_qua_doi_soat_lan_2_$(reboot).csv"),
+        line: 18,
+    };
     unreadable.file = format!("{NAME}_ket_qua_doi_soat_lan_2_$(reboot).csv");
     "transaction_amount must be a whole number of VND".clone_into(&mut unreadable.reason);
     unreadable.code.clear();
@@ -525,11 +534,8 @@ fn findings_are_grouped_by_kind_the_most_urgent_first() {
         .collect();
     assert!(places.is_sorted(), "{places:?}");
     for finding in &report.findings {
-        assert!(
-            page.contains(&finding.id.replace('&', "&#38;")),
-            "{}",
-            finding.id
-        );
+        let subject = finding.subject.to_string();
+        assert!(page.contains(&subject.replace('&', "&#38;")), "{subject}");
     }
     let quiet = page_html(&quiet()).unwrap();
     assert!(
@@ -655,12 +661,12 @@ fn only_possible_commands_are_proposed() {
 /// People copy the commands into a shell, and a file may have any name.
 #[test]
 fn a_hostile_file_name_is_one_word_in_a_command() {
-    let hostile = "x'; $(reboot) `id` & \"y\" --day 1.csv:3";
-    let page = with_one(finding(
-        hostile,
-        Kind::NeedsReview,
-        MismatchReason::UnreadableLine,
-    ));
+    let mut unreadable = finding("T-1", Kind::NeedsReview, MismatchReason::UnreadableLine);
+    unreadable.subject = Subject::Line {
+        file: "x'; $(reboot) `id` & \"y\" --day 1.csv".to_owned(),
+        line: 3,
+    };
+    let page = with_one(unreadable);
     let quoted = "tikivip close-finding &#39;x&#39;\\&#39;&#39;; $(reboot) `id` &#38; &#34;y&#34;";
     assert!(page.contains(quoted), "{page}");
 }
@@ -694,6 +700,19 @@ fn a_page_with_too_many_findings_names_the_table() {
     );
 }
 
+/// The part of a finding's id that comes from outside. Tiki's id of a payment is checked, so it becomes a refund's.
+fn subject_text(finding: &mut Finding) -> &mut String {
+    if let Subject::Payment { tiki_id } = finding.subject.clone() {
+        let refund = String::new();
+        finding.subject = Subject::Refund { tiki_id, refund };
+    }
+    match &mut finding.subject {
+        Subject::Refund { refund, .. } => refund,
+        Subject::Line { file, .. } => file,
+        Subject::Payment { .. } => unreachable!("it has become a refund"),
+    }
+}
+
 /// Puts the texts into each field that Tiki, a file name or a person can fill.
 fn overwrite(report: &mut DayReport, texts: &[String]) {
     let mut texts = texts.iter().cycle();
@@ -707,7 +726,7 @@ fn overwrite(report: &mut DayReport, texts: &[String]) {
         put(&mut received.sha256);
     }
     for finding in &mut report.findings {
-        put(&mut finding.id);
+        put(subject_text(finding));
         put(&mut finding.file);
         put(&mut finding.code);
         put(&mut finding.reason);
@@ -757,7 +776,7 @@ fn the_table_has_a_line_per_finding_and_plain_amounts() {
     let finding = &report.findings[0];
     for (name, expected) in [
         ("/ Day", "2026-11-22"),
-        ("/ Tiki's id", &finding.id),
+        ("/ Tiki's id", &finding.subject.to_string()),
         ("/ Our id", "9e87ce51-4647-5d79-9155-19ee50d4d84e"),
         ("/ State", "Chờ xử lý / Needs review"),
         ("/ Our status", "SUCCESS"),
@@ -851,7 +870,8 @@ proptest! {
             overwrite(&mut report, texts);
             for finding in &mut report.findings {
                 finding.ours.status = None;
-                finding.id = finding.id.replace(" --", "");
+                let subject = subject_text(finding);
+                *subject = subject.replace(" --", "");
                 finding.tiki.clear();
             }
             tags(&page_html(&report).unwrap())

@@ -91,6 +91,14 @@ pub enum MismatchReason {
     GivenUp,
     /// Tiki says that the look-up is invalid, or that the transaction is another partner's.
     NotOurs,
+    /// Status and amount agree, but Tiki's file has another id of ours for the transaction.
+    OtherTransactionId,
+    /// Tiki's file has the refund with another amount, or says that it differs, or the money is not back here.
+    RefundDiffers,
+    /// Tiki says that it does not have our refund.
+    RefundOnlyHere,
+    /// Tiki has a refund that we do not have.
+    RefundOnlyAtTiki,
 }
 
 impl MismatchReason {

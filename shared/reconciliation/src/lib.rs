@@ -8,11 +8,13 @@
 //! | [`mod@file`] | the file of a day: its name, its lines, its parts |
 //! | [`result`] | Tiki's result file, line by line, in the format that was agreed |
 //! | [`mod@classify`] | the decision table: our record and an answer of Tiki give a kind and a reason |
+//! | [`mod@compare`] | a line of a result file beside our record |
 //! | [`record`] | the stored records of files and findings |
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 pub mod classify;
+pub mod compare;
 pub mod file;
 pub mod hash;
 pub mod record;

@@ -1,13 +1,16 @@
 //! The records of files and findings. Their keys are the store's.
 
+mod as_text;
 mod finding;
+mod subject;
 
 use domain::{Status, Vnd};
 use serde::{Deserialize, Serialize};
 
 use crate::file::Totals;
 
-pub use self::finding::{Closed, Finding, Step, tiki_id};
+pub use self::finding::{Closed, Finding, Step};
+pub use self::subject::Subject;
 
 /// A file of a day, sent or to be sent. The record is stored before the file is sent, so that after a crash the
 /// next run knows what the last one was doing.
@@ -93,6 +96,15 @@ pub struct Values {
     /// The amount in VND.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount_vnd: Option<u64>,
+}
+
+/// A file of Tiki whose name says neither partner nor day. It is a finding once, for good.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unrecognised {
+    /// The file name, as the finding has it.
+    pub name: String,
+    /// The day under which the finding is.
+    pub day: String,
 }
 
 /// Where reconciliation starts: no earlier day is exported.

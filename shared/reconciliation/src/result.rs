@@ -1,140 +1,29 @@
 //! Tiki's result file, line by line. Protocol §7 gives no format: the two companies agree on one, so it is a
 //! setting.
+//!
+//! No reader trusts a line's shape: a line with another number of fields than the header, or with quotes that do not
+//! fit, is unreadable, whatever stands in it.
 
-use std::collections::BTreeMap;
+mod fields;
+mod format;
+mod header;
+
 use std::io::{self, BufRead};
 use std::str::FromStr;
 
-use csv::{ByteRecord, ReaderBuilder};
-use domain::{TikiTransactionId, Vnd};
-use serde::Deserialize;
-use strum::{IntoStaticStr, VariantArray};
+use domain::{RefundId, RequestId, TikiTransactionId, Vnd};
 
+use self::format::{Column, normalised};
+use self::header::{Columns, First};
 use crate::record::Values;
+
+pub use self::format::{BadFormat, ResultFormat, Verdict};
 
 /// A line may have at most this many bytes. The rest of a longer line is skipped.
 pub const MAX_LINE_BYTES: usize = 16 * 1024;
 
 /// A text of Tiki is cut after this many characters.
 const MAX_TEXT_CHARS: usize = 255;
-
-/// What a line says. Both companies agree on the codes; usual in Vietnam are 00 to 03.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// Both sides agree.
-    Match,
-    /// Only the partner has the transaction.
-    OnlyPartner,
-    /// Only Tiki has it.
-    OnlyTiki,
-    /// The values differ.
-    Differs,
-}
-
-/// The format of a result file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ResultFormat {
-    separator: u8,
-    columns: BTreeMap<Column, String>,
-    codes: BTreeMap<String, Verdict>,
-}
-
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, IntoStaticStr, VariantArray,
-)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-enum Column {
-    TikiTransactionId,
-    TransactionId,
-    TransactionAmount,
-    Status,
-    CreatedAt,
-    UpdatedAt,
-    Result,
-    Reason,
-}
-
-impl Column {
-    /// A line says nothing without these.
-    const REQUIRED: [Self; 2] = [Self::TikiTransactionId, Self::Result];
-}
-
-/// The setting is not a valid format.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "must be JSON as {{\"separator\":\",\",\"columns\":{{…}},\"codes\":{{\"00\":\"match\",…}}}}: {0}"
-)]
-pub struct BadFormat(String);
-
-impl Default for ResultFormat {
-    fn default() -> Self {
-        let name = |&column: &Column| (column, <&str>::from(column).to_owned());
-        let columns = Column::VARIANTS.iter().map(name);
-        let codes = [
-            ("00", Verdict::Match),
-            ("01", Verdict::OnlyPartner),
-            ("02", Verdict::OnlyTiki),
-            ("03", Verdict::Differs),
-        ];
-        Self {
-            separator: b',',
-            columns: columns.collect(),
-            codes: codes
-                .map(|(code, verdict)| (code.to_owned(), verdict))
-                .into(),
-        }
-    }
-}
-
-impl FromStr for ResultFormat {
-    type Err = BadFormat;
-
-    /// A field that is missing keeps its default.
-    fn from_str(json: &str) -> Result<Self, BadFormat> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Settings {
-            separator: Option<char>,
-            #[serde(default)]
-            columns: BTreeMap<Column, String>,
-            codes: Option<BTreeMap<String, Verdict>>,
-        }
-        let settings: Settings =
-            serde_json::from_str(json).map_err(|error| BadFormat(error.to_string()))?;
-        let mut format = Self::default();
-        if let Some(separator) = settings.separator {
-            let byte = u8::try_from(separator).ok();
-            let fits =
-                |b: &u8| b.is_ascii() && !b.is_ascii_alphanumeric() && !b"\"\r\n".contains(b);
-            let byte = byte.filter(fits);
-            format.separator = byte.ok_or_else(|| {
-                BadFormat("the separator is not a single ASCII punctuation character".to_owned())
-            })?;
-        }
-        format.columns.extend(settings.columns);
-        let mut names: Vec<String> = format
-            .columns
-            .values()
-            .map(|name| normalised(name))
-            .collect();
-        names.sort();
-        names.dedup();
-        if names.len() != format.columns.len() || names.iter().any(String::is_empty) {
-            return Err(BadFormat(
-                "two columns have the same name, or a name is empty".to_owned(),
-            ));
-        }
-        if let Some(codes) = settings.codes {
-            if codes.is_empty() {
-                return Err(BadFormat("there are no codes".to_owned()));
-            }
-            format.codes = codes;
-        }
-        Ok(format)
-    }
-}
 
 /// A line about a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,14 +32,29 @@ pub struct ResultLine {
     pub line: u64,
     /// Tiki's id of the transaction.
     pub tiki_id: TikiTransactionId,
-    /// What the line says.
-    pub verdict: Verdict,
+    /// Our id of the transaction, as Tiki has it; `None` if the line has none.
+    pub transaction_id: Option<String>,
+    /// The refund that the line is about; `None` if it is about the payment.
+    pub refund: Option<RefundLine>,
+    /// What Tiki says with its code; `None` if the line has no code, so that only its values say something.
+    pub verdict: Option<Verdict>,
     /// The result code as the file has it.
     pub code: String,
     /// The values of the transaction in the line.
     pub values: Values,
     /// Tiki's reason, as text.
     pub reason: String,
+}
+
+/// A refund in a line, by its ids as far as the line has them; it has at least one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefundLine {
+    /// Tiki's idempotency key.
+    pub request_id: Option<RequestId>,
+    /// The id by which the core knows it.
+    pub refund_id: Option<RefundId>,
+    /// The amount that went back.
+    pub amount: Option<Vnd>,
 }
 
 /// A line that cannot be read.
@@ -169,7 +73,7 @@ pub struct Unreadable {
 pub struct Lines<R> {
     input: R,
     format: ResultFormat,
-    header: Option<BTreeMap<Column, usize>>,
+    columns: Option<Columns>,
     line: u64,
     finished: bool,
 }
@@ -183,7 +87,7 @@ impl<R: BufRead> Lines<R> {
         Self {
             input,
             format,
-            header: None,
+            columns: None,
             line: 0,
             finished: false,
         }
@@ -195,7 +99,8 @@ impl<R: BufRead> Lines<R> {
         self.line
     }
 
-    /// The next line that is not empty. If the header cannot be read, that problem is the only result.
+    /// The next line that is not empty, and no trailer. If the first one gives no columns, that problem is the only
+    /// result; and so it is if there is no first one.
     pub fn read(&mut self) -> io::Result<Option<Read>> {
         while !self.finished {
             let Some((bytes, complete)) = self.next_line()? else {
@@ -204,23 +109,45 @@ impl<R: BufRead> Lines<R> {
             if bytes.is_empty() {
                 continue;
             }
-            let record = if complete {
+            let fields = if complete {
                 self.split(&bytes)
             } else {
                 Err(self.unreadable(None, format!("is longer than {MAX_LINE_BYTES} bytes")))
             };
-            if self.header.is_some() {
-                return Ok(Some(record.and_then(|record| self.parse(&record))));
+            if self.columns.is_some() {
+                if fields.as_ref().is_ok_and(|fields| self.is_trailer(fields)) {
+                    continue;
+                }
+                return Ok(Some(fields.and_then(|fields| self.parse(&fields))));
             }
-            match record.and_then(|record| self.header_of(&record)) {
-                Ok(header) => self.header = Some(header),
+            match fields.and_then(|fields| self.first(&fields)) {
+                Ok(None) => {}
+                Ok(Some(read)) => return Ok(Some(read)),
                 Err(problem) => {
                     self.finished = true;
                     return Ok(Some(Err(problem)));
                 }
             }
         }
-        Ok(None)
+        let is_empty = self.columns.is_none() && !self.finished;
+        self.finished = true;
+        Ok(is_empty.then(|| Err(self.unreadable(None, "the file has no line"))))
+    }
+
+    /// Takes the columns from the first line. It is the first result if the file has no header line.
+    fn first(&mut self, fields: &[Vec<u8>]) -> Result<Option<Read>, Unreadable> {
+        let texts: Vec<String> = fields.iter().map(|field| lossy(field)).collect();
+        let first = Columns::of(&texts, &self.format);
+        match first.map_err(|(column, problem)| self.unreadable(column.as_deref(), problem))? {
+            First::Header(columns) => {
+                self.columns = Some(columns);
+                Ok(None)
+            }
+            First::Line(columns) => {
+                self.columns = Some(columns);
+                Ok(Some(self.parse(fields)))
+            }
+        }
     }
 
     /// The next line without its line end, and whether it is complete.
@@ -258,99 +185,111 @@ impl<R: BufRead> Lines<R> {
         Ok(Some((line, complete)))
     }
 
-    fn split(&self, line: &[u8]) -> Result<ByteRecord, Unreadable> {
-        let mut reader = ReaderBuilder::new()
-            .delimiter(self.format.separator)
-            .has_headers(false)
-            .flexible(true)
-            .buffer_capacity(line.len().saturating_add(1))
-            .from_reader(line);
-        // A file with such line ends would be one long header, and look like a file without lines.
-        if line.contains(&b'\r') {
-            return Err(self.unreadable(None, "has a carriage return inside the line"));
-        }
-        let closed = line.iter().fold(true, |closed, b| closed != (*b == b'"'));
-        if !closed {
-            return Err(self.unreadable(None, "has a quote that is not closed"));
-        }
-        let mut record = ByteRecord::new();
-        match reader.read_byte_record(&mut record) {
-            Ok(true) => Ok(record),
-            Ok(false) | Err(_) => Err(self.unreadable(None, "is not a line of a table")),
-        }
+    fn split(&self, line: &[u8]) -> Result<Vec<Vec<u8>>, Unreadable> {
+        let fields = fields::split(line, self.format.separator);
+        fields.map_err(|problem| self.unreadable(None, problem))
     }
 
-    fn header_of(&self, record: &ByteRecord) -> Result<BTreeMap<Column, usize>, Unreadable> {
-        let names: Vec<String> = record.iter().map(|name| normalised(&lossy(name))).collect();
-        let mut header = BTreeMap::new();
-        for (column, name) in &self.format.columns {
-            let wanted = normalised(name);
-            let mut places = names
-                .iter()
-                .enumerate()
-                .filter(|(_, name)| **name == wanted);
-            match (places.next(), places.next()) {
-                (Some((place, _)), None) => {
-                    header.insert(*column, place);
-                }
-                (Some(_), Some(_)) => {
-                    return Err(self.unreadable(Some(name), "is in the header twice"));
-                }
-                (None, _) if Column::REQUIRED.contains(column) => {
-                    return Err(self.unreadable(Some(name), "is not in the header"));
-                }
-                (None, _) => {}
-            }
-        }
-        Ok(header)
+    fn is_trailer(&self, fields: &[Vec<u8>]) -> bool {
+        let first = fields.first().map(|field| normalised(&lossy(field)));
+        let begins = |with: &String| first.as_ref().is_some_and(|first| first.starts_with(with));
+        self.format.trailers.iter().any(begins)
     }
 
-    fn parse(&self, record: &ByteRecord) -> Read {
-        let text = |column| self.text(record, column);
-        let tiki_id = text(Column::TikiTransactionId)?.unwrap_or_default();
-        let tiki_id = tiki_id
-            .parse()
-            .map_err(|error| self.invalid(Column::TikiTransactionId, &error))?;
-        let code = text(Column::Result)?.unwrap_or_default();
-        let verdict = self.format.codes.get(&code).copied();
-        let verdict =
-            verdict.ok_or_else(|| self.invalid(Column::Result, &"is not an agreed code"))?;
-        let amount = text(Column::TransactionAmount)?.filter(|text| !text.is_empty());
-        let amount = amount.map(|text| text.parse::<Vnd>()).transpose();
-        let amount = amount.map_err(|error| self.invalid(Column::TransactionAmount, &error))?;
-        let status = text(Column::Status)?.filter(|text| !text.is_empty());
+    fn parse(&self, fields: &[Vec<u8>]) -> Read {
+        let agreed = self.columns.as_ref().map_or(0, |columns| columns.fields);
+        if fields.len() != agreed {
+            let problem = format!("has {} fields and not {agreed}", fields.len());
+            return Err(self.unreadable(None, problem));
+        }
+        let text = |column| self.text(fields, column);
+        let Some(tiki_id) = self.parsed(fields, Column::TikiTransactionId)? else {
+            return Err(self.invalid(Column::TikiTransactionId, &"is empty"));
+        };
+        let amount: Option<Vnd> = self.parsed(fields, Column::TransactionAmount)?;
+        let (code, verdict) = self.verdict(text(Column::Result)?)?;
+        let cut_text = |column| Ok(text(column)?.as_deref().map(cut));
         Ok(ResultLine {
             line: self.line,
             tiki_id,
+            transaction_id: cut_text(Column::TransactionId)?,
+            refund: self.refund(fields)?,
             verdict,
             code,
             values: Values {
-                status: status.as_deref().map(cut),
+                status: cut_text(Column::Status)?,
                 amount_vnd: amount.map(Vnd::get),
             },
-            reason: text(Column::Reason)?
-                .as_deref()
-                .map(cut)
-                .unwrap_or_default(),
+            reason: cut_text(Column::Reason)?.unwrap_or_default(),
         })
     }
 
-    /// The text of a column; `None` if the file does not have the column.
-    fn text(&self, record: &ByteRecord, column: Column) -> Result<Option<String>, Unreadable> {
-        let place = self.header.as_ref().and_then(|header| header.get(&column));
-        let Some(place) = place else {
+    /// What the line says with its code. A line without one is unreadable where codes are agreed: in a file with a
+    /// column for them, each line has one.
+    fn verdict(&self, code: Option<String>) -> Result<(String, Option<Verdict>), Unreadable> {
+        let columns = self.columns.as_ref();
+        let has_codes = columns.is_some_and(|columns| columns.place(Column::Result).is_some());
+        match code {
+            None if has_codes => Err(self.invalid(Column::Result, &"is empty")),
+            None => Ok((String::new(), self.format.unmarked())),
+            Some(code) => match self.format.codes.get(&code).copied() {
+                Some(verdict) => Ok((code, Some(verdict))),
+                None => Err(self.invalid(Column::Result, &"is not an agreed code")),
+            },
+        }
+    }
+
+    /// The refund of the line, if it is about one.
+    fn refund(&self, fields: &[Vec<u8>]) -> Result<Option<RefundLine>, Unreadable> {
+        let kind = self.text(fields, Column::Type)?;
+        let refund = RefundLine {
+            request_id: self.parsed(fields, Column::RequestId)?,
+            refund_id: self.parsed(fields, Column::RefundId)?,
+            amount: self.parsed(fields, Column::RefundAmount)?,
+        };
+        let named = refund.request_id.is_some() || refund.refund_id.is_some();
+        match kind.as_deref().map(normalised).as_deref() {
+            Some("refund") if !named => Err(self.invalid(Column::RefundId, &"is empty")),
+            Some("refund") => Ok(Some(refund)),
+            // The kind of the line is what decides whose money it is: no guess.
+            Some("payment") | None if named || refund.amount.is_some() => {
+                Err(self.invalid(Column::Type, &"is not REFUND, and the line has a refund"))
+            }
+            Some("payment") | None => Ok(None),
+            Some(_) => Err(self.invalid(Column::Type, &"is neither PAYMENT nor REFUND")),
+        }
+    }
+
+    fn parsed<T: FromStr>(
+        &self,
+        fields: &[Vec<u8>],
+        column: Column,
+    ) -> Result<Option<T>, Unreadable>
+    where
+        T::Err: std::fmt::Display,
+    {
+        let parsed = self.text(fields, column)?.map(|text| text.parse());
+        parsed
+            .transpose()
+            .map_err(|error| self.invalid(column, &error))
+    }
+
+    /// The text of a column; `None` if it is empty, or the file does not have the column.
+    fn text(&self, fields: &[Vec<u8>], column: Column) -> Result<Option<String>, Unreadable> {
+        let place = self
+            .columns
+            .as_ref()
+            .and_then(|columns| columns.place(column));
+        let Some(bytes) = place.and_then(|place| fields.get(place)) else {
             return Ok(None);
         };
-        let bytes = record
-            .get(*place)
-            .ok_or_else(|| self.invalid(column, &"is missing"))?;
         let text = std::str::from_utf8(bytes).map_err(|_| self.invalid(column, &"is not UTF-8"))?;
-        Ok(Some(text.trim().to_owned()))
+        let text = text.trim();
+        Ok((!text.is_empty()).then(|| text.to_owned()))
     }
 
     fn invalid(&self, column: Column, problem: &dyn std::fmt::Display) -> Unreadable {
-        let name = self.format.columns.get(&column).map(String::as_str);
-        self.unreadable(name, problem.to_string())
+        self.unreadable(Some(self.format.heading(column)), problem.to_string())
     }
 
     fn unreadable(&self, column: Option<&str>, problem: impl Into<String>) -> Unreadable {
@@ -360,10 +299,6 @@ impl<R: BufRead> Lines<R> {
             problem: problem.into(),
         }
     }
-}
-
-fn normalised(name: &str) -> String {
-    name.trim().to_lowercase()
 }
 
 fn lossy(bytes: &[u8]) -> String {

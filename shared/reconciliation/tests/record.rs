@@ -2,17 +2,22 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use domain::{Day, Status, Vnd};
+use domain::{Day, Status, TikiTransactionId, Vnd};
 use proptest::prelude::*;
 use reconciliation::classify::{Kind, MismatchReason};
-use reconciliation::record::{Closed, Finding, ours, tiki_id};
+use reconciliation::record::{Closed, Finding, Subject, ours};
 
 fn day() -> Day {
     "2026-11-22".parse().unwrap()
 }
 
+fn payment() -> Subject {
+    let tiki_id = "T-1".parse().unwrap();
+    Subject::Payment { tiki_id }
+}
+
 fn finding() -> Finding {
-    let mut finding = Finding::new(day(), "T-1".to_owned(), "f", 2, 1_000);
+    let mut finding = Finding::new(day(), payment(), "f", 2, 1_000);
     finding.ours = ours(Status::Success, Vnd::new(300_000).unwrap());
     "success".clone_into(&mut finding.tiki);
     finding.tiki_amount_vnd = Some(299_000);
@@ -158,17 +163,29 @@ fn a_long_history_keeps_its_start_and_its_end() {
     assert_eq!(at, kept);
 }
 
+/// A look-up says nothing about a refund, and a line that cannot be read is about nothing.
 #[test]
-fn only_a_finding_about_a_transaction_can_be_asked_about() {
-    let mut finding = finding();
-    finding.look(1, Kind::NeedsReview, MismatchReason::AmountDiffers);
-    assert_eq!(tiki_id(&finding), "T-1".parse().ok());
-    "f:2".clone_into(&mut finding.id);
-    assert_eq!(tiki_id(&finding), None, "not a valid id");
-    "f".clone_into(&mut finding.id);
-    finding.look(2, Kind::NeedsReview, MismatchReason::UnreadableLine);
-    assert_eq!(tiki_id(&finding), None, "a file name that is a valid id");
-    assert!(!finding.is_about_a_transaction());
+fn tiki_can_be_asked_about_a_payment_alone() {
+    let tiki_id: TikiTransactionId = "T-1".parse().unwrap();
+    let refund = Subject::Refund {
+        tiki_id: tiki_id.clone(),
+        refund: "R1".to_owned(),
+    };
+    let line = Subject::Line {
+        file: "f".to_owned(),
+        line: 2,
+    };
+    for (subject, text, of, asked) in [
+        (payment(), "T-1", true, true),
+        (refund, "T-1/R1", true, false),
+        (line, "f:2", false, false),
+    ] {
+        assert_eq!(subject.to_string(), text);
+        assert_eq!(subject.tiki_id(), of.then_some(&tiki_id));
+        assert_eq!(subject.payment(), asked.then_some(&tiki_id));
+        let json = serde_json::to_string(&subject).unwrap();
+        assert_eq!(serde_json::from_str::<Subject>(&json).unwrap(), subject);
+    }
 }
 
 #[test]
@@ -188,15 +205,20 @@ fn a_finding_of_an_earlier_version_is_read() {
 
 proptest! {
     #[test]
-    fn a_finding_is_read_as_it_was_written(texts in prop::collection::vec(".*", 6), amounts: [Option<u64>; 3]) {
+    fn a_finding_is_read_as_it_was_written(texts in prop::collection::vec(".*", 5), amounts: [Option<u64>; 3]) {
         let mut finding = closed();
-        for (field, text) in [&mut finding.id, &mut finding.file, &mut finding.code, &mut finding.reason]
+        for (field, text) in [&mut finding.file, &mut finding.code, &mut finding.reason]
             .into_iter()
             .zip(&texts)
         {
             field.clone_from(text);
         }
         finding.in_file.status = texts.last().cloned();
+        let [file, refund] = [texts[0].clone(), texts[1].clone()];
+        finding.subject = match amounts[0] {
+            None => Subject::Line { file, line: 7 },
+            Some(_) => Subject::Refund { tiki_id: "T-1".parse().unwrap(), refund },
+        };
         [finding.in_file.amount_vnd, finding.ours.amount_vnd, finding.tiki_amount_vnd] = amounts;
         let json = serde_json::to_string(&finding).unwrap();
         prop_assert_eq!(serde_json::from_str::<Finding>(&json).unwrap(), finding);

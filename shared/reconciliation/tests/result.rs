@@ -30,7 +30,7 @@ fn the_usual_codes_are_read() {
         "{HEADER}T-1,x,100000,SUCCESS,,,00,\nT-2,,,,,,01,chỉ có ở đối tác\nT-3,,5,,,,02,\nT-4,,5,FAILURE,,,03,\"lệch, nhiều\""
     );
     let lines: Vec<_> = by_default(&text).into_iter().map(Result::unwrap).collect();
-    let verdicts: Vec<Verdict> = lines.iter().map(|line| line.verdict).collect();
+    let verdicts: Vec<Verdict> = lines.iter().map(|line| line.verdict.unwrap()).collect();
     let expected = [
         Verdict::Match,
         Verdict::OnlyPartner,
@@ -56,8 +56,6 @@ fn byte_order_marks_line_ends_and_empty_lines_are_skipped() {
     assert_eq!(lines[0].as_ref().unwrap().line, 4);
     let lines = by_default(&format!("\u{feff}\r\n{HEADER}T-1,,,,,,00,"));
     assert!(lines[0].is_ok(), "a byte order mark alone on its line");
-    assert_eq!(by_default(""), []);
-    assert_eq!(by_default("\u{feff}"), []);
     assert_eq!(by_default(HEADER), []);
 }
 
@@ -72,7 +70,7 @@ fn a_bad_line_is_named_and_the_next_line_is_read() {
         ("T-1,,1e5,,,,00,", Some("transaction_amount")),
         ("T-1,,1,,,,04,", Some("result")),
         ("T-1,,1,,,,,", Some("result")),
-        ("T-1,,1", Some("result")),
+        ("T-1,,1", None),
         ("T-1,,1,,,,00,\"open", None),
     ] {
         let text = format!("{HEADER}{line}\nT-9,,,,,,00,\n");
@@ -173,7 +171,7 @@ fn carriage_returns_alone_do_not_hide_lines() {
 
 #[test]
 fn columns_are_found_by_the_header_and_others_are_skipped() {
-    let text = "note,RESULT ,, Tiki_Transaction_Id\nx,00,y,T-1\n,01,,T-2,more\n";
+    let text = "note,RESULT ,, Tiki_Transaction_Id\nx,00,y,T-1\n,01,,T-2\n";
     let lines: Vec<_> = by_default(text).into_iter().map(Result::unwrap).collect();
     let read: Vec<_> = lines
         .iter()
@@ -181,7 +179,10 @@ fn columns_are_found_by_the_header_and_others_are_skipped() {
         .collect();
     assert_eq!(
         read,
-        [("T-1", Verdict::Match), ("T-2", Verdict::OnlyPartner)]
+        [
+            ("T-1", Some(Verdict::Match)),
+            ("T-2", Some(Verdict::OnlyPartner))
+        ]
     );
     assert_eq!(lines[0].values, Values::default());
     assert_eq!(lines[0].reason, "");
@@ -217,7 +218,7 @@ fn a_read_error_is_not_the_end_of_the_file() {
 fn a_bad_header_is_the_only_result() {
     for (header, column) in [
         ("a,b,c", "tiki_transaction_id"),
-        ("tiki_transaction_id,reason", "result"),
+        ("tiki_transaction_id,reason,code", "code"),
         ("result,tiki_transaction_id,RESULT", "result"),
         ("result,tiki_transaction_id,reason, Reason ", "reason"),
         ("result;tiki_transaction_id", "tiki_transaction_id"),
@@ -243,7 +244,7 @@ fn the_agreed_format_is_a_setting() {
     let first = lines[0].as_ref().unwrap();
     assert_eq!(
         (first.verdict, first.reason.as_str()),
-        (Verdict::Differs, "a,b")
+        (Some(Verdict::Differs), "a,b")
     );
     assert!(lines[1].is_ok());
     assert!(lines[2].is_err(), "not an agreed code");
@@ -262,6 +263,187 @@ fn the_agreed_format_is_a_setting() {
         &r#"{"separator":"\t"}"#.parse().unwrap(),
     );
     assert!(lines[0].is_ok());
+}
+
+const SIX: &str =
+    "tiki_transaction_id,transaction_id,transaction_amount,status,created_at,updated_at\n";
+
+/// Each was counted as a line on which the sides agree.
+#[test]
+fn a_line_of_another_shape_is_unreadable_whatever_it_says() {
+    let header = "tiki_transaction_id,transaction_id,transaction_amount,result\n";
+    for line in [
+        // A decimal comma: Tiki says 03.
+        "T,X,100000,00,03",
+        "T,X,100000,00,",
+        "T,X,100000",
+        "T,X,1\"00000\",00",
+        "T,\"X\"Y\",100000,00",
+        "T, \"X\",100000,00",
+        "T,\"X,100000,00",
+        "T",
+    ] {
+        let lines = by_default(&format!("{header}{line}\nT-9,,5,00\n"));
+        let unreadable = lines[0].as_ref().unwrap_err();
+        assert_eq!(unreadable.column, None, "{line}: {unreadable:?}");
+        assert!(lines[1].is_ok(), "{line}");
+    }
+    let lines = by_default(&format!(
+        "{HEADER}T-1,,1,,,,03,\"lệch \"nhiều\", nên 00\"\n"
+    ));
+    assert!(lines[0].is_err(), "a quote inside a quoted note");
+}
+
+#[test]
+fn a_file_may_have_no_codes() {
+    let line = "T-1,a-b,100000,SUCCESS,,";
+    let lines = by_default(&format!("{SIX}{line}\n"));
+    let read = lines[0].as_ref().unwrap();
+    assert_eq!((read.verdict, read.code.as_str()), (None, ""));
+    assert_eq!(read.transaction_id.as_deref(), Some("a-b"));
+    assert_eq!(read.values.amount_vnd, Some(100_000));
+    // A list of differences: whatever stands in a line, it differs.
+    let differs = r#"{"unmarked":"differs"}"#.parse().unwrap();
+    let lines = read_all(SIX, line, &differs);
+    assert_eq!(lines[0].as_ref().unwrap().verdict, Some(Verdict::Differs));
+    // Codes can be demanded.
+    let required = r#"{"codes_required":true}"#.parse().unwrap();
+    let unreadable = read_all(SIX, line, &required).remove(0).unwrap_err();
+    assert_eq!(unreadable.column.as_deref(), Some("result"));
+    // A code under a heading that we do not know would be read over.
+    let header = SIX.replace("updated_at", "updated_at,ma_ket_qua");
+    let line = "T-1,a-b,100000,SUCCESS,,,03";
+    let lines = read_all(&header, line, &ResultFormat::default());
+    let unreadable = lines[0].as_ref().unwrap_err();
+    assert_eq!((lines.len(), unreadable.line), (1, 1));
+    assert_eq!(unreadable.column.as_deref(), Some("ma_ket_qua"));
+    let ignored = r#"{"ignored":["Ma_Ket_Qua"]}"#.parse().unwrap();
+    assert!(read_all(&header, line, &ignored)[0].is_ok());
+}
+
+fn read_all(header: &str, line: &str, format: &ResultFormat) -> Vec<Read> {
+    read(format!("{header}{line}\n").as_bytes(), format)
+}
+
+#[test]
+fn a_file_may_have_no_header_line() {
+    let six = "T-1,a-b,100000,SUCCESS,x,y";
+    for (line, code, reason) in [
+        (six.to_owned(), None, ""),
+        (format!("{six},03"), Some(Verdict::Differs), ""),
+        (format!("{six},00,khớp"), Some(Verdict::Match), "khớp"),
+    ] {
+        let lines = by_default(&format!("\u{feff}{line}\r\n{line}\r\n"));
+        assert_eq!(lines.len(), 2, "{line}");
+        for (place, read) in (1..).zip(lines) {
+            let read = read.unwrap();
+            assert_eq!((read.line, read.verdict), (place, code), "{line}");
+            assert_eq!((read.reason.as_str(), &read.refund), (reason, &None));
+            assert_eq!(read.values.status.as_deref(), Some("SUCCESS"));
+        }
+    }
+    // A line that cannot be read is one, and the next one is read.
+    let lines = by_default("T-1,a-b,100.000,SUCCESS,x,y\nT-2,,5,FAILURE,,\n");
+    assert!(lines[0].is_err() && lines[1].is_ok());
+    // Headings that we do not know are no line.
+    for header in [
+        "Mã GD,Mã đối tác,Số tiền,Trạng thái,Ngày tạo,Ngày sửa",
+        "a,b,c,d,e,f",
+        "T-1,a-b,100000",
+    ] {
+        let lines = by_default(&format!("{header}\n{six}\n"));
+        assert_eq!(lines.len(), 1, "{header}");
+        let unreadable = lines[0].as_ref().unwrap_err();
+        assert_eq!(unreadable.column.as_deref(), Some("tiki_transaction_id"));
+    }
+    let format = r#"{"header":"absent","order":["result","tiki_transaction_id","reason"]}"#;
+    let format: ResultFormat = format.parse().unwrap();
+    let lines = read(b"03,T-1,x\n03,T-2\n", &format);
+    assert_eq!(lines[0].as_ref().unwrap().reason, "x");
+    assert!(lines[1].is_err());
+    // A header line is demanded: the first line is one, or the file is not read.
+    let format: ResultFormat = r#"{"header":"present"}"#.parse().unwrap();
+    assert!(read(six.as_bytes(), &format)[0].is_err());
+}
+
+#[test]
+fn a_file_without_a_line_is_unreadable() {
+    for text in ["", "\u{feff}", "\n\r\n", "\u{feff}\n"] {
+        let lines = by_default(text);
+        assert_eq!(lines.len(), 1, "{text:?}");
+        let unreadable = lines[0].as_ref().unwrap_err();
+        assert!(unreadable.problem.contains("no line"), "{unreadable:?}");
+    }
+    // A header says that there is nothing to say.
+    assert_eq!(by_default(SIX), []);
+}
+
+#[test]
+fn sums_and_end_marks_are_read_over_if_they_are_agreed() {
+    let text = format!("{SIX}T-1,,5,SUCCESS,,\nTổng cộng,1,5\n#END\n");
+    let read: Vec<bool> = by_default(&text).iter().map(Result::is_ok).collect();
+    assert_eq!(read, [true, false, false]);
+    let format = r##"{"trailers":["TỔNG","#end"]}"##.parse().unwrap();
+    let lines = read_all("", &text, &format);
+    assert_eq!(lines.len(), 1);
+}
+
+#[test]
+fn what_stands_beside_a_file_is_left_alone() {
+    let usual = ResultFormat::default();
+    let none: ResultFormat = r#"{"side_files":[]}"#.parse().unwrap();
+    let own: ResultFormat = r#"{"side_files":[".LOCK"]}"#.parse().unwrap();
+    for (name, beside, beside_own) in [
+        ("tikivip_acme_20261122_1", false, false),
+        ("tikivip_acme_20261122_1.csv", false, false),
+        ("tikivip_acme_20261122_1.csv.filepart", true, false),
+        ("tikivip_acme_20261122_1.MD5", true, false),
+        ("tikivip_acme_20261122_1.csv~", true, false),
+        ("tikivip_acme_20261122_1.lock", false, true),
+    ] {
+        assert_eq!(usual.is_side_file(name), beside, "{name}");
+        assert_eq!(own.is_side_file(name), beside_own, "{name}");
+        assert!(!none.is_side_file(name), "{name}");
+    }
+}
+
+const TEN: &str = "tiki_transaction_id,transaction_id,transaction_amount,status,created_at,updated_at,type,request_id,refund_id,refund_amount";
+
+#[test]
+fn a_line_about_a_refund_names_it() {
+    let id = "6d2fe96c-c0f2-5447-97e6-8bf156962918";
+    let payment = "T-1,x,100000,SUCCESS,,";
+    let refund = format!("{payment},REFUND,R1,{id},40000");
+    let plain = format!("{payment},PAYMENT,,,");
+    // With a header and without, with a code and without.
+    for (header, added, code) in [
+        (TEN.to_owned() + "\n", "", None),
+        (String::new(), "", None),
+        (TEN.to_owned() + ",result\n", ",03", Some(Verdict::Differs)),
+        (String::new(), ",03", Some(Verdict::Differs)),
+    ] {
+        let text = format!("{header}{plain}{added}\n{refund}{added}");
+        let lines: Vec<_> = by_default(&text).into_iter().map(Result::unwrap).collect();
+        assert_eq!(lines[0].refund, None);
+        let read = lines[1].refund.as_ref().unwrap();
+        assert_eq!(read.request_id.as_ref().unwrap().as_str(), "R1");
+        assert_eq!(read.refund_id.unwrap().to_string(), id);
+        assert_eq!(read.amount.unwrap().get(), 40_000);
+        assert_eq!((lines[0].verdict, lines[1].verdict), (code, code));
+    }
+    for (tail, column) in [
+        ("REFUND,,,40000", "refund_id"),
+        ("PAYMENT,R1,,40000", "type"),
+        (",R1,,40000", "type"),
+        ("PAYMENT,,,40000", "type"),
+        ("CHARGE,R1,,40000", "type"),
+        ("REFUND,R1,x,40000", "refund_id"),
+        ("REFUND,R1,,40.000", "refund_amount"),
+    ] {
+        let lines = by_default(&format!("{TEN}\n{payment},{tail}\n"));
+        let unreadable = lines[0].as_ref().unwrap_err();
+        assert_eq!(unreadable.column.as_deref(), Some(column), "{tail}");
+    }
 }
 
 #[test]
@@ -283,6 +465,16 @@ fn a_bad_format_is_refused() {
         r#"{"columns":{"result":"Reason"}}"#,
         r#"{"codes":{}}"#,
         r#"{"codes":{"00":"fine"}}"#,
+        r#"{"header":"maybe"}"#,
+        r#"{"order":["transaction_id"]}"#,
+        r#"{"order":["tiki_transaction_id","status","status"]}"#,
+        r#"{"order":["tiki_transaction_id","amount"]}"#,
+        r#"{"header":"absent","codes_required":true,"order":["tiki_transaction_id","status"]}"#,
+        r#"{"unmarked":"match"}"#,
+        r#"{"ignored":["Reason"]}"#,
+        r#"{"ignored":[" "]}"#,
+        r#"{"trailers":[" "]}"#,
+        r#"{"side_files":[""]}"#,
     ] {
         assert!(bad.parse::<ResultFormat>().is_err(), "{bad}");
     }

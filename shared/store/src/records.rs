@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use serde::{Deserialize, Serialize};
 use serde_dynamo::Item;
 
-pub use self::keys::{CLOSED, Record, day_partition};
+pub use self::keys::{CLOSED, RUNS, Record, day_partition};
 use crate::conditional_write::{self, Condition, WriteOutcome};
 use crate::error::{StoreError, TableError};
 use crate::keys::{BY_STATUS, PARTITION, SORT};

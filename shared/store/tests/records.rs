@@ -6,7 +6,9 @@ use domain::Day;
 use proptest::prelude::*;
 use reconciliation::classify::{Kind, MismatchReason};
 use reconciliation::file::Totals;
-use reconciliation::record::{Began, Closed, Exported, Finding, Lease, Received, Reported, Sent};
+use reconciliation::record::{
+    Began, Closed, Exported, Finding, Lease, Received, Reported, Sent, Subject,
+};
 use store::{CLOSED, Record, day_partition};
 
 fn day() -> Day {
@@ -14,7 +16,8 @@ fn day() -> Day {
 }
 
 fn finding() -> Finding {
-    Finding::new(day(), "T-1".to_owned(), "f", 2, 1_000)
+    let tiki_id = "T-1".parse().unwrap();
+    Finding::new(day(), Subject::Payment { tiki_id }, "f", 2, 1_000)
 }
 
 /// A finding that a person has closed, and that the report shows as closed.

@@ -13,9 +13,24 @@ use crate::output::{self, Outcome};
 
 #[derive(Serialize)]
 struct List {
-    findings: Vec<Finding>,
+    findings: Vec<ShownFinding>,
     /// Whether there may be more than the list shows.
     more: bool,
+}
+
+/// A finding, with the id by which a person names it.
+#[derive(Serialize)]
+struct ShownFinding {
+    id: String,
+    #[serde(flatten)]
+    finding: Finding,
+}
+
+impl From<Finding> for ShownFinding {
+    fn from(finding: Finding) -> Self {
+        let id = finding.subject.to_string();
+        Self { id, finding }
+    }
 }
 
 /// Lists the open findings of one day or of all days, findings that need review first.
@@ -53,7 +68,7 @@ pub(super) async fn list(
             // The index can be outdated, so the finding itself is checked.
             let found = records.get::<Finding>(&partition, &sort).await?;
             let open = found.filter(|found| found.record.is_open());
-            list.findings.extend(open.map(|found| found.record));
+            list.findings.extend(open.map(|found| found.record.into()));
         }
     }
     output::print(form, &list, table);
@@ -105,7 +120,7 @@ pub(super) async fn close(
         match records.put(closing, Some(version)).await? {
             Written::Stored(stored) => {
                 let list = List {
-                    findings: vec![stored.record],
+                    findings: vec![stored.record.into()],
                     more: false,
                 };
                 output::print(form, &list, table);
@@ -133,7 +148,7 @@ fn table(list: &List) -> String {
     if list.findings.is_empty() {
         return "  No open findings.".to_owned();
     }
-    let rows = list.findings.iter().map(|f| {
+    let rows = list.findings.iter().map(|ShownFinding { id, finding: f }| {
         let tiki = Values {
             status: Some(f.tiki.clone()),
             amount_vnd: f.tiki_amount_vnd,
@@ -144,7 +159,7 @@ fn table(list: &List) -> String {
         };
         [
             f.day.clone(),
-            f.id.clone(),
+            id.clone(),
             state,
             f.mismatch.as_str().to_owned(),
             values(&f.ours),

@@ -45,6 +45,7 @@ pub(crate) fn parameters(
         ),
         // Two minutes are long for a person who tries it out.
         ("ReversalConfirmAfterSeconds", "2".to_owned()),
+        ("ReconciliationUnchangedSeconds", "0".to_owned()),
         ("PartnerName", "sandbox".to_owned()),
         ("SftpHost", sftp.0.ip().to_string()),
         ("SftpPort", sftp.0.port().to_string()),

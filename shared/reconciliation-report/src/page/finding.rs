@@ -161,7 +161,7 @@ impl<'r> Card<'r> {
             finding,
             explanation: explain(finding.mismatch),
             commands: commands_for(finding),
-            sides: finding.is_about_a_transaction().then(|| sides(finding)),
+            sides: (finding.subject.tiki_id().is_some()).then(|| sides(finding)),
             history: history.collect(),
         }
     }

@@ -1,9 +1,9 @@
 //! A finding, and its history.
 
-use domain::{Day, TikiTransactionId};
+use domain::Day;
 use serde::{Deserialize, Serialize};
 
-use super::Values;
+use super::{Subject, Values};
 use crate::classify::{Kind, MismatchReason};
 
 /// A history has at most this many steps: the first half and the last half are kept.
@@ -13,8 +13,8 @@ const MAX_HISTORY_STEPS: usize = 40;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     pub day: String,
-    /// Tiki's id of the transaction. For a line that cannot be read: the file name and the line number.
-    pub id: String,
+    /// What it is about.
+    pub subject: Subject,
     /// Our id of the transaction, if we have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transaction_id: Option<String>,
@@ -28,6 +28,9 @@ pub struct Finding {
     pub reason: String,
     /// The values in the file.
     pub in_file: Values,
+    /// Our id of the transaction as the file has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_in_file: Option<String>,
     pub ours: Values,
     /// The name of Tiki's answer to the look-up.
     pub tiki: String,
@@ -93,19 +96,41 @@ pub struct Closed {
     pub reason: String,
 }
 
+/// The name under which a run closes findings, because the file that they are of is read again or has come again.
+const BY_RUN: &str = "reconcile";
+
+impl Closed {
+    /// Closed by a run. If the file says the same again, it is a finding again.
+    #[must_use]
+    pub fn by_run(at: i64, reason: &str) -> Self {
+        Self {
+            at,
+            by: BY_RUN.to_owned(),
+            reason: reason.to_owned(),
+        }
+    }
+
+    /// Whether a run has closed it, and no person.
+    #[must_use]
+    pub fn is_by_run(&self) -> bool {
+        self.by == BY_RUN
+    }
+}
+
 impl Finding {
     /// A finding without a look-up.
     #[must_use]
-    pub fn new(day: Day, id: String, file: &str, line: u64, found_at: i64) -> Self {
+    pub fn new(day: Day, subject: Subject, file: &str, line: u64, found_at: i64) -> Self {
         Self {
             day: day.to_string(),
-            id,
+            subject,
             transaction_id: None,
             file: file.to_owned(),
             line,
             code: String::new(),
             reason: String::new(),
             in_file: Values::default(),
+            id_in_file: None,
             ours: Values::default(),
             tiki: String::new(),
             tiki_amount_vnd: None,
@@ -123,12 +148,6 @@ impl Finding {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.closed.is_none() && self.kind != Kind::Matched
-    }
-
-    /// Whether it is about a transaction. A line that cannot be read is not.
-    #[must_use]
-    pub fn is_about_a_transaction(&self) -> bool {
-        self.mismatch != MismatchReason::UnreadableLine
     }
 
     /// Records the result of a look-up. If the state is new, it becomes a step of the history, and the answer is
@@ -158,11 +177,4 @@ impl Finding {
         (self.closed, self.reported) = (None, false);
         true
     }
-}
-
-/// Tiki's id of the finding's transaction, if the finding is about one and the id is valid.
-#[must_use]
-pub fn tiki_id(finding: &Finding) -> Option<TikiTransactionId> {
-    let id = &finding.id;
-    finding.is_about_a_transaction().then(|| id.parse().ok())?
 }

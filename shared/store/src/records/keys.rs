@@ -2,7 +2,9 @@
 
 use domain::Day;
 use reconciliation::classify::Kind;
-use reconciliation::record::{Began, Exported, Finding, Lease, Received, Reported, Sent};
+use reconciliation::record::{
+    Began, Exported, Finding, Lease, Received, Reported, Sent, Unrecognised,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -10,7 +12,7 @@ use serde::de::DeserializeOwned;
 pub const CLOSED: &str = "closed";
 
 /// The partition of the records that all runs share.
-const RUNS: &str = "runs";
+pub const RUNS: &str = "runs";
 
 /// A type that is stored in the table of reconciliation.
 pub trait Record: Serialize + DeserializeOwned + Send + Sync {
@@ -83,7 +85,7 @@ impl Record for Finding {
     }
 
     fn sort(&self) -> String {
-        format!("{}{}", Self::PREFIX, self.id)
+        format!("{}{}", Self::PREFIX, self.subject)
     }
 
     /// An open finding by its kind, since it was last checked. A closed one is in the index until the day's report
@@ -106,6 +108,18 @@ impl Record for Reported {
 
     fn sort(&self) -> String {
         Self::PREFIX.to_owned()
+    }
+}
+
+impl Record for Unrecognised {
+    const PREFIX: &'static str = "unrecognised#";
+
+    fn partition(&self) -> String {
+        RUNS.to_owned()
+    }
+
+    fn sort(&self) -> String {
+        format!("{}{}", Self::PREFIX, self.name)
     }
 }
 

@@ -1,0 +1,64 @@
+//! What a finding is about.
+
+use std::fmt;
+
+use domain::TikiTransactionId;
+use serde::{Deserialize, Serialize};
+
+use super::as_text;
+
+/// What a finding is about. Its text is the finding's id within its day, and what a person types.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "about", rename_all = "snake_case")]
+pub enum Subject {
+    /// A payment: `T-1`.
+    Payment {
+        #[serde(with = "as_text")]
+        tiki_id: TikiTransactionId,
+    },
+    /// A refund of a payment: `T-1/R1`.
+    Refund {
+        #[serde(with = "as_text")]
+        tiki_id: TikiTransactionId,
+        /// Our id of the refund. If we do not have it, Tiki's word for it.
+        refund: String,
+    },
+    /// A line that cannot be read, or the whole file (line 0): `tikivip_acme_20261122_1:7`.
+    Line {
+        /// The name of the file, without `/`.
+        file: String,
+        /// The number of the line, from 1.
+        line: u64,
+    },
+}
+
+impl Subject {
+    /// The payment that it is, or that its refund is of.
+    #[must_use]
+    pub fn tiki_id(&self) -> Option<&TikiTransactionId> {
+        match self {
+            Self::Payment { tiki_id } | Self::Refund { tiki_id, .. } => Some(tiki_id),
+            Self::Line { .. } => None,
+        }
+    }
+
+    /// The payment, if it is one: Tiki can be asked about it. Of refunds a look-up says nothing.
+    #[must_use]
+    pub fn payment(&self) -> Option<&TikiTransactionId> {
+        match self {
+            Self::Payment { tiki_id } => Some(tiki_id),
+            Self::Refund { .. } | Self::Line { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Payment { tiki_id } => tiki_id.fmt(f),
+            // No id of Tiki has a slash, and no file name: so no two subjects have one text.
+            Self::Refund { tiki_id, refund } => write!(f, "{tiki_id}/{refund}"),
+            Self::Line { file, line } => write!(f, "{file}:{line}"),
+        }
+    }
+}
