@@ -17,10 +17,12 @@ mod connection;
 mod dynamodb_proxy;
 mod sshd;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use domain::{Timestamp, TransactionId};
 use sandbox::core::Core;
 use sandbox::tiki::Tiki;
 use sandbox::{Caller, Options, Response, Sandbox};
@@ -43,6 +45,9 @@ pub struct TestEnv {
     /// A client of the sandbox's DynamoDB.
     pub dynamodb: Client,
 }
+
+/// In so many partitions a day is spread (docs/architecture.md#storage).
+const SHARDS: u8 = 16;
 
 /// A payment in a test.
 #[derive(Clone, Debug)]
@@ -255,6 +260,40 @@ impl TestEnv {
             .send()
             .await
             .unwrap();
+    }
+
+    /// Adds payments like this one, each final at its own time in Unix milliseconds: so many that nobody would wait for
+    /// their purchases. Returns their ids at Tiki, in the order of the times.
+    pub async fn copies_of(&self, payment: &Payment, final_at: &[i64]) -> Vec<String> {
+        let key = AttributeValue::S(payment.id.clone());
+        let get = self.dynamodb.get_item().table_name("TransactionsTable");
+        let found = get.key("transaction_id", key).consistent_read(true).send();
+        let pattern = found.await.unwrap().item.expect("the item exists");
+        let text = |text: String| AttributeValue::S(text);
+        let mut ids = Vec::new();
+        let mut puts = Vec::new();
+        for (place, at) in final_at.iter().enumerate() {
+            let tiki_id = format!("COPY-{place}");
+            let id = TransactionId::derive(&tiki_id.parse().unwrap());
+            let day = Timestamp::from_unix_ms(*at).unwrap().vietnamese_day();
+            let shard = id.shard(SHARDS);
+            let mut item = pattern.clone();
+            item.insert("transaction_id".to_owned(), text(id.to_string()));
+            item.insert("tiki_transaction_id".to_owned(), text(tiki_id.clone()));
+            let day_shard = text(format!("{day}#{shard:02}"));
+            item.insert("day_shard".to_owned(), day_shard);
+            item.insert("final_at".to_owned(), AttributeValue::N(at.to_string()));
+            let put = PutRequest::builder().set_item(Some(item)).build().unwrap();
+            puts.push(WriteRequest::builder().put_request(put).build());
+            ids.push(tiki_id);
+        }
+        for batch in puts.chunks(25) {
+            let write = self.dynamodb.batch_write_item();
+            let write = write.request_items("TransactionsTable", batch.to_vec());
+            let written = write.send().await.unwrap();
+            assert!(written.unprocessed_items().is_none_or(HashMap::is_empty));
+        }
+        ids
     }
 
     /// Makes all transactions two days older.

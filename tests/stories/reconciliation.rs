@@ -394,6 +394,37 @@ async fn a_day_begins_and_ends_at_midnight_in_vietnam() {
     assert!(inbound(&env)[&name].contains(&last.tiki_id));
 }
 
+/// From about 6,000 payments on a shard of a day has more than one page, and the pages of 16 shards are merged: in the
+/// order of the index, which must be the order of time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_of_twenty_thousand_payments_is_exported_in_order() {
+    let env = TestEnv::start().await;
+    let payment = env.confirmed(100_000).await;
+    let day = the_day();
+    let begin = day.start().unix_ms();
+    // Spread over the day, many in the same millisecond, and not in the order of their ids.
+    let times: Vec<i64> = (0..20_000)
+        .map(|n: i64| begin + (n * 7_919).rem_euclid(9_973) * 8_000)
+        .collect();
+    let ids = env.copies_of(&payment, &times).await;
+    run(&env, json!({ "day": day.to_string() })).await;
+    let files = inbound(&env);
+    let file = &files[&format!("tikivip_sandbox_{}_1", day.digits())];
+    let rows: Vec<Vec<&str>> = file
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').collect())
+        .collect();
+    assert_eq!(rows.len(), 20_000);
+    // Each line's last field is when the payment became final.
+    assert!(rows.is_sorted_by_key(|row| row[5]), "in the order of time");
+    let mut exported: Vec<&str> = rows.iter().map(|row| row[0]).collect();
+    let mut expected: Vec<&str> = ids.iter().map(String::as_str).collect();
+    exported.sort_unstable();
+    expected.sort_unstable();
+    assert!(exported == expected, "each payment once");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn payments_during_an_export_belong_to_their_own_day() {
     let env = TestEnv::start().await;
