@@ -27,6 +27,7 @@ use domain::{Day, Timestamp, TransactionId};
 use futures::{StreamExt, stream};
 use sandbox::{EmbeddedDynamoDb, Options, Sandbox};
 use serde_json::json;
+use store::DayIndex;
 
 const TABLE: &str = "TransactionsTable";
 const SHARDS: u8 = 16;
@@ -115,17 +116,16 @@ async fn create_table(client: &Client) {
         let key = KeySchemaElement::builder().attribute_name(name);
         key.key_type(kind).build().unwrap()
     };
+    let by_day = DayIndex::Final.index();
+    let attributes = by_day.projection.attributes().iter();
     let projection = Projection::builder()
         .projection_type(ProjectionType::Include)
-        .non_key_attributes("tiki_transaction_id")
-        .non_key_attributes("amount_vnd")
-        .non_key_attributes("status")
-        .non_key_attributes("created_at")
+        .set_non_key_attributes(Some(attributes.map(ToString::to_string).collect()))
         .build();
     let index = GlobalSecondaryIndex::builder()
-        .index_name("by_day")
-        .key_schema(key("day_shard", KeyType::Hash))
-        .key_schema(key("final_at", KeyType::Range))
+        .index_name(by_day.name)
+        .key_schema(key(by_day.partition_key, KeyType::Hash))
+        .key_schema(key(by_day.sort_key, KeyType::Range))
         .projection(projection);
     client
         .create_table()
@@ -133,8 +133,8 @@ async fn create_table(client: &Client) {
         .billing_mode(BillingMode::PayPerRequest)
         .key_schema(key("transaction_id", KeyType::Hash))
         .attribute_definitions(attribute("transaction_id", ScalarAttributeType::S))
-        .attribute_definitions(attribute("day_shard", ScalarAttributeType::S))
-        .attribute_definitions(attribute("final_at", ScalarAttributeType::N))
+        .attribute_definitions(attribute(by_day.partition_key, ScalarAttributeType::S))
+        .attribute_definitions(attribute(by_day.sort_key, ScalarAttributeType::N))
         .global_secondary_indexes(index.build().unwrap())
         .send()
         .await
@@ -239,6 +239,7 @@ async fn read_by_key(client: &Client, count: usize) -> Totals {
 
 /// Reads the index shard by shard and page by page.
 async fn read_sequentially(client: &Client, day: Day) -> Totals {
+    let by_day = DayIndex::Final.index();
     let mut totals = Totals::new();
     for shard in 0..SHARDS {
         let mut from = None;
@@ -247,8 +248,8 @@ async fn read_sequentially(client: &Client, day: Day) -> Totals {
             let page = client
                 .query()
                 .table_name(TABLE)
-                .index_name("by_day")
-                .key_condition_expression("day_shard = :partition")
+                .index_name(by_day.name)
+                .key_condition_expression(format!("{} = :partition", by_day.partition_key))
                 .expression_attribute_values(":partition", partition)
                 .limit(PAGE_SIZE)
                 .set_exclusive_start_key(from);

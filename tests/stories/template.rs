@@ -12,7 +12,7 @@ use outbox::{Event, Group, MAX_CONCURRENT_RECORDS, MEASURING_TIME, TIME_TO_RETUR
 use pre_traffic_hook::INVOKE_TIMEOUT;
 use sandbox::{Fault, Grant, Plan};
 use serde_json::{Value, json};
-use store::REQUEST_TIMEOUT;
+use store::{BY_CUSTOMER, BY_STATUS, DayIndex, DueIndex, NEEDS_REVIEW, REQUEST_TIMEOUT};
 use tiki_api::{TIKI_ANSWER_TIMEOUT, TIKI_ANSWER_TIMEOUT_IN_REQUEST};
 
 use crate::reconciliation::{exhausted, the_day};
@@ -27,7 +27,7 @@ struct Seen {
 
 type Check = fn(&Plan, &Seen) -> Result<(), String>;
 
-const CHECKS: [(&str, Check); 13] = [
+const CHECKS: [(&str, Check); 14] = [
     ("routes", routes),
     ("environment", environment),
     ("policies", policies),
@@ -37,6 +37,7 @@ const CHECKS: [(&str, Check); 13] = [
     ("metrics", metrics),
     ("timeouts", timeouts),
     ("tables", tables),
+    ("indexes", indexes),
     ("encryption", encryption),
     ("workers", workers),
     ("reconciliation", reconciliation),
@@ -44,7 +45,25 @@ const CHECKS: [(&str, Check); 13] = [
 ];
 
 /// A mistake, the text in which it is planted, the text with the mistake, and the check that must find it.
-const PLANTED: [(&str, &str, &str, &str); 30] = [
+const PLANTED: [(&str, &str, &str, &str); 33] = [
+    (
+        "a day is not in the order of time",
+        "{ AttributeName: final_at, KeyType: RANGE }",
+        "{ AttributeName: transaction_id, KeyType: RANGE }",
+        "indexes",
+    ),
+    (
+        "an index lacks what its reader needs",
+        "NonKeyAttributes: [tiki_transaction_id, amount_vnd, status, created_at]",
+        "NonKeyAttributes: [tiki_transaction_id, amount_vnd, status]",
+        "indexes",
+    ),
+    (
+        "a time is a text",
+        "{ AttributeName: needs_review_since, AttributeType: N }",
+        "{ AttributeName: needs_review_since, AttributeType: S }",
+        "indexes",
+    ),
     (
         "a route is lost",
         "Method: POST, Path: \"/tikivip/v1/refunds\"",
@@ -787,6 +806,49 @@ fn tables(plan: &Plan, _: &Seen) -> Result<(), String> {
             properties["BillingMode"] == "PAY_PER_REQUEST",
             format!("{name} is provisioned"),
         )?;
+    }
+    Ok(())
+}
+
+/// Each index stands in the code once and here once, and both are the same. The simulation and the sandbox have theirs
+/// from the template.
+fn indexes(plan: &Plan, _: &Seen) -> Result<(), String> {
+    let due = [DueIndex::Ipn, DueIndex::Refund, DueIndex::Expiry].map(DueIndex::index);
+    let days = [DayIndex::Final, DayIndex::Refund].map(DayIndex::index);
+    let of_transactions = [&due[..], &days[..], &[NEEDS_REVIEW]].concat();
+    for (table, indexes) in [
+        ("TransactionsTable", of_transactions),
+        ("SessionsTable", vec![BY_CUSTOMER]),
+        ("ReconciliationTable", vec![BY_STATUS]),
+    ] {
+        let properties = &plan.resources[table]["Properties"];
+        let there = properties["GlobalSecondaryIndexes"].as_array();
+        let there = there.ok_or(format!("{table} has no index"))?;
+        must(
+            there.len() == indexes.len(),
+            format!("{table} has an index that the code does not know, or lacks one"),
+        )?;
+        for index in indexes {
+            let named = there.iter().find(|there| there["IndexName"] == index.name);
+            let named = named.ok_or(format!("{table} has no index {}", index.name))?;
+            let attributes = index.projection.attributes();
+            let expected = json!([
+                { "AttributeName": index.partition_key, "KeyType": "HASH" },
+                { "AttributeName": index.sort_key, "KeyType": "RANGE" },
+            ]);
+            let projection = match attributes {
+                [] => json!({ "ProjectionType": "KEYS_ONLY" }),
+                some => json!({ "ProjectionType": "INCLUDE", "NonKeyAttributes": some }),
+            };
+            let same = named["KeySchema"] == expected && named["Projection"] == projection;
+            must(same, format!("{table}, {}: {named}", index.name))?;
+            for (key, kind) in [(index.partition_key, "S"), (index.sort_key, "N")] {
+                let definition = json!({ "AttributeName": key, "AttributeType": kind });
+                let definitions = properties["AttributeDefinitions"].as_array();
+                let defined = definitions.is_some_and(|all| all.contains(&definition));
+                must(defined, format!("{table}: {key} is not of type {kind}"))?;
+            }
+        }
     }
     Ok(())
 }
