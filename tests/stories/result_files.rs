@@ -22,7 +22,7 @@ async fn returned(env: &TestEnv, ending: &str, text: &str) {
 /// What Tiki's file says of a payment, in the six columns.
 fn line(payment: &Payment, amount: u64) -> String {
     let (id, ours) = (&payment.tiki_id, &payment.id);
-    format!("{id},{ours},{amount},SUCCESS,2026-11-22 10:00:00,2026-11-22 10:01:00")
+    format!("{id},{ours},{amount},SUCCESS,22/11/2026 10:00,22/11/2026 10:01")
 }
 
 /// The likeliest file: a list in our own columns, without codes, and perhaps without a header line.
@@ -74,8 +74,12 @@ async fn a_file_without_codes_and_without_a_header_line_is_read() {
 async fn a_file_of_nothing_is_a_finding() {
     let env = TestEnv::start().await;
     returned(&env, "", "\u{feff}").await;
-    let empty = format!("tikivip_sandbox_{}_1:1", the_day().digits());
-    let expected = BTreeMap::from([(empty, finding("needs_review", "unreadable_line"))]);
+    returned(&env, "_0", "").await;
+    let empty = |ending: &str| {
+        let id = format!("tikivip_sandbox_{}_1{ending}:1", the_day().digits());
+        (id, finding("needs_review", "unreadable_line"))
+    };
+    let expected = BTreeMap::from([empty(""), empty("_0")]);
     assert_eq!(open_findings(&env).await, expected);
 }
 
@@ -125,7 +129,14 @@ async fn a_file_that_comes_again_replaces_the_first() {
         finding("needs_review", "other_transaction_id"),
     )]);
     assert_eq!(open_findings(&env).await, other);
+    // The first bytes again: what they said is found again.
+    returned(&env, "", &format!("{other_id}\n{torn}\n")).await;
+    assert_eq!(open_findings(&env).await, open);
+    // Bytes that nobody understands take nothing back.
+    returned(&env, "", "xin chào\n").await;
+    assert!(open_findings(&env).await.contains_key(&payment.tiki_id));
     returned(&env, "", &line(&payment, 100_000)).await;
+    reconcile(&env).await;
     assert_eq!(open_findings(&env).await, BTreeMap::new(), "{name}");
 }
 
@@ -188,13 +199,16 @@ async fn a_refund_is_compared_with_our_refund() {
     let command = format!("tikivip close-finding {}", id(&id_of(",r-2,")));
     assert!(page.contains(&command), "{page}");
 
-    // Tiki corrects itself in a later file.
+    // A later file of another name takes nothing back. Under its name the file comes again, with other bytes.
     let text = says(
         &format!("{},00", row(",r-1,")),
         &format!("{},00", row(",r-2,")),
         &format!("{},00", row(",r-3,")),
     );
     returned(&env, "_corrected", &text).await;
+    assert_eq!(open_findings(&env).await, expected);
+    let still = format!("{text}{},02\n", unknown.replace(",40000", ",70000"));
+    returned(&env, "", &still).await;
     let left = BTreeMap::from([(id("r-9"), finding("needs_review", "refund_only_at_tiki"))]);
     assert_eq!(open_findings(&env).await, left);
     let closed = env

@@ -5,17 +5,16 @@ use std::io::BufReader;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
-use domain::Day;
+use domain::{Day, Timestamp};
 use files::sftp::{RemoteFile, SftpError, SftpFileDrop};
 use futures::{StreamExt, stream};
-use reconciliation::classify::MismatchReason;
 use reconciliation::file::day_in;
 use reconciliation::hash::HashingWriter;
-use reconciliation::record::{Closed, Finding, Received, Subject, Unrecognised};
+use reconciliation::record::{Received, Unrecognised};
 use reconciliation::result::{Lines, Unreadable};
 use store::{RUNS, Record, Versioned, Written, day_partition};
 
-use crate::lines::LineOutcome;
+use crate::lines::{LineOutcome, Reading};
 use crate::{Reconcile, Run};
 
 /// The largest result file that is read. Our own files have at most half a million lines, so a larger one is not an
@@ -27,9 +26,6 @@ const MAX_CONCURRENT_LINES: usize = 8;
 
 /// The lines after which the progress in a file is recorded.
 const LINES_PER_PROGRESS_RECORD: usize = 400;
-
-/// The findings that one request reads.
-const FINDINGS_PER_PAGE: u16 = 200;
 
 /// The longest file name in a finding, in characters.
 const MAX_NAME_CHARS: usize = 200;
@@ -45,7 +41,7 @@ impl Reconcile {
         let folder = server.outbound();
         let files = match named {
             Some(named) => self.named(&sftp, &folder, named).await?,
-            None => self.new_files(&sftp, &folder).await?,
+            None => self.new_files(&sftp, &folder, run.until).await?,
         };
         for file in files {
             if !run.has_time(self.clock.now()) {
@@ -86,6 +82,7 @@ impl Reconcile {
         &self,
         sftp: &SftpFileDrop,
         folder: &str,
+        until: Timestamp,
     ) -> anyhow::Result<Vec<RemoteFile>> {
         let mut new = Vec::new();
         for file in list(sftp, folder).await? {
@@ -95,6 +92,12 @@ impl Reconcile {
         }
         if new.is_empty() || self.unchanged_for.is_zero() {
             return Ok(new);
+        }
+        if self.clock.now().after(self.unchanged_for) >= until {
+            tracing::warn!(
+                "there is no time to see whether new files are whole: the next run reads them"
+            );
+            return Ok(Vec::new());
         }
         self.clock.sleep(self.unchanged_for).await;
         let now = list(sftp, folder).await?;
@@ -117,15 +120,12 @@ impl Reconcile {
             let name = in_record(&file.name);
             return Ok(self.unrecognised(&name).await?.is_some());
         };
-        let known = self.records.list::<Received>(&day_partition(day)).await?;
-        let same = |known: &Versioned<Received>| {
-            let known = &known.record;
-            known.name == file.name
-                && known.bytes == file.size
-                && known.modified == file.modified
-                && known.done_at.is_some()
+        let Some(known) = self.received(day, &file.name).await? else {
+            return Ok(false);
         };
-        Ok(file.modified.is_some() && known.iter().any(same))
+        let known = known.record;
+        let same = known.bytes == file.size && known.modified == file.modified;
+        Ok(same && file.modified.is_some() && known.done_at.is_some())
     }
 
     async fn import_file(
@@ -136,101 +136,87 @@ impl Reconcile {
         (day, file): (Day, &RemoteFile),
         again: bool,
     ) -> anyhow::Result<()> {
-        let known = self.records.list::<Received>(&day_partition(day)).await?;
+        let known = self.received(day, &file.name).await?;
         let local = run.folder.path().join("received");
         let sha256 = match fetch(sftp, path, &local).await? {
             Fetched::Whole(sha256) => sha256,
             Fetched::Gone => return Ok(()),
-            Fetched::TooLarge => {
-                let problem = format!("the file has more than {MAX_RESULT_FILE_BYTES} bytes");
-                return self.report_file(run, day, file, problem).await;
-            }
+            Fetched::TooLarge => return self.refuse(run, known, day, file).await,
         };
-        let (this, others): (Vec<_>, Vec<_>) = known
-            .into_iter()
-            .filter(|known| known.record.name == file.name)
-            .partition(|known| known.record.sha256 == sha256);
-        let received = match this.into_iter().next() {
-            Some(known) if again => self.start_again(day, known).await?,
-            Some(known) if known.record.done_at.is_some() => {
+        let now = self.clock.now().unix_ms();
+        let same = known.as_ref().filter(|known| known.record.sha256 == sha256);
+        let received = match same {
+            Some(same) if !again && same.record.done_at.is_some() => {
                 // The same bytes with a new time, by which the next run recognises the file without reading it.
-                let modified = file.modified;
+                let (modified, bytes) = (file.modified, file.size);
                 let record = Received {
                     modified,
-                    ..known.record
+                    bytes,
+                    ..same.record.clone()
                 };
-                self.records.put(record, Some(known.version)).await?;
+                self.records.put(record, Some(same.version)).await?;
                 return Ok(());
             }
-            Some(known) => known,
-            None => {
-                if !others.is_empty() {
-                    let reason = "the file has come again, with other bytes";
-                    self.close_findings(day, &file.name, reason).await?;
-                }
-                let received = new(day, file, &sha256, self.clock.now().unix_ms());
+            Some(same) if !again => same.clone(),
+            _ => {
                 let key = format!("{day}/received/{}", file.name);
                 let kind = "text/plain; charset=utf-8";
                 self.objects.put(&key, &local, &sha256, kind).await?;
-                match self.records.put(received, None).await? {
-                    Written::Stored(received) | Written::Conflict(received) => received,
-                }
+                let reading = new(day, file, &sha256, now);
+                self.begin_reading(known, reading).await?
             }
         };
         run.changed_days.insert(day);
         self.process_lines(run, day, received, &local).await
     }
 
-    /// Resets the progress in a file. What only the file can end is closed; if it says the same again, it is found again.
-    async fn start_again(
+    async fn received(&self, day: Day, name: &str) -> anyhow::Result<Option<Versioned<Received>>> {
+        let sort = format!("{}{name}", Received::PREFIX);
+        Ok(self.records.get(&day_partition(day), &sort).await?)
+    }
+
+    /// Begins a reading of a file: the first, or another one.
+    async fn begin_reading(
         &self,
-        day: Day,
-        known: Versioned<Received>,
+        known: Option<Versioned<Received>>,
+        received: Received,
     ) -> anyhow::Result<Versioned<Received>> {
-        let reason = "the file is read again";
-        self.close_findings(day, &known.record.name, reason).await?;
-        let record = Received {
-            lines: 0,
-            matched: 0,
-            findings: 0,
-            unreadable: 0,
-            done_at: None,
-            ..known.record
+        let (before, version) = known.map(|known| (known.record, known.version)).unzip();
+        let earlier = before.map_or(0, |before: Received| before.reading);
+        let received = Received {
+            reading: earlier.saturating_add(1),
+            ..received
         };
-        match self.records.put(record, Some(known.version)).await? {
-            Written::Stored(known) => Ok(known),
+        match self.records.put(received, version).await? {
+            Written::Stored(received) => Ok(received),
             Written::Conflict(_) => bail!("another run is reading this file"),
         }
     }
 
-    /// Closes the open findings of a file that no look-up ends: unreadable lines, refunds, and ids that are not ours.
-    async fn close_findings(&self, day: Day, file: &str, reason: &str) -> anyhow::Result<()> {
-        let partition = day_partition(day);
-        let ends = |finding: &Finding| {
-            let by_look_up = finding.subject.payment().is_some()
-                && finding.mismatch != MismatchReason::OtherTransactionId;
-            finding.file == file && finding.is_open() && !by_look_up
+    /// A file that is too large is a finding, and is not fetched again until it changes.
+    async fn refuse(
+        &self,
+        run: &mut Run,
+        known: Option<Versioned<Received>>,
+        day: Day,
+        file: &RemoteFile,
+    ) -> anyhow::Result<()> {
+        let now = self.clock.now().unix_ms();
+        let refused = Received {
+            done_at: Some(now),
+            ..new(day, file, "", now)
         };
-        let mut after = None;
-        loop {
-            let (page, next) = self
-                .records
-                .page::<Finding>(&partition, after, FINDINGS_PER_PAGE)
-                .await?;
-            for Versioned {
-                mut record,
-                version,
-            } in page.into_iter().filter(|finding| ends(&finding.record))
-            {
-                let now = self.clock.now().unix_ms();
-                record.closed = Some(Closed::by_run(now, reason));
-                self.records.put(record, Some(version)).await?;
-            }
-            match next {
-                Some(next) => after = Some(next),
-                None => return Ok(()),
-            }
-        }
+        let earlier = known.as_ref().map_or(0, |known| known.record.reading);
+        let reading = Reading {
+            day,
+            file: &file.name,
+            number: earlier.saturating_add(1),
+        };
+        let problem = format!("the file has more than {MAX_RESULT_FILE_BYTES} bytes");
+        self.report_line(reading, whole(problem)).await?;
+        self.begin_reading(known, refused).await?;
+        run.changed_days.insert(day);
+        Ok(())
     }
 
     /// Processes the lines of a file from the last recorded progress on, as far as the time allows. The file is done
@@ -244,6 +230,11 @@ impl Reconcile {
     ) -> anyhow::Result<()> {
         let mut lines = Lines::new(BufReader::new(File::open(local)?), self.format.clone());
         let name = received.record.name.clone();
+        let reading = Reading {
+            day,
+            file: &name,
+            number: received.record.reading,
+        };
         loop {
             let mut batch = Vec::new();
             let mut at_end = false;
@@ -257,7 +248,7 @@ impl Reconcile {
             }
             let work = batch
                 .into_iter()
-                .map(|read| self.process_line(day, &name, read));
+                .map(|read| self.process_line(reading, read));
             let mut work = stream::iter(work).buffer_unordered(MAX_CONCURRENT_LINES);
             while let Some(outcome) = work.next().await {
                 let count = match outcome? {
@@ -268,6 +259,10 @@ impl Reconcile {
                 *count = count.saturating_add(1);
             }
             drop(work);
+            // Only a file that can be understood says what it does not say any more.
+            if at_end && lines.has_columns() {
+                self.withdraw_old_claims(reading).await?;
+            }
             let now = self.clock.now();
             received.record.lines = received.record.lines.max(lines.line());
             received.record.done_at = at_end.then_some(now.unix_ms());
@@ -282,7 +277,7 @@ impl Reconcile {
                     lines = received.record.lines,
                     "a result file was read"
                 );
-                run.outcome.received.push(name);
+                run.outcome.received.push(name.clone());
                 return Ok(());
             }
             if !run.has_time(now) {
@@ -303,13 +298,20 @@ impl Reconcile {
         file: &RemoteFile,
     ) -> anyhow::Result<()> {
         let yesterday = self.clock.now().vietnamese_day().previous();
+        let name = in_record(&file.name);
+        let reading = Reading {
+            day: yesterday,
+            file: &name,
+            number: 1,
+        };
         let problem = "the file's name is not tikivip_{PartnerName}_{YYYYMMDD}_{n}".to_owned();
-        self.report_file(run, yesterday, file, problem).await?;
+        self.report_line(reading, whole(problem)).await?;
         let unrecognised = Unrecognised {
-            name: in_record(&file.name),
+            name: name.clone(),
             day: yesterday.to_string(),
         };
         self.records.put(unrecognised, None).await?;
+        run.changed_days.insert(yesterday);
         Ok(())
     }
 
@@ -317,30 +319,14 @@ impl Reconcile {
         let sort = format!("{}{name}", Unrecognised::PREFIX);
         Ok(self.records.get(RUNS, &sort).await?)
     }
+}
 
-    /// Makes a finding of a whole file.
-    async fn report_file(
-        &self,
-        run: &mut Run,
-        day: Day,
-        file: &RemoteFile,
-        problem: String,
-    ) -> anyhow::Result<()> {
-        let name = in_record(&file.name);
-        let subject = Subject::Line {
-            file: name.clone(),
-            line: 0,
-        };
-        if self.finding(day, &subject).await?.is_some() {
-            return Ok(());
-        }
-        run.changed_days.insert(day);
-        let unreadable = Unreadable {
-            line: 0,
-            column: None,
-            problem,
-        };
-        self.report_line(day, &name, unreadable).await
+/// A problem of a whole file.
+fn whole(problem: String) -> Unreadable {
+    Unreadable {
+        line: 0,
+        column: None,
+        problem,
     }
 }
 
@@ -356,6 +342,7 @@ fn new(day: Day, file: &RemoteFile, sha256: &str, now: i64) -> Received {
         sha256: sha256.to_owned(),
         bytes: file.size,
         modified: file.modified,
+        reading: 0,
         received_at: now,
         lines: 0,
         matched: 0,

@@ -11,7 +11,7 @@ use reconciliation::record::{Finding, Subject, Values, ours};
 use reconciliation::result::ResultLine;
 use store::{Versioned, Written};
 
-use crate::lines::{MAX_WRITE_ATTEMPTS, known_or, take_from};
+use crate::lines::{MAX_WRITE_ATTEMPTS, Reading, known_or_new, take_from};
 use crate::{Reconcile, Run};
 
 /// The open findings of each kind that a run checks again, those first that were not checked for the longest time.
@@ -25,6 +25,8 @@ const CLEAR_ANSWER_TIMEOUT: Duration = Duration::from_hours(24);
 
 /// Both sides of a transaction.
 struct Comparison {
+    /// Our id of the transaction, whether we have it or not.
+    id: TransactionId,
     transaction_id: Option<String>,
     ours: Values,
     known: LookUpAnswer,
@@ -46,22 +48,18 @@ impl Reconcile {
     /// Checks the transaction of a line of a result file, and records the finding.
     pub(crate) async fn check_line(
         &self,
-        day: Day,
-        file: &str,
+        reading: Reading<'_>,
         line: ResultLine,
     ) -> anyhow::Result<()> {
-        let in_file = line.transaction_id.as_deref();
-        let comparison = self.compare(&line.tiki_id, in_file).await?;
         let subject = Subject::Payment {
             tiki_id: line.tiki_id.clone(),
         };
+        let comparison = self.compare(&line.tiki_id).await?;
         for _ in 0..MAX_WRITE_ATTEMPTS {
-            let known = self.finding(day, &subject).await?;
+            let known = self.finding(reading.day, &subject).await?;
             let now = self.clock.now().unix_ms();
-            let (mut finding, version) = known_or(known, || {
-                Finding::new(day, subject.clone(), file, line.line, now)
-            });
-            take_from(&mut finding, file, &line);
+            let (mut finding, version) = known_or_new(known, &subject, reading, line.line, now);
+            take_from(&mut finding, reading, &line);
             if self.record_check(finding, version, &comparison).await? != Recorded::Refused {
                 return Ok(());
             }
@@ -123,8 +121,7 @@ impl Reconcile {
             self.records.put(finding, Some(version)).await?;
             return Ok(None);
         };
-        let in_file = finding.id_in_file.as_deref();
-        let comparison = self.compare(tiki_id, in_file).await?;
+        let comparison = self.compare(tiki_id).await?;
         // If the write is refused, another writer has just changed the finding.
         let recorded = self
             .record_check(finding, Some(version), &comparison)
@@ -134,11 +131,7 @@ impl Reconcile {
 
     /// Reads both sides of a transaction and classifies them. If Tiki does not have our result, the notification (IPN)
     /// is queued again.
-    async fn compare(
-        &self,
-        tiki_id: &TikiTransactionId,
-        id_in_file: Option<&str>,
-    ) -> anyhow::Result<Comparison> {
+    async fn compare(&self, tiki_id: &TikiTransactionId) -> anyhow::Result<Comparison> {
         let id = TransactionId::derive(tiki_id);
         // Ours first: Tiki is asked later, so its answer is not older than our record.
         let found = self.transactions.load(id).await?;
@@ -146,8 +139,7 @@ impl Reconcile {
             .tiki
             .look_up(tiki_id, found.as_ref().map(Transaction::id))
             .await;
-        let classification = classify(found.as_ref(), known);
-        let mut classification = with_id_in_file(classification, found.as_ref(), id_in_file);
+        let mut classification = classify(found.as_ref(), known);
         let mut ours_now = Values::default();
         let mut transaction_id = None;
         if let Some(found) = found {
@@ -166,6 +158,7 @@ impl Reconcile {
             }
         }
         Ok(Comparison {
+            id,
             transaction_id,
             ours: ours_now,
             known,
@@ -181,10 +174,13 @@ impl Reconcile {
         comparison: &Comparison,
     ) -> anyhow::Result<Recorded> {
         let now = self.clock.now().unix_ms();
-        let (mut kind, mismatch) = (
-            comparison.classification.kind,
-            comparison.classification.mismatch,
-        );
+        let ids = finding
+            .claims
+            .values()
+            .filter_map(|claim| claim.id.as_deref());
+        let ids: Vec<&str> = ids.collect();
+        let checked = with_id_in_file(comparison.classification, comparison.id, &ids);
+        let (mut kind, mismatch) = (checked.kind, checked.mismatch);
         let since = finding.history.iter().rev();
         let since = since
             .take_while(|step| step.mismatch == MismatchReason::NoClearAnswer)

@@ -83,6 +83,7 @@ fn received(name: &str, lines: u64, findings: u64) -> Received {
         sha256: "0e9f8d7c6b5a49382716f5e4d3c2b1a00f1e2d3c4b5a69788796a5b4c3d2e1f0".to_owned(),
         bytes: lines * 140,
         modified: Some(1),
+        reading: 1,
         received_at: at("23T09:00:03"),
         lines,
         matched: lines.saturating_sub(findings + 3),
@@ -129,6 +130,7 @@ fn closed(by: &str, reason: &str) -> Closed {
         at: at("23T15:04:05"),
         by: by.to_owned(),
         reason: reason.to_owned(),
+        by_run: false,
     }
 }
 

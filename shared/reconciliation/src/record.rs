@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::file::Totals;
 
-pub use self::finding::{Closed, Finding, Step};
+pub use self::finding::{Claim, Closed, Finding, Step};
 pub use self::subject::Subject;
 
 /// A file of a day, sent or to be sent. The record is stored before the file is sent, so that after a crash the
@@ -57,7 +57,7 @@ pub struct Exported {
     pub run: String,
 }
 
-/// A result file of Tiki.
+/// A result file of Tiki, as it is now. Other bytes under its name replace it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Received {
     /// The day that it is about.
@@ -72,6 +72,9 @@ pub struct Received {
     /// size and time is not read again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modified: Option<u32>,
+    /// How often it was begun to be read, because its bytes changed, or a person asked for it.
+    #[serde(default)]
+    pub reading: u64,
     /// When it was first read, Unix milliseconds.
     pub received_at: i64,
     /// The number of lines that are processed, the header included.

@@ -34,6 +34,10 @@ pub struct ResultLine {
     pub tiki_id: TikiTransactionId,
     /// Our id of the transaction, as Tiki has it; `None` if the line has none.
     pub transaction_id: Option<String>,
+    /// Whether the file has a column for our id, and this line has none in it.
+    pub lacks_transaction_id: bool,
+    /// When it was created and became final, in Tiki's form.
+    pub times: [Option<String>; 2],
     /// The refund that the line is about; `None` if it is about the payment.
     pub refund: Option<RefundLine>,
     /// What Tiki says with its code; `None` if the line has no code, so that only its values say something.
@@ -99,6 +103,12 @@ impl<R: BufRead> Lines<R> {
         self.line
     }
 
+    /// Whether the file could be understood so far: its first line gave the columns.
+    #[must_use]
+    pub fn has_columns(&self) -> bool {
+        self.columns.is_some()
+    }
+
     /// The next line that is not empty, and no trailer. If the first one gives no columns, that problem is the only
     /// result; and so it is if there is no first one.
     pub fn read(&mut self) -> io::Result<Option<Read>> {
@@ -131,6 +141,8 @@ impl<R: BufRead> Lines<R> {
         }
         let is_empty = self.columns.is_none() && !self.finished;
         self.finished = true;
+        // Also a file of no bytes has its problem in line 1.
+        self.line = self.line.max(1);
         Ok(is_empty.then(|| Err(self.unreadable(None, "the file has no line"))))
     }
 
@@ -190,10 +202,17 @@ impl<R: BufRead> Lines<R> {
         fields.map_err(|problem| self.unreadable(None, problem))
     }
 
+    /// Whether the first field is a trailer's word, alone or before more words. An id of a transaction never is one.
     fn is_trailer(&self, fields: &[Vec<u8>]) -> bool {
         let first = fields.first().map(|field| normalised(&lossy(field)));
-        let begins = |with: &String| first.as_ref().is_some_and(|first| first.starts_with(with));
-        self.format.trailers.iter().any(begins)
+        let in_id = |c: char| c.is_alphanumeric() || "._-".contains(c);
+        let is_it = |trailer: &String| {
+            let rest = first
+                .as_ref()
+                .and_then(|first| first.strip_prefix(trailer.as_str()));
+            rest.is_some_and(|rest| !rest.starts_with(in_id))
+        };
+        self.format.trailers.iter().any(is_it)
     }
 
     fn parse(&self, fields: &[Vec<u8>]) -> Read {
@@ -201,6 +220,15 @@ impl<R: BufRead> Lines<R> {
         if fields.len() != agreed {
             let problem = format!("has {} fields and not {agreed}", fields.len());
             return Err(self.unreadable(None, problem));
+        }
+        let unnamed = self.columns.as_ref().map_or(&[][..], Columns::unnamed);
+        let filled = |place: &usize| {
+            fields
+                .get(*place)
+                .is_some_and(|f| !lossy(f).trim().is_empty())
+        };
+        if unnamed.iter().any(filled) {
+            return Err(self.unreadable(None, "has a value under no heading"));
         }
         let text = |column| self.text(fields, column);
         let Some(tiki_id) = self.parsed(fields, Column::TikiTransactionId)? else {
@@ -212,7 +240,10 @@ impl<R: BufRead> Lines<R> {
         Ok(ResultLine {
             line: self.line,
             tiki_id,
+            lacks_transaction_id: self.has(Column::TransactionId)
+                && text(Column::TransactionId)?.is_none(),
             transaction_id: cut_text(Column::TransactionId)?,
+            times: [cut_text(Column::CreatedAt)?, cut_text(Column::UpdatedAt)?],
             refund: self.refund(fields)?,
             verdict,
             code,
@@ -227,10 +258,8 @@ impl<R: BufRead> Lines<R> {
     /// What the line says with its code. A line without one is unreadable where codes are agreed: in a file with a
     /// column for them, each line has one.
     fn verdict(&self, code: Option<String>) -> Result<(String, Option<Verdict>), Unreadable> {
-        let columns = self.columns.as_ref();
-        let has_codes = columns.is_some_and(|columns| columns.place(Column::Result).is_some());
         match code {
-            None if has_codes => Err(self.invalid(Column::Result, &"is empty")),
+            None if self.has(Column::Result) => Err(self.invalid(Column::Result, &"is empty")),
             None => Ok((String::new(), self.format.unmarked())),
             Some(code) => match self.format.codes.get(&code).copied() {
                 Some(verdict) => Ok((code, Some(verdict))),
@@ -272,6 +301,11 @@ impl<R: BufRead> Lines<R> {
         parsed
             .transpose()
             .map_err(|error| self.invalid(column, &error))
+    }
+
+    fn has(&self, column: Column) -> bool {
+        let columns = self.columns.as_ref();
+        columns.is_some_and(|columns| columns.place(column).is_some())
     }
 
     /// The text of a column; `None` if it is empty, or the file does not have the column.

@@ -86,6 +86,8 @@ fn line(verdict: Option<Verdict>, status: Option<&str>, amount_vnd: Option<u64>)
         line: 2,
         tiki_id: "T-1".parse().unwrap(),
         transaction_id: None,
+        lacks_transaction_id: false,
+        times: [None, None],
         refund: None,
         verdict,
         code: String::new(),
@@ -146,27 +148,22 @@ fn another_id_in_the_file_is_not_closed_by_a_look_up() {
     let ours = paid();
     let success = domain::LookUpAnswer::Found(domain::Status::Success, Some(vnd(100_000)));
     let agree = classify(Some(&ours), success);
-    assert_eq!(agree.kind, Kind::Matched);
-    let id = ours.id().to_string();
-    for (t, in_file, kind, mismatch) in [
-        (Some(&ours), None, Kind::Matched, MismatchReason::Agree),
-        (
-            Some(&ours),
-            Some(id.as_str()),
-            Kind::Matched,
-            MismatchReason::Agree,
-        ),
-        (
-            Some(&ours),
-            Some("x"),
-            Kind::NeedsReview,
-            MismatchReason::OtherTransactionId,
-        ),
-        // Tiki's own word for what we do not have.
-        (None, Some("x"), Kind::Matched, MismatchReason::Agree),
+    let nobody_paid = classify(None, domain::LookUpAnswer::NotFound);
+    let (id, other) = (ours.id(), "1f8e4a1d-fde6-5772-9201-f372c17b8388");
+    let own = id.to_string();
+    for (beside, in_files, is_other) in [
+        (agree, vec![], false),
+        (agree, vec![own.as_str()], false),
+        (agree, vec!["x"], true),
+        (agree, vec![own.as_str(), other], true),
+        // Of what nobody has paid Tiki may have its own word, but not an id of another payment of ours.
+        (nobody_paid, vec!["x"], false),
+        (nobody_paid, vec![other], true),
     ] {
-        let seen = with_id_in_file(agree, t, in_file);
-        assert_eq!((seen.kind, seen.mismatch), (kind, mismatch), "{in_file:?}");
+        let seen = with_id_in_file(beside, id, &in_files);
+        assert_eq!(seen.kind == Kind::NeedsReview, is_other, "{in_files:?}");
+        let other = seen.mismatch == MismatchReason::OtherTransactionId;
+        assert_eq!(other, is_other, "{in_files:?}");
     }
     // What needs review for another reason keeps it.
     let differs = Classification {
@@ -174,10 +171,41 @@ fn another_id_in_the_file_is_not_closed_by_a_look_up() {
         mismatch: MismatchReason::AmountDiffers,
         requeue: false,
     };
-    assert_eq!(with_id_in_file(differs, Some(&ours), Some("x")), differs);
+    assert_eq!(with_id_in_file(differs, id, &["x"]), differs);
+}
+
+/// Without a code, all that a line says is what stands in it.
+#[test]
+fn a_line_without_a_code_matches_only_if_nothing_in_it_says_otherwise() {
+    let ours = paid();
+    let created = ours.created_at().on_vietnams_clock();
+    let became_final = ours.final_at().unwrap().on_vietnams_clock();
+    let plain = line(None, Some("SUCCESS"), Some(100_000));
+    let with = |times: [Option<&str>; 2], reason: &str, lacks: bool| ResultLine {
+        times: times.map(|time| time.map(str::to_owned)),
+        reason: reason.to_owned(),
+        lacks_transaction_id: lacks,
+        ..plain.clone()
+    };
+    for (says, matches) in [
+        (with([Some(&created), Some(&became_final)], "", false), true),
+        (with([Some("22/11/2026 10:00"), None], "", false), true),
+        (with([None, Some("2026-11-22 10:00:00")], "", false), false),
+        (with([Some(&became_final), None], "", false), false),
+        (with([None, None], "Tiki không có đơn", false), false),
+        (with([None, None], "", true), false),
+    ] {
+        assert_eq!(payment_matches(Some(&ours), &says), matches, "{says:?}");
+        let coded = ResultLine {
+            verdict: Some(Verdict::Match),
+            ..says
+        };
+        assert!(payment_matches(Some(&ours), &coded), "{coded:?}");
+    }
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a row for each code")]
 fn a_line_about_a_refund_is_compared_with_our_refund() {
     use MismatchReason::{Agree, RefundDiffers, RefundOnlyAtTiki, RefundOnlyHere};
     let (back, open) = (with_refund(true), with_refund(false));
@@ -231,15 +259,30 @@ fn a_line_about_a_refund_is_compared_with_our_refund() {
         ),
     ] {
         let beside = |t: &Transaction, amount| {
-            let line = says(amount);
-            refund(our_refund(Some(t), &line), &line, verdict)
+            let says = says(amount);
+            refund(Some(t), &line(verdict, None, None), &says)
         };
         assert_eq!(beside(&back, Some(40_000)), same, "{verdict:?}");
         assert_eq!(beside(&back, None), none, "{verdict:?}");
         assert_eq!(beside(&back, Some(4_000)), other, "{verdict:?}");
         assert_eq!(beside(&open, Some(40_000)), not_back, "{verdict:?}");
         assert_eq!(beside(&paid(), Some(70_000)), unknown, "{verdict:?}");
-        assert_eq!(refund(None, &says(Some(1)), verdict), unknown);
+        let in_file = line(verdict, None, None);
+        assert_eq!(refund(None, &in_file, &says(Some(1))), unknown);
+        // What stands beside the refund must be ours, too.
+        let other_id = ResultLine {
+            transaction_id: Some("x".to_owned()),
+            ..in_file.clone()
+        };
+        let other_status = line(verdict, Some("FAILURE"), Some(100_000));
+        for says_more in [other_id, other_status] {
+            let says_more = refund(Some(&back), &says_more, &says(Some(40_000)));
+            let expected = match verdict {
+                Some(Verdict::OnlyPartner) => RefundOnlyHere,
+                _ => RefundDiffers,
+            };
+            assert_eq!(says_more, expected, "{verdict:?}");
+        }
     }
 }
 
@@ -262,7 +305,12 @@ fn a_refund_is_found_by_each_id_that_the_line_has() {
             refund_id,
             amount: None,
         };
-        assert_eq!(our_refund(Some(&t), &line).is_some(), found, "{line:?}");
-        assert_eq!(our_refund(None, &line), None);
+        assert_eq!(our_refund(&t, &line).is_some(), found, "{line:?}");
+        // Two ids of two refunds: a refund that only Tiki has would be requested once more.
+        if let (Some(_), Some(_), false) = (request_id, refund_id, found) {
+            let plain = self::line(Some(Verdict::OnlyTiki), None, None);
+            let seen = refund(Some(&t), &plain, &line);
+            assert_eq!(seen, MismatchReason::RefundDiffers);
+        }
     }
 }

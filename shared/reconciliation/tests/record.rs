@@ -5,7 +5,7 @@
 use domain::{Day, Status, TikiTransactionId, Vnd};
 use proptest::prelude::*;
 use reconciliation::classify::{Kind, MismatchReason};
-use reconciliation::record::{Closed, Finding, Subject, ours};
+use reconciliation::record::{Claim, Closed, Finding, Subject, ours};
 
 fn day() -> Day {
     "2026-11-22".parse().unwrap()
@@ -32,6 +32,7 @@ fn closed() -> Finding {
         at: 3_000,
         by: "lan".to_owned(),
         reason: "Tiki, ticket 4713".to_owned(),
+        by_run: false,
     });
     finding.reported = true;
     finding
@@ -123,6 +124,43 @@ fn a_new_state_opens_a_closed_finding_again() {
         assert!(finding.look(9_000, kind, reason));
         assert_eq!(finding.closed, None);
     }
+}
+
+/// What a run has closed is open again when the file says it again; what a person has closed is not, unless the file
+/// says something else of what no look-up covers.
+#[test]
+fn a_claim_of_a_file_opens_what_is_closed() {
+    let refund = |amount| {
+        let mut finding = closed();
+        let tiki_id = "T-1".parse().unwrap();
+        finding.subject = Subject::Refund {
+            tiki_id,
+            refund: "R1".to_owned(),
+        };
+        finding.history.clear();
+        let claim = Claim {
+            reading: 1,
+            code: "03".to_owned(),
+            values: ours(Status::Success, Vnd::new(amount).unwrap()),
+            id: None,
+        };
+        finding.claims.insert("f".to_owned(), claim);
+        finding
+    };
+    let kind = (Kind::NeedsReview, MismatchReason::RefundDiffers);
+    let mut finding = refund(4_000);
+    assert!(finding.look(1, kind.0, kind.1));
+    for by_run in [true, false] {
+        finding.closed = closed().closed.map(|closed| Closed { by_run, ..closed });
+        assert_eq!(finding.look(2, kind.0, kind.1), by_run);
+        assert_eq!(finding.is_open(), by_run);
+    }
+    finding.claims = refund(1).claims;
+    assert!(
+        finding.look(3, kind.0, kind.1),
+        "the file says something else"
+    );
+    assert!(finding.is_open());
 }
 
 /// Tiki may give a different unclear answer each hour. Each would open the finding again, and the 24 hours until

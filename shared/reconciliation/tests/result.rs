@@ -171,7 +171,7 @@ fn carriage_returns_alone_do_not_hide_lines() {
 
 #[test]
 fn columns_are_found_by_the_header_and_others_are_skipped() {
-    let text = "note,RESULT ,, Tiki_Transaction_Id\nx,00,y,T-1\n,01,,T-2\n";
+    let text = "note,RESULT ,, Tiki_Transaction_Id,y\nx,00,,T-1,z\n,01, ,T-2,\n";
     let lines: Vec<_> = by_default(text).into_iter().map(Result::unwrap).collect();
     let read: Vec<_> = lines
         .iter()
@@ -310,6 +310,8 @@ fn a_file_may_have_no_codes() {
     let required = r#"{"codes_required":true}"#.parse().unwrap();
     let unreadable = read_all(SIX, line, &required).remove(0).unwrap_err();
     assert_eq!(unreadable.column.as_deref(), Some("result"));
+    let unreadable = read_all("", line, &required).remove(0).unwrap_err();
+    assert_eq!(unreadable.column.as_deref(), Some("result"));
     // A code under a heading that we do not know would be read over.
     let header = SIX.replace("updated_at", "updated_at,ma_ket_qua");
     let line = "T-1,a-b,100000,SUCCESS,,,03";
@@ -386,6 +388,10 @@ fn sums_and_end_marks_are_read_over_if_they_are_agreed() {
     let format = r##"{"trailers":["TỔNG","#end"]}"##.parse().unwrap();
     let lines = read_all("", &text, &format);
     assert_eq!(lines.len(), 1);
+    // An id that begins like one is an id.
+    let end = r#"{"trailers":["END"]}"#.parse().unwrap();
+    let text = format!("{SIX}END-7,,5,SUCCESS,,\nEND,,,,,\nend of file\n");
+    assert_eq!(read_all("", &text, &end).len(), 1);
 }
 
 #[test]

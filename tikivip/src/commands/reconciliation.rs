@@ -93,6 +93,7 @@ pub(super) async fn close(
         at: context.clock().now().unix_ms(),
         by: by.to_string(),
         reason: reason.to_string(),
+        by_run: false,
     };
     let mut found = find(&records, id, day).await?;
     // The reconciliation may change the finding at the same time.

@@ -1,5 +1,7 @@
 //! A finding, and its history.
 
+use std::collections::BTreeMap;
+
 use domain::Day;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +33,9 @@ pub struct Finding {
     /// Our id of the transaction as the file has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_in_file: Option<String>,
+    /// What each file says, by its name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub claims: BTreeMap<String, Claim>,
     pub ours: Values,
     /// The name of Tiki's answer to the look-up.
     pub tiki: String,
@@ -71,6 +76,9 @@ pub struct Step {
     /// Tiki's amount in the look-up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tiki_amount_vnd: Option<u64>,
+    /// What the files said then, where no look-up can: of a refund, or our id of a transaction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<String>,
 }
 
 impl Step {
@@ -80,7 +88,8 @@ impl Step {
         let unclear = self.mismatch == MismatchReason::NoClearAnswer;
         let same_answer =
             (&self.tiki, self.tiki_amount_vnd) == (&other.tiki, other.tiki_amount_vnd);
-        (self.kind, self.mismatch, &self.ours) == (other.kind, other.mismatch, &other.ours)
+        (self.kind, self.mismatch, &self.ours, &self.said)
+            == (other.kind, other.mismatch, &other.ours, &other.said)
             && (unclear || same_answer)
     }
 }
@@ -94,27 +103,24 @@ pub struct Closed {
     pub by: String,
     /// The reason that the person gave.
     pub reason: String,
+    /// Whether a run has closed it, and no person: the file has come again without it. If the file says it once more, it
+    /// is open again.
+    #[serde(default)]
+    pub by_run: bool,
 }
 
-/// The name under which a run closes findings, because the file that they are of is read again or has come again.
-const BY_RUN: &str = "reconcile";
-
-impl Closed {
-    /// Closed by a run. If the file says the same again, it is a finding again.
-    #[must_use]
-    pub fn by_run(at: i64, reason: &str) -> Self {
-        Self {
-            at,
-            by: BY_RUN.to_owned(),
-            reason: reason.to_owned(),
-        }
-    }
-
-    /// Whether a run has closed it, and no person.
-    #[must_use]
-    pub fn is_by_run(&self) -> bool {
-        self.by == BY_RUN
-    }
+/// What the present bytes of a file say of a finding's subject. It holds until the file comes without it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// In which reading of the file it was last found ([`super::Received::reading`]).
+    pub reading: u64,
+    /// The result code.
+    pub code: String,
+    /// The status and the amount; of a refund its own amount.
+    pub values: Values,
+    /// Our id of the transaction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
 }
 
 impl Finding {
@@ -131,6 +137,7 @@ impl Finding {
             reason: String::new(),
             in_file: Values::default(),
             id_in_file: None,
+            claims: BTreeMap::new(),
             ours: Values::default(),
             tiki: String::new(),
             tiki_amount_vnd: None,
@@ -161,13 +168,15 @@ impl Finding {
             ours: self.ours.clone(),
             tiki: self.tiki.clone(),
             tiki_amount_vnd: self.tiki_amount_vnd,
+            said: self.said(mismatch),
         };
-        if self
-            .history
-            .last()
-            .is_some_and(|last| last.is_same_state(&step))
-        {
-            return false;
+        let last = self.history.last();
+        if last.is_some_and(|last| last.is_same_state(&step)) {
+            let by_run = self.closed.as_ref().is_some_and(|closed| closed.by_run);
+            if by_run {
+                (self.closed, self.reported) = (None, false);
+            }
+            return by_run;
         }
         if self.history.len() >= MAX_HISTORY_STEPS {
             self.history.remove(MAX_HISTORY_STEPS.div_euclid(2));
@@ -176,5 +185,20 @@ impl Finding {
         (self.kind, self.mismatch) = (kind, mismatch);
         (self.closed, self.reported) = (None, false);
         true
+    }
+
+    /// What the files say, if it is about what no look-up covers.
+    fn said(&self, mismatch: MismatchReason) -> Option<String> {
+        let by_file = match (&self.subject, mismatch) {
+            (Subject::Refund { .. }, _) | (_, MismatchReason::OtherTransactionId) => true,
+            (Subject::Payment { .. } | Subject::Line { .. }, _) => false,
+        };
+        let said = self.claims.iter().map(|(file, claim)| {
+            let values = &claim.values;
+            let (status, amount) = (values.status.as_deref(), values.amount_vnd);
+            let id = claim.id.as_deref();
+            format!("{file}: {} {status:?} {amount:?} {id:?}", claim.code)
+        });
+        by_file.then(|| said.collect::<Vec<_>>().join("; "))
     }
 }

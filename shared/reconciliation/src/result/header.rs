@@ -7,6 +7,8 @@ use super::format::{Column, Header, ResultFormat, normalised};
 /// The places of the columns in each line of a file.
 pub(super) struct Columns {
     places: BTreeMap<Column, usize>,
+    /// The places without a heading. A line must have nothing there.
+    unnamed: Vec<usize>,
     /// Each line has so many fields.
     pub(super) fields: usize,
 }
@@ -26,6 +28,10 @@ impl Columns {
         self.places.get(&column).copied()
     }
 
+    pub(super) fn unnamed(&self) -> &[usize] {
+        &self.unnamed
+    }
+
     /// Reads the first line of a file.
     pub(super) fn of(first: &[String], format: &ResultFormat) -> Result<First, Problem> {
         let names: Vec<String> = first.iter().map(|name| normalised(name)).collect();
@@ -42,7 +48,12 @@ impl Columns {
             // A header line that we do not know has no amount.
             Header::Auto => {
                 let columns = Self::by_order(names.len(), format);
-                let columns = columns.ok().filter(|columns| columns.fit(first));
+                let missing_codes = columns.as_ref().is_err_and(|(column, _)| column.is_some());
+                let columns = match columns {
+                    Ok(columns) => Some(columns).filter(|columns| columns.fit(first)),
+                    Err(problem) if missing_codes => return Err(problem),
+                    Err(_) => None,
+                };
                 columns.map(First::Line).ok_or_else(|| {
                     let id = format.heading(Column::TikiTransactionId).to_owned();
                     let problem = "is not in the header, and the line is none of the usual ones";
@@ -71,8 +82,11 @@ impl Columns {
             };
             return Err((Some(heading.clone()), problem.to_owned()));
         }
+        let unnamed = names.iter().enumerate();
+        let unnamed = unnamed.filter(|(_, name)| name.is_empty());
         let columns = Self {
             places,
+            unnamed: unnamed.map(|(place, _)| place).collect(),
             fields: names.len(),
         };
         columns.nothing_unread(names, format)?;
@@ -105,8 +119,16 @@ impl Columns {
                 format!("has {fields} fields, and no such order of columns is agreed"),
             )
         })?;
+        if format.codes_required && !order.contains(&Column::Result) {
+            let heading = format.heading(Column::Result).to_owned();
+            return Err((
+                Some(heading),
+                "is missing, and codes are required".to_owned(),
+            ));
+        }
         Ok(Self {
             places: order.into_iter().zip(0..).collect(),
+            unnamed: Vec::new(),
             fields,
         })
     }

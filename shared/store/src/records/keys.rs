@@ -73,7 +73,7 @@ impl Record for Received {
     }
 
     fn sort(&self) -> String {
-        format!("{}{}#{}", Self::PREFIX, self.name, self.sha256)
+        format!("{}{}", Self::PREFIX, self.name)
     }
 }
 
