@@ -61,6 +61,11 @@ async fn a_file_without_codes_and_without_a_header_line_is_read() {
         (torn, finding("needs_review", "unreadable_line")),
     ]);
     assert_eq!(open_findings(&env).await, expected);
+    // People can see which id the file has.
+    let listed = env.tikivip(&["reconciliation"]).await.out;
+    assert!(listed.contains(&format!("has {}", agrees.id)), "{listed}");
+    let page = archived(&env, &format!("{}/report.html", the_day())).await;
+    assert!(page.contains("our id in the file"), "{page}");
     // Tiki's answer to a look-up says nothing of our id: the next run does not close it.
     env.tiki
         .change(&differs.tiki_id, |order| order.amount = 200_000);

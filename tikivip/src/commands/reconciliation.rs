@@ -2,7 +2,7 @@
 
 use anyhow::anyhow;
 use domain::{Day, OperatorName, OperatorReason, Timestamp, Vnd};
-use reconciliation::classify::Kind;
+use reconciliation::classify::{Kind, MismatchReason};
 use reconciliation::record::{Closed, Finding, Values};
 use serde::Serialize;
 use store::{ReconciliationRecords, Record, Versioned, Written, day_partition};
@@ -203,7 +203,12 @@ fn values(values: &Values) -> String {
 }
 
 fn file_result(f: &Finding) -> String {
-    let parts = [f.code.as_str(), f.reason.as_str()];
+    let other_id = f
+        .id_in_file
+        .as_ref()
+        .filter(|_| f.mismatch == MismatchReason::OtherTransactionId);
+    let other_id = other_id.map(|id| format!("has {id}")).unwrap_or_default();
+    let parts = [f.code.as_str(), f.reason.as_str(), &other_id];
     let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     parts.join(" ")
 }

@@ -140,6 +140,8 @@ pub(super) struct Card<'r> {
     pub(super) commands: Vec<String>,
     /// `None` for a line that cannot be read: it has no values to compare.
     pub(super) sides: Option<[Side; 3]>,
+    /// Our id of the transaction in the file, if it is another one.
+    pub(super) other_id: Option<&'r str>,
     pub(super) history: Vec<HistoryStep>,
 }
 
@@ -162,6 +164,10 @@ impl<'r> Card<'r> {
             explanation: explain(finding.mismatch),
             commands: commands_for(finding),
             sides: (finding.subject.tiki_id().is_some()).then(|| sides(finding)),
+            other_id: finding
+                .id_in_file
+                .as_deref()
+                .filter(|id| finding.transaction_id.as_deref() != Some(*id)),
             history: history.collect(),
         }
     }
