@@ -224,13 +224,19 @@ pub(crate) fn next_step(reason: ReviewReason) -> &'static str {
 /// What follows from a verdict, in lines of at most 48 characters.
 pub(crate) fn verdict(t: &Transaction, verdict: Verdict) -> String {
     let left = t.remaining_amount().grouped();
-    let status = "Tiki is notified of a FAILURE.";
+    // Of a payment that has failed Tiki is notified already: only late money goes back.
+    let status = match t.payment() {
+        PaymentState::Failed { .. } => "",
+        PaymentState::Pending { .. }
+        | PaymentState::Paid { .. }
+        | PaymentState::Reversed { .. } => "\nTiki is notified of a FAILURE.",
+    };
     match verdict {
         Verdict::Confirmed => "No money moves. Tiki counts as notified.".to_owned(),
-        Verdict::Reverse => format!("The core returns this payment, {left}.\n{status}"),
-        Verdict::Returned => format!("This payment, {left}, is back already.\n{status}"),
+        Verdict::Reverse => format!("The core returns this payment, {left}.{status}"),
+        Verdict::Returned => format!("This payment, {left}, is back already.{status}"),
         Verdict::Handled => "No money moves. The review ends.".to_owned(),
-        Verdict::NotPaid => format!("Nobody has paid.\n{status}"),
+        Verdict::NotPaid => format!("Nobody has paid.{status}"),
     }
 }
 
