@@ -1,7 +1,7 @@
 //! A line of a result file beside our record: whether they agree, before anybody is asked.
 //!
 //! About a payment Tiki is asked, and its answer decides ([`crate::classify`]). About a refund a look-up says nothing,
-//! so what the file says stays until a person, or a later file, says otherwise.
+//! so what a file says stays until a person has closed it, or the file comes without it.
 
 use domain::{Refund, Timestamp, Transaction, TransactionId};
 
