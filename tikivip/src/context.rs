@@ -6,7 +6,7 @@ use domain::{Clock, TikiTransactionId, Transaction, TransactionId};
 use lambda::aws::AwsContext;
 use lambda::config::{Identity, TableName, get_signing, tiki_api};
 use signing::{KeyProvider, Keyring};
-use store::{RandomWriteIds, ReconciliationRecords, Transactions};
+use store::{DynamoRecords, RandomWriteIds, ReconciliationRecords, Transactions};
 use tiki_api::{PhoneFormat, TikiClient};
 
 use crate::cli::Counterparty;
@@ -39,8 +39,7 @@ impl CommandContext {
         let table = self.aws.env.load(TableName::reconciliation)?;
         let dynamodb = store::connect(self.aws.sdk());
         Ok(ReconciliationRecords::new(
-            dynamodb,
-            table.0,
+            Arc::new(DynamoRecords::new(dynamodb, table.0)),
             Arc::new(RandomWriteIds),
         ))
     }

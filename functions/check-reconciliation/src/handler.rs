@@ -9,12 +9,13 @@ use api::{
 };
 use async_trait::async_trait;
 use domain::{Clock, Day};
-use files::s3::S3ObjectStore;
+use files::ObjectStore;
 use json_fields::InvalidField;
 use reconciliation::file::Sum;
+use reconciliation::place::ObjectKey;
 use reconciliation::record::{Exported, Sent};
 use serde::Serialize;
-use store::{ReconciliationRecords, Record, Versioned, day_partition};
+use store::{Key, ReconciliationRecords, Versioned, day_partition};
 
 /// The part of the path that belongs to our base URL, as Tiki has it.
 const BASE_PATH: &str = "/tikivip/v1";
@@ -28,7 +29,7 @@ pub struct CheckReconciliation {
     /// The records of files.
     pub records: ReconciliationRecords,
     /// The bucket with the files.
-    pub objects: S3ObjectStore,
+    pub objects: Arc<dyn ObjectStore>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
 }
@@ -43,11 +44,7 @@ impl Handler for CheckReconciliation {
             .parse()
             .map_err(|error| InvalidField::field("day", error))?;
 
-        let partition = day_partition(day);
-        let exported = self
-            .records
-            .get::<Exported>(&partition, Exported::PREFIX)
-            .await?;
+        let exported = self.records.get(&Key::exported(day)).await?;
         let Some(Versioned {
             record: exported, ..
         }) = exported
@@ -57,7 +54,7 @@ impl Handler for CheckReconciliation {
                 body: refusal(Code::NotFound, "there is no file of this day"),
             });
         };
-        let sent = self.records.list::<Sent>(&partition).await?;
+        let sent = self.records.list::<Sent>(&day_partition(day)).await?;
         Ok(Reply::Json {
             code: Code::Success,
             body: self.answer(day, &exported, &sent).await?,
@@ -93,13 +90,13 @@ impl CheckReconciliation {
     }
 
     async fn file(&self, sent: &Sent) -> Result<File, ApiError> {
-        let key = format!("{}/sent/{}", sent.day, sent.name);
-        let url = self.objects.link(&key, LINK_LIFETIME).await;
+        let key = ObjectKey::Sent(sent.day, &sent.name);
+        let url = self.objects.link(&key.to_string(), LINK_LIFETIME).await;
         Ok(File {
             name: sent.name.clone(),
-            lines: sent.lines,
-            bytes: sent.bytes,
-            sha256: sent.sha256.clone(),
+            lines: sent.content.lines,
+            bytes: sent.content.bytes,
+            sha256: sent.content.sha256.clone(),
             url: url.map_err(|error| ApiError::Internal(error.into()))?,
             url_expires_at: self.clock.now().after(LINK_LIFETIME).to_rfc3339(),
         })

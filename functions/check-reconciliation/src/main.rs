@@ -7,7 +7,7 @@ use std::sync::Arc;
 use check_reconciliation::CheckReconciliation;
 use files::s3::S3ObjectStore;
 use lambda::aws::AwsContext;
-use store::{RandomWriteIds, ReconciliationRecords};
+use store::{DynamoRecords, RandomWriteIds, ReconciliationRecords};
 
 use crate::settings::Settings;
 
@@ -20,11 +20,10 @@ async fn main() -> anyhow::Result<()> {
     lambda::serve_http(CheckReconciliation {
         verifier: aws.tiki_verifier(&keys, settings.former, settings.window),
         records: ReconciliationRecords::new(
-            dynamodb,
-            settings.reconciliation.0,
+            Arc::new(DynamoRecords::new(dynamodb, settings.reconciliation.0)),
             Arc::new(RandomWriteIds),
         ),
-        objects: S3ObjectStore::new(aws.sdk(), settings.bucket),
+        objects: Arc::new(S3ObjectStore::new(aws.sdk(), settings.bucket)),
         clock: Arc::clone(&aws.clock),
     })
     .await

@@ -1,183 +1,263 @@
-//! Delivers each file to Tiki once.
+//! Delivers each file to Tiki once: it has its name there only when it is complete.
 //!
-//! A file is recorded before it is sent. So a run that follows a crashed one knows what was planned: if Tiki has a
-//! file with this name and these bytes, it was delivered; if not, it is sent.
+//! A file is written under a temporary name, its size is read back, and then it is renamed. So a run that crashes at
+//! any moment leaves no incomplete file under a name that Tiki reads (protocol §7).
+//!
+//! Servers differ in what they allow. A step that only tidies, looks or measures never stops the delivery: what could
+//! not be verified is a [`Doubt`], which is recorded, and which the day's report shows.
 
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 
-use anyhow::{Context, bail};
-use files::sftp::{Server, SftpError, SftpFileDrop};
-use lambda::secrets::{SecretSource, Stage, secret};
+use anyhow::{Context, bail, ensure};
+use files::FileDrop;
+use files::file_drop::{DropError, Stat, Written as WrittenFile};
 use reconciliation::hash::HashingWriter;
-use reconciliation::record::Sent;
-use store::{Versioned, Written};
+use reconciliation::place::Folders;
+use reconciliation::record::{Doubt, RunName, Sent};
 
-use crate::{Reconcile, Run};
-
-/// Tiki's file drop, and our key to it.
-pub struct SftpServer {
-    /// The address and the pinned host keys.
-    pub server: Server,
-    /// The secret with our private key.
-    pub key: Arc<dyn SecretSource>,
-    /// The folder that contains the three folders of protocol §7.
-    pub folder: String,
+/// How a file gets its name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Upload {
+    /// It is written under a temporary name and renamed.
+    #[default]
+    Rename,
+    /// It is written under its name: for a server that takes a file when it is closed.
+    Direct,
 }
 
-impl SftpServer {
-    /// Connects. The key is read each time: runs are rare, and a new key is used at once.
-    pub(crate) async fn connect(&self) -> anyhow::Result<SftpFileDrop> {
-        let key = secret(self.key.as_ref(), Stage::Current).await;
-        let key = key
-            .map_err(|error| anyhow::anyhow!(error))
-            .context("the SFTP key")?;
-        let key = key.context("the SFTP key's secret has no AWSCURRENT version")?;
-        let connected = self.server.connect(&key).await;
-        connected.context("Tiki's SFTP server")
-    }
-
-    fn inbound(&self) -> String {
-        format!("{}/INBOUND", self.folder)
-    }
-
-    pub(crate) fn outbound(&self) -> String {
-        format!("{}/OUTBOUND", self.folder)
-    }
-
-    fn archived(&self) -> String {
-        format!("{}/ARCHIVED", self.folder)
-    }
+/// A file to deliver, and where.
+pub(crate) struct Parcel<'p> {
+    pub(crate) folders: &'p Folders,
+    pub(crate) upload: Upload,
+    pub(crate) sent: &'p Sent,
+    /// Makes the temporary name unique.
+    pub(crate) run: &'p RunName,
 }
 
-impl Reconcile {
-    /// Copies a planned file to the object store, once.
-    pub(crate) async fn copy(
-        &self,
-        sent: Versioned<Sent>,
-        file: &Path,
-    ) -> anyhow::Result<Versioned<Sent>> {
-        if sent.record.archived_at.is_some() {
-            return Ok(sent);
-        }
-        let key = format!("{}/sent/{}", sent.record.day, sent.record.name);
-        let kind = "text/csv; charset=utf-8";
-        self.objects
-            .put(&key, file, &sent.record.sha256, kind)
-            .await?;
-        let archived = Sent {
-            archived_at: Some(self.clock.now().unix_ms()),
-            ..sent.record
-        };
-        match self.records.put(archived, Some(sent.version)).await? {
-            Written::Stored(archived) => Ok(archived),
-            Written::Conflict(there) => bail!("another run is sending {}", there.record.name),
-        }
-    }
+/// Whether a file with the name and the bytes of ours is at Tiki.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrived {
+    Yes,
+    /// There is a file of that name, and the server does not let us compare all of it.
+    Unverified(Doubt),
+    No,
+    /// The server does not say whether there is one.
+    Unknown,
+    /// There is another one.
+    Other,
+}
 
-    /// Delivers a planned file under its name.
+impl Parcel<'_> {
+    /// Delivers the file, unless it has arrived before. The answer says what could not be verified.
     pub(crate) async fn deliver(
         &self,
-        run: &mut Run,
-        sent: Versioned<Sent>,
+        drop: &dyn FileDrop,
         file: &Path,
-    ) -> anyhow::Result<()> {
-        let name = sent.record.name.clone();
-        if let Some(server) = &self.sftp {
-            let sftp = server.connect().await?;
-            let sent_once = send_once(&sftp, server, &sent.record, file, &run.name).await;
-            sftp.close().await;
-            sent_once.with_context(|| name.clone())?;
+    ) -> anyhow::Result<Vec<Doubt>> {
+        let mut doubts = Vec::new();
+        match self.arrived(drop).await? {
+            Arrived::Yes => return Ok(doubts),
+            Arrived::Unverified(doubt) if self.upload == Upload::Rename => {
+                return Ok(vec![doubt]);
+            }
+            Arrived::Other if self.upload == Upload::Rename => {
+                bail!("at Tiki there is another file of this name")
+            }
+            Arrived::Unknown => doubts.push(Doubt::NameTaken),
+            // A run that died left a part of it.
+            Arrived::Unverified(_) | Arrived::Other | Arrived::No => {}
         }
-        self.record_delivery(sent).await?;
-        tracing::info!(file = name, "delivered");
-        run.outcome.delivered.push(name);
+        match self.upload {
+            Upload::Rename => self.write_and_rename(drop, file, &mut doubts).await?,
+            Upload::Direct => self.write_directly(drop, file, &mut doubts).await?,
+        }
+        Ok(doubts)
+    }
+
+    /// Whether the file is in `INBOUND` or, after Tiki has taken it, in `ARCHIVED`.
+    pub(crate) async fn arrived(&self, drop: &dyn FileDrop) -> anyhow::Result<Arrived> {
+        let inbound = self.in_folder(drop, &self.folders.inbound()).await?;
+        if inbound != Arrived::No && inbound != Arrived::Unknown {
+            return Ok(inbound);
+        }
+        // Not every server shows `ARCHIVED`. If it does not, a file that Tiki has taken is sent again under the same
+        // name.
+        let archived = self.in_folder(drop, &self.folders.archived()).await?;
+        Ok(match archived {
+            Arrived::No | Arrived::Unknown => inbound,
+            archived => archived,
+        })
+    }
+
+    async fn in_folder(&self, drop: &dyn FileDrop, folder: &str) -> Result<Arrived, DropError> {
+        let path = format!("{folder}/{}", self.sent.name);
+        let content = &self.sent.content;
+        let bytes = match drop.stat(&path).await {
+            Ok(None) | Err(DropError::Missing { .. }) => return Ok(Arrived::No),
+            Ok(Some(Stat { bytes })) => bytes,
+            Err(DropError::Refused { .. }) => return Ok(Arrived::Unknown),
+            Err(error) => return Err(error),
+        };
+        if bytes.is_some_and(|bytes| bytes != content.bytes) {
+            return Ok(Arrived::Other);
+        }
+        let mut hash = HashingWriter::new(io::sink());
+        match drop.read(&path, &mut hash, content.bytes).await {
+            Ok(true) => {
+                let hashed = hash.finish().map_err(DropError::Local)?;
+                let same = hashed.sha256 == content.sha256;
+                Ok(if same { Arrived::Yes } else { Arrived::Other })
+            }
+            // Tiki has just taken it.
+            Ok(false) => Ok(Arrived::Unknown),
+            Err(DropError::TooLarge { .. }) => Ok(Arrived::Other),
+            Err(DropError::Refused { .. }) => Ok(Arrived::Unverified(Doubt::Content)),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn write_and_rename(
+        &self,
+        drop: &dyn FileDrop,
+        file: &Path,
+        doubts: &mut Vec<Doubt>,
+    ) -> anyhow::Result<()> {
+        if !self.clear(drop).await? {
+            doubts.push(Doubt::LeftOvers);
+        }
+        let (temporary, written) = self.write_temporary(drop, file, doubts).await?;
+        let named = self.give_name(drop, file, &temporary, written, doubts).await;
+        if named.is_err() {
+            // It may not exist, and the connection may be broken. The next run tidies what is left.
+            let _ = drop.remove(&temporary).await;
+        }
+        named
+    }
+
+    /// Removes temporary files of crashed runs. The answer is whether none is left, as far as we can see.
+    async fn clear(&self, drop: &dyn FileDrop) -> Result<bool, DropError> {
+        let folder = self.folders.inbound();
+        let name = &self.sent.name;
+        let is_ours = |there: &str| {
+            let there = there.strip_prefix('.').unwrap_or(there);
+            let rest = there.strip_prefix(name.as_str());
+            rest.is_some_and(|rest| rest.starts_with('.') && rest.ends_with(".part"))
+        };
+        let files = match drop.list(&folder).await {
+            Ok(files) => files,
+            Err(DropError::Refused { .. } | DropError::Missing { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let mut clean = true;
+        for left in files.iter().filter(|file| is_ours(&file.name)) {
+            match drop.remove(&format!("{folder}/{}", left.name)).await {
+                Ok(()) | Err(DropError::Missing { .. }) => {}
+                Err(DropError::Refused { .. }) => clean = false,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(clean)
+    }
+
+    async fn write_temporary(
+        &self,
+        drop: &dyn FileDrop,
+        file: &Path,
+        doubts: &mut Vec<Doubt>,
+    ) -> anyhow::Result<(String, WrittenFile)> {
+        let (folder, name, run) = (self.folders.inbound(), &self.sent.name, self.run);
+        let hidden = format!("{folder}/.{name}.{run}.part");
+        match drop.write(&hidden, &mut File::open(file)?).await {
+            Ok(written) => return Ok((hidden, written)),
+            Err(DropError::Refused { .. }) => {}
+            Err(error) => {
+                let _ = drop.remove(&hidden).await;
+                return Err(error.into());
+            }
+        }
+        // Some servers refuse names that begin with a dot. If this one is refused, too, it was not that.
+        let visible = format!("{folder}/{name}.{run}.part");
+        let written = drop.write(&visible, &mut File::open(file)?).await?;
+        doubts.push(Doubt::VisibleName);
+        Ok((visible, written))
+    }
+
+    async fn give_name(
+        &self,
+        drop: &dyn FileDrop,
+        file: &Path,
+        temporary: &str,
+        written: WrittenFile,
+        doubts: &mut Vec<Doubt>,
+    ) -> anyhow::Result<()> {
+        ensure!(
+            written.bytes == self.sent.content.bytes,
+            "the file has changed while it was written"
+        );
+        match drop.stat(temporary).await {
+            Ok(Some(Stat { bytes: Some(there) })) => self.same_size(there)?,
+            Ok(Some(Stat { bytes: None })) | Err(DropError::Refused { .. }) => {
+                doubts.push(Doubt::Size);
+            }
+            Ok(None) | Err(DropError::Missing { .. }) => {
+                return self.write_directly(drop, file, doubts).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        if !written.synced {
+            doubts.push(Doubt::Sync);
+        }
+        let name = self.path();
+        // A rename replaces nothing, but not every server follows that.
+        match drop.stat(&name).await {
+            Ok(Some(_)) => bail!("at Tiki there is a file of this name now"),
+            Ok(None) | Err(DropError::Missing { .. }) => {}
+            Err(DropError::Refused { .. }) if doubts.contains(&Doubt::NameTaken) => {}
+            Err(DropError::Refused { .. }) => doubts.push(Doubt::NameTaken),
+            Err(error) => return Err(error.into()),
+        }
+        match drop.rename(temporary, &name).await {
+            Ok(()) => Ok(()),
+            Err(DropError::Missing { .. }) => self.write_directly(drop, file, doubts).await,
+            Err(error) => Err(error).context("the file is complete, and did not get its name"),
+        }
+    }
+
+    async fn write_directly(
+        &self,
+        drop: &dyn FileDrop,
+        file: &Path,
+        doubts: &mut Vec<Doubt>,
+    ) -> anyhow::Result<()> {
+        let name = self.path();
+        let written = drop.write(&name, &mut File::open(file)?).await?;
+        self.same_size(written.bytes)?;
+        match drop.stat(&name).await {
+            Ok(Some(Stat { bytes: Some(there) })) => self.same_size(there)?,
+            Ok(Some(Stat { bytes: None })) | Err(DropError::Refused { .. }) => {
+                doubts.push(Doubt::Size);
+            }
+            Ok(None) | Err(DropError::Missing { .. }) => doubts.push(Doubt::TakenAtClose),
+            Err(error) => return Err(error.into()),
+        }
+        if !written.synced {
+            doubts.push(Doubt::Sync);
+        }
         Ok(())
     }
 
-    /// Whether a planned file is at Tiki, under its name and with its bytes.
-    pub(crate) async fn has_arrived(&self, sent: &Sent) -> anyhow::Result<bool> {
-        let Some(server) = &self.sftp else {
-            return Ok(false);
-        };
-        let sftp = server.connect().await?;
-        let arrived = has_arrived(&sftp, server, sent).await;
-        sftp.close().await;
-        arrived.with_context(|| sent.name.clone())
+    fn path(&self) -> String {
+        format!("{}/{}", self.folders.inbound(), self.sent.name)
     }
 
-    pub(crate) async fn record_delivery(&self, sent: Versioned<Sent>) -> anyhow::Result<()> {
-        let delivered = Sent {
-            delivered_at: Some(self.clock.now().unix_ms()),
-            ..sent.record
-        };
-        match self.records.put(delivered, Some(sent.version)).await? {
-            Written::Stored(_) => Ok(()),
-            Written::Conflict(there) if there.record.delivered_at.is_some() => Ok(()),
-            Written::Conflict(there) => bail!("another run is sending {}", there.record.name),
-        }
-    }
-}
-
-async fn send_once(
-    sftp: &SftpFileDrop,
-    server: &SftpServer,
-    sent: &Sent,
-    file: &Path,
-    run: &str,
-) -> anyhow::Result<()> {
-    if has_arrived(sftp, server, sent).await? {
-        return Ok(());
-    }
-    let (folder, name) = (server.inbound(), &sent.name);
-    let cleared = sftp.clear(&folder, &format!(".{name}.")).await?;
-    if cleared > 0 {
-        tracing::info!(
-            file = name,
-            cleared,
-            "removed temporary files of crashed runs"
+    fn same_size(&self, there: u64) -> anyhow::Result<()> {
+        let bytes = self.sent.content.bytes;
+        ensure!(
+            there == bytes,
+            "the file has {bytes} bytes, and {there} are on the server"
         );
+        Ok(())
     }
-    let temporary = format!("{folder}/.{name}.{run}.part");
-    let mut content = File::open(file)?;
-    let name = format!("{folder}/{name}");
-    Ok(sftp.put(&mut content, &temporary, &name).await?)
-}
-
-/// Whether the file is in `INBOUND` or, after Tiki has taken it, in `ARCHIVED`. A file with this name and other bytes
-/// is an error: we did not write it, and must not replace it.
-async fn has_arrived(
-    sftp: &SftpFileDrop,
-    server: &SftpServer,
-    sent: &Sent,
-) -> anyhow::Result<bool> {
-    let waiting = has_bytes(sftp, &server.inbound(), sent).await?;
-    // Not every server shows `ARCHIVED`. If it does not, a file that Tiki has taken is sent again under the same name.
-    let taken = has_bytes(sftp, &server.archived(), sent).await;
-    match waiting.or_else(|| taken.unwrap_or_default()) {
-        Some(false) => bail!("at Tiki there is another file of this name"),
-        Some(true) => Ok(true),
-        None => Ok(false),
-    }
-}
-
-/// Whether the file with this name has these bytes; `None` if there is no such file.
-async fn has_bytes(
-    sftp: &SftpFileDrop,
-    folder: &str,
-    sent: &Sent,
-) -> Result<Option<bool>, SftpError> {
-    let path = format!("{folder}/{}", sent.name);
-    let Some(bytes) = sftp.size(&path).await? else {
-        return Ok(None);
-    };
-    if bytes != sent.bytes {
-        return Ok(Some(false));
-    }
-    let mut hash = HashingWriter::new(io::sink());
-    let read = sftp.get(&path, &mut hash, bytes).await?;
-    let hashed = hash.finish().map_err(SftpError::Local)?;
-    Ok(read.then(|| hashed.sha256 == sent.sha256))
 }

@@ -1,16 +1,30 @@
-//! Exports a day: writes its files, records them, copies them to the object store and delivers them to Tiki.
+//! Exports a day: writes its files, and carries out the plan of their delivery.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use domain::{Day, FinalTransaction, Timestamp};
-use reconciliation::file::{self, Part, Parts, Refunded, Row, Totals};
-use reconciliation::record::{Began, Exported, Sent};
-use store::{Record, Versioned, Written, day_partition};
+use reconciliation::file::{self, Part, Parts, Refunded, Row};
+use reconciliation::place::ObjectKey;
+use reconciliation::plan::export::{self, DayFiles, Step};
+use reconciliation::record::{Began, Doubt, Exported, Sent};
+use store::{Key, Versioned, Written, day_partition};
 
+use crate::delivery::{Arrived, Parcel};
 use crate::{EXPORT_CUTOFF, EXPORT_DUE_AFTER, MAX_DUE_DAYS, Reconcile, Run};
+
+/// A day that is being exported.
+struct DayExport {
+    day: Day,
+    parts: Vec<Part>,
+    sent: Vec<Versioned<Sent>>,
+    exported: Option<Versioned<Exported>>,
+    /// Counters of planned files that are certainly not at Tiki.
+    absent: BTreeSet<u32>,
+}
 
 impl Reconcile {
     /// The days whose files are due, the oldest first.
@@ -21,42 +35,27 @@ impl Reconcile {
 
     /// The first day that is reconciled: the day before the first run.
     async fn first_day(&self) -> anyhow::Result<Day> {
+        if let Some(known) = self.records.get(&Key::began()).await? {
+            return Ok(known.record.first_day);
+        }
         let began = Began {
-            first_day: self.clock.now().vietnamese_day().previous().to_string(),
+            first_day: self.clock.now().vietnamese_day().previous(),
         };
-        let known = self
-            .records
-            .get::<Began>(&began.partition(), &began.sort())
-            .await?;
-        let began = match known {
-            Some(known) => known.record,
-            None => match self.records.put(began, None).await? {
-                Written::Stored(began) | Written::Conflict(began) => began.record,
-            },
-        };
-        Ok(began.first_day.parse()?)
+        let (Written::Stored(began) | Written::Conflict(began)) =
+            self.records.put(began, None).await?;
+        Ok(began.record.first_day)
     }
 
     /// Whether a day was exported, and each of its files was delivered.
     pub(crate) async fn is_delivered(&self, day: Day) -> anyhow::Result<bool> {
-        let partition = day_partition(day);
-        let Some(exported) = self.exported(day).await? else {
-            return Ok(false);
-        };
-        let sent = self.records.list::<Sent>(&partition).await?;
-        let delivered = |counter: &u32| {
-            let at = sent.iter().find(|sent| sent.record.counter == *counter);
-            at.is_some_and(|sent| sent.record.delivered_at.is_some())
-        };
-        Ok(exported.record.counters.iter().all(delivered))
+        let exported = self.exported(day).await?.map(|known| known.record);
+        let sent = self.records.list::<Sent>(&day_partition(day)).await?;
+        let sent: Vec<Sent> = sent.into_iter().map(|sent| sent.record).collect();
+        Ok(export::is_delivered(exported.as_ref(), &sent))
     }
 
     pub(crate) async fn exported(&self, day: Day) -> anyhow::Result<Option<Versioned<Exported>>> {
-        let found = self
-            .records
-            .get::<Exported>(&day_partition(day), Exported::PREFIX)
-            .await;
-        Ok(found?)
+        Ok(self.records.get(&Key::exported(day)).await?)
     }
 
     /// Exports a day. The same bytes are sent once; bytes that have changed since are sent under the next counter.
@@ -67,62 +66,18 @@ impl Reconcile {
                 "{day} cannot be exported before {from}: until then payments may still be added to it"
             );
         }
-        let parts = self
-            .write(run, day)
-            .await
-            .with_context(|| format!("{day}"))?;
-        let mut totals = Totals::default();
-        let mut all = Vec::new();
-        for (place, part) in parts.iter().enumerate() {
-            totals.add(&part.totals)?;
-            let sent = self.plan(run, day, part, &parts).await?;
-            all.push(self.copy(sent, &path(run, day, place)).await?);
-        }
-        let exported = Exported {
-            day: day.to_string(),
-            totals,
-            counters: all.iter().map(|sent| sent.record.counter).collect(),
-            exported_at: self.clock.now().unix_ms(),
-            run: run.name.clone(),
+        let parts = self.write(run, day).await;
+        let mut export = DayExport {
+            day,
+            parts: parts.with_context(|| format!("{day}"))?,
+            sent: self.records.list(&day_partition(day)).await?,
+            exported: self.exported(day).await?,
+            absent: BTreeSet::new(),
         };
-        // From here on check-reconciliation offers the files, whether the delivery works or not.
-        self.record_export(run, day, exported).await?;
-        for (place, sent) in all.into_iter().enumerate() {
-            if sent.record.delivered_at.is_none() {
-                run.changed_days.insert(day);
-                self.deliver(run, sent, &path(run, day, place)).await?;
-            }
+        while let Some(step) = export.next() {
+            self.carry_out(run, &mut export, step).await?;
         }
         Ok(())
-    }
-
-    async fn record_export(
-        &self,
-        run: &mut Run,
-        day: Day,
-        exported: Exported,
-    ) -> anyhow::Result<()> {
-        let known = self.exported(day).await?;
-        let same = |known: &Versioned<Exported>| {
-            (&known.record.counters, known.record.totals) == (&exported.counters, exported.totals)
-        };
-        if known.as_ref().is_some_and(same) {
-            return Ok(());
-        }
-        run.changed_days.insert(day);
-        let transactions = exported
-            .totals
-            .success
-            .count
-            .saturating_add(exported.totals.failure.count);
-        let version = known.map(|known| known.version);
-        match self.records.put(exported, version).await? {
-            Written::Stored(_) => {
-                tracing::info!(%day, transactions, "exported");
-                Ok(())
-            }
-            Written::Conflict(_) => bail!("another run has exported {day}"),
-        }
     }
 
     /// Writes the lines of a day into files in the run's folder.
@@ -153,71 +108,230 @@ impl Reconcile {
         Ok(parts.finish()?)
     }
 
-    /// The record of a part: the existing one for these bytes, or a new one.
+    async fn carry_out(
+        &self,
+        run: &mut Run,
+        export: &mut DayExport,
+        step: Step,
+    ) -> anyhow::Result<()> {
+        match step {
+            Step::FindOut { counter } => self.find_out(run, export, counter).await,
+            Step::Plan { counter, place } => self.plan(run, export, counter, place).await,
+            Step::Archive { counter, place } => self.archive(run, export, counter, place).await,
+            Step::Record { counters } => self.record(run, export, counters).await,
+            Step::Deliver { counter, place } => self.deliver(run, export, counter, place).await,
+        }
+    }
+
+    /// Whether the file of a run that died is at Tiki. If the server does not say, it counts as there: its counter is
+    /// not used again.
+    async fn find_out(
+        &self,
+        run: &mut Run,
+        export: &mut DayExport,
+        counter: u32,
+    ) -> anyhow::Result<()> {
+        let sent = export.file(counter)?.clone();
+        let arrived = match (self.session(run).await?, &self.file_drop) {
+            (Some(session), Some(drop)) => {
+                let parcel = Parcel {
+                    folders: &drop.folders,
+                    upload: drop.upload,
+                    sent: &sent.record,
+                    run: &run.name,
+                };
+                let arrived = parcel.arrived(session.as_ref()).await;
+                arrived.with_context(|| sent.record.name.clone())?
+            }
+            _ => Arrived::No,
+        };
+        let doubt = match arrived {
+            Arrived::No => {
+                export.absent.insert(counter);
+                return Ok(());
+            }
+            Arrived::Other => bail!(
+                "{}: at Tiki there is another file of this name",
+                sent.record.name
+            ),
+            Arrived::Yes => None,
+            Arrived::Unverified(doubt) => Some(doubt),
+            Arrived::Unknown => Some(Doubt::NameTaken),
+        };
+        self.record_delivery(export, sent, doubt.into_iter().collect())
+            .await
+    }
+
+    /// Records a part under its counter, before anything of it is sent.
     async fn plan(
         &self,
         run: &Run,
-        day: Day,
-        part: &Part,
-        parts: &[Part],
-    ) -> anyhow::Result<Versioned<Sent>> {
-        loop {
-            let known = self.records.list::<Sent>(&day_partition(day)).await?;
-            let (counter, version) = match place(&known, part, parts) {
-                Place::Known(known) => return Ok(known.clone()),
-                // Its run may have delivered it, and crashed before it recorded that.
-                Place::Unfinished(sent) if self.has_arrived(&sent.record).await? => {
-                    self.record_delivery(sent.clone()).await?;
-                    continue;
-                }
-                Place::Unfinished(sent) => (sent.record.counter, Some(sent.version)),
-                Place::New(counter) => (counter, None),
-            };
-            let sent = Sent {
-                day: day.to_string(),
-                counter,
-                name: file::name(&self.partner, day, counter),
-                lines: part.lines,
-                bytes: part.bytes,
-                sha256: part.sha256.clone(),
-                totals: part.totals,
-                run: run.name.clone(),
-                planned_at: self.clock.now().unix_ms(),
-                archived_at: None,
-                delivered_at: None,
-            };
-            if let Written::Stored(planned) = self.records.put(sent, version).await? {
-                return Ok(planned);
-            }
+        export: &mut DayExport,
+        counter: u32,
+        place: usize,
+    ) -> anyhow::Result<()> {
+        let day = export.day;
+        let content = export.parts.get(place).context("a part that is written")?;
+        let sent = Sent {
+            day,
+            counter,
+            name: file::name(&self.partner, day, counter),
+            content: content.clone(),
+            run: run.name.clone(),
+            planned_at: self.clock.now(),
+            archived_at: None,
+            delivered_at: None,
+            doubts: Vec::new(),
+        };
+        let before = export.file(counter).ok().map(|known| known.version);
+        match self.records.put(sent, before).await? {
+            Written::Stored(planned) => export.keep(planned),
             // Another run has used the counter, perhaps for the same bytes.
+            Written::Conflict(_) => export.sent = self.records.list(&day_partition(day)).await?,
+        }
+        Ok(())
+    }
+
+    /// Copies a part to the object store.
+    async fn archive(
+        &self,
+        run: &Run,
+        export: &mut DayExport,
+        counter: u32,
+        place: usize,
+    ) -> anyhow::Result<()> {
+        let sent = export.file(counter)?.clone();
+        let key = ObjectKey::Sent(export.day, &sent.record.name);
+        let file = path(run, export.day, place);
+        let sha256 = &sent.record.content.sha256;
+        self.objects
+            .put(&key.to_string(), &file, sha256, key.content_type())
+            .await?;
+        let archived = Sent {
+            archived_at: Some(self.clock.now()),
+            ..sent.record
+        };
+        match self.records.put(archived, Some(sent.version)).await? {
+            Written::Stored(archived) => export.keep(archived),
+            Written::Conflict(there) => bail!("another run is sending {}", there.record.name),
+        }
+        Ok(())
+    }
+
+    /// Records the files that are the day. From here on check-reconciliation offers them.
+    async fn record(
+        &self,
+        run: &mut Run,
+        export: &mut DayExport,
+        counters: Vec<u32>,
+    ) -> anyhow::Result<()> {
+        let day = export.day;
+        let totals = export.files(&[]).totals();
+        let totals = totals.context("a sum of the day is too large")?;
+        let transactions = totals.success.count.saturating_add(totals.failure.count);
+        let exported = Exported {
+            day,
+            totals,
+            counters,
+            exported_at: self.clock.now(),
+            run: run.name.clone(),
+        };
+        run.changed_days.insert(day);
+        let version = export.exported.as_ref().map(|known| known.version);
+        match self.records.put(exported, version).await? {
+            Written::Stored(exported) => export.exported = Some(exported),
+            Written::Conflict(_) => bail!("another run has exported {day}"),
+        }
+        tracing::info!(%day, transactions, "exported");
+        Ok(())
+    }
+
+    /// Delivers a part under its name.
+    async fn deliver(
+        &self,
+        run: &mut Run,
+        export: &mut DayExport,
+        counter: u32,
+        place: usize,
+    ) -> anyhow::Result<()> {
+        let sent = export.file(counter)?.clone();
+        let name = sent.record.name.clone();
+        run.changed_days.insert(export.day);
+        let mut doubts = Vec::new();
+        if let (Some(session), Some(drop)) = (self.session(run).await?, &self.file_drop) {
+            let parcel = Parcel {
+                folders: &drop.folders,
+                upload: drop.upload,
+                sent: &sent.record,
+                run: &run.name,
+            };
+            let file = path(run, export.day, place);
+            let delivered = parcel.deliver(session.as_ref(), &file).await;
+            if delivered.is_err() {
+                // The session may be broken; another day gets a new one.
+                run.session.close().await;
+            }
+            doubts = delivered.with_context(|| name.clone())?;
+        }
+        for doubt in &doubts {
+            tracing::warn!(file = name, %doubt, "something could not be verified at the delivery");
+        }
+        self.record_delivery(export, sent, doubts).await?;
+        tracing::info!(file = name, "delivered");
+        run.outcome.delivered.push(name);
+        Ok(())
+    }
+
+    async fn record_delivery(
+        &self,
+        export: &mut DayExport,
+        sent: Versioned<Sent>,
+        doubts: Vec<Doubt>,
+    ) -> anyhow::Result<()> {
+        let delivered = Sent {
+            delivered_at: Some(self.clock.now()),
+            doubts,
+            ..sent.record
+        };
+        match self.records.put(delivered, Some(sent.version)).await? {
+            Written::Stored(delivered) => export.keep(delivered),
+            Written::Conflict(there) if there.record.delivered_at.is_some() => export.keep(there),
+            Written::Conflict(there) => bail!("another run is sending {}", there.record.name),
+        }
+        Ok(())
+    }
+}
+
+impl DayExport {
+    fn next(&self) -> Option<Step> {
+        let sent: Vec<Sent> = self.sent.iter().map(|sent| sent.record.clone()).collect();
+        self.files(&sent).next()
+    }
+
+    fn files<'d>(&'d self, sent: &'d [Sent]) -> DayFiles<'d> {
+        DayFiles {
+            parts: &self.parts,
+            sent,
+            exported: self.exported.as_ref().map(|exported| &exported.record),
+            absent: &self.absent,
         }
     }
-}
 
-/// The place of a part among the recorded files of its day.
-#[derive(Debug, PartialEq)]
-enum Place<'k> {
-    /// This record has the same bytes.
-    Known(&'k Versioned<Sent>),
-    /// The file of this record was never delivered, and no part has its bytes any more. So its counter is free again.
-    Unfinished(&'k Versioned<Sent>),
-    /// The next counter.
-    New(u32),
-}
-
-fn place<'k>(known: &'k [Versioned<Sent>], part: &Part, parts: &[Part]) -> Place<'k> {
-    let same = |sent: &&Versioned<Sent>| sent.record.sha256 == part.sha256;
-    if let Some(known) = known.iter().find(same) {
-        return Place::Known(known);
+    fn file(&self, counter: u32) -> anyhow::Result<&Versioned<Sent>> {
+        let mut sent = self.sent.iter();
+        sent.find(|sent| sent.record.counter == counter)
+            .context("a recorded file")
     }
-    let unfinished = |sent: &&Versioned<Sent>| {
-        // If another part of the day has these bytes, the record belongs to that part.
-        let wanted = parts.iter().any(|part| part.sha256 == sent.record.sha256);
-        sent.record.delivered_at.is_none() && !wanted
-    };
-    let last = known.last().map_or(0, |last| last.record.counter);
-    let new = Place::New(last.saturating_add(1));
-    known.iter().find(unfinished).map_or(new, Place::Unfinished)
+
+    /// Keeps what is stored now.
+    fn keep(&mut self, stored: Versioned<Sent>) {
+        let counter = stored.record.counter;
+        let mut known = self.sent.iter_mut();
+        match known.find(|known| known.record.counter == counter) {
+            Some(known) => *known = stored,
+            None => self.sent.push(stored),
+        }
+    }
 }
 
 fn path(run: &Run, day: Day, place: usize) -> PathBuf {
@@ -283,60 +397,6 @@ mod tests {
         assert_eq!(many.len(), MAX_DUE_DAYS);
         assert!(many.windows(2).all(|two| two[0].next() == two[1]));
         assert_eq!(due(day("1970-01-01"), Timestamp::MIN), []);
-    }
-
-    fn part(bytes: &str) -> Part {
-        Part {
-            lines: 2,
-            bytes: 1,
-            sha256: bytes.to_owned(),
-            totals: Totals::default(),
-        }
-    }
-
-    fn sent(counter: u32, bytes: &str, delivered: bool) -> Versioned<Sent> {
-        let record = Sent {
-            day: "2026-11-22".to_owned(),
-            counter,
-            name: String::new(),
-            lines: 2,
-            bytes: 1,
-            sha256: bytes.to_owned(),
-            totals: Totals::default(),
-            run: String::new(),
-            planned_at: 0,
-            archived_at: None,
-            delivered_at: delivered.then_some(1),
-        };
-        Versioned { record, version: 1 }
-    }
-
-    #[test]
-    fn each_part_has_its_own_counter() {
-        let parts = ["a", "b", "c"].map(part);
-        let mut known = Vec::new();
-        for (part, counter) in parts.iter().zip(1..) {
-            assert_eq!(place(&known, part, &parts), Place::New(counter));
-            // Recorded, and not delivered yet.
-            known.push(sent(counter, &part.sha256, false));
-        }
-        for (part, planned) in parts.iter().zip(&known) {
-            assert_eq!(place(&known, part, &parts), Place::Known(planned));
-        }
-    }
-
-    #[test]
-    fn a_changed_part_gets_an_undelivered_counter_or_the_next() {
-        let parts = ["a2", "b"].map(part);
-        let delivered = [sent(1, "a", true), sent(2, "b", true)];
-        assert_eq!(place(&delivered, &parts[0], &parts), Place::New(3));
-        assert_eq!(
-            place(&delivered, &parts[1], &parts),
-            Place::Known(&delivered[1])
-        );
-        let died = [sent(1, "a", false), sent(2, "b", false)];
-        assert_eq!(place(&died, &parts[0], &parts), Place::Unfinished(&died[0]));
-        assert_eq!(place(&died, &parts[1], &parts), Place::Known(&died[1]));
     }
 
     #[test]

@@ -5,12 +5,15 @@
 //! | module | what it does |
 //! |---|---|
 //! | `run_lock` | lets one run at a time work |
-//! | `export` | exports a day in files |
+//! | `session` | keeps one connection to Tiki's file server |
+//! | `export` | carries out the plan of a day's export |
 //! | `delivery` | delivers each file to Tiki once |
-//! | `import` | reads Tiki's result files, each once |
+//! | `import` | fetches Tiki's result files, each once |
 //! | `lines` | brings each line of one to an outcome |
-//! | `recheck` | compares one transaction with Tiki's look-up, at first and again |
+//! | `recheck` | compares payments with Tiki's look-up, at first and again |
 //! | `publish` | writes the day's report |
+//!
+//! What is to be done next is planned by the pure crate ([`reconciliation::plan`]). Here it is carried out.
 
 mod delivery;
 mod event;
@@ -20,24 +23,29 @@ mod lines;
 mod publish;
 mod recheck;
 mod run_lock;
+mod session;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Clock, Day, Timestamp};
-use files::s3::S3ObjectStore;
+use files::{FileServer, ObjectStore};
 use reconciliation::classify::Kind;
 use reconciliation::file::PartnerName;
+use reconciliation::place::Folders;
+use reconciliation::record::RunName;
 use reconciliation::result::ResultFormat;
 use serde::Serialize;
 use store::{REQUEST_TIMEOUT, ReconciliationRecords, Transactions, WriteIds};
 use tempfile::TempDir;
 use tiki_api::{TIKI_ANSWER_TIMEOUT, TikiClient};
 
-pub use self::delivery::SftpServer;
+pub use self::delivery::Upload;
 pub use self::event::Event;
 use self::run_lock::RunLock;
+use self::session::Session;
+pub use self::session::SftpServer;
 
 /// The time after the end of a day from which on the day can be exported. Before, a function with a slow clock, or in
 /// the middle of a write, may still add a payment to the day.
@@ -62,9 +70,9 @@ pub struct Reconcile {
     /// The records of files and findings.
     pub records: ReconciliationRecords,
     /// The bucket for copies of all files, and for the reports.
-    pub objects: S3ObjectStore,
+    pub objects: Arc<dyn ObjectStore>,
     /// Tiki's file drop; none if Tiki fetches the files from check-reconciliation.
-    pub sftp: Option<SftpServer>,
+    pub file_drop: Option<TikiFileDrop>,
     /// Looks transactions up at Tiki.
     pub tiki: TikiClient,
     /// Our name in file names.
@@ -79,6 +87,14 @@ pub struct Reconcile {
     pub clock: Arc<dyn Clock>,
     /// Gives runs their names.
     pub write_ids: Arc<dyn WriteIds>,
+}
+
+/// Tiki's file drop.
+pub struct TikiFileDrop {
+    pub server: Arc<dyn FileServer>,
+    pub folders: Folders,
+    /// How a file gets its name there.
+    pub upload: Upload,
 }
 
 /// The answer to the event.
@@ -97,9 +113,10 @@ pub struct Outcome {
 
 /// The state of a run.
 pub(crate) struct Run {
-    name: String,
+    name: RunName,
     started_at: Timestamp,
     folder: TempDir,
+    session: Session,
     /// From this time on, no more work is started.
     until: Timestamp,
     /// Days whose report has changed.
@@ -113,9 +130,10 @@ impl Reconcile {
     /// same; the run then fails as a whole, so that it is tried again and an alarm sees it.
     pub async fn handle(&self, event: Event, deadline: Timestamp) -> anyhow::Result<Outcome> {
         let mut run = Run {
-            name: self.write_ids.next().simple().to_string(),
+            name: self.write_ids.next().simple().to_string().parse()?,
             started_at: self.clock.now(),
             folder: tempfile::tempdir()?,
+            session: Session::default(),
             until: before(deadline, TIME_TO_FINISH),
             changed_days: BTreeSet::new(),
             outcome: Outcome::default(),
@@ -125,10 +143,10 @@ impl Reconcile {
             RunLock::Acquired(lock) => lock,
             RunLock::HeldByAnotherRun(busy) => {
                 tracing::info!(
-                    busy,
+                    %busy,
                     "another run holds the run lock: this run does nothing"
                 );
-                run.outcome.busy = Some(busy);
+                run.outcome.busy = Some(busy.to_string());
                 return Ok(run.outcome);
             }
         };
@@ -143,6 +161,7 @@ impl Reconcile {
             }
             Event::Scheduled => self.do_everything_due(&mut run).await,
         }
+        run.session.close().await;
         let published = self.publish(&mut run).await;
         run.note("a report could not be written", published);
         self.release(lock).await;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use files::s3::S3ObjectStore;
 use lambda::aws::AwsContext;
 use lambda::secrets::SecretsManager;
-use reconcile::{Event, Reconcile, SftpServer};
-use store::{RandomWriteIds, ReconciliationRecords, WriteIds};
+use reconcile::{Event, Reconcile, SftpServer, TikiFileDrop};
+use store::{DynamoRecords, RandomWriteIds, ReconciliationRecords, WriteIds};
 use tiki_api::{PhoneFormat, TikiClient};
 
 use crate::settings::Settings;
@@ -24,15 +24,17 @@ async fn main() -> anyhow::Result<()> {
     let reconcile = Reconcile {
         transactions: aws.transactions(&settings.transactions),
         records: ReconciliationRecords::new(
-            dynamodb,
-            settings.reconciliation.0,
+            Arc::new(DynamoRecords::new(dynamodb, settings.reconciliation.0)),
             Arc::clone(&write_ids),
         ),
-        objects: S3ObjectStore::new(aws.sdk(), settings.bucket),
-        sftp: settings.sftp.map(|sftp| SftpServer {
-            server: sftp.server,
-            folder: sftp.folder,
-            key: Arc::new(SecretsManager::new(aws.sdk(), &sftp.secret_id)),
+        objects: Arc::new(S3ObjectStore::new(aws.sdk(), settings.bucket)),
+        file_drop: settings.sftp.map(|sftp| TikiFileDrop {
+            server: Arc::new(SftpServer {
+                server: sftp.server,
+                key: Arc::new(SecretsManager::new(aws.sdk(), &sftp.secret_id)),
+            }),
+            folders: sftp.folders,
+            upload: sftp.upload,
         }),
         // This function opens no webview, so it needs no phone format.
         tiki: TikiClient::new(client, PhoneFormat::default()),

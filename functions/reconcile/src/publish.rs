@@ -9,9 +9,10 @@ use anyhow::Context;
 use domain::Day;
 use reconciliation::classify::Kind;
 use reconciliation::hash::HashingWriter;
+use reconciliation::place::ObjectKey;
 use reconciliation::record::{Finding, Received, Reported, Sent};
 use reconciliation_report::{DayReport, FindingsTable, MAX_FINDINGS_ON_PAGE, page_html};
-use store::{CLOSED, Record, Versioned, day_partition};
+use store::{CLOSED, Key, Versioned, day_partition};
 
 use crate::{Reconcile, Run};
 
@@ -21,13 +22,12 @@ const FINDINGS_PER_PAGE: u16 = 200;
 impl Reconcile {
     /// Writes the report of each day on which something has changed.
     pub(crate) async fn publish(&self, run: &mut Run) -> anyhow::Result<()> {
-        let closed = self.records.with_status(CLOSED, FINDINGS_PER_PAGE).await?;
+        let closed = self.records.with_status(CLOSED, FINDINGS_PER_PAGE);
         let mut closings = Vec::new();
-        for (partition, sort) in closed {
-            if let Some(finding) = self.records.get::<Finding>(&partition, &sort).await? {
-                run.changed_days.insert(finding.record.day.parse()?);
-                closings.push(finding);
-            }
+        for key in closed.await? {
+            let finding: Option<Versioned<Finding>> = self.records.get(&key).await?;
+            run.changed_days.extend(finding.iter().map(|f| f.record.day));
+            closings.extend(finding);
         }
         for day in std::mem::take(&mut run.changed_days) {
             self.publish_day(run, day)
@@ -50,28 +50,25 @@ impl Reconcile {
         let report = self.report(day, &csv).await?;
         std::fs::write(&html, page_html(&report)?)?;
         let reported = Reported {
-            day: day.to_string(),
+            day,
             html_sha256: sha256(&html)?,
             csv_sha256: sha256(&csv)?,
         };
-        let known = self
-            .records
-            .get::<Reported>(&day_partition(day), &reported.sort())
-            .await?;
+        let known = self.records.get(&Key::reported(day)).await?;
         let (version, before) = known
             .map(|Versioned { record, version }| (version, record))
             .unzip();
         if before.as_ref() == Some(&reported) {
             return Ok(());
         }
-        let put = async |name, file: &Path, hash: &str, kind| {
-            let key = format!("{day}/{name}");
-            self.objects.put(&key, file, hash, kind).await
-        };
-        let kind = "text/html; charset=utf-8";
-        put("report.html", &html, &reported.html_sha256, kind).await?;
-        let kind = "text/csv; charset=utf-8";
-        put("report.csv", &csv, &reported.csv_sha256, kind).await?;
+        for (key, file, hash) in [
+            (ObjectKey::Page(day), &html, &reported.html_sha256),
+            (ObjectKey::Table(day), &csv, &reported.csv_sha256),
+        ] {
+            self.objects
+                .put(&key.to_string(), file, hash, key.content_type())
+                .await?;
+        }
         self.records.put(reported, version).await?;
         run.outcome.reported.push(day.to_string());
         Ok(())

@@ -3,8 +3,8 @@
 //! used, and both are refused.
 
 use domain::Timestamp;
-use reconciliation::record::Lease;
-use store::{Record, Versioned, Written};
+use reconciliation::record::{Lease, RunName};
+use store::{Key, Versioned, Written};
 
 use crate::Reconcile;
 
@@ -13,22 +13,21 @@ pub(crate) enum RunLock {
     /// This run has the lock, until it is released or expires.
     Acquired(Versioned<Lease>),
     /// Another run, with this name, has the lock.
-    HeldByAnotherRun(String),
+    HeldByAnotherRun(RunName),
 }
 
 impl Reconcile {
     /// Acquires the run lock, which expires at `until`, unless another run has it.
-    pub(crate) async fn acquire(&self, run: &str, until: Timestamp) -> anyhow::Result<RunLock> {
+    pub(crate) async fn acquire(&self, run: &RunName, until: Timestamp) -> anyhow::Result<RunLock> {
         let ours = Lease {
-            run: run.to_owned(),
-            until: until.unix_ms(),
+            run: run.clone(),
+            until,
         };
-        let found = self
-            .records
-            .get::<Lease>(&ours.partition(), &ours.sort())
-            .await?;
-        let now = self.clock.now().unix_ms();
-        if let Some(held) = found.as_ref().filter(|found| found.record.until > now) {
+        let found = self.records.get(&Key::lease()).await?;
+        let now = self.clock.now();
+        if let Some(held) = found
+            .as_ref()
+            .filter(|found: &&Versioned<Lease>| found.record.until > now) {
             return Ok(RunLock::HeldByAnotherRun(held.record.run.clone()));
         }
         let before = found.map(|found| found.version);
@@ -41,7 +40,7 @@ impl Reconcile {
     /// Releases the run lock. If that fails, the lock expires at the run's deadline.
     pub(crate) async fn release(&self, lock: Versioned<Lease>) {
         let released = Lease {
-            until: 0,
+            until: Timestamp::MIN,
             ..lock.record
         };
         if let Err(error) = self.records.put(released, Some(lock.version)).await {

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use files::sftp::Server;
 use lambda::config::{Env, Identity, Setting, TableName, archive_bucket, get_signing, tiki_api};
+use reconcile::Upload;
 use reconciliation::file::PartnerName;
+use reconciliation::place::Folders;
 use reconciliation::result::ResultFormat;
 use signed_http::BaseUrl;
 use signing::GetSigning;
@@ -34,9 +36,11 @@ pub(crate) struct SftpSettings {
     /// `SFTP_HOST`, `SFTP_PORT`, `SFTP_USER`, `SFTP_HOST_KEY`.
     pub(crate) server: Server,
     /// `SFTP_FOLDER`: the folder that holds the three folders of protocol §7.
-    pub(crate) folder: String,
+    pub(crate) folders: Folders,
     /// `SFTP_SECRET_ID`: the secret that holds our private key.
     pub(crate) secret_id: String,
+    /// `SFTP_UPLOAD`: `rename`, or `direct` for a server that takes a file when it is closed.
+    pub(crate) upload: Upload,
 }
 
 impl Settings {
@@ -77,6 +81,7 @@ fn sftp(env: &Env) -> Setting<Option<SftpSettings>> {
     let host_keys = env.required("SFTP_HOST_KEY");
     let folder = env.or("SFTP_FOLDER", "/IF_TIKI_VIP".to_owned());
     let secret_id = env.required("SFTP_SECRET_ID");
+    let upload = env.or("SFTP_UPLOAD", UploadWord(Upload::Rename));
     let server = Server {
         host,
         port: port?,
@@ -85,8 +90,9 @@ fn sftp(env: &Env) -> Setting<Option<SftpSettings>> {
     };
     Ok(Some(SftpSettings {
         server,
-        folder: folder?,
+        folders: Folders { root: folder? },
         secret_id: secret_id?,
+        upload: upload?.0,
     }))
 }
 
@@ -99,6 +105,21 @@ impl FromStr for Wait {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let seconds = text.parse().ok().filter(|seconds| *seconds <= 600);
         seconds.map(Self).ok_or("must be 0 to 600 seconds")
+    }
+}
+
+/// How files get their names at Tiki.
+struct UploadWord(Upload);
+
+impl FromStr for UploadWord {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "rename" => Ok(Self(Upload::Rename)),
+            "direct" => Ok(Self(Upload::Direct)),
+            _ => Err("must be rename or direct"),
+        }
     }
 }
 

@@ -1,9 +1,9 @@
-//! The object store, in S3. The bucket keeps every version of an object (object lock), so writing a key again
-//! loses nothing.
+//! The object store, in S3. The bucket keeps every version of an object (object lock).
 
 use std::path::Path;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::Client;
@@ -12,6 +12,8 @@ use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+
+use crate::object_store::{ObjectError, ObjectStore};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -23,16 +25,6 @@ const UPLOAD_TIMEOUT: Duration = Duration::from_secs(120);
 pub struct S3ObjectStore {
     client: Client,
     bucket: String,
-}
-
-/// A request to S3 failed.
-#[derive(Debug, thiserror::Error)]
-#[error("S3 {operation} failed")]
-pub struct S3Error {
-    /// The operation, in S3's name for it.
-    pub operation: &'static str,
-    #[source]
-    pub source: BoxError,
 }
 
 impl S3ObjectStore {
@@ -49,15 +41,17 @@ impl S3ObjectStore {
             bucket: bucket.into(),
         }
     }
+}
 
-    /// Uploads a file. `sha256`, in hex, is sent along, and S3 refuses bytes with another hash.
-    pub async fn put(
+#[async_trait]
+impl ObjectStore for S3ObjectStore {
+    async fn put(
         &self,
         key: &str,
         file: &Path,
         sha256: &str,
         content_type: &str,
-    ) -> Result<(), S3Error> {
+    ) -> Result<(), ObjectError> {
         let body = ByteStream::from_path(file).await;
         let body = body.map_err(|error| failed("PutObject", error))?;
         let hash = hex::decode(sha256).map_err(|error| failed("PutObject", error))?;
@@ -74,8 +68,7 @@ impl S3ObjectStore {
         Ok(())
     }
 
-    /// A link to an object. Whoever has the link can read the object for `lifetime`.
-    pub async fn link(&self, key: &str, lifetime: Duration) -> Result<String, S3Error> {
+    async fn link(&self, key: &str, lifetime: Duration) -> Result<String, ObjectError> {
         let expiry = PresigningConfig::expires_in(lifetime);
         let expiry = expiry.map_err(|error| failed("GetObject", error))?;
         let request = self.client.get_object().bucket(&self.bucket).key(key);
@@ -85,8 +78,8 @@ impl S3ObjectStore {
     }
 }
 
-fn failed(operation: &'static str, error: impl Into<BoxError>) -> S3Error {
-    S3Error {
+fn failed(operation: &'static str, error: impl Into<BoxError>) -> ObjectError {
+    ObjectError {
         operation,
         source: error.into(),
     }

@@ -1,29 +1,28 @@
-//! The file drop, on an SFTP server: a file has its name only when it is complete.
-//!
-//! The host key is pinned: a server that shows another one is refused before anything is sent to it. A file is
-//! written under a temporary name, its size is read back, and then it is renamed, which fails if there is already a
-//! file with that name. So a run that crashes at any moment leaves no incomplete file under a name that Tiki reads
-//! (protocol §7).
+//! The file drop, on an SFTP server. The host key is pinned: a server that shows another one is refused before
+//! anything is sent to it.
 
 mod error;
 mod pinned;
+mod private_key;
 
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use russh::client::{self, Handle};
-use russh::keys::{PrivateKey, PrivateKeyWithHashAlg, decode_secret_key};
+use russh::keys::{PrivateKey, PrivateKeyWithHashAlg};
 use russh::{Disconnect, Preferred};
 use russh_sftp::client::SftpSession;
 use russh_sftp::client::error::Error as ServerError;
-use russh_sftp::client::fs::Metadata;
 use russh_sftp::protocol::{OpenFlags, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 pub use self::error::SftpError;
 use self::pinned::Pinned;
 pub use self::pinned::{BadHostKeys, HostKeys};
+pub use self::private_key::BadPrivateKey;
+use crate::file_drop::{DropError, FileDrop, RemoteFile, Stat, Written};
 
 /// The time to connect and to authenticate.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -33,6 +32,10 @@ const ANSWER_TIMEOUT_S: u64 = 30;
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 /// The bytes of one read or write.
 const CHUNK_BYTES: usize = 32 * 1024;
+/// The largest answer that is read. Some servers put a long listing, or more of a file than is usual, into one.
+const MAX_ANSWER_BYTES: u32 = 8 * 1024 * 1024;
+/// The reads that are under way at once: each may be as large as the server's largest answer.
+const MAX_CONCURRENT_READS: usize = 2;
 
 /// The server's address, our user there, and its host keys.
 #[derive(Clone, Debug)]
@@ -47,17 +50,6 @@ pub struct Server {
     pub host_keys: HostKeys,
 }
 
-/// A file on the server.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RemoteFile {
-    /// Its name within its folder.
-    pub name: String,
-    /// In bytes.
-    pub size: u64,
-    /// The time of the last write in Unix seconds, if the server gives it.
-    pub modified: Option<u32>,
-}
-
 /// A session with the server.
 pub struct SftpFileDrop {
     files: SftpSession,
@@ -65,10 +57,9 @@ pub struct SftpFileDrop {
 }
 
 impl Server {
-    /// Connects to the server, if it shows a pinned host key and accepts our private key (OpenSSH or PKCS#8).
+    /// Connects to the server, if it shows a pinned host key and accepts our private key.
     pub async fn connect(&self, private_key: &str) -> Result<SftpFileDrop, SftpError> {
-        // The cause is dropped, because it might quote a part of the key.
-        let key = decode_secret_key(private_key, None).map_err(|_| SftpError::PrivateKey)?;
+        let key = private_key::read(private_key).map_err(SftpError::PrivateKey)?;
         let connected = tokio::time::timeout(CONNECT_TIMEOUT, self.session(key)).await;
         connected.map_err(|_| SftpError::Timeout("connect"))?
     }
@@ -97,163 +88,115 @@ impl Server {
         channel.request_subsystem(true, "sftp").await?;
         let config = russh_sftp::client::Config {
             request_timeout_secs: ANSWER_TIMEOUT_S,
+            max_packet_len: MAX_ANSWER_BYTES,
+            max_concurrent_reads: MAX_CONCURRENT_READS,
             ..Default::default()
         };
         let stream = channel.into_stream();
         let files = SftpSession::new_with_config(stream, config).await;
-        let files = files.map_err(|error| SftpError::server("open SFTP", error))?;
+        let files = files.map_err(|source| SftpError::Server {
+            doing: "open SFTP",
+            source,
+        })?;
         Ok(SftpFileDrop { files, connection })
     }
 }
 
-impl SftpFileDrop {
-    /// Writes a file under a temporary name, reads its size back, and renames it. Refuses if a file with that name
-    /// exists. After an error it tries to remove the temporary file.
-    pub async fn put(
-        &self,
-        content: &mut (dyn Read + Send),
-        temporary: &str,
-        name: &str,
-    ) -> Result<(), SftpError> {
-        let done = self.put_whole(content, temporary, name).await;
-        if done.is_err() {
-            // Best effort: the file may not exist, and the connection may be broken.
-            let _ = self.files.remove_file(temporary).await;
-        }
-        done
+#[async_trait]
+impl FileDrop for SftpFileDrop {
+    async fn list(&self, folder: &str) -> Result<Vec<RemoteFile>, DropError> {
+        let entries = self.files.read_dir(folder).await;
+        let entries = entries.map_err(|error| failed("list", error))?;
+        let files = entries.filter(|entry| !entry.file_type().is_dir());
+        let files = files.map(|entry| {
+            let metadata = entry.metadata();
+            RemoteFile {
+                name: entry.file_name(),
+                bytes: metadata.size,
+                modified: metadata.mtime,
+            }
+        });
+        let mut files: Vec<_> = files.collect();
+        files.sort();
+        Ok(files)
     }
 
-    async fn put_whole(
-        &self,
-        content: &mut (dyn Read + Send),
-        temporary: &str,
-        name: &str,
-    ) -> Result<(), SftpError> {
-        let written = self.write(content, temporary).await?;
-        let there = self.size(temporary).await?;
-        if there != Some(written) {
-            return Err(SftpError::SizeDiffers {
-                written,
-                there: there.unwrap_or(0),
-            });
-        }
-        // SFTP's rename replaces nothing, but not every server follows that.
-        if self.size(name).await?.is_some() {
-            return Err(SftpError::Taken(name.to_owned()));
-        }
-        let renamed = self.files.rename(temporary, name).await;
-        renamed.map_err(|error| SftpError::server("rename", error))
-    }
-
-    async fn write(
-        &self,
-        content: &mut (dyn Read + Send),
-        temporary: &str,
-    ) -> Result<u64, SftpError> {
-        let flags = OpenFlags::CREATE | OpenFlags::TRUNCATE | OpenFlags::WRITE;
-        let opened = self.files.open_with_flags(temporary, flags).await;
-        let mut file = opened.map_err(|error| SftpError::server("create", error))?;
-        let mut chunk = vec![0; CHUNK_BYTES];
-        let mut written = 0_u64;
-        loop {
-            let length = content.read(&mut chunk).map_err(SftpError::Local)?;
-            let Some(piece) = chunk.get(..length).filter(|piece| !piece.is_empty()) else {
-                break;
-            };
-            file.write_all(piece).await.map_err(SftpError::Write)?;
-            written = written.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
-        }
-        file.flush().await.map_err(SftpError::Write)?;
-        let synced = file.sync_all().await;
-        synced.map_err(|error| SftpError::server("sync", error))?;
-        file.close().await.map_err(SftpError::Write)?;
-        Ok(written)
-    }
-
-    /// The size of a file in bytes; `None` if it does not exist.
-    pub async fn size(&self, path: &str) -> Result<Option<u64>, SftpError> {
+    async fn stat(&self, path: &str) -> Result<Option<Stat>, DropError> {
         match self.files.metadata(path).await {
-            Ok(found) => Ok(Some(size(&found)?)),
+            Ok(found) => Ok(Some(Stat { bytes: found.size })),
             Err(error) if is_missing(&error) => Ok(None),
-            Err(error) => Err(SftpError::server("stat", error)),
+            Err(error) => Err(failed("look at", error)),
         }
     }
 
-    /// Reads a file into `into`; `false` if it does not exist. Refuses one with more than `at_most` bytes.
-    pub async fn get(
+    async fn read(
         &self,
         path: &str,
         into: &mut (dyn Write + Send),
         at_most: u64,
-    ) -> Result<bool, SftpError> {
+    ) -> Result<bool, DropError> {
         let mut file = match self.files.open(path).await {
             Ok(file) => file,
             Err(error) if is_missing(&error) => return Ok(false),
-            Err(error) => return Err(SftpError::server("open", error)),
+            Err(error) => return Err(failed("open", error)),
         };
         let mut chunk = vec![0; CHUNK_BYTES];
         let mut read = 0_u64;
         loop {
-            let length = file.read(&mut chunk).await.map_err(SftpError::Read)?;
+            let length = file.read(&mut chunk).await;
+            let length = length.map_err(|error| in_transfer("read", error))?;
             let Some(piece) = chunk.get(..length).filter(|piece| !piece.is_empty()) else {
                 break;
             };
             read = read.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
             if read > at_most {
-                return Err(SftpError::TooLarge { at_most });
+                return Err(DropError::TooLarge { at_most });
             }
-            into.write_all(piece).map_err(SftpError::Local)?;
+            into.write_all(piece).map_err(DropError::Local)?;
         }
-        into.flush().map_err(SftpError::Local)?;
+        into.flush().map_err(DropError::Local)?;
         Ok(true)
     }
 
-    /// The files of a folder by name, without its folders and hidden files.
-    pub async fn list(&self, folder: &str) -> Result<Vec<RemoteFile>, SftpError> {
-        let entries = self.names(folder, |entry| !entry.starts_with('.')).await?;
-        Ok(entries)
-    }
-
-    /// Removes the files whose names start with `begins`: temporary files that crashed runs have left.
-    pub async fn clear(&self, folder: &str, begins: &str) -> Result<usize, SftpError> {
-        let left = self.names(folder, |name| name.starts_with(begins)).await?;
-        for file in &left {
-            let removed = self.files.remove_file(format!("{folder}/{}", file.name));
-            match removed.await {
-                Err(error) if !is_missing(&error) => {
-                    return Err(SftpError::server("remove", error));
-                }
-                Ok(()) | Err(_) => {}
-            }
-        }
-        Ok(left.len())
-    }
-
-    async fn names(
+    async fn write(
         &self,
-        folder: &str,
-        wanted: impl Fn(&str) -> bool,
-    ) -> Result<Vec<RemoteFile>, SftpError> {
-        let entries = self.files.read_dir(folder).await;
-        let entries = entries.map_err(|error| SftpError::server("list", error))?;
-        let files =
-            entries.filter(|entry| !entry.file_type().is_dir() && wanted(&entry.file_name()));
-        let mut files = files
-            .map(|entry| {
-                let metadata = entry.metadata();
-                Ok(RemoteFile {
-                    name: entry.file_name(),
-                    size: size(&metadata)?,
-                    modified: metadata.mtime,
-                })
-            })
-            .collect::<Result<Vec<_>, SftpError>>()?;
-        files.sort();
-        Ok(files)
+        path: &str,
+        content: &mut (dyn Read + Send),
+    ) -> Result<Written, DropError> {
+        let flags = OpenFlags::CREATE | OpenFlags::TRUNCATE | OpenFlags::WRITE;
+        let opened = self.files.open_with_flags(path, flags).await;
+        let mut file = opened.map_err(|error| failed("create", error))?;
+        let mut chunk = vec![0; CHUNK_BYTES];
+        let mut bytes = 0_u64;
+        loop {
+            let length = content.read(&mut chunk).map_err(DropError::Local)?;
+            let Some(piece) = chunk.get(..length).filter(|piece| !piece.is_empty()) else {
+                break;
+            };
+            let written = file.write_all(piece).await;
+            written.map_err(|error| in_transfer("write", error))?;
+            bytes = bytes.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+        }
+        let flushed = file.flush().await;
+        flushed.map_err(|error| in_transfer("write", error))?;
+        // A server may say that it can, and then refuse: its close is then the last word.
+        let synced = file.sync_all().await.is_ok();
+        let closed = file.close().await;
+        closed.map_err(|error| in_transfer("close", error))?;
+        Ok(Written { bytes, synced })
     }
 
-    /// Closes the session. Files that were written stay, so errors are ignored.
-    pub async fn close(self) {
+    async fn rename(&self, from: &str, to: &str) -> Result<(), DropError> {
+        let renamed = self.files.rename(from, to).await;
+        renamed.map_err(|error| failed("rename", error))
+    }
+
+    async fn remove(&self, path: &str) -> Result<(), DropError> {
+        let removed = self.files.remove_file(path).await;
+        removed.map_err(|error| failed("remove", error))
+    }
+
+    async fn close(&self) {
         let _ = self.files.close().await;
         let closed = self
             .connection
@@ -262,10 +205,28 @@ impl SftpFileDrop {
     }
 }
 
-fn size(metadata: &Metadata) -> Result<u64, SftpError> {
-    metadata.size.ok_or(SftpError::NoSize)
-}
-
 fn is_missing(error: &ServerError) -> bool {
     matches!(error, ServerError::Status(status) if status.status_code == StatusCode::NoSuchFile)
+}
+
+fn failed(doing: &'static str, error: ServerError) -> DropError {
+    match error {
+        error if is_missing(&error) => DropError::Missing { doing },
+        ServerError::Timeout => SftpError::Timeout(doing).into(),
+        ServerError::Status(status) => DropError::Refused {
+            doing,
+            answer: Box::new(ServerError::Status(status)),
+        },
+        error => SftpError::Server {
+            doing,
+            source: error,
+        }
+        .into(),
+    }
+}
+
+/// Why bytes did not come through. The client gives the server's answer only as a text here.
+fn in_transfer(doing: &'static str, error: std::io::Error) -> DropError {
+    let source = Box::new(error);
+    SftpError::Transfer { doing, source }.into()
 }

@@ -15,7 +15,7 @@ pub(crate) fn commands_for(finding: &Finding) -> Vec<String> {
     let tiki_id = finding.subject.tiki_id().map(ToString::to_string);
     let id = shell_word(&tiki_id.unwrap_or_default());
     let subject = shell_word(&finding.subject.to_string());
-    let day = shell_word(&finding.day);
+    let day = shell_word(&finding.day.to_string());
     // Every command but `close-finding` is about a transaction that we have.
     let possible =
         |command: &&Command| **command == Command::CloseFinding || finding.transaction_id.is_some();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::Day;
 use reconciliation::classify::Kind;
+use reconciliation::plan::export;
 use reconciliation::record::{Exported, Finding, Received, Sent};
 
 /// The page shows at most this many findings; the table has all of them.
@@ -52,12 +53,7 @@ impl DayReport {
 
     /// Whether Tiki has each file that is part of the day's last export.
     pub(crate) fn is_delivered(&self) -> bool {
-        let delivered = |counter: &u32| {
-            let mut of_counter = self.sent.iter().filter(|sent| sent.counter == *counter);
-            of_counter.any(|sent| sent.delivered_at.is_some())
-        };
-        let exported = self.exported.as_ref();
-        exported.is_some_and(|exported| exported.counters.iter().all(delivered))
+        export::is_delivered(self.exported.as_ref(), &self.sent)
     }
 
     /// Whether a file is part of the day's last export. A file of an earlier export, before the day's data

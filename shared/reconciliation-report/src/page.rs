@@ -7,9 +7,11 @@ use std::io;
 
 use askama::Template;
 use reconciliation::file::{Sum, Totals};
+use reconciliation::record::Sent;
 
 use self::finding::Group;
 use self::summary::Line;
+use crate::phrases::{Phrase, doubt_label};
 use crate::day::{DayReport, MAX_FINDINGS_ON_PAGE};
 
 /// Renders the page of one day. The templates escape all text from outside.
@@ -71,6 +73,12 @@ impl Sums {
 }
 
 impl Page<'_> {
+    /// What could not be verified at the delivery of a file.
+    #[expect(clippy::unused_self, reason = "a template calls methods of its page")]
+    fn doubts(&self, sent: &Sent) -> Vec<Phrase> {
+        sent.doubts.iter().copied().map(doubt_label).collect()
+    }
+
     /// The most urgent line gives the summary its colour.
     fn summary_class(&self) -> &'static str {
         self.summary.first().map_or("good", |line| line.class)
@@ -90,6 +98,7 @@ mod filters {
     use std::convert::Infallible;
 
     use askama::{Values, filter_fn};
+    use domain::{Day, Timestamp};
 
     use crate::text;
 
@@ -111,8 +120,13 @@ mod filters {
     }
 
     #[filter_fn]
-    pub(super) fn time(unix_ms: &i64, _: &dyn Values) -> Result<String, Infallible> {
-        Ok(text::vietnam_time(*unix_ms))
+    pub(super) fn time(at: &Timestamp, _: &dyn Values) -> Result<String, Infallible> {
+        Ok(text::vietnam_time(*at))
+    }
+
+    #[filter_fn]
+    pub(super) fn date(day: &Day, _: &dyn Values) -> Result<String, Infallible> {
+        Ok(text::date(*day))
     }
 }
 

@@ -3,6 +3,7 @@
 
 use domain::{LookUpAnswer, Status};
 use reconciliation::classify::{Kind, MismatchReason};
+use reconciliation::record::Doubt;
 
 /// The same text in both languages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,9 +49,9 @@ pub(crate) fn kind_label(kind: Kind) -> Phrase {
     }
 }
 
-/// The answer of a look-up in words; `None` for a text that is not the name of an answer.
-pub(crate) fn look_up_label(name: &str) -> Option<Phrase> {
-    Some(match look_up_answer(name)? {
+/// The answer of a look-up in words.
+pub(crate) fn look_up_label(answer: LookUpAnswer) -> Phrase {
+    match answer {
         LookUpAnswer::Found(Status::Pending, _) => phrase("PENDING", "waits for payment"),
         LookUpAnswer::Found(Status::Success, _) => phrase("SUCCESS", "paid"),
         LookUpAnswer::Found(Status::Failure, _) => phrase("FAILURE", "not paid"),
@@ -61,14 +62,14 @@ pub(crate) fn look_up_label(name: &str) -> Option<Phrase> {
         LookUpAnswer::SystemError => phrase("Lỗi hệ thống của Tiki", "system error"),
         LookUpAnswer::Unauthorized => phrase("Tiki từ chối chữ ký", "signature refused"),
         LookUpAnswer::Unclear => phrase("Không rõ", "no clear answer"),
-    })
+    }
 }
 
 /// The status that the answer of a look-up stands for; `None` if it says nothing about the status.
-pub(crate) fn look_up_status(name: &str) -> Option<&'static str> {
-    match look_up_answer(name)? {
-        LookUpAnswer::Found(status, _) => Some(status.as_str()),
-        LookUpAnswer::NotFound | LookUpAnswer::Cancelled => Some(Status::Failure.as_str()),
+pub(crate) fn look_up_status(answer: LookUpAnswer) -> Option<Status> {
+    match answer {
+        LookUpAnswer::Found(status, _) => Some(status),
+        LookUpAnswer::NotFound | LookUpAnswer::Cancelled => Some(Status::Failure),
         LookUpAnswer::InvalidRequest
         | LookUpAnswer::NotOfThisPartner
         | LookUpAnswer::SystemError
@@ -77,8 +78,38 @@ pub(crate) fn look_up_status(name: &str) -> Option<&'static str> {
     }
 }
 
-fn look_up_answer(name: &str) -> Option<LookUpAnswer> {
-    name.parse().ok()
+/// What could not be verified at a delivery.
+pub(crate) fn doubt_label(doubt: Doubt) -> Phrase {
+    match doubt {
+        Doubt::LeftOvers => phrase(
+            "Không xem hoặc không xoá được tệp tạm còn lại trong INBOUND.",
+            "Temporary files in INBOUND could not be seen or removed.",
+        ),
+        Doubt::NameTaken => phrase(
+            "Không xem được trước đó đã có tệp trùng tên hay chưa.",
+            "Whether there was a file of this name before could not be seen.",
+        ),
+        Doubt::Size => phrase(
+            "Máy chủ không cho biết kích thước tệp đã nhận.",
+            "The server does not say how many bytes it has.",
+        ),
+        Doubt::Content => phrase(
+            "Tệp đã có sẵn với đúng tên và kích thước, nhưng không đọc lại được nội dung.",
+            "The file was there with this name and size, and could not be read back.",
+        ),
+        Doubt::Sync => phrase(
+            "Máy chủ không xác nhận đã ghi tệp xuống đĩa.",
+            "The server did not confirm that the file is on its disk.",
+        ),
+        Doubt::TakenAtClose => phrase(
+            "Máy chủ nhận tệp ngay khi ghi xong nên không xem lại được.",
+            "The server took the file when it was closed, so it cannot be seen any more.",
+        ),
+        Doubt::VisibleName => phrase(
+            "Máy chủ không cho tên tệp tạm bắt đầu bằng dấu chấm.",
+            "The server refuses temporary names that begin with a dot.",
+        ),
+    }
 }
 
 /// What the report says about a finding with this reason.

@@ -4,11 +4,12 @@ use std::io::{self, Write};
 
 use csv::{Terminator, Writer, WriterBuilder};
 
-use reconciliation::record::{Closed, Finding};
+use domain::{LookUpAnswer, Vnd};
+use reconciliation::record::{Claim, Closed, Finding};
 
 use crate::commands::commands_for;
 use crate::phrases::{CLOSED, Phrase, explain, kind_label, look_up_label};
-use crate::text::vietnam_time;
+use crate::text::{date, vietnam_time};
 
 const HEADER: [&str; 21] = [
     "Ngày / Day",
@@ -55,33 +56,39 @@ impl<W: Write> FindingsTable<W> {
         let state = closed.map_or(kind_label(finding.kind), |_| CLOSED);
         let meaning = explain(finding.mismatch).meaning.vi;
         let optional = |text: Option<&str>| safe(text.unwrap_or_default());
-        let amount = |vnd: Option<u64>| vnd.map(|vnd| vnd.to_string()).unwrap_or_default();
+        let amount = |vnd: Option<Vnd>| vnd.map(|vnd| vnd.get().to_string()).unwrap_or_default();
         let of_closing = |field: fn(&Closed) -> &str| optional(closed.map(field));
-        let (ours, in_file) = (&finding.ours, &finding.in_file);
+        let ours = finding.ours;
+        let amount_at_tiki = match finding.tiki {
+            Some(LookUpAnswer::Found(_, amount)) => amount,
+            _ => None,
+        };
+        let (file, claim) = finding.last_word().unzip();
+        let of_claim = |field: fn(&Claim) -> &str| optional(claim.map(field));
         let record = [
-            finding.day.clone(),
+            date(finding.day),
             safe(&finding.subject.to_string()),
-            optional(finding.transaction_id.as_deref()),
+            finding.transaction_id.map(|id| id.to_string()).unwrap_or_default(),
             both(state),
             meaning.to_owned(),
             safe(&proposal(finding)),
-            optional(ours.status.as_deref()),
-            amount(ours.amount_vnd),
-            look_up_label(&finding.tiki).map_or_else(|| safe(&finding.tiki), both),
-            amount(finding.tiki_amount_vnd),
-            optional(in_file.status.as_deref()),
-            amount(in_file.amount_vnd),
-            safe(&finding.code),
-            safe(&finding.reason),
-            safe(&finding.file),
-            finding.line.to_string(),
+            optional(ours.map(|ours| ours.status.as_str())),
+            amount(ours.and_then(|ours| ours.amount)),
+            finding.tiki.map(|answer| both(look_up_label(answer))).unwrap_or_default(),
+            amount(amount_at_tiki),
+            optional(claim.and_then(|claim| claim.values.status.as_deref())),
+            amount(claim.and_then(|claim| claim.values.amount)),
+            of_claim(|claim| &claim.code),
+            of_claim(|claim| &claim.reason),
+            optional(file),
+            claim.map(|claim| claim.line.to_string()).unwrap_or_default(),
             vietnam_time(finding.found_at),
             safe(&history(finding)),
-            of_closing(|closed| &closed.by),
+            of_closing(|closed| closed.by.name()),
             closed
                 .map(|closed| vietnam_time(closed.at))
                 .unwrap_or_default(),
-            of_closing(|closed| &closed.reason),
+            of_closing(|closed| closed.by.reason()),
         ];
         Ok(self.0.write_record(record)?)
     }

@@ -1,6 +1,6 @@
 //! How texts, numbers and times are printed.
 
-use domain::Timestamp;
+use domain::{Day, Timestamp};
 
 /// A text from outside, in which each character that could hide or reorder the text around it is replaced by
 /// U+FFFD. It is not escaped: that is the template's part.
@@ -16,10 +16,18 @@ fn changes_direction(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// A time in Vietnam: `2026-11-22 23:59:59`; empty if the number is not a time that we support.
-pub(crate) fn vietnam_time(unix_ms: i64) -> String {
-    let at = Timestamp::from_unix_ms(unix_ms);
-    at.map(Timestamp::on_vietnams_clock).unwrap_or_default()
+/// A time in Vietnam: `22/11/2026 23:59:59`.
+pub(crate) fn vietnam_time(at: Timestamp) -> String {
+    let text = at.on_vietnams_clock();
+    let (day, time) = text.split_once(' ').unwrap_or((&text, ""));
+    let date: Vec<&str> = day.rsplit('-').collect();
+    format!("{} {time}", date.join("/"))
+}
+
+/// A day: `22/11/2026`.
+pub(crate) fn date(day: Day) -> String {
+    let text = day.to_string();
+    text.rsplit('-').collect::<Vec<_>>().join("/")
 }
 
 /// A number in groups of three digits, as in Vietnam: `1.234.567`. It takes a `u64` because a day's sum may be
@@ -69,10 +77,10 @@ mod tests {
     }
 
     #[test]
-    fn times_are_vietnams_and_an_impossible_time_is_empty() {
-        assert_eq!(vietnam_time(1_795_366_799_000), "2026-11-22 23:59:59");
-        assert_eq!(vietnam_time(-1), "");
-        assert_eq!(vietnam_time(i64::MAX), "");
+    fn times_and_days_are_written_as_in_vietnam() {
+        let at = Timestamp::from_unix_ms(1_795_366_799_000).unwrap();
+        assert_eq!(vietnam_time(at), "22/11/2026 23:59:59");
+        assert_eq!(date(at.vietnamese_day()), "22/11/2026");
     }
 
     #[test]

@@ -3,20 +3,24 @@
 //! About a payment Tiki is asked, and its answer decides ([`crate::classify`]). About a refund a look-up says nothing,
 //! so what a file says stays until a person has closed it, or the file comes without it.
 
-use domain::{Refund, Timestamp, Transaction, TransactionId};
+use domain::{PaymentState, Refund, Timestamp, Transaction, TransactionId};
 
 use crate::classify::{Classification, Kind, MismatchReason};
-use crate::record::{Values, ours};
+use crate::record::{Ours, Values};
 use crate::result::{RefundLine, ResultLine, Verdict};
 
 /// Whether a line about a payment says what we have. With the code of a match, what the line leaves out agrees;
-/// without a code, it must have status and amount. A payment that is not final agrees with nothing.
+/// without a code, it must have status and amount. A payment that is not final agrees with nothing. Nor does one whose
+/// money went back: status and amount do not say whether Tiki keeps an order for it, so Tiki is asked.
 #[must_use]
 pub fn payment_matches(t: Option<&Transaction>, line: &ResultLine) -> bool {
     let Some(t) = t.filter(|t| t.final_at().is_some()) else {
         return false;
     };
-    let complete = line.values.status.is_some() && line.values.amount_vnd.is_some();
+    if matches!(t.payment(), PaymentState::Reversed { .. }) {
+        return false;
+    }
+    let complete = line.values.status.is_some() && line.values.amount.is_some();
     let says_so = match line.verdict {
         Some(Verdict::Match) => true,
         // A reason says that something is wrong, whatever the values are.
@@ -27,7 +31,7 @@ pub fn payment_matches(t: Option<&Transaction>, line: &ResultLine) -> bool {
     };
     says_so
         && is_ours(t.id(), line.transaction_id.as_deref())
-        && agree(&line.values, &ours(t.status(), t.order().amount))
+        && agree(&line.values, Ours::of(t))
 }
 
 /// What a look-up does not cover, it cannot close: if a file has another id of ours for the transaction, the sides do
@@ -109,10 +113,7 @@ pub fn refund(t: Option<&Transaction>, line: &ResultLine, refund: &RefundLine) -
     let agrees = same_amount
         && ours.back_at().is_some()
         && is_ours(t.id(), line.transaction_id.as_deref())
-        && agree(
-            &line.values,
-            &crate::record::ours(t.status(), t.order().amount),
-        )
+        && agree(&line.values, Ours::of(t))
         && (verdict.is_some() || line.reason.is_empty());
     match verdict {
         Some(Verdict::Match | Verdict::OnlyTiki) | None if agrees => MismatchReason::Agree,
@@ -127,7 +128,9 @@ fn is_ours(id: TransactionId, in_file: Option<&str>) -> bool {
     in_file.is_none_or(|text| text.parse() == Ok(id))
 }
 
-fn agree(in_file: &Values, ours: &Values) -> bool {
-    let status = in_file.status.is_none() || in_file.status == ours.status;
-    status && (in_file.amount_vnd.is_none() || in_file.amount_vnd == ours.amount_vnd)
+fn agree(in_file: &Values, ours: Ours) -> bool {
+    let status = in_file.status.as_deref();
+    let amount = in_file.amount;
+    status.is_none_or(|status| status == ours.status.as_str())
+        && (amount.is_none() || amount == ours.amount)
 }

@@ -25,21 +25,25 @@ const COLUMNS: [&str; 6] = [
 /// Only in files with refund rows.
 const REFUND_COLUMNS: [&str; 4] = ["type", "request_id", "refund_id", "refund_amount"];
 
-/// The partner's name in file names. Only letters and digits, so that a file name can be split again.
+/// The partner's name in file names. Tiki chooses it, and it may have `-`, `_` and `.` (protocol §7).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartnerName(String);
 
 /// The text is not a valid partner name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be 1 to 32 letters and digits")]
+#[error("must be 1 to 32 letters, digits, -, _ and ., the first and the last a letter or a digit")]
 pub struct BadPartnerName;
 
 impl FromStr for PartnerName {
     type Err = BadPartnerName;
 
     fn from_str(text: &str) -> Result<Self, BadPartnerName> {
-        let allowed = text.bytes().all(|b| b.is_ascii_alphanumeric());
-        if allowed && (1..=32).contains(&text.len()) {
+        let alphanumeric = |b: &u8| b.is_ascii_alphanumeric();
+        let allowed = text.bytes().all(|b| alphanumeric(&b) || b"-_.".contains(&b));
+        let bytes = text.as_bytes();
+        let ends = [bytes.first(), bytes.last()];
+        let ends = ends.iter().all(|end| end.is_some_and(alphanumeric));
+        if allowed && ends && text.len() <= 32 {
             Ok(Self(text.to_owned()))
         } else {
             Err(BadPartnerName)

@@ -9,7 +9,9 @@
 //! | [`result`] | Tiki's result file, line by line, in the format that was agreed |
 //! | [`mod@classify`] | the decision table: our record and an answer of Tiki give a kind and a reason |
 //! | [`mod@compare`] | a line of a result file beside our record |
-//! | [`record`] | the stored records of files and findings |
+//! | [`record`] | the records of files and findings |
+//! | [`plan`] | what a run does next, from the records and from what it has seen |
+//! | [`place`] | the names of things outside: objects in the bucket, folders at Tiki |
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
@@ -17,5 +19,7 @@ pub mod classify;
 pub mod compare;
 pub mod file;
 pub mod hash;
+pub mod place;
+pub mod plan;
 pub mod record;
 pub mod result;

@@ -72,6 +72,27 @@ pub struct Unreadable {
     pub problem: String,
 }
 
+impl Unreadable {
+    /// A problem of a whole file.
+    #[must_use]
+    pub fn whole(problem: impl Into<String>) -> Self {
+        Self {
+            line: 0,
+            column: None,
+            problem: problem.into(),
+        }
+    }
+
+    /// The column, if one has the problem, and the problem.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match &self.column {
+            Some(column) => format!("{column} {}", self.problem),
+            None => self.problem.clone(),
+        }
+    }
+}
+
 /// Reads a result file line by line. After a line that cannot be read, the next one is read. A line feed always
 /// ends the line, also inside quotes.
 pub struct Lines<R> {
@@ -84,6 +105,15 @@ pub struct Lines<R> {
 
 /// A line of a result file, if it can be read.
 pub type Read = Result<ResultLine, Unreadable>;
+
+/// The number of a line in its file, from 1.
+#[must_use]
+pub fn number(read: &Read) -> u64 {
+    match read {
+        Ok(line) => line.line,
+        Err(unreadable) => unreadable.line,
+    }
+}
 
 impl<R: BufRead> Lines<R> {
     /// Starts to read a file.
@@ -249,7 +279,7 @@ impl<R: BufRead> Lines<R> {
             code,
             values: Values {
                 status: cut_text(Column::Status)?,
-                amount_vnd: amount.map(Vnd::get),
+                amount,
             },
             reason: cut_text(Column::Reason)?.unwrap_or_default(),
         })

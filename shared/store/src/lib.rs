@@ -52,7 +52,10 @@ pub use keys::{
     SORT, TRANSACTION_ID,
 };
 pub use record::{SCHEMA, read};
-pub use records::{CLOSED, RUNS, ReconciliationRecords, Record, Versioned, Written, day_partition};
+pub use records::{
+    CLOSED, DynamoRecords, Key, RUNS, ReconciliationRecords, Record, RecordPage, RecordTable,
+    StoredKey, Versioned, Written, day_partition,
+};
 pub use serde_dynamo::Item;
 pub use sessions::{DynamoSessions, SessionStore, WebviewSession};
 pub use table::{DayPage, Indexed, Table};

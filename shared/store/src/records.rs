@@ -1,30 +1,38 @@
 //! The reconciliation records. Each has a version, so that two runs cannot overwrite each other's records.
 
+mod dynamo;
 mod keys;
+mod rows;
+mod table;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, Select};
-use serde::{Deserialize, Serialize};
-use serde_dynamo::Item;
+use serde_dynamo::{AttributeValue, Item};
 
-pub use self::keys::{CLOSED, RUNS, Record, day_partition};
-use crate::conditional_write::{self, Condition, WriteOutcome};
-use crate::error::{StoreError, TableError};
+pub use self::dynamo::DynamoRecords;
+pub use self::keys::{CLOSED, Key, RUNS, Record, day_partition};
+pub use self::table::{RecordPage, RecordTable, StoredKey};
+use crate::conditional_write::{Condition, WriteOutcome};
+use crate::error::StoreError;
 use crate::keys::{BY_STATUS, PARTITION, SORT};
 use crate::write_ids::WriteIds;
 
 /// The records that one request of [`ReconciliationRecords::list`] reads.
 const RECORDS_PER_PAGE: u16 = 100;
 
-/// The table of reconciliation.
+/// The attempts of [`ReconciliationRecords::update`] at a record that others are changing too.
+const MAX_UPDATE_ATTEMPTS: usize = 10;
+
+/// The attributes of an item beside its keys and those of its index.
+const VERSION: &str = "version";
+const WRITE_ID: &str = "write_id";
+const RECORD: &str = "record";
+
+/// The records of reconciliation, each under its key and with its version.
 #[derive(Clone)]
 pub struct ReconciliationRecords {
-    client: Client,
-    name: String,
+    table: Arc<dyn RecordTable>,
     write_ids: Arc<dyn WriteIds>,
 }
 
@@ -45,50 +53,17 @@ pub enum Written<R> {
     Conflict(Versioned<R>),
 }
 
-/// A record as an item.
-#[derive(Serialize, Deserialize)]
-struct Row<R> {
-    partition: String,
-    sort: String,
-    version: u64,
-    write_id: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    status: Option<String>,
-    /// Unix milliseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    since: Option<i64>,
-    record: R,
-}
-
 impl ReconciliationRecords {
-    /// The table of this name.
+    /// The records in this table.
     #[must_use]
-    pub fn new(client: Client, name: impl Into<String>, write_ids: Arc<dyn WriteIds>) -> Self {
-        Self {
-            client,
-            name: name.into(),
-            write_ids,
-        }
+    pub fn new(table: Arc<dyn RecordTable>, write_ids: Arc<dyn WriteIds>) -> Self {
+        Self { table, write_ids }
     }
 
     /// Reads a record, strongly consistently.
-    pub async fn get<R: Record>(
-        &self,
-        partition: &str,
-        sort: &str,
-    ) -> Result<Option<Versioned<R>>, StoreError> {
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.name)
-            .key(PARTITION, AttributeValue::S(partition.to_owned()))
-            .key(SORT, AttributeValue::S(sort.to_owned()))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| TableError::new("GetItem", error))?;
-        let found = answer.item.map(|item| read(Item::from(item)));
-        found.transpose()
+    pub async fn get<R: Record>(&self, key: &Key<R>) -> Result<Option<Versioned<R>>, StoreError> {
+        let found = self.table.get(key.stored()).await?;
+        found.map(read).transpose()
     }
 
     /// Writes a record that is new (`before` is `None`) or that was read in the version `before`.
@@ -97,33 +72,40 @@ impl ReconciliationRecords {
         record: R,
         before: Option<u64>,
     ) -> Result<Written<R>, StoreError> {
-        let status = record.status();
         let write_id = self.write_ids.next();
-        let row = Row {
-            partition: record.partition(),
-            sort: record.sort(),
-            version: before.unwrap_or(0).saturating_add(1),
-            write_id: write_id.to_string(),
-            status: status.map(|(status, _)| status.to_owned()),
-            since: status.map(|(_, since)| since),
-            record,
-        };
-        let unusable = |reason: String| StoreError::Record {
-            partition: row.partition.clone(),
-            sort: row.sort.clone(),
-            reason,
-        };
-        let item = serde_dynamo::to_item(&row).map_err(|error| unusable(error.to_string()))?;
+        let version = before.unwrap_or(0).saturating_add(1);
+        let key = record.key();
+        let item = item_of(&record, &key, version, write_id.to_string())?;
         let condition = before.map_or(Condition::Absent, Condition::VersionIs);
-        let put =
-            conditional_write::put_item(&self.client, &self.name, PARTITION, item, condition).await;
-        match put?.recognise(write_id) {
-            WriteOutcome::Stored => Ok(Written::Stored(row.into_versioned())),
+        let put = self.table.put(item, condition).await?;
+        match put.recognise(write_id) {
+            WriteOutcome::Stored => Ok(Written::Stored(Versioned { record, version })),
             WriteOutcome::Conflict(Some(found)) => Ok(Written::Conflict(read(found)?)),
             WriteOutcome::Conflict(None) => {
-                Err(unusable("it has disappeared from the table".to_owned()))
+                Err(unusable(&key, "it has disappeared from the table"))
             }
         }
+    }
+
+    /// Changes a record, or makes it. `change` gets the stored record, if there is one, and decides again when another
+    /// writer was faster; with `Ok(None)` there is nothing to write. The answer is the record that was written.
+    pub async fn update<R: Record, E: From<StoreError>>(
+        &self,
+        key: &Key<R>,
+        mut change: impl FnMut(Option<R>) -> Result<Option<R>, E>,
+    ) -> Result<Option<R>, E> {
+        let mut known = self.get(key).await?;
+        for _ in 0..MAX_UPDATE_ATTEMPTS {
+            let (record, version) = known.map(|known| (known.record, known.version)).unzip();
+            let Some(changed) = change(record)? else {
+                return Ok(None);
+            };
+            match self.put(changed, version).await? {
+                Written::Stored(stored) => return Ok(Some(stored.record)),
+                Written::Conflict(newer) => known = Some(newer),
+            }
+        }
+        Err(unusable(key, "it is being changed by too many writers at once").into())
     }
 
     /// A page of the records of one type in a partition, by sort key, after the sort key `after`; and the sort key
@@ -134,33 +116,9 @@ impl ReconciliationRecords {
         after: Option<String>,
         limit: u16,
     ) -> Result<(Vec<Versioned<R>>, Option<String>), StoreError> {
-        let text = |text: &str| AttributeValue::S(text.to_owned());
-        let after = after.map(|sort| {
-            HashMap::from([
-                (PARTITION.to_owned(), text(partition)),
-                (SORT.to_owned(), AttributeValue::S(sort)),
-            ])
-        });
-        let page = self
-            .client
-            .query()
-            .table_name(&self.name)
-            .consistent_read(true)
-            .key_condition_expression("#partition = :partition AND begins_with(#sort, :prefix)")
-            .expression_attribute_names("#partition", PARTITION)
-            .expression_attribute_names("#sort", SORT)
-            .expression_attribute_values(":partition", text(partition))
-            .expression_attribute_values(":prefix", text(R::PREFIX))
-            .set_exclusive_start_key(after)
-            .limit(limit.into())
-            .send()
-            .await
-            .map_err(|error| TableError::new("Query", error))?;
-        let last = page.last_evaluated_key.as_ref();
-        let next = last.and_then(|key| key.get(SORT)?.as_s().ok()).cloned();
-        let items = page.items.into_iter().flatten();
-        let records = items.map(|item| read(Item::from(item)));
-        Ok((records.collect::<Result<_, _>>()?, next))
+        let page = self.table.page(partition, R::PREFIX, after, limit).await?;
+        let records = page.items.into_iter().map(read);
+        Ok((records.collect::<Result<_, _>>()?, page.next))
     }
 
     /// All records of one type in a partition, by sort key.
@@ -176,74 +134,79 @@ impl ReconciliationRecords {
         }
     }
 
-    /// The partition and sort keys of at most `limit` records with this status, the oldest time first. The index
-    /// lags behind the table, so the caller reads each record and checks it again.
-    pub async fn with_status(
+    /// The keys of at most `limit` records with this status, the oldest time first. The index lags behind the table,
+    /// so the caller reads each record and checks it again.
+    pub async fn with_status<R: Record>(
         &self,
         status: &str,
         limit: u16,
-    ) -> Result<Vec<(String, String)>, StoreError> {
-        let query = self.query_status(status).limit(limit.into());
-        let (mut keys, mut after) = (Vec::new(), None);
-        loop {
-            let page = query.clone().set_exclusive_start_key(after).send().await;
-            let page = page.map_err(|error| TableError::new("Query", error))?;
-            for item in page.items() {
-                let text = |name: &str| item.get(name)?.as_s().ok().cloned();
-                keys.extend(text(PARTITION).zip(text(SORT)));
-            }
-            after = page.last_evaluated_key;
-            if after.is_none() || keys.len() >= usize::from(limit) {
-                return Ok(keys);
-            }
-        }
+    ) -> Result<Vec<Key<R>>, StoreError> {
+        let keys = self.table.with_status(status, limit).await?;
+        Ok(keys.into_iter().map(Key::of_stored).collect())
     }
 
     /// The number of records with this status.
     pub async fn count_with_status(&self, status: &str) -> Result<i64, StoreError> {
-        let query = self.query_status(status).select(Select::Count);
-        let (mut count, mut after) = (0_i64, None);
-        loop {
-            let page = query.clone().set_exclusive_start_key(after).send().await;
-            let page = page.map_err(|error| TableError::new("Query", error))?;
-            count = count.saturating_add(page.count().into());
-            after = page.last_evaluated_key;
-            if after.is_none() {
-                return Ok(count);
-            }
-        }
-    }
-
-    fn query_status(&self, status: &str) -> QueryFluentBuilder {
-        self.client
-            .query()
-            .table_name(&self.name)
-            .index_name(BY_STATUS.name)
-            .key_condition_expression("#status = :status")
-            .expression_attribute_names("#status", BY_STATUS.partition_key)
-            .expression_attribute_values(":status", AttributeValue::S(status.to_owned()))
+        Ok(self.table.count_with_status(status).await?)
     }
 }
 
-impl<R> Row<R> {
-    fn into_versioned(self) -> Versioned<R> {
-        Versioned {
-            record: self.record,
-            version: self.version,
-        }
+fn item_of<R: Record>(
+    record: &R,
+    key: &Key<R>,
+    version: u64,
+    write_id: String,
+) -> Result<Item, StoreError> {
+    let StoredKey { partition, sort } = key.stored().clone();
+    let row = serde_dynamo::to_attribute_value(R::Row::from(record.clone()));
+    let row = row.map_err(|error| unusable(key, error.to_string()))?;
+    let mut item = HashMap::from([
+        (PARTITION.to_owned(), AttributeValue::S(partition)),
+        (SORT.to_owned(), AttributeValue::S(sort)),
+        (VERSION.to_owned(), AttributeValue::N(version.to_string())),
+        (WRITE_ID.to_owned(), AttributeValue::S(write_id)),
+        (RECORD.to_owned(), row),
+    ]);
+    if let Some((status, since)) = record.status() {
+        let (status_key, since_key) = (BY_STATUS.partition_key, BY_STATUS.sort_key);
+        item.insert(status_key.to_owned(), AttributeValue::S(status.to_owned()));
+        let since = since.unix_ms().to_string();
+        item.insert(since_key.to_owned(), AttributeValue::N(since));
     }
+    Ok(item.into())
 }
 
 fn read<R: Record>(item: Item) -> Result<Versioned<R>, StoreError> {
     let text = |name: &str| match item.get(name) {
-        Some(serde_dynamo::AttributeValue::S(text)) => text.chars().take(200).collect(),
+        Some(AttributeValue::S(text)) => text.chars().take(200).collect(),
         _ => "?".to_owned(),
     };
     let (partition, sort) = (text(PARTITION), text(SORT));
-    let row = serde_dynamo::from_item(item).map(Row::into_versioned);
-    row.map_err(|error| StoreError::Record {
+    let version = match item.get(VERSION) {
+        Some(AttributeValue::N(version)) => version.parse().ok(),
+        _ => None,
+    };
+    let row = item.get(RECORD).cloned();
+    let versioned = || {
+        let row = row.ok_or("it has no record")?;
+        let row: R::Row = serde_dynamo::from_attribute_value(row).map_err(|e| e.to_string())?;
+        Ok(Versioned {
+            record: row.into(),
+            version: version.ok_or("it has no version")?,
+        })
+    };
+    versioned().map_err(|reason: String| StoreError::Record {
         partition,
         sort,
-        reason: error.to_string(),
+        reason,
     })
+}
+
+fn unusable<R>(key: &Key<R>, reason: impl Into<String>) -> StoreError {
+    let StoredKey { partition, sort } = key.stored().clone();
+    StoreError::Record {
+        partition,
+        sort,
+        reason: reason.into(),
+    }
 }

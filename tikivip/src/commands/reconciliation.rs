@@ -1,11 +1,11 @@
 //! `tikivip reconciliation` and `tikivip close-finding`: the findings of the reconciliation.
 
 use anyhow::anyhow;
-use domain::{Day, OperatorName, OperatorReason, Timestamp, Vnd};
+use domain::{Day, LookUpAnswer, OperatorName, OperatorReason, Timestamp, Vnd};
 use reconciliation::classify::{Kind, MismatchReason};
-use reconciliation::record::{Closed, Finding, Values};
+use reconciliation::record::{Closed, ClosedBy, Finding};
 use serde::Serialize;
-use store::{ReconciliationRecords, Record, Versioned, Written, day_partition};
+use store::Key;
 
 use crate::cli::{Form, OperatorArgs};
 use crate::context::CommandContext;
@@ -18,18 +18,99 @@ struct List {
     more: bool,
 }
 
-/// A finding, with the id by which a person names it.
+/// A finding as it is printed.
 #[derive(Serialize)]
 struct ShownFinding {
+    /// The id by which a person names it.
     id: String,
-    #[serde(flatten)]
-    finding: Finding,
+    day: String,
+    /// Whether it is open or closed.
+    open: bool,
+    kind: &'static str,
+    mismatch: &'static str,
+    /// Our id of the transaction.
+    transaction_id: Option<String>,
+    ours: Option<ShownValues>,
+    /// Tiki's answer to the last look-up.
+    tiki: Option<ShownValues>,
+    /// The last file that has it, and what that file says.
+    file: Option<ShownClaim>,
+    found_at: String,
+    looked_at: String,
+    /// When its state began.
+    since: String,
+    closed: Option<ShownClosing>,
 }
 
-impl From<Finding> for ShownFinding {
-    fn from(finding: Finding) -> Self {
-        let id = finding.subject.to_string();
-        Self { id, finding }
+#[derive(Serialize)]
+struct ShownValues {
+    status: String,
+    amount: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct ShownClaim {
+    name: String,
+    line: u64,
+    code: String,
+    reason: String,
+    status: Option<String>,
+    amount: Option<u64>,
+    transaction_id: Option<String>,
+    /// Whether the file has come again without it.
+    withdrawn: bool,
+}
+
+#[derive(Serialize)]
+struct ShownClosing {
+    by: String,
+    at: String,
+    reason: String,
+}
+
+impl From<&Finding> for ShownFinding {
+    fn from(finding: &Finding) -> Self {
+        let since = finding
+            .history
+            .last()
+            .map_or(finding.found_at, |step| step.at);
+        Self {
+            id: finding.subject.to_string(),
+            day: finding.day.to_string(),
+            open: finding.is_open(),
+            kind: finding.kind.as_str(),
+            mismatch: finding.mismatch.as_str(),
+            transaction_id: finding.transaction_id.map(|id| id.to_string()),
+            ours: finding.ours.map(|ours| ShownValues {
+                status: ours.status.to_string(),
+                amount: ours.amount.map(Vnd::get),
+            }),
+            tiki: finding.tiki.map(|answer| ShownValues {
+                status: answer.as_str().to_owned(),
+                amount: match answer {
+                    LookUpAnswer::Found(_, amount) => amount.map(Vnd::get),
+                    _ => None,
+                },
+            }),
+            file: finding.last_word().map(|(name, claim)| ShownClaim {
+                name: name.to_owned(),
+                line: claim.line,
+                code: claim.code.clone(),
+                reason: claim.reason.clone(),
+                status: claim.values.status.clone(),
+                amount: claim.values.amount.map(Vnd::get),
+                transaction_id: claim.id.clone(),
+                withdrawn: claim.withdrawn,
+            }),
+            found_at: finding.found_at.to_rfc3339(),
+            looked_at: finding.looked_at.to_rfc3339(),
+            since: since.to_rfc3339(),
+            closed: finding.closed.as_ref().map(|closed| ShownClosing {
+                by: closed.by.name().to_owned(),
+                at: closed.at.to_rfc3339(),
+                reason: closed.by.reason().to_owned(),
+            }),
+        }
     }
 }
 
@@ -50,15 +131,14 @@ pub(super) async fn list(
         .copied()
         .filter(|kind| *kind != Kind::Matched)
     {
-        let wanted = day.map(day_partition);
         // The index holds all days, so for one day all entries are read.
         let asked = if day.is_some() {
             u16::MAX
         } else {
             limit.saturating_add(1)
         };
-        for (partition, sort) in records.with_status(kind.as_str(), asked).await? {
-            if wanted.as_ref().is_some_and(|wanted| *wanted != partition) {
+        for key in records.with_status::<Finding>(kind.as_str(), asked).await? {
+            if day.is_some_and(|day| !key.is_of(day)) {
                 continue;
             }
             if list.findings.len() >= usize::from(limit) {
@@ -66,9 +146,9 @@ pub(super) async fn list(
                 break;
             }
             // The index can be outdated, so the finding itself is checked.
-            let found = records.get::<Finding>(&partition, &sort).await?;
-            let open = found.filter(|found| found.record.is_open());
-            list.findings.extend(open.map(|found| found.record.into()));
+            let found = records.get(&key).await?.map(|found| found.record);
+            let open = found.filter(Finding::is_open);
+            list.findings.extend(open.iter().map(ShownFinding::from));
         }
     }
     output::print(form, &list, table);
@@ -89,84 +169,66 @@ pub(super) async fn close(
         .parse()
         .map_err(|e| anyhow!("--reason {e}"))?;
     let records = context.records()?;
-    let closed = Closed {
-        at: context.clock().now().unix_ms(),
-        by: by.to_string(),
-        reason: reason.to_string(),
-        by_run: false,
+    let now = context.clock().now();
+    let key = Key::finding_id(day, id);
+    let closed = records
+        .update::<Finding, anyhow::Error>(&key, |known| {
+            let not_found = || Outcome::NotFound(format!("finding {id} of {day}"));
+            let finding = known.ok_or_else(not_found)?;
+            may_close(&finding)?;
+            Ok(Some(Finding {
+                closed: Some(Closed {
+                    at: now,
+                    by: ClosedBy::Person(by.clone(), reason.clone()),
+                }),
+                reported: false,
+                ..finding
+            }))
+        })
+        .await?;
+    let list = List {
+        findings: closed.iter().map(ShownFinding::from).collect(),
+        more: false,
     };
-    let mut found = find(&records, id, day).await?;
-    // The reconciliation may change the finding at the same time.
-    for _ in 0..10 {
-        let Versioned { record, version } = found;
-        if let Some(closed) = &record.closed {
-            let refused = format!(
-                "{} has closed this finding already: {}",
-                closed.by, closed.reason
-            );
-            return Err(Outcome::Refused(refused).into());
-        }
-        if record.kind != Kind::NeedsReview {
-            let refused = format!(
-                "the finding is {}, and only a finding that needs review can be closed",
-                record.kind.as_str()
-            );
-            return Err(Outcome::Refused(refused).into());
-        }
-        let closing = Finding {
-            closed: Some(closed.clone()),
-            reported: false,
-            ..record
-        };
-        match records.put(closing, Some(version)).await? {
-            Written::Stored(stored) => {
-                let list = List {
-                    findings: vec![stored.record.into()],
-                    more: false,
-                };
-                output::print(form, &list, table);
-                return Ok(Outcome::Done);
-            }
-            Written::Conflict(newer) => found = newer,
-        }
-    }
-    Err(anyhow!(
-        "the finding changed ten times during this command. Try again."
-    ))
+    output::print(form, &list, table);
+    Ok(Outcome::Done)
 }
 
-async fn find(
-    records: &ReconciliationRecords,
-    id: &str,
-    day: Day,
-) -> anyhow::Result<Versioned<Finding>> {
-    let sort = format!("{}{id}", Finding::PREFIX);
-    let found = records.get::<Finding>(&day_partition(day), &sort).await?;
-    found.ok_or_else(|| Outcome::NotFound(format!("finding {id} of {day}")).into())
+fn may_close(finding: &Finding) -> Result<(), Outcome> {
+    if let Some(Closed { by, .. }) = &finding.closed {
+        return Err(Outcome::Refused(format!(
+            "{} has closed this finding already: {}",
+            by.name(),
+            by.reason()
+        )));
+    }
+    if finding.kind != Kind::NeedsReview {
+        return Err(Outcome::Refused(format!(
+            "the finding is {}, and only a finding that needs review can be closed",
+            finding.kind.as_str()
+        )));
+    }
+    Ok(())
 }
 
 fn table(list: &List) -> String {
     if list.findings.is_empty() {
         return "  No open findings.".to_owned();
     }
-    let rows = list.findings.iter().map(|ShownFinding { id, finding: f }| {
-        let tiki = Values {
-            status: Some(f.tiki.clone()),
-            amount_vnd: f.tiki_amount_vnd,
-        };
+    let rows = list.findings.iter().map(|f| {
         let state = match &f.closed {
             Some(closed) => format!("closed by {}", closed.by),
-            None => f.kind.as_str().to_owned(),
+            None => f.kind.to_owned(),
         };
         [
             f.day.clone(),
-            id.clone(),
+            f.id.clone(),
             state,
-            f.mismatch.as_str().to_owned(),
-            values(&f.ours),
-            values(&tiki),
+            f.mismatch.to_owned(),
+            values(f.ours.as_ref()),
+            values(f.tiki.as_ref()),
             file_result(f),
-            since(f),
+            on_vietnams_clock(&f.since),
         ]
     });
     let heading = [
@@ -187,35 +249,32 @@ fn table(list: &List) -> String {
     format!("{}{more}", output::table(heading, rows))
 }
 
-fn values(values: &Values) -> String {
-    let amount = values.amount_vnd.and_then(|vnd| Vnd::new(vnd).ok());
-    let amount = amount.map(Vnd::grouped);
-    let parts = [
-        values.status.clone().filter(|status| !status.is_empty()),
-        amount,
-    ];
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
-    if parts.is_empty() {
-        "nothing".to_owned()
-    } else {
-        parts.join(", ")
+fn values(values: Option<&ShownValues>) -> String {
+    let Some(values) = values else {
+        return "nothing".to_owned();
+    };
+    let amount = values.amount.and_then(|vnd| Vnd::new(vnd).ok());
+    match amount {
+        Some(amount) => format!("{}, {}", values.status, amount.grouped()),
+        None => values.status.clone(),
     }
 }
 
-fn file_result(f: &Finding) -> String {
-    let other_id = f
-        .id_in_file
+fn file_result(f: &ShownFinding) -> String {
+    let Some(file) = &f.file else {
+        return String::new();
+    };
+    let other_id = file
+        .transaction_id
         .as_ref()
-        .filter(|_| f.mismatch == MismatchReason::OtherTransactionId);
+        .filter(|_| f.mismatch == MismatchReason::OtherTransactionId.as_str());
     let other_id = other_id.map(|id| format!("has {id}")).unwrap_or_default();
-    let parts = [f.code.as_str(), f.reason.as_str(), &other_id];
+    let parts = [file.code.as_str(), file.reason.as_str(), &other_id];
     let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     parts.join(" ")
 }
 
-fn since(f: &Finding) -> String {
-    let at = f.history.last().map_or(f.found_at, |step| step.at);
-    Timestamp::from_unix_ms(at)
-        .map(Timestamp::on_vietnams_clock)
-        .unwrap_or_default()
+fn on_vietnams_clock(rfc3339: &str) -> String {
+    let at = Timestamp::parse_rfc3339(rfc3339);
+    at.map(Timestamp::on_vietnams_clock).unwrap_or_default()
 }

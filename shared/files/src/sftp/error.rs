@@ -4,12 +4,15 @@ use std::io;
 
 use russh_sftp::client::error::Error as ServerError;
 
-/// An operation on the file drop failed. No message contains a part of a key or of a file.
+use super::private_key::BadPrivateKey;
+use crate::file_drop::DropError;
+
+/// There is no session, or it broke. No message contains a part of a key or of a file.
 #[derive(Debug, thiserror::Error)]
 pub enum SftpError {
     /// The secret is not a key that can be used.
-    #[error("the private key is not an OpenSSH or PKCS#8 key without a passphrase")]
-    PrivateKey,
+    #[error("{0}")]
+    PrivateKey(BadPrivateKey),
     /// The server's host key is not one of those that are pinned.
     #[error("the server shows another host key than is pinned: {shown}")]
     HostKey {
@@ -25,47 +28,24 @@ pub enum SftpError {
     /// There is no connection, or it broke.
     #[error("the connection failed")]
     Connection(#[from] russh::Error),
-    /// The server refused an operation.
+    /// An operation failed, and not by an answer of the server that refuses it.
     #[error("the server did not {doing}")]
     Server {
         doing: &'static str,
-        /// The server's answer.
         #[source]
         source: ServerError,
     },
-    /// Writing to the server failed: by its answer, or because the connection broke.
-    #[error("the file could not be written to the server")]
-    Write(#[source] io::Error),
-    /// Reading from the server failed.
-    #[error("the file could not be read from the server")]
-    Read(#[source] io::Error),
-    /// Reading or writing on this machine failed.
-    #[error("the file on our side cannot be read or written")]
-    Local(#[source] io::Error),
-    /// The server has another number of bytes than were written.
-    #[error("{written} bytes were written, and {there} are on the server")]
-    SizeDiffers {
-        /// Bytes that were written.
-        written: u64,
-        /// Bytes that the server has.
-        there: u64,
+    /// Writing to the server or reading from it failed: by its answer, or because the connection broke.
+    #[error("the file could not be transferred: {doing}")]
+    Transfer {
+        doing: &'static str,
+        #[source]
+        source: Box<io::Error>,
     },
-    /// The server does not give the sizes of files.
-    #[error("the server does not say how large a file is")]
-    NoSize,
-    /// A file with this name exists.
-    #[error("there is already a file {0}")]
-    Taken(String),
-    /// The file is larger than the caller allows.
-    #[error("the file has more than {at_most} bytes")]
-    TooLarge { at_most: u64 },
 }
 
-impl SftpError {
-    pub(crate) fn server(doing: &'static str, source: ServerError) -> Self {
-        match source {
-            ServerError::Timeout => Self::Timeout(doing),
-            source => Self::Server { doing, source },
-        }
+impl From<SftpError> for DropError {
+    fn from(error: SftpError) -> Self {
+        Self::Broken(Box::new(error))
     }
 }

@@ -1,7 +1,8 @@
 //! The findings on the page, in groups.
 
+use domain::{LookUpAnswer, Status, Timestamp, Vnd};
 use reconciliation::classify::Kind;
-use reconciliation::record::Finding;
+use reconciliation::record::{Finding, LastWord};
 
 use crate::commands::commands_for;
 use crate::day::{DayReport, MAX_FINDINGS_ON_PAGE};
@@ -96,38 +97,47 @@ impl Cell {
 
 /// Our values, those of the look-up at Tiki, and those of Tiki's file.
 fn sides(finding: &Finding) -> [Side; 3] {
-    let (ours, in_file) = (&finding.ours, &finding.in_file);
-    let amount = |vnd_of_side: Option<u64>| {
-        let both = vnd_of_side.zip(ours.amount_vnd);
+    let ours = finding.ours;
+    let our_amount = ours.and_then(|ours| ours.amount);
+    let amount = |of_side: Option<Vnd>| {
+        let both = of_side.zip(our_amount);
         let differs = both.is_some_and(|(theirs, ours)| theirs != ours);
-        Cell::text(vnd_of_side.map(vnd).as_deref(), differs)
+        let text = of_side.map(|amount| vnd(amount.get()));
+        Cell::text(text.as_deref(), differs)
     };
-    let differs = |theirs: &str| ours.status.as_deref().is_some_and(|ours| ours != theirs);
-    let our_status = if ours.status.is_none() && finding.transaction_id.is_none() {
-        Cell::phrase(phrase("không có", "none"), false)
-    } else {
-        Cell::text(ours.status.as_deref(), false)
+    let our_status = ours.map(|ours| ours.status.as_str());
+    let differs = |theirs: &str| our_status.is_some_and(|ours| ours != theirs);
+    let our_status_cell = match our_status {
+        None => Cell::phrase(phrase("không có", "none"), false),
+        status => Cell::text(status, false),
     };
-    let at_tiki_differs = look_up_status(&finding.tiki).is_some_and(differs);
-    let status_at_tiki = match look_up_label(&finding.tiki) {
-        Some(label) => Cell::phrase(label, at_tiki_differs),
-        None => Cell::text(Some(&finding.tiki), at_tiki_differs),
+    let status_at_tiki = match finding.tiki {
+        Some(answer) => {
+            let status = look_up_status(answer).map(Status::as_str);
+            Cell::phrase(look_up_label(answer), status.is_some_and(differs))
+        }
+        None => Cell::text(None, false),
     };
-    let status_in_file = in_file.status.as_deref();
+    let amount_at_tiki = match finding.tiki {
+        Some(LookUpAnswer::Found(_, amount)) => amount,
+        _ => None,
+    };
+    let in_file = finding.last_word().map(|(_, claim)| &claim.values);
+    let status_in_file = in_file.and_then(|values| values.status.as_deref());
     [
         Side {
             name: phrase("Chúng ta", "ours"),
-            cells: [our_status, amount(ours.amount_vnd)],
+            cells: [our_status_cell, amount(our_amount)],
         },
         Side {
             name: phrase("Tra cứu ở Tiki", "look-up"),
-            cells: [status_at_tiki, amount(finding.tiki_amount_vnd)],
+            cells: [status_at_tiki, amount(amount_at_tiki)],
         },
         Side {
             name: phrase("Tệp của Tiki", "Tiki's file"),
             cells: [
                 Cell::text(status_in_file, status_in_file.is_some_and(differs)),
-                amount(in_file.amount_vnd),
+                amount(in_file.and_then(|values| values.amount)),
             ],
         },
     ]
@@ -140,6 +150,8 @@ pub(super) struct Card<'r> {
     pub(super) commands: Vec<String>,
     /// `None` for a line that cannot be read: it has no values to compare.
     pub(super) sides: Option<[Side; 3]>,
+    /// The file that was last heard of it, and what it said.
+    pub(super) last_word: Option<LastWord<'r>>,
     /// Our id of the transaction in the file, if it is another one.
     pub(super) other_id: Option<&'r str>,
     pub(super) history: Vec<HistoryStep>,
@@ -147,7 +159,7 @@ pub(super) struct Card<'r> {
 
 /// The state of a finding from a point in time on.
 pub(super) struct HistoryStep {
-    pub(super) at: i64,
+    pub(super) at: Timestamp,
     pub(super) kind: Phrase,
     pub(super) meaning: Phrase,
 }
@@ -164,10 +176,11 @@ impl<'r> Card<'r> {
             explanation: explain(finding.mismatch),
             commands: commands_for(finding),
             sides: (finding.subject.tiki_id().is_some()).then(|| sides(finding)),
+            last_word: finding.last_word(),
             other_id: finding
-                .id_in_file
-                .as_deref()
-                .filter(|id| finding.transaction_id.as_deref() != Some(*id)),
+                .last_word()
+                .and_then(|(_, claim)| claim.id.as_deref())
+                .filter(|id| id.parse().ok() != finding.transaction_id),
             history: history.collect(),
         }
     }

@@ -2,83 +2,113 @@
 
 use std::collections::BTreeMap;
 
-use domain::Day;
-use serde::{Deserialize, Serialize};
+use domain::{Day, LookUpAnswer, Status, Timestamp, Transaction, TransactionId, Vnd};
 
-use super::{Subject, Values};
+use super::{Closed, ClosedBy, Subject};
 use crate::classify::{Kind, MismatchReason};
 
 /// A history has at most this many steps: the first half and the last half are kept.
 const MAX_HISTORY_STEPS: usize = 40;
 
-/// A line of a result file on which the sides differ, or that cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A difference between the sides, or a line of a result file that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    pub day: String,
+    /// The day under which it is.
+    pub day: Day,
     /// What it is about.
     pub subject: Subject,
     /// Our id of the transaction, if we have it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub transaction_id: Option<String>,
-    /// The last result file that had it.
-    pub file: String,
-    /// The number of the line in that file, from 1.
-    pub line: u64,
-    /// Tiki's result code as the file has it.
-    pub code: String,
-    /// Tiki's reason. For a line that cannot be read: the column and the problem.
-    pub reason: String,
-    /// The values in the file.
-    pub in_file: Values,
-    /// Our id of the transaction as the file has it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id_in_file: Option<String>,
-    /// What each file says, by its name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub transaction_id: Option<TransactionId>,
+    /// What each file says, by its name; also what it does not say any more, so that it can be shown.
     pub claims: BTreeMap<String, Claim>,
-    pub ours: Values,
-    /// The name of Tiki's answer to the look-up.
-    pub tiki: String,
-    /// Tiki's amount in the look-up.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tiki_amount_vnd: Option<u64>,
+    /// Our side; `None` if we do not have the transaction.
+    pub ours: Option<Ours>,
+    /// Tiki's answer to the last look-up; `None` if there was none.
+    pub tiki: Option<LookUpAnswer>,
     /// The state of the finding.
     pub kind: Kind,
     /// Why it has this state.
     pub mismatch: MismatchReason,
-    /// When it was found, Unix milliseconds.
-    pub found_at: i64,
-    /// When it was last looked at, Unix milliseconds.
-    pub looked_at: i64,
+    /// When it was found.
+    pub found_at: Timestamp,
+    /// When it was last looked at.
+    pub looked_at: Timestamp,
     /// The earlier states and this one, oldest first.
     pub history: Vec<Step>,
     /// Who closed it, when and why; `None` if nobody did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed: Option<Closed>,
     /// Whether the day's report shows that it is closed.
-    #[serde(default)]
     pub reported: bool,
 }
 
+/// Our values of a transaction, or of a refund of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ours {
+    /// The status of the transaction.
+    pub status: Status,
+    /// The amount; `None` if we have the transaction, and not the refund that it is about.
+    pub amount: Option<Vnd>,
+}
+
+/// The values of one side, as far as it gave them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Values {
+    /// The status, as that side writes it.
+    pub status: Option<String>,
+    /// The amount of the payment, or of the refund.
+    pub amount: Option<Vnd>,
+}
+
+/// What a file says of a finding's subject.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// In which reading of the file it was last found ([`super::Received::reading`]).
+    pub reading: u64,
+    /// When that was.
+    pub heard_at: Timestamp,
+    /// The number of the line in the file, from 1; 0 for the whole file.
+    pub line: u64,
+    /// The result code, as the file has it.
+    pub code: String,
+    /// Tiki's reason. For a line that cannot be read: the column and the problem.
+    pub reason: String,
+    /// The status and the amount; of a refund its own amount.
+    pub values: Values,
+    /// Our id of the transaction, as the file has it.
+    pub id: Option<String>,
+    /// Whether the file has come again without it.
+    pub withdrawn: bool,
+}
+
+/// What was last heard of a finding: the file, and what it said.
+pub type LastWord<'f> = (&'f str, &'f Claim);
+
 /// A step in a finding's history.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// When the state began, Unix milliseconds.
-    pub at: i64,
+    /// When the state began.
+    pub at: Timestamp,
     /// The state from then on.
     pub kind: Kind,
     /// Why it has this state.
     pub mismatch: MismatchReason,
     /// Our values then.
-    pub ours: Values,
-    /// The name of Tiki's answer to the look-up.
-    pub tiki: String,
-    /// Tiki's amount in the look-up.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tiki_amount_vnd: Option<u64>,
+    pub ours: Option<Ours>,
+    /// Tiki's answer to the look-up, if there was one.
+    pub tiki: Option<LookUpAnswer>,
     /// What the files said then, where no look-up can: of a refund, or our id of a transaction.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub said: Option<String>,
+}
+
+impl Ours {
+    /// Our values of a transaction.
+    #[must_use]
+    pub fn of(t: &Transaction) -> Self {
+        Self {
+            status: t.status(),
+            amount: Some(t.order().amount),
+        }
+    }
 }
 
 impl Step {
@@ -86,61 +116,23 @@ impl Step {
     /// not open a closed finding again, and the time without a clear answer starts at the first one.
     fn is_same_state(&self, other: &Self) -> bool {
         let unclear = self.mismatch == MismatchReason::NoClearAnswer;
-        let same_answer =
-            (&self.tiki, self.tiki_amount_vnd) == (&other.tiki, other.tiki_amount_vnd);
         (self.kind, self.mismatch, &self.ours, &self.said)
             == (other.kind, other.mismatch, &other.ours, &other.said)
-            && (unclear || same_answer)
+            && (unclear || self.tiki == other.tiki)
     }
 }
 
-/// Who closed a finding, when and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Closed {
-    /// When, Unix milliseconds.
-    pub at: i64,
-    /// The name of the person.
-    pub by: String,
-    /// The reason that the person gave.
-    pub reason: String,
-    /// Whether a run has closed it, and no person: the file has come again without it. If the file says it once more, it
-    /// is open again.
-    #[serde(default)]
-    pub by_run: bool,
-}
-
-/// What the present bytes of a file say of a finding's subject. It holds until the file comes without it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claim {
-    /// In which reading of the file it was last found ([`super::Received::reading`]).
-    pub reading: u64,
-    /// The result code.
-    pub code: String,
-    /// The status and the amount; of a refund its own amount.
-    pub values: Values,
-    /// Our id of the transaction.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-}
-
 impl Finding {
-    /// A finding without a look-up.
+    /// A finding without a look-up and without a file.
     #[must_use]
-    pub fn new(day: Day, subject: Subject, file: &str, line: u64, found_at: i64) -> Self {
+    pub fn new(day: Day, subject: Subject, found_at: Timestamp) -> Self {
         Self {
-            day: day.to_string(),
+            day,
             subject,
             transaction_id: None,
-            file: file.to_owned(),
-            line,
-            code: String::new(),
-            reason: String::new(),
-            in_file: Values::default(),
-            id_in_file: None,
             claims: BTreeMap::new(),
-            ours: Values::default(),
-            tiki: String::new(),
-            tiki_amount_vnd: None,
+            ours: None,
+            tiki: None,
             kind: Kind::Undecided,
             mismatch: MismatchReason::NoClearAnswer,
             found_at,
@@ -157,22 +149,55 @@ impl Finding {
         self.closed.is_none() && self.kind != Kind::Matched
     }
 
+    /// What was last heard of it, also if the file does not say it any more.
+    #[must_use]
+    pub fn last_word(&self) -> Option<LastWord<'_>> {
+        let heard = self.claims.iter().max_by_key(|(_, claim)| claim.heard_at);
+        heard.map(|(file, claim)| (file.as_str(), claim))
+    }
+
+    /// What the files say now, by their names.
+    pub fn present_claims(&self) -> impl Iterator<Item = LastWord<'_>> {
+        let claims = self.claims.iter().filter(|(_, claim)| !claim.withdrawn);
+        claims.map(|(file, claim)| (file.as_str(), claim))
+    }
+
+    /// Ends what a file said in a reading before this one. What no look-up covers was the file's word alone, so it is
+    /// closed with the last such word. The answer is whether anything has changed.
+    pub fn withdraw(&mut self, file: &str, reading: u64, at: Timestamp) -> bool {
+        let claim = self.claims.get_mut(file);
+        let Some(claim) = claim.filter(|claim| claim.reading < reading && !claim.withdrawn) else {
+            return false;
+        };
+        claim.withdrawn = true;
+        let only_by_file = self.subject.payment().is_none();
+        if only_by_file && self.present_claims().next().is_none() && self.is_open() {
+            self.closed = Some(Closed {
+                at,
+                by: ClosedBy::Run,
+            });
+        }
+        true
+    }
+
     /// Records the result of a look-up. If the state is new, it becomes a step of the history, and the answer is
     /// `true`. A closed finding is opened again only by a new state.
-    pub fn look(&mut self, at: i64, kind: Kind, mismatch: MismatchReason) -> bool {
+    pub fn look(&mut self, at: Timestamp, kind: Kind, mismatch: MismatchReason) -> bool {
         self.looked_at = at;
         let step = Step {
             at,
             kind,
             mismatch,
-            ours: self.ours.clone(),
-            tiki: self.tiki.clone(),
-            tiki_amount_vnd: self.tiki_amount_vnd,
+            ours: self.ours,
+            tiki: self.tiki,
             said: self.said(mismatch),
         };
         let last = self.history.last();
         if last.is_some_and(|last| last.is_same_state(&step)) {
-            let by_run = self.closed.as_ref().is_some_and(|closed| closed.by_run);
+            let by_run = self
+                .closed
+                .as_ref()
+                .is_some_and(|closed| closed.by == ClosedBy::Run);
             if by_run {
                 (self.closed, self.reported) = (None, false);
             }
@@ -193,10 +218,9 @@ impl Finding {
             (Subject::Refund { .. }, _) | (_, MismatchReason::OtherTransactionId) => true,
             (Subject::Payment { .. } | Subject::Line { .. }, _) => false,
         };
-        let said = self.claims.iter().map(|(file, claim)| {
-            let values = &claim.values;
-            let (status, amount) = (values.status.as_deref(), values.amount_vnd);
-            let id = claim.id.as_deref();
+        let said = self.present_claims().map(|(file, claim)| {
+            let amount = claim.values.amount.map(Vnd::get);
+            let (status, id) = (claim.values.status.as_deref(), claim.id.as_deref());
             format!("{file}: {} {status:?} {amount:?} {id:?}", claim.code)
         });
         by_file.then(|| said.collect::<Vec<_>>().join("; "))

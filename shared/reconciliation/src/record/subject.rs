@@ -3,22 +3,16 @@
 use std::fmt;
 
 use domain::TikiTransactionId;
-use serde::{Deserialize, Serialize};
-
-use super::as_text;
 
 /// What a finding is about. Its text is the finding's id within its day, and what a person types.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "about", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// A payment: `T-1`.
     Payment {
-        #[serde(with = "as_text")]
         tiki_id: TikiTransactionId,
     },
     /// A refund of a payment: `T-1/R1`.
     Refund {
-        #[serde(with = "as_text")]
         tiki_id: TikiTransactionId,
         /// Our id of the refund. If we do not have it, Tiki's word for it.
         refund: String,

@@ -1,12 +1,20 @@
-//! The keys of the reconciliation records.
+//! The keys of the reconciliation records. Each is built here, and nowhere else.
 
-use domain::Day;
+use std::marker::PhantomData;
+
+use domain::{Day, Timestamp};
 use reconciliation::classify::Kind;
 use reconciliation::record::{
-    Began, Exported, Finding, Lease, Received, Reported, Sent, Unrecognised,
+    Began, Exported, Finding, Lease, Received, Reported, Sent, Subject, Unrecognised,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use super::rows::{
+    BeganRow, ExportedRow, FindingRow, LeaseRow, ReceivedRow, ReportedRow, SentRow,
+    UnrecognisedRow,
+};
+use super::table::StoredKey;
 
 /// The status of a finding that a person has closed and that no report shows as closed yet.
 pub const CLOSED: &str = "closed";
@@ -14,83 +22,183 @@ pub const CLOSED: &str = "closed";
 /// The partition of the records that all runs share.
 pub const RUNS: &str = "runs";
 
+/// The key of a record of this type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key<R> {
+    stored: StoredKey,
+    record: PhantomData<fn() -> R>,
+}
+
 /// A type that is stored in the table of reconciliation.
-pub trait Record: Serialize + DeserializeOwned + Send + Sync {
+pub trait Record: Clone + Send + Sync {
+    /// The record as it is stored.
+    type Row: Serialize + DeserializeOwned + From<Self> + Into<Self>;
+
     /// The start of the sort key of each record of this type, so that all of a partition can be listed.
     const PREFIX: &'static str;
 
-    /// The partition key: mostly a day.
-    fn partition(&self) -> String;
+    /// The key, which is unique in the table.
+    fn key(&self) -> Key<Self>;
 
-    /// The sort key, which is unique within the partition.
-    fn sort(&self) -> String;
-
-    /// The keys in the index `by_status`, for a record that is in it: a status, and a time in Unix milliseconds.
-    fn status(&self) -> Option<(&'static str, i64)> {
+    /// The keys in the index `by_status`, for a record that is in it: a status, and a time.
+    fn status(&self) -> Option<(&'static str, Timestamp)> {
         None
+    }
+}
+
+impl<R: Record> Key<R> {
+    fn of_day(day: Day, rest: &str) -> Self {
+        Self::new(day_partition(day), rest)
+    }
+
+    fn of_runs(rest: &str) -> Self {
+        Self::new(RUNS.to_owned(), rest)
+    }
+
+    fn new(partition: String, rest: &str) -> Self {
+        Self::of_stored(StoredKey {
+            partition,
+            sort: format!("{}{rest}", R::PREFIX),
+        })
+    }
+}
+
+impl<R> Key<R> {
+    /// A key from the index of the table.
+    pub(super) fn of_stored(stored: StoredKey) -> Self {
+        Self {
+            stored,
+            record: PhantomData,
+        }
+    }
+
+    /// Whether the record is of this day.
+    #[must_use]
+    pub fn is_of(&self, day: Day) -> bool {
+        self.stored.partition == day_partition(day)
+    }
+
+    /// The key as it is stored.
+    #[must_use]
+    pub fn stored(&self) -> &StoredKey {
+        &self.stored
+    }
+}
+
+impl Key<Sent> {
+    /// The file of a day with this counter.
+    #[must_use]
+    pub fn sent(day: Day, counter: u32) -> Self {
+        Self::of_day(day, &format!("{counter:06}"))
+    }
+}
+
+impl Key<Exported> {
+    /// The last export of a day.
+    #[must_use]
+    pub fn exported(day: Day) -> Self {
+        Self::of_day(day, "")
+    }
+}
+
+impl Key<Received> {
+    /// A result file of Tiki about a day.
+    #[must_use]
+    pub fn received(day: Day, name: &str) -> Self {
+        Self::of_day(day, name)
+    }
+}
+
+impl Key<Finding> {
+    /// A finding of a day, by what it is about.
+    #[must_use]
+    pub fn finding(day: Day, subject: &Subject) -> Self {
+        Self::finding_id(day, &subject.to_string())
+    }
+
+    /// A finding of a day, by its id.
+    #[must_use]
+    pub fn finding_id(day: Day, id: &str) -> Self {
+        Self::of_day(day, id)
+    }
+}
+
+impl Key<Reported> {
+    /// The last report of a day.
+    #[must_use]
+    pub fn reported(day: Day) -> Self {
+        Self::of_day(day, "")
+    }
+}
+
+impl Key<Unrecognised> {
+    /// A file of Tiki whose name says nothing.
+    #[must_use]
+    pub fn unrecognised(name: &str) -> Self {
+        Self::of_runs(name)
+    }
+}
+
+impl Key<Began> {
+    /// Where reconciliation starts.
+    #[must_use]
+    pub fn began() -> Self {
+        Self::of_runs("")
+    }
+}
+
+impl Key<Lease> {
+    /// The lease of the active run.
+    #[must_use]
+    pub fn lease() -> Self {
+        Self::of_runs("")
     }
 }
 
 /// The partition of a day's records.
 #[must_use]
 pub fn day_partition(day: Day) -> String {
-    of_day(&day.to_string())
-}
-
-fn of_day(day: &str) -> String {
     format!("day#{day}")
 }
 
 impl Record for Sent {
+    type Row = SentRow;
     const PREFIX: &'static str = "sent#";
 
-    fn partition(&self) -> String {
-        of_day(&self.day)
-    }
-
-    fn sort(&self) -> String {
-        format!("{}{:06}", Self::PREFIX, self.counter)
+    fn key(&self) -> Key<Self> {
+        Key::sent(self.day, self.counter)
     }
 }
 
 impl Record for Exported {
+    type Row = ExportedRow;
     const PREFIX: &'static str = "exported";
 
-    fn partition(&self) -> String {
-        of_day(&self.day)
-    }
-
-    fn sort(&self) -> String {
-        Self::PREFIX.to_owned()
+    fn key(&self) -> Key<Self> {
+        Key::exported(self.day)
     }
 }
 
 impl Record for Received {
+    type Row = ReceivedRow;
     const PREFIX: &'static str = "received#";
 
-    fn partition(&self) -> String {
-        of_day(&self.day)
-    }
-
-    fn sort(&self) -> String {
-        format!("{}{}", Self::PREFIX, self.name)
+    fn key(&self) -> Key<Self> {
+        Key::received(self.day, &self.name)
     }
 }
 
 impl Record for Finding {
+    type Row = FindingRow;
     const PREFIX: &'static str = "finding#";
 
-    fn partition(&self) -> String {
-        of_day(&self.day)
-    }
-
-    fn sort(&self) -> String {
-        format!("{}{}", Self::PREFIX, self.subject)
+    fn key(&self) -> Key<Self> {
+        Key::finding(self.day, &self.subject)
     }
 
     /// An open finding by its kind, since it was last checked. A closed one is in the index until the day's report
     /// shows it as closed.
-    fn status(&self) -> Option<(&'static str, i64)> {
+    fn status(&self) -> Option<(&'static str, Timestamp)> {
         match (&self.closed, self.kind) {
             (Some(closed), _) if !self.reported => Some((CLOSED, closed.at)),
             (Some(_), _) | (None, Kind::Matched) => None,
@@ -100,49 +208,37 @@ impl Record for Finding {
 }
 
 impl Record for Reported {
+    type Row = ReportedRow;
     const PREFIX: &'static str = "reported";
 
-    fn partition(&self) -> String {
-        of_day(&self.day)
-    }
-
-    fn sort(&self) -> String {
-        Self::PREFIX.to_owned()
+    fn key(&self) -> Key<Self> {
+        Key::reported(self.day)
     }
 }
 
 impl Record for Unrecognised {
+    type Row = UnrecognisedRow;
     const PREFIX: &'static str = "unrecognised#";
 
-    fn partition(&self) -> String {
-        RUNS.to_owned()
-    }
-
-    fn sort(&self) -> String {
-        format!("{}{}", Self::PREFIX, self.name)
+    fn key(&self) -> Key<Self> {
+        Key::unrecognised(&self.name)
     }
 }
 
 impl Record for Began {
+    type Row = BeganRow;
     const PREFIX: &'static str = "began";
 
-    fn partition(&self) -> String {
-        RUNS.to_owned()
-    }
-
-    fn sort(&self) -> String {
-        Self::PREFIX.to_owned()
+    fn key(&self) -> Key<Self> {
+        Key::began()
     }
 }
 
 impl Record for Lease {
+    type Row = LeaseRow;
     const PREFIX: &'static str = "lease";
 
-    fn partition(&self) -> String {
-        RUNS.to_owned()
-    }
-
-    fn sort(&self) -> String {
-        Self::PREFIX.to_owned()
+    fn key(&self) -> Key<Self> {
+        Key::lease()
     }
 }

@@ -1,0 +1,15 @@
+//! Plans: what a run does next, as data. A plan knows what is recorded and what was seen, and nothing else; the
+//! function `reconcile` carries it out, and asks again. So a run that dies between any two steps is followed by one
+//! that plans from the same records.
+//!
+//! | module | what it plans |
+//! |---|---|
+//! | [`export`] | the next step until a day is at Tiki |
+//! | [`import`] | what happens to a file of Tiki's folder, before and after it is fetched |
+//! | [`line`] | what a line of it means, and what its finding then says |
+//! | [`check`] | what a look-up at Tiki means for a finding |
+
+pub mod check;
+pub mod export;
+pub mod import;
+pub mod line;

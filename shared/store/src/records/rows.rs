@@ -1,0 +1,122 @@
+//! The reconciliation records as they are stored. What is read back is checked again: each id, text, time and amount
+//! must be one.
+
+mod finding;
+mod forms;
+
+use domain::{Day, Timestamp};
+use reconciliation::file::{Part, Totals};
+use reconciliation::record::{
+    Began, Doubt, Exported, Lease, Received, Reported, RunName, Sent, Unrecognised,
+};
+use serde::{Deserialize, Serialize};
+
+pub(super) use self::finding::FindingRow;
+use self::forms::{maybe_unix_ms, text, texts, unix_ms};
+
+/// A row with the fields of its record, each in its stored form.
+macro_rules! row {
+    ($row:ident of $record:ident { $($(#[$form:meta])* $field:ident: $type:ty,)+ }) => {
+        #[derive(Serialize, Deserialize)]
+        pub struct $row {
+            $($(#[$form])* $field: $type,)+
+        }
+
+        impl From<$record> for $row {
+            fn from($record { $($field),+ }: $record) -> Self {
+                Self { $($field),+ }
+            }
+        }
+
+        impl From<$row> for $record {
+            fn from($row { $($field),+ }: $row) -> Self {
+                Self { $($field),+ }
+            }
+        }
+    };
+}
+use row;
+
+row!(SentRow of Sent {
+    #[serde(with = "text")]
+    day: Day,
+    counter: u32,
+    name: String,
+    #[serde(flatten, with = "PartRow")]
+    content: Part,
+    #[serde(with = "text")]
+    run: RunName,
+    #[serde(with = "unix_ms")]
+    planned_at: Timestamp,
+    #[serde(default, with = "maybe_unix_ms", skip_serializing_if = "Option::is_none")]
+    archived_at: Option<Timestamp>,
+    #[serde(default, with = "maybe_unix_ms", skip_serializing_if = "Option::is_none")]
+    delivered_at: Option<Timestamp>,
+    #[serde(default, with = "texts", skip_serializing_if = "Vec::is_empty")]
+    doubts: Vec<Doubt>,
+});
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Part")]
+struct PartRow {
+    lines: u64,
+    bytes: u64,
+    sha256: String,
+    totals: Totals,
+}
+
+row!(ExportedRow of Exported {
+    #[serde(with = "text")]
+    day: Day,
+    totals: Totals,
+    counters: Vec<u32>,
+    #[serde(with = "unix_ms")]
+    exported_at: Timestamp,
+    #[serde(with = "text")]
+    run: RunName,
+});
+
+row!(ReceivedRow of Received {
+    #[serde(with = "text")]
+    day: Day,
+    name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
+    bytes: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    modified: Option<u32>,
+    reading: u64,
+    #[serde(with = "unix_ms")]
+    received_at: Timestamp,
+    lines: u64,
+    matched: u64,
+    findings: u64,
+    unreadable: u64,
+    #[serde(default, with = "maybe_unix_ms", skip_serializing_if = "Option::is_none")]
+    done_at: Option<Timestamp>,
+});
+
+row!(UnrecognisedRow of Unrecognised {
+    name: String,
+    #[serde(with = "text")]
+    day: Day,
+});
+
+row!(BeganRow of Began {
+    #[serde(with = "text")]
+    first_day: Day,
+});
+
+row!(LeaseRow of Lease {
+    #[serde(with = "text")]
+    run: RunName,
+    #[serde(with = "unix_ms")]
+    until: Timestamp,
+});
+
+row!(ReportedRow of Reported {
+    #[serde(with = "text")]
+    day: Day,
+    html_sha256: String,
+    csv_sha256: String,
+});
