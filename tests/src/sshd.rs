@@ -108,6 +108,21 @@ impl Sshd {
         names
     }
 
+    /// The private key that may log in, in another form of `ssh-keygen`, with a passphrase or an empty one.
+    #[must_use]
+    pub fn private_key_as(&self, form: &str, passphrase: &str) -> String {
+        let path = self.home.path().join("converted");
+        fs::write(&path, &self.private_key).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let made = Command::new("ssh-keygen")
+            .args(["-q", "-p", "-m", form, "-P", "", "-N", passphrase, "-f"])
+            .arg(&path)
+            .stdout(Stdio::null())
+            .status();
+        assert!(made.unwrap().success(), "ssh-keygen");
+        fs::read_to_string(&path).unwrap()
+    }
+
     /// A private key that the server does not know, and its public key.
     #[must_use]
     pub fn stranger(&self) -> (String, String) {

@@ -2,8 +2,10 @@
 
 use std::fs;
 
-use e2e::{FaultyConnection, Keys, Sshd};
-use files::sftp::{HostKeys, Server, SftpError, SftpFileDrop};
+use e2e::{Keys, Sshd};
+use files::FileDrop;
+use files::file_drop::{DropError, Stat};
+use files::sftp::{BadPrivateKey, HostKeys, Server, SftpError, SftpFileDrop};
 
 fn server(sshd: &Sshd) -> Server {
     Server {
@@ -31,32 +33,57 @@ async fn a_file_is_uploaded_and_downloaded_unchanged() {
     for size in [0, 1, 32 * 1024, 3_000_001] {
         let content: Vec<u8> = (0..size).map(|i| u8::try_from(i % 251).unwrap()).collect();
         let name = at(&sshd, &format!("file-{size}"));
-        sftp.put(&mut content.as_slice(), &at(&sshd, ".part"), &name)
-            .await
-            .unwrap();
+        let bytes = u64::try_from(size).unwrap();
+        let written = sftp.write(&name, &mut content.as_slice()).await.unwrap();
+        assert_eq!((written.bytes, written.synced), (bytes, true));
         assert_eq!(fs::read(&name).unwrap(), content);
-        assert_eq!(sftp.size(&name).await.unwrap(), u64::try_from(size).ok());
+        let there = sftp.stat(&name).await.unwrap();
+        assert_eq!(there, Some(Stat { bytes: Some(bytes) }));
         let mut back = Vec::new();
-        assert!(sftp.get(&name, &mut back, 3_000_001).await.unwrap());
+        assert!(sftp.read(&name, &mut back, 3_000_001).await.unwrap());
         assert_eq!(back, content);
     }
-    assert_eq!(
-        sshd.names("INBOUND").len(),
-        4,
-        "{:?}",
-        sshd.names("INBOUND")
-    );
+    let folder = sshd.path("INBOUND").display().to_string();
+    let listed = sftp.list(&folder).await.unwrap();
+    let listed = listed.iter().map(|file| (file.name.as_str(), file.bytes));
+    let expected = [
+        ("file-0", Some(0)),
+        ("file-1", Some(1)),
+        ("file-3000001", Some(3_000_001)),
+        ("file-32768", Some(32_768)),
+    ];
+    assert_eq!(listed.collect::<Vec<_>>(), expected);
     let missing = at(&sshd, "missing");
-    assert_eq!(sftp.size(&missing).await.unwrap(), None);
-    assert!(!sftp.get(&missing, &mut Vec::new(), 1).await.unwrap());
+    assert_eq!(sftp.stat(&missing).await.unwrap(), None);
+    assert!(!sftp.read(&missing, &mut Vec::new(), 1).await.unwrap());
+    let gone = sftp.remove(&missing).await;
+    assert!(matches!(gone, Err(DropError::Missing { .. })), "{gone:?}");
     let large = sftp
-        .get(&at(&sshd, "file-3000001"), &mut Vec::new(), 1000)
+        .read(&at(&sshd, "file-3000001"), &mut Vec::new(), 1000)
         .await;
     assert!(
-        matches!(large, Err(SftpError::TooLarge { at_most: 1000 })),
+        matches!(large, Err(DropError::TooLarge { at_most: 1000 })),
         "{large:?}"
     );
     sftp.close().await;
+}
+
+/// A listing is read to its end, however long it is, and so is a folder without files.
+#[tokio::test]
+async fn a_long_listing_is_read() {
+    let Some(sshd) = Sshd::start().await else {
+        return;
+    };
+    let sftp = connect(&sshd).await;
+    let folder = sshd.path("OUTBOUND").display().to_string();
+    assert_eq!(sftp.list(&folder).await.unwrap(), []);
+    for n in 0..3_000 {
+        let name = format!("tikivip_{}_{n}", "x".repeat(150));
+        fs::write(sshd.path("OUTBOUND").join(name), "x").unwrap();
+    }
+    assert_eq!(sftp.list(&folder).await.unwrap().len(), 3_000);
+    let nowhere = sftp.list(&at(&sshd, "nowhere")).await;
+    assert!(matches!(nowhere, Err(DropError::Missing { .. })));
 }
 
 #[tokio::test]
@@ -66,9 +93,7 @@ async fn an_rsa_server_and_an_rsa_key_are_accepted() {
     };
     let sftp = connect(&sshd).await;
     let name = at(&sshd, "file");
-    sftp.put(&mut &b"content"[..], &at(&sshd, ".part"), &name)
-        .await
-        .unwrap();
+    sftp.write(&name, &mut &b"content"[..]).await.unwrap();
     assert_eq!(fs::read(name).unwrap(), b"content");
 }
 
@@ -99,28 +124,74 @@ async fn a_key_that_the_server_does_not_know_is_refused() {
     let (stranger, _) = sshd.stranger();
     let refused = server(&sshd).connect(&stranger).await;
     assert!(matches!(refused, Err(SftpError::NotLetIn)));
-    let refused = server(&sshd).connect("no key at all").await;
-    assert!(matches!(refused, Err(SftpError::PrivateKey)));
+}
+
+/// Tiki may issue the key, in one of several forms.
+#[tokio::test]
+async fn a_key_is_read_in_each_usual_form() {
+    for (keys, forms) in [
+        (Keys::Rsa, ["PEM", "PKCS8", "RFC4716"]),
+        (Keys::Ed25519, ["PKCS8", "RFC4716", "RFC4716"]),
+    ] {
+        let Some(sshd) = Sshd::with(keys).await else {
+            return;
+        };
+        for form in forms {
+            let key = sshd.private_key_as(form, "");
+            let sftp = server(&sshd).connect(&key).await;
+            assert!(sftp.is_ok(), "{keys:?} {form}: {:?}", sftp.err());
+            let key = sshd.private_key_as(form, "secret");
+            let refused = server(&sshd).connect(&key).await.err();
+            let expected = BadPrivateKey::HasPassphrase;
+            assert!(
+                matches!(&refused, Some(SftpError::PrivateKey(problem)) if *problem == expected),
+                "{keys:?} {form}: {refused:?}"
+            );
+        }
+    }
+    let Some(sshd) = Sshd::start().await else {
+        return;
+    };
+    let (_, public) = sshd.stranger();
+    for (text, problem) in [
+        (public.as_str(), BadPrivateKey::IsPublic),
+        ("no key at all", BadPrivateKey::UnknownForm),
+        ("", BadPrivateKey::UnknownForm),
+        (
+            "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: aes256-cbc\n",
+            BadPrivateKey::HasPassphrase,
+        ),
+    ] {
+        let refused = server(&sshd).connect(text).await.err();
+        assert!(
+            matches!(&refused, Some(SftpError::PrivateKey(seen)) if *seen == problem),
+            "{text}: {refused:?}"
+        );
+    }
 }
 
 #[tokio::test]
-async fn no_file_is_overwritten() {
+async fn a_name_that_is_taken_is_not_given_again() {
     let Some(sshd) = Sshd::start().await else {
         return;
     };
     let sftp = connect(&sshd).await;
     let name = at(&sshd, "file");
     fs::write(&name, "what was there").unwrap();
-    let refused = sftp
-        .put(&mut &b"other"[..], &at(&sshd, ".part"), &name)
-        .await;
-    assert!(matches!(refused, Err(SftpError::Taken(_))), "{refused:?}");
+    let part = at(&sshd, ".part");
+    sftp.write(&part, &mut &b"other"[..]).await.unwrap();
+    let refused = sftp.rename(&part, &name).await;
+    assert!(
+        matches!(refused, Err(DropError::Refused { .. })),
+        "{refused:?}"
+    );
     assert_eq!(fs::read_to_string(&name).unwrap(), "what was there");
-    assert_eq!(sshd.names("INBOUND"), ["file"], "nothing is left");
+    let missing = sftp.rename(&at(&sshd, "x"), &at(&sshd, "y")).await;
+    assert!(matches!(missing, Err(DropError::Missing { .. })));
 }
 
 #[tokio::test]
-async fn a_full_disk_leaves_no_file_of_that_name() {
+async fn a_full_disk_is_an_error() {
     let Some(sshd) = Sshd::start().await else {
         return;
     };
@@ -128,64 +199,8 @@ async fn a_full_disk_leaves_no_file_of_that_name() {
     // Every write to /dev/full fails as on a full disk.
     std::os::unix::fs::symlink("/dev/full", sshd.path("INBOUND").join(".part")).unwrap();
     let content = vec![7; 100_000];
-    let (part, name) = (at(&sshd, ".part"), at(&sshd, "file"));
-    let refused = sftp.put(&mut content.as_slice(), &part, &name).await;
-    assert!(matches!(refused, Err(SftpError::Write(_))), "{refused:?}");
-    assert_eq!(sshd.names("INBOUND"), Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn a_broken_upload_leaves_the_whole_file_or_none() {
-    let Some(sshd) = Sshd::start().await else {
-        return;
-    };
-    let connection = FaultyConnection::to(sshd.port).await;
-    let server = Server {
-        port: connection.port,
-        ..server(&sshd)
-    };
-    let content: Vec<u8> = (0..200_000_u32)
-        .map(|i| u8::try_from(i % 251).unwrap())
-        .collect();
-    let part = at(&sshd, ".file.part");
-    let put = async |name: &str| {
-        let sftp = server.connect(&sshd.private_key).await?;
-        let put = sftp
-            .put(&mut content.as_slice(), &part, &at(&sshd, name))
-            .await;
-        sftp.close().await;
-        put
-    };
-    put("whole").await.unwrap();
-    let all = connection.take_bytes_sent();
-    let mut arrived = 0;
-    for stage in 0..40 {
-        // From the first byte to the last, in smaller steps near the end, where the file is renamed.
-        let bytes = if stage < 20 {
-            all * stage / 20
-        } else {
-            all + 400 - 60 * (40 - stage)
-        };
-        let name = format!("file-{stage}");
-        connection.break_after(bytes);
-        let done = put(&name).await;
-        connection.restore();
-        let there = fs::read(sshd.path("INBOUND").join(&name)).ok();
-        assert!(
-            there.is_none() || there.as_ref() == Some(&content),
-            "half a file at {bytes}"
-        );
-        assert!(
-            done.is_err() || there.is_some(),
-            "said to be there, and is not, at {bytes}"
-        );
-        arrived += usize::from(there.is_some());
-        // The next run deletes what is left, and uploads again.
-        let sftp = connect(&sshd).await;
-        sftp.clear(&sshd.path("INBOUND").display().to_string(), ".file.")
-            .await
-            .unwrap();
-        assert!(!sshd.names("INBOUND").contains(&".file.part".to_owned()));
-    }
-    assert!((1..40).contains(&arrived), "{arrived} of 40");
+    let refused = sftp
+        .write(&at(&sshd, ".part"), &mut content.as_slice())
+        .await;
+    assert!(refused.is_err(), "{refused:?}");
 }

@@ -12,11 +12,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use domain::{Day, LookUpAnswer, Timestamp};
+use domain::{Day, LookUpAnswer, Status, Timestamp, Vnd};
 use proptest::prelude::*;
 use reconciliation::classify::{Kind, MismatchReason};
-use reconciliation::file::{Sum, Totals};
-use reconciliation::record::{Closed, Exported, Finding, Received, Sent, Subject, Values};
+use reconciliation::file::{Part, Sum, Totals};
+use reconciliation::record::{
+    Claim, Closed, ClosedBy, Exported, Finding, Ours, Received, Sent, Subject, Values,
+};
 use reconciliation_report::{DayReport, FindingsTable, MAX_FINDINGS_ON_PAGE, page_html};
 
 /// Every reason, and a kind that it occurs with.
@@ -51,9 +53,13 @@ fn day() -> Day {
     "2026-11-22".parse().unwrap()
 }
 
-fn at(text: &str) -> i64 {
+fn at(text: &str) -> Timestamp {
     let text = format!("2026-11-{text}+07:00");
-    Timestamp::parse_rfc3339(&text).unwrap().unix_ms()
+    Timestamp::parse_rfc3339(&text).unwrap()
+}
+
+fn vnd(amount: u64) -> Vnd {
+    Vnd::new(amount).unwrap()
 }
 
 fn sum(count: u64, amount_vnd: u64) -> Sum {
@@ -62,25 +68,30 @@ fn sum(count: u64, amount_vnd: u64) -> Sum {
 
 fn sent(counter: u32, lines: u64) -> Sent {
     Sent {
-        day: day().to_string(),
+        day: day(),
         counter,
         name: format!("tikivip_vnptmoney_20261122_{counter}"),
-        lines,
-        bytes: lines * 129,
-        sha256: format!("{counter}2f1c9b07a5d4e8f3b6c0a9d8e7f6a5b4c3d2e1f0a9b8c7d6e5f4a3b2c1d0e9f"),
-        totals: Totals::default(),
-        run: "r".to_owned(),
+        content: Part {
+            lines,
+            bytes: lines * 129,
+            sha256: format!(
+                "{counter}2f1c9b07a5d4e8f3b6c0a9d8e7f6a5b4c3d2e1f0a9b8c7d6e5f4a3b2c1d0e9f"
+            ),
+            totals: Totals::default(),
+        },
+        run: "r".parse().unwrap(),
         planned_at: at("23T06:00:04"),
         archived_at: Some(at("23T06:00:09")),
         delivered_at: Some(at("23T06:00:12")),
+        doubts: Vec::new(),
     }
 }
 
 fn received(name: &str, lines: u64, findings: u64) -> Received {
     Received {
-        day: day().to_string(),
+        day: day(),
         name: name.to_owned(),
-        sha256: "0e9f8d7c6b5a49382716f5e4d3c2b1a00f1e2d3c4b5a69788796a5b4c3d2e1f0".to_owned(),
+        sha256: Some("0e9f8d7c6b5a49382716f5e4d3c2b1a00f1e2d3c4b5a69788796a5b4c3d2e1f0".to_owned()),
         bytes: lines * 140,
         modified: Some(1),
         reading: 1,
@@ -95,32 +106,57 @@ fn received(name: &str, lines: u64, findings: u64) -> Received {
 
 fn exported(totals: Totals, counters: &[u32]) -> Exported {
     Exported {
-        day: day().to_string(),
+        day: day(),
         totals,
         counters: counters.to_vec(),
         exported_at: at("23T06:00:10"),
-        run: "r".to_owned(),
+        run: "r".parse().unwrap(),
     }
 }
 
-fn values(status: &str, amount_vnd: u64) -> Values {
+fn values(status: &str, amount: u64) -> Values {
     Values {
         status: Some(status.to_owned()),
-        amount_vnd: Some(amount_vnd),
+        amount: Some(vnd(amount)),
     }
+}
+
+fn ours(status: Status, amount: u64) -> Option<Ours> {
+    let amount = Some(vnd(amount));
+    Some(Ours { status, amount })
+}
+
+fn paid(amount: Option<u64>) -> Option<LookUpAnswer> {
+    Some(LookUpAnswer::Found(Status::Success, amount.map(vnd)))
+}
+
+const WAITS: Option<LookUpAnswer> = Some(LookUpAnswer::Found(Status::Pending, None));
+
+/// What the file says of a finding.
+fn claim(finding: &mut Finding) -> &mut Claim {
+    finding.claims.values_mut().next().unwrap()
 }
 
 fn finding(id: &str, kind: Kind, reason: MismatchReason) -> Finding {
     let tiki_id = id.parse().unwrap();
     let subject = Subject::Payment { tiki_id };
-    let mut finding = Finding::new(day(), subject, NAME, 17, at("23T09:00:05"));
-    finding.transaction_id = Some("9e87ce51-4647-5d79-9155-19ee50d4d84e".to_owned());
-    "03".clone_into(&mut finding.code);
-    "Sai số tiền".clone_into(&mut finding.reason);
-    finding.in_file = values("SUCCESS", 299_000);
-    finding.ours = values("SUCCESS", 300_000);
-    "success".clone_into(&mut finding.tiki);
-    finding.tiki_amount_vnd = Some(299_000);
+    let found_at = at("23T09:00:05");
+    let mut finding = Finding::new(day(), subject, found_at);
+    let id = "9e87ce51-4647-5d79-9155-19ee50d4d84e";
+    finding.transaction_id = Some(id.parse().unwrap());
+    let claim = Claim {
+        reading: 1,
+        heard_at: found_at,
+        line: 17,
+        code: "03".to_owned(),
+        reason: "Sai số tiền".to_owned(),
+        values: values("SUCCESS", 299_000),
+        id: None,
+        withdrawn: false,
+    };
+    finding.claims.insert(NAME.to_owned(), claim);
+    finding.ours = ours(Status::Success, 300_000);
+    finding.tiki = paid(Some(299_000));
     finding.look(at("23T09:00:05"), kind, reason);
     finding
 }
@@ -128,9 +164,7 @@ fn finding(id: &str, kind: Kind, reason: MismatchReason) -> Finding {
 fn closed(by: &str, reason: &str) -> Closed {
     Closed {
         at: at("23T15:04:05"),
-        by: by.to_owned(),
-        reason: reason.to_owned(),
-        by_run: false,
+        by: ClosedBy::Person(by.parse().unwrap(), reason.parse().unwrap()),
     }
 }
 
@@ -175,34 +209,34 @@ fn quiet() -> DayReport {
 fn with_long_history() -> Finding {
     let id = "261122TIKIVIP-".to_owned() + &"2".repeat(50);
     let mut long = finding(&id, Kind::NeedsReview, MismatchReason::AmountDiffers);
-    long.reason = "Số tiền không khớp với đơn hàng của khách; ".repeat(5) + &"x".repeat(60);
+    claim(&mut long).reason = "Số tiền không khớp với đơn hàng của khách; ".repeat(5) + &"x".repeat(60);
     for (hour, tiki, kind, reason) in [
         (
             10,
-            "unclear",
+            Some(LookUpAnswer::Unclear),
             Kind::Undecided,
             MismatchReason::NoClearAnswer,
         ),
         (
             11,
-            "success",
+            paid(Some(299_000)),
             Kind::NeedsReview,
             MismatchReason::AmountDiffers,
         ),
         (
             12,
-            "pending",
+            WAITS,
             Kind::NeedsReview,
             MismatchReason::ConfirmedAndForgotten,
         ),
         (
             13,
-            "success",
+            paid(Some(299_000)),
             Kind::NeedsReview,
             MismatchReason::AmountDiffers,
         ),
     ] {
-        tiki.clone_into(&mut long.tiki);
+        long.tiki = tiki;
         long.look(at(&format!("23T{hour}:00:07")), kind, reason);
     }
     long
@@ -219,30 +253,33 @@ fn one_of_each() -> Vec<Finding> {
     };
     let mut findings: Vec<Finding> = REASONS.into_iter().enumerate().map(of_reason).collect();
     let unknown_here = &mut findings[1];
-    (unknown_here.ours, unknown_here.transaction_id) = (Values::default(), None);
-    "Chỉ có ở Tiki".clone_into(&mut unknown_here.reason);
-    "02".clone_into(&mut unknown_here.code);
+    (unknown_here.ours, unknown_here.transaction_id) = (None, None);
+    "Chỉ có ở Tiki".clone_into(&mut claim(unknown_here).reason);
+    "02".clone_into(&mut claim(unknown_here).code);
     for (n, tiki) in [
-        (5, "not_found"),
-        (9, "not_of_this_partner"),
-        (11, "cancelled"),
-        (12, "pending"),
-        (14, "unclear"),
+        (5, Some(LookUpAnswer::NotFound)),
+        (9, Some(LookUpAnswer::NotOfThisPartner)),
+        (11, Some(LookUpAnswer::Cancelled)),
+        (12, WAITS),
+        (14, Some(LookUpAnswer::Unclear)),
     ] {
-        (findings[n].tiki, findings[n].tiki_amount_vnd) = (tiki.to_owned(), None);
+        findings[n].tiki = tiki;
     }
     let unreadable = &mut findings[10];
     unreadable.subject = Subject::Line {
         file: format!("{NAME}_ket_qua_doi_soat_lan_2_$(reboot).csv"),
         line: 18,
     };
-    unreadable.file = format!("{NAME}_ket_qua_doi_soat_lan_2_$(reboot).csv");
-    "transaction_amount must be a whole number of VND".clone_into(&mut unreadable.reason);
-    unreadable.code.clear();
+    let mut word = unreadable.claims.remove(NAME).unwrap();
+    "transaction_amount must be a whole number of VND".clone_into(&mut word.reason);
+    word.code.clear();
+    let file = format!("{NAME}_ket_qua_doi_soat_lan_2_$(reboot).csv");
+    unreadable.claims.insert(file, word);
     unreadable.transaction_id = None;
     let failed = &mut findings[2];
-    (failed.ours, failed.in_file) = (values("FAILURE", 300_000), values("SUCCESS", 300_000));
-    failed.tiki_amount_vnd = Some(300_000);
+    failed.ours = ours(Status::Failure, 300_000);
+    claim(failed).values = values("SUCCESS", 300_000);
+    failed.tiki = paid(Some(300_000));
     findings[0] = with_long_history();
     let to_close = finding(
         "261122TIKIVIP-300118-1795305900",
@@ -385,10 +422,10 @@ fn the_same_records_give_the_same_bytes() {
     // The time of the last look-up and the name of a run are not shown.
     let mut again = full();
     for finding in &mut again.findings {
-        finding.looked_at += 3_600_000;
+        finding.looked_at = at("24T00:00:00");
     }
     for sent in &mut again.sent {
-        "another".clone_into(&mut sent.run);
+        sent.run = "another".parse().unwrap();
     }
     assert_eq!(page_html(&again).unwrap(), page_html(&full()).unwrap());
     assert_eq!(table(&again.findings), table(&full().findings));
@@ -504,19 +541,19 @@ fn sums_are_by_status_and_refunds_only_if_there_are_any() {
 fn each_file_is_shown_with_its_hash_and_times() {
     let page = page_html(&full()).unwrap();
     for sent in full().sent {
-        for text in [sent.name, sent.sha256] {
+        for text in [sent.name, sent.content.sha256] {
             assert!(page.contains(&text), "{text}");
         }
     }
     for text in [
         "64.500.000",
-        "2026-11-23 06:00:04",
-        "2026-11-23 06:00:12",
+        "23/11/2026 06:00:04",
+        "23/11/2026 06:00:12",
         "Chưa giao <span lang=\"en\">not delivered yet</span>",
         "499.979",
         "Đang đọc <span lang=\"en\">being read</span>",
-        "2026-11-23 09:00:03",
-        "2026-11-23 09:00:41",
+        "23/11/2026 09:00:03",
+        "23/11/2026 09:00:41",
     ] {
         assert!(page.contains(text), "{text}");
     }
@@ -549,7 +586,7 @@ fn findings_are_grouped_by_kind_the_most_urgent_first() {
 #[test]
 fn a_finding_shows_both_sides_and_marks_what_differs() {
     let mut finding = finding("T-1", Kind::NeedsReview, MismatchReason::AmountDiffers);
-    finding.in_file = values("SUCCESS", 300_000);
+    claim(&mut finding).values = values("SUCCESS", 300_000);
     let page = with_one(finding.clone());
     assert!(
         page.contains("SUCCESS</td><td>300.000 ₫</td>"),
@@ -568,8 +605,7 @@ fn a_finding_shows_both_sides_and_marks_what_differs() {
 
     // Each answer of Tiki is shown in words, and marked if its status is not ours.
     for answer in LookUpAnswer::all() {
-        answer.as_str().clone_into(&mut finding.tiki);
-        finding.tiki_amount_vnd = None;
+        finding.tiki = Some(answer);
         let page = with_one(finding.clone());
         assert!(
             !page.contains(&format!("<td>{}", answer.as_str())),
@@ -579,13 +615,7 @@ fn a_finding_shows_both_sides_and_marks_what_differs() {
             ["pending", "failure", "not_found", "cancelled"].contains(&answer.as_str());
         assert_eq!(page.contains("<i>≠</i>"), contradicts, "{answer:?}");
     }
-    "hm".clone_into(&mut finding.tiki);
-    assert!(
-        with_one(finding.clone()).contains("<td>hm</td>"),
-        "a text that is not an answer"
-    );
-
-    (finding.ours, finding.transaction_id) = (Values::default(), None);
+    (finding.ours, finding.transaction_id) = (None, None);
     let page = with_one(finding);
     assert!(
         page.contains("không có") && !page.contains("<i>≠</i>"),
@@ -653,7 +683,7 @@ fn only_possible_commands_are_proposed() {
     done.closed = Some(closed("lan", "Tiki, ticket 4713"));
     let page = with_one(done.clone());
     assert!(!page.contains("<code>tikivip "), "{page}");
-    for text in ["lan", "2026-11-23 15:04:05", "Tiki, ticket 4713"] {
+    for text in ["lan", "23/11/2026 15:04:05", "Tiki, ticket 4713"] {
         assert!(page.contains(text), "{text}");
         assert!(table(&[done.clone()]).contains(text), "{text}");
     }
@@ -721,24 +751,30 @@ fn overwrite(report: &mut DayReport, texts: &[String]) {
     let mut put = |field: &mut String| field.clone_from(texts.next().unwrap());
     for sent in &mut report.sent {
         put(&mut sent.name);
-        put(&mut sent.sha256);
+        put(&mut sent.content.sha256);
     }
     for received in &mut report.received {
         put(&mut received.name);
-        put(&mut received.sha256);
+        put(received.sha256.get_or_insert_default());
     }
     for finding in &mut report.findings {
         put(subject_text(finding));
-        put(&mut finding.file);
-        put(&mut finding.code);
-        put(&mut finding.reason);
-        put(&mut finding.tiki);
-        put(finding.transaction_id.get_or_insert_default());
-        put(finding.ours.status.get_or_insert_default());
-        put(finding.in_file.status.get_or_insert_default());
+        let mut word = finding.claims.values().next().unwrap().clone();
+        put(&mut word.code);
+        put(&mut word.reason);
+        put(word.values.status.get_or_insert_default());
+        put(word.id.get_or_insert_default());
+        let mut file = String::new();
+        put(&mut file);
+        finding.claims = BTreeMap::from([(file, word)]);
         if let Some(closed) = &mut finding.closed {
-            put(&mut closed.by);
-            put(&mut closed.reason);
+            let (mut by, mut reason) = (String::new(), String::new());
+            put(&mut by);
+            put(&mut reason);
+            // What a person types is checked, too: no text without a letter, and none too long.
+            let by = by.parse().unwrap_or("lan".parse().unwrap());
+            let reason = reason.parse().unwrap_or("a".parse().unwrap());
+            closed.by = ClosedBy::Person(by, reason);
         }
     }
 }
@@ -776,8 +812,9 @@ fn the_table_has_a_line_per_finding_and_plain_amounts() {
     };
     let first = &rows[1];
     let finding = &report.findings[0];
+    let (_, claim) = finding.last_word().unwrap();
     for (name, expected) in [
-        ("/ Day", "2026-11-22"),
+        ("/ Day", "22/11/2026"),
         ("/ Tiki's id", &finding.subject.to_string()),
         ("/ Our id", "9e87ce51-4647-5d79-9155-19ee50d4d84e"),
         ("/ State", "Chờ xử lý / Needs review"),
@@ -788,10 +825,10 @@ fn the_table_has_a_line_per_finding_and_plain_amounts() {
         ("/ Status in the file", "SUCCESS"),
         ("/ Amount in the file", "299000"),
         ("/ Code", "03"),
-        ("/ Reason", &finding.reason),
+        ("/ Reason", &claim.reason),
         ("/ File", NAME),
         ("/ Line", "17"),
-        ("/ Found at", "2026-11-23 09:00:05"),
+        ("/ Found at", "23/11/2026 09:00:05"),
         ("/ Closed by", ""),
         ("/ Closed at", ""),
     ] {
@@ -800,13 +837,13 @@ fn the_table_has_a_line_per_finding_and_plain_amounts() {
     let history = cell(first, "/ History");
     assert_eq!(history.split(" | ").count(), 5, "{history}");
     assert!(
-        history.starts_with("2026-11-23 09:00:05 Chờ xử lý: "),
+        history.starts_with("23/11/2026 09:00:05 Chờ xử lý: "),
         "{history}"
     );
     let last = rows.last().unwrap();
     assert_eq!(cell(last, "/ State"), "Đã đóng / Closed");
     assert_eq!(cell(last, "/ Closed by"), "lan");
-    assert_eq!(cell(last, "/ Closed at"), "2026-11-23 15:04:05");
+    assert_eq!(cell(last, "/ Closed at"), "23/11/2026 15:04:05");
     assert_eq!(
         cell(last, "/ Reason for closing"),
         "Tiki đã huỷ đơn, phiếu 4713"
@@ -871,10 +908,10 @@ proptest! {
             report.findings.truncate(2);
             overwrite(&mut report, texts);
             for finding in &mut report.findings {
-                finding.ours.status = None;
+                finding.ours = None;
                 let subject = subject_text(finding);
                 *subject = subject.replace(" --", "");
-                finding.tiki.clear();
+                finding.tiki = None;
             }
             tags(&page_html(&report).unwrap())
         };
@@ -882,11 +919,14 @@ proptest! {
     }
 
     #[test]
-    fn no_cell_is_a_formula_and_each_finding_is_one_line(texts in hostile(), amounts: [Option<u64>; 3]) {
+    fn no_cell_is_a_formula_and_each_finding_is_one_line(texts in hostile(), amounts: [Option<u32>; 3]) {
         let mut report = full();
         overwrite(&mut report, &texts);
+        let [here, there, in_file] = amounts.map(|amount| amount.map(|a| vnd(u64::from(a) + 1)));
         for finding in &mut report.findings {
-            [finding.ours.amount_vnd, finding.tiki_amount_vnd, finding.in_file.amount_vnd] = amounts;
+            finding.ours = Some(Ours { status: Status::Success, amount: here });
+            finding.tiki = Some(LookUpAnswer::Found(Status::Success, there));
+            claim(finding).values.amount = in_file;
         }
         let text = table(&report.findings);
         prop_assert_eq!(text.lines().count(), report.findings.len() + 1);
@@ -899,8 +939,8 @@ proptest! {
                 prop_assert!(!bare.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']), "{}", cell);
             }
             let numbers = [&row[7], &row[9], &row[11]];
-            for (number, amount) in numbers.into_iter().zip(amounts) {
-                prop_assert_eq!(number, &amount.map(|vnd| vnd.to_string()).unwrap_or_default());
+            for (number, amount) in numbers.into_iter().zip([here, there, in_file]) {
+                prop_assert_eq!(number, &amount.map(|vnd| vnd.get().to_string()).unwrap_or_default());
             }
         }
     }

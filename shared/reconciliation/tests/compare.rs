@@ -93,7 +93,7 @@ fn line(verdict: Option<Verdict>, status: Option<&str>, amount_vnd: Option<u64>)
         code: String::new(),
         values: Values {
             status: status.map(str::to_owned),
-            amount_vnd,
+            amount: amount_vnd.map(vnd),
         },
         reason: String::new(),
     }

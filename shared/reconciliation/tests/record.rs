@@ -1,50 +1,95 @@
-//! The records: the history of a finding, and how a stored one is read.
+//! The records: the history of a finding, what files say of it, and what they do not say any more.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use domain::{Day, Status, TikiTransactionId, Vnd};
-use proptest::prelude::*;
+use domain::{Day, LookUpAnswer, Status, TikiTransactionId, Timestamp, Vnd};
 use reconciliation::classify::{Kind, MismatchReason};
-use reconciliation::record::{Claim, Closed, Finding, Subject, ours};
+use reconciliation::record::{
+    BadRunName, Claim, Closed, ClosedBy, Finding, Ours, RunName, Subject, Values,
+};
 
 fn day() -> Day {
     "2026-11-22".parse().unwrap()
 }
+
+fn at(ms: i64) -> Timestamp {
+    Timestamp::from_unix_ms(ms).unwrap()
+}
+
+fn vnd(amount: u64) -> Vnd {
+    Vnd::new(amount).unwrap()
+}
+
+fn ours(status: Status, amount: u64) -> Option<Ours> {
+    let amount = Some(vnd(amount));
+    Some(Ours { status, amount })
+}
+
+fn success(amount: Option<u64>) -> Option<LookUpAnswer> {
+    let amount = amount.map(vnd);
+    Some(LookUpAnswer::Found(Status::Success, amount))
+}
+
+const PENDING: Option<LookUpAnswer> = Some(LookUpAnswer::Found(Status::Pending, None));
 
 fn payment() -> Subject {
     let tiki_id = "T-1".parse().unwrap();
     Subject::Payment { tiki_id }
 }
 
+fn refund() -> Subject {
+    Subject::Refund {
+        tiki_id: "T-1".parse().unwrap(),
+        refund: "R1".to_owned(),
+    }
+}
+
 fn finding() -> Finding {
-    let mut finding = Finding::new(day(), payment(), "f", 2, 1_000);
-    finding.ours = ours(Status::Success, Vnd::new(300_000).unwrap());
-    "success".clone_into(&mut finding.tiki);
-    finding.tiki_amount_vnd = Some(299_000);
+    let mut finding = Finding::new(day(), payment(), at(1_000));
+    finding.ours = ours(Status::Success, 300_000);
+    finding.tiki = success(Some(299_000));
     finding
+}
+
+fn person() -> ClosedBy {
+    ClosedBy::Person("lan".parse().unwrap(), "Tiki, ticket 4713".parse().unwrap())
 }
 
 /// A finding that needed review, closed by a person.
 fn closed() -> Finding {
     let mut finding = finding();
-    finding.look(2_000, Kind::NeedsReview, MismatchReason::AmountDiffers);
+    finding.look(at(2_000), Kind::NeedsReview, MismatchReason::AmountDiffers);
     finding.closed = Some(Closed {
-        at: 3_000,
-        by: "lan".to_owned(),
-        reason: "Tiki, ticket 4713".to_owned(),
-        by_run: false,
+        at: at(3_000),
+        by: person(),
     });
     finding.reported = true;
     finding
 }
 
+fn claim(reading: u64, amount: u64) -> Claim {
+    Claim {
+        reading,
+        heard_at: at(i64::try_from(reading).unwrap()),
+        line: 2,
+        code: "03".to_owned(),
+        reason: String::new(),
+        values: Values {
+            status: Some("SUCCESS".to_owned()),
+            amount: Some(vnd(amount)),
+        },
+        id: None,
+        withdrawn: false,
+    }
+}
+
 #[test]
 fn the_same_state_adds_no_step() {
     let mut finding = finding();
-    assert!(finding.look(2_000, Kind::NeedsReview, MismatchReason::AmountDiffers));
+    assert!(finding.look(at(2_000), Kind::NeedsReview, MismatchReason::AmountDiffers));
     let before = finding.clone();
-    assert!(!finding.look(3_000, Kind::NeedsReview, MismatchReason::AmountDiffers));
-    assert_eq!(finding.looked_at, 3_000);
+    assert!(!finding.look(at(3_000), Kind::NeedsReview, MismatchReason::AmountDiffers));
+    assert_eq!(finding.looked_at, at(3_000));
     let looked_at = before.looked_at;
     assert_eq!(
         Finding {
@@ -58,27 +103,17 @@ fn the_same_state_adds_no_step() {
 #[test]
 fn a_new_state_is_a_step_with_the_values_of_that_time() {
     let mut finding = finding();
-    finding.look(2_000, Kind::Resent, MismatchReason::NotificationInProgress);
-    "pending".clone_into(&mut finding.tiki);
-    finding.tiki_amount_vnd = None;
-    assert!(finding.look(3_000, Kind::Matched, MismatchReason::Agree));
-    let seen = finding.history.iter().map(|step| {
-        let tiki = (step.tiki.as_str(), step.tiki_amount_vnd);
-        (step.at, step.kind, step.mismatch, tiki)
-    });
+    let resent = (Kind::Resent, MismatchReason::NotificationInProgress);
+    finding.look(at(2_000), resent.0, resent.1);
+    finding.tiki = PENDING;
+    assert!(finding.look(at(3_000), Kind::Matched, MismatchReason::Agree));
+    let seen = finding
+        .history
+        .iter()
+        .map(|step| (step.at, step.kind, step.mismatch, step.tiki));
     let expected = [
-        (
-            2_000,
-            Kind::Resent,
-            MismatchReason::NotificationInProgress,
-            ("success", Some(299_000)),
-        ),
-        (
-            3_000,
-            Kind::Matched,
-            MismatchReason::Agree,
-            ("pending", None),
-        ),
+        (at(2_000), resent.0, resent.1, success(Some(299_000))),
+        (at(3_000), Kind::Matched, MismatchReason::Agree, PENDING),
     ];
     assert_eq!(seen.collect::<Vec<_>>(), expected);
     assert_eq!(
@@ -90,12 +125,12 @@ fn a_new_state_is_a_step_with_the_values_of_that_time() {
 #[test]
 fn a_closed_finding_stays_closed_in_the_same_state() {
     let mut same = closed();
-    assert!(!same.look(9_000, Kind::NeedsReview, MismatchReason::AmountDiffers));
+    assert!(!same.look(at(9_000), Kind::NeedsReview, MismatchReason::AmountDiffers));
     assert!(same.closed.is_some() && same.reported && !same.is_open());
-    // The file and the line are not part of the state.
+    // Of a payment, the files are not part of the state: Tiki's look-up is.
     let mut again = closed();
-    (again.file, again.line) = ("g".to_owned(), 7);
-    assert!(!again.look(9_000, Kind::NeedsReview, MismatchReason::AmountDiffers));
+    again.claims.insert("g".to_owned(), claim(7, 1));
+    assert!(!again.look(at(9_000), Kind::NeedsReview, MismatchReason::AmountDiffers));
     assert!(again.closed.is_some());
 }
 
@@ -104,13 +139,13 @@ fn a_new_state_opens_a_closed_finding_again() {
     for what in ["our status", "our amount", "Tiki's answer", "Tiki's amount"] {
         let mut finding = closed();
         match what {
-            "our status" => finding.ours.status = Some("FAILURE".to_owned()),
-            "our amount" => finding.ours.amount_vnd = Some(1),
-            "Tiki's answer" => "pending".clone_into(&mut finding.tiki),
-            _ => finding.tiki_amount_vnd = Some(1),
+            "our status" => finding.ours = ours(Status::Failure, 300_000),
+            "our amount" => finding.ours = ours(Status::Success, 1),
+            "Tiki's answer" => finding.tiki = PENDING,
+            _ => finding.tiki = success(Some(1)),
         }
         assert!(
-            finding.look(9_000, Kind::NeedsReview, MismatchReason::AmountDiffers),
+            finding.look(at(9_000), Kind::NeedsReview, MismatchReason::AmountDiffers),
             "{what}"
         );
         assert!(finding.closed.is_none() && !finding.reported, "{what}");
@@ -121,7 +156,7 @@ fn a_new_state_opens_a_closed_finding_again() {
         (Kind::Matched, MismatchReason::AmountDiffers),
     ] {
         let mut finding = closed();
-        assert!(finding.look(9_000, kind, reason));
+        assert!(finding.look(at(9_000), kind, reason));
         assert_eq!(finding.closed, None);
     }
 }
@@ -130,37 +165,42 @@ fn a_new_state_opens_a_closed_finding_again() {
 /// says something else of what no look-up covers.
 #[test]
 fn a_claim_of_a_file_opens_what_is_closed() {
-    let refund = |amount| {
-        let mut finding = closed();
-        let tiki_id = "T-1".parse().unwrap();
-        finding.subject = Subject::Refund {
-            tiki_id,
-            refund: "R1".to_owned(),
-        };
-        finding.history.clear();
-        let claim = Claim {
-            reading: 1,
-            code: "03".to_owned(),
-            values: ours(Status::Success, Vnd::new(amount).unwrap()),
-            id: None,
-        };
-        finding.claims.insert("f".to_owned(), claim);
-        finding
-    };
-    let kind = (Kind::NeedsReview, MismatchReason::RefundDiffers);
-    let mut finding = refund(4_000);
-    assert!(finding.look(1, kind.0, kind.1));
-    for by_run in [true, false] {
-        finding.closed = closed().closed.map(|closed| Closed { by_run, ..closed });
-        assert_eq!(finding.look(2, kind.0, kind.1), by_run);
-        assert_eq!(finding.is_open(), by_run);
+    let (kind, mismatch) = (Kind::NeedsReview, MismatchReason::RefundDiffers);
+    let mut finding = Finding::new(day(), refund(), at(0));
+    finding.claims.insert("f".to_owned(), claim(1, 4_000));
+    assert!(finding.look(at(1), kind, mismatch));
+    for (by, opens) in [(ClosedBy::Run, true), (person(), false)] {
+        finding.closed = Some(Closed { at: at(1), by });
+        assert_eq!(finding.look(at(2), kind, mismatch), opens);
+        assert_eq!(finding.is_open(), opens);
     }
-    finding.claims = refund(1).claims;
+    finding.claims.insert("f".to_owned(), claim(1, 1));
     assert!(
-        finding.look(3, kind.0, kind.1),
+        finding.look(at(3), kind, mismatch),
         "the file says something else"
     );
     assert!(finding.is_open());
+}
+
+/// Each file's word ends when that file comes without it; and with the last word what no look-up covers is closed.
+#[test]
+fn a_word_ends_when_its_file_comes_without_it() {
+    for (subject, by_file_alone) in [(refund(), true), (payment(), false)] {
+        let mut finding = Finding::new(day(), subject, at(0));
+        finding.claims.insert("f".to_owned(), claim(1, 4_000));
+        finding.claims.insert("g".to_owned(), claim(5, 5_000));
+        finding.look(at(1), Kind::NeedsReview, MismatchReason::RefundDiffers);
+        assert!(!finding.withdraw("f", 1, at(2)), "this reading has it");
+        assert!(!finding.withdraw("h", 9, at(2)), "another file");
+        assert!(finding.withdraw("f", 2, at(2)));
+        assert!(finding.is_open(), "the other file still says it");
+        assert!(!finding.withdraw("f", 3, at(2)), "once");
+        assert!(finding.withdraw("g", 6, at(3)));
+        assert_eq!(finding.is_open(), !by_file_alone);
+        let last = finding.last_word().unwrap();
+        assert_eq!((last.0, last.1.values.amount), ("g", Some(vnd(5_000))));
+        assert_eq!(finding.present_claims().count(), 0);
+    }
 }
 
 /// Tiki may give a different unclear answer each hour. Each would open the finding again, and the 24 hours until
@@ -168,97 +208,59 @@ fn a_claim_of_a_file_opens_what_is_closed() {
 #[test]
 fn all_unclear_answers_are_the_same_state() {
     let mut finding = finding();
-    finding.tiki_amount_vnd = None;
-    let answers = ["unclear", "system_error", "unauthorized"];
+    let answers = [
+        LookUpAnswer::Unclear,
+        LookUpAnswer::SystemError,
+        LookUpAnswer::Unauthorized,
+    ];
     for (hour, answer) in (1..100).zip(answers.into_iter().cycle()) {
-        answer.clone_into(&mut finding.tiki);
-        let new = finding.look(hour, Kind::Undecided, MismatchReason::NoClearAnswer);
-        assert_eq!(new, hour == 1, "{answer}");
+        finding.tiki = Some(answer);
+        let new = finding.look(at(hour), Kind::Undecided, MismatchReason::NoClearAnswer);
+        assert_eq!(new, hour == 1, "{answer:?}");
     }
     assert_eq!(finding.history.len(), 1);
-    assert_eq!(
-        finding.history.first().map(|step| step.at),
-        Some(1),
-        "since the first"
-    );
+    let since = finding.history.first().map(|step| step.at);
+    assert_eq!(since, Some(at(1)), "since the first");
     // To need review is a new state.
-    assert!(finding.look(100, Kind::NeedsReview, MismatchReason::NoClearAnswer));
+    assert!(finding.look(at(100), Kind::NeedsReview, MismatchReason::NoClearAnswer));
 }
 
 #[test]
 fn a_long_history_keeps_its_start_and_its_end() {
     let mut finding = finding();
     for n in 0..100 {
-        finding.ours.amount_vnd = Some(n);
-        assert!(finding.look(
-            i64::try_from(n).unwrap(),
-            Kind::NeedsReview,
-            MismatchReason::AmountDiffers
-        ));
+        finding.ours = ours(Status::Success, u64::try_from(n).unwrap() + 1);
+        assert!(finding.look(at(n), Kind::NeedsReview, MismatchReason::AmountDiffers));
     }
-    let at: Vec<i64> = finding.history.iter().map(|step| step.at).collect();
-    let kept: Vec<i64> = (0..20).chain(80..100).collect();
-    assert_eq!(at, kept);
+    let kept: Vec<Timestamp> = finding.history.iter().map(|step| step.at).collect();
+    let expected: Vec<Timestamp> = (0..20).chain(80..100).map(at).collect();
+    assert_eq!(kept, expected);
 }
 
 /// A look-up says nothing about a refund, and a line that cannot be read is about nothing.
 #[test]
 fn tiki_can_be_asked_about_a_payment_alone() {
     let tiki_id: TikiTransactionId = "T-1".parse().unwrap();
-    let refund = Subject::Refund {
-        tiki_id: tiki_id.clone(),
-        refund: "R1".to_owned(),
-    };
     let line = Subject::Line {
         file: "f".to_owned(),
         line: 2,
     };
     for (subject, text, of, asked) in [
         (payment(), "T-1", true, true),
-        (refund, "T-1/R1", true, false),
+        (refund(), "T-1/R1", true, false),
         (line, "f:2", false, false),
     ] {
         assert_eq!(subject.to_string(), text);
         assert_eq!(subject.tiki_id(), of.then_some(&tiki_id));
         assert_eq!(subject.payment(), asked.then_some(&tiki_id));
-        let json = serde_json::to_string(&subject).unwrap();
-        assert_eq!(serde_json::from_str::<Subject>(&json).unwrap(), subject);
     }
 }
 
 #[test]
-fn a_finding_of_an_earlier_version_is_read() {
-    let mut old = serde_json::to_value(closed()).unwrap();
-    let step = old
-        .pointer_mut("/history/0")
-        .unwrap()
-        .as_object_mut()
-        .unwrap();
-    assert!(step.remove("tiki_amount_vnd").is_some());
-    old.as_object_mut().unwrap().remove("reported");
-    let read: Finding = serde_json::from_value(old).unwrap();
-    assert_eq!(read.history.first().unwrap().tiki_amount_vnd, None);
-    assert!(!read.reported);
-}
-
-proptest! {
-    #[test]
-    fn a_finding_is_read_as_it_was_written(texts in prop::collection::vec(".*", 5), amounts: [Option<u64>; 3]) {
-        let mut finding = closed();
-        for (field, text) in [&mut finding.file, &mut finding.code, &mut finding.reason]
-            .into_iter()
-            .zip(&texts)
-        {
-            field.clone_from(text);
-        }
-        finding.in_file.status = texts.last().cloned();
-        let [file, refund] = [texts[0].clone(), texts[1].clone()];
-        finding.subject = match amounts[0] {
-            None => Subject::Line { file, line: 7 },
-            Some(_) => Subject::Refund { tiki_id: "T-1".parse().unwrap(), refund },
-        };
-        [finding.in_file.amount_vnd, finding.ours.amount_vnd, finding.tiki_amount_vnd] = amounts;
-        let json = serde_json::to_string(&finding).unwrap();
-        prop_assert_eq!(serde_json::from_str::<Finding>(&json).unwrap(), finding);
+fn a_run_has_a_name_of_letters_and_digits() {
+    let name: RunName = "0a1b".parse().unwrap();
+    assert_eq!(name.to_string(), "0a1b");
+    for bad in ["", "a-b", "ä", &"a".repeat(65)] {
+        assert_eq!(bad.parse::<RunName>(), Err(BadRunName), "{bad}");
     }
 }

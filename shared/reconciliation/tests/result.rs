@@ -5,9 +5,14 @@
 use std::fmt::Write;
 use std::io::{self, BufReader};
 
+use domain::Vnd;
 use proptest::prelude::*;
 use reconciliation::record::Values;
 use reconciliation::result::{Lines, MAX_LINE_BYTES, Read, ResultFormat, Verdict};
+
+fn vnd(amount: u64) -> Vnd {
+    Vnd::new(amount).unwrap()
+}
 
 fn read(bytes: &[u8], format: &ResultFormat) -> Vec<Read> {
     let mut lines = Lines::new(bytes, format.clone());
@@ -38,8 +43,8 @@ fn the_usual_codes_are_read() {
         Verdict::Differs,
     ];
     assert_eq!(verdicts, expected);
-    assert_eq!(lines[0].values.amount_vnd, Some(100_000));
-    assert_eq!(lines[1].values.amount_vnd, None);
+    assert_eq!(lines[0].values.amount, Some(vnd(100_000)));
+    assert_eq!(lines[1].values.amount, None);
     assert_eq!(
         (lines[1].line, lines[1].reason.as_str()),
         (3, "chỉ có ở đối tác")
@@ -136,7 +141,7 @@ fn a_quoted_field_may_have_separators_and_quotes() {
     let text = format!("{HEADER}\"T-1\",,\"100000\",,,,\"03\",\"a,\"\"b\"\"\"\n");
     let line = by_default(&text).remove(0).unwrap();
     assert_eq!((line.tiki_id.as_str(), line.code.as_str()), ("T-1", "03"));
-    assert_eq!(line.values.amount_vnd, Some(100_000));
+    assert_eq!(line.values.amount, Some(vnd(100_000)));
     assert_eq!(line.reason, "a,\"b\"");
     // An open quote does not take in the next line: both halves are unreadable, and the third line is read.
     let text = format!("{HEADER}T-1,,,,,,03,\"a\nb\"\nT-3,,,,,,00,\n");
@@ -256,7 +261,7 @@ fn the_agreed_format_is_a_setting() {
         &format.parse().unwrap(),
     );
     let line = lines[0].as_ref().unwrap();
-    assert_eq!(line.values.amount_vnd, Some(100_000));
+    assert_eq!(line.values.amount, Some(vnd(100_000)));
     assert_eq!(line.reason, "a;b");
     let lines = read(
         b"tiki_transaction_id\tresult\nT-1\t00\n",
@@ -301,7 +306,7 @@ fn a_file_may_have_no_codes() {
     let read = lines[0].as_ref().unwrap();
     assert_eq!((read.verdict, read.code.as_str()), (None, ""));
     assert_eq!(read.transaction_id.as_deref(), Some("a-b"));
-    assert_eq!(read.values.amount_vnd, Some(100_000));
+    assert_eq!(read.values.amount, Some(vnd(100_000)));
     // A list of differences: whatever stands in a line, it differs.
     let differs = r#"{"unmarked":"differs"}"#.parse().unwrap();
     let lines = read_all(SIX, line, &differs);
@@ -558,7 +563,7 @@ proptest! {
             prop_assert_eq!(read.is_ok(), *code < 4);
             if let Ok(line) = read {
                 prop_assert_eq!(line.tiki_id.as_str(), id);
-                prop_assert_eq!(line.values.amount_vnd, Some(*amount));
+                prop_assert_eq!(line.values.amount, Some(vnd(*amount)));
                 prop_assert_eq!(&line.reason, reason.trim());
             }
         }
