@@ -49,6 +49,14 @@ pub(crate) enum Arrived {
     Other,
 }
 
+/// Whether there is a file of a name.
+enum Seen {
+    /// There is, of this size, if the server says so.
+    Yes(Option<u64>),
+    No,
+    Unknown,
+}
+
 impl Parcel<'_> {
     /// Delivers the file, unless it has arrived before. The answer says what could not be verified.
     pub(crate) async fn deliver(
@@ -94,11 +102,10 @@ impl Parcel<'_> {
     async fn in_folder(&self, drop: &dyn FileDrop, folder: &str) -> Result<Arrived, DropError> {
         let path = format!("{folder}/{}", self.sent.name);
         let content = &self.sent.content;
-        let bytes = match drop.stat(&path).await {
-            Ok(None) | Err(DropError::Missing { .. }) => return Ok(Arrived::No),
-            Ok(Some(Stat { bytes })) => bytes,
-            Err(DropError::Refused { .. }) => return Ok(Arrived::Unknown),
-            Err(error) => return Err(error),
+        let bytes = match self.seen_in(drop, folder).await? {
+            Seen::Yes(bytes) => bytes,
+            Seen::No => return Ok(Arrived::No),
+            Seen::Unknown => return Ok(Arrived::Unknown),
         };
         if bytes.is_some_and(|bytes| bytes != content.bytes) {
             return Ok(Arrived::Other);
@@ -114,6 +121,26 @@ impl Parcel<'_> {
             Ok(false) => Ok(Arrived::Unknown),
             Err(DropError::TooLarge { .. }) => Ok(Arrived::Other),
             Err(DropError::Refused { .. }) => Ok(Arrived::Unverified(Doubt::Content)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether there is a file of our name, and its size. Some servers refuse to say so of a name that is not there, and
+    /// some show no listing.
+    async fn seen_in(&self, drop: &dyn FileDrop, folder: &str) -> Result<Seen, DropError> {
+        let name = &self.sent.name;
+        match drop.stat(&format!("{folder}/{name}")).await {
+            Ok(None) | Err(DropError::Missing { .. }) => return Ok(Seen::No),
+            Ok(Some(Stat { bytes })) => return Ok(Seen::Yes(bytes)),
+            Err(DropError::Refused { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        match drop.list(folder).await {
+            Ok(files) => {
+                let there = files.into_iter().find(|file| file.name == *name);
+                Ok(there.map_or(Seen::No, |file| Seen::Yes(file.bytes)))
+            }
+            Err(DropError::Refused { .. } | DropError::Missing { .. }) => Ok(Seen::Unknown),
             Err(error) => Err(error),
         }
     }
@@ -209,16 +236,11 @@ impl Parcel<'_> {
         if !written.synced {
             doubts.push(Doubt::Sync);
         }
-        let name = self.path();
         // A rename replaces nothing, but not every server follows that.
-        match drop.stat(&name).await {
-            Ok(Some(_)) => bail!("at Tiki there is a file of this name now"),
-            Ok(None) | Err(DropError::Missing { .. }) => {}
-            Err(DropError::Refused { .. }) if doubts.contains(&Doubt::NameTaken) => {}
-            Err(DropError::Refused { .. }) => doubts.push(Doubt::NameTaken),
-            Err(error) => return Err(error.into()),
+        if let Seen::Yes(_) = self.seen_in(drop, &self.folders.inbound()).await? {
+            bail!("at Tiki there is a file of this name now");
         }
-        match drop.rename(temporary, &name).await {
+        match drop.rename(temporary, &self.path()).await {
             Ok(()) => Ok(()),
             Err(DropError::Missing { .. }) => self.write_directly(drop, file, doubts).await,
             Err(error) => Err(error).context("the file is complete, and did not get its name"),

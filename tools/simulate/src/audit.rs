@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use domain::{Day, ReviewReason};
 use serde_json::Value;
 
+pub(crate) use self::days::{Heard, payment_of_finding};
 use self::reviews::Against;
 use crate::fleet::Function;
 use crate::invocation::Answered;
@@ -89,6 +90,10 @@ invariants! {
         "The audit trail of a payment only grows, in order, and has every change of payment, notification and refunds.";
     ExportedOnce = "exported-once",
         "Each final payment is in the data of exactly one day, with its final status and amount.";
+    DifferencesAreFound = "differences-are-found",
+        "Each payment on which Tiki's result file and our record differ is a finding.";
+    FindingsAreSo = "findings-are-so",
+        "A finding says what Tiki has answered, and that the sides agree only if they do and no money went back.";
     RefusedMeansNothing = "refused-means-nothing",
         "A call that is not signed, or is signed for another purpose, is refused.";
     NothingOwedForever = "nothing-owed-for-ever",
@@ -115,6 +120,8 @@ pub(crate) struct Audit {
     records: HashMap<usize, Record>,
     /// The payments in the last export of each day.
     days: BTreeMap<Day, BTreeSet<usize>>,
+    /// The files that Tiki has had under their names.
+    files: BTreeMap<String, Vec<u8>>,
     /// How many payments were reversed in the middle of each hour.
     reversals: BTreeMap<i64, u32>,
     /// What the core has answered against our record, by the function that took the answer and the payment.

@@ -106,6 +106,12 @@ faults! {
     SecretRotated = "secret rotated",
     /// Secrets Manager does not answer.
     SecretsDown = "Secrets Manager: fails",
+    /// The connection to the file server breaks before an operation.
+    DropBreaks = "file server: the connection breaks",
+    /// The file server does something, and the connection breaks before its answer.
+    DropAnswerLost = "file server: done, answer lost",
+    /// The connection breaks in the middle of a file.
+    DropHalf = "file server: half a file",
 }
 
 /// How often, in ten thousand, a fault happens in a run, before the run's own measure is applied.

@@ -4,7 +4,7 @@ use std::future::pending;
 use std::sync::Arc;
 
 use api::Inbound;
-use domain::{FinalTransaction, Timestamp};
+use domain::Timestamp;
 use futures::channel::oneshot;
 use serde_json::Value;
 
@@ -22,14 +22,12 @@ pub(crate) enum Output {
     Http(Answered),
     /// The failed records of a batch.
     Batch(Vec<String>),
-    /// The export of a day.
-    Read(Vec<FinalTransaction>),
-    /// The day cannot be exported yet.
-    TooEarly,
+    /// A run of the reconciliation, and the result files that it has read to their ends.
+    Reconciled(Vec<String>),
+    /// Another run has the lock.
+    Busy,
     /// What a person did.
     Acted(&'static str),
-    /// Whether a payment's notification was queued again.
-    Looked { queued: bool },
     /// The function failed with an error.
     Error,
     /// The function died.

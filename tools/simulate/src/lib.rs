@@ -14,7 +14,10 @@
 //! | `gauges` | what our functions measure |
 //! | `calls` | calls to our functions |
 //! | `lifecycle`, `tiki`, `said`, `core` | customers, Tiki and its log, and the core |
-//! | `reconcile` | exports of each day, and notifications that are queued again |
+//! | `reconcile` | the runs of the reconciliation, and Tiki's answers to its files |
+//! | `day_file` | the file of a day, as Tiki reads it |
+//! | `files` | the object store, and Tiki's file server |
+//! | `records` | the table of reconciliation |
 //! | `audit`, `coverage` | the invariants; which cells of the decision tables were reached |
 //! | `shrink`, `report`, `history` | the output for a failing seed |
 //! | `model` | every interleaving of a small configuration, in the pure domain |
@@ -36,7 +39,9 @@ mod choices;
 mod core;
 mod coverage;
 mod crowd;
+mod day_file;
 mod fault;
+mod files;
 mod fleet;
 mod function;
 mod gauges;
@@ -50,6 +55,7 @@ mod net;
 mod persons;
 mod queries;
 mod reconcile;
+mod records;
 mod report;
 mod run;
 mod said;

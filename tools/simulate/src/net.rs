@@ -9,6 +9,7 @@ use signed_http::{Answer, Outgoing, Transport, TransportError};
 
 use crate::choices::Lane;
 use crate::fault::Fault;
+use crate::fleet::Function;
 use crate::tiki;
 use crate::world::{HOUR, MINUTE, SECOND, Waiting, World, answered};
 
@@ -40,6 +41,7 @@ impl Transport for SimTransport {
             world.ask(self.who, lane, point, |world, waiting| {
                 if self.peer == Peer::Tiki {
                     world.begins_at_tiki(self.who, &request);
+                    world.reconciliation_asks(self.who, &request);
                 }
                 let leased = world.audit_sends(self.who, self.peer, &request);
                 let call = Call {
@@ -201,6 +203,10 @@ impl World {
             return;
         }
         match peer {
+            // It decides nothing about a payment: the answer goes into a finding.
+            Peer::Tiki if self.fleet.function(who) == Function::Reconcile => {
+                self.reconciliation_hears(who, request, answer);
+            }
             Peer::Tiki => {
                 self.takes_from_tiki(who, request, answer);
                 self.cells_of_tiki(request, answer);

@@ -1,68 +1,28 @@
-//! The part of the reconciliation that reads and changes transactions (protocol §7): each day is exported, early,
-//! late and repeatedly; and exhausted notifications are queued again.
-
-use std::sync::Arc;
-use std::time::Duration;
+//! The reconciliation (protocol §7): the function runs over the simulated records, object store and file server, and
+//! Tiki reads what arrives, compares it with its own books, and answers with a file of what differs.
 
 use async_trait::async_trait;
-use domain::{Clock, Day, Ipn, Timestamp, Transaction, TransactionId};
+use domain::{Day, Timestamp, Transaction, TransactionId};
+use reconcile::{EXPORT_CUTOFF, Event, Reconcile};
 use serde_json::{Value, json};
-use store::{StoreError, Transactions};
 
 use crate::choices::Lane;
+use crate::day_file::{self, Row};
+use crate::files::FOLDER;
 use crate::fleet::{Function, Work};
 use crate::invocation::{Input, Output};
+use crate::tiki::Order;
 use crate::world::{DAY, HOUR, MAX_CLOCK_ERROR_MS, MINUTE, SECOND, World};
 
-/// The same as `reconcile::EXPORT_CUTOFF`. That crate would add an SSH client and two SDKs as dependencies.
-const EXPORT_CUTOFF: Duration = Duration::from_mins(15);
-
-/// The function `reconcile`, as far as it uses transactions.
-pub(crate) struct Reconciler {
-    pub(crate) transactions: Transactions,
-    pub(crate) clock: Arc<dyn Clock>,
-}
-
 #[async_trait]
-impl Work for Reconciler {
-    async fn work(&self, event: Value, _: Timestamp) -> Output {
-        let text = |name: &str| event[name].as_str();
-        let done = match (text("day"), text("transaction_id")) {
-            (Some(day), None) => self.export(day.parse().expect("a day")).await,
-            (None, Some(id)) => self.queue_again(id.parse().expect("an id")).await,
-            _ => panic!("an event of the wrong kind"),
-        };
-        done.unwrap_or(Output::Error)
-    }
-}
-
-impl Reconciler {
-    /// Exports a day.
-    async fn export(&self, day: Day) -> Result<Output, StoreError> {
-        if self.clock.now() < day.end_exclusive().after(EXPORT_CUTOFF) {
-            return Ok(Output::TooEarly);
+impl Work for Reconcile {
+    async fn work(&self, event: Value, deadline: Timestamp) -> Output {
+        let event = Event::read(event).expect("an event of the schedule or of a person");
+        match self.handle(event, deadline).await {
+            Ok(outcome) if outcome.busy.is_some() => Output::Busy,
+            Ok(outcome) => Output::Reconciled(outcome.received),
+            Err(_) => Output::Error,
         }
-        let mut final_transactions = self.transactions.final_on_day(day);
-        let mut entries = Vec::new();
-        while let Some(entry) = final_transactions.next().await? {
-            entries.push(entry);
-        }
-        Ok(Output::Read(entries))
-    }
-
-    /// Queues a notification again. The domain command refuses what is not allowed, so this is tried for every payment,
-    /// and not only for those that the reconciliation would choose.
-    async fn queue_again(&self, id: TransactionId) -> Result<Output, StoreError> {
-        let Some(found) = self.transactions.load(id).await? else {
-            return Ok(Output::Error);
-        };
-        let queued = self
-            .transactions
-            .apply(found, |t| t.requeue_ipn(self.clock.now()))
-            .await?;
-        Ok(Output::Looked {
-            queued: queued.written,
-        })
     }
 }
 
@@ -81,7 +41,35 @@ impl World {
             let yesterday = day_of(self.now()).previous();
             self.days.first = Some(yesterday);
             self.wait_for_the_end_of(yesterday);
+            self.plan_run();
         }
+    }
+
+    /// The schedule has a run every hour. Some of them are enough here.
+    fn plan_run(&mut self) {
+        let lane = Lane::WORLD;
+        let most = self.choices.one_of(lane, &[12 * HOUR, 6 * HOUR, DAY]);
+        let next = self.choices.span(lane, HOUR, most);
+        self.after(next, |world| {
+            if world.is_over() {
+                return;
+            }
+            world.run_as_scheduled();
+            world.plan_run();
+        });
+    }
+
+    fn run_as_scheduled(&mut self) {
+        let event = Input::Event(json!({"action": "reconcile"}));
+        let done = |world: &mut Self, _, output| match output {
+            Output::Reconciled(received) => {
+                world.coverage.count("reconciliation", "a run", "done");
+                world.audit_results_read(&received);
+            }
+            Output::Busy => world.coverage.count("reconciliation", "a run", "busy"),
+            _ => world.coverage.count("reconciliation", "a run", "failed"),
+        };
+        self.invoke(Function::Reconcile, Lane::WORLD, event, done);
     }
 
     fn wait_for_the_end_of(&mut self, day: Day) {
@@ -89,18 +77,18 @@ impl World {
         self.after(left, move |world| world.day_ends(day));
     }
 
-    /// A day has ended. It is exported, sometimes twice. The next day follows while events are left.
+    /// A day has ended. A person has it exported, sometimes twice. The next day follows while events are left.
     fn day_ends(&mut self, day: Day) {
         if !self.is_over() {
             self.wait_for_the_end_of(day.next());
         }
-        self.plan_reading(day);
+        self.plan_export(day);
         if self.choices.happens(Lane::WORLD, 3000) {
-            self.plan_reading(day);
+            self.plan_export(day);
         }
     }
 
-    fn plan_reading(&mut self, day: Day) {
+    fn plan_export(&mut self, day: Day) {
         let lane = Lane::WORLD;
         let cutoff_ms = i64::try_from(EXPORT_CUTOFF.as_millis()).expect("a quarter of an hour");
         let after_its_end = match self.choices.below(lane, 8) {
@@ -111,29 +99,25 @@ impl World {
             _ => self.choices.span(lane, DAY, 3 * DAY),
         };
         let at = day.end_exclusive().unix_ms() + after_its_end;
-        self.after(at - self.now(), move |world| world.read_day(day, false));
+        self.after(at - self.now(), move |world| {
+            world.export_day(day, false, 0);
+        });
     }
 
     /// Exports a day, and repeats until it succeeds.
-    fn read_day(&mut self, day: Day, last: bool) {
+    fn export_day(&mut self, day: Day, last: bool, tried: u32) {
         let event = Input::Event(json!({"day": day.to_string()}));
-        let began = self.now();
         let done = move |world: &mut Self, _, output| match output {
-            Output::Read(entries) => {
-                world.audit_read(day, began, &entries);
+            Output::Reconciled(_) => {
+                world.audit_exported(day);
                 world.days.left -= usize::from(last);
             }
-            Output::NotStarted => {
-                world.after(MINUTE, move |world| world.read_day(day, last));
-            }
-            Output::TooEarly => {
-                world.coverage.count("reconciliation", "a day", "too early");
-                let later = world.choices.span(Lane::WORLD, SECOND, MINUTE);
-                world.after(later, move |world| world.read_day(day, last));
-            }
-            _ => {
-                world.audit_unread(day, last);
-                world.after(HOUR, move |world| world.read_day(day, last));
+            output => {
+                let soon = matches!(output, Output::NotStarted | Output::Busy);
+                world.audit_not_exported(day, last && !soon, tried);
+                let wait = if soon { MINUTE } else { 10 * MINUTE };
+                let wait = wait + world.choices.span(Lane::WORLD, SECOND, MINUTE);
+                world.after(wait, move |world| world.export_day(day, last, tried + 1));
             }
         };
         self.invoke(Function::Reconcile, Lane::WORLD, event, done);
@@ -147,7 +131,9 @@ impl World {
         while day <= day_of(self.now() + MAX_CLOCK_ERROR_MS) {
             self.days.left += 1;
             let at = day.end_exclusive().after(EXPORT_CUTOFF).unix_ms();
-            self.after(at - self.now(), move |world| world.read_day(day, true));
+            self.after(at - self.now(), move |world| {
+                world.export_day(day, true, 0);
+            });
             day = day.next();
         }
     }
@@ -157,49 +143,108 @@ impl World {
         self.days.left == 0
     }
 
-    /// The notification has ended. The reconciliation may check the payment later.
-    pub(crate) fn reconciliation_may_look(
-        &mut self,
-        id: TransactionId,
-        before: Option<&Transaction>,
-        after: &Transaction,
-    ) {
-        let given_up = |ipn: Ipn| matches!(ipn, Ipn::Exhausted { .. } | Ipn::Abandoned { .. });
-        let ended =
-            |ipn: Ipn| !matches!(ipn, Ipn::NotDue | Ipn::Queued { .. } | Ipn::Retrying { .. });
-        let Some(before) = before.filter(|before| before.ipn() != after.ipn()) else {
-            return;
-        };
-        if given_up(before.ipn()) {
-            // All its attempts start again.
-            self.schedule();
+    /// A file has its name in `INBOUND`. Tiki reads it, moves it away, and answers.
+    pub(crate) fn tiki_receives_file(&mut self, path: String, name: &str) {
+        let bytes = self.server.files[&path].bytes.clone();
+        self.audit_file(name, &bytes);
+        let lane = Lane::WORLD;
+        let name = name.to_owned();
+        let later = self.choices.span(lane, MINUTE, 6 * HOUR);
+        self.after(later, move |world| {
+            if world.choices.happens(lane, 8000)
+                && let Some(file) = world.server.files.remove(&path)
+            {
+                let archived = format!("{FOLDER}/ARCHIVED/{name}");
+                world.server.files.insert(archived, file);
+            }
+            world.tiki_answers_file(&name, &bytes);
+        });
+    }
+
+    /// Tiki puts what differs into `OUTBOUND`: mostly in our six columns, with noise of every kind.
+    fn tiki_answers_file(&mut self, name: &str, bytes: &[u8]) {
+        let lane = Lane::WORLD;
+        let with_codes = self.choices.happens(lane, 3000);
+        let mut text = day_file::header(with_codes);
+        let mut lines = 0;
+        for row in day_file::rows(bytes) {
+            let Some(payment) = self.payment_of_row(&row) else {
+                continue;
+            };
+            let said = self.as_tiki_has_it(payment, &row);
+            let agrees = said.as_ref() == Some(&row);
+            let shown = !agrees || self.choices.happens(lane, 500);
+            if !shown {
+                continue;
+            }
+            lines += 1;
+            let code = match said {
+                Some(_) if agrees => "00",
+                Some(_) => "03",
+                None => "01",
+            };
+            let row = said.unwrap_or(row);
+            let line = day_file::line(&row, with_codes.then_some(code));
+            if self.choices.happens(lane, 300) {
+                // Torn: a decimal comma, or a quote that is not closed.
+                let torn = self.choices.one_of(lane, &[",00", ",\"", ",,,"]);
+                text += &format!("{}{torn}\n", line.trim_end());
+            } else {
+                text += &line;
+            }
         }
-        if !ended(after.ipn()) {
+        if lines == 0 && self.choices.happens(lane, 5000) {
             return;
         }
-        let lane = self.lane_of(id);
-        let often = if given_up(after.ipn()) { 2500 } else { 500 };
-        if self.choices.happens(lane, often) {
-            let most = self.choices.one_of(lane, &[10 * MINUTE, HOUR, 2 * DAY]);
-            let later = self.choices.span(lane, MINUTE, most);
-            self.after(later, move |world| world.look_at(id, lane));
+        let path = format!("{FOLDER}/OUTBOUND/{name}");
+        let whole = text.into_bytes();
+        if self.choices.happens(lane, 1000) {
+            // It is seen while it is being written.
+            self.put_file(path.clone(), whole[..whole.len() / 2].to_vec());
+            let later = self.choices.span(lane, SECOND, 5 * MINUTE);
+            self.after(later, move |world| world.put_file(path, whole));
+        } else {
+            self.put_file(path, whole);
         }
     }
 
-    fn look_at(&mut self, id: TransactionId, lane: Lane) {
-        let event = Input::Event(json!({"transaction_id": id.to_string()}));
-        let done = |world: &mut Self, who, output| {
-            if let Output::Looked { queued } = output {
-                let row = if queued {
-                    "queued again"
-                } else {
-                    "left as it is"
-                };
-                let saw = world.fleet.last_saw(who);
-                world.coverage.count("reconciliation", row, saw);
-            }
+    pub(crate) fn payment_of_row(&self, row: &Row) -> Option<usize> {
+        let id: TransactionId = row.id.parse().ok()?;
+        self.by_id.get(&id).copied()
+    }
+
+    /// The row as Tiki's own book has the order; none if Tiki does not have it.
+    fn as_tiki_has_it(&self, payment: usize, row: &Row) -> Option<Row> {
+        let simulated = &self.payments[payment];
+        let (status, amount) = match simulated.order {
+            Order::Success => ("SUCCESS", simulated.amount),
+            Order::OtherAmount => ("SUCCESS", simulated.amount + 1),
+            Order::Failure | Order::Cancelled => ("FAILURE", simulated.amount),
+            Order::Waiting => ("PENDING", simulated.amount),
+            Order::Missing | Order::OfAnother | Order::InvalidField | Order::Broken => return None,
         };
-        self.invoke(Function::Reconcile, lane, event, done);
+        Some(Row {
+            status: status.to_owned(),
+            amount: amount.to_string(),
+            ..row.clone()
+        })
+    }
+
+    /// The notification has ended.
+    pub(crate) fn reconciliation_may_look(
+        &mut self,
+        before: Option<&Transaction>,
+        after: &Transaction,
+    ) {
+        use domain::Ipn;
+        let given_up = |ipn: Ipn| matches!(ipn, Ipn::Exhausted { .. } | Ipn::Abandoned { .. });
+        let was_given_up = before.is_some_and(|before| given_up(before.ipn()));
+        if was_given_up && !given_up(after.ipn()) {
+            // All its attempts start again.
+            self.schedule();
+            self.coverage
+                .count("reconciliation", "queued again", after.status().as_str());
+        }
     }
 }
 

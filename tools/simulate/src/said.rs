@@ -4,6 +4,8 @@
 use serde_json::Value;
 use signed_http::{Answer, Method, Outgoing};
 
+use crate::audit::Heard;
+use crate::fleet::Function;
 use crate::tiki::asked_about;
 use crate::wiring::TIKI_URL;
 use crate::world::World;
@@ -158,6 +160,36 @@ impl World {
     pub(crate) fn begins_at_tiki(&mut self, who: usize, request: &Outgoing) {
         if let Some(payment) = asked_about(request).filter(|_| is_notification(request)) {
             self.payments[payment].log.begin(who);
+        }
+    }
+
+    /// A run of the reconciliation asks about a payment.
+    pub(crate) fn reconciliation_asks(&mut self, who: usize, request: &Outgoing) {
+        let Some(payment) = asked_about(request) else {
+            return;
+        };
+        if self.fleet.function(who) == Function::Reconcile {
+            let (asked_at, answer) = (self.now(), None);
+            self.looked
+                .insert((who, payment), Heard { asked_at, answer });
+        }
+    }
+
+    /// A run of the reconciliation has an answer about a payment. One that Tiki did not give says nothing.
+    pub(crate) fn reconciliation_hears(&mut self, who: usize, request: &Outgoing, heard: &Answer) {
+        let Some(payment) = asked_about(request) else {
+            return;
+        };
+        let body: Value = serde_json::from_slice(&heard.body).unwrap_or_default();
+        let serial = body[SERIAL].as_u64();
+        let said = self.payments[payment].log.said.iter();
+        let said = said.filter(|said| Some(said.serial) == serial).next_back();
+        let answer = said.and_then(|said| match said.what {
+            What::LookUp(known) => Some(known),
+            What::Ipn { .. } => None,
+        });
+        if let Some(heard) = self.looked.get_mut(&(who, payment)) {
+            heard.answer = answer;
         }
     }
 

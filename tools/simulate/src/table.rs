@@ -296,7 +296,7 @@ impl World {
             // The auditor has recorded a violation, and the run ends.
             return WriteOutcome::Stored;
         };
-        self.reconciliation_may_look(id, before.as_ref(), &transaction);
+        self.reconciliation_may_look(before.as_ref(), &transaction);
         self.persons_may_look(id, before.as_ref(), &transaction);
         self.show(&item, id, transaction.version());
         self.streams_take(id, &item);

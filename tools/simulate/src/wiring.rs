@@ -17,16 +17,19 @@ use open_webview::OpenWebview;
 use outbox::Outbox;
 use payment_redirect::{AllowedHosts, PaymentRedirect, Redirects, ResultUrl};
 use payment_result::PaymentResult;
+use reconcile::{Reconcile, TikiFileDrop, Upload};
+use reconciliation::place::Folders;
+use reconciliation::result::ResultFormat;
 use refund_transaction::{Patience, RefundTransaction};
 use signed_http::SignedClient;
 use signing::{GetSigning, HeaderNames, KeyProvider, Window};
-use store::Transactions;
+use store::{ReconciliationRecords, Transactions, WriteIds};
 use tiki_api::{PhoneFormat, TikiClient};
 
+use crate::files::{FOLDER, SimObjects, SimServer};
 use crate::fleet::{Code, Function, SimClock, SimWriteIds};
 use crate::net::{Peer, SimTransport};
 use crate::persons::Person;
-use crate::reconcile::Reconciler;
 use crate::secrets::{Secret, SimSecret};
 use crate::table::SimTable;
 use crate::world::World;
@@ -45,6 +48,8 @@ pub(crate) const MIN_AMOUNT: u64 = 1_000;
 pub(crate) const MAX_AMOUNT: u64 = 500_000_000;
 /// The time after a payment's expiry at which the core is asked about it.
 const EXPIRY_GRACE: Duration = Duration::from_secs(60);
+/// So long a new result file must have stood still.
+const UNCHANGED_FOR: Duration = Duration::from_secs(120);
 
 /// The code of one instance.
 pub(crate) fn wire(
@@ -83,10 +88,7 @@ pub(crate) fn wire(
             transactions: edges.transactions(),
             clock: Arc::clone(&edges.clock),
         }))),
-        Function::Reconcile => Code::Worker(Arc::new(Reconciler {
-            transactions: edges.transactions(),
-            clock: Arc::clone(&edges.clock),
-        })),
+        Function::Reconcile => Code::Worker(Arc::new(edges.reconcile())),
         Function::Person => Code::Worker(Arc::new(Person {
             transactions: edges.transactions(),
             clock: Arc::clone(&edges.clock),
@@ -169,6 +171,40 @@ impl Edges {
         }
     }
 
+    fn reconcile(&self) -> Reconcile {
+        Reconcile {
+            transactions: self.transactions(),
+            records: ReconciliationRecords::new(self.table(), self.write_ids()),
+            objects: Arc::new(SimObjects {
+                world: Arc::clone(&self.world),
+                who: self.who,
+            }),
+            file_drop: Some(TikiFileDrop {
+                server: Arc::new(SimServer {
+                    world: Arc::clone(&self.world),
+                    who: self.who,
+                }),
+                folders: Folders {
+                    root: FOLDER.to_owned(),
+                },
+                upload: Upload::default(),
+            }),
+            tiki: TikiClient::new(self.tiki(), PhoneFormat::default()),
+            partner: "sim".parse().expect("a name"),
+            refund_rows: false,
+            format: ResultFormat::default(),
+            unchanged_for: UNCHANGED_FOR,
+            clock: Arc::clone(&self.clock),
+            write_ids: self.write_ids(),
+        }
+    }
+
+    fn write_ids(&self) -> Arc<dyn WriteIds> {
+        Arc::new(SimWriteIds {
+            world: Arc::clone(&self.world),
+        })
+    }
+
     fn outbox<W>(&self, worker: W) -> Outbox<W> {
         Outbox {
             worker,
@@ -178,10 +214,7 @@ impl Edges {
     }
 
     fn transactions(&self) -> Transactions {
-        let write_ids = SimWriteIds {
-            world: Arc::clone(&self.world),
-        };
-        Transactions::new(self.table(), Arc::new(write_ids), Arc::clone(&self.clock))
+        Transactions::new(self.table(), self.write_ids(), Arc::clone(&self.clock))
     }
 
     fn table(&self) -> Arc<SimTable> {

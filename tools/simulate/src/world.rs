@@ -1,7 +1,7 @@
 //! The simulated world: virtual time, the event queue, and everything outside our code.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use domain::TransactionId;
 use futures::channel::oneshot;
 use lambda::config::ReversalPolicy;
 
-use crate::audit::Audit;
+use crate::audit::{Audit, Heard};
 use crate::brake::Brake;
 use crate::capacity::Capacity;
 use crate::choices::{Choices, Lane};
@@ -18,9 +18,11 @@ use crate::coverage::Coverage;
 use crate::crowd::Size;
 use crate::fault::{Fault, Faults};
 use crate::fleet::Fleet;
+use crate::files::Server;
 use crate::history::History;
 use crate::lifecycle::SimulatedPayment;
 use crate::reconcile::Days;
+use crate::records::Records;
 use crate::secrets::Secrets;
 use crate::streams::Streams;
 use crate::table::Rows;
@@ -90,6 +92,12 @@ pub(crate) struct World {
     pub(crate) reversals: ReversalPolicy,
     pub(crate) brake: Brake,
     pub(crate) days: Days,
+    pub(crate) records: Records,
+    /// The object store: bytes by key.
+    pub(crate) bucket: BTreeMap<String, Vec<u8>>,
+    pub(crate) server: Server,
+    /// What each run of the reconciliation has heard from Tiki: by its instance and the payment.
+    pub(crate) looked: HashMap<(usize, usize), Heard>,
     pub(crate) payments: Vec<SimulatedPayment>,
     pub(crate) by_id: HashMap<TransactionId, usize>,
     pub(crate) audit: Audit,
@@ -110,6 +118,7 @@ impl World {
         let size = Size::draw(&mut choices);
         let faults = Faults::draw(&mut choices, &size);
         let fleet = Fleet::new(&mut choices);
+        let server = Server::draw(&mut choices);
         let reversals = ReversalPolicy {
             confirm_after: choices.one_of(Lane::WORLD, &CONFIRM_AFTER),
             max_per_hour: choices.one_of(Lane::WORLD, &MAX_REVERSALS_PER_HOUR),
@@ -136,6 +145,10 @@ impl World {
                 reversals,
                 brake: Brake::default(),
                 days: Days::default(),
+                records: Records::default(),
+                bucket: BTreeMap::new(),
+                server,
+                looked: HashMap::new(),
                 payments: Vec::new(),
                 by_id: HashMap::new(),
                 audit: Audit::default(),
@@ -241,6 +254,10 @@ impl World {
         let often = match point {
             "due" | "needs_review" => 600,
             "read day" => 150,
+            // A run has hundreds of these.
+            "get record" | "put record" | "list records" | "put object" | "connect" | "list files"
+            | "look at a file" | "read a file" | "write a file" | "rename a file"
+            | "remove a file" => 700,
             _ => 10_000,
         };
         let spared = often < 10_000 && !self.choices.happens(lane, often);
@@ -287,7 +304,10 @@ impl<T: Send + 'static> Waiting<T> {
         if self.gone() || world.crashes(self.who, self.lane, self.point, Fault::CrashAfter) {
             return;
         }
-        let spared = matches!(self.point, "due" | "needs_review" | "read day");
+        let spared = matches!(
+            self.point,
+            "due" | "needs_review" | "read day" | "get record" | "list records"
+        );
         let frozen = if !spared && world.inject(self.lane, Fault::Frozen) {
             world.fleet.disturbed(self.who);
             world.choices.span(self.lane, SECOND, 90 * SECOND)
