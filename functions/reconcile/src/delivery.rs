@@ -17,6 +17,9 @@ use reconciliation::hash::HashingWriter;
 use reconciliation::place::Folders;
 use reconciliation::record::{Doubt, RunName, Sent};
 
+/// How a temporary name ends.
+const TEMPORARY: &str = ".part";
+
 /// How a file gets its name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Upload {
@@ -155,7 +158,9 @@ impl Parcel<'_> {
             doubts.push(Doubt::LeftOvers);
         }
         let (temporary, written) = self.write_temporary(drop, file, doubts).await?;
-        let named = self.give_name(drop, file, &temporary, written, doubts).await;
+        let named = self
+            .give_name(drop, file, &temporary, written, doubts)
+            .await;
         if named.is_err() {
             // It may not exist, and the connection may be broken. The next run tidies what is left.
             let _ = drop.remove(&temporary).await;
@@ -170,7 +175,8 @@ impl Parcel<'_> {
         let is_ours = |there: &str| {
             let there = there.strip_prefix('.').unwrap_or(there);
             let rest = there.strip_prefix(name.as_str());
-            rest.is_some_and(|rest| rest.starts_with('.') && rest.ends_with(".part"))
+            let rest = rest.and_then(|rest| rest.strip_prefix('.'));
+            rest.is_some_and(|rest| rest.strip_suffix(TEMPORARY).is_some())
         };
         let files = match drop.list(&folder).await {
             Ok(files) => files,
@@ -195,7 +201,7 @@ impl Parcel<'_> {
         doubts: &mut Vec<Doubt>,
     ) -> anyhow::Result<(String, WrittenFile)> {
         let (folder, name, run) = (self.folders.inbound(), &self.sent.name, self.run);
-        let hidden = format!("{folder}/.{name}.{run}.part");
+        let hidden = format!("{folder}/.{name}.{run}{TEMPORARY}");
         match drop.write(&hidden, &mut File::open(file)?).await {
             Ok(written) => return Ok((hidden, written)),
             Err(DropError::Refused { .. }) => {}
@@ -205,7 +211,7 @@ impl Parcel<'_> {
             }
         }
         // Some servers refuse names that begin with a dot. If this one is refused, too, it was not that.
-        let visible = format!("{folder}/{name}.{run}.part");
+        let visible = format!("{folder}/{name}.{run}{TEMPORARY}");
         let written = drop.write(&visible, &mut File::open(file)?).await?;
         doubts.push(Doubt::VisibleName);
         Ok((visible, written))

@@ -257,7 +257,8 @@ impl Reconcile {
             number: 1,
         };
         let problem = "the file's name is not tikivip_{PartnerName}_{YYYYMMDD}_{n}";
-        self.report_line(reading, &Unreadable::whole(problem)).await?;
+        self.report_line(reading, &Unreadable::whole(problem))
+            .await?;
         let unrecognised = Unrecognised {
             name: name.to_owned(),
             day,
@@ -284,7 +285,9 @@ async fn named_file(
 async fn list(session: &dyn FileDrop, folder: &str) -> anyhow::Result<Vec<Listed>> {
     let listed = session.list(folder).await;
     let listed = listed.context("the list of Tiki's result files")?;
-    let listed = listed.into_iter().filter(|file| !file.name.starts_with('.'));
+    let listed = listed
+        .into_iter()
+        .filter(|file| !file.name.starts_with('.'));
     let listed = listed.map(|file| Listed {
         name: file.name,
         bytes: file.bytes,

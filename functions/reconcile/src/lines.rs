@@ -121,8 +121,9 @@ impl Reconcile {
     /// sides' status and amount are Tiki's to say, so a payment is looked up again.
     pub(crate) async fn withdraw_old_claims(&self, reading: Reading<'_>) -> anyhow::Result<()> {
         let partition = day_partition(reading.day);
-        let withdraw =
-            |finding: &mut Finding| finding.withdraw(reading.file, reading.number, self.clock.now());
+        let withdraw = |finding: &mut Finding| {
+            finding.withdraw(reading.file, reading.number, self.clock.now())
+        };
         let mut after = None;
         loop {
             let (page, next) = self

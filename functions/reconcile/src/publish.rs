@@ -26,7 +26,8 @@ impl Reconcile {
         let mut closings = Vec::new();
         for key in closed.await? {
             let finding: Option<Versioned<Finding>> = self.records.get(&key).await?;
-            run.changed_days.extend(finding.iter().map(|f| f.record.day));
+            run.changed_days
+                .extend(finding.iter().map(|f| f.record.day));
             closings.extend(finding);
         }
         for day in std::mem::take(&mut run.changed_days) {

@@ -23,7 +23,9 @@ impl Reconcile {
             if kind == Kind::Matched {
                 continue;
             }
-            let open = self.records.with_status(kind.as_str(), MAX_RECHECKED_PER_KIND);
+            let open = self
+                .records
+                .with_status(kind.as_str(), MAX_RECHECKED_PER_KIND);
             let open: Vec<Key<Finding>> = open.await?;
             let (started_at, until) = (run.started_at, run.until);
             let work = open.into_iter().map(async |key| {
@@ -71,13 +73,12 @@ impl Reconcile {
                 };
                 let now = self.clock.now();
                 let before = finding.kind;
-                changed = match &comparison {
-                    Some(comparison) => comparison.record(&mut finding, now).then_some(before),
-                    None => {
-                        finding.looked_at = now;
-                        None
-                    }
-                };
+                changed = None;
+                if let Some(comparison) = &comparison {
+                    changed = comparison.record(&mut finding, now).then_some(before);
+                } else {
+                    finding.looked_at = now;
+                }
                 Ok(Some(finding))
             })
             .await?;

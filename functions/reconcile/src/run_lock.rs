@@ -27,7 +27,8 @@ impl Reconcile {
         let now = self.clock.now();
         if let Some(held) = found
             .as_ref()
-            .filter(|found: &&Versioned<Lease>| found.record.until > now) {
+            .filter(|found: &&Versioned<Lease>| found.record.until > now)
+        {
             return Ok(RunLock::HeldByAnotherRun(held.record.run.clone()));
         }
         let before = found.map(|found| found.version);

@@ -34,7 +34,7 @@ impl FileServer for SftpServer {
     async fn connect(&self) -> Result<Box<dyn FileDrop>, DropError> {
         let broken = |problem: &'static str| DropError::Broken(problem.into());
         let key = secret(self.key.as_ref(), Stage::Current).await;
-        let key = key.map_err(|error| DropError::Broken(error.into()))?;
+        let key = key.map_err(DropError::Broken)?;
         let key = key.ok_or_else(|| broken("the SFTP key's secret has no AWSCURRENT version"))?;
         Ok(Box::new(self.server.connect(&key).await?))
     }

@@ -11,8 +11,8 @@ use reconciliation::record::Sent;
 
 use self::finding::Group;
 use self::summary::Line;
-use crate::phrases::{Phrase, doubt_label};
 use crate::day::{DayReport, MAX_FINDINGS_ON_PAGE};
+use crate::phrases::{Phrase, doubt_label};
 
 /// Renders the page of one day. The templates escape all text from outside.
 pub fn page_html(report: &DayReport) -> io::Result<String> {

@@ -68,20 +68,28 @@ impl<W: Write> FindingsTable<W> {
         let record = [
             date(finding.day),
             safe(&finding.subject.to_string()),
-            finding.transaction_id.map(|id| id.to_string()).unwrap_or_default(),
+            finding
+                .transaction_id
+                .map(|id| id.to_string())
+                .unwrap_or_default(),
             both(state),
             meaning.to_owned(),
             safe(&proposal(finding)),
             optional(ours.map(|ours| ours.status.as_str())),
             amount(ours.and_then(|ours| ours.amount)),
-            finding.tiki.map(|answer| both(look_up_label(answer))).unwrap_or_default(),
+            finding
+                .tiki
+                .map(|answer| both(look_up_label(answer)))
+                .unwrap_or_default(),
             amount(amount_at_tiki),
             optional(claim.and_then(|claim| claim.values.status.as_deref())),
             amount(claim.and_then(|claim| claim.values.amount)),
             of_claim(|claim| &claim.code),
             of_claim(|claim| &claim.reason),
             optional(file),
-            claim.map(|claim| claim.line.to_string()).unwrap_or_default(),
+            claim
+                .map(|claim| claim.line.to_string())
+                .unwrap_or_default(),
             vietnam_time(finding.found_at),
             safe(&history(finding)),
             of_closing(|closed| closed.by.name()),

@@ -121,13 +121,13 @@ fn values(status: &str, amount: u64) -> Values {
     }
 }
 
-fn ours(status: Status, amount: u64) -> Option<Ours> {
+fn ours(status: Status, amount: u64) -> Ours {
     let amount = Some(vnd(amount));
-    Some(Ours { status, amount })
+    Ours { status, amount }
 }
 
-fn paid(amount: Option<u64>) -> Option<LookUpAnswer> {
-    Some(LookUpAnswer::Found(Status::Success, amount.map(vnd)))
+fn paid(amount: u64) -> LookUpAnswer {
+    LookUpAnswer::Found(Status::Success, Some(vnd(amount)))
 }
 
 const WAITS: Option<LookUpAnswer> = Some(LookUpAnswer::Found(Status::Pending, None));
@@ -155,8 +155,8 @@ fn finding(id: &str, kind: Kind, reason: MismatchReason) -> Finding {
         withdrawn: false,
     };
     finding.claims.insert(NAME.to_owned(), claim);
-    finding.ours = ours(Status::Success, 300_000);
-    finding.tiki = paid(Some(299_000));
+    finding.ours = Some(ours(Status::Success, 300_000));
+    finding.tiki = Some(paid(299_000));
     finding.look(at("23T09:00:05"), kind, reason);
     finding
 }
@@ -209,7 +209,8 @@ fn quiet() -> DayReport {
 fn with_long_history() -> Finding {
     let id = "261122TIKIVIP-".to_owned() + &"2".repeat(50);
     let mut long = finding(&id, Kind::NeedsReview, MismatchReason::AmountDiffers);
-    claim(&mut long).reason = "Số tiền không khớp với đơn hàng của khách; ".repeat(5) + &"x".repeat(60);
+    claim(&mut long).reason =
+        "Số tiền không khớp với đơn hàng của khách; ".repeat(5) + &"x".repeat(60);
     for (hour, tiki, kind, reason) in [
         (
             10,
@@ -219,7 +220,7 @@ fn with_long_history() -> Finding {
         ),
         (
             11,
-            paid(Some(299_000)),
+            Some(paid(299_000)),
             Kind::NeedsReview,
             MismatchReason::AmountDiffers,
         ),
@@ -231,7 +232,7 @@ fn with_long_history() -> Finding {
         ),
         (
             13,
-            paid(Some(299_000)),
+            Some(paid(299_000)),
             Kind::NeedsReview,
             MismatchReason::AmountDiffers,
         ),
@@ -277,9 +278,9 @@ fn one_of_each() -> Vec<Finding> {
     unreadable.claims.insert(file, word);
     unreadable.transaction_id = None;
     let failed = &mut findings[2];
-    failed.ours = ours(Status::Failure, 300_000);
+    failed.ours = Some(ours(Status::Failure, 300_000));
     claim(failed).values = values("SUCCESS", 300_000);
-    failed.tiki = paid(Some(300_000));
+    failed.tiki = Some(paid(300_000));
     findings[0] = with_long_history();
     let to_close = finding(
         "261122TIKIVIP-300118-1795305900",

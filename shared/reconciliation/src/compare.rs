@@ -29,9 +29,7 @@ pub fn payment_matches(t: Option<&Transaction>, line: &ResultLine) -> bool {
         }
         Some(Verdict::OnlyPartner | Verdict::OnlyTiki | Verdict::Differs) => false,
     };
-    says_so
-        && is_ours(t.id(), line.transaction_id.as_deref())
-        && agree(&line.values, Ours::of(t))
+    says_so && is_ours(t.id(), line.transaction_id.as_deref()) && agree(&line.values, Ours::of(t))
 }
 
 /// What a look-up does not cover, it cannot close: if a file has another id of ours for the transaction, the sides do

@@ -39,7 +39,9 @@ impl FromStr for PartnerName {
 
     fn from_str(text: &str) -> Result<Self, BadPartnerName> {
         let alphanumeric = |b: &u8| b.is_ascii_alphanumeric();
-        let allowed = text.bytes().all(|b| alphanumeric(&b) || b"-_.".contains(&b));
+        let allowed = text
+            .bytes()
+            .all(|b| alphanumeric(&b) || b"-_.".contains(&b));
         let bytes = text.as_bytes();
         let ends = [bytes.first(), bytes.last()];
         let ends = ends.iter().all(|end| end.is_some_and(alphanumeric));

@@ -61,7 +61,10 @@ fn a_name_says_what_a_file_is() {
         ("tikivip_vnptmoney_20261122_1.csv", Name::Results(day())),
         ("tikivip_vnptmoney_20261122_1.filepart", Name::SideFile),
         ("tikivip_vnptmoney_20261122_1.md5", Name::SideFile),
-        ("20261122.csv", Name::Unrecognised("20261122.csv".to_owned())),
+        (
+            "20261122.csv",
+            Name::Unrecognised("20261122.csv".to_owned()),
+        ),
         ("a/b", Name::Unrecognised("a_b".to_owned())),
         (&long, Name::Unrecognised("x".repeat(200))),
     ] {
@@ -80,13 +83,18 @@ fn a_file_was_read_if_size_and_time_are_those_of_the_reading() {
         (Some(&done), listed(Some(10), Some(2)), false),
         // Without a time only the bytes can tell.
         (Some(&done), listed(Some(10), None), false),
-        (Some(&known(Some("a"), false)), listed(Some(10), Some(1)), false),
+        (
+            Some(&known(Some("a"), false)),
+            listed(Some(10), Some(1)),
+            false,
+        ),
     ] {
         assert_eq!(is_read(known, &listed), expected, "{known:?} {listed:?}");
     }
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a row for each case")]
 fn what_was_fetched_is_read_once_and_bytes_that_changed_are_read_anew() {
     let entry = listed(Some(10), Some(7));
     let next = |known: Option<&Received>, fetched: Fetched, again: bool| {
@@ -112,13 +120,38 @@ fn what_was_fetched_is_read_once_and_bytes_that_changed_are_read_anew() {
         ..done.clone()
     };
     for (known, fetched, again, expected) in [
-        (None, whole("a"), false, Next::Begin(new(1, Some("a"), false))),
+        (
+            None,
+            whole("a"),
+            false,
+            Next::Begin(new(1, Some("a"), false)),
+        ),
         (Some(&done), whole("a"), false, Next::Recognise(recognised)),
-        (Some(&done), whole("a"), true, Next::Begin(new(5, Some("a"), false))),
-        (Some(&done), whole("b"), false, Next::Begin(new(5, Some("b"), false))),
+        (
+            Some(&done),
+            whole("a"),
+            true,
+            Next::Begin(new(5, Some("a"), false)),
+        ),
+        (
+            Some(&done),
+            whole("b"),
+            false,
+            Next::Begin(new(5, Some("b"), false)),
+        ),
         (Some(&begun), whole("a"), false, Next::GoOn),
-        (Some(&begun), whole("b"), false, Next::Begin(new(5, Some("b"), false))),
-        (Some(&refused), whole("a"), false, Next::Begin(new(5, Some("a"), false))),
+        (
+            Some(&begun),
+            whole("b"),
+            false,
+            Next::Begin(new(5, Some("b"), false)),
+        ),
+        (
+            Some(&refused),
+            whole("a"),
+            false,
+            Next::Begin(new(5, Some("a"), false)),
+        ),
         (None, problem(), false, refuse(1)),
         (Some(&done), problem(), false, refuse(5)),
         // It was refused before in another form: this is a new one.
@@ -129,7 +162,7 @@ fn what_was_fetched_is_read_once_and_bytes_that_changed_are_read_anew() {
         let seen = next(known, fetched.clone(), again);
         assert_eq!(seen, expected, "{known:?} {fetched:?} {again}");
     }
-    // The same refused file is told of once.
+    // The same refused file is reported once.
     let same = listed(Some(10), Some(1));
     let seen = |again| after_fetch(Some(&refused), (day(), &same), problem(), again, at(9));
     assert_eq!(seen(false), Next::Nothing);

@@ -20,14 +20,13 @@ fn vnd(amount: u64) -> Vnd {
     Vnd::new(amount).unwrap()
 }
 
-fn ours(status: Status, amount: u64) -> Option<Ours> {
+fn ours(status: Status, amount: u64) -> Ours {
     let amount = Some(vnd(amount));
-    Some(Ours { status, amount })
+    Ours { status, amount }
 }
 
-fn success(amount: Option<u64>) -> Option<LookUpAnswer> {
-    let amount = amount.map(vnd);
-    Some(LookUpAnswer::Found(Status::Success, amount))
+fn success(amount: u64) -> LookUpAnswer {
+    LookUpAnswer::Found(Status::Success, Some(vnd(amount)))
 }
 
 const PENDING: Option<LookUpAnswer> = Some(LookUpAnswer::Found(Status::Pending, None));
@@ -46,8 +45,8 @@ fn refund() -> Subject {
 
 fn finding() -> Finding {
     let mut finding = Finding::new(day(), payment(), at(1_000));
-    finding.ours = ours(Status::Success, 300_000);
-    finding.tiki = success(Some(299_000));
+    finding.ours = Some(ours(Status::Success, 300_000));
+    finding.tiki = Some(success(299_000));
     finding
 }
 
@@ -112,7 +111,7 @@ fn a_new_state_is_a_step_with_the_values_of_that_time() {
         .iter()
         .map(|step| (step.at, step.kind, step.mismatch, step.tiki));
     let expected = [
-        (at(2_000), resent.0, resent.1, success(Some(299_000))),
+        (at(2_000), resent.0, resent.1, Some(success(299_000))),
         (at(3_000), Kind::Matched, MismatchReason::Agree, PENDING),
     ];
     assert_eq!(seen.collect::<Vec<_>>(), expected);
@@ -139,10 +138,10 @@ fn a_new_state_opens_a_closed_finding_again() {
     for what in ["our status", "our amount", "Tiki's answer", "Tiki's amount"] {
         let mut finding = closed();
         match what {
-            "our status" => finding.ours = ours(Status::Failure, 300_000),
-            "our amount" => finding.ours = ours(Status::Success, 1),
+            "our status" => finding.ours = Some(ours(Status::Failure, 300_000)),
+            "our amount" => finding.ours = Some(ours(Status::Success, 1)),
             "Tiki's answer" => finding.tiki = PENDING,
-            _ => finding.tiki = success(Some(1)),
+            _ => finding.tiki = Some(success(1)),
         }
         assert!(
             finding.look(at(9_000), Kind::NeedsReview, MismatchReason::AmountDiffers),
@@ -229,7 +228,7 @@ fn all_unclear_answers_are_the_same_state() {
 fn a_long_history_keeps_its_start_and_its_end() {
     let mut finding = finding();
     for n in 0..100 {
-        finding.ours = ours(Status::Success, u64::try_from(n).unwrap() + 1);
+        finding.ours = Some(ours(Status::Success, u64::try_from(n).unwrap() + 1));
         assert!(finding.look(at(n), Kind::NeedsReview, MismatchReason::AmountDiffers));
     }
     let kept: Vec<Timestamp> = finding.history.iter().map(|step| step.at).collect();

@@ -63,7 +63,7 @@ impl ReconciliationRecords {
     /// Reads a record, strongly consistently.
     pub async fn get<R: Record>(&self, key: &Key<R>) -> Result<Option<Versioned<R>>, StoreError> {
         let found = self.table.get(key.stored()).await?;
-        found.map(read).transpose()
+        found.as_ref().map(read).transpose()
     }
 
     /// Writes a record that is new (`before` is `None`) or that was read in the version `before`.
@@ -80,7 +80,7 @@ impl ReconciliationRecords {
         let put = self.table.put(item, condition).await?;
         match put.recognise(write_id) {
             WriteOutcome::Stored => Ok(Written::Stored(Versioned { record, version })),
-            WriteOutcome::Conflict(Some(found)) => Ok(Written::Conflict(read(found)?)),
+            WriteOutcome::Conflict(Some(found)) => Ok(Written::Conflict(read(&found)?)),
             WriteOutcome::Conflict(None) => {
                 Err(unusable(&key, "it has disappeared from the table"))
             }
@@ -117,7 +117,7 @@ impl ReconciliationRecords {
         limit: u16,
     ) -> Result<(Vec<Versioned<R>>, Option<String>), StoreError> {
         let page = self.table.page(partition, R::PREFIX, after, limit).await?;
-        let records = page.items.into_iter().map(read);
+        let records = page.items.iter().map(read);
         Ok((records.collect::<Result<_, _>>()?, page.next))
     }
 
@@ -176,7 +176,7 @@ fn item_of<R: Record>(
     Ok(item.into())
 }
 
-fn read<R: Record>(item: Item) -> Result<Versioned<R>, StoreError> {
+fn read<R: Record>(item: &Item) -> Result<Versioned<R>, StoreError> {
     let text = |name: &str| match item.get(name) {
         Some(AttributeValue::S(text)) => text.chars().take(200).collect(),
         _ => "?".to_owned(),

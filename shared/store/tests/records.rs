@@ -245,17 +245,23 @@ impl RecordTable for Memory {
         let page: Vec<_> = wanted.take(limit.into()).collect();
         let full = page.len() == usize::from(limit);
         Ok(RecordPage {
-            next: page.last().filter(|_| full).map(|(key, _)| key.sort.clone()),
+            next: page
+                .last()
+                .filter(|_| full)
+                .map(|(key, _)| key.sort.clone()),
             items: page.into_iter().map(|(_, item)| item.clone()).collect(),
         })
     }
 
     async fn with_status(&self, status: &str, limit: u16) -> Result<Vec<StoredKey>, TableError> {
         let rows = self.0.lock().unwrap();
-        let with = rows.iter().filter(|(_, item)| {
-            item.get("status") == Some(&AttributeValue::S(status.to_owned()))
-        });
-        Ok(with.take(limit.into()).map(|(key, _)| key.clone()).collect())
+        let with = rows
+            .iter()
+            .filter(|(_, item)| item.get("status") == Some(&AttributeValue::S(status.to_owned())));
+        Ok(with
+            .take(limit.into())
+            .map(|(key, _)| key.clone())
+            .collect())
     }
 
     async fn count_with_status(&self, status: &str) -> Result<i64, TableError> {
@@ -368,7 +374,7 @@ async fn a_damaged_record_is_an_error_that_names_it() {
         ("day", AttributeValue::S("2026-11-31".to_owned())),
         ("found_at", AttributeValue::N("-1".to_owned())),
         ("transaction_id", AttributeValue::S("x".to_owned())),
-        ("kind", AttributeValue::S("settled".to_owned())),
+        ("kind", AttributeValue::S("x".to_owned())),
         ("history", AttributeValue::Null(true)),
     ] {
         let (table, records) = records();

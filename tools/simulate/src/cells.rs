@@ -1,5 +1,8 @@
 //! The cells of the decision tables. The fixed seeds must reach each of them.
 
+mod crashes;
+mod reconciliation;
+
 use domain::{IpnAnswer, IpnRefusal, LookUpAnswer, Status, Vnd};
 
 use crate::coverage::Cell;
@@ -51,7 +54,7 @@ pub fn required() -> Vec<Cell> {
             }
         }
     }
-    for (row, points) in CRASHES {
+    for (row, points) in crashes::POINTS {
         for point in *points {
             for when in ["before", "after"] {
                 add("crash points", row, format!("{when} {point}"));
@@ -150,6 +153,8 @@ const LISTED: &[(&str, Rows)] = &[
     ("pages", PAGES),
     ("concurrency", CONCURRENCY),
     ("persons", PERSONS),
+    ("reconciliation", reconciliation::DAYS),
+    ("finding", reconciliation::FINDINGS),
 ];
 
 /// What a person did, and what `tikivip` had shown before.
@@ -363,35 +368,5 @@ const ANSWERS: Rows = &[
     (
         "open-webview",
         &["code 0", "code 1", "code 2", "code 97", "code 98"],
-    ),
-];
-
-/// The points at which each function waits, and so can die.
-const CRASHES: Rows = &[
-    ("create-transaction", &["read secret", "put"]),
-    ("check-transaction", &["read secret", "get"]),
-    (
-        "refund-transaction",
-        &["read secret", "get", "put", "call the core", "sleep"],
-    ),
-    ("payment-result", &["read secret", "get", "put", "sleep"]),
-    ("payment-redirect", &["read secret", "get", "get session"]),
-    ("open-webview", &["read secret", "call Tiki", "put session"]),
-    (
-        "ipn-sender",
-        &[
-            "due",
-            "needs_review",
-            "get",
-            "put",
-            "read secret",
-            "call Tiki",
-            "count reversal",
-            "sleep",
-        ],
-    ),
-    (
-        "core-worker",
-        &["due", "get", "put", "read secret", "call the core", "sleep"],
     ),
 ];

@@ -7,7 +7,7 @@ use crate::world::{HOUR, MINUTE, SECOND};
 const HEADER: &str =
     "tiki_transaction_id,transaction_id,transaction_amount,status,created_at,updated_at";
 
-/// A line.
+/// A line of the file, as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Row {
     pub(crate) tiki_id: String,

@@ -77,6 +77,21 @@ impl Server {
             lacks: choices.one_of(Lane::WORLD, &LACKS),
         }
     }
+
+    /// What it does not let us do.
+    pub(crate) fn lacks(&self) -> &'static str {
+        match self.lacks {
+            Lack::Nothing => "nothing",
+            Lack::List => "the right to list",
+            Lack::Look => "the right to look",
+            Lack::Read => "the right to read",
+            Lack::Remove => "the right to remove",
+            Lack::DotNames => "names with a dot",
+            Lack::Sizes => "sizes",
+            Lack::Sync => "sync",
+            Lack::Archive => "ARCHIVED",
+        }
+    }
 }
 
 /// The object store of one function.
@@ -223,7 +238,9 @@ impl World {
     }
 
     fn sizes(&self, bytes: usize) -> Option<u64> {
-        u64::try_from(bytes).ok().filter(|_| !self.lacks(Lack::Sizes))
+        u64::try_from(bytes)
+            .ok()
+            .filter(|_| !self.lacks(Lack::Sizes))
     }
 
     fn hidden(&self, path: &str) -> bool {
@@ -340,7 +357,9 @@ impl FileDrop for SimDrop {
                 return Err(refused("remove"));
             }
             let removed = world.server.files.remove(&path);
-            removed.map(|_| ()).ok_or(DropError::Missing { doing: "remove" })
+            removed
+                .map(|_| ())
+                .ok_or(DropError::Missing { doing: "remove" })
         })
         .await
     }
@@ -355,7 +374,8 @@ impl World {
     pub(crate) fn put_file(&mut self, path: String, bytes: Vec<u8>) {
         let modified = u32::try_from(self.now() / SECOND).unwrap_or(u32::MAX);
         let name = path.rsplit('/').next().unwrap_or_default().to_owned();
-        let arrives = is_inbound(&path) && name.starts_with("tikivip_") && !name.ends_with(".part");
+        let is_temporary = name.strip_suffix(".part").is_some();
+        let arrives = is_inbound(&path) && name.starts_with("tikivip_") && !is_temporary;
         let file = File { bytes, modified };
         self.server.files.insert(path.clone(), file);
         if arrives {

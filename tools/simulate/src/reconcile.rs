@@ -48,8 +48,8 @@ impl World {
     /// The schedule has a run every hour. Some of them are enough here.
     fn plan_run(&mut self) {
         let lane = Lane::WORLD;
-        let most = self.choices.one_of(lane, &[12 * HOUR, 6 * HOUR, DAY]);
-        let next = self.choices.span(lane, HOUR, most);
+        let most = self.choices.one_of(lane, &[DAY, DAY, 6 * HOUR]);
+        let next = self.choices.span(lane, 2 * HOUR, most);
         self.after(next, |world| {
             if world.is_over() {
                 return;
@@ -147,6 +147,9 @@ impl World {
     pub(crate) fn tiki_receives_file(&mut self, path: String, name: &str) {
         let bytes = self.server.files[&path].bytes.clone();
         self.audit_file(name, &bytes);
+        let lacks = self.server.lacks();
+        self.coverage
+            .count("reconciliation", "a delivery, without", lacks);
         let lane = Lane::WORLD;
         let name = name.to_owned();
         let later = self.choices.span(lane, MINUTE, 6 * HOUR);
@@ -173,8 +176,7 @@ impl World {
             };
             let said = self.as_tiki_has_it(payment, &row);
             let agrees = said.as_ref() == Some(&row);
-            let shown = !agrees || self.choices.happens(lane, 500);
-            if !shown {
+            if agrees && !self.choices.happens(lane, 500) {
                 continue;
             }
             lines += 1;
@@ -184,13 +186,13 @@ impl World {
                 None => "01",
             };
             let row = said.unwrap_or(row);
-            let line = day_file::line(&row, with_codes.then_some(code));
+            let shown = day_file::line(&row, with_codes.then_some(code));
             if self.choices.happens(lane, 300) {
                 // Torn: a decimal comma, or a quote that is not closed.
                 let torn = self.choices.one_of(lane, &[",00", ",\"", ",,,"]);
-                text += &format!("{}{torn}\n", line.trim_end());
+                text.extend([shown.trim_end(), torn, "\n"]);
             } else {
-                text += &line;
+                text += &shown;
             }
         }
         if lines == 0 && self.choices.happens(lane, 5000) {

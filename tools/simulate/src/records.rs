@@ -27,10 +27,8 @@ pub(crate) struct Records {
 impl RecordTable for SimTable {
     async fn get(&self, key: &StoredKey) -> Result<Option<Item>, TableError> {
         let key = key.clone();
-        self.read("get record", move |records| {
-            records.rows.get(&key).cloned()
-        })
-        .await
+        self.read("get record", move |records| records.rows.get(&key).cloned())
+            .await
     }
 
     async fn put(&self, item: Item, condition: Condition) -> Result<WriteOutcome, TableError> {
@@ -156,8 +154,8 @@ fn put(world: &mut World, waiting: Waiting<PutAnswer>, write: Write, tried: u32)
     }
     if world.inject(lane, Fault::WriteLate) {
         let delay = world.choices.span(lane, ATTEMPT_TIMEOUT_MS, 3 * MINUTE);
-        let late = write.clone();
-        world.after(delay, move |world| drop(world.write_record(&late)));
+        let delayed = write.clone();
+        world.after(delay, move |world| drop(world.write_record(&delayed)));
         return again(world, waiting, write, tried);
     }
     let lost = world.inject(lane, Fault::WriteAnswerLost);

@@ -182,8 +182,8 @@ impl World {
         };
         let body: Value = serde_json::from_slice(&heard.body).unwrap_or_default();
         let serial = body[SERIAL].as_u64();
-        let said = self.payments[payment].log.said.iter();
-        let said = said.filter(|said| Some(said.serial) == serial).next_back();
+        let mut said = self.payments[payment].log.said.iter();
+        let said = said.rfind(|said| Some(said.serial) == serial);
         let answer = said.and_then(|said| match said.what {
             What::LookUp(known) => Some(known),
             What::Ipn { .. } => None,

@@ -17,8 +17,8 @@ use crate::core::Core;
 use crate::coverage::Coverage;
 use crate::crowd::Size;
 use crate::fault::{Fault, Faults};
-use crate::fleet::Fleet;
 use crate::files::Server;
+use crate::fleet::Fleet;
 use crate::history::History;
 use crate::lifecycle::SimulatedPayment;
 use crate::reconcile::Days;
@@ -255,9 +255,7 @@ impl World {
             "due" | "needs_review" => 600,
             "read day" => 150,
             // A run has hundreds of these.
-            "get record" | "put record" | "list records" | "put object" | "connect" | "list files"
-            | "look at a file" | "read a file" | "write a file" | "rename a file"
-            | "remove a file" => 700,
+            "get record" | "list records" => 700,
             _ => 10_000,
         };
         let spared = often < 10_000 && !self.choices.happens(lane, often);

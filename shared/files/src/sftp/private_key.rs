@@ -20,10 +20,15 @@ pub enum BadPrivateKey {
     UnknownForm,
 }
 
-/// Reads a private key in OpenSSH's, PEM's or PuTTY's form.
+/// Reads a private key in OpenSSH's, PEM's or `PuTTY`'s form.
 pub(super) fn read(text: &str) -> Result<PrivateKey, BadPrivateKey> {
     let text = text.trim();
-    let public = ["ssh-", "ecdsa-", "---- BEGIN SSH2 PUBLIC", "-----BEGIN PUBLIC"];
+    let public = [
+        "ssh-",
+        "ecdsa-",
+        "---- BEGIN SSH2 PUBLIC",
+        "-----BEGIN PUBLIC",
+    ];
     if public.iter().any(|begin| text.starts_with(begin)) {
         return Err(BadPrivateKey::IsPublic);
     }

@@ -50,7 +50,9 @@ impl Comparison {
 
     /// Brings a finding up to date. The answer is whether its state is new.
     pub fn record(&self, finding: &mut Finding, now: Timestamp) -> bool {
-        let ids = finding.present_claims().filter_map(|(_, claim)| claim.id.as_deref());
+        let ids = finding
+            .present_claims()
+            .filter_map(|(_, claim)| claim.id.as_deref());
         let ids: Vec<&str> = ids.collect();
         let Classification {
             mut kind, mismatch, ..

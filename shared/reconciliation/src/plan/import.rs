@@ -90,13 +90,11 @@ impl Name {
         if format.is_side_file(name) {
             return Self::SideFile;
         }
-        match day_in(name, partner) {
-            Some(day) => Self::Results(day),
-            None => {
-                let name = name.replace('/', "_");
-                Self::Unrecognised(name.chars().take(MAX_NAME_CHARS).collect())
-            }
+        if let Some(day) = day_in(name, partner) {
+            return Self::Results(day);
         }
+        let name = name.replace('/', "_");
+        Self::Unrecognised(name.chars().take(MAX_NAME_CHARS).collect())
     }
 }
 

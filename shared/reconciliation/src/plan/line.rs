@@ -68,7 +68,7 @@ impl LinePlan {
 }
 
 impl AboutRefund {
-    /// The refund.
+    /// What its finding is about.
     #[must_use]
     pub fn subject(&self) -> &Subject {
         &self.subject

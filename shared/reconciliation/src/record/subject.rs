@@ -8,9 +8,7 @@ use domain::TikiTransactionId;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// A payment: `T-1`.
-    Payment {
-        tiki_id: TikiTransactionId,
-    },
+    Payment { tiki_id: TikiTransactionId },
     /// A refund of a payment: `T-1/R1`.
     Refund {
         tiki_id: TikiTransactionId,

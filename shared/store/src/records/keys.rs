@@ -11,8 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::rows::{
-    BeganRow, ExportedRow, FindingRow, LeaseRow, ReceivedRow, ReportedRow, SentRow,
-    UnrecognisedRow,
+    BeganRow, ExportedRow, FindingRow, LeaseRow, ReceivedRow, ReportedRow, SentRow, UnrecognisedRow,
 };
 use super::table::StoredKey;
 

@@ -252,7 +252,10 @@ impl World {
             payment,
             || format!("Tiki answered {known:?}, and the finding says {answer:?}"),
         );
-        let (row, column) = (mismatch.unwrap_or_default(), kind.clone().unwrap_or_default());
+        let (row, column) = (
+            mismatch.unwrap_or_default(),
+            kind.clone().unwrap_or_default(),
+        );
         self.coverage
             .count("finding", expected, (row.as_str(), column.as_str()));
         if kind.as_deref() != Some("matched") {

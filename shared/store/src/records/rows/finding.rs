@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::forms::{maybe_text, maybe_vnd, text, unix_ms};
 use super::row;
 
+/// A finding in its stored form.
 #[derive(Serialize, Deserialize)]
 pub struct FindingRow {
     #[serde(with = "text")]

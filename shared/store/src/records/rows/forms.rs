@@ -1,5 +1,11 @@
 //! The stored forms of values.
 
+#![expect(
+    clippy::ref_option,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "`serde(with = …)` calls these functions with a reference to the field"
+)]
+
 /// A value with a text form, stored as that text.
 pub(super) mod text {
     use std::fmt::Display;
