@@ -1,7 +1,7 @@
 //! The reconciliation records: their keys, their place in the index `by_status`, and their form in the table, over a
 //! table in memory that keeps to the conditions.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
@@ -194,6 +194,20 @@ fn no_type_of_record_is_listed_with_another() {
 #[derive(Default)]
 struct Memory(Mutex<BTreeMap<StoredKey, Item>>);
 
+impl Memory {
+    /// Puts another value into a stored record.
+    fn damage(&self, key: &StoredKey, attribute: &str, damaged: AttributeValue) {
+        let mut rows = self.0.lock().unwrap();
+        let item = rows.remove(key).unwrap();
+        let mut item: HashMap<String, AttributeValue> = item.into();
+        let Some(AttributeValue::M(record)) = item.get_mut("record") else {
+            panic!("a record is a map");
+        };
+        record.insert(attribute.to_owned(), damaged);
+        rows.insert(key.clone(), item.into());
+    }
+}
+
 fn text(item: &Item, name: &str) -> String {
     match item.get(name) {
         Some(AttributeValue::S(text)) => text.clone(),
@@ -380,15 +394,7 @@ async fn a_damaged_record_is_an_error_that_names_it() {
         let (table, records) = records();
         records.put(finding(), None).await.unwrap();
         let key = finding().key();
-        let mut rows = table.0.lock().unwrap();
-        let item = rows.remove(key.stored()).unwrap();
-        let mut item: HashMap<String, AttributeValue> = item.into();
-        let AttributeValue::M(record) = item.get_mut("record").unwrap() else {
-            panic!("a record is a map");
-        };
-        record.insert(attribute.to_owned(), damaged);
-        rows.insert(key.stored().clone(), item.into());
-        drop(rows);
+        table.damage(key.stored(), attribute, damaged);
         let error = records.get(&key).await.unwrap_err().to_string();
         assert!(error.contains("finding#T-1"), "{attribute}: {error}");
     }
