@@ -37,3 +37,4 @@ mod secret_rotation;
 mod sftp_client;
 mod signature;
 mod template;
+mod watch;

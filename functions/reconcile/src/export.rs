@@ -34,7 +34,7 @@ impl Reconcile {
     }
 
     /// The first day that is reconciled: the day before the first run.
-    async fn first_day(&self) -> anyhow::Result<Day> {
+    pub(crate) async fn first_day(&self) -> anyhow::Result<Day> {
         if let Some(known) = self.records.get(&Key::began()).await? {
             return Ok(known.record.first_day);
         }

@@ -11,6 +11,8 @@
 //! | `import` | fetches Tiki's result files, each once |
 //! | `lines` | brings each line of one to an outcome |
 //! | `recheck` | compares payments with Tiki's look-up, at first and again |
+//! | `watch` | asks Tiki about payments whose money went back |
+//! | `measure` | measures what is open or late |
 //! | `publish` | writes the day's report |
 //!
 //! What is to be done next is planned by the pure crate ([`reconciliation::plan`]). Here it is carried out.
@@ -20,10 +22,12 @@ mod event;
 mod export;
 mod import;
 mod lines;
+mod measure;
 mod publish;
 mod recheck;
 mod run_lock;
 mod session;
+mod watch;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -31,7 +35,6 @@ use std::time::Duration;
 
 use domain::{Clock, Day, Timestamp};
 use files::{FileServer, ObjectStore};
-use reconciliation::classify::Kind;
 use reconciliation::file::PartnerName;
 use reconciliation::place::Folders;
 use reconciliation::record::RunName;
@@ -178,6 +181,8 @@ impl Reconcile {
         run.note("Tiki's results could not be read", imported);
         let rechecked = self.recheck_open_findings(run).await;
         run.note("findings could not be checked again", rechecked);
+        let watched = self.watch_what_went_back(run).await;
+        run.note("what went back could not be looked up", watched);
         let measured = self.measure().await;
         run.note("open work could not be measured", measured);
     }
@@ -191,24 +196,6 @@ impl Reconcile {
                 run.note("a day could not be exported", exported);
             }
         }
-        Ok(())
-    }
-
-    /// Measures states in each run, so that an alarm lasts as long as its state.
-    async fn measure(&self) -> anyhow::Result<()> {
-        let now = self.clock.now();
-        let mut lateness = Duration::ZERO;
-        for day in self.due_days().await? {
-            if !self.is_delivered(day).await? {
-                lateness = lateness.max(now.since(day.end_exclusive().after(EXPORT_DUE_AFTER)));
-            }
-        }
-        metrics::RECONCILIATION_LATENESS.record_duration(&[], lateness);
-        let waiting = self
-            .records
-            .count_with_status(Kind::NeedsReview.as_str())
-            .await?;
-        metrics::FINDINGS_OPEN.record(&[], waiting);
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ use reconciliation::hash::HashingWriter;
 use reconciliation::place::ObjectKey;
 use reconciliation::plan::import::{self, Fetched, Listed, Name, Next, Reading};
 use reconciliation::record::{Received, Unrecognised};
-use reconciliation::result::{Lines, Unreadable, number};
+use reconciliation::result::{Lines, Read, Unreadable, number};
 use store::{Key, Versioned, Written};
 
 use crate::lines::LineOutcome;
@@ -206,25 +206,17 @@ impl Reconcile {
                 }
             }
             let this = received.record.clone();
-            let work = batch
-                .into_iter()
-                .map(|read| self.process_line(this.this_reading(), read));
-            let mut work = stream::iter(work).buffer_unordered(MAX_CONCURRENT_LINES);
-            while let Some(outcome) = work.next().await {
-                let count = match outcome? {
-                    LineOutcome::Matched => &mut received.record.matched,
-                    LineOutcome::Finding => &mut received.record.findings,
-                    LineOutcome::Unreadable => &mut received.record.unreadable,
-                };
-                *count = count.saturating_add(1);
-            }
-            drop(work);
+            let counted = self.process_batch(run, &this, batch).await?;
+            counted.add_to(&mut received.record);
+            at_end = at_end && !counted.out_of_time;
             // Only a file that can be understood says what it does not say any more.
             if at_end && lines.has_columns() {
                 self.withdraw_old_claims(this.this_reading()).await?;
             }
             let now = self.clock.now();
-            received.record.lines = received.record.lines.max(lines.line());
+            if !counted.out_of_time {
+                received.record.lines = received.record.lines.max(lines.line());
+            }
             received.record.done_at = at_end.then_some(now);
             let version = Some(received.version);
             received = match self.records.put(received.record, version).await? {
@@ -237,7 +229,7 @@ impl Reconcile {
                 run.outcome.received.push(file.clone());
                 return Ok(());
             }
-            if !run.has_time(now) {
+            if counted.out_of_time || !run.has_time(now) {
                 tracing::warn!(
                     file,
                     "there was no time for the whole result file: the next run continues"
@@ -245,6 +237,40 @@ impl Reconcile {
                 return Ok(());
             }
         }
+    }
+
+    /// Processes lines side by side, as long as there is time to start one, and counts them in their order. A line that
+    /// was processed and is not counted is processed again by the next run.
+    async fn process_batch(
+        &self,
+        run: &Run,
+        this: &Received,
+        batch: Vec<Read>,
+    ) -> anyhow::Result<Counted> {
+        let work = batch.into_iter().map(async |read| {
+            if !run.has_time(self.clock.now()) {
+                return anyhow::Ok(None);
+            }
+            let number = number(&read);
+            let outcome = self.process_line(this.this_reading(), read).await?;
+            Ok(Some((number, outcome)))
+        });
+        let mut work = stream::iter(work).buffered(MAX_CONCURRENT_LINES);
+        let mut counted = Counted::default();
+        while let Some(outcome) = work.next().await {
+            let Some((number, outcome)) = outcome? else {
+                counted.out_of_time = true;
+                break;
+            };
+            counted.last = number;
+            let count = match outcome {
+                LineOutcome::Matched => &mut counted.matched,
+                LineOutcome::Finding => &mut counted.findings,
+                LineOutcome::Unreadable => &mut counted.unreadable,
+            };
+            *count = count.saturating_add(1);
+        }
+        Ok(counted)
     }
 
     /// Makes a finding of a file whose name we do not recognise, under yesterday: the name gives no day. The file stays
@@ -266,6 +292,26 @@ impl Reconcile {
         self.records.put(unrecognised, None).await?;
         run.changed_days.insert(day);
         Ok(())
+    }
+}
+
+/// The outcomes of lines, up to the first one for which there was no time.
+#[derive(Default)]
+struct Counted {
+    matched: u64,
+    findings: u64,
+    unreadable: u64,
+    /// The number of the last of them.
+    last: u64,
+    out_of_time: bool,
+}
+
+impl Counted {
+    fn add_to(&self, received: &mut Received) {
+        received.matched = received.matched.saturating_add(self.matched);
+        received.findings = received.findings.saturating_add(self.findings);
+        received.unreadable = received.unreadable.saturating_add(self.unreadable);
+        received.lines = received.lines.max(self.last);
     }
 }
 

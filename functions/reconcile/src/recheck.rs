@@ -13,7 +13,7 @@ use crate::{Reconcile, Run};
 const MAX_RECHECKED_PER_KIND: u16 = 2_000;
 
 /// The findings that are checked at the same time. Each asks Tiki once.
-const MAX_CONCURRENT_LOOK_UPS: usize = 8;
+pub(crate) const MAX_CONCURRENT_LOOK_UPS: usize = 8;
 
 impl Reconcile {
     /// Checks the open findings again, and records each change. A finding on which the sides now agree is not open

@@ -87,6 +87,8 @@ metrics! {
     RECONCILIATION_LATENESS = "ReconciliationLateness", Milliseconds, [];
     /// Findings of reconciliation that need review, at each run.
     FINDINGS_OPEN = "FindingsOpen", Count, [];
+    ORDERS_WITHOUT_MONEY = "OrdersWithoutMoney", Count, [];
+    DAYS_WITHOUT_RESULTS = "DaysWithoutResults", Count, [];
     /// Findings of reconciliation that enter a new kind: `matched`, `resent`, `reverse`, `needs_review`,
     /// `undecided`.
     FINDINGS = "Findings", Count, ["Kind"];

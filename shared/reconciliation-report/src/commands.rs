@@ -1,6 +1,5 @@
 //! The commands of `tikivip` that the report proposes, with the ids of the finding.
 
-use reconciliation::classify::Kind;
 use reconciliation::record::Finding;
 
 use crate::phrases::{Command, explain};
@@ -9,7 +8,7 @@ use crate::text::shell_word;
 /// The commands for a finding that needs review. There are none for any other: `tikivip close-finding` refuses
 /// those.
 pub(crate) fn commands_for(finding: &Finding) -> Vec<String> {
-    if finding.closed.is_some() || finding.kind != Kind::NeedsReview {
+    if finding.closed.is_some() || !finding.kind.is_for_review() {
         return Vec::new();
     }
     let tiki_id = finding.subject.tiki_id().map(ToString::to_string);

@@ -25,6 +25,8 @@ use strum::{IntoStaticStr, VariantArray};
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Kind {
+    /// Tiki has the order as paid, and we hold no money for it: goods may go out for nothing.
+    OrderWithoutMoney,
     /// The sides differ and no rule decides: it is in the review queue.
     NeedsReview,
     /// Paid here, but Tiki does not have the order and never confirmed it: the payment is reversed.
@@ -40,6 +42,12 @@ pub enum Kind {
 impl Kind {
     /// Every kind, the most urgent first.
     pub const ALL: &'static [Self] = Self::VARIANTS;
+
+    /// Whether no rule decides, so that a person closes it when both companies agree.
+    #[must_use]
+    pub fn is_for_review(self) -> bool {
+        matches!(self, Self::OrderWithoutMoney | Self::NeedsReview)
+    }
 
     /// The name in records and metrics.
     #[must_use]
@@ -148,7 +156,7 @@ pub fn classify(ours: Option<&Transaction>, known: LookUpAnswer) -> Classificati
     match (ours, at_tiki) {
         (_, AtTiki::Unclear) => result(Kind::Undecided, MismatchReason::NoClearAnswer),
         (_, AtTiki::NotOurs) => result(Kind::NeedsReview, MismatchReason::NotOurs),
-        (None, AtTiki::Paid(_)) => result(Kind::NeedsReview, MismatchReason::UnknownHere),
+        (None, AtTiki::Paid(_)) => result(Kind::OrderWithoutMoney, MismatchReason::UnknownHere),
         (None, AtTiki::Waits | AtTiki::Gone) => result(Kind::Matched, MismatchReason::NobodyPaid),
         (Some(t), at_tiki) => match t.payment() {
             PaymentState::Paid { .. } => paid(t, &at_tiki),
@@ -159,11 +167,12 @@ pub fn classify(ours: Option<&Transaction>, known: LookUpAnswer) -> Classificati
 }
 
 fn unpaid(t: &Transaction, at_tiki: &AtTiki) -> Classification {
-    if t.needs_review().is_some() {
+    // Whatever else is under review, goods may go out for nothing.
+    if t.needs_review().is_some() && !matches!(at_tiki, AtTiki::Paid(_)) {
         return result(Kind::NeedsReview, MismatchReason::InReview);
     }
     match (at_tiki, t.ipn()) {
-        (AtTiki::Paid(_), _) => result(Kind::NeedsReview, MismatchReason::PaidAtTikiOnly),
+        (AtTiki::Paid(_), _) => result(Kind::OrderWithoutMoney, MismatchReason::PaidAtTikiOnly),
         (AtTiki::Gone, _) => result(Kind::Matched, MismatchReason::NobodyPaid),
         (AtTiki::Waits, Ipn::NotDue) => result(Kind::Matched, MismatchReason::Agree),
         (AtTiki::Waits, Ipn::Queued { .. } | Ipn::Retrying { .. }) => {
@@ -228,12 +237,12 @@ fn paid(t: &Transaction, at_tiki: &AtTiki) -> Classification {
 
 /// It was paid, and is a failure since it was reversed.
 fn reversed(t: &Transaction, at_tiki: &AtTiki) -> Classification {
-    if !t.raised().is_empty() {
+    if !t.raised().is_empty() && !matches!(at_tiki, AtTiki::Paid(_)) {
         return result(Kind::NeedsReview, MismatchReason::InReview);
     }
     match (t.ipn(), at_tiki) {
+        (_, AtTiki::Paid(_)) => result(Kind::OrderWithoutMoney, MismatchReason::ReversedAndPaid),
         (Ipn::Disputed { .. }, _) => result(Kind::NeedsReview, MismatchReason::InReview),
-        (_, AtTiki::Paid(_)) => result(Kind::NeedsReview, MismatchReason::ReversedAndPaid),
         (Ipn::Reversing { .. }, AtTiki::Gone | AtTiki::Waits) => {
             result(Kind::Reverse, MismatchReason::BeingReversed)
         }

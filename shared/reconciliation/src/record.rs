@@ -10,5 +10,5 @@ mod subject;
 pub use self::closed::{Closed, ClosedBy};
 pub use self::files::{Doubt, Exported, Received, Sent, Unrecognised};
 pub use self::finding::{Claim, Finding, LastWord, Ours, Step, Values};
-pub use self::run::{BadRunName, Began, Lease, Reported, RunName};
+pub use self::run::{BadRunName, Began, DeliveredUntil, Lease, Reported, RunName, Watched};
 pub use self::subject::Subject;

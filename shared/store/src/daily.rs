@@ -185,6 +185,30 @@ impl RefundedOnDay {
     }
 }
 
+impl Transactions {
+    /// The payments of one shard whose money we decided on this day to give back, unasked.
+    pub async fn given_back_on_day(
+        &self,
+        day: Day,
+        shard: u8,
+    ) -> Result<Vec<Transaction>, StoreError> {
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let page = self
+                .table()
+                .on_day(DayIndex::Reversal, day, shard, after, ENTRIES_PER_PAGE)
+                .await?;
+            for entry in page.entries {
+                found.extend(self.load(key(&entry)?).await?);
+            }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(found),
+            }
+        }
+    }
+}
+
 /// An entry of the index `by_day`.
 #[derive(Deserialize)]
 struct Entry {

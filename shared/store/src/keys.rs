@@ -114,6 +114,8 @@ pub enum DayIndex {
     Final,
     /// The day on which money last went back to the customer.
     Refund,
+    /// The day on which it was decided to give back all the money, unasked.
+    Reversal,
 }
 
 impl DayIndex {
@@ -136,6 +138,12 @@ impl DayIndex {
                 name: "by_refund_day",
                 partition_key: "refund_day_shard",
                 sort_key: "refund_at",
+                projection: Projection::KeysOnly,
+            },
+            Self::Reversal => Index {
+                name: "by_reversal_day",
+                partition_key: "reversal_day_shard",
+                sort_key: "reversed_at",
                 projection: Projection::KeysOnly,
             },
         }

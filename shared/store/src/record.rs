@@ -157,6 +157,12 @@ struct Derived {
     refund_day_shard: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refund_at: Option<i64>,
+    /// The day on which it was decided to give back all the money, unasked; only such payments are in the index
+    /// `by_reversal_day`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reversal_day_shard: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reversed_at: Option<i64>,
     /// What a person must act on; the index `needs_review` has these alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     needs_review: Option<&'static str>,
@@ -280,6 +286,7 @@ impl Derived {
         let expiry_due_at = t.expiry_due_at().map(Timestamp::unix_ms);
         let final_at = t.final_at();
         let refund_at = t.last_refund_at();
+        let reversed_at = t.given_back_at();
         let needs_review = t.needs_review();
         let on_day = |at: Timestamp| day_shard(at.vietnamese_day(), &shard);
         Self {
@@ -294,6 +301,8 @@ impl Derived {
             final_at: final_at.map(Timestamp::unix_ms),
             refund_day_shard: refund_at.map(on_day),
             refund_at: refund_at.map(Timestamp::unix_ms),
+            reversal_day_shard: reversed_at.map(on_day),
+            reversed_at: reversed_at.map(Timestamp::unix_ms),
             needs_review: needs_review.map(|(alarm, _)| alarm.as_str()),
             needs_review_since: needs_review.map(|(_, since)| since.unix_ms()),
             ipn_due_mark: due_marks.ipn.then_some("now"),
@@ -321,6 +330,8 @@ mod tests {
             final_at: Some(0),
             refund_day_shard: text(),
             refund_at: Some(0),
+            reversal_day_shard: text(),
+            reversed_at: Some(0),
             needs_review: Some(""),
             needs_review_since: Some(0),
             ipn_due_mark: Some(""),

@@ -202,7 +202,7 @@ fn may_close(finding: &Finding) -> Result<(), Outcome> {
             by.reason()
         )));
     }
-    if finding.kind != Kind::NeedsReview {
+    if !finding.kind.is_for_review() {
         return Err(Outcome::Refused(format!(
             "the finding is {}, and only a finding that needs review can be closed",
             finding.kind.as_str()

@@ -18,7 +18,7 @@ const TABLE: &str = "TransactionsTable";
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// The index keys that contain a day.
-const DAY_KEYS: [&str; 2] = ["day_shard", "refund_day_shard"];
+const DAY_KEYS: [&str; 3] = ["day_shard", "refund_day_shard", "reversal_day_shard"];
 
 /// The attributes that trigger a worker. This write must trigger none.
 const DUE_MARKS: [&str; 2] = ["ipn_due_mark", "refund_due_mark"];

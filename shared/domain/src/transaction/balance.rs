@@ -4,6 +4,7 @@ use super::data::Transaction;
 use crate::ids::RefundId;
 use crate::money::Vnd;
 use crate::refund::{Balance, Refund, RefundState};
+use crate::payment::PaymentState;
 use crate::time::Timestamp;
 
 impl Transaction {
@@ -52,6 +53,20 @@ impl Transaction {
         Balance {
             refunded: self.refunded_amount(),
             remaining: self.remaining_amount(),
+        }
+    }
+
+    /// When it was decided to give back all the money, unasked: a reversal, or a payment that came too late. Tiki must
+    /// keep no order for it.
+    #[must_use]
+    pub fn given_back_at(&self) -> Option<Timestamp> {
+        match &self.data.payment {
+            PaymentState::Reversed { reversal, .. } => Some(reversal.at),
+            PaymentState::Failed { failure, .. } => {
+                let late = failure.late_payment.as_ref();
+                late.map(|late| late.recorded_at)
+            }
+            PaymentState::Pending { .. } | PaymentState::Paid { .. } => None,
         }
     }
 

@@ -30,7 +30,7 @@ impl<'r> Group<'r> {
         let kinds = Kind::ALL.iter().copied().map(|kind| Self {
             anchor: kind.as_str(),
             class: match kind {
-                Kind::NeedsReview => "bad",
+                Kind::OrderWithoutMoney | Kind::NeedsReview => "bad",
                 Kind::Reverse | Kind::Resent | Kind::Undecided => "wait",
                 Kind::Matched => "good",
             },

@@ -18,7 +18,9 @@ pub(super) struct Line {
 /// The most urgent line is first, and gives the whole summary its colour. There is always at least one.
 pub(super) fn lines(report: &DayReport) -> Vec<Line> {
     let needs_review = report.count(Kind::NeedsReview);
-    let automatic = report.open().saturating_sub(needs_review);
+    let without_money = report.count(Kind::OrderWithoutMoney);
+    let for_review = needs_review.saturating_add(without_money);
+    let automatic = report.open().saturating_sub(for_review);
     let mut lines = Vec::new();
     let mut add = |class, anchor, vi: String, en: String| {
         lines.push(Line {
@@ -28,6 +30,12 @@ pub(super) fn lines(report: &DayReport) -> Vec<Line> {
             en,
         });
     };
+    if without_money > 0 {
+        let n = grouped(without_money);
+        let vi = format!("{n} đơn Tiki đang giữ mà chúng ta không có tiền: yêu cầu Tiki dừng giao hàng");
+        let en = format!("{n} orders that Tiki keeps without our money: ask Tiki to stop the delivery");
+        add("bad", Some("order_without_money"), vi, en);
+    }
     if needs_review > 0 {
         let n = grouped(needs_review);
         let vi = format!("{n} chênh lệch chờ xử lý");
@@ -51,9 +59,20 @@ pub(super) fn lines(report: &DayReport) -> Vec<Line> {
         let (vi, en) = ("Đang đọc kết quả của Tiki", "Tiki's results are being read");
         add("wait", None, vi.to_owned(), en.to_owned());
     }
+    if report.received.is_empty() {
+        let vi = "Chưa có tệp kết quả nào của Tiki cho ngày này";
+        let en = "No result file of Tiki for this day";
+        add("wait", None, vi.to_owned(), en.to_owned());
+    }
     if report.open() == 0 {
         let (vi, en) = ("Không có chênh lệch nào đang mở", "No open findings");
-        add("good", None, vi.to_owned(), en.to_owned());
+        let class = if lines.is_empty() { "good" } else { "wait" };
+        lines.push(Line {
+            class,
+            anchor: None,
+            vi: vi.to_owned(),
+            en: en.to_owned(),
+        });
     }
     lines
 }

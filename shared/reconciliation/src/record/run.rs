@@ -40,6 +40,24 @@ pub struct Began {
     pub first_day: Day,
 }
 
+/// How far the days are delivered: this one and every earlier one since the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeliveredUntil {
+    /// The last of these days.
+    pub day: Day,
+}
+
+/// How far the payments are looked up again that we gave back on a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watched {
+    /// The day on which it was decided to give them back.
+    pub day: Day,
+    /// The day of the look-ups.
+    pub on: Day,
+    /// So many shards of that day are done.
+    pub shards: u8,
+}
+
 /// The lease of the run that is active: only one at a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {

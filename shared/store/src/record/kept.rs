@@ -24,6 +24,8 @@ pub(super) const DERIVED: [&str; 16] = [
     "final_at",
     "refund_day_shard",
     "refund_at",
+    "reversal_day_shard",
+    "reversed_at",
     "needs_review",
     "needs_review_since",
     "ipn_due_mark",

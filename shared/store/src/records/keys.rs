@@ -5,13 +5,14 @@ use std::marker::PhantomData;
 use domain::{Day, Timestamp};
 use reconciliation::classify::Kind;
 use reconciliation::record::{
-    Began, Exported, Finding, Lease, Received, Reported, Sent, Subject, Unrecognised,
+    Began, DeliveredUntil, Exported, Finding, Lease, Received, Reported, Sent, Subject,
+    Unrecognised, Watched,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::rows::{
-    BeganRow, ExportedRow, FindingRow, LeaseRow, ReceivedRow, ReportedRow, SentRow, UnrecognisedRow,
+    BeganRow, DeliveredUntilRow, ExportedRow, FindingRow, LeaseRow, ReceivedRow, ReportedRow, SentRow, UnrecognisedRow, WatchedRow,
 };
 use super::table::StoredKey;
 
@@ -146,6 +147,22 @@ impl Key<Began> {
     }
 }
 
+impl Key<DeliveredUntil> {
+    /// How far the days are delivered.
+    #[must_use]
+    pub fn delivered_until() -> Self {
+        Self::of_runs("")
+    }
+}
+
+impl Key<Watched> {
+    /// How far the payments are looked up again that we gave back on this day.
+    #[must_use]
+    pub fn watched(day: Day) -> Self {
+        Self::of_day(day, "")
+    }
+}
+
 impl Key<Lease> {
     /// The lease of the active run.
     #[must_use]
@@ -230,6 +247,24 @@ impl Record for Began {
 
     fn key(&self) -> Key<Self> {
         Key::began()
+    }
+}
+
+impl Record for DeliveredUntil {
+    type Row = DeliveredUntilRow;
+    const PREFIX: &'static str = "delivered_until";
+
+    fn key(&self) -> Key<Self> {
+        Key::delivered_until()
+    }
+}
+
+impl Record for Watched {
+    type Row = WatchedRow;
+    const PREFIX: &'static str = "watched";
+
+    fn key(&self) -> Key<Self> {
+        Key::watched(self.day)
     }
 }
 

@@ -7,7 +7,8 @@ mod forms;
 use domain::{Day, Timestamp};
 use reconciliation::file::{Part, Totals};
 use reconciliation::record::{
-    Began, Doubt, Exported, Lease, Received, Reported, RunName, Sent, Unrecognised,
+    Began, DeliveredUntil, Doubt, Exported, Lease, Received, Reported, RunName, Sent,
+    Unrecognised, Watched,
 };
 use serde::{Deserialize, Serialize};
 
@@ -105,6 +106,19 @@ row!(UnrecognisedRow of Unrecognised {
 row!(BeganRow of Began {
     #[serde(with = "text")]
     first_day: Day,
+});
+
+row!(DeliveredUntilRow of DeliveredUntil {
+    #[serde(with = "text")]
+    day: Day,
+});
+
+row!(WatchedRow of Watched {
+    #[serde(with = "text")]
+    day: Day,
+    #[serde(with = "text")]
+    on: Day,
+    shards: u8,
 });
 
 row!(LeaseRow of Lease {

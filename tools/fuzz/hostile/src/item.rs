@@ -33,6 +33,8 @@ const DERIVED: &[&str] = &[
     "final_at",
     "refund_day_shard",
     "refund_at",
+    "reversal_day_shard",
+    "reversed_at",
     "needs_review",
     "needs_review_since",
     "ipn_due_mark",
@@ -297,6 +299,7 @@ fn is_in_its_indexes(item: &Item, t: &Transaction) {
     for (index, at) in [
         (store::DayIndex::Final, t.final_at()),
         (store::DayIndex::Refund, t.last_refund_at()),
+        (store::DayIndex::Reversal, t.given_back_at()),
     ] {
         let index = index.index();
         let day = at.map(|at| format!("{}#{shard}", at.vietnamese_day()));
@@ -367,6 +370,7 @@ mod tests {
             missing("expiry_shard");
             missing("day_shard");
             missing("refund_day_shard");
+            missing("reversal_day_shard");
             missing("needs_review");
         }
     }

@@ -1,0 +1,95 @@
+//! Watches what went back: once a day Tiki is asked about each payment whose money we gave back unasked.
+
+use domain::{Day, Transaction};
+use futures::{StreamExt, stream};
+use reconciliation::classify::Kind;
+use reconciliation::plan::watch;
+use reconciliation::record::{Finding, Subject, Watched};
+use store::{Key, SHARDS, StoreError};
+
+use crate::recheck::MAX_CONCURRENT_LOOK_UPS;
+use crate::{Reconcile, Run};
+
+impl Reconcile {
+    /// Looks up what went back in the last month and was not looked up today, as far as the time allows. The next run
+    /// goes on.
+    pub(crate) async fn watch_what_went_back(&self, run: &mut Run) -> anyhow::Result<()> {
+        let today = self.clock.now().vietnamese_day();
+        for day in watch::days(today) {
+            let known = self.records.get(&Key::watched(day)).await?;
+            let version = known.as_ref().map(|known| known.version);
+            let known = known.map(|known| known.record);
+            let Some(due) = watch::next(day, known.as_ref(), today, SHARDS) else {
+                continue;
+            };
+            let mut shards = due.from_shard;
+            while shards < SHARDS && run.has_time(self.clock.now()) {
+                if !self.watch_shard(run, day, shards).await? {
+                    break;
+                }
+                shards = shards.saturating_add(1);
+            }
+            let on = today;
+            // If another run has written it, it has looked, too.
+            self.records.put(Watched { day, on, shards }, version).await?;
+            if shards < SHARDS {
+                tracing::warn!(%day, "there was no time for all that went back: the next run goes on");
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks up the payments of a shard. The answer is whether there was time for all of them.
+    async fn watch_shard(&self, run: &mut Run, day: Day, shard: u8) -> anyhow::Result<bool> {
+        let given_back = self.transactions.given_back_on_day(day, shard).await?;
+        let until = run.until;
+        let work = given_back.into_iter().map(async |t| {
+            if self.clock.now() >= until {
+                return Ok(None);
+            }
+            self.watch_payment(day, &t).await.map(Some)
+        });
+        let mut work = stream::iter(work).buffer_unordered(MAX_CONCURRENT_LOOK_UPS);
+        let mut all = true;
+        while let Some(looked) = work.next().await {
+            match looked? {
+                Some(true) => drop(run.changed_days.insert(day)),
+                Some(false) => {}
+                None => all = false,
+            }
+        }
+        Ok(all)
+    }
+
+    /// Asks Tiki about one payment. Only what is not in order, or was not before, becomes a finding: under the day on
+    /// which the money was given back. The answer is whether it has changed.
+    async fn watch_payment(&self, day: Day, t: &Transaction) -> anyhow::Result<bool> {
+        let comparison = self.compare(t.tiki_id()).await?;
+        let subject = Subject::Payment {
+            tiki_id: t.tiki_id().clone(),
+        };
+        let in_order = comparison.classification.kind == Kind::Matched;
+        let mut changed = false;
+        let mut before = None;
+        let updated = self
+            .records
+            .update::<_, StoreError>(&Key::finding(day, &subject), |known: Option<Finding>| {
+                if known.is_none() && in_order {
+                    return Ok(None);
+                }
+                let now = self.clock.now();
+                before = known.as_ref().map(|known| known.kind);
+                let mut finding =
+                    known.unwrap_or_else(|| Finding::new(day, subject.clone(), now));
+                changed = comparison.record(&mut finding, now);
+                Ok(Some(finding))
+            })
+            .await?;
+        let kind = updated.map(|finding| finding.kind);
+        if let Some(kind) = kind.filter(|kind| before != Some(*kind)) {
+            metrics::FINDINGS.count(&[kind.as_str()]);
+        }
+        Ok(changed)
+    }
+}
