@@ -15,6 +15,8 @@ pub enum Event {
     /// `{"results": "tikivip_vnptmoney_20261122_1"}`: read this result file, also if it was read before, perhaps with
     /// a wrong format.
     Results(String),
+    /// `{"statement": "2026-11-22"}`: compare the core's statement of this day, also if it was compared before.
+    Statement(Day),
 }
 
 impl Event {
@@ -26,17 +28,21 @@ impl Event {
             day: Option<String>,
             action: Option<String>,
             results: Option<String>,
+            statement: Option<String>,
         }
         let raw: Raw = serde_json::from_value(event)?;
-        match (raw.day.as_deref(), raw.action.as_deref(), raw.results) {
-            (Some(day), None, None) => match day.parse() {
-                Ok(day) => Ok(Self::Day(day)),
-                Err(error) => bail!("day {error}"),
-            },
-            (None, Some("reconcile"), None) => Ok(Self::Scheduled),
-            (None, None, Some(name)) if !name.is_empty() => Ok(Self::Results(name)),
+        let day = |name: &str, text: &str| match text.parse() {
+            Ok(day) => Ok(day),
+            Err(error) => bail!("{name} {error}"),
+        };
+        let statement = raw.statement.as_deref();
+        match (raw.day.as_deref(), raw.action.as_deref(), raw.results, statement) {
+            (Some(text), None, None, None) => Ok(Self::Day(day("day", text)?)),
+            (None, Some("reconcile"), None, None) => Ok(Self::Scheduled),
+            (None, None, Some(name), None) if !name.is_empty() => Ok(Self::Results(name)),
+            (None, None, None, Some(text)) => Ok(Self::Statement(day("statement", text)?)),
             _ => bail!(
-                r#"the event is none of {{"action":"reconcile"}}, {{"day":"2026-11-22"}}, {{"results":"tikivip_…"}}"#
+                r#"the event is none of {{"action":"reconcile"}}, {{"day":"2026-11-22"}}, {{"results":"tikivip_…"}}, {{"statement":"2026-11-22"}}"#
             ),
         }
     }
@@ -53,6 +59,10 @@ mod tests {
         assert_eq!(read(json!({"action": "reconcile"})), Ok(Event::Scheduled));
         let day = "2026-11-22".parse().unwrap();
         assert_eq!(read(json!({"day": "2026-11-22"})), Ok(Event::Day(day)));
+        assert_eq!(
+            read(json!({"statement": "2026-11-22"})),
+            Ok(Event::Statement(day))
+        );
         let results = Event::Results("tikivip_x_20261122_1".to_owned());
         assert_eq!(
             read(json!({"results": "tikivip_x_20261122_1"})),
@@ -63,6 +73,7 @@ mod tests {
             (json!({"action": "sweep"}), "none of"),
             (json!({"results": ""}), "none of"),
             (json!({"day": "2026-11-31"}), "day"),
+            (json!({"statement": "22/11/2026"}), "statement"),
             (json!({"day": 20_261_122}), "string"),
             (
                 json!({"day": "2026-11-22", "action": "reconcile"}),

@@ -10,6 +10,7 @@
 //! | `delivery` | delivers each file to Tiki once |
 //! | `import` | fetches Tiki's result files, each once |
 //! | `lines` | brings each line of one to an outcome |
+//! | `statement`, `spill` | compares a day with the core's statement |
 //! | `recheck` | compares payments with Tiki's look-up, at first and again |
 //! | `watch` | asks Tiki about payments whose money went back |
 //! | `measure` | measures what is open or late |
@@ -27,6 +28,8 @@ mod publish;
 mod recheck;
 mod run_lock;
 mod session;
+mod spill;
+mod statement;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -49,6 +52,7 @@ pub use self::event::Event;
 use self::run_lock::RunLock;
 use self::session::Session;
 pub use self::session::SftpServer;
+pub use self::statement::{CoreBooks, StatementSource};
 
 /// The time after the end of a day from which on the day can be exported. Before, a function with a slow clock, or in
 /// the middle of a write, may still add a payment to the day.
@@ -78,6 +82,8 @@ pub struct Reconcile {
     pub file_drop: Option<TikiFileDrop>,
     /// Looks transactions up at Tiki.
     pub tiki: TikiClient,
+    /// The core's books; none if there are no statements.
+    pub core_books: Option<CoreBooks>,
     /// Our name in file names.
     pub partner: PartnerName,
     /// Whether the files have rows for refunds.
@@ -162,6 +168,10 @@ impl Reconcile {
                 let imported = self.import(&mut run, Some(&name)).await;
                 run.note("Tiki's results could not be read", imported);
             }
+            Event::Statement(day) => {
+                let compared = self.compare_statements(&mut run, Some(day)).await;
+                run.note("the core's statement could not be compared", compared);
+            }
             Event::Scheduled => self.do_everything_due(&mut run).await,
         }
         run.session.close().await;
@@ -179,6 +189,8 @@ impl Reconcile {
         run.note("a day could not be exported", exported);
         let imported = self.import(run, None).await;
         run.note("Tiki's results could not be read", imported);
+        let compared = self.compare_statements(run, None).await;
+        run.note("the core's statements could not be compared", compared);
         let rechecked = self.recheck_open_findings(run).await;
         run.note("findings could not be checked again", rechecked);
         let watched = self.watch_what_went_back(run).await;

@@ -11,7 +11,7 @@ use store::{Key, StoreError, day_partition};
 use crate::Reconcile;
 
 /// The findings that one request reads.
-const FINDINGS_PER_PAGE: u16 = 200;
+pub(crate) const FINDINGS_PER_PAGE: u16 = 200;
 
 /// The outcome of a line.
 pub(crate) enum LineOutcome {

@@ -4,14 +4,15 @@ mod settings;
 
 use std::sync::Arc;
 
+use core_api::{CORE_TIMEOUT_IN_WORKER, CoreClient, Statements};
 use files::s3::S3ObjectStore;
 use lambda::aws::AwsContext;
 use lambda::secrets::SecretsManager;
-use reconcile::{Event, Reconcile, SftpServer, TikiFileDrop};
+use reconcile::{CoreBooks, Event, Reconcile, SftpServer, StatementSource, TikiFileDrop};
 use store::{DynamoRecords, RandomWriteIds, ReconciliationRecords, WriteIds};
 use tiki_api::{PhoneFormat, TikiClient};
 
-use crate::settings::Settings;
+use crate::settings::{Settings, StatementSetting};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
@@ -19,6 +20,24 @@ async fn main() -> anyhow::Result<()> {
     let settings = aws.env.load(Settings::read)?;
     let keys = aws.keys(&settings.tiki).await;
     let client = aws.tiki_client(settings.tiki_api, settings.get_signing, keys)?;
+    let core_books = match settings.core {
+        Some(core) => {
+            let keys = aws.keys(&core.identity).await;
+            let client = aws.core_client(core.url, keys)?;
+            let client = Arc::new(CoreClient::new(client, CORE_TIMEOUT_IN_WORKER));
+            let source = match core.statement {
+                StatementSetting::File => StatementSource::Bucket,
+                StatementSetting::Api | StatementSetting::Off => {
+                    StatementSource::Api(Arc::clone(&client) as Arc<dyn Statements>)
+                }
+            };
+            Some(CoreBooks {
+                core: client,
+                source,
+            })
+        }
+        None => None,
+    };
     let write_ids: Arc<dyn WriteIds> = Arc::new(RandomWriteIds);
     let dynamodb = store::connect(aws.sdk());
     let reconcile = Reconcile {
@@ -38,6 +57,7 @@ async fn main() -> anyhow::Result<()> {
         }),
         // This function opens no webview, so it needs no phone format.
         tiki: TikiClient::new(client, PhoneFormat::default()),
+        core_books,
         partner: settings.partner,
         refund_rows: settings.refund_rows,
         format: settings.format,

@@ -59,6 +59,13 @@ impl Reconcile {
         if !due(&known.record) {
             return Ok(None);
         }
+        if let Some((core, word)) = self.core_books.as_ref().zip(known.record.statement) {
+            let (day, subject) = (known.record.day, &known.record.subject);
+            self.check_again_at_core(core, day, subject, word).await?;
+            let now = self.records.get(key).await?.map(|known| known.record);
+            let changed = now.is_some_and(|now| now.history.len() != known.record.history.len());
+            return Ok(changed.then_some(day));
+        }
         let comparison = match known.record.subject.payment() {
             Some(tiki_id) => Some(self.compare(tiki_id).await?),
             // There is nothing to ask Tiki about, so it only moves to the end of the queue.

@@ -4,7 +4,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use files::sftp::Server;
-use lambda::config::{Env, Identity, Setting, TableName, archive_bucket, get_signing, tiki_api};
+use lambda::config::{
+    Env, Identity, Setting, TableName, archive_bucket, core_url, get_signing, tiki_api,
+};
 use reconcile::Upload;
 use reconciliation::file::PartnerName;
 use reconciliation::place::Folders;
@@ -23,12 +25,42 @@ pub(crate) struct Settings {
     pub(crate) partner: PartnerName,
     /// `None` if `SFTP_HOST` is not set: then Tiki gets the files by API only.
     pub(crate) sftp: Option<SftpSettings>,
+    /// `CORE_STATEMENT`: where the core's statements come from; `None` if there are none.
+    pub(crate) core: Option<CoreSettings>,
     /// `RECONCILIATION_REFUND_ROWS`: whether refunds have rows of their own.
     pub(crate) refund_rows: bool,
     /// `RECONCILIATION_RESULT_FORMAT`: the format of Tiki's result files.
     pub(crate) format: ResultFormat,
     /// `RECONCILIATION_UNCHANGED_SECONDS`: so long a new result file must have stood still before it is read.
     pub(crate) unchanged_for: Duration,
+}
+
+/// The core, which has statements.
+pub(crate) struct CoreSettings {
+    pub(crate) identity: Identity,
+    pub(crate) url: BaseUrl,
+    pub(crate) statement: StatementSetting,
+}
+
+/// How the core gives its statements.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StatementSetting {
+    Off,
+    Api,
+    File,
+}
+
+impl FromStr for StatementSetting {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "off" => Ok(Self::Off),
+            "api" => Ok(Self::Api),
+            "file" => Ok(Self::File),
+            _ => Err("must be off, api or file"),
+        }
+    }
 }
 
 /// Tiki's file server.
@@ -53,6 +85,7 @@ impl Settings {
         let bucket = archive_bucket(env);
         let partner = env.required("PARTNER_NAME");
         let sftp = sftp(env);
+        let core = core(env);
         let refund_rows = env.or("RECONCILIATION_REFUND_ROWS", Switch(false));
         let format = env.or("RECONCILIATION_RESULT_FORMAT", ResultFormat::default());
         let unchanged_for = env.or("RECONCILIATION_UNCHANGED_SECONDS", Wait(120));
@@ -65,11 +98,26 @@ impl Settings {
             bucket: bucket?,
             partner: partner?,
             sftp: sftp?,
+            core: core?,
             refund_rows: refund_rows?.0,
             format: format?,
             unchanged_for: Duration::from_secs(unchanged_for?.0),
         })
     }
+}
+
+fn core(env: &Env) -> Setting<Option<CoreSettings>> {
+    let statement = env.or("CORE_STATEMENT", StatementSetting::Off)?;
+    if statement == StatementSetting::Off {
+        return Ok(None);
+    }
+    let identity = Identity::core(env);
+    let url = core_url(env);
+    Ok(Some(CoreSettings {
+        identity: identity?,
+        url: url?,
+        statement,
+    }))
 }
 
 fn sftp(env: &Env) -> Setting<Option<SftpSettings>> {

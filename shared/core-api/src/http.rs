@@ -35,6 +35,10 @@ impl CoreClient {
     pub fn new(client: SignedClient, timeout: Duration) -> Self {
         Self { client, timeout }
     }
+
+    pub(crate) fn client(&self) -> &SignedClient {
+        &self.client
+    }
 }
 
 #[async_trait]

@@ -1,14 +1,17 @@
-//! What we ask of the partner's core (docs/core.md): the trait [`Core`], and [`CoreClient`], which asks over HTTP.
-//! `refund-transaction` and `core-worker` use it. A partner whose core has another interface implements the trait and
+//! What we ask of the partner's core (docs/core.md): the traits [`Core`] and [`Statements`], and [`CoreClient`], which asks
+//! over HTTP. `refund-transaction`, `core-worker` and `reconcile` use it. A partner whose core has another interface implements the trait and
 //! wires it in these two `main.rs`. It must not depend on the store or Lambda, nor on what the core sends us
 //! (`partner-api`).
 
 mod http;
+mod statement;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{PaymentAnswer, Refund, RefundAnswer, Transaction, TransactionId};
+
+pub use statement::{StatementError, StatementPage, Statements};
 
 pub use http::{
     CORE_TIMEOUT_IN_REQUEST, CORE_TIMEOUT_IN_WORKER, CORE_TIMEOUT_WHILE_FAILING, CoreClient,

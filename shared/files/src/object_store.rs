@@ -28,6 +28,9 @@ pub trait ObjectStore: Send + Sync {
         content_type: &str,
     ) -> Result<(), ObjectError>;
 
+    /// Downloads an object into a file; `false` if it does not exist.
+    async fn get(&self, key: &str, file: &Path) -> Result<bool, ObjectError>;
+
     /// A link to an object. Whoever has the link can read the object for `lifetime`.
     async fn link(&self, key: &str, lifetime: Duration) -> Result<String, ObjectError>;
 }

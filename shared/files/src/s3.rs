@@ -1,5 +1,7 @@
 //! The object store, in S3. The bucket keeps every version of an object (object lock).
 
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::BoxError;
+use aws_sdk_s3::operation::get_object::GetObjectError;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use base64::Engine;
@@ -68,6 +71,21 @@ impl ObjectStore for S3ObjectStore {
         Ok(())
     }
 
+    async fn get(&self, key: &str, file: &Path) -> Result<bool, ObjectError> {
+        let request = self.client.get_object().bucket(&self.bucket).key(key);
+        let mut body = match request.send().await {
+            Ok(got) => got.body,
+            Err(error) if error.as_service_error().is_some_and(is_missing) => return Ok(false),
+            Err(error) => return Err(failed("GetObject", error)),
+        };
+        let mut into = File::create(file).map_err(|error| failed("GetObject", error))?;
+        while let Some(chunk) = body.try_next().await.map_err(|e| failed("GetObject", e))? {
+            into.write_all(&chunk)
+                .map_err(|error| failed("GetObject", error))?;
+        }
+        Ok(true)
+    }
+
     async fn link(&self, key: &str, lifetime: Duration) -> Result<String, ObjectError> {
         let expiry = PresigningConfig::expires_in(lifetime);
         let expiry = expiry.map_err(|error| failed("GetObject", error))?;
@@ -76,6 +94,10 @@ impl ObjectStore for S3ObjectStore {
         let presigned = presigned.map_err(|error| failed("GetObject", error))?;
         Ok(presigned.uri().to_owned())
     }
+}
+
+fn is_missing(error: &GetObjectError) -> bool {
+    error.is_no_such_key()
 }
 
 fn failed(operation: &'static str, error: impl Into<BoxError>) -> ObjectError {

@@ -107,9 +107,53 @@ pub enum MismatchReason {
     RefundOnlyHere,
     /// Tiki has a refund that we do not have.
     RefundOnlyAtTiki,
+    /// The core took money for a transaction that we do not have.
+    TakenAndUnknownHere,
+    /// The core took the money twice or more.
+    TakenTwice,
+    /// The core took another amount.
+    TakenOtherAmount,
+    /// The core took the money and never reported it: it is recorded, and then the ordinary rules decide.
+    PaymentUnreported,
+    /// The statement has the payment, and the core says that nobody has paid.
+    CoreContradictsStatement,
+    /// Paid here, and the core says that nobody has paid.
+    NotTakenAtCore,
+    /// The core says that it was paid on that day, and its statement does not have it.
+    StatementLacksPayment,
+    /// It is so near to midnight that it may be in the statement of the day before or after.
+    OnAnotherDay,
+    /// The core gave no clear answer.
+    NoClearAnswerOfCore,
+    /// The core gave money back under none of our ids.
+    GivenBackWithoutUs,
+    /// The core gave the same refund back twice or more.
+    GivenBackTwice,
+    /// The core gave another amount back.
+    GivenBackOtherAmount,
+    /// The core gave money back for a refund that it had rejected.
+    GivenBackThoughRejected,
+    /// The core has given the money back, and our record waits for its answer.
+    RefundInProgress,
+    /// Our record says that the money is back, and the core does not have the refund.
+    RefundNotAtCore,
+    /// The core says that the money is back, and its statement does not have it.
+    StatementLacksRefund,
 }
 
 impl MismatchReason {
+    /// Whether a side was asked, and did not answer clearly: the question is repeated.
+    #[must_use]
+    pub fn is_unclear(self) -> bool {
+        matches!(
+            self,
+            Self::NoClearAnswer
+                | Self::NoClearAnswerOfCore
+                | Self::PaymentUnreported
+                | Self::RefundInProgress
+        )
+    }
+
     /// All reasons, in the order of their declaration.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 

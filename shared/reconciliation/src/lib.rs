@@ -9,6 +9,7 @@
 //! | [`result`] | Tiki's result file, line by line, in the format that was agreed |
 //! | [`mod@classify`] | the decision table: our record and an answer of Tiki give a kind and a reason |
 //! | [`mod@compare`] | a line of a result file beside our record |
+//! | [`statement`] | the core's statement of a day, beside our records |
 //! | [`record`] | the records of files and findings |
 //! | [`plan`] | what a run does next, from the records and from what it has seen |
 //! | [`place`] | the names of things outside: objects in the bucket, folders at Tiki |
@@ -17,9 +18,11 @@
 
 pub mod classify;
 pub mod compare;
+mod csv_line;
 pub mod file;
 pub mod hash;
 pub mod place;
 pub mod plan;
 pub mod record;
 pub mod result;
+pub mod statement;

@@ -15,6 +15,8 @@ pub enum ObjectKey<'n> {
     Page(Day),
     /// The day's findings for a spreadsheet.
     Table(Day),
+    /// The core's statement of a day, which the core puts there.
+    Statement(Day),
 }
 
 impl ObjectKey<'_> {
@@ -22,7 +24,7 @@ impl ObjectKey<'_> {
     #[must_use]
     pub fn content_type(self) -> &'static str {
         match self {
-            Self::Sent(..) | Self::Table(_) => "text/csv; charset=utf-8",
+            Self::Sent(..) | Self::Table(_) | Self::Statement(_) => "text/csv; charset=utf-8",
             // Whatever Tiki sends is shown as text.
             Self::Received(..) => "text/plain; charset=utf-8",
             Self::Page(_) => "text/html; charset=utf-8",
@@ -37,6 +39,8 @@ impl fmt::Display for ObjectKey<'_> {
             Self::Received(day, name) => write!(f, "{day}/received/{name}"),
             Self::Page(day) => write!(f, "{day}/report.html"),
             Self::Table(day) => write!(f, "{day}/report.csv"),
+            // A folder of its own, so that the core may write there and nowhere else.
+            Self::Statement(day) => write!(f, "statements/{day}.csv"),
         }
     }
 }

@@ -8,9 +8,11 @@
 //! | [`import`] | what happens to a file of Tiki's folder, before and after it is fetched |
 //! | [`line`] | what a line of it means, and what its finding then says |
 //! | [`check`] | what a look-up at Tiki means for a finding |
+//! | [`core_check`] | what the core's statement and answer mean for a finding |
 //! | [`watch`] | which payments are looked up again because their money went back |
 
 pub mod check;
+pub mod core_check;
 pub mod export;
 pub mod import;
 pub mod line;

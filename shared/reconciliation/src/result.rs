@@ -4,7 +4,6 @@
 //! No reader trusts a line's shape: a line with another number of fields than the header, or with quotes that do not
 //! fit, is unreadable, whatever stands in it.
 
-mod fields;
 mod format;
 mod header;
 
@@ -15,6 +14,7 @@ use domain::{RefundId, RequestId, TikiTransactionId, Vnd};
 
 use self::format::{Column, normalised};
 use self::header::{Columns, First};
+use crate::csv_line;
 use crate::record::Values;
 
 pub use self::format::{BadFormat, ResultFormat, Verdict};
@@ -228,7 +228,7 @@ impl<R: BufRead> Lines<R> {
     }
 
     fn split(&self, line: &[u8]) -> Result<Vec<Vec<u8>>, Unreadable> {
-        let fields = fields::split(line, self.format.separator);
+        let fields = csv_line::split(line, self.format.separator);
         fields.map_err(|problem| self.unreadable(None, problem))
     }
 

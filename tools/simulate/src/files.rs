@@ -129,6 +129,10 @@ impl ObjectStore for SimObjects {
         answered(receiver).await
     }
 
+    async fn get(&self, _: &str, _: &Path) -> Result<bool, ObjectError> {
+        unreachable!("the simulated core answers with pages")
+    }
+
     async fn link(&self, _: &str, _: Duration) -> Result<String, ObjectError> {
         unreachable!("reconcile gives no links")
     }

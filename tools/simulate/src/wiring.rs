@@ -190,6 +190,7 @@ impl Edges {
                 upload: Upload::default(),
             }),
             tiki: TikiClient::new(self.tiki(), PhoneFormat::default()),
+            core_books: None,
             partner: "sim".parse().expect("a name"),
             refund_rows: false,
             format: ResultFormat::default(),

@@ -24,6 +24,18 @@ pub struct Comparison {
     pub classification: Classification,
 }
 
+/// What is undecided for too long needs review.
+pub(super) fn or_review(kind: Kind, finding: &Finding, now: Timestamp) -> Kind {
+    let unclear = finding.history.iter().rev();
+    let unclear = unclear.take_while(|step| step.mismatch.is_unclear()).last();
+    let unclear_for = unclear.map_or(Duration::ZERO, |step| now.since(step.at));
+    if kind == Kind::Undecided && unclear_for > CLEAR_ANSWER_TIMEOUT {
+        Kind::NeedsReview
+    } else {
+        kind
+    }
+}
+
 impl Comparison {
     /// Compares our record, read before Tiki was asked, with Tiki's answer.
     #[must_use]
@@ -57,14 +69,7 @@ impl Comparison {
         let Classification {
             mut kind, mismatch, ..
         } = with_id_in_file(self.classification, self.id, &ids);
-        let unclear_since = finding.history.iter().rev();
-        let unclear_since = unclear_since
-            .take_while(|step| step.mismatch == MismatchReason::NoClearAnswer)
-            .last();
-        let unclear_for = unclear_since.map_or(Duration::ZERO, |step| now.since(step.at));
-        if kind == Kind::Undecided && unclear_for > CLEAR_ANSWER_TIMEOUT {
-            kind = Kind::NeedsReview;
-        }
+        kind = or_review(kind, finding, now);
         finding.transaction_id = self.ours.map(|_| self.id);
         finding.ours = self.ours;
         finding.tiki = Some(self.tiki);

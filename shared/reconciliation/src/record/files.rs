@@ -4,7 +4,7 @@ use domain::{Day, Timestamp};
 use strum::{Display, EnumString, VariantArray};
 
 use super::RunName;
-use crate::file::{Part, Totals};
+use crate::file::{Part, Sum, Totals};
 
 /// A file of a day, sent or to be sent. The record is stored before the file is sent, so that after a crash the
 /// next run knows what the last one was doing.
@@ -99,6 +99,25 @@ pub struct Received {
     pub unreadable: u64,
     /// When all lines were processed.
     pub done_at: Option<Timestamp>,
+}
+
+/// The core's statement of a day, as it was last compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatementRead {
+    /// The day that it is about.
+    pub day: Day,
+    /// How often it was read: at first, and when a person asked for it.
+    pub reading: u64,
+    /// What the core took.
+    pub payments: Sum,
+    /// What it gave back.
+    pub refunds: Sum,
+    /// The number of entries that cannot be read.
+    pub unreadable: u64,
+    /// The number of payments and refunds on which it differs from our records.
+    pub findings: u64,
+    /// When it was compared.
+    pub read_at: Timestamp,
 }
 
 /// A file of Tiki whose name says neither partner nor day. It is a finding once, for good.

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use domain::{Day, LookUpAnswer, Status, Timestamp, Transaction, TransactionId, Vnd};
 
+use strum::{Display, EnumString, VariantArray};
+
 use super::{Closed, ClosedBy, Subject};
 use crate::classify::{Kind, MismatchReason};
+use crate::statement::InStatement;
 
 /// A history has at most this many steps: the first half and the last half are kept.
 const MAX_HISTORY_STEPS: usize = 40;
@@ -25,6 +28,10 @@ pub struct Finding {
     pub ours: Option<Ours>,
     /// Tiki's answer to the last look-up; `None` if there was none.
     pub tiki: Option<LookUpAnswer>,
+    /// What the core's statement has, if it is about that.
+    pub statement: Option<StatementWord>,
+    /// The core's last answer, if it was asked.
+    pub core: Option<CoreWord>,
     /// The state of the finding.
     pub kind: Kind,
     /// Why it has this state.
@@ -48,6 +55,32 @@ pub struct Ours {
     pub status: Status,
     /// The amount; `None` if we have the transaction, and not the refund that it is about.
     pub amount: Option<Vnd>,
+}
+
+/// What the statement of the day has, and in which reading of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StatementWord {
+    /// The entries.
+    pub has: InStatement,
+    /// [`super::StatementRead::reading`]
+    pub reading: u64,
+}
+
+/// The core's answer about a payment or a refund.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, VariantArray)]
+#[strum(serialize_all = "snake_case")]
+pub enum CoreWord {
+    Paid,
+    PaidOtherAmount,
+    Failed,
+    NotPaid,
+    /// The money went back.
+    GivenBack,
+    Rejected,
+    NeverSeen,
+    Pending,
+    /// Nothing that we can read, or nothing at all.
+    Unclear,
 }
 
 /// The values of one side, as far as it gave them.
@@ -96,6 +129,10 @@ pub struct Step {
     pub ours: Option<Ours>,
     /// Tiki's answer to the look-up, if there was one.
     pub tiki: Option<LookUpAnswer>,
+    /// What the core's statement had then.
+    pub statement: Option<InStatement>,
+    /// The core's answer, if it was asked.
+    pub core: Option<CoreWord>,
     /// What the files said then, where no look-up can: of a refund, or our id of a transaction.
     pub said: Option<String>,
 }
@@ -115,10 +152,11 @@ impl Step {
     /// Whether both steps are the same state. All unclear answers count as one: a different unclear answer does
     /// not open a closed finding again, and the time without a clear answer starts at the first one.
     fn is_same_state(&self, other: &Self) -> bool {
-        let unclear = self.mismatch == MismatchReason::NoClearAnswer;
+        let unclear = self.mismatch.is_unclear();
         (self.kind, self.mismatch, &self.ours, &self.said)
             == (other.kind, other.mismatch, &other.ours, &other.said)
-            && (unclear || self.tiki == other.tiki)
+            && self.statement == other.statement
+            && (unclear || (self.tiki, self.core) == (other.tiki, other.core))
     }
 }
 
@@ -133,6 +171,8 @@ impl Finding {
             claims: BTreeMap::new(),
             ours: None,
             tiki: None,
+            statement: None,
+            core: None,
             kind: Kind::Undecided,
             mismatch: MismatchReason::NoClearAnswer,
             found_at,
@@ -170,7 +210,7 @@ impl Finding {
             return false;
         };
         claim.withdrawn = true;
-        let only_by_file = self.subject.payment().is_none();
+        let only_by_file = self.subject.payment().is_none() && self.subject.at_core().is_none();
         if only_by_file && self.present_claims().next().is_none() && self.is_open() {
             self.closed = Some(Closed {
                 at,
@@ -190,6 +230,8 @@ impl Finding {
             mismatch,
             ours: self.ours,
             tiki: self.tiki,
+            statement: self.statement.map(|word| word.has),
+            core: self.core,
             said: self.said(mismatch),
         };
         let last = self.history.last();
@@ -216,7 +258,13 @@ impl Finding {
     fn said(&self, mismatch: MismatchReason) -> Option<String> {
         let by_file = match (&self.subject, mismatch) {
             (Subject::Refund { .. }, _) | (_, MismatchReason::OtherTransactionId) => true,
-            (Subject::Payment { .. } | Subject::Line { .. }, _) => false,
+            (
+                Subject::Payment { .. }
+                | Subject::AtCore { .. }
+                | Subject::RefundAtCore { .. }
+                | Subject::Line { .. },
+                _,
+            ) => false,
         };
         let said = self.present_claims().map(|(file, claim)| {
             let amount = claim.values.amount.map(Vnd::get);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use domain::TikiTransactionId;
+use domain::{TikiTransactionId, TransactionId};
 
 /// What a finding is about. Its text is the finding's id within its day, and what a person types.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,14 @@ pub enum Subject {
     Refund {
         tiki_id: TikiTransactionId,
         /// Our id of the refund. If we do not have it, Tiki's word for it.
+        refund: String,
+    },
+    /// A payment as the core's statement has it: `core:9e87ce51-…`.
+    AtCore { transaction: TransactionId },
+    /// A refund as the core's statement has it: `core:9e87ce51-…/R1`.
+    RefundAtCore {
+        transaction: TransactionId,
+        /// The refund's id, as the statement or our record has it.
         refund: String,
     },
     /// A line that cannot be read, or the whole file (line 0): `tikivip_acme_20261122_1:7`.
@@ -30,7 +38,18 @@ impl Subject {
     pub fn tiki_id(&self) -> Option<&TikiTransactionId> {
         match self {
             Self::Payment { tiki_id } | Self::Refund { tiki_id, .. } => Some(tiki_id),
-            Self::Line { .. } => None,
+            Self::AtCore { .. } | Self::RefundAtCore { .. } | Self::Line { .. } => None,
+        }
+    }
+
+    /// Our id of the transaction, if the core's statement is what it is about.
+    #[must_use]
+    pub fn at_core(&self) -> Option<TransactionId> {
+        match self {
+            Self::AtCore { transaction } | Self::RefundAtCore { transaction, .. } => {
+                Some(*transaction)
+            }
+            Self::Payment { .. } | Self::Refund { .. } | Self::Line { .. } => None,
         }
     }
 
@@ -39,7 +58,10 @@ impl Subject {
     pub fn payment(&self) -> Option<&TikiTransactionId> {
         match self {
             Self::Payment { tiki_id } => Some(tiki_id),
-            Self::Refund { .. } | Self::Line { .. } => None,
+            Self::Refund { .. }
+            | Self::AtCore { .. }
+            | Self::RefundAtCore { .. }
+            | Self::Line { .. } => None,
         }
     }
 }
@@ -50,6 +72,11 @@ impl fmt::Display for Subject {
             Self::Payment { tiki_id } => tiki_id.fmt(f),
             // No id of Tiki has a slash, and no file name: so no two subjects have one text.
             Self::Refund { tiki_id, refund } => write!(f, "{tiki_id}/{refund}"),
+            Self::AtCore { transaction } => write!(f, "core:{transaction}"),
+            Self::RefundAtCore {
+                transaction,
+                refund,
+            } => write!(f, "core:{transaction}/{refund}"),
             Self::Line { file, line } => write!(f, "{file}:{line}"),
         }
     }

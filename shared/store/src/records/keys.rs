@@ -5,14 +5,15 @@ use std::marker::PhantomData;
 use domain::{Day, Timestamp};
 use reconciliation::classify::Kind;
 use reconciliation::record::{
-    Began, DeliveredUntil, Exported, Finding, Lease, Received, Reported, Sent, Subject,
-    Unrecognised, Watched,
+    Began, DeliveredUntil, Exported, Finding, Lease, Received, Reported, Sent, StatementRead,
+    Subject, Unrecognised, Watched,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::rows::{
-    BeganRow, DeliveredUntilRow, ExportedRow, FindingRow, LeaseRow, ReceivedRow, ReportedRow, SentRow, UnrecognisedRow, WatchedRow,
+    BeganRow, DeliveredUntilRow, ExportedRow, FindingRow, LeaseRow, ReceivedRow, ReportedRow,
+    SentRow, StatementReadRow, UnrecognisedRow, WatchedRow,
 };
 use super::table::StoredKey;
 
@@ -109,6 +110,14 @@ impl Key<Received> {
     }
 }
 
+impl Key<StatementRead> {
+    /// The core's statement of a day.
+    #[must_use]
+    pub fn statement(day: Day) -> Self {
+        Self::of_day(day, "")
+    }
+}
+
 impl Key<Finding> {
     /// A finding of a day, by what it is about.
     #[must_use]
@@ -201,6 +210,15 @@ impl Record for Received {
 
     fn key(&self) -> Key<Self> {
         Key::received(self.day, &self.name)
+    }
+}
+
+impl Record for StatementRead {
+    type Row = StatementReadRow;
+    const PREFIX: &'static str = "statement";
+
+    fn key(&self) -> Key<Self> {
+        Key::statement(self.day)
     }
 }
 

@@ -5,10 +5,10 @@ mod finding;
 mod forms;
 
 use domain::{Day, Timestamp};
-use reconciliation::file::{Part, Totals};
+use reconciliation::file::{Part, Sum, Totals};
 use reconciliation::record::{
     Began, DeliveredUntil, Doubt, Exported, Lease, Received, Reported, RunName, Sent,
-    Unrecognised, Watched,
+    StatementRead, Unrecognised, Watched,
 };
 use serde::{Deserialize, Serialize};
 
@@ -95,6 +95,18 @@ row!(ReceivedRow of Received {
     unreadable: u64,
     #[serde(default, with = "maybe_unix_ms", skip_serializing_if = "Option::is_none")]
     done_at: Option<Timestamp>,
+});
+
+row!(StatementReadRow of StatementRead {
+    #[serde(with = "text")]
+    day: Day,
+    reading: u64,
+    payments: Sum,
+    refunds: Sum,
+    unreadable: u64,
+    findings: u64,
+    #[serde(with = "unix_ms")]
+    read_at: Timestamp,
 });
 
 row!(UnrecognisedRow of Unrecognised {

@@ -7,10 +7,13 @@ use domain::{
     TransactionId, Vnd,
 };
 use reconciliation::classify::{Kind, MismatchReason};
-use reconciliation::record::{Claim, Closed, ClosedBy, Finding, Ours, Step, Subject, Values};
+use reconciliation::record::{
+    Claim, Closed, ClosedBy, CoreWord, Finding, Ours, StatementWord, Step, Subject, Values,
+};
+use reconciliation::statement::InStatement;
 use serde::{Deserialize, Serialize};
 
-use super::forms::{maybe_text, maybe_vnd, text, unix_ms};
+use super::forms::{maybe_text, maybe_vnd, text, unix_ms, vnd};
 use super::row;
 
 /// A finding in its stored form.
@@ -27,6 +30,10 @@ pub struct FindingRow {
     ours: Option<OursRow>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tiki: Option<LookUpRow>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    statement: Option<StatementWordRow>,
+    #[serde(default, with = "maybe_text", skip_serializing_if = "Option::is_none")]
+    core: Option<CoreWord>,
     kind: Kind,
     mismatch: MismatchReason,
     #[serde(with = "unix_ms")]
@@ -51,9 +58,38 @@ enum SubjectRow {
         tiki_id: TikiTransactionId,
         refund: String,
     },
+    AtCore {
+        #[serde(with = "text")]
+        transaction: TransactionId,
+    },
+    RefundAtCore {
+        #[serde(with = "text")]
+        transaction: TransactionId,
+        refund: String,
+    },
     Line {
         file: String,
         line: u64,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct StatementWordRow {
+    has: InStatementRow,
+    reading: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum InStatementRow {
+    Never,
+    Once {
+        #[serde(with = "vnd")]
+        amount_vnd: Vnd,
+    },
+    Often {
+        times: u32,
+        total_vnd: u64,
     },
 }
 
@@ -121,6 +157,10 @@ struct StepRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tiki: Option<LookUpRow>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    statement: Option<InStatementRow>,
+    #[serde(default, with = "maybe_text", skip_serializing_if = "Option::is_none")]
+    core: Option<CoreWord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     said: Option<String>,
 }
 
@@ -182,6 +222,14 @@ impl From<Subject> for SubjectRow {
         match subject {
             Subject::Payment { tiki_id } => Self::Payment { tiki_id },
             Subject::Refund { tiki_id, refund } => Self::Refund { tiki_id, refund },
+            Subject::AtCore { transaction } => Self::AtCore { transaction },
+            Subject::RefundAtCore {
+                transaction,
+                refund,
+            } => Self::RefundAtCore {
+                transaction,
+                refund,
+            },
             Subject::Line { file, line } => Self::Line { file, line },
         }
     }
@@ -192,7 +240,35 @@ impl From<SubjectRow> for Subject {
         match row {
             SubjectRow::Payment { tiki_id } => Self::Payment { tiki_id },
             SubjectRow::Refund { tiki_id, refund } => Self::Refund { tiki_id, refund },
+            SubjectRow::AtCore { transaction } => Self::AtCore { transaction },
+            SubjectRow::RefundAtCore {
+                transaction,
+                refund,
+            } => Self::RefundAtCore {
+                transaction,
+                refund,
+            },
             SubjectRow::Line { file, line } => Self::Line { file, line },
+        }
+    }
+}
+
+impl From<InStatement> for InStatementRow {
+    fn from(has: InStatement) -> Self {
+        match has {
+            InStatement::Never => Self::Never,
+            InStatement::Once(amount_vnd) => Self::Once { amount_vnd },
+            InStatement::Often { times, total_vnd } => Self::Often { times, total_vnd },
+        }
+    }
+}
+
+impl From<InStatementRow> for InStatement {
+    fn from(row: InStatementRow) -> Self {
+        match row {
+            InStatementRow::Never => Self::Never,
+            InStatementRow::Once { amount_vnd } => Self::Once(amount_vnd),
+            InStatementRow::Often { times, total_vnd } => Self::Often { times, total_vnd },
         }
     }
 }
@@ -229,6 +305,8 @@ impl From<Step> for StepRow {
             mismatch: step.mismatch,
             ours: step.ours.map(OursRow::from),
             tiki: step.tiki.map(LookUpRow::from),
+            statement: step.statement.map(InStatementRow::from),
+            core: step.core,
             said: step.said,
         }
     }
@@ -242,6 +320,8 @@ impl From<StepRow> for Step {
             mismatch: row.mismatch,
             ours: row.ours.map(Ours::from),
             tiki: row.tiki.map(LookUpAnswer::from),
+            statement: row.statement.map(InStatement::from),
+            core: row.core,
             said: row.said,
         }
     }
@@ -257,6 +337,11 @@ impl From<Finding> for FindingRow {
             claims: claims.map(|(file, claim)| (file, claim.into())).collect(),
             ours: finding.ours.map(OursRow::from),
             tiki: finding.tiki.map(LookUpRow::from),
+            statement: finding.statement.map(|word| StatementWordRow {
+                has: word.has.into(),
+                reading: word.reading,
+            }),
+            core: finding.core,
             kind: finding.kind,
             mismatch: finding.mismatch,
             found_at: finding.found_at,
@@ -278,6 +363,11 @@ impl From<FindingRow> for Finding {
             claims: claims.map(|(file, claim)| (file, claim.into())).collect(),
             ours: row.ours.map(Ours::from),
             tiki: row.tiki.map(LookUpAnswer::from),
+            statement: row.statement.map(|word| StatementWord {
+                has: word.has.into(),
+                reading: word.reading,
+            }),
+            core: row.core,
             kind: row.kind,
             mismatch: row.mismatch,
             found_at: row.found_at,

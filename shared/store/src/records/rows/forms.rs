@@ -126,6 +126,26 @@ pub(super) mod maybe_unix_ms {
     }
 }
 
+/// An amount, stored as a number of VND.
+pub(super) mod vnd {
+    use domain::Vnd;
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(in super::super) fn serialize<S: Serializer>(
+        amount: &Vnd,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(amount.get())
+    }
+
+    pub(in super::super) fn deserialize<'d, D: Deserializer<'d>>(
+        deserializer: D,
+    ) -> Result<Vnd, D::Error> {
+        Vnd::new(u64::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
 /// An amount that may not be there, stored as a number of VND.
 pub(super) mod maybe_vnd {
     use domain::Vnd;

@@ -1,7 +1,7 @@
 //! A line split into its fields, strictly: a line whose quotes do not fit is not guessed at.
 
 /// Why a line has no fields.
-pub(super) type Problem = &'static str;
+pub(crate) type Problem = &'static str;
 
 /// Where in a line the reader is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -14,7 +14,7 @@ enum At {
 }
 
 /// The fields of a line without its line end, as RFC 4180 has them. Blanks around a field are cut by the caller.
-pub(super) fn split(line: &[u8], separator: u8) -> Result<Vec<Vec<u8>>, Problem> {
+pub(crate) fn split(line: &[u8], separator: u8) -> Result<Vec<Vec<u8>>, Problem> {
     let (mut fields, mut field, mut at) = (Vec::new(), Vec::new(), At::FieldStart);
     for &byte in line {
         // A file with such line ends would be one long header, and look like a file without lines.
