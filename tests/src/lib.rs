@@ -303,6 +303,17 @@ impl TestEnv {
         }
     }
 
+    /// Puts an object into the bucket of reconciliation, as the core does.
+    pub async fn put_object(&self, key: &str, text: &str) {
+        let url = format!("{}/ReconciliationBucket/{key}", self.sandbox.s3_url);
+        let put = sandbox::http().unwrap().put(url);
+        let put = put
+            .header("authorization", "a test's")
+            .body(text.to_owned());
+        let answer = put.send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{key}");
+    }
+
     /// Sets the first day that is reconciled.
     pub async fn set_first_day(&self, day: domain::Day) {
         let text = |text: &str| AttributeValue::S(text.to_owned());

@@ -36,5 +36,6 @@ mod sandbox_command;
 mod secret_rotation;
 mod sftp_client;
 mod signature;
+mod statement;
 mod template;
 mod watch;

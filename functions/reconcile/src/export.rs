@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use domain::{Day, FinalTransaction, Timestamp};
-use reconciliation::file::{self, Part, Parts, Refunded, Row};
+use domain::{Day, FinalStatus, FinalTransaction, Refund, Timestamp, Transaction};
+use reconciliation::file::{self, Part, Parts, Refunded, Row, Sum};
 use reconciliation::place::ObjectKey;
 use reconciliation::plan::export::{self, DayFiles, Step};
 use reconciliation::record::{Began, Doubt, Exported, Sent};
@@ -20,6 +20,8 @@ use crate::{EXPORT_CUTOFF, EXPORT_DUE_AFTER, MAX_DUE_DAYS, Reconcile, Run};
 struct DayExport {
     day: Day,
     parts: Vec<Part>,
+    /// What Tiki had refunded on the day.
+    refunded: Sum,
     sent: Vec<Versioned<Sent>>,
     exported: Option<Versioned<Exported>>,
     /// Counters of planned files that are certainly not at Tiki.
@@ -66,10 +68,12 @@ impl Reconcile {
                 "{day} cannot be exported before {from}: until then payments may still be added to it"
             );
         }
-        let parts = self.write(run, day).await;
+        let written = self.write(run, day).await;
+        let (parts, refunded) = written.with_context(|| format!("{day}"))?;
         let mut export = DayExport {
             day,
-            parts: parts.with_context(|| format!("{day}"))?,
+            parts,
+            refunded,
             sent: self.records.list(&day_partition(day)).await?,
             exported: self.exported(day).await?,
             absent: BTreeSet::new(),
@@ -80,32 +84,32 @@ impl Reconcile {
         Ok(())
     }
 
-    /// Writes the lines of a day into files in the run's folder.
-    async fn write(&self, run: &Run, day: Day) -> anyhow::Result<Vec<Part>> {
+    /// Writes the lines of a day into files in the run's folder, and sums what Tiki had refunded.
+    async fn write(&self, run: &Run, day: Day) -> anyhow::Result<(Vec<Part>, Sum)> {
         let open = |place| Ok(BufWriter::new(File::create(path(run, day, place))?));
         let mut parts = Parts::new(self.refund_rows, open);
         let mut payments = self.transactions.final_on_day(day);
         while let Some(payment) = payments.next().await? {
             parts.write(Row::Payment(&payment))?;
         }
-        if self.refund_rows {
-            let today = self.clock.now().vietnamese_day();
-            let mut refunds = self.transactions.refunded_on_day(day, today);
-            while let Some(refunds) = refunds.next().await? {
-                for (transaction, refund) in refunds {
-                    let payment = FinalTransaction::of(&transaction);
-                    let payment = payment.context("a refund of a payment that is not final")?;
-                    let refunded = Refunded {
-                        request_id: refund.origin.request_id().cloned(),
-                        refund_id: refund.id,
-                        amount: refund.amount,
-                        back_at: refund.back_at().unwrap_or(Timestamp::MIN),
-                    };
-                    parts.write(Row::Refund(&payment, &refunded))?;
+        let mut refunded = Sum::default();
+        let today = self.clock.now().vietnamese_day();
+        let mut refunds = self.transactions.refunded_on_day(day, today);
+        while let Some(refunds) = refunds.next().await? {
+            for (transaction, refund) in refunds {
+                // Of a payment that is a failure nothing is settled.
+                let settled = transaction.final_status() == Some(FinalStatus::Success);
+                if settled && refund.origin.request_id().is_some() {
+                    refunded.count = refunded.count.saturating_add(1);
+                    let sum = refunded.amount_vnd.saturating_add(refund.amount.get());
+                    refunded.amount_vnd = sum;
+                }
+                if self.refund_rows {
+                    write_refund(&mut parts, &transaction, &refund)?;
                 }
             }
         }
-        Ok(parts.finish()?)
+        Ok((parts.finish()?, refunded))
     }
 
     async fn carry_out(
@@ -232,6 +236,7 @@ impl Reconcile {
         let exported = Exported {
             day,
             totals,
+            refunded: export.refunded,
             counters,
             exported_at: self.clock.now(),
             run: run.name.clone(),
@@ -332,6 +337,22 @@ impl DayExport {
             None => self.sent.push(stored),
         }
     }
+}
+
+fn write_refund<W: Write, F: FnMut(usize) -> io::Result<W>>(
+    parts: &mut Parts<W, F>,
+    transaction: &Transaction,
+    refund: &Refund,
+) -> anyhow::Result<()> {
+    let payment = FinalTransaction::of(transaction);
+    let payment = payment.context("a refund of a payment that is not final")?;
+    let refunded = Refunded {
+        request_id: refund.origin.request_id().cloned(),
+        refund_id: refund.id,
+        amount: refund.amount,
+        back_at: refund.back_at().unwrap_or(Timestamp::MIN),
+    };
+    Ok(parts.write(Row::Refund(&payment, &refunded))?)
 }
 
 fn path(run: &Run, day: Day, place: usize) -> PathBuf {

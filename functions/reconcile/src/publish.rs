@@ -1,4 +1,4 @@
-//! Writes the day's report for people, a page and a table, to the object store beside the files.
+//! Writes the day's report for people, a page, a table and a workbook, to the object store beside the files.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -11,7 +11,9 @@ use reconciliation::classify::Kind;
 use reconciliation::hash::HashingWriter;
 use reconciliation::place::ObjectKey;
 use reconciliation::record::{Finding, Received, Reported, Sent};
-use reconciliation_report::{DayReport, FindingsTable, MAX_FINDINGS_ON_PAGE, page_html};
+use reconciliation_report::{
+    DayReport, FindingsTable, FindingsWorkbook, MAX_FINDINGS_ON_PAGE, page_html,
+};
 use store::{CLOSED, Key, Versioned, day_partition};
 
 use crate::{Reconcile, Run};
@@ -48,7 +50,8 @@ impl Reconcile {
     async fn publish_day(&self, run: &mut Run, day: Day) -> anyhow::Result<()> {
         let html = run.folder.path().join("report.html");
         let csv = run.folder.path().join("report.csv");
-        let report = self.report(day, &csv).await?;
+        let xlsx = run.folder.path().join("report.xlsx");
+        let report = self.report(day, &csv, &xlsx).await?;
         std::fs::write(&html, page_html(&report)?)?;
         let reported = Reported {
             day,
@@ -65,6 +68,7 @@ impl Reconcile {
         for (key, file, hash) in [
             (ObjectKey::Page(day), &html, &reported.html_sha256),
             (ObjectKey::Table(day), &csv, &reported.csv_sha256),
+            (ObjectKey::Workbook(day), &xlsx, &sha256(&xlsx)?),
         ] {
             self.objects
                 .put(&key.to_string(), file, hash, key.content_type())
@@ -75,8 +79,13 @@ impl Reconcile {
         Ok(())
     }
 
-    /// The report of a day. The table has all findings; the page has those that most need a person.
-    async fn report(&self, day: Day, table: &Path) -> anyhow::Result<DayReport> {
+    /// The report of a day. The table and the workbook have all findings; the page has those that most need a person.
+    async fn report(
+        &self,
+        day: Day,
+        table: &Path,
+        workbook: &Path,
+    ) -> anyhow::Result<DayReport> {
         let partition = day_partition(day);
         let records =
             |entries: Vec<Versioned<Sent>>| entries.into_iter().map(|e| e.record).collect();
@@ -85,12 +94,18 @@ impl Reconcile {
             day,
             exported: self.exported(day).await?.map(|known| known.record),
             sent: records(self.records.list::<Sent>(&partition).await?),
+            statement: self
+                .records
+                .get(&Key::statement(day))
+                .await?
+                .map(|known| known.record),
             received: received.into_iter().map(|known| known.record).collect(),
             kinds: BTreeMap::new(),
             closed: 0,
             findings: Vec::new(),
         };
         let mut table = FindingsTable::new(BufWriter::new(File::create(table)?))?;
+        let mut rows = FindingsWorkbook::new(day)?;
         let mut after = None;
         loop {
             let (page, next) = self
@@ -99,6 +114,7 @@ impl Reconcile {
                 .await?;
             for Versioned { record, .. } in page {
                 table.write(&record)?;
+                rows.write(&record)?;
                 let count = match record.closed {
                     Some(_) => &mut report.closed,
                     None => report.kinds.entry(record.kind).or_default(),
@@ -114,6 +130,7 @@ impl Reconcile {
             }
         }
         table.finish()?;
+        rows.finish(BufWriter::new(File::create(workbook)?))?;
         Ok(report)
     }
 }

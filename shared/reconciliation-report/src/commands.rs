@@ -12,7 +12,8 @@ pub(crate) fn commands_for(finding: &Finding) -> Vec<String> {
         return Vec::new();
     }
     let tiki_id = finding.subject.tiki_id().map(ToString::to_string);
-    let id = shell_word(&tiki_id.unwrap_or_default());
+    let at_core = finding.subject.at_core().map(|id| id.to_string());
+    let id = shell_word(&tiki_id.or(at_core).unwrap_or_default());
     let subject = shell_word(&finding.subject.to_string());
     let day = shell_word(&finding.day.to_string());
     // Every command but `close-finding` is about a transaction that we have.

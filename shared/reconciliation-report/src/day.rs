@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::Day;
 use reconciliation::classify::Kind;
 use reconciliation::plan::export;
-use reconciliation::record::{Exported, Finding, Received, Sent};
+use reconciliation::record::{Exported, Finding, Received, Sent, StatementRead};
 
 /// The page shows at most this many findings; the table has all of them.
 pub const MAX_FINDINGS_ON_PAGE: usize = 2_000;
@@ -21,6 +21,8 @@ pub struct DayReport {
     pub sent: Vec<Sent>,
     /// Tiki's result files.
     pub received: Vec<Received>,
+    /// The core's statement, if it was compared.
+    pub statement: Option<StatementRead>,
     /// The number of findings of each kind, without those that a person closed.
     pub kinds: BTreeMap<Kind, u64>,
     /// The number of findings that a person closed.

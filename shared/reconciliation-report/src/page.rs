@@ -7,12 +7,14 @@ use std::io;
 
 use askama::Template;
 use reconciliation::file::{Sum, Totals};
-use reconciliation::record::Sent;
+use reconciliation::record::{Exported, Sent};
 
 use self::finding::Group;
 use self::summary::Line;
 use crate::day::{DayReport, MAX_FINDINGS_ON_PAGE};
+use crate::letter::{Letter, difference, letters};
 use crate::phrases::{Phrase, doubt_label};
+use crate::text;
 
 /// Renders the page of one day. The templates escape all text from outside.
 pub fn page_html(report: &DayReport) -> io::Result<String> {
@@ -20,10 +22,10 @@ pub fn page_html(report: &DayReport) -> io::Result<String> {
     let page = Page {
         report,
         summary: summary::lines(report),
-        sums: report
-            .exported
-            .as_ref()
-            .map(|exported| Sums::of(&exported.totals)),
+        sums: report.exported.as_ref().map(Sums::of),
+        letters: letters(report),
+        differences: differences(report),
+        open: report.open(),
         groups: Group::all(report),
         shown: u64::try_from(shown).unwrap_or(u64::MAX),
         all: report.all(),
@@ -37,6 +39,11 @@ struct Page<'r> {
     report: &'r DayReport,
     summary: Vec<Line>,
     sums: Option<Sums>,
+    letters: Vec<Letter>,
+    /// How much the sides are apart in the open findings on the page, in VND.
+    differences: u64,
+    /// The number of open findings.
+    open: u64,
     /// The groups that have findings, the most urgent first.
     groups: Vec<Group<'r>>,
     /// The number of findings on the page.
@@ -44,35 +51,48 @@ struct Page<'r> {
     all: u64,
 }
 
-/// The sums of the day's transactions. Refunds are not transactions.
+/// What the two companies settle for the day.
 struct Sums {
     success: Sum,
+    /// What Tiki had refunded on the day.
+    refunded: Sum,
+    /// What remains, in VND. More may go back on a day than comes in.
+    net_vnd: i128,
+    /// Not part of what is settled.
     failure: Sum,
-    all: Sum,
-    /// `None` if there were no refunds, or the files have no rows for them.
-    refunds: Option<Sum>,
 }
 
 impl Sums {
-    fn of(totals: &Totals) -> Self {
+    fn of(exported: &Exported) -> Self {
         let Totals {
-            success,
-            failure,
-            refunds,
-        } = *totals;
+            success, failure, ..
+        } = exported.totals;
+        let refunded = exported.refunded;
+        let net_vnd = i128::from(success.amount_vnd).saturating_sub(refunded.amount_vnd.into());
         Self {
             success,
+            refunded,
+            net_vnd,
             failure,
-            all: Sum {
-                count: success.count.saturating_add(failure.count),
-                amount_vnd: success.amount_vnd.saturating_add(failure.amount_vnd),
-            },
-            refunds: Some(refunds).filter(|refunds| *refunds != Sum::default()),
         }
     }
 }
 
+/// How much the sides are apart in all open findings.
+fn differences(report: &DayReport) -> u64 {
+    let open = report.findings.iter().filter(|finding| finding.is_open());
+    open.fold(0, |sum, finding| sum.saturating_add(difference(finding)))
+}
+
 impl Page<'_> {
+    /// The net amount, with its sign.
+    #[expect(clippy::unused_self, reason = "a template calls methods of its page")]
+    fn net(&self, net_vnd: i128) -> String {
+        let amount = u64::try_from(net_vnd.unsigned_abs()).unwrap_or(u64::MAX);
+        let sign = if net_vnd < 0 { "−" } else { "" };
+        format!("{sign}{}", text::vnd(amount))
+    }
+
     /// What could not be verified at the delivery of a file.
     #[expect(clippy::unused_self, reason = "a template calls methods of its page")]
     fn doubts(&self, sent: &Sent) -> Vec<Phrase> {
@@ -107,6 +127,13 @@ mod filters {
     #[filter_fn]
     pub(super) fn visible(text: &str, _: &dyn Values) -> Result<String, Infallible> {
         Ok(text::visible(text))
+    }
+
+    /// The same of a text with lines of its own.
+    #[filter_fn]
+    pub(super) fn visible_lines(text: &str, _: &dyn Values) -> Result<String, Infallible> {
+        let lines: Vec<String> = text.split('\n').map(text::visible).collect();
+        Ok(lines.join("\n"))
     }
 
     #[filter_fn]

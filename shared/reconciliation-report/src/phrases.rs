@@ -3,7 +3,8 @@
 
 use domain::{LookUpAnswer, Status};
 use reconciliation::classify::{Kind, MismatchReason};
-use reconciliation::record::Doubt;
+use reconciliation::record::{CoreWord, Doubt};
+use reconciliation::statement::InStatement;
 
 /// The same text in both languages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +82,30 @@ pub(crate) fn look_up_status(answer: LookUpAnswer) -> Option<Status> {
     }
 }
 
+/// The core's answer in words.
+pub(crate) fn core_label(word: CoreWord) -> Phrase {
+    match word {
+        CoreWord::Paid => phrase("Đã thu", "paid"),
+        CoreWord::PaidOtherAmount => phrase("Đã thu số tiền khác", "paid, another amount"),
+        CoreWord::Failed => phrase("Không thu được", "failed"),
+        CoreWord::NotPaid => phrase("Chưa thu", "not paid"),
+        CoreWord::GivenBack => phrase("Đã hoàn", "given back"),
+        CoreWord::Rejected => phrase("Từ chối hoàn", "rejected"),
+        CoreWord::NeverSeen => phrase("Không có", "never seen"),
+        CoreWord::Pending => phrase("Đang xử lý", "pending"),
+        CoreWord::Unclear => phrase("Không rõ", "no clear answer"),
+    }
+}
+
+/// What the core's statement has, in words.
+pub(crate) fn statement_label(has: InStatement) -> Phrase {
+    match has {
+        InStatement::Never => phrase("Không có", "nothing"),
+        InStatement::Once(_) => phrase("Một khoản", "one entry"),
+        InStatement::Often { .. } => phrase("Nhiều khoản", "several entries"),
+    }
+}
+
 /// What could not be verified at a delivery.
 pub(crate) fn doubt_label(doubt: Doubt) -> Phrase {
     match doubt {
@@ -137,7 +162,7 @@ pub(crate) fn explain(reason: MismatchReason) -> Explanation {
             "Tiki waits for the result; the notification (IPN) is being sent.",
         )),
         MismatchReason::QueuedAgain => nothing_to_do(phrase(
-            "Tiki chưa nhận được thông báo (IPN); thông báo đã được xếp gửi lại.",
+            "Tiki chưa nhận được thông báo (IPN); thông báo đã được đưa vào hàng đợi gửi lại.",
             "Tiki does not have the notification (IPN); it is queued again.",
         )),
         MismatchReason::BeingReversed => nothing_to_do(phrase(
@@ -168,7 +193,7 @@ pub(crate) fn explain(reason: MismatchReason) -> Explanation {
         },
         MismatchReason::UnknownHere => Explanation {
             meaning: phrase(
-                "Tiki ghi nhận đã thanh toán; phía chúng ta không có giao dịch này.",
+                "Tiki ghi nhận đã thanh toán; phía đối tác không có giao dịch này.",
                 "Paid at Tiki; we do not have this transaction.",
             ),
             proposal: phrase(
@@ -179,7 +204,7 @@ pub(crate) fn explain(reason: MismatchReason) -> Explanation {
         },
         MismatchReason::PaidAtTikiOnly => Explanation {
             meaning: phrase(
-                "Tiki ghi nhận đã thanh toán; phía chúng ta thì không.",
+                "Tiki ghi nhận đã thanh toán; phía đối tác thì không.",
                 "Paid at Tiki, not here.",
             ),
             proposal: phrase(
@@ -289,7 +314,7 @@ pub(crate) fn explain(reason: MismatchReason) -> Explanation {
         },
         MismatchReason::RefundDiffers => Explanation {
             meaning: phrase(
-                "Khoản hoàn tiền trong tệp của Tiki khác với khoản của chúng ta.",
+                "Khoản hoàn tiền trong tệp của Tiki khác với khoản của phía đối tác.",
                 "The refund in Tiki's file differs from ours.",
             ),
             proposal: phrase(
@@ -300,7 +325,7 @@ pub(crate) fn explain(reason: MismatchReason) -> Explanation {
         },
         MismatchReason::RefundOnlyHere => Explanation {
             meaning: phrase(
-                "Chúng ta có khoản hoàn tiền này; Tiki nói là không có.",
+                "Phía đối tác có khoản hoàn tiền này; Tiki nói là không có.",
                 "We have this refund; Tiki says that it does not.",
             ),
             proposal: phrase(
@@ -311,7 +336,7 @@ pub(crate) fn explain(reason: MismatchReason) -> Explanation {
         },
         MismatchReason::RefundOnlyAtTiki => Explanation {
             meaning: phrase(
-                "Tiki có một khoản hoàn tiền mà chúng ta không có: khách chưa nhận tiền từ chúng ta.",
+                "Tiki có một khoản hoàn tiền mà phía đối tác không có: khách chưa nhận được tiền này.",
                 "Tiki has a refund that we do not have: we gave no money back for it.",
             ),
             proposal: phrase(
@@ -320,6 +345,175 @@ pub(crate) fn explain(reason: MismatchReason) -> Explanation {
             ),
             commands: &[Show, CloseFinding],
         },
+        MismatchReason::TakenAndUnknownHere => Explanation {
+            meaning: phrase(
+                "Hệ thống lõi đã thu tiền cho một giao dịch mà phía đối tác không có.",
+                "The core took money for a transaction that we do not have.",
+            ),
+            proposal: phrase(
+                "Hỏi hệ thống lõi khoản này là gì. Nếu không phải của Tiki VIP thì hoàn cho khách ở hệ thống lõi. Đóng khi đã rõ.",
+                "Ask the core what it is. If it is not Tiki VIP's, the core gives it back. Close the finding when that is clear.",
+            ),
+            commands: &[CloseFinding],
+        },
+        MismatchReason::TakenTwice => Explanation {
+            meaning: phrase(
+                "Sao kê của hệ thống lõi ghi thu tiền nhiều lần cho giao dịch này.",
+                "The core's statement has the money taken more than once.",
+            ),
+            proposal: phrase(
+                "Kiểm tra ở hệ thống lõi; nếu khách bị trừ tiền hai lần thì hoàn lại lần thừa ở đó. Hệ thống không tự hoàn. Đóng khi đã hoàn.",
+                "Check it in the core; if the customer was debited twice, the core gives the second debit back. Nothing goes back by itself. Close the finding then.",
+            ),
+            commands: &[Show, CloseFinding],
+        },
+        MismatchReason::TakenOtherAmount => Explanation {
+            meaning: phrase(
+                "Hệ thống lõi đã thu một số tiền khác với đơn hàng.",
+                "The core took another amount than the order's.",
+            ),
+            proposal: phrase(
+                "So sánh với hệ thống lõi và Tiki; trả lại phần chênh cho khách, hoặc thống nhất với Tiki. Rồi đóng.",
+                "Compare it with the core and with Tiki; give the difference back, or agree with Tiki. Then close the finding.",
+            ),
+            commands: &[Show, LookUp, CloseFinding],
+        },
+        MismatchReason::PaymentUnreported => Explanation {
+            meaning: phrase(
+                "Hệ thống lõi đã thu tiền mà chưa từng báo kết quả; nay hệ thống ghi nhận và xử lý theo quy tắc chung.",
+                "The core took the money and never reported it; it is recorded now, and the ordinary rules decide.",
+            ),
+            proposal: phrase(
+                "Hệ thống tự xử lý. Quá 24 giờ: xem giao dịch, rồi đóng.",
+                "The system processes it. After 24 hours: look at the transaction, then close the finding.",
+            ),
+            commands: &[Show, CloseFinding],
+        },
+        MismatchReason::CoreContradictsStatement => Explanation {
+            meaning: phrase(
+                "Sao kê ghi đã thu tiền, nhưng khi được hỏi hệ thống lõi nói là chưa.",
+                "The statement has the payment, but the core says that nobody has paid.",
+            ),
+            proposal: phrase(
+                "Hệ thống lõi tự mâu thuẫn: yêu cầu kiểm tra khoản này và trả lời lại. Rồi đóng.",
+                "The core contradicts itself: ask its operators to look at this payment, then close the finding.",
+            ),
+            commands: &[Show, CloseFinding],
+        },
+        MismatchReason::NotTakenAtCore => Explanation {
+            meaning: phrase(
+                "Phía đối tác ghi nhận đã thanh toán, nhưng hệ thống lõi nói không thu tiền.",
+                "Paid here, and the core says that nobody has paid.",
+            ),
+            proposal: phrase(
+                "Kiểm tra ngay ở hệ thống lõi. Nếu đúng là chưa thu: yêu cầu Tiki dừng giao hàng và huỷ đơn. Rồi đóng.",
+                "Check it in the core at once. If the money was not taken: ask Tiki to stop the delivery and to cancel the order. Then close the finding.",
+            ),
+            commands: &[Show, LookUp, CloseFinding],
+        },
+        MismatchReason::StatementLacksPayment => Explanation {
+            meaning: phrase(
+                "Hệ thống lõi nói đã thu tiền trong ngày, nhưng sao kê không có khoản này.",
+                "The core says that it was paid on this day, but its statement does not have it.",
+            ),
+            proposal: phrase(
+                "Yêu cầu hệ thống lõi xuất lại sao kê, rồi đối chiếu lại (docs/operations.md). Rồi đóng.",
+                "Ask the core for the statement once more, and compare it again (docs/operations.md). Then close the finding.",
+            ),
+            commands: &[Show, CloseFinding],
+        },
+        MismatchReason::NoClearAnswerOfCore => Explanation {
+            meaning: phrase(
+                "Hệ thống lõi không trả lời rõ về khoản này.",
+                "The core gave no clear answer.",
+            ),
+            proposal: phrase(
+                "Hệ thống tự hỏi lại mỗi giờ. Quá 24 giờ: hỏi người vận hành hệ thống lõi, rồi đóng.",
+                "The system asks again every hour. After 24 hours ask the core's operators, then close the finding.",
+            ),
+            commands: &[Show, CloseFinding],
+        },
+        MismatchReason::GivenBackWithoutUs => Explanation {
+            meaning: phrase(
+                "Hệ thống lõi đã hoàn tiền mà không theo lệnh nào của phía đối tác.",
+                "The core gave money back under none of our ids.",
+            ),
+            proposal: phrase(
+                "Hỏi hệ thống lõi ai đã hoàn và vì sao. Nếu khoản hoàn là đúng: báo Tiki để hai bên trừ vào doanh thu. Rồi đóng.",
+                "Ask the core who gave it back, and why. If it is right, notify Tiki, so that both sides deduct it. Then close the finding.",
+            ),
+            commands: &[Show, CloseFinding],
+        },
+        MismatchReason::GivenBackTwice => Explanation {
+            meaning: phrase(
+                "Sao kê ghi cùng một khoản hoàn nhiều lần.",
+                "The statement has the same refund more than once.",
+            ),
+            proposal: phrase(
+                "Kiểm tra ở hệ thống lõi: mã hoàn tiền là khoá chống lặp. Thu lại phần thừa. Rồi đóng.",
+                "Check it in the core: the refund's id is the idempotency key. Recover what was paid twice. Then close the finding.",
+            ),
+            commands: &[Show, CloseFinding],
+        },
+        MismatchReason::GivenBackOtherAmount => Explanation {
+            meaning: phrase(
+                "Hệ thống lõi đã hoàn một số tiền khác với lệnh của phía đối tác.",
+                "The core gave another amount back than we asked for.",
+            ),
+            proposal: phrase(
+                "So sánh ở hệ thống lõi; hoàn nốt hoặc thu lại phần chênh. Rồi đóng.",
+                "Compare it in the core; give the rest, or recover the difference. Then close the finding.",
+            ),
+            commands: &[Show, CloseFinding],
+        },
+        MismatchReason::GivenBackThoughRejected => Explanation {
+            meaning: phrase(
+                "Hệ thống lõi từng từ chối khoản hoàn này, nay sao kê ghi đã hoàn.",
+                "The core had rejected this refund, and now its statement has it.",
+            ),
+            proposal: phrase(
+                "Hỏi hệ thống lõi. Nếu đã hoàn: báo Tiki, và không hoàn lần nữa. Rồi đóng.",
+                "Ask the core. If the money is back, notify Tiki, and do not give it back again. Then close the finding.",
+            ),
+            commands: &[Show, CloseFinding],
+        },
+        MismatchReason::RefundInProgress => Explanation {
+            meaning: phrase(
+                "Hệ thống lõi đã hoàn; phía đối tác đang chờ câu trả lời của nó.",
+                "The core has given the money back; our record waits for its answer.",
+            ),
+            proposal: phrase(
+                "Hệ thống tự hỏi lại. Quá 24 giờ: xem giao dịch, rồi đóng.",
+                "The system asks again. After 24 hours look at the transaction, then close the finding.",
+            ),
+            commands: &[Show, CloseFinding],
+        },
+        MismatchReason::RefundNotAtCore => Explanation {
+            meaning: phrase(
+                "Phía đối tác ghi nhận đã hoàn tiền, nhưng hệ thống lõi không có khoản hoàn này.",
+                "Our record says that the money is back, and the core does not have this refund.",
+            ),
+            proposal: phrase(
+                "Kiểm tra ngay ở hệ thống lõi: khách có thể chưa nhận tiền. Rồi đóng.",
+                "Check it in the core at once: the customer may not have the money. Then close the finding.",
+            ),
+            commands: &[Show, CloseFinding],
+        },
+        MismatchReason::StatementLacksRefund => Explanation {
+            meaning: phrase(
+                "Hệ thống lõi nói đã hoàn tiền, nhưng sao kê không có khoản này.",
+                "The core says that the money is back, but its statement does not have it.",
+            ),
+            proposal: phrase(
+                "Yêu cầu hệ thống lõi xuất lại sao kê, rồi đối chiếu lại (docs/operations.md). Rồi đóng.",
+                "Ask the core for the statement once more, and compare it again (docs/operations.md). Then close the finding.",
+            ),
+            commands: &[Show, CloseFinding],
+        },
+        MismatchReason::OnAnotherDay => nothing_to_do(phrase(
+            "Khoản này sát nửa đêm nên nằm trong sao kê của ngày kế bên.",
+            "It is so near to midnight that it is in the statement of the day before or after.",
+        )),
     }
 }
 

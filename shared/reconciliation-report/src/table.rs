@@ -4,36 +4,9 @@ use std::io::{self, Write};
 
 use csv::{Terminator, Writer, WriterBuilder};
 
-use domain::{LookUpAnswer, Vnd};
-use reconciliation::record::{Claim, Closed, Finding};
+use reconciliation::record::Finding;
 
-use crate::commands::commands_for;
-use crate::phrases::{CLOSED, Phrase, explain, kind_label, look_up_label};
-use crate::text::{date, vietnam_time};
-
-const HEADER: [&str; 21] = [
-    "Ngày / Day",
-    "Mã Tiki / Tiki's id",
-    "Mã của chúng ta / Our id",
-    "Tình trạng / State",
-    "Nội dung / Finding",
-    "Đề xuất / Proposal",
-    "Trạng thái của chúng ta / Our status",
-    "Số tiền của chúng ta / Our amount",
-    "Tiki trả lời / Look-up at Tiki",
-    "Số tiền Tiki trả lời / Tiki's amount",
-    "Trạng thái trong tệp / Status in the file",
-    "Số tiền trong tệp / Amount in the file",
-    "Mã kết quả / Code",
-    "Lý do / Reason",
-    "Tệp / File",
-    "Dòng / Line",
-    "Phát hiện lúc / Found at",
-    "Lịch sử / History",
-    "Người đóng / Closed by",
-    "Đóng lúc / Closed at",
-    "Lý do đóng / Reason for closing",
-];
+use crate::row::{self, Cell, HEADER};
 
 /// Writes the findings of a day, one line each, as RFC 4180 has it: UTF-8 with a byte order mark, by which
 /// spreadsheets recognise the encoding.
@@ -52,53 +25,12 @@ impl<W: Write> FindingsTable<W> {
 
     /// Adds the line of one finding.
     pub fn write(&mut self, finding: &Finding) -> io::Result<()> {
-        let closed = finding.closed.as_ref();
-        let state = closed.map_or(kind_label(finding.kind), |_| CLOSED);
-        let meaning = explain(finding.mismatch).meaning.vi;
-        let optional = |text: Option<&str>| safe(text.unwrap_or_default());
-        let amount = |vnd: Option<Vnd>| vnd.map(|vnd| vnd.get().to_string()).unwrap_or_default();
-        let of_closing = |field: fn(&Closed) -> &str| optional(closed.map(field));
-        let ours = finding.ours;
-        let amount_at_tiki = match finding.tiki {
-            Some(LookUpAnswer::Found(_, amount)) => amount,
-            _ => None,
-        };
-        let (file, claim) = finding.last_word().unzip();
-        let of_claim = |field: fn(&Claim) -> &str| optional(claim.map(field));
-        let record = [
-            date(finding.day),
-            safe(&finding.subject.to_string()),
-            finding
-                .transaction_id
-                .map(|id| id.to_string())
-                .unwrap_or_default(),
-            both(state),
-            meaning.to_owned(),
-            safe(&proposal(finding)),
-            optional(ours.map(|ours| ours.status.as_str())),
-            amount(ours.and_then(|ours| ours.amount)),
-            finding
-                .tiki
-                .map(|answer| both(look_up_label(answer)))
-                .unwrap_or_default(),
-            amount(amount_at_tiki),
-            optional(claim.and_then(|claim| claim.values.status.as_deref())),
-            amount(claim.and_then(|claim| claim.values.amount)),
-            of_claim(|claim| &claim.code),
-            of_claim(|claim| &claim.reason),
-            optional(file),
-            claim
-                .map(|claim| claim.line.to_string())
-                .unwrap_or_default(),
-            vietnam_time(finding.found_at),
-            safe(&history(finding)),
-            of_closing(|closed| closed.by.name()),
-            closed
-                .map(|closed| vietnam_time(closed.at))
-                .unwrap_or_default(),
-            of_closing(|closed| closed.by.reason()),
-        ];
-        Ok(self.0.write_record(record)?)
+        let cells = row::of(finding).map(|cell| match cell {
+            Cell::Text(text) => safe(&text),
+            Cell::Number(number) => number.to_string(),
+            Cell::Empty => String::new(),
+        });
+        Ok(self.0.write_record(cells)?)
     }
 
     /// Writes what is still buffered.
@@ -106,32 +38,6 @@ impl<W: Write> FindingsTable<W> {
         let finished = self.0.into_inner();
         finished.map_err(|error| io::Error::other(error.to_string()))
     }
-}
-
-fn both(Phrase { vi, en }: Phrase) -> String {
-    format!("{vi} / {en}")
-}
-
-/// What to do, and the commands for it; empty if a person closed the finding.
-fn proposal(finding: &Finding) -> String {
-    if finding.closed.is_some() {
-        return String::new();
-    }
-    let proposal = explain(finding.mismatch).proposal.vi.to_owned();
-    let commands = commands_for(finding);
-    if commands.is_empty() {
-        proposal
-    } else {
-        format!("{proposal} | {}", commands.join(" | "))
-    }
-}
-
-fn history(finding: &Finding) -> String {
-    let steps = finding.history.iter().map(|step| {
-        let (kind, meaning) = (kind_label(step.kind), explain(step.mismatch).meaning);
-        format!("{} {}: {}", vietnam_time(step.at), kind.vi, meaning.vi)
-    });
-    steps.collect::<Vec<_>>().join(" | ")
 }
 
 /// A text that no spreadsheet runs as a formula. One that starts like a formula gets an apostrophe before it,

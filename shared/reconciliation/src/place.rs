@@ -15,6 +15,8 @@ pub enum ObjectKey<'n> {
     Page(Day),
     /// The day's findings for a spreadsheet.
     Table(Day),
+    /// The day's findings as a workbook.
+    Workbook(Day),
     /// The core's statement of a day, which the core puts there.
     Statement(Day),
 }
@@ -28,6 +30,9 @@ impl ObjectKey<'_> {
             // Whatever Tiki sends is shown as text.
             Self::Received(..) => "text/plain; charset=utf-8",
             Self::Page(_) => "text/html; charset=utf-8",
+            Self::Workbook(_) => {
+                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+            }
         }
     }
 }
@@ -39,6 +44,7 @@ impl fmt::Display for ObjectKey<'_> {
             Self::Received(day, name) => write!(f, "{day}/received/{name}"),
             Self::Page(day) => write!(f, "{day}/report.html"),
             Self::Table(day) => write!(f, "{day}/report.csv"),
+            Self::Workbook(day) => write!(f, "{day}/report.xlsx"),
             // A folder of its own, so that the core may write there and nowhere else.
             Self::Statement(day) => write!(f, "statements/{day}.csv"),
         }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{Day, Timestamp};
 use proptest::prelude::*;
-use reconciliation::file::{Part, Totals};
+use reconciliation::file::{Part, Sum, Totals};
 use reconciliation::plan::export::{DayFiles, Step, is_delivered};
 use reconciliation::record::{Exported, Sent};
 
@@ -98,6 +98,7 @@ impl Outside {
                     self.exported = Some(Exported {
                         day: day(),
                         totals: files.totals().unwrap(),
+                        refunded: Sum::default(),
                         counters,
                         exported_at: now(),
                         run: "r".parse().unwrap(),

@@ -117,6 +117,7 @@ fn exported() -> Exported {
     Exported {
         day: day(),
         totals: Totals::default(),
+        refunded: Sum::default(),
         counters: vec![1, 3],
         exported_at: at(4),
         run: "r1".parse().unwrap(),

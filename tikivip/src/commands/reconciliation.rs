@@ -4,6 +4,7 @@ use anyhow::anyhow;
 use domain::{Day, LookUpAnswer, OperatorName, OperatorReason, Timestamp, Vnd};
 use reconciliation::classify::{Kind, MismatchReason};
 use reconciliation::record::{Closed, ClosedBy, Finding};
+use reconciliation::statement::InStatement;
 use serde::Serialize;
 use store::Key;
 
@@ -33,6 +34,10 @@ struct ShownFinding {
     ours: Option<ShownValues>,
     /// Tiki's answer to the last look-up.
     tiki: Option<ShownValues>,
+    /// What the core's statement has, if it is about that.
+    statement: Option<ShownStatement>,
+    /// The core's answer, if it was asked.
+    core: Option<String>,
     /// The last file that has it, and what that file says.
     file: Option<ShownClaim>,
     found_at: String,
@@ -46,6 +51,23 @@ struct ShownFinding {
 struct ShownValues {
     status: String,
     amount: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct ShownStatement {
+    entries: u32,
+    total: u64,
+}
+
+impl From<InStatement> for ShownStatement {
+    fn from(has: InStatement) -> Self {
+        let (entries, total) = match has {
+            InStatement::Never => (0, 0),
+            InStatement::Once(amount) => (1, amount.get()),
+            InStatement::Often { times, total_vnd } => (times, total_vnd),
+        };
+        Self { entries, total }
+    }
 }
 
 #[derive(Serialize)]
@@ -92,6 +114,8 @@ impl From<&Finding> for ShownFinding {
                     _ => None,
                 },
             }),
+            statement: finding.statement.map(|word| word.has.into()),
+            core: finding.core.map(|word| word.to_string()),
             file: finding.last_word().map(|(name, claim)| ShownClaim {
                 name: name.to_owned(),
                 line: claim.line,
@@ -238,7 +262,7 @@ fn table(list: &List) -> String {
         "Reason",
         "Ours",
         "Tiki's look-up",
-        "Tiki's file",
+        "File or statement",
         "Since (GMT+7)",
     ];
     let more = if list.more {
@@ -261,6 +285,11 @@ fn values(values: Option<&ShownValues>) -> String {
 }
 
 fn file_result(f: &ShownFinding) -> String {
+    if let Some(statement) = &f.statement {
+        let core = f.core.as_deref().unwrap_or("not asked");
+        let entries = statement.entries;
+        return format!("statement: {entries} entries; core: {core}");
+    }
     let Some(file) = &f.file else {
         return String::new();
     };

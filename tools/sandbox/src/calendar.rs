@@ -27,6 +27,9 @@ impl Sandbox {
     /// Makes every transaction one day older. A function that changes one at the same time has a version conflict and
     /// tries again. Payment links and clocks do not change.
     pub async fn day_passes(&self) -> anyhow::Result<()> {
+        if let Some(core) = &self.core {
+            core.day_passes();
+        }
         make_all_older(&Client::new(&sdk(&self.dynamodb_url))).await
     }
 }

@@ -1,6 +1,7 @@
 //! Plays the partner's core: its payment screen, its refunds, and the payment results that it sends.
 
 mod screen;
+mod statement;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,6 +22,7 @@ use crate::caller::{Caller, Response, now_ms};
 use crate::faults::{Faults, words};
 use crate::journal::Journal;
 use crate::state_store::StateStore;
+pub use self::statement::Booking;
 use crate::tiki::verified;
 
 /// How often the core sends a payment result until it is accepted, and the wait between two attempts.
@@ -34,7 +36,7 @@ const ANSWER_ON_ITS_WAY_MS: i64 = 60_000;
 #[derive(Clone)]
 pub struct Core {
     state: StateStore<CoreState>,
-    /// Faults of `refund`, `find_refund` and `payment`.
+    /// Faults of `refund`, `find_refund`, `payment` and `statement`.
     pub faults: Faults,
     /// Calls the functions, signed as the core.
     pub caller: Caller,
@@ -47,6 +49,9 @@ pub struct Core {
 pub(crate) struct CoreState {
     payments: HashMap<String, Payment>,
     refunds: HashMap<String, Refund>,
+    /// What its statements say, in the order of time.
+    #[serde(default)]
+    bookings: Vec<Booking>,
 }
 
 /// A payment at the core.
@@ -99,15 +104,30 @@ impl Core {
             amount,
             status: status.to_owned(),
         };
-        self.state
-            .write(|state| state.payments.insert(transaction_id.to_owned(), payment));
+        self.state.write(|state| {
+            if payment.status == "paid" {
+                state.book_payment(transaction_id, amount);
+            }
+            state.payments.insert(transaction_id.to_owned(), payment);
+        });
     }
 
     /// Sets the core's answer about a refund that it knows.
     pub fn set_refund(&self, refund_id: &str, status: &str) {
         self.state.write(|state| {
-            if let Some(refund) = state.refunds.get_mut(refund_id) {
-                status.clone_into(&mut refund.status);
+            let Some(refund) = state.refunds.get_mut(refund_id) else {
+                return;
+            };
+            status.clone_into(&mut refund.status);
+            let Refund {
+                transaction_id,
+                amount,
+                ..
+            } = refund.clone();
+            if status == "succeeded" {
+                state.book_refund(refund_id, &transaction_id, amount);
+            } else {
+                state.bookings.retain(|b| b.id != refund_id);
             }
         });
     }
@@ -189,6 +209,7 @@ impl Core {
             .route("/refunds", post(refund))
             .route("/refunds/{id}", get(find_refund))
             .route("/payments/{id}", get(payment))
+            .route("/statements/{day}", get(statement::page))
             .route("/pay", get(screen::screen).post(screen::decide))
             .route(
                 "/_sandbox/faults",
@@ -288,7 +309,11 @@ fn refund_answer(
                 posted: 0,
             });
         refund.posted += 1;
-        Some(refund.clone())
+        let refund = refund.clone();
+        if refund.status == "succeeded" {
+            state.book_refund(id, transaction_id, amount);
+        }
+        Some(refund)
     });
     match refund {
         Some(refund) => (StatusCode::OK, refund_json(id, &refund)),
@@ -321,7 +346,8 @@ async fn payment(
     headers: HeaderMap,
 ) -> AxumResponse {
     let known = || core.state.read(|state| state.payments.get(&id).cloned());
-    let says = || known().map(|payment| payment_json(&id, &payment));
+    let paid_at = || core.state.read(|state| state.paid_at_ms(&id));
+    let says = || known().map(|payment| payment_json(&id, &payment, paid_at()));
     let call = ("payment", "GET payment", format!("/payments/{id}"));
     look_up(&core, call, &headers, || {
         found(says(), "transaction_id", &id)
@@ -351,13 +377,13 @@ async fn look_up(
     response
 }
 
-fn payment_json(id: &str, payment: &Payment) -> Value {
+fn payment_json(id: &str, payment: &Payment, paid_at_ms: Option<i64>) -> Value {
     let paid = payment.status == "paid";
     json!({
         "transaction_id": id,
         "status": payment.status,
         "amount": payment.amount,
-        "paid_at": paid.then_some("2026-11-23T10:00:00+07:00"),
+        "paid_at": paid_at_ms.filter(|_| paid).map(statement::rfc3339),
         "partner_banking_method": paid.then_some("ACCOUNT"),
         "rail_reference": paid.then(|| reference(id)),
         "reason": payment.status.eq("failed").then_some("cancelled by the customer"),

@@ -46,6 +46,11 @@ pub(crate) fn parameters(
         // Two minutes are long for a person who tries it out.
         ("ReversalConfirmAfterSeconds", "2".to_owned()),
         ("ReconciliationUnchangedSeconds", "0".to_owned()),
+        // A core of one's own may have no statements; `--parameter CoreStatement=api` asks it for them.
+        (
+            "CoreStatement",
+            if options.core_url.is_some() { "off" } else { "api" }.to_owned(),
+        ),
         ("PartnerName", "sandbox".to_owned()),
         ("SftpHost", sftp.0.ip().to_string()),
         ("SftpPort", sftp.0.port().to_string()),

@@ -2,12 +2,14 @@
 
 use domain::{LookUpAnswer, Status, Timestamp, Vnd};
 use reconciliation::classify::Kind;
-use reconciliation::record::{Finding, LastWord};
+use reconciliation::record::{Claim, Finding, LastWord};
+use reconciliation::statement::InStatement;
 
 use crate::commands::commands_for;
 use crate::day::{DayReport, MAX_FINDINGS_ON_PAGE};
 use crate::phrases::{
-    CLOSED, Explanation, Phrase, explain, kind_label, look_up_label, look_up_status, phrase,
+    CLOSED, Explanation, Phrase, core_label, explain, kind_label, look_up_label, look_up_status,
+    phrase, statement_label,
 };
 use crate::text::vnd;
 
@@ -95,8 +97,9 @@ impl Cell {
     }
 }
 
-/// Our values, those of the look-up at Tiki, and those of Tiki's file.
-fn sides(finding: &Finding) -> [Side; 3] {
+/// Our values, and those of the other sides as far as they were heard: the look-up at Tiki, Tiki's file, the core's
+/// statement and the core's answer.
+fn sides(finding: &Finding) -> Vec<Side> {
     let ours = finding.ours;
     let our_amount = ours.and_then(|ours| ours.amount);
     let amount = |of_side: Option<Vnd>| {
@@ -122,25 +125,53 @@ fn sides(finding: &Finding) -> [Side; 3] {
         Some(LookUpAnswer::Found(_, amount)) => amount,
         _ => None,
     };
-    let in_file = finding.last_word().map(|(_, claim)| &claim.values);
-    let status_in_file = in_file.and_then(|values| values.status.as_deref());
-    [
+    let mut sides = vec![
         Side {
-            name: phrase("Chúng ta", "ours"),
+            name: phrase("Phía đối tác", "ours"),
             cells: [our_status_cell, amount(our_amount)],
         },
-        Side {
+    ];
+    if finding.tiki.is_some() || finding.statement.is_none() {
+        sides.push(Side {
             name: phrase("Tra cứu ở Tiki", "look-up"),
             cells: [status_at_tiki, amount(amount_at_tiki)],
-        },
-        Side {
+        });
+    }
+    if let Some((_, Claim { values, .. })) = finding.last_word() {
+        let status_in_file = values.status.as_deref();
+        sides.push(Side {
             name: phrase("Tệp của Tiki", "Tiki's file"),
             cells: [
                 Cell::text(status_in_file, status_in_file.is_some_and(differs)),
-                amount(in_file.and_then(|values| values.amount)),
+                amount(values.amount),
             ],
-        },
-    ]
+        });
+    }
+    if let Some(word) = finding.statement {
+        let in_statement = match word.has {
+            InStatement::Never => Cell::text(None, false),
+            InStatement::Once(in_statement) => amount(Some(in_statement)),
+            InStatement::Often { times, total_vnd } => {
+                Cell::text(Some(&format!("{times} × = {}", vnd(total_vnd))), true)
+            }
+        };
+        sides.push(Side {
+            name: phrase("Sao kê của hệ thống lõi", "core's statement"),
+            cells: [Cell::phrase(statement_label(word.has), false), in_statement],
+        });
+    }
+    if let Some(word) = finding.core {
+        sides.push(Side {
+            name: phrase("Hệ thống lõi trả lời", "core's answer"),
+            cells: [Cell::phrase(core_label(word), false), Cell::text(None, false)],
+        });
+    }
+    sides
+}
+
+/// Whether it has values to compare: a line that cannot be read has none.
+fn is_about_money(finding: &Finding) -> bool {
+    finding.subject.tiki_id().is_some() || finding.subject.at_core().is_some()
 }
 
 /// A finding, with everything that its part of the page shows.
@@ -149,7 +180,7 @@ pub(super) struct Card<'r> {
     pub(super) explanation: Explanation,
     pub(super) commands: Vec<String>,
     /// `None` for a line that cannot be read: it has no values to compare.
-    pub(super) sides: Option<[Side; 3]>,
+    pub(super) sides: Option<Vec<Side>>,
     /// The file that was last heard of it, and what it said.
     pub(super) last_word: Option<LastWord<'r>>,
     /// Our id of the transaction in the file, if it is another one.
@@ -175,7 +206,7 @@ impl<'r> Card<'r> {
             finding,
             explanation: explain(finding.mismatch),
             commands: commands_for(finding),
-            sides: (finding.subject.tiki_id().is_some()).then(|| sides(finding)),
+            sides: is_about_money(finding).then(|| sides(finding)),
             last_word: finding.last_word(),
             other_id: finding
                 .last_word()

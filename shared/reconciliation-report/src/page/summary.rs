@@ -32,7 +32,7 @@ pub(super) fn lines(report: &DayReport) -> Vec<Line> {
     };
     if without_money > 0 {
         let n = grouped(without_money);
-        let vi = format!("{n} đơn Tiki đang giữ mà chúng ta không có tiền: yêu cầu Tiki dừng giao hàng");
+        let vi = format!("{n} đơn Tiki đang giữ mà phía đối tác không có tiền: yêu cầu Tiki dừng giao hàng");
         let en = format!("{n} orders that Tiki keeps without our money: ask Tiki to stop the delivery");
         add("bad", Some("order_without_money"), vi, en);
     }
@@ -46,7 +46,7 @@ pub(super) fn lines(report: &DayReport) -> Vec<Line> {
         let (vi, en) = ("Ngày này chưa có tệp", "The day has no file yet");
         add("bad", None, vi.to_owned(), en.to_owned());
     } else if !report.is_delivered() {
-        let (vi, en) = ("Chưa giao hết tệp cho Tiki", "Not all files are delivered");
+        let (vi, en) = ("Chưa gửi đủ tệp cho Tiki", "Not all files are delivered");
         add("bad", None, vi.to_owned(), en.to_owned());
     }
     if automatic > 0 {

@@ -63,6 +63,8 @@ pub struct Exported {
     pub day: Day,
     /// The sums of all its files.
     pub totals: Totals,
+    /// What Tiki had refunded on the day, in files with refund rows and without.
+    pub refunded: Sum,
     /// The counters of the files that together contain the day.
     pub counters: Vec<u32>,
     /// When it was recorded.

@@ -11,7 +11,7 @@ use serde_dynamo::{AttributeValue, Item};
 
 /// Attributes that are never kept: the id of the write, and what each version derives anew from the others. A key of
 /// an index that does not follow from the item would be found there for ever.
-pub(super) const DERIVED: [&str; 16] = [
+pub(super) const DERIVED: [&str; 18] = [
     "write_id",
     "status",
     "ipn_shard",

@@ -70,6 +70,8 @@ row!(ExportedRow of Exported {
     #[serde(with = "text")]
     day: Day,
     totals: Totals,
+    #[serde(default)]
+    refunded: Sum,
     counters: Vec<u32>,
     #[serde(with = "unix_ms")]
     exported_at: Timestamp,

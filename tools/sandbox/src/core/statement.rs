@@ -1,0 +1,187 @@
+//! The core's statement of a day: what it took and gave back, in pages.
+
+use axum::Json;
+use axum::extract::{OriginalUri, Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use domain::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Core, CoreState};
+use crate::caller::now_ms;
+use crate::faults::words;
+
+/// The entries of a page: few, so that also a small day has several pages.
+const ENTRIES_PER_PAGE: usize = 3;
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Money that the core took or gave back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Booking {
+    /// `payment` or `refund`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The core's own id of a payment; the refund's id.
+    pub id: String,
+    pub transaction_id: String,
+    /// Amount in VND.
+    pub amount: u64,
+    /// When, in Unix milliseconds.
+    pub at_ms: i64,
+    pub rail_reference: String,
+}
+
+impl Core {
+    /// Changes the core's book: what its statements say.
+    pub fn change_bookings(&self, change: impl FnOnce(&mut Vec<Booking>)) {
+        self.state.write(|state| change(&mut state.bookings));
+    }
+
+    /// Makes each booking one day older.
+    pub(crate) fn day_passes(&self) {
+        self.change_bookings(|bookings| {
+            for booking in bookings {
+                booking.at_ms -= DAY_MS;
+            }
+        });
+    }
+
+    /// The statement of a day as CSV, as a core that puts it into the bucket writes it.
+    #[must_use]
+    pub fn statement_csv(&self, day: &str) -> String {
+        let mut csv = "type,id,transaction_id,amount,at,rail_reference\n".to_owned();
+        for booking in self.bookings_of(day) {
+            let Booking {
+                kind,
+                id,
+                transaction_id,
+                amount,
+                at_ms,
+                rail_reference,
+            } = booking;
+            let at = rfc3339(at_ms);
+            csv.extend([format!(
+                "{kind},{id},{transaction_id},{amount},{at},{rail_reference}\n"
+            )]);
+        }
+        csv
+    }
+
+    fn bookings_of(&self, day: &str) -> Vec<Booking> {
+        self.state.read(|state| {
+            let of_day = state.bookings.iter().filter(|b| day_of(b.at_ms) == day);
+            of_day.cloned().collect()
+        })
+    }
+}
+
+impl CoreState {
+    /// Books a payment, unless it is booked.
+    pub(super) fn book_payment(&mut self, transaction_id: &str, amount: u64) {
+        let is_it = |b: &Booking| b.kind == "payment" && b.transaction_id == transaction_id;
+        if self.bookings.iter().any(is_it) {
+            return;
+        }
+        let number = self.bookings.len();
+        self.bookings.push(Booking {
+            kind: "payment".to_owned(),
+            id: format!("B-{number}"),
+            transaction_id: transaction_id.to_owned(),
+            amount,
+            at_ms: now_ms(),
+            rail_reference: super::reference(transaction_id),
+        });
+    }
+
+    /// Books a refund, unless it is booked.
+    pub(super) fn book_refund(&mut self, id: &str, transaction_id: &str, amount: u64) {
+        let is_it = |b: &Booking| b.kind == "refund" && b.id == id;
+        if self.bookings.iter().any(is_it) {
+            return;
+        }
+        let number = self.bookings.len();
+        self.bookings.push(Booking {
+            kind: "refund".to_owned(),
+            id: id.to_owned(),
+            transaction_id: transaction_id.to_owned(),
+            amount,
+            at_ms: now_ms(),
+            rail_reference: format!("RF-{number}"),
+        });
+    }
+
+    /// When a payment was booked.
+    pub(super) fn paid_at_ms(&self, transaction_id: &str) -> Option<i64> {
+        let mut bookings = self.bookings.iter();
+        let booked = bookings.find(|b| b.kind == "payment" && b.transaction_id == transaction_id);
+        booked.map(|b| b.at_ms)
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Cursor {
+    cursor: Option<String>,
+}
+
+pub(super) async fn page(
+    State(core): State<Core>,
+    Path(day): Path<String>,
+    Query(Cursor { cursor }): Query<Cursor>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+) -> Response {
+    let open = core.journal.open("reconcile", "core", "GET statement");
+    let mut says = Value::Null;
+    let signed = uri.path_and_query().map_or("", |path| path.as_str());
+    let response = core.faults.around("statement", async || {
+        if !core.verified(&headers, signed.as_bytes()) {
+            return StatusCode::UNAUTHORIZED.into_response();
+        }
+        let (status, body) = answer(&core, &day, cursor.as_deref());
+        says = body.clone();
+        (status, Json(body)).into_response()
+    });
+    let response = response.await;
+    open.done(words(&response, &says));
+    response
+}
+
+fn answer(core: &Core, day: &str, cursor: Option<&str>) -> (StatusCode, Value) {
+    if *day >= *day_of(now_ms()) {
+        return (StatusCode::NOT_FOUND, json!({ "status": "not_there" }));
+    }
+    let from: usize = cursor.and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
+    let bookings = core.bookings_of(day);
+    let page = bookings.iter().skip(from).take(ENTRIES_PER_PAGE);
+    let entries: Vec<Value> = page
+        .map(|b| {
+            json!({
+                "type": b.kind,
+                "id": b.id,
+                "transaction_id": b.transaction_id,
+                "amount": b.amount,
+                "at": rfc3339(b.at_ms),
+                "rail_reference": b.rail_reference,
+            })
+        })
+        .collect();
+    let until = from + ENTRIES_PER_PAGE;
+    let next = (until < bookings.len()).then(|| until.to_string());
+    (
+        StatusCode::OK,
+        json!({ "day": day, "entries": entries, "next": next }),
+    )
+}
+
+/// The Vietnamese day of a time: `2026-11-22`.
+fn day_of(at_ms: i64) -> String {
+    rfc3339(at_ms).chars().take(10).collect()
+}
+
+/// A time on Vietnam's clock: `2026-11-22T10:00:00+07:00`.
+pub(super) fn rfc3339(at_ms: i64) -> String {
+    let at = Timestamp::from_unix_ms(at_ms);
+    at.map(Timestamp::to_rfc3339).unwrap_or_default()
+}
