@@ -13,6 +13,17 @@ fn scheduled() -> Value {
     json!({ "action": "reconcile" })
 }
 
+/// A run of the schedule, that reconciles the day of the payments, too.
+async fn compare(env: &TestEnv) {
+    env.set_first_day(the_day()).await;
+    run(env, scheduled()).await;
+}
+
+/// Noon of the day: whatever the time of the test, not near midnight.
+fn noon() -> i64 {
+    the_day().start().unix_ms() + 12 * 3_600_000
+}
+
 fn at_core(payment: &Payment) -> String {
     format!("core:{}", payment.id)
 }
@@ -55,7 +66,7 @@ async fn a_statement_that_agrees_is_no_finding() {
     let failed = env.create(500_000).await;
     env.send_failed_result(&failed).await;
     env.days_pass().await;
-    run(&env, scheduled()).await;
+    compare(&env).await;
     assert_eq!(open_findings(&env).await, BTreeMap::new());
     let page = archived(&env, &format!("{}/report.html", the_day())).await;
     assert!(page.contains("Sao kê của hệ thống lõi"), "{page}");
@@ -63,7 +74,10 @@ async fn a_statement_that_agrees_is_no_finding() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::too_many_lines, reason = "one payment for each kind of difference")]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one payment for each kind of difference"
+)]
 async fn each_difference_to_the_statement_is_a_finding_and_moves_nothing() {
     let env = TestEnv::start().await;
     let agrees = env.confirmed(100_000).await;
@@ -94,7 +108,7 @@ async fn each_difference_to_the_statement_is_a_finding_and_moves_nothing() {
     });
     let refund_gone = refunded(170_000).await;
     remove(&env, &refund_gone, "refund");
-    let gone_id = env.item(&refund_gone).await["refunds"][0]["id"].clone();
+    let gone_id = env.item(&refund_gone).await["refunds"][0]["refund_id"].clone();
     env.core.set_refund(gone_id.as_str().unwrap(), "rejected");
     let by_hand = env.confirmed(180_000).await;
     again(&env, &by_hand, |b| {
@@ -106,27 +120,43 @@ async fn each_difference_to_the_statement_is_a_finding_and_moves_nothing() {
         "B-unknown".clone_into(&mut b.id);
     });
     env.days_pass().await;
+    env.core.set_paid_at(&left_out.id, noon());
     let before = env.item(&by_hand).await["version"].clone();
-    run(&env, scheduled()).await;
+    compare(&env).await;
 
     let open = open_findings(&env).await;
-    let refund_of = |payment: &Payment, id: &Value| {
-        format!("{}/{}", at_core(payment), id.as_str().unwrap())
-    };
-    let other_id = env.item(&refund_other).await["refunds"][0]["id"].clone();
+    let refund_of =
+        |payment: &Payment, id: &Value| format!("{}/{}", at_core(payment), id.as_str().unwrap());
+    let other_id = env.item(&refund_other).await["refunds"][0]["refund_id"].clone();
     let review = |reason| finding("needs_review", reason);
     let expected = BTreeMap::from([
-        (at_core(&never_taken), finding("order_without_money", "not_taken_at_core")),
+        (
+            at_core(&never_taken),
+            finding("order_without_money", "not_taken_at_core"),
+        ),
         (at_core(&left_out), review("statement_lacks_payment")),
         (at_core(&twice), review("taken_twice")),
         (at_core(&other), review("taken_other_amount")),
-        (refund_of(&refund_other, &other_id), review("given_back_other_amount")),
-        (refund_of(&refund_gone, &gone_id), review("refund_not_at_core")),
-        (refund_of(&by_hand, &json!("BY-HAND")), review("given_back_without_us")),
+        (
+            refund_of(&refund_other, &other_id),
+            review("given_back_other_amount"),
+        ),
+        (
+            refund_of(&refund_gone, &gone_id),
+            review("refund_not_at_core"),
+        ),
+        (
+            refund_of(&by_hand, &json!("BY-HAND")),
+            review("given_back_without_us"),
+        ),
         (format!("core:{unknown}"), review("taken_and_unknown_here")),
     ]);
     assert_eq!(open, expected);
-    assert_eq!(env.item(&by_hand).await["version"], before, "nothing is recorded");
+    assert_eq!(
+        env.item(&by_hand).await["version"],
+        before,
+        "nothing is recorded"
+    );
     assert_eq!(env.core.refunded_vnd(&twice.id), 0, "nothing goes back");
     let page = archived(&env, &format!("{}/report.html", the_day())).await;
     for text in ["Sao kê của hệ thống lõi", "2 × = 260.000 ₫", "139.000 ₫"] {
@@ -154,11 +184,13 @@ async fn a_payment_that_the_core_never_reported_goes_back_by_the_ordinary_rules(
     let late = env.create(100_000).await;
     env.core.set_payment(&late.id, 100_000, "not_paid");
     env.send_failed_result(&late).await;
-    env.until("it has failed", async || env.check(&late).await["status"] == "FAILURE")
-        .await;
+    env.until("it has failed", async || {
+        env.check(&late).await["status"] == "FAILURE"
+    })
+    .await;
     env.core.take_money(&late.id, 100_000);
     env.days_pass().await;
-    run(&env, scheduled()).await;
+    compare(&env).await;
     env.until("the money is back", async || {
         env.later(&late).await;
         env.core.refunded_vnd(&late.id) == 100_000
@@ -176,7 +208,7 @@ async fn a_statement_that_the_core_contradicts_records_nothing() {
     env.core.take_money(&payment.id, 100_000);
     env.core.set_payment(&payment.id, 100_000, "not_paid");
     env.days_pass().await;
-    run(&env, scheduled()).await;
+    compare(&env).await;
     let open = open_findings(&env).await;
     let found = finding("needs_review", "core_contradicts_statement");
     assert_eq!(open, BTreeMap::from([(at_core(&payment), found)]));
@@ -189,13 +221,14 @@ async fn a_core_without_an_answer_leaves_it_undecided() {
     let payment = env.confirmed(100_000).await;
     remove(&env, &payment, "payment");
     env.days_pass().await;
+    env.core.set_paid_at(&payment.id, noon());
     env.core.faults.standing("payment", Fault::Down);
-    run(&env, scheduled()).await;
+    compare(&env).await;
     let unclear = finding("undecided", "no_clear_answer_of_core");
     let open = open_findings(&env).await;
     assert_eq!(open, BTreeMap::from([(at_core(&payment), unclear)]));
     env.core.faults.off("payment");
-    run(&env, scheduled()).await;
+    compare(&env).await;
     let lacks = finding("needs_review", "statement_lacks_payment");
     let open = open_findings(&env).await;
     assert_eq!(open, BTreeMap::from([(at_core(&payment), lacks)]));
@@ -214,7 +247,7 @@ async fn a_statement_in_the_bucket_is_read_and_torn_lines_are_findings() {
     env.days_pass().await;
     let day = the_day().to_string();
     // Before it is there, nothing is said.
-    run(&env, scheduled()).await;
+    compare(&env).await;
     assert_eq!(open_findings(&env).await, BTreeMap::new());
     let torn = format!(
         "payment,B-7,{},100,000,2026-11-22T10:00:00+07:00,FT\nfee,B-8,{},1,2026-11-22T10:00:00Z,\n",
@@ -222,7 +255,7 @@ async fn a_statement_in_the_bucket_is_read_and_torn_lines_are_findings() {
     );
     let csv = env.core.statement_csv(&day) + &torn;
     env.put_object(&format!("statements/{day}.csv"), &csv).await;
-    run(&env, scheduled()).await;
+    compare(&env).await;
     let open = open_findings(&env).await;
     let line = |n: usize| format!("statement {day}:{n}");
     let unreadable = finding("needs_review", "unreadable_line");

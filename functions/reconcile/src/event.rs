@@ -36,7 +36,12 @@ impl Event {
             Err(error) => bail!("{name} {error}"),
         };
         let statement = raw.statement.as_deref();
-        match (raw.day.as_deref(), raw.action.as_deref(), raw.results, statement) {
+        match (
+            raw.day.as_deref(),
+            raw.action.as_deref(),
+            raw.results,
+            statement,
+        ) {
             (Some(text), None, None, None) => Ok(Self::Day(day("day", text)?)),
             (None, Some("reconcile"), None, None) => Ok(Self::Scheduled),
             (None, None, Some(name), None) if !name.is_empty() => Ok(Self::Results(name)),

@@ -80,12 +80,7 @@ impl Reconcile {
     }
 
     /// The report of a day. The table and the workbook have all findings; the page has those that most need a person.
-    async fn report(
-        &self,
-        day: Day,
-        table: &Path,
-        workbook: &Path,
-    ) -> anyhow::Result<DayReport> {
+    async fn report(&self, day: Day, table: &Path, workbook: &Path) -> anyhow::Result<DayReport> {
         let partition = day_partition(day);
         let records =
             |entries: Vec<Versioned<Sent>>| entries.into_iter().map(|e| e.record).collect();

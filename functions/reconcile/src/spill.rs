@@ -47,7 +47,10 @@ pub(crate) struct CoreDay {
 impl Pair {
     /// Whether both books say the same.
     pub(crate) fn agrees(&self) -> bool {
-        let taken = self.ours.taken.map_or(InStatement::Never, InStatement::Once);
+        let taken = self
+            .ours
+            .taken
+            .map_or(InStatement::Never, InStatement::Once);
         let ours = self.ours.given_back.iter();
         let ours = ours.map(|(id, amount)| (id.to_string(), InStatement::Once(*amount)));
         taken == self.core.taken && self.core.given_back == ours.collect()
@@ -263,7 +266,9 @@ mod tests {
         }
         let ours: RefundId = REFUND.parse().unwrap();
         books.add_refund(id(0), ours, vnd(3)).unwrap();
-        books.add(&entry(refund, 0, &REFUND.to_uppercase(), 3)).unwrap();
+        books
+            .add(&entry(refund, 0, &REFUND.to_uppercase(), 3))
+            .unwrap();
         books.add_refund(id(1), ours, vnd(3)).unwrap();
         books.add(&entry(refund, 2, "another", 4)).unwrap();
         let differences = differences(books);
@@ -297,6 +302,9 @@ mod tests {
         }
         let differences = differences(books);
         let taken = differences[&id(1)].core.taken;
-        assert!(matches!(taken, InStatement::Often { times: 200, .. }), "{taken:?}");
+        assert!(
+            matches!(taken, InStatement::Often { times: 200, .. }),
+            "{taken:?}"
+        );
     }
 }

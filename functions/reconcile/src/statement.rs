@@ -16,9 +16,7 @@ use reconciliation::file::Sum;
 use reconciliation::place::ObjectKey;
 use reconciliation::plan::core_check::{CoreCheck, ours_of_refund};
 use reconciliation::plan::import::Reading;
-use reconciliation::record::{
-    CoreWord, Finding, Ours, StatementRead, StatementWord, Subject,
-};
+use reconciliation::record::{CoreWord, Finding, Ours, StatementRead, StatementWord, Subject};
 use reconciliation::result::Unreadable;
 use reconciliation::statement::entry::{CsvEntries, Entry, EntryKind};
 use reconciliation::statement::refund::CoreRefund;
@@ -85,7 +83,9 @@ impl Reconcile {
             if known.is_some() && named.is_none() {
                 continue;
             }
-            let reading = known.map_or(0, |known| known.record.reading).saturating_add(1);
+            let reading = known
+                .map_or(0, |known| known.record.reading)
+                .saturating_add(1);
             let compared = self.compare_statement(run, books, day, reading).await;
             run.note("a statement could not be compared", compared);
         }
@@ -109,7 +109,9 @@ impl Reconcile {
             number: reading,
         };
         let read = match &core.source {
-            StatementSource::Api(pages) => self.read_pages(pages.as_ref(), this, &mut books).await?,
+            StatementSource::Api(pages) => {
+                self.read_pages(pages.as_ref(), this, &mut books).await?
+            }
             StatementSource::Bucket => self.read_csv(run, this, &mut books).await?,
         };
         let Some(read) = read else {
@@ -204,7 +206,9 @@ impl Reconcile {
             Err(unreadable) => {
                 read.unreadable = read.unreadable.saturating_add(1);
                 if read.unreadable > MAX_UNREADABLE {
-                    bail!("the core's statement has more than {MAX_UNREADABLE} entries that cannot be read");
+                    bail!(
+                        "the core's statement has more than {MAX_UNREADABLE} entries that cannot be read"
+                    );
                 }
                 return self.report_line(this, &unreadable).await;
             }
@@ -267,7 +271,9 @@ impl Reconcile {
             let count = u64::try_from(differ.len()).unwrap_or(u64::MAX);
             differences = differences.saturating_add(count);
             if differences > MAX_DIFFERENCES {
-                let problem = format!("it differs from our records in more than {MAX_DIFFERENCES} transactions: is it the right day, and the right partner?");
+                let problem = format!(
+                    "it differs from our records in more than {MAX_DIFFERENCES} transactions: is it the right day, and the right partner?"
+                );
                 self.report_line(this, &Unreadable::whole(problem)).await?;
                 return Ok(Some(findings));
             }
@@ -301,18 +307,33 @@ impl Reconcile {
             has,
             reading: this.number,
         };
-        let taken = pair.ours.taken.map_or(InStatement::Never, InStatement::Once);
+        let taken = pair
+            .ours
+            .taken
+            .map_or(InStatement::Never, InStatement::Once);
         let mut findings = 0_u64;
-        let mut count = |is_finding: bool| findings = findings.saturating_add(u64::from(is_finding));
+        let mut count =
+            |is_finding: bool| findings = findings.saturating_add(u64::from(is_finding));
         if taken != pair.core.taken {
-            count(self.check_payment_at_core(core, this.day, id, word(pair.core.taken)).await?);
+            count(
+                self.check_payment_at_core(core, this.day, id, word(pair.core.taken))
+                    .await?,
+            );
         }
         let ours = pair.ours.given_back.keys().map(RefundId::to_string);
         let theirs = pair.core.given_back.keys().cloned();
         let all: std::collections::BTreeSet<String> = ours.chain(theirs).collect();
         for refund in all {
-            let has = pair.core.given_back.get(&refund).copied().unwrap_or_default();
-            count(self.check_refund_at_core(core, this.day, (id, &refund), word(has)).await?);
+            let has = pair
+                .core
+                .given_back
+                .get(&refund)
+                .copied()
+                .unwrap_or_default();
+            count(
+                self.check_refund_at_core(core, this.day, (id, &refund), word(has))
+                    .await?,
+            );
         }
         Ok(findings)
     }
@@ -337,7 +358,8 @@ impl Reconcile {
             }
             answer = Some(said);
         }
-        let judged = |tiki| payment::judge(ours.as_ref(), statement.has, answer.as_ref(), tiki, day);
+        let judged =
+            |tiki| payment::judge(ours.as_ref(), statement.has, answer.as_ref(), tiki, day);
         let mut tiki = None;
         if !judged(None).is_matched()
             && let Some(t) = &ours
@@ -348,9 +370,10 @@ impl Reconcile {
             transaction_id: ours.as_ref().map(Transaction::id),
             ours: ours.as_ref().map(Ours::of),
             statement,
-            core: answer.as_ref().zip(ours.as_ref()).map(|(answer, t)| {
-                CoreWord::of_payment(answer, t.order().amount)
-            }),
+            core: answer
+                .as_ref()
+                .zip(ours.as_ref())
+                .map(|(answer, t)| CoreWord::of_payment(answer, t.order().amount)),
             tiki: tiki as Option<LookUpAnswer>,
             judgement: judged(tiki),
         };
@@ -404,7 +427,9 @@ impl Reconcile {
         }
         let check = CoreCheck {
             transaction_id: found.as_ref().map(Transaction::id),
-            ours: found.as_ref().map(|t| ours_of_refund(t, of_ours.map(|ours| ours.amount))),
+            ours: found
+                .as_ref()
+                .map(|t| ours_of_refund(t, of_ours.map(|ours| ours.amount))),
             statement,
             core: answer.map(CoreWord::from),
             tiki: None,
@@ -458,7 +483,10 @@ impl Reconcile {
                 .page::<Finding>(&partition, after, crate::lines::FINDINGS_PER_PAGE)
                 .await?;
             for known in page {
-                let old = known.record.statement.filter(|word| word.reading < this.number);
+                let old = known
+                    .record
+                    .statement
+                    .filter(|word| word.reading < this.number);
                 if old.is_some() {
                     let subject = &known.record.subject;
                     let now_agrees = self.as_ours(subject).await?;
@@ -466,7 +494,8 @@ impl Reconcile {
                         has: now_agrees,
                         reading: this.number,
                     };
-                    self.check_again_at_core(core, this.day, subject, word).await?;
+                    self.check_again_at_core(core, this.day, subject, word)
+                        .await?;
                 }
             }
             match next {

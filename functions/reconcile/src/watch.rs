@@ -31,7 +31,9 @@ impl Reconcile {
             }
             let on = today;
             // If another run has written it, it has looked, too.
-            self.records.put(Watched { day, on, shards }, version).await?;
+            self.records
+                .put(Watched { day, on, shards }, version)
+                .await?;
             if shards < SHARDS {
                 tracing::warn!(%day, "there was no time for all that went back: the next run goes on");
                 return Ok(());
@@ -80,8 +82,7 @@ impl Reconcile {
                 }
                 let now = self.clock.now();
                 before = known.as_ref().map(|known| known.kind);
-                let mut finding =
-                    known.unwrap_or_else(|| Finding::new(day, subject.clone(), now));
+                let mut finding = known.unwrap_or_else(|| Finding::new(day, subject.clone(), now));
                 changed = comparison.record(&mut finding, now);
                 Ok(Some(finding))
             })

@@ -53,7 +53,9 @@ impl Statements for CoreClient {
         let relative = format!("/statements/{day}{}", cursor.unwrap_or_default());
         let readable = |answer: &Answer| read(answer, day).is_ok();
         let client: &SignedClient = self.client();
-        let answer = client.get(&relative, CORE_TIMEOUT_IN_WORKER, readable).await;
+        let answer = client
+            .get(&relative, CORE_TIMEOUT_IN_WORKER, readable)
+            .await;
         let answer =
             answer.map_err(|error| StatementError::NoAnswer(signed_http::error_chain(&error)))?;
         read(&answer, day)
@@ -96,7 +98,10 @@ fn read(answer: &Answer, day: Day) -> Result<StatementPage, StatementError> {
         return Err(StatementError::Unreadable(problem));
     }
     let next = page.next.filter(|next| !next.is_empty());
-    if next.as_ref().is_some_and(|next| next.len() > MAX_CURSOR_BYTES) {
+    if next
+        .as_ref()
+        .is_some_and(|next| next.len() > MAX_CURSOR_BYTES)
+    {
         return Err(StatementError::Unreadable("next is too long".to_owned()));
     }
     let entries = page.entries.into_iter().map(entry);
@@ -117,17 +122,28 @@ fn entry(raw: &RawValue) -> Result<Entry, Unreadable> {
         .map_err(|_| Unreadable::whole("the entry is not an object, or has a name twice"))?;
     let required = |field: &'static str| {
         let text = fields.text::<String>(field);
-        text.map_err(|error| invalid(field, error.to_string().replace(field, "").trim().to_owned()))
+        text.map_err(|error| {
+            invalid(
+                field,
+                error.to_string().replace(field, "").trim().to_owned(),
+            )
+        })
     };
     let (kind, id) = (required("type")?, required("id")?);
     let (transaction_id, at) = (required("transaction_id")?, required("at")?);
     let amount = fields.amount("amount");
     let amount = amount.map_err(|error| {
-        invalid("amount", error.to_string().replace("amount", "").trim().to_owned())
+        invalid(
+            "amount",
+            error.to_string().replace("amount", "").trim().to_owned(),
+        )
     })?;
     let amount = amount.get().to_string();
     let reference = fields.optional_text::<domain::CoreReference>("rail_reference");
-    let reference = reference.ok().flatten().map(|reference| reference.to_string());
+    let reference = reference
+        .ok()
+        .flatten()
+        .map(|reference| reference.to_string());
     let raw = RawEntry {
         kind: &kind,
         id: &id,
@@ -136,7 +152,8 @@ fn entry(raw: &RawValue) -> Result<Entry, Unreadable> {
         at: &at,
         reference: reference.as_deref().unwrap_or_default(),
     };
-    raw.read().map_err(|(field, problem)| invalid(field, problem))
+    raw.read()
+        .map_err(|(field, problem)| invalid(field, problem))
 }
 
 /// A cursor as a query has it.
@@ -186,7 +203,10 @@ mod tests {
         let page = read(&answer(200, &body), day()).unwrap();
         assert_eq!(page.next.as_deref(), Some("a b"));
         let first = page.entries[0].as_ref().unwrap();
-        assert_eq!((first.kind, first.amount), (EntryKind::Payment, Vnd::new(100_000).unwrap()));
+        assert_eq!(
+            (first.kind, first.amount),
+            (EntryKind::Payment, Vnd::new(100_000).unwrap())
+        );
         assert_eq!(first.reference.as_deref(), Some("FT1"));
         let columns = page.entries[1..5].iter().map(|entry| {
             let unreadable = entry.as_ref().unwrap_err();
@@ -215,7 +235,10 @@ mod tests {
             (500, empty),
         ] {
             let refused = read(&answer(status, body), day());
-            assert!(!matches!(refused, Ok(_) | Err(StatementError::NotThere)), "{status} {body}");
+            assert!(
+                !matches!(refused, Ok(_) | Err(StatementError::NotThere)),
+                "{status} {body}"
+            );
         }
         assert_eq!(encoded("a b&c/ấ"), "a%20b%26c%2F%E1%BA%A5");
     }

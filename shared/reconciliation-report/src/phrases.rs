@@ -42,9 +42,7 @@ pub(crate) const CLOSED: Phrase = phrase("Đã đóng", "Closed");
 
 pub(crate) fn kind_label(kind: Kind) -> Phrase {
     match kind {
-        Kind::OrderWithoutMoney => {
-            phrase("Tiki giữ đơn mà không có tiền", "Order without money")
-        }
+        Kind::OrderWithoutMoney => phrase("Tiki giữ đơn mà không có tiền", "Order without money"),
         Kind::NeedsReview => phrase("Chờ xử lý", "Needs review"),
         Kind::Reverse => phrase("Đang đảo giao dịch", "Being reversed"),
         Kind::Resent => phrase("Đang gửi lại thông báo cho Tiki", "Notification being sent"),

@@ -17,19 +17,23 @@ use proptest::prelude::*;
 use reconciliation::classify::{Kind, MismatchReason};
 use reconciliation::file::{Part, Sum, Totals};
 use reconciliation::record::{
-    Claim, Closed, ClosedBy, Exported, Finding, Ours, Received, Sent, Subject, Values,
+    Claim, Closed, ClosedBy, CoreWord, Exported, Finding, Ours, Received, Sent, StatementRead,
+    StatementWord, Subject, Values,
 };
-use reconciliation_report::{DayReport, FindingsTable, MAX_FINDINGS_ON_PAGE, page_html};
+use reconciliation::statement::InStatement;
+use reconciliation_report::{
+    DayReport, FindingsTable, FindingsWorkbook, MAX_FINDINGS_ON_PAGE, page_html,
+};
 
 /// Every reason, and a kind that it occurs with.
-const REASONS: [(MismatchReason, Kind); 22] = [
+const REASONS: [(MismatchReason, Kind); 38] = [
     (MismatchReason::AmountDiffers, Kind::NeedsReview),
-    (MismatchReason::UnknownHere, Kind::NeedsReview),
-    (MismatchReason::PaidAtTikiOnly, Kind::NeedsReview),
+    (MismatchReason::UnknownHere, Kind::OrderWithoutMoney),
+    (MismatchReason::PaidAtTikiOnly, Kind::OrderWithoutMoney),
     (MismatchReason::NoAmountAtTiki, Kind::NeedsReview),
     (MismatchReason::ConfirmedAndForgotten, Kind::NeedsReview),
     (MismatchReason::ConfirmedAndGone, Kind::NeedsReview),
-    (MismatchReason::ReversedAndPaid, Kind::NeedsReview),
+    (MismatchReason::ReversedAndPaid, Kind::OrderWithoutMoney),
     (MismatchReason::InReview, Kind::NeedsReview),
     (MismatchReason::GivenUp, Kind::NeedsReview),
     (MismatchReason::NotOurs, Kind::NeedsReview),
@@ -38,6 +42,22 @@ const REASONS: [(MismatchReason, Kind); 22] = [
     (MismatchReason::RefundOnlyHere, Kind::NeedsReview),
     (MismatchReason::RefundOnlyAtTiki, Kind::NeedsReview),
     (MismatchReason::UnreadableLine, Kind::NeedsReview),
+    (MismatchReason::TakenAndUnknownHere, Kind::NeedsReview),
+    (MismatchReason::TakenTwice, Kind::NeedsReview),
+    (MismatchReason::TakenOtherAmount, Kind::NeedsReview),
+    (MismatchReason::CoreContradictsStatement, Kind::NeedsReview),
+    (MismatchReason::NotTakenAtCore, Kind::NeedsReview),
+    (MismatchReason::StatementLacksPayment, Kind::NeedsReview),
+    (MismatchReason::GivenBackWithoutUs, Kind::NeedsReview),
+    (MismatchReason::GivenBackTwice, Kind::NeedsReview),
+    (MismatchReason::GivenBackOtherAmount, Kind::NeedsReview),
+    (MismatchReason::GivenBackThoughRejected, Kind::NeedsReview),
+    (MismatchReason::RefundNotAtCore, Kind::NeedsReview),
+    (MismatchReason::StatementLacksRefund, Kind::NeedsReview),
+    (MismatchReason::PaymentUnreported, Kind::Undecided),
+    (MismatchReason::NoClearAnswerOfCore, Kind::Undecided),
+    (MismatchReason::RefundInProgress, Kind::Undecided),
+    (MismatchReason::OnAnotherDay, Kind::Matched),
     (MismatchReason::BeingReversed, Kind::Reverse),
     (MismatchReason::NotificationInProgress, Kind::Resent),
     (MismatchReason::QueuedAgain, Kind::Resent),
@@ -108,6 +128,7 @@ fn exported(totals: Totals, counters: &[u32]) -> Exported {
     Exported {
         day: day(),
         totals,
+        refunded: sum(41, 12_300_000),
         counters: counters.to_vec(),
         exported_at: at("23T06:00:10"),
         run: "r".parse().unwrap(),
@@ -183,6 +204,18 @@ fn with(findings: Vec<Finding>) -> DayReport {
     }
 }
 
+fn statement() -> StatementRead {
+    StatementRead {
+        day: day(),
+        reading: 1,
+        payments: sum(12_409, 4_310_850_000),
+        refunds: sum(42, 12_600_000),
+        unreadable: 0,
+        findings: 0,
+        read_at: at("23T07:00:03"),
+    }
+}
+
 /// A day in order: delivered, and without findings.
 fn quiet() -> DayReport {
     let totals = Totals {
@@ -199,6 +232,7 @@ fn quiet() -> DayReport {
             matched: 13_139,
             ..received(NAME, 13_140, 0)
         }],
+        statement: Some(statement()),
         kinds: BTreeMap::new(),
         closed: 0,
         findings: Vec::new(),
@@ -243,6 +277,38 @@ fn with_long_history() -> Finding {
     long
 }
 
+/// A finding whose reason is about the core is about a payment as the statement has it.
+fn about_the_core(finding: &mut Finding) {
+    let (has, core) = match finding.mismatch {
+        MismatchReason::TakenAndUnknownHere => (InStatement::Once(vnd(50_000)), None),
+        MismatchReason::TakenTwice => (twice(600_000), None),
+        MismatchReason::TakenOtherAmount => (InStatement::Once(vnd(299_000)), None),
+        MismatchReason::CoreContradictsStatement => {
+            (InStatement::Once(vnd(300_000)), Some(CoreWord::NotPaid))
+        }
+        MismatchReason::NotTakenAtCore => (InStatement::Never, Some(CoreWord::NotPaid)),
+        MismatchReason::StatementLacksPayment => (InStatement::Never, Some(CoreWord::Paid)),
+        MismatchReason::GivenBackWithoutUs | MismatchReason::GivenBackOtherAmount => {
+            (InStatement::Once(vnd(4_000)), None)
+        }
+        MismatchReason::GivenBackTwice => (twice(80_000), None),
+        MismatchReason::RefundNotAtCore => (InStatement::Never, Some(CoreWord::NeverSeen)),
+        MismatchReason::StatementLacksRefund => (InStatement::Never, Some(CoreWord::GivenBack)),
+        MismatchReason::NoClearAnswerOfCore => (InStatement::Never, Some(CoreWord::Unclear)),
+        _ => return,
+    };
+    let transaction = finding.transaction_id.unwrap();
+    finding.subject = Subject::AtCore { transaction };
+    finding.statement = Some(StatementWord { has, reading: 1 });
+    (finding.core, finding.tiki) = (core, None);
+    finding.claims.clear();
+}
+
+fn twice(total_vnd: u64) -> InStatement {
+    let times = 2;
+    InStatement::Often { times, total_vnd }
+}
+
 /// One finding of each reason, and one that a person closed.
 fn one_of_each() -> Vec<Finding> {
     let of_reason = |(n, (reason, kind)): (usize, (MismatchReason, Kind))| {
@@ -282,6 +348,9 @@ fn one_of_each() -> Vec<Finding> {
     claim(failed).values = values("SUCCESS", 300_000);
     failed.tiki = Some(paid(300_000));
     findings[0] = with_long_history();
+    for finding in &mut findings {
+        about_the_core(finding);
+    }
     let to_close = finding(
         "261122TIKIVIP-300118-1795305900",
         Kind::NeedsReview,
@@ -735,14 +804,24 @@ fn a_page_with_too_many_findings_names_the_table() {
 
 /// The part of a finding's id that comes from outside. Tiki's id of a payment is checked, so it becomes a refund's.
 fn subject_text(finding: &mut Finding) -> &mut String {
-    if let Subject::Payment { tiki_id } = finding.subject.clone() {
-        let refund = String::new();
-        finding.subject = Subject::Refund { tiki_id, refund };
+    let refund = String::new();
+    match finding.subject.clone() {
+        Subject::Payment { tiki_id } => finding.subject = Subject::Refund { tiki_id, refund },
+        Subject::AtCore { transaction } => {
+            finding.subject = Subject::RefundAtCore {
+                transaction,
+                refund,
+            };
+        }
+        _ => {}
     }
     match &mut finding.subject {
         Subject::Refund { refund, .. } => refund,
+        Subject::RefundAtCore { refund, .. } => refund,
         Subject::Line { file, .. } => file,
-        Subject::Payment { .. } => unreachable!("it has become a refund"),
+        Subject::Payment { .. } | Subject::AtCore { .. } => {
+            unreachable!("it has become a refund")
+        }
     }
 }
 
@@ -760,7 +839,9 @@ fn overwrite(report: &mut DayReport, texts: &[String]) {
     }
     for finding in &mut report.findings {
         put(subject_text(finding));
-        let mut word = finding.claims.values().next().unwrap().clone();
+        let Some(mut word) = finding.claims.values().next().cloned() else {
+            continue;
+        };
         put(&mut word.code);
         put(&mut word.reason);
         put(word.values.status.get_or_insert_default());

@@ -9,8 +9,6 @@ mod subject;
 
 pub use self::closed::{Closed, ClosedBy};
 pub use self::files::{Doubt, Exported, Received, Sent, StatementRead, Unrecognised};
-pub use self::finding::{
-    Claim, CoreWord, Finding, LastWord, Ours, StatementWord, Step, Values,
-};
+pub use self::finding::{Claim, CoreWord, Finding, LastWord, Ours, StatementWord, Step, Values};
 pub use self::run::{BadRunName, Began, DeliveredUntil, Lease, Reported, RunName, Watched};
 pub use self::subject::Subject;

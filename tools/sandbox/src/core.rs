@@ -18,11 +18,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use signing::{HeaderNames, Keyring};
 
+pub use self::statement::Booking;
 use crate::caller::{Caller, Response, now_ms};
 use crate::faults::{Faults, words};
 use crate::journal::Journal;
 use crate::state_store::StateStore;
-pub use self::statement::Booking;
 use crate::tiki::verified;
 
 /// How often the core sends a payment result until it is accepted, and the wait between two attempts.
@@ -61,6 +61,9 @@ pub struct Payment {
     pub amount: u64,
     /// `paid`, `failed`, `not_paid` or `pending`.
     pub status: String,
+    /// When it was paid, in Unix milliseconds.
+    #[serde(default)]
+    pub paid_at_ms: i64,
 }
 
 /// A refund at the core.
@@ -103,12 +106,22 @@ impl Core {
         let payment = Payment {
             amount,
             status: status.to_owned(),
+            paid_at_ms: now_ms(),
         };
         self.state.write(|state| {
             if payment.status == "paid" {
                 state.book_payment(transaction_id, amount);
             }
             state.payments.insert(transaction_id.to_owned(), payment);
+        });
+    }
+
+    /// Sets when a payment was paid, by the core's word.
+    pub fn set_paid_at(&self, transaction_id: &str, paid_at_ms: i64) {
+        self.state.write(|state| {
+            if let Some(payment) = state.payments.get_mut(transaction_id) {
+                payment.paid_at_ms = paid_at_ms;
+            }
         });
     }
 
@@ -346,8 +359,7 @@ async fn payment(
     headers: HeaderMap,
 ) -> AxumResponse {
     let known = || core.state.read(|state| state.payments.get(&id).cloned());
-    let paid_at = || core.state.read(|state| state.paid_at_ms(&id));
-    let says = || known().map(|payment| payment_json(&id, &payment, paid_at()));
+    let says = || known().map(|payment| payment_json(&id, &payment));
     let call = ("payment", "GET payment", format!("/payments/{id}"));
     look_up(&core, call, &headers, || {
         found(says(), "transaction_id", &id)
@@ -377,13 +389,13 @@ async fn look_up(
     response
 }
 
-fn payment_json(id: &str, payment: &Payment, paid_at_ms: Option<i64>) -> Value {
+fn payment_json(id: &str, payment: &Payment) -> Value {
     let paid = payment.status == "paid";
     json!({
         "transaction_id": id,
         "status": payment.status,
         "amount": payment.amount,
-        "paid_at": paid_at_ms.filter(|_| paid).map(statement::rfc3339),
+        "paid_at": paid.then(|| statement::rfc3339(payment.paid_at_ms)),
         "partner_banking_method": paid.then_some("ACCOUNT"),
         "rail_reference": paid.then(|| reference(id)),
         "reason": payment.status.eq("failed").then_some("cancelled by the customer"),

@@ -49,7 +49,12 @@ pub(crate) fn parameters(
         // A core of one's own may have no statements; `--parameter CoreStatement=api` asks it for them.
         (
             "CoreStatement",
-            if options.core_url.is_some() { "off" } else { "api" }.to_owned(),
+            if options.core_url.is_some() {
+                "off"
+            } else {
+                "api"
+            }
+            .to_owned(),
         ),
         ("PartnerName", "sandbox".to_owned()),
         ("SftpHost", sftp.0.ip().to_string()),

@@ -3,8 +3,8 @@
 use super::data::Transaction;
 use crate::ids::RefundId;
 use crate::money::Vnd;
-use crate::refund::{Balance, Refund, RefundState};
 use crate::payment::PaymentState;
+use crate::refund::{Balance, Refund, RefundState};
 use crate::time::Timestamp;
 
 impl Transaction {

@@ -125,12 +125,10 @@ fn sides(finding: &Finding) -> Vec<Side> {
         Some(LookUpAnswer::Found(_, amount)) => amount,
         _ => None,
     };
-    let mut sides = vec![
-        Side {
-            name: phrase("Phía đối tác", "ours"),
-            cells: [our_status_cell, amount(our_amount)],
-        },
-    ];
+    let mut sides = vec![Side {
+        name: phrase("Phía đối tác", "ours"),
+        cells: [our_status_cell, amount(our_amount)],
+    }];
     if finding.tiki.is_some() || finding.statement.is_none() {
         sides.push(Side {
             name: phrase("Tra cứu ở Tiki", "look-up"),
@@ -163,7 +161,10 @@ fn sides(finding: &Finding) -> Vec<Side> {
     if let Some(word) = finding.core {
         sides.push(Side {
             name: phrase("Hệ thống lõi trả lời", "core's answer"),
-            cells: [Cell::phrase(core_label(word), false), Cell::text(None, false)],
+            cells: [
+                Cell::phrase(core_label(word), false),
+                Cell::text(None, false),
+            ],
         });
     }
     sides

@@ -32,8 +32,11 @@ pub(super) fn lines(report: &DayReport) -> Vec<Line> {
     };
     if without_money > 0 {
         let n = grouped(without_money);
-        let vi = format!("{n} đơn Tiki đang giữ mà phía đối tác không có tiền: yêu cầu Tiki dừng giao hàng");
-        let en = format!("{n} orders that Tiki keeps without our money: ask Tiki to stop the delivery");
+        let vi = format!(
+            "{n} đơn Tiki đang giữ mà phía đối tác không có tiền: yêu cầu Tiki dừng giao hàng"
+        );
+        let en =
+            format!("{n} orders that Tiki keeps without our money: ask Tiki to stop the delivery");
         add("bad", Some("order_without_money"), vi, en);
     }
     if needs_review > 0 {

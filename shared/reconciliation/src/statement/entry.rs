@@ -73,8 +73,8 @@ impl RawEntry<'_> {
             return Err(("id", "is empty".to_owned()));
         }
         let transaction_id = self.transaction_id.trim().parse();
-        let transaction_id = transaction_id
-            .map_err(|_| ("transaction_id", "is not an id of ours".to_owned()))?;
+        let transaction_id =
+            transaction_id.map_err(|_| ("transaction_id", "is not an id of ours".to_owned()))?;
         let amount: Result<Vnd, _> = self.amount.trim().parse();
         let amount = amount.map_err(|error| ("amount", error.to_string()))?;
         let at = Timestamp::parse_from_core(self.at.trim());

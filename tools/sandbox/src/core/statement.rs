@@ -41,9 +41,12 @@ impl Core {
 
     /// Makes each booking one day older.
     pub(crate) fn day_passes(&self) {
-        self.change_bookings(|bookings| {
-            for booking in bookings {
+        self.state.write(|state| {
+            for booking in &mut state.bookings {
                 booking.at_ms -= DAY_MS;
+            }
+            for payment in state.payments.values_mut() {
+                payment.paid_at_ms -= DAY_MS;
             }
         });
     }
@@ -110,13 +113,6 @@ impl CoreState {
             at_ms: now_ms(),
             rail_reference: format!("RF-{number}"),
         });
-    }
-
-    /// When a payment was booked.
-    pub(super) fn paid_at_ms(&self, transaction_id: &str) -> Option<i64> {
-        let mut bookings = self.bookings.iter();
-        let booked = bookings.find(|b| b.kind == "payment" && b.transaction_id == transaction_id);
-        booked.map(|b| b.at_ms)
     }
 }
 
