@@ -80,7 +80,7 @@ async fn an_order_that_tiki_keeps_without_our_money_is_found() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_went_back_is_looked_up_once_a_day() {
     let env = TestEnv::start().await;
-    let payment = reversed(&env).await;
+    reversed(&env).await;
     let look_ups = || {
         let journal = env.sandbox.journal.since(Duration::ZERO);
         let asked = journal

@@ -97,9 +97,9 @@ impl Reconcile {
         let mut refunds = self.transactions.refunded_on_day(day, today);
         while let Some(refunds) = refunds.next().await? {
             for (transaction, refund) in refunds {
-                // Of a payment that is a failure nothing is settled.
-                let settled = transaction.final_status() == Some(FinalStatus::Success);
-                if settled && refund.origin.request_id().is_some() {
+                // Of a payment that is a failure nothing is due.
+                let is_due = transaction.final_status() == Some(FinalStatus::Success);
+                if is_due && refund.origin.request_id().is_some() {
                     refunded.count = refunded.count.saturating_add(1);
                     let sum = refunded.amount_vnd.saturating_add(refund.amount.get());
                     refunded.amount_vnd = sum;

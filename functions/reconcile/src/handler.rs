@@ -11,6 +11,7 @@
 //! | `import` | fetches Tiki's result files, each once |
 //! | `lines` | brings each line of one to an outcome |
 //! | `statement`, `spill` | compares a day with the core's statement |
+//! | `at_core` | asks the core about one payment or refund |
 //! | `recheck` | compares payments with Tiki's look-up, at first and again |
 //! | `watch` | asks Tiki about payments whose money went back |
 //! | `measure` | measures what is open or late |
@@ -18,6 +19,7 @@
 //!
 //! What is to be done next is planned by the pure crate ([`reconciliation::plan`]). Here it is carried out.
 
+mod at_core;
 mod delivery;
 mod event;
 mod export;

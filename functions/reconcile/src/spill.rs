@@ -14,7 +14,7 @@ use reconciliation::statement::entry::{Entry, EntryKind};
 /// The number of small files of each book.
 const PARTS: u8 = 64;
 
-/// So many entries of one transaction are told apart. More are counted as what they are: far too many.
+/// So many entries of one transaction are distinguished. More are counted as what they are: far too many.
 const MAX_ENTRIES_OF_ONE: usize = 200;
 
 /// The two books of a day.

@@ -33,7 +33,7 @@ pub enum StatementError {
     NotThere,
     /// The core did not answer, or with an error.
     #[error("the core did not answer: {0}")]
-    NoAnswer(String),
+    Unavailable(String),
     /// The answer is not a page of this day.
     #[error("the core's answer is not a page of this statement: {0}")]
     Unreadable(String),
@@ -56,8 +56,8 @@ impl Statements for CoreClient {
         let answer = client
             .get(&relative, CORE_TIMEOUT_IN_WORKER, readable)
             .await;
-        let answer =
-            answer.map_err(|error| StatementError::NoAnswer(signed_http::error_chain(&error)))?;
+        let answer = answer
+            .map_err(|error| StatementError::Unavailable(signed_http::error_chain(&error)))?;
         read(&answer, day)
     }
 }
@@ -81,9 +81,9 @@ fn read(answer: &Answer, day: Day) -> Result<StatementPage, StatementError> {
             if status.as_deref() == Some("not_there") {
                 return Err(StatementError::NotThere);
             }
-            return Err(StatementError::NoAnswer("HTTP 404".to_owned()));
+            return Err(StatementError::Unavailable("HTTP 404".to_owned()));
         }
-        status => return Err(StatementError::NoAnswer(format!("HTTP {status}"))),
+        status => return Err(StatementError::Unavailable(format!("HTTP {status}"))),
     }
     let page: Page<'_> = serde_json::from_slice(&answer.body).map_err(|error| {
         // The text of the error can quote the body. Its position cannot.

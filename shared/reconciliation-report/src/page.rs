@@ -51,14 +51,14 @@ struct Page<'r> {
     all: u64,
 }
 
-/// What the two companies settle for the day.
+/// What one company owes the other for the day.
 struct Sums {
     success: Sum,
     /// What Tiki had refunded on the day.
     refunded: Sum,
     /// What remains, in VND. More may go back on a day than comes in.
     net_vnd: i128,
-    /// Not part of what is settled.
+    /// Not part of what is due.
     failure: Sum,
 }
 

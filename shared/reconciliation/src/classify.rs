@@ -4,7 +4,7 @@
 //! money. At most the notification (IPN) is queued again, and then Tiki's answer to it decides by the ordinary
 //! rules.
 
-use domain::{Ipn, LookUpAnswer, PaymentState, Status, Transaction, Vnd};
+use domain::{DisputeReason, Ipn, LookUpAnswer, PaymentState, Status, Transaction, Vnd};
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
@@ -211,8 +211,10 @@ pub fn classify(ours: Option<&Transaction>, known: LookUpAnswer) -> Classificati
 }
 
 fn unpaid(t: &Transaction, at_tiki: &AtTiki) -> Classification {
-    // Whatever else is under review, goods may go out for nothing.
-    if t.needs_review().is_some() && !matches!(at_tiki, AtTiki::Paid(_)) {
+    // Whatever else is under review: if we hold no money, goods may go out for nothing.
+    let holds_money = t.money_taken().is_some() && t.refunded_amount() < t.order().amount;
+    let for_nothing = matches!(at_tiki, AtTiki::Paid(_)) && !holds_money;
+    if t.needs_review().is_some() && !for_nothing {
         return result(Kind::NeedsReview, MismatchReason::InReview);
     }
     match (at_tiki, t.ipn()) {
@@ -285,6 +287,10 @@ fn reversed(t: &Transaction, at_tiki: &AtTiki) -> Classification {
         return result(Kind::NeedsReview, MismatchReason::InReview);
     }
     match (t.ipn(), at_tiki) {
+        // The core did not give it back: the money is here.
+        (Ipn::Disputed { reason, .. }, _) if reason != DisputeReason::KnownAsPaid => {
+            result(Kind::NeedsReview, MismatchReason::InReview)
+        }
         (_, AtTiki::Paid(_)) => result(Kind::OrderWithoutMoney, MismatchReason::ReversedAndPaid),
         (Ipn::Disputed { .. }, _) => result(Kind::NeedsReview, MismatchReason::InReview),
         (Ipn::Reversing { .. }, AtTiki::Gone | AtTiki::Waits) => {

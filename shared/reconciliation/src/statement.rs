@@ -27,12 +27,12 @@ pub const NEAR_MIDNIGHT: Duration = Duration::from_mins(15);
 /// What the statement of a day has of one payment or refund.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum InStatement {
-    /// Nothing.
+    /// No entry on this day.
     #[default]
     Never,
     /// One entry of this amount.
     Once(Vnd),
-    /// Several entries.
+    /// So many entries, and their sum.
     Often { times: u32, total_vnd: u64 },
 }
 

@@ -474,18 +474,26 @@ fn only_a_notification_given_up_is_queued_again() {
     }
 }
 
-/// A payment that is reversed and paid at Tiki needs review, whatever else is known of it.
+/// A payment that is reversed and paid at Tiki is an order without money, whatever else is known of it.
 #[test]
-fn a_reversed_payment_that_tiki_has_as_paid_needs_review() {
+fn a_reversed_payment_that_tiki_has_as_paid_is_an_order_without_money() {
     let mut reversed = 0;
     for (cell, ours, known, result) in cells() {
         let is_reversed = |t: &Transaction| matches!(t.payment(), PaymentState::Reversed { .. });
         let paid_at_tiki = matches!(known, LookUpAnswer::Found(Status::Success, _));
+        let money_is_here = ours.as_ref().is_some_and(|t| {
+            let disputed = |reason| reason != DisputeReason::KnownAsPaid;
+            matches!(t.ipn(), Ipn::Disputed { reason, .. } if disputed(reason))
+        });
         if ours.is_some_and(|t| is_reversed(&t)) && paid_at_tiki {
             reversed += 1;
+            if money_is_here {
+                assert_eq!(result.kind, Kind::NeedsReview, "{cell}");
+                continue;
+            }
             assert_eq!(
                 (result.kind, result.requeue),
-                (Kind::NeedsReview, false),
+                (Kind::OrderWithoutMoney, false),
                 "{cell}"
             );
         }

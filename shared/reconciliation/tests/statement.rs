@@ -70,7 +70,7 @@ fn paid_at(time: Timestamp) -> Transaction {
 }
 
 fn failed() -> Transaction {
-    let said = result(PaymentResult::Failed { reason: None });
+    let said = result(PaymentResult::Declined { reason: None });
     let recorded = pending().record_payment_result(&said, at("10:00:00"));
     recorded.change.unwrap().assume_committed()
 }

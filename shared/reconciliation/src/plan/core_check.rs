@@ -20,7 +20,7 @@ pub struct CoreCheck {
     pub core: Option<CoreWord>,
     /// Tiki's answer to a look-up, if there was one.
     pub tiki: Option<LookUpAnswer>,
-    /// What follows.
+    /// The state that its finding gets.
     pub judgement: Judgement,
 }
 

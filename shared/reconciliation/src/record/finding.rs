@@ -60,7 +60,7 @@ pub struct Ours {
 /// What the statement of the day has, and in which reading of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StatementWord {
-    /// The entries.
+    /// What it has of the payment or refund.
     pub has: InStatement,
     /// [`super::StatementRead::reading`]
     pub reading: u64,
