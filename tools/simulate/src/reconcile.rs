@@ -48,8 +48,8 @@ impl World {
     /// The schedule has a run every hour. Some of them are enough here.
     fn plan_run(&mut self) {
         let lane = Lane::WORLD;
-        let most = self.choices.one_of(lane, &[DAY, DAY, 6 * HOUR]);
-        let next = self.choices.span(lane, 2 * HOUR, most);
+        let most = self.choices.one_of(lane, &[2 * DAY, DAY, 8 * HOUR]);
+        let next = self.choices.span(lane, 6 * HOUR, most);
         self.after(next, |world| {
             if world.is_over() {
                 return;
