@@ -41,8 +41,17 @@ impl Sshd {
         Self::with(Keys::Ed25519).await
     }
 
+    /// Starts a server that refuses these requests of SFTP, as `internal-sftp -P` names them: `remove,rename`.
+    pub async fn denying(requests: &str) -> Option<Self> {
+        Self::with_all(Keys::Ed25519, requests).await
+    }
+
     /// Starts a server with keys of this type.
     pub async fn with(keys: Keys) -> Option<Self> {
+        Self::with_all(keys, "").await
+    }
+
+    async fn with_all(keys: Keys, denied: &str) -> Option<Self> {
         let program = PROGRAMS.into_iter().find(|path| Path::new(path).exists());
         let Some(program) = program else {
             assert!(
@@ -75,7 +84,7 @@ impl Sshd {
         let (host_key, private_key) = (read("host.pub").trim().to_owned(), read("client"));
         let user = Command::new("id").arg("-un").output().unwrap().stdout;
         let user = String::from_utf8(user).unwrap().trim().to_owned();
-        let (port, process) = serve(program, home.path()).await;
+        let (port, process) = serve(program, home.path(), denied).await;
         Some(Self {
             port,
             user,
@@ -153,7 +162,7 @@ fn free_port() -> u16 {
 }
 
 /// Starts the server on a free port. If another program takes the port first, it tries another one.
-async fn serve(program: &str, home: &Path) -> (u16, Child) {
+async fn serve(program: &str, home: &Path, denied: &str) -> (u16, Child) {
     // Needed only by root, for unprivileged child processes.
     let _ = fs::create_dir_all("/run/sshd");
     fs::set_permissions(home, fs::Permissions::from_mode(0o755)).unwrap();
@@ -161,11 +170,16 @@ async fn serve(program: &str, home: &Path) -> (u16, Child) {
         let port = free_port();
         let config = home.join("sshd_config");
         let folder = home.display();
+        let deny = if denied.is_empty() {
+            String::new()
+        } else {
+            format!(" -P {denied}")
+        };
         let lines = format!(
             "ListenAddress 127.0.0.1\nPort {port}\nHostKey {folder}/host\n\
              AuthorizedKeysFile {folder}/authorized_keys\nStrictModes no\nUsePAM no\n\
              PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n\
-             PidFile none\nMaxStartups 100\nSubsystem sftp internal-sftp\n"
+             PidFile none\nMaxStartups 100\nSubsystem sftp internal-sftp{deny}\n"
         );
         fs::write(&config, lines).unwrap();
         let log = fs::File::create(home.join("log")).unwrap();

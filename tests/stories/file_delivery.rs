@@ -5,7 +5,7 @@ use std::fs;
 use e2e::{FaultyConnection, Payment, Sshd, TestEnv, kill};
 use serde_json::{Value, json};
 
-use crate::reconciliation::the_day;
+use crate::reconciliation::{archived, the_day};
 
 /// A test environment that delivers to this server through this port.
 async fn env(sshd: &Sshd, port: u16) -> TestEnv {
@@ -300,4 +300,84 @@ async fn a_different_file_of_the_same_name_is_not_replaced() {
     let refused = env.sandbox.invoke("reconcile", &event()).await;
     assert!(refused.is_err());
     assert_eq!(sshd.names("INBOUND"), Vec::<String>::new());
+}
+
+/// What only tidies, looks or measures stops no delivery; what could not be verified is in the report.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_with_few_rights_still_gets_the_file() {
+    for (denied, said) in [
+        ("remove", None),
+        ("stat", Some("kích thước")),
+        ("opendir", Some("Không xem hoặc không xoá được tệp tạm")),
+        ("fsync", Some("xuống đĩa")),
+        ("stat,opendir", Some("đã có tệp trùng tên hay chưa")),
+        ("stat,opendir,remove,fsync", Some("xuống đĩa")),
+    ] {
+        let Some(sshd) = Sshd::denying(denied).await else {
+            return;
+        };
+        let env = env(&sshd, sshd.port).await;
+        let payments = some_payments(&env).await;
+        if denied == "remove" {
+            // What a run that died has left cannot be removed.
+            let left = format!(".{}.dead.part", name(1));
+            fs::write(sshd.path("INBOUND").join(left), "half").unwrap();
+        }
+        let outcome = env.sandbox.invoke("reconcile", &event()).await;
+        let outcome = outcome.unwrap_or_else(|error| panic!("{denied}: {error:#}"));
+        assert_eq!(outcome["delivered"], json!([name(1)]), "{denied}");
+        let file = fs::read_to_string(sshd.path("INBOUND").join(name(1))).unwrap();
+        assert_eq!(file.lines().count(), 1 + payments.len(), "{denied}");
+        let page = archived(&env, &format!("{}/report.html", the_day())).await;
+        let said = said.unwrap_or("Không xem hoặc không xoá được tệp tạm");
+        assert!(page.contains(said), "{denied}: {said}");
+        // A second run delivers nothing, and says nothing else.
+        let again = env.sandbox.invoke("reconcile", &event()).await.unwrap();
+        assert_eq!(again["delivered"], json!([]), "{denied}");
+    }
+}
+
+/// Without these rights nothing can be delivered, and no half file gets its name.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_a_needed_right_gets_nothing_and_the_doctor_names_it() {
+    for (denied, right) in [
+        ("write", "create and write a file"),
+        ("rename", "rename a file"),
+        ("open", "create and write a file"),
+    ] {
+        let Some(sshd) = Sshd::denying(denied).await else {
+            return;
+        };
+        let env = env(&sshd, sshd.port).await;
+        some_payments(&env).await;
+        assert!(env.sandbox.invoke("reconcile", &event()).await.is_err());
+        assert!(!sshd.names("INBOUND").contains(&name(1)), "{denied}");
+        let doctor = env.tikivip(&["doctor", "--output", "json"]).await;
+        assert_ne!(doctor.code, 0, "{denied}");
+        assert!(doctor.out.contains(right), "{denied}: {}", doctor.out);
+        assert_eq!(
+            sshd.names("INBOUND").iter().filter(|n| !n.starts_with('.')).count(),
+            0,
+            "{denied}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_tries_each_right_and_leaves_nothing() {
+    let Some(sshd) = Sshd::start().await else {
+        return;
+    };
+    let env = env(&sshd, sshd.port).await;
+    let doctor = env.tikivip(&["doctor"]).await;
+    assert!(doctor.out.contains("gives us every right"), "{}", doctor.out);
+    assert_eq!(sshd.names("INBOUND"), Vec::<String>::new());
+    for (denied, right) in [("remove", "remove a file"), ("opendir", "list files")] {
+        let Some(sshd) = Sshd::denying(denied).await else {
+            return;
+        };
+        let env = self::env(&sshd, sshd.port).await;
+        let doctor = env.tikivip(&["doctor"]).await;
+        assert!(doctor.out.contains(right), "{denied}: {}", doctor.out);
+    }
 }

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`object_store`] | the seam to the object store |
 //! | [`file_drop`] | the seam to a file drop |
+//! | [`trial`] | which rights we have at a file drop |
 //! | `s3` | the object store in S3 |
 //! | `sftp` | the file drop on an SFTP server |
 //!
@@ -18,6 +19,7 @@ pub mod object_store;
 pub mod s3;
 #[cfg(feature = "sftp")]
 pub mod sftp;
+pub mod trial;
 
 pub use self::file_drop::{FileDrop, FileServer};
 pub use self::object_store::ObjectStore;

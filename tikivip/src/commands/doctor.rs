@@ -1,5 +1,6 @@
 //! `tikivip doctor`: checks the configuration and the connections, and says what to do about each problem.
 
+mod file_server;
 mod findings;
 mod probe;
 
@@ -38,6 +39,7 @@ pub(super) async fn doctor(context: &CommandContext, form: Form) -> anyhow::Resu
     if let Some(keys) = &core {
         ask_core(context, keys, &mut findings).await?;
     }
+    file_server::check(context, &mut findings).await;
     output::print(form, &findings.0, |findings| table(findings));
     let wrong = |finding: &findings::Finding| finding.state == Health::Wrong;
     Ok(if findings.0.iter().any(wrong) {
