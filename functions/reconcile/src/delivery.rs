@@ -162,8 +162,7 @@ impl Parcel<'_> {
             .give_name(drop, file, &temporary, written, doubts)
             .await;
         if named.is_err() {
-            // It may not exist, and the connection may be broken. The next run tidies what is left.
-            let _ = drop.remove(&temporary).await;
+            remove_quietly(drop, &temporary).await;
         }
         named
     }
@@ -204,15 +203,20 @@ impl Parcel<'_> {
         let hidden = format!("{folder}/.{name}.{run}{TEMPORARY}");
         match drop.write(&hidden, &mut File::open(file)?).await {
             Ok(written) => return Ok((hidden, written)),
-            Err(DropError::Refused { .. }) => {}
+            // It may have been created, and its disk may be full.
+            Err(DropError::Refused { .. }) => remove_quietly(drop, &hidden).await,
             Err(error) => {
-                let _ = drop.remove(&hidden).await;
+                remove_quietly(drop, &hidden).await;
                 return Err(error.into());
             }
         }
         // Some servers refuse names that begin with a dot. If this one is refused, too, it was not that.
         let visible = format!("{folder}/{name}.{run}{TEMPORARY}");
-        let written = drop.write(&visible, &mut File::open(file)?).await?;
+        let written = drop.write(&visible, &mut File::open(file)?).await;
+        if written.is_err() {
+            remove_quietly(drop, &visible).await;
+        }
+        let written = written?;
         doubts.push(Doubt::VisibleName);
         Ok((visible, written))
     }
@@ -288,4 +292,9 @@ impl Parcel<'_> {
         );
         Ok(())
     }
+}
+
+/// Removes a temporary file. It may not exist, and the connection may be broken: the next run tidies what is left.
+async fn remove_quietly(drop: &dyn FileDrop, path: &str) {
+    let _ = drop.remove(path).await;
 }

@@ -74,6 +74,8 @@ pub async fn try_rights(
     };
     rights.push((Right::Write, written));
     if !can_write {
+        // It may have been created.
+        let _ = drop.remove(&part).await;
         return Ok(rights);
     }
     let looked = match drop.stat(&part).await {

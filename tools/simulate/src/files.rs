@@ -53,9 +53,11 @@ enum Lack {
     Sync,
     /// It does not show `ARCHIVED`.
     Archive,
+    /// It takes a file as soon as it is closed.
+    KeepingFiles,
 }
 
-const LACKS: [Lack; 12] = [
+const LACKS: [Lack; 13] = [
     Lack::Nothing,
     Lack::Nothing,
     Lack::Nothing,
@@ -68,6 +70,7 @@ const LACKS: [Lack; 12] = [
     Lack::Sizes,
     Lack::Sync,
     Lack::Archive,
+    Lack::KeepingFiles,
 ];
 
 impl Server {
@@ -90,6 +93,7 @@ impl Server {
             Lack::Sizes => "sizes",
             Lack::Sync => "sync",
             Lack::Archive => "ARCHIVED",
+            Lack::KeepingFiles => "keeping files",
         }
     }
 }
@@ -333,7 +337,10 @@ impl FileDrop for SimDrop {
                 world.put_file(path, bytes);
                 return Err(broken());
             }
-            world.put_file(path, bytes);
+            world.put_file(path.clone(), bytes);
+            if world.lacks(Lack::KeepingFiles) && is_inbound(&path) {
+                world.server.files.remove(&path);
+            }
             Ok(written)
         })
         .await

@@ -1,7 +1,5 @@
 //! The errors of the file drop.
 
-use std::io;
-
 use russh_sftp::client::error::Error as ServerError;
 
 use super::private_key::BadPrivateKey;
@@ -34,13 +32,6 @@ pub enum SftpError {
         doing: &'static str,
         #[source]
         source: ServerError,
-    },
-    /// Writing to the server or reading from it failed: by its answer, or because the connection broke.
-    #[error("the file could not be transferred: {doing}")]
-    Transfer {
-        doing: &'static str,
-        #[source]
-        source: Box<io::Error>,
     },
 }
 

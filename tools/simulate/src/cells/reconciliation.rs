@@ -20,6 +20,7 @@ pub(super) const DAYS: Rows = &[
             "sizes",
             "sync",
             "ARCHIVED",
+            "keeping files",
         ],
     ),
 ];
