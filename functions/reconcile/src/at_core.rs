@@ -30,10 +30,8 @@ impl Reconcile {
         let mut answer = None;
         if payment::asks_core(ours.as_ref(), statement.has) {
             let said = core.core.payment(id).await;
-            if statement.has != InStatement::Never
-                && let Some(t) = ours.take()
-            {
-                ours = Some(self.record_unreported(t, &said).await?);
+            if let Some(t) = ours.take() {
+                ours = Some(self.record_answer(t, &said).await?);
             }
             answer = Some(said);
         }
@@ -60,21 +58,32 @@ impl Reconcile {
             .await
     }
 
-    /// Records a payment that the core confirms and never reported.
-    async fn record_unreported(
+    /// Records a clear answer of the core like a result of it: what it never reported, and what contradicts our record.
+    /// What only repeats our record is no news.
+    async fn record_answer(
         &self,
         t: Transaction,
         said: &PaymentAnswer,
     ) -> anyhow::Result<Transaction> {
-        let PaymentAnswer::Paid { amount, details } = said else {
-            return Ok(t);
-        };
-        if *amount != t.order().amount || t.money_taken().is_some() {
-            return Ok(t);
-        }
-        let message = PaymentResultMessage {
-            amount: Some(*amount),
-            result: PaymentResult::Paid(details.clone()),
+        let taken = t.money_taken().is_some();
+        let message = match said {
+            PaymentAnswer::Paid { amount, details } if !taken || *amount != t.order().amount => {
+                PaymentResultMessage {
+                    amount: Some(*amount),
+                    result: PaymentResult::Paid(details.clone()),
+                }
+            }
+            PaymentAnswer::Failed { reason } => PaymentResultMessage {
+                amount: None,
+                result: PaymentResult::Declined {
+                    reason: reason.clone(),
+                },
+            },
+            PaymentAnswer::Paid { .. }
+            | PaymentAnswer::NotPaid
+            | PaymentAnswer::Pending
+            | PaymentAnswer::Unreadable
+            | PaymentAnswer::Unknown => return Ok(t),
         };
         let id = t.id();
         let now = self.clock.now();
@@ -83,7 +92,7 @@ impl Reconcile {
             .apply(t, |t| t.record_payment_result(&message, now).change)
             .await?;
         if updated.written {
-            tracing::warn!(%id, "the core took this payment and never reported it: it is recorded now");
+            tracing::warn!(%id, "the core had never reported this of the payment: it is recorded now");
         }
         Ok(updated.transaction)
     }

@@ -10,6 +10,7 @@ use signed_http::{Answer, Method, Outgoing};
 use signing::{HeaderNames, SignatureHeaders, Window};
 
 use crate::choices::Lane;
+use crate::day_file::{on_the_clock, rfc3339};
 use crate::fault::Fault;
 use crate::secrets::Secret;
 use crate::wiring::CORE_URL;
@@ -119,10 +120,42 @@ impl World {
             (Method::Get, path) => match path.split_at(path.rfind('/').map_or(0, |i| i + 1)) {
                 ("/refunds/", id) => self.core_finds_refund(id),
                 ("/payments/", id) => self.core_finds_payment(id),
+                ("/statements/", asked) => self.core_states(asked),
                 _ => answer(400, &json!({"message": "no such path"})),
             },
             (Method::Post, _) => answer(400, &json!({"message": "no such path"})),
         }
+    }
+
+    /// The statement of a day: what was taken and what went back, by the core's own book.
+    fn core_states(&mut self, asked: &str) -> Answer {
+        /// The entries of a page.
+        const PAGE: usize = 40;
+        let (day, cursor) = asked.split_once("?cursor=").unwrap_or((asked, "0"));
+        let from: usize = cursor.parse().unwrap_or(0);
+        let of_day = |at: i64| on_the_clock(at).starts_with(day);
+        let mut entries = Vec::new();
+        for (payment, simulated) in self.payments.iter().enumerate() {
+            if matches!(simulated.paying, Paying::Paid { .. }) && of_day(simulated.paid_at) {
+                entries.push(json!({
+                    "type": "payment", "id": format!("B-{payment}"), "amount": simulated.amount,
+                    "transaction_id": simulated.id.to_string(), "at": rfc3339(simulated.paid_at),
+                }));
+            }
+        }
+        for posting in self.core.postings.values().filter(|posting| posting.pays) {
+            let at = posting.at.max(posting.pending_until);
+            if of_day(at) && at <= self.now() {
+                entries.push(json!({
+                    "type": "refund", "id": posting.refund_id, "amount": posting.amount,
+                    "transaction_id": self.payments[posting.payment].id.to_string(),
+                    "at": rfc3339(at),
+                }));
+            }
+        }
+        let page: Vec<&Value> = entries.iter().skip(from).take(PAGE).collect();
+        let next = (from + PAGE < entries.len()).then(|| (from + PAGE).to_string());
+        answer(200, &json!({"day": day, "entries": page, "next": next}))
     }
 
     fn core_refunds(&mut self, request: &Outgoing) -> Answer {

@@ -78,13 +78,18 @@ pub(crate) fn line(row: &Row, code: Option<&str>) -> String {
 }
 
 /// A time on Vietnam's clock, without our calendar code: `2026-11-22 23:59:59`.
-fn on_the_clock(ms: i64) -> String {
+pub(crate) fn on_the_clock(ms: i64) -> String {
     let local = ms + 7 * HOUR;
     let days = local.div_euclid(24 * HOUR);
     let time = local.rem_euclid(24 * HOUR);
     let (year, month, day) = date(days);
     let (hour, minute, second) = (time / HOUR, time % HOUR / MINUTE, time % MINUTE / SECOND);
     format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+}
+
+/// The same by RFC 3339: `2026-11-22T23:59:59+07:00`.
+pub(crate) fn rfc3339(ms: i64) -> String {
+    on_the_clock(ms).replace(' ', "T") + "+07:00"
 }
 
 /// The date of a number of days since 1970, counted from the first of March.

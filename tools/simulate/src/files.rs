@@ -334,7 +334,10 @@ impl FileDrop for SimDrop {
             };
             if world.inject(Lane::WORLD, Fault::DropHalf) {
                 bytes.truncate(bytes.len() / 2);
-                world.put_file(path, bytes);
+                // What was not closed is not taken.
+                if !world.lacks(Lack::KeepingFiles) {
+                    world.put_file(path, bytes);
+                }
                 return Err(broken());
             }
             world.put_file(path.clone(), bytes);

@@ -26,6 +26,8 @@ pub(crate) struct SimulatedPayment {
     /// Until when Tiki's replicas do not have it.
     pub(crate) lags_until: i64,
     pub(crate) paying: Paying,
+    /// When it was paid, at the core.
+    pub(crate) paid_at: i64,
     /// The core has answered clearly that it was not paid.
     pub(crate) core_said_no: bool,
     /// The customer was declined or has cancelled.
@@ -131,6 +133,7 @@ impl World {
             log: TikiLog::default(),
             lags_until: 0,
             paying: Paying::Not,
+            paid_at: 0,
             core_said_no: false,
             declined: false,
             refunds: Vec::new(),

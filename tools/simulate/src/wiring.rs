@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use api::Verifier;
 use check_transaction::CheckTransaction;
-use core_api::{CORE_TIMEOUT_IN_REQUEST, CORE_TIMEOUT_IN_WORKER, CoreClient};
+use core_api::{CORE_TIMEOUT_IN_REQUEST, CORE_TIMEOUT_IN_WORKER, CoreClient, Statements};
 use core_worker::CoreWorker;
 use create_transaction::CreateTransaction;
 use domain::{AmountLimits, Clock, Vnd};
@@ -17,7 +17,7 @@ use open_webview::OpenWebview;
 use outbox::Outbox;
 use payment_redirect::{AllowedHosts, PaymentRedirect, Redirects, ResultUrl};
 use payment_result::PaymentResult;
-use reconcile::{Reconcile, TikiFileDrop, Upload};
+use reconcile::{CoreBooks, Reconcile, StatementSource, TikiFileDrop, Upload};
 use reconciliation::place::Folders;
 use reconciliation::result::ResultFormat;
 use refund_transaction::{Patience, RefundTransaction};
@@ -190,13 +190,21 @@ impl Edges {
                 upload: Upload::default(),
             }),
             tiki: TikiClient::new(self.tiki(), PhoneFormat::default()),
-            core_books: None,
+            core_books: Some(self.core_books()),
             partner: "sim".parse().expect("a name"),
             refund_rows: false,
             format: ResultFormat::default(),
             unchanged_for: UNCHANGED_FOR,
             clock: Arc::clone(&self.clock),
             write_ids: self.write_ids(),
+        }
+    }
+
+    fn core_books(&self) -> CoreBooks {
+        let core = Arc::new(CoreClient::new(self.core(), CORE_TIMEOUT_IN_WORKER));
+        CoreBooks {
+            source: StatementSource::Api(Arc::clone(&core) as Arc<dyn Statements>),
+            core,
         }
     }
 

@@ -103,6 +103,7 @@ impl World {
             }
         }
         self.payments[payment].paying = paying;
+        self.payments[payment].paid_at = self.now();
         self.schedule();
         // A few cores never send a result, so that only the question at expiry finds the payment. A core that has
         // answered "not paid" must send a later result (docs/core.md).
@@ -124,6 +125,7 @@ impl World {
         self.log(lane, "customer", || "pays late".to_owned());
         let reference = Some(format!("D-{payment}"));
         self.payments[payment].paying = Paying::Paid { reference };
+        self.payments[payment].paid_at = self.now();
         let after = self.choices.span(lane, 10, 3 * MINUTE);
         self.after(after, move |world| world.core_sends_result(payment, 0));
     }
