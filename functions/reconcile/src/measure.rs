@@ -12,6 +12,9 @@ use crate::{EXPORT_DUE_AFTER, Reconcile};
 /// The latest days of which results of Tiki are looked for.
 const MAX_DAYS_WITHOUT_RESULTS: usize = 31;
 
+/// So long after it is due a statement of the core is missing.
+const STATEMENT_LATE_AFTER: Duration = Duration::from_hours(12);
+
 impl Reconcile {
     /// The lateness of the oldest file, however old it is; the findings that need review; the days without results.
     pub(crate) async fn measure(&self) -> anyhow::Result<()> {
@@ -29,6 +32,8 @@ impl Reconcile {
         metrics::ORDERS_WITHOUT_MONEY.record(&[], without_money);
         let silent = self.days_without_results().await?;
         metrics::DAYS_WITHOUT_RESULTS.record(&[], silent);
+        let missing = self.statements_missing().await?;
+        metrics::STATEMENTS_MISSING.record(&[], missing);
         Ok(())
     }
 
@@ -61,6 +66,23 @@ impl Reconcile {
                     Ok(later.then_some(DeliveredUntil { day }))
                 })
                 .await?;
+        }
+        Ok(missing)
+    }
+
+    /// How many days have no statement of the core, half a day after it was due.
+    async fn statements_missing(&self) -> anyhow::Result<i64> {
+        if self.core_books.is_none() {
+            return Ok(0);
+        }
+        let now = self.clock.now();
+        let mut missing = 0_i64;
+        for day in self.due_days().await? {
+            let due = day.end_exclusive().after(EXPORT_DUE_AFTER);
+            let overdue = now >= due.after(STATEMENT_LATE_AFTER);
+            if overdue && self.records.get(&Key::statement(day)).await?.is_none() {
+                missing = missing.saturating_add(1);
+            }
         }
         Ok(missing)
     }

@@ -45,6 +45,19 @@ pub enum StatementSource {
     Bucket,
 }
 
+/// How a comparison ended.
+enum Compared {
+    /// All of it, with so many findings.
+    Whole {
+        findings: u64,
+    },
+    /// It differs so much that it is not believed.
+    Disbelieved {
+        findings: u64,
+    },
+    OutOfTime,
+}
+
 /// What was read of a statement.
 #[derive(Default)]
 struct Read {
@@ -115,12 +128,19 @@ impl Reconcile {
         };
         run.changed_days.insert(day);
         self.add_ours(day, &mut books).await?;
-        let Some(findings) = self.compare_books(run, core, this, books).await? else {
-            tracing::warn!(%day, "there was no time for the whole statement: the next run begins it again");
-            return Ok(());
+        let findings = match self.compare_books(run, core, this, books).await? {
+            Compared::Whole { findings } => {
+                self.withdraw_old_claims(this).await?;
+                self.end_old_words(this).await?;
+                findings
+            }
+            // What is not believed ends nothing.
+            Compared::Disbelieved { findings } => findings,
+            Compared::OutOfTime => {
+                tracing::warn!(%day, "there was no time for the whole statement: the next run begins it again");
+                return Ok(());
+            }
         };
-        self.withdraw_old_claims(this).await?;
-        self.end_old_words(this).await?;
         let record = StatementRead {
             day,
             reading,
@@ -251,15 +271,14 @@ impl Reconcile {
         Ok(())
     }
 
-    /// Compares both books, and looks at what differs. The answer is the number of findings; `None` if there was no time
-    /// for all.
+    /// Compares both books, and looks at what differs.
     async fn compare_books(
         &self,
         run: &mut Run,
         core: &CoreBooks,
         this: Reading<'_>,
         books: Books,
-    ) -> anyhow::Result<Option<u64>> {
+    ) -> anyhow::Result<Compared> {
         let mut compare = books.finish()?;
         let (mut findings, mut differences) = (0_u64, 0_u64);
         while let Some(differ) = compare.next()? {
@@ -270,7 +289,7 @@ impl Reconcile {
                     "it differs from our records in more than {MAX_DIFFERENCES} transactions: is it the right day, and the right partner?"
                 );
                 self.report_line(this, &Unreadable::whole(problem)).await?;
-                return Ok(Some(findings));
+                return Ok(Compared::Disbelieved { findings });
             }
             let until = run.until;
             let work = differ.into_iter().map(async |(id, pair)| {
@@ -283,11 +302,11 @@ impl Reconcile {
             while let Some(found) = work.next().await {
                 match found? {
                     Some(found) => findings = findings.saturating_add(found),
-                    None => return Ok(None),
+                    None => return Ok(Compared::OutOfTime),
                 }
             }
         }
-        Ok(Some(findings))
+        Ok(Compared::Whole { findings })
     }
 
     /// Looks at the payment and the refunds of one transaction. The answer is the number of findings.

@@ -88,6 +88,7 @@ metrics! {
     /// Findings of reconciliation that need review, at each run.
     FINDINGS_OPEN = "FindingsOpen", Count, [];
     ORDERS_WITHOUT_MONEY = "OrdersWithoutMoney", Count, [];
+    STATEMENTS_MISSING = "StatementsMissing", Count, [];
     DAYS_WITHOUT_RESULTS = "DaysWithoutResults", Count, [];
     /// Findings of reconciliation that enter a new kind: `matched`, `resent`, `reverse`, `needs_review`,
     /// `undecided`.
