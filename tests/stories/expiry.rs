@@ -100,6 +100,8 @@ async fn an_unreachable_core_leaves_a_payment_pending() {
         assert_eq!(env.check(&payment).await["status"], "PENDING");
     }
     env.core.take_money(&payment.id, 100_000);
+    // 10:00 on 23/11/2026 in Vietnam.
+    env.core.set_paid_at(&payment.id, 1_795_402_800_000);
     env.core.faults.off("payment");
     env.later(&payment).await;
     let checked = env.check(&payment).await;
