@@ -280,9 +280,41 @@ fn read(yaml: &str) -> anyhow::Result<Plan> {
         ("AlarmEmail", "ops@example.com"),
         ("EnableWaf", "true"),
         ("PartnerName", "acme"),
+        ("CoreStatement", "api"),
     ];
     let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
     Plan::read(yaml, &BTreeMap::from(given))
+}
+
+/// Who compares no statements has no need to ask the core.
+#[test]
+fn without_statements_reconcile_may_not_read_the_cores_secret() {
+    for (statement, needs_it, reads_bucket) in [
+        ("off", false, false),
+        ("api", true, false),
+        ("file", true, true),
+    ] {
+        let given = [
+            ("TikiClientId", "client"),
+            ("CoreClientId", "core"),
+            ("CoreUrl", "https://core.example/api"),
+            ("PaymentScreenUrl", "https://core.example/pay"),
+            ("PartnerName", "acme"),
+            ("CoreStatement", statement),
+        ];
+        let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let yaml = include_str!("../../template.yaml");
+        let plan = Plan::read(yaml, &BTreeMap::from(given)).unwrap();
+        let secret = may(
+            &plan,
+            "reconcile",
+            "secretsmanager:GetSecretValue",
+            "CoreSecret",
+        );
+        assert_eq!(secret, needs_it, "{statement}");
+        let bucket = may(&plan, "reconcile", "s3:GetObject", "statements");
+        assert_eq!(bucket, reads_bucket, "{statement}");
+    }
 }
 
 /// A plan in which each text parameter has its greatest length.
@@ -304,6 +336,7 @@ fn long_plan() -> Plan {
         ("TikiPhoneFormat", "international_number".to_owned()),
         ("TikiGetSigning", "relative_path".to_owned()),
         ("PartnerName", "p".repeat(32)),
+        ("CoreStatement", "file".to_owned()),
     ];
     let given = given.map(|(name, value)| (name.to_owned(), value));
     Plan::read(yaml, &BTreeMap::from(given)).unwrap()
@@ -558,12 +591,7 @@ fn separation(plan: &Plan, _: &Seen) -> Result<(), String> {
         ),
         "check-reconciliation reads transactions",
     )?;
-    for function in [
-        "create-transaction",
-        "check-transaction",
-        "ipn-sender",
-        "reconcile",
-    ] {
+    for function in ["create-transaction", "check-transaction", "ipn-sender"] {
         let secret = "secretsmanager:GetSecretValue";
         must(
             !may(plan, function, secret, "CoreSecret"),
@@ -814,7 +842,7 @@ fn tables(plan: &Plan, _: &Seen) -> Result<(), String> {
 /// from the template.
 fn indexes(plan: &Plan, _: &Seen) -> Result<(), String> {
     let due = [DueIndex::Ipn, DueIndex::Refund, DueIndex::Expiry].map(DueIndex::index);
-    let days = [DayIndex::Final, DayIndex::Refund].map(DayIndex::index);
+    let days = [DayIndex::Final, DayIndex::Refund, DayIndex::Reversal].map(DayIndex::index);
     let of_transactions = [&due[..], &days[..], &[NEEDS_REVIEW]].concat();
     for (table, indexes) in [
         ("TransactionsTable", of_transactions),

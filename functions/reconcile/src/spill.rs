@@ -59,11 +59,11 @@ impl Pair {
 
 impl Books {
     /// Two empty books in this folder.
-    pub(crate) fn create(folder: &Path) -> io::Result<Self> {
-        Ok(Self {
-            ours: Spill::create(folder, "ours")?,
-            cores: Spill::create(folder, "cores")?,
-        })
+    pub(crate) fn new(folder: &Path) -> Self {
+        Self {
+            ours: Spill::new(folder, "ours"),
+            cores: Spill::new(folder, "cores"),
+        }
     }
 
     /// Adds an entry of the statement.
@@ -107,8 +107,8 @@ impl Books {
 
 /// Compares the books, part by part.
 pub(crate) struct Compare {
-    ours: Vec<PathBuf>,
-    cores: Vec<PathBuf>,
+    ours: Vec<Option<PathBuf>>,
+    cores: Vec<Option<PathBuf>>,
     part: usize,
 }
 
@@ -121,7 +121,7 @@ impl Compare {
         };
         self.part = self.part.saturating_add(1);
         let mut pairs: HashMap<TransactionId, Pair> = HashMap::new();
-        read(ours, |id, kind, amount, rest| {
+        read(ours.as_deref(), |id, kind, amount, rest| {
             let ours = &mut pairs.entry(id).or_default().ours;
             if kind == "payment" {
                 ours.taken = Some(amount);
@@ -132,7 +132,7 @@ impl Compare {
         })?;
         // The same line twice is one entry: a page may come twice.
         let mut seen: HashMap<TransactionId, Vec<String>> = HashMap::new();
-        read(cores, |id, kind, amount, rest| {
+        read(cores.as_deref(), |id, kind, amount, rest| {
             let entry = format!("{kind}\t{amount}\t{rest}", amount = amount.get());
             let of_one = seen.entry(id).or_default();
             if of_one.contains(&entry) || of_one.len() >= MAX_ENTRIES_OF_ONE {
@@ -163,9 +163,12 @@ fn normal(refund: &str) -> String {
 }
 
 fn read(
-    path: &Path,
+    path: Option<&Path>,
     mut take: impl FnMut(TransactionId, &str, Vnd, &str) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
+    let Some(path) = path else {
+        return Ok(());
+    };
     for line in BufReader::new(File::open(path)?).lines() {
         let line = line?;
         let mut fields = line.splitn(4, '\t');
@@ -176,35 +179,49 @@ fn read(
     Ok(())
 }
 
-/// One book, in many small files.
+/// One book, in many small files, each made when it is needed.
 struct Spill {
     paths: Vec<PathBuf>,
-    files: Vec<BufWriter<File>>,
+    files: Vec<Option<BufWriter<File>>>,
 }
 
 impl Spill {
-    fn create(folder: &Path, name: &str) -> io::Result<Self> {
+    fn new(folder: &Path, name: &str) -> Self {
         let paths = (0..PARTS).map(|part| folder.join(format!("{name}-{part}")));
-        let paths: Vec<PathBuf> = paths.collect();
-        let files = paths
-            .iter()
-            .map(|path| Ok(BufWriter::new(File::create(path)?)));
-        let files = files.collect::<io::Result<_>>()?;
-        Ok(Self { paths, files })
+        Self {
+            paths: paths.collect(),
+            files: (0..PARTS).map(|_| None).collect(),
+        }
     }
 
     fn write(&mut self, id: TransactionId, rest: &str) -> io::Result<()> {
-        let missing = || io::Error::other("a part of the book is missing");
         let part = usize::from(id.shard(PARTS));
-        let file = self.files.get_mut(part).ok_or_else(missing)?;
-        writeln!(file, "{id}\t{rest}")
+        let place = self.paths.get(part).zip(self.files.get_mut(part));
+        let Some((path, file)) = place else {
+            return Err(io::Error::other("a part of the book is missing"));
+        };
+        if file.is_none() {
+            *file = Some(BufWriter::new(File::create(path)?));
+        }
+        match file {
+            Some(file) => writeln!(file, "{id}\t{rest}"),
+            None => Ok(()),
+        }
     }
 
-    fn finish(self) -> io::Result<Vec<PathBuf>> {
-        for mut file in self.files {
-            file.flush()?;
+    /// The files, in the order of the parts; none for a part without entries.
+    fn finish(self) -> io::Result<Vec<Option<PathBuf>>> {
+        let mut finished = Vec::new();
+        for (path, file) in self.paths.into_iter().zip(self.files) {
+            finished.push(match file {
+                Some(mut file) => {
+                    file.flush()?;
+                    Some(path)
+                }
+                None => None,
+            });
         }
-        Ok(self.paths)
+        Ok(finished)
     }
 }
 
@@ -246,7 +263,7 @@ mod tests {
     #[test]
     fn what_both_books_have_is_no_difference_and_each_other_case_is_one() {
         let folder = tempfile::tempdir().unwrap();
-        let mut books = Books::create(folder.path()).unwrap();
+        let mut books = Books::new(folder.path());
         let (payment, refund) = (EntryKind::Payment, EntryKind::Refund);
         for n in 0..1_000 {
             books.add_taken(id(n), vnd(1_000 + u64::from(n))).unwrap();
@@ -295,7 +312,7 @@ mod tests {
     #[test]
     fn a_transaction_with_endless_entries_needs_no_endless_memory() {
         let folder = tempfile::tempdir().unwrap();
-        let mut books = Books::create(folder.path()).unwrap();
+        let mut books = Books::new(folder.path());
         for n in 0..5_000 {
             let many = entry(EntryKind::Payment, 1, &format!("B-{n}"), 5);
             books.add(&many).unwrap();

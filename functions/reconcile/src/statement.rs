@@ -109,7 +109,7 @@ impl Reconcile {
     ) -> anyhow::Result<()> {
         let folder = run.folder.path().join(format!("statement-{day}"));
         std::fs::create_dir_all(&folder)?;
-        let mut books = Books::create(&folder)?;
+        let mut books = Books::new(&folder);
         let name = source_name(day);
         let this = Reading {
             day,

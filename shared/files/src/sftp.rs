@@ -228,7 +228,9 @@ fn failed(doing: &'static str, error: ServerError) -> DropError {
 /// Why bytes did not come through: the client gives the server's answer as a bare text here, and anything else as an
 /// error of its own.
 fn in_transfer(doing: &'static str, error: std::io::Error) -> DropError {
-    let of_client = error.get_ref().and_then(|e| e.downcast_ref::<ServerError>());
+    let of_client = error
+        .get_ref()
+        .and_then(|e| e.downcast_ref::<ServerError>());
     if let Some(of_client) = of_client {
         return failed(doing, of_client.clone());
     }

@@ -79,7 +79,9 @@ pub async fn try_rights(
         return Ok(rights);
     }
     let looked = match drop.stat(&part).await {
-        Ok(None) => Tried::Odd("the file is gone as soon as it is closed: set SftpUpload to direct".into()),
+        Ok(None) => {
+            Tried::Odd("the file is gone as soon as it is closed: set SftpUpload to direct".into())
+        }
         Ok(Some(stat)) if stat.bytes.is_none() => Tried::Odd("it does not say sizes".into()),
         Ok(Some(stat)) if stat.bytes != Some(expected) => {
             Tried::Odd("it says another size than was written".into())
@@ -110,7 +112,9 @@ fn drop_value<T>(_: T) {}
 fn plain(tried: Result<(), DropError>) -> Result<Tried, DropError> {
     match tried {
         Ok(()) => Ok(Tried::Works),
-        Err(DropError::Missing { .. }) => Ok(Tried::Refused("there is no such file or folder".into())),
+        Err(DropError::Missing { .. }) => {
+            Ok(Tried::Refused("there is no such file or folder".into()))
+        }
         Err(DropError::Refused { answer, .. }) => Ok(Tried::Refused(answer.to_string())),
         Err(error) => Err(error),
     }

@@ -2,7 +2,7 @@
 
 use files::FileDrop;
 use files::sftp::{HostKeys, Server};
-use files::trial::{Right, Tried, TrialFolders, try_rights};
+use files::trial::{Right, TrialFolders, Tried, try_rights};
 use lambda::config::{Env, Setting};
 use lambda::secrets::{SecretsManager, Stage, secret};
 use reconciliation::place::Folders;
@@ -81,7 +81,9 @@ async fn try_each(session: &dyn FileDrop, folders: &Folders, findings: &mut Find
             Tried::Refused(answer) => (format!("we may not {name} in {folder}: {answer}"), true),
         };
         works = false;
-        let advice = format!("ask Tiki for the right to {name} in {folder}; docs/operations.md#what-tikis-server-must-allow");
+        let advice = format!(
+            "ask Tiki for the right to {name} in {folder}; docs/operations.md#what-tikis-server-must-allow"
+        );
         if needed && refused {
             findings.wrong(WHAT, text, advice);
         } else {
