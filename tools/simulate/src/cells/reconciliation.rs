@@ -31,8 +31,8 @@ pub(super) const FINDINGS: Rows = &[
         "success",
         &[
             "amount_differs, needs_review",
-            "reversed_and_paid, needs_review",
-            "paid_at_tiki_only, needs_review",
+            "reversed_and_paid, order_without_money",
+            "paid_at_tiki_only, order_without_money",
             "in_review, needs_review",
         ],
     ),
@@ -88,5 +88,4 @@ pub(super) const CRASHES: &[&str] = &[
     "list files",
     "read a file",
     "call Tiki",
-    "sleep",
 ];
