@@ -6,7 +6,7 @@
 //! |---|---|
 //! | [`export`] | the next step until a day is at Tiki |
 //! | [`import`] | what happens to a file of Tiki's folder, before and after it is fetched |
-//! | [`line`] | what a line of it means, and what its finding then says |
+//! | [`mod@line`] | what a line of it means, and what its finding then says |
 //! | [`check`] | what a look-up at Tiki means for a finding |
 //! | [`core_check`] | what the core's statement and answer mean for a finding |
 //! | [`watch`] | which payments are looked up again because their money went back |
