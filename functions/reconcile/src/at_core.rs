@@ -8,10 +8,9 @@ use domain::{
     TransactionId,
 };
 use reconciliation::plan::core_check::{CoreCheck, ours_of_refund};
-use reconciliation::record::{CoreWord, Finding, Ours, StatementWord, Subject};
+use reconciliation::record::{CoreWord, Ours, StatementWord, Subject};
 use reconciliation::statement::refund::CoreRefund;
 use reconciliation::statement::{InStatement, payment, refund};
-use store::{Key, StoreError};
 
 use crate::Reconcile;
 use crate::statement::CoreBooks;
@@ -137,25 +136,11 @@ impl Reconcile {
         subject: &Subject,
         check: &CoreCheck,
     ) -> anyhow::Result<bool> {
-        let mut before = None;
-        let updated = self
-            .records
-            .update::<_, StoreError>(&Key::finding(day, subject), |known: Option<Finding>| {
-                if known.is_none() && check.judgement.is_matched() {
-                    return Ok(None);
-                }
-                let now = self.clock.now();
-                before = known.as_ref().map(|known| known.kind);
-                let mut finding = known.unwrap_or_else(|| Finding::new(day, subject.clone(), now));
-                check.record(&mut finding, now);
-                Ok(Some(finding))
-            })
-            .await?;
-        let kind = updated.map(|finding| finding.kind);
-        if let Some(kind) = kind.filter(|kind| before != Some(*kind)) {
-            metrics::FINDINGS.count(&[kind.as_str()]);
-        }
-        Ok(kind.is_some())
+        let in_order = check.judgement.is_matched();
+        let finding = self.update_finding(day, subject, in_order, |finding, now| {
+            check.record(finding, now);
+        });
+        Ok(finding.await?.is_some())
     }
 
     /// The statement's word, if it is as our record has it.

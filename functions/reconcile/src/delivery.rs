@@ -17,6 +17,8 @@ use reconciliation::hash::HashingWriter;
 use reconciliation::place::Folders;
 use reconciliation::record::{Doubt, RunName, Sent};
 
+use crate::TikiFileDrop;
+
 /// How a temporary name ends.
 const TEMPORARY: &str = ".part";
 
@@ -32,11 +34,23 @@ pub enum Upload {
 
 /// A file to deliver, and where.
 pub(crate) struct Parcel<'p> {
-    pub(crate) folders: &'p Folders,
-    pub(crate) upload: Upload,
-    pub(crate) sent: &'p Sent,
+    folders: &'p Folders,
+    upload: Upload,
+    sent: &'p Sent,
     /// Makes the temporary name unique.
-    pub(crate) run: &'p RunName,
+    run: &'p RunName,
+}
+
+impl TikiFileDrop {
+    /// A file of ours that this run delivers there.
+    pub(crate) fn parcel<'p>(&'p self, sent: &'p Sent, run: &'p RunName) -> Parcel<'p> {
+        Parcel {
+            folders: &self.folders,
+            upload: self.upload,
+            sent,
+            run,
+        }
+    }
 }
 
 /// Whether a file with the name and the bytes of ours is at Tiki.

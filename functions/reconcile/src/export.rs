@@ -13,7 +13,7 @@ use reconciliation::plan::export::{self, DayFiles, Step};
 use reconciliation::record::{Began, Doubt, Exported, Sent};
 use store::{Key, Versioned, Written, day_partition};
 
-use crate::delivery::{Arrived, Parcel};
+use crate::delivery::Arrived;
 use crate::{EXPORT_CUTOFF, EXPORT_DUE_AFTER, MAX_DUE_DAYS, Reconcile, Run};
 
 /// A day that is being exported.
@@ -100,9 +100,7 @@ impl Reconcile {
                 // Of a payment that is a failure nothing is due.
                 let is_due = transaction.final_status() == Some(FinalStatus::Success);
                 if is_due && refund.origin.request_id().is_some() {
-                    refunded.count = refunded.count.saturating_add(1);
-                    let sum = refunded.amount_vnd.saturating_add(refund.amount.get());
-                    refunded.amount_vnd = sum;
+                    refunded.add(1, refund.amount.get())?;
                 }
                 if self.refund_rows {
                     write_refund(&mut parts, &transaction, &refund)?;
@@ -138,12 +136,7 @@ impl Reconcile {
         let sent = export.file(counter)?.clone();
         let arrived = match (self.session(run).await?, &self.file_drop) {
             (Some(session), Some(drop)) => {
-                let parcel = Parcel {
-                    folders: &drop.folders,
-                    upload: drop.upload,
-                    sent: &sent.record,
-                    run: &run.name,
-                };
+                let parcel = drop.parcel(&sent.record, &run.name);
                 let arrived = parcel.arrived(session.as_ref()).await;
                 arrived.with_context(|| sent.record.name.clone())?
             }
@@ -264,12 +257,7 @@ impl Reconcile {
         run.changed_days.insert(export.day);
         let mut doubts = Vec::new();
         if let (Some(session), Some(drop)) = (self.session(run).await?, &self.file_drop) {
-            let parcel = Parcel {
-                folders: &drop.folders,
-                upload: drop.upload,
-                sent: &sent.record,
-                run: &run.name,
-            };
+            let parcel = drop.parcel(&sent.record, &run.name);
             let file = path(run, export.day, place);
             let delivered = parcel.deliver(session.as_ref(), &file).await;
             if delivered.is_err() {

@@ -11,6 +11,7 @@
 //! | `import` | fetches Tiki's result files, each once |
 //! | `lines` | brings each line of one to an outcome |
 //! | `statement`, `spill` | compares a day with the core's statement |
+//! | `findings` | writes a finding, and reads those of a day |
 //! | `at_core` | asks the core about one payment or refund |
 //! | `recheck` | compares payments with Tiki's look-up, at first and again |
 //! | `watch` | asks Tiki about payments whose money went back |
@@ -23,6 +24,7 @@ mod at_core;
 mod delivery;
 mod event;
 mod export;
+mod findings;
 mod import;
 mod lines;
 mod measure;

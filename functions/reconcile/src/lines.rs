@@ -6,12 +6,9 @@ use reconciliation::plan::import::Reading;
 use reconciliation::plan::line::{self, LinePlan};
 use reconciliation::record::{Finding, Subject};
 use reconciliation::result::{Read, ResultLine, Unreadable};
-use store::{Key, StoreError, day_partition};
+use store::{Key, StoreError};
 
 use crate::Reconcile;
-
-/// The findings that one request reads.
-pub(crate) const FINDINGS_PER_PAGE: u16 = 200;
 
 /// The outcome of a line.
 pub(crate) enum LineOutcome {
@@ -42,8 +39,9 @@ impl Reconcile {
                 Ok(LineOutcome::Finding)
             }
             LinePlan::Refund(about) => {
-                self.update_finding(reading, about.subject(), |finding| {
-                    about.record(finding, reading, self.clock.now());
+                let day = reading.day;
+                self.update_finding(day, about.subject(), false, |finding, now| {
+                    about.record(finding, reading, now);
                 })
                 .await?;
                 Ok(LineOutcome::Finding)
@@ -61,13 +59,14 @@ impl Reconcile {
         let subject = Subject::Payment {
             tiki_id: line.tiki_id.clone(),
         };
-        self.update_finding(reading, &subject, |finding| {
-            let now = self.clock.now();
+        // What both sides agree on is a finding, too, since the file differs.
+        self.update_finding(reading.day, &subject, false, |finding, now| {
             let claim = line::claim_of(&line, reading, now);
             finding.claims.insert(reading.file.to_owned(), claim);
             comparison.record(finding, now);
         })
-        .await
+        .await?;
+        Ok(())
     }
 
     /// Makes a finding of a line that cannot be read.
@@ -91,60 +90,26 @@ impl Reconcile {
         Ok(())
     }
 
-    /// Brings the finding of a line up to date, or makes it.
-    async fn update_finding(
-        &self,
-        reading: Reading<'_>,
-        subject: &Subject,
-        record: impl Fn(&mut Finding),
-    ) -> anyhow::Result<()> {
-        let key = Key::finding(reading.day, subject);
-        let mut before = None;
-        let updated = self
-            .records
-            .update::<_, StoreError>(&key, |known| {
-                let new = || Finding::new(reading.day, subject.clone(), self.clock.now());
-                before = known.as_ref().map(|known: &Finding| known.kind);
-                let mut finding = known.unwrap_or_else(new);
-                record(&mut finding);
-                Ok(Some(finding))
-            })
-            .await?;
-        let kind = updated.map(|finding| finding.kind);
-        if let Some(kind) = kind.filter(|kind| before != Some(*kind)) {
-            metrics::FINDINGS.count(&[kind.as_str()]);
-        }
-        Ok(())
-    }
-
     /// What the file said in an earlier reading, and does not say any more, ends: a refund, an unreadable line, an id. The
     /// sides' status and amount are Tiki's to say, so a payment is looked up again.
     pub(crate) async fn withdraw_old_claims(&self, reading: Reading<'_>) -> anyhow::Result<()> {
-        let partition = day_partition(reading.day);
         let withdraw = |finding: &mut Finding| {
             finding.withdraw(reading.file, reading.number, self.clock.now())
         };
-        let mut after = None;
-        loop {
-            let (page, next) = self
-                .records
-                .page::<Finding>(&partition, after, FINDINGS_PER_PAGE)
-                .await?;
-            for known in page {
-                if !withdraw(&mut known.record.clone()) {
+        let mut pages = self.findings_of(reading.day);
+        while let Some(page) = pages.next().await? {
+            for mut known in page {
+                let key = Key::finding(reading.day, &known.subject);
+                if !withdraw(&mut known) {
                     continue;
                 }
-                let key = Key::finding(reading.day, &known.record.subject);
                 self.records
                     .update::<_, StoreError>(&key, |known| {
                         Ok(known.and_then(|mut finding| withdraw(&mut finding).then_some(finding)))
                     })
                     .await?;
             }
-            match next {
-                Some(next) => after = Some(next),
-                None => return Ok(()),
-            }
         }
+        Ok(())
     }
 }

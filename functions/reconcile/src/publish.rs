@@ -18,13 +18,13 @@ use store::{CLOSED, Key, Versioned, day_partition};
 
 use crate::{Reconcile, Run};
 
-/// The findings that one request reads.
-const FINDINGS_PER_PAGE: u16 = 200;
+/// The closings that one run shows in reports.
+const MAX_CLOSINGS: u16 = 200;
 
 impl Reconcile {
     /// Writes the report of each day on which something has changed.
     pub(crate) async fn publish(&self, run: &mut Run) -> anyhow::Result<()> {
-        let closed = self.records.with_status(CLOSED, FINDINGS_PER_PAGE);
+        let closed = self.records.with_status(CLOSED, MAX_CLOSINGS);
         let mut closings = Vec::new();
         for key in closed.await? {
             let finding: Option<Versioned<Finding>> = self.records.get(&key).await?;
@@ -101,28 +101,20 @@ impl Reconcile {
         };
         let mut table = FindingsTable::new(BufWriter::new(File::create(table)?))?;
         let mut rows = FindingsWorkbook::new(day)?;
-        let mut after = None;
-        loop {
-            let (page, next) = self
-                .records
-                .page::<Finding>(&partition, after, FINDINGS_PER_PAGE)
-                .await?;
-            for Versioned { record, .. } in page {
-                table.write(&record)?;
-                rows.write(&record)?;
-                let count = match record.closed {
+        let mut pages = self.findings_of(day);
+        while let Some(page) = pages.next().await? {
+            for finding in page {
+                table.write(&finding)?;
+                rows.write(&finding)?;
+                let count = match finding.closed {
                     Some(_) => &mut report.closed,
-                    None => report.kinds.entry(record.kind).or_default(),
+                    None => report.kinds.entry(finding.kind).or_default(),
                 };
                 *count = count.saturating_add(1);
-                report.findings.push(record);
+                report.findings.push(finding);
             }
             report.findings.sort_by_key(rank);
             report.findings.truncate(MAX_FINDINGS_ON_PAGE);
-            match next {
-                Some(next) => after = Some(next),
-                None => break,
-            }
         }
         table.finish()?;
         rows.finish(BufWriter::new(File::create(workbook)?))?;

@@ -5,7 +5,7 @@ use futures::{StreamExt, stream};
 use reconciliation::classify::Kind;
 use reconciliation::plan::check::Comparison;
 use reconciliation::record::Finding;
-use store::{Key, StoreError};
+use store::Key;
 
 use crate::{Reconcile, Run};
 
@@ -71,31 +71,19 @@ impl Reconcile {
             // There is nothing to ask Tiki about, so it only moves to the end of the queue.
             None => None,
         };
-        let mut changed = None;
+        let mut changed = false;
         let updated = self
-            .records
-            .update::<_, StoreError>(key, |known| {
-                let Some(mut finding) = known.filter(&due) else {
-                    return Ok(None);
-                };
-                let now = self.clock.now();
-                let before = finding.kind;
-                changed = None;
+            .change_finding(key, |known, now| {
+                let mut finding = known.filter(&due)?;
                 if let Some(comparison) = &comparison {
-                    changed = comparison.record(&mut finding, now).then_some(before);
+                    changed = comparison.record(&mut finding, now);
                 } else {
                     finding.looked_at = now;
                 }
-                Ok(Some(finding))
+                Some(finding)
             })
             .await?;
-        let Some((finding, before)) = updated.zip(changed) else {
-            return Ok(None);
-        };
-        if before != finding.kind {
-            metrics::FINDINGS.count(&[finding.kind.as_str()]);
-        }
-        Ok(Some(finding.day))
+        Ok(updated.filter(|_| changed).map(|finding| finding.day))
     }
 
     /// Reads both sides of a payment and compares them. If Tiki does not have our result, the notification (IPN) is

@@ -1,6 +1,7 @@
 //! The third side: compares a day with the core's statement. The statement only says where to look; the core is asked
 //! about each payment and refund on which the books differ, and its answer decides by the ordinary rules.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::BufReader;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use futures::{StreamExt, stream};
 use reconciliation::file::Sum;
 use reconciliation::place::ObjectKey;
 use reconciliation::plan::import::Reading;
-use reconciliation::record::{Finding, StatementRead, StatementWord};
+use reconciliation::record::{StatementRead, StatementWord};
 use reconciliation::result::Unreadable;
 use reconciliation::statement::InStatement;
 use reconciliation::statement::entry::{CsvEntries, Entry, EntryKind};
@@ -131,7 +132,7 @@ impl Reconcile {
         let findings = match self.compare_books(run, core, this, books).await? {
             Compared::Whole { findings } => {
                 self.withdraw_old_claims(this).await?;
-                self.end_old_words(this).await?;
+                self.end_old_words(core, this).await?;
                 findings
             }
             // What is not believed ends nothing.
@@ -232,8 +233,7 @@ impl Reconcile {
             EntryKind::Payment => &mut read.payments,
             EntryKind::Refund => &mut read.refunds,
         };
-        sum.count = sum.count.saturating_add(1);
-        sum.amount_vnd = sum.amount_vnd.saturating_add(entry.amount.get());
+        sum.add(1, entry.amount.get())?;
         Ok(books.add(&entry)?)
     }
 
@@ -336,7 +336,7 @@ impl Reconcile {
         }
         let ours = pair.ours.given_back.keys().map(RefundId::to_string);
         let theirs = pair.core.given_back.keys().cloned();
-        let all: std::collections::BTreeSet<String> = ours.chain(theirs).collect();
+        let all: BTreeSet<String> = ours.chain(theirs).collect();
         for refund in all {
             let has = pair
                 .core
@@ -353,38 +353,26 @@ impl Reconcile {
     }
 
     /// What an earlier reading of the statement had, and this one has as we have it, is looked at once more.
-    async fn end_old_words(&self, this: Reading<'_>) -> anyhow::Result<()> {
-        let Some(core) = &self.core_books else {
-            return Ok(());
-        };
-        let partition = store::day_partition(this.day);
-        let mut after = None;
-        loop {
-            let (page, next) = self
-                .records
-                .page::<Finding>(&partition, after, crate::lines::FINDINGS_PER_PAGE)
-                .await?;
+    async fn end_old_words(&self, core: &CoreBooks, this: Reading<'_>) -> anyhow::Result<()> {
+        let mut pages = self.findings_of(this.day);
+        while let Some(page) = pages.next().await? {
             for known in page {
-                let old = known
-                    .record
+                if known
                     .statement
-                    .filter(|word| word.reading < this.number);
-                if old.is_some() {
-                    let subject = &known.record.subject;
-                    let now_agrees = self.as_ours(subject).await?;
-                    let word = StatementWord {
-                        has: now_agrees,
-                        reading: this.number,
-                    };
-                    self.check_again_at_core(core, this.day, subject, word)
-                        .await?;
+                    .is_none_or(|word| word.reading >= this.number)
+                {
+                    continue;
                 }
-            }
-            match next {
-                Some(next) => after = Some(next),
-                None => return Ok(()),
+                let subject = &known.subject;
+                let word = StatementWord {
+                    has: self.as_ours(subject).await?,
+                    reading: this.number,
+                };
+                self.check_again_at_core(core, this.day, subject, word)
+                    .await?;
             }
         }
+        Ok(())
     }
 }
 

@@ -4,8 +4,8 @@ use domain::{Day, Transaction};
 use futures::{StreamExt, stream};
 use reconciliation::classify::Kind;
 use reconciliation::plan::watch;
-use reconciliation::record::{Finding, Subject, Watched};
-use store::{Key, SHARDS, StoreError};
+use reconciliation::record::{Subject, Watched};
+use store::{Key, SHARDS};
 
 use crate::recheck::MAX_CONCURRENT_LOOK_UPS;
 use crate::{Reconcile, Run};
@@ -73,24 +73,10 @@ impl Reconcile {
         };
         let in_order = comparison.classification.kind == Kind::Matched;
         let mut changed = false;
-        let mut before = None;
-        let updated = self
-            .records
-            .update::<_, StoreError>(&Key::finding(day, &subject), |known: Option<Finding>| {
-                if known.is_none() && in_order {
-                    return Ok(None);
-                }
-                let now = self.clock.now();
-                before = known.as_ref().map(|known| known.kind);
-                let mut finding = known.unwrap_or_else(|| Finding::new(day, subject.clone(), now));
-                changed = comparison.record(&mut finding, now);
-                Ok(Some(finding))
-            })
-            .await?;
-        let kind = updated.map(|finding| finding.kind);
-        if let Some(kind) = kind.filter(|kind| before != Some(*kind)) {
-            metrics::FINDINGS.count(&[kind.as_str()]);
-        }
+        self.update_finding(day, &subject, in_order, |finding, now| {
+            changed = comparison.record(finding, now);
+        })
+        .await?;
         Ok(changed)
     }
 }

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use domain::Day;
-use json_fields::Fields;
+use json_fields::{Fields, InvalidField};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reconciliation::result::Unreadable;
 use reconciliation::statement::entry::{Entry, RawEntry};
 use serde::Deserialize;
@@ -16,6 +17,13 @@ const MAX_ENTRIES_PER_PAGE: usize = 10_000;
 
 /// The longest cursor that we repeat.
 const MAX_CURSOR_BYTES: usize = 1_024;
+
+/// What is written as `%XX` in a query.
+const OF_A_CURSOR: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// A page of a statement. An entry that cannot be read hides no other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +57,10 @@ pub trait Statements: Send + Sync {
 #[async_trait]
 impl Statements for CoreClient {
     async fn page(&self, day: Day, cursor: Option<&str>) -> Result<StatementPage, StatementError> {
-        let cursor = cursor.map(|cursor| format!("?cursor={}", encoded(cursor)));
+        let cursor = cursor.map(|cursor| {
+            let encoded = utf8_percent_encode(cursor, OF_A_CURSOR);
+            format!("?cursor={encoded}")
+        });
         let relative = format!("/statements/{day}{}", cursor.unwrap_or_default());
         let readable = |answer: &Answer| read(answer, day).is_ok();
         let client: &SignedClient = self.client();
@@ -113,31 +124,12 @@ fn read(answer: &Answer, day: Day) -> Result<StatementPage, StatementError> {
 
 /// Reads an entry. Its number in the statement is the caller's to know.
 fn entry(raw: &RawValue) -> Result<Entry, Unreadable> {
-    let invalid = |field: &str, problem: String| Unreadable {
-        line: 0,
-        column: Some(field.to_owned()),
-        problem,
-    };
     let fields = Fields::read(raw.get().as_bytes())
         .map_err(|_| Unreadable::whole("the entry is not an object, or has a name twice"))?;
-    let required = |field: &'static str| {
-        let text = fields.text::<String>(field);
-        text.map_err(|error| {
-            invalid(
-                field,
-                error.to_string().replace(field, "").trim().to_owned(),
-            )
-        })
-    };
+    let required = |field: &'static str| fields.text::<String>(field).map_err(of_field);
     let (kind, id) = (required("type")?, required("id")?);
     let (transaction_id, at) = (required("transaction_id")?, required("at")?);
-    let amount = fields.amount("amount");
-    let amount = amount.map_err(|error| {
-        invalid(
-            "amount",
-            error.to_string().replace("amount", "").trim().to_owned(),
-        )
-    })?;
+    let amount = fields.amount("amount").map_err(of_field)?;
     let amount = amount.get().to_string();
     let reference = fields.optional_text::<domain::CoreReference>("rail_reference");
     let reference = reference
@@ -153,20 +145,20 @@ fn entry(raw: &RawValue) -> Result<Entry, Unreadable> {
         reference: reference.as_deref().unwrap_or_default(),
     };
     raw.read()
-        .map_err(|(field, problem)| invalid(field, problem))
+        .map_err(|(field, problem)| of_field(InvalidField::field(field, problem)))
 }
 
-/// A cursor as a query has it.
-fn encoded(cursor: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
-    let byte = |b: u8| {
-        if plain(b) {
-            char::from(b).to_string()
-        } else {
-            format!("%{b:02X}")
-        }
+fn of_field(invalid: InvalidField) -> Unreadable {
+    let (field, problem) = match invalid {
+        InvalidField::NotAnObject(problem) => return Unreadable::whole(problem),
+        InvalidField::Field { field, problem } => (field, problem),
+        InvalidField::Amount { field, problem } => (field.to_owned(), problem.to_string()),
     };
-    cursor.bytes().map(byte).collect()
+    Unreadable {
+        line: 0,
+        column: Some(field),
+        problem,
+    }
 }
 
 #[cfg(test)]
@@ -240,7 +232,8 @@ mod tests {
                 "{status} {body}"
             );
         }
-        assert_eq!(encoded("a b&c/ấ"), "a%20b%26c%2F%E1%BA%A5");
+        let encoded = utf8_percent_encode("a b&c/ấ-._~", OF_A_CURSOR).to_string();
+        assert_eq!(encoded, "a%20b%26c%2F%E1%BA%A5-._~");
     }
 
     proptest! {

@@ -23,7 +23,7 @@
 //! | `refusal` | why a request is refused |
 //! | `transaction` | the data together, what follows from it, and changes to it |
 //! | `commands` | what may happen to a transaction |
-//! | `testing` | for tests: decisions taken as written (feature `testing`) |
+//! | `testing` | for tests: a plain payment, decisions taken as written (feature `testing`) |
 //!
 //! Each id and each text has a type of its own; one cannot stand in for another:
 //!

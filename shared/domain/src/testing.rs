@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use crate::ids::TikiTransactionId;
+use crate::money::Vnd;
 use crate::notification::IpnLease;
+use crate::refusal::Refusal;
 use crate::time::Timestamp;
-use crate::transaction::{Change, Created, Transaction};
+use crate::transaction::{AmountLimits, Change, Created, Order, Transaction};
 
 /// Leases a notification: by the lease that it was queued with, or by one that is written.
 #[must_use]
@@ -18,6 +21,28 @@ pub fn lease_now(
     }
     let (lease, change) = t.lease_ipn(confirm_after, now)?;
     Some((lease, change.assume_committed()))
+}
+
+/// A payment of this amount that expires in a quarter of an hour, and has nothing that it need not have.
+pub fn plain_payment(
+    tiki_id: &TikiTransactionId,
+    amount: Vnd,
+    grace: Duration,
+    now: Timestamp,
+) -> Result<Created, Refusal> {
+    let order = Order {
+        amount,
+        webview_request_id: None,
+        identify_code: None,
+        order_code: None,
+        description: None,
+        expires_in_s: 900,
+    };
+    let limits = AmountLimits {
+        min: amount,
+        max: amount,
+    };
+    Transaction::create(tiki_id, order, limits, grace, now)
 }
 
 /// What is decided is taken as written.

@@ -4,12 +4,12 @@
 
 use std::time::Duration;
 
-use domain::testing::{AssumeCommitted, lease_now};
+use domain::testing::{AssumeCommitted, lease_now, plain_payment};
 use domain::{
-    Actor, AmountLimits, AuditEvent, CoreAnswer, Decision, DisputeReason, Ipn, IpnAnswer,
-    LookUpAnswer, MAX_OPEN_ACTS, MAX_RESENDS, NotificationOutcome, OperatorRefusal, OperatorWord,
-    Order, PaidDetails, PaymentAnswer, PaymentResult, PaymentResultMessage, RefundAnswer,
-    RefundCommand, Reservation, Resolution, Status, Timestamp, Transaction, Vnd,
+    Actor, AuditEvent, CoreAnswer, Decision, DisputeReason, Ipn, IpnAnswer, LookUpAnswer,
+    MAX_OPEN_ACTS, MAX_RESENDS, NotificationOutcome, OperatorRefusal, OperatorWord, PaidDetails,
+    PaymentAnswer, PaymentResult, PaymentResultMessage, RefundAnswer, RefundCommand, Reservation,
+    Resolution, Status, Timestamp, Transaction, Vnd,
 };
 
 const CONFIRM_AFTER: Duration = Duration::from_mins(2);
@@ -20,21 +20,8 @@ fn at(seconds: i64) -> Timestamp {
 
 fn pending() -> Transaction {
     let amount = Vnd::new(100_000).unwrap();
-    let order = Order {
-        amount,
-        webview_request_id: None,
-        identify_code: None,
-        order_code: None,
-        description: None,
-        expires_in_s: 900,
-    };
-    let limits = AmountLimits {
-        min: amount,
-        max: amount,
-    };
     let tiki_id = "T-1".parse().unwrap();
-    let grace = Duration::from_mins(1);
-    let created = Transaction::create(&tiki_id, order, limits, grace, at(0));
+    let created = plain_payment(&tiki_id, amount, Duration::from_mins(1), at(0));
     created.unwrap().assume_committed()
 }
 

@@ -5,12 +5,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use domain::testing::{AssumeCommitted, lease_now};
+use domain::testing::{AssumeCommitted, lease_now, plain_payment};
 use domain::{
-    Alarm, AmountLimits, AuditEvent, Balance, CoreAnswer, Decision, DisputeReason, Due, DueMarks,
+    Alarm, AuditEvent, Balance, CoreAnswer, Decision, DisputeReason, Due, DueMarks,
     FailedNotification, Failure, FailureCause, IPN_DELIVERY, IPN_LEASE, IpnAnswer, LookUpAnswer,
     MAX_CONTRADICTIONS, MAX_OPERATOR_ACTS, NotificationOutcome, OperatorRefusal, OperatorWord,
-    Order, Origin, PaidDetails, PaidNotification, Payment, PaymentAnswer, PaymentResult,
+    Origin, PaidDetails, PaidNotification, Payment, PaymentAnswer, PaymentResult,
     PaymentResultMessage, PaymentState, RaisedReason, RecordedResult, Refund, RefundAnswer,
     RefundCommand, RefundId, RefundReason, RefundState, Refusal, Reservation, Resolution,
     ReversalReason, ReviewReason, Snapshot, Status, TikiTransactionId, Timestamp, Transaction,
@@ -36,21 +36,8 @@ fn notified(decision: Decision) -> NotificationOutcome {
 
 fn pending() -> Transaction {
     let amount = Vnd::new(100_000).unwrap();
-    let order = Order {
-        amount,
-        webview_request_id: None,
-        identify_code: None,
-        order_code: None,
-        description: None,
-        expires_in_s: 900,
-    };
-    let limits = AmountLimits {
-        min: amount,
-        max: amount,
-    };
     let tiki_id = "T-1".parse().unwrap();
-    let grace = Duration::from_mins(1);
-    let created = Transaction::create(&tiki_id, order, limits, grace, at(0));
+    let created = plain_payment(&tiki_id, amount, Duration::from_mins(1), at(0));
     created.unwrap().assume_committed()
 }
 

@@ -14,9 +14,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use async_trait::async_trait;
-use domain::{
-    AmountLimits, Clock, Day, Order, ReviewReason, Timestamp, Transaction, TransactionId, Vnd,
-};
+use domain::testing::plain_payment;
+use domain::{Clock, Day, ReviewReason, Timestamp, Transaction, TransactionId, Vnd};
 use outbox::{Outbox, Worker};
 use serde_json::json;
 use store::{
@@ -190,21 +189,10 @@ async fn swept(refunds: usize, expiries: usize, group: (u8, u8)) -> (Seen, u64) 
 }
 
 async fn created(transactions: &Transactions, name: &str) -> TransactionId {
-    let order = Order {
-        amount: Vnd::new(100_000).unwrap(),
-        webview_request_id: None,
-        identify_code: None,
-        order_code: None,
-        description: None,
-        expires_in_s: 900,
-    };
-    let limits = AmountLimits {
-        min: Vnd::ZERO,
-        max: Vnd::MAX,
-    };
     let now = Timestamp::from_unix_ms(1_800_000_000_000).unwrap();
     let id = name.parse().unwrap();
-    let created = Transaction::create(&id, order, limits, Duration::ZERO, now).unwrap();
+    let amount = Vnd::new(100_000).unwrap();
+    let created = plain_payment(&id, amount, Duration::ZERO, now).unwrap();
     match transactions.create(created).await.unwrap() {
         Creation::New(made) | Creation::Existing(made) => made.id(),
     }

@@ -122,7 +122,8 @@ pub struct Totals {
 }
 
 impl Sum {
-    fn add(&mut self, count: u64, amount_vnd: u64) -> io::Result<()> {
+    /// Adds so many rows of this amount in all; a sum that is too large is an error, and adds nothing.
+    pub fn add(&mut self, count: u64, amount_vnd: u64) -> io::Result<()> {
         let sums = (
             self.count.checked_add(count),
             self.amount_vnd.checked_add(amount_vnd),

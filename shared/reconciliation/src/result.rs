@@ -14,13 +14,11 @@ use domain::{RefundId, RequestId, TikiTransactionId, Vnd};
 
 use self::format::{Column, normalised};
 use self::header::{Columns, First};
-use crate::csv_line;
+use crate::csv_line::{self, CsvLines};
 use crate::record::Values;
 
 pub use self::format::{BadFormat, ResultFormat, Verdict};
-
-/// A line may have at most this many bytes. The rest of a longer line is skipped.
-pub const MAX_LINE_BYTES: usize = 16 * 1024;
+pub use crate::csv_line::MAX_LINE_BYTES;
 
 /// A text of Tiki is cut after this many characters.
 const MAX_TEXT_CHARS: usize = 255;
@@ -93,13 +91,11 @@ impl Unreadable {
     }
 }
 
-/// Reads a result file line by line. After a line that cannot be read, the next one is read. A line feed always
-/// ends the line, also inside quotes.
+/// Reads a result file line by line. After a line that cannot be read, the next one is read.
 pub struct Lines<R> {
-    input: R,
+    input: CsvLines<R>,
     format: ResultFormat,
     columns: Option<Columns>,
-    line: u64,
     finished: bool,
 }
 
@@ -119,10 +115,9 @@ impl<R: BufRead> Lines<R> {
     /// Starts to read a file.
     pub fn new(input: R, format: ResultFormat) -> Self {
         Self {
-            input,
+            input: CsvLines::new(input),
             format,
             columns: None,
-            line: 0,
             finished: false,
         }
     }
@@ -130,7 +125,7 @@ impl<R: BufRead> Lines<R> {
     /// The number of lines read so far, the header included.
     #[must_use]
     pub fn line(&self) -> u64 {
-        self.line
+        self.input.line
     }
 
     /// Whether the file could be understood so far: its first line gave the columns.
@@ -143,17 +138,14 @@ impl<R: BufRead> Lines<R> {
     /// result; and so it is if there is no first one.
     pub fn read(&mut self) -> io::Result<Option<Read>> {
         while !self.finished {
-            let Some((bytes, complete)) = self.next_line()? else {
+            let Some(line) = self.input.next()? else {
                 break;
             };
-            if bytes.is_empty() {
+            if line.as_ref().is_ok_and(Vec::is_empty) {
                 continue;
             }
-            let fields = if complete {
-                self.split(&bytes)
-            } else {
-                Err(self.unreadable(None, format!("is longer than {MAX_LINE_BYTES} bytes")))
-            };
+            let line = line.map_err(|problem| self.unreadable(None, problem));
+            let fields = line.and_then(|line| self.split(&line));
             if self.columns.is_some() {
                 if fields.as_ref().is_ok_and(|fields| self.is_trailer(fields)) {
                     continue;
@@ -172,7 +164,7 @@ impl<R: BufRead> Lines<R> {
         let is_empty = self.columns.is_none() && !self.finished;
         self.finished = true;
         // Also a file of no bytes has its problem in line 1.
-        self.line = self.line.max(1);
+        self.input.line = self.input.line.max(1);
         Ok(is_empty.then(|| Err(self.unreadable(None, "the file has no line"))))
     }
 
@@ -190,41 +182,6 @@ impl<R: BufRead> Lines<R> {
                 Ok(Some(self.parse(fields)))
             }
         }
-    }
-
-    /// The next line without its line end, and whether it is complete.
-    fn next_line(&mut self) -> io::Result<Option<(Vec<u8>, bool)>> {
-        let (mut line, mut complete, mut any) = (Vec::new(), true, false);
-        loop {
-            let buffer = self.input.fill_buf()?;
-            if buffer.is_empty() {
-                break;
-            }
-            any = true;
-            let end = buffer.iter().position(|b| *b == b'\n');
-            let piece = buffer
-                .get(..end.unwrap_or(buffer.len()))
-                .unwrap_or_default();
-            let room = MAX_LINE_BYTES.saturating_sub(line.len());
-            complete = complete && piece.len() <= room;
-            line.extend(piece.iter().take(room));
-            let used = end.map_or(buffer.len(), |end| end.saturating_add(1));
-            self.input.consume(used);
-            if end.is_some() {
-                break;
-            }
-        }
-        if !any {
-            return Ok(None);
-        }
-        self.line = self.line.saturating_add(1);
-        while line.last() == Some(&b'\r') {
-            line.pop();
-        }
-        if self.line == 1 && line.starts_with("\u{feff}".as_bytes()) {
-            line.drain(..3);
-        }
-        Ok(Some((line, complete)))
     }
 
     fn split(&self, line: &[u8]) -> Result<Vec<Vec<u8>>, Unreadable> {
@@ -268,7 +225,7 @@ impl<R: BufRead> Lines<R> {
         let (code, verdict) = self.verdict(text(Column::Result)?)?;
         let cut_text = |column| Ok(text(column)?.as_deref().map(cut));
         Ok(ResultLine {
-            line: self.line,
+            line: self.input.line,
             tiki_id,
             lacks_transaction_id: self.has(Column::TransactionId)
                 && text(Column::TransactionId)?.is_none(),
@@ -358,7 +315,7 @@ impl<R: BufRead> Lines<R> {
 
     fn unreadable(&self, column: Option<&str>, problem: impl Into<String>) -> Unreadable {
         Unreadable {
-            line: self.line,
+            line: self.input.line,
             column: column.map(str::to_owned),
             problem: problem.into(),
         }

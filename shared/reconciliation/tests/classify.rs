@@ -13,12 +13,12 @@
 
 use std::time::Duration;
 
-use domain::testing::AssumeCommitted;
+use domain::testing::{AssumeCommitted, plain_payment};
 use domain::{
-    AmountLimits, Change, Decision, DisputeReason, Ipn, IpnAnswer, IpnLease, IpnSubject,
-    LookUpAnswer, NotificationOutcome, OperatorWord, Order, PaidDetails, PaymentAnswer,
-    PaymentResult, PaymentResultMessage, PaymentState, RefundAnswer, RefundCommand, Reservation,
-    Resolution, ReversalReason, Status, Timestamp, Transaction, Vnd, after_look_up,
+    Change, Decision, DisputeReason, Ipn, IpnAnswer, IpnLease, IpnSubject, LookUpAnswer,
+    NotificationOutcome, OperatorWord, PaidDetails, PaymentAnswer, PaymentResult,
+    PaymentResultMessage, PaymentState, RefundAnswer, RefundCommand, Reservation, Resolution,
+    ReversalReason, Status, Timestamp, Transaction, Vnd, after_look_up,
 };
 use reconciliation::classify::{Classification, Kind, classify};
 use reconciliation::compare::payment_matches;
@@ -38,21 +38,8 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn pending() -> Transaction {
-    let order = Order {
-        amount: vnd(AMOUNT),
-        webview_request_id: None,
-        identify_code: None,
-        order_code: None,
-        description: None,
-        expires_in_s: 900,
-    };
-    let limits = AmountLimits {
-        min: vnd(1_000),
-        max: vnd(500_000_000),
-    };
     let tiki_id = "T-1".parse().unwrap();
-    let grace = Duration::from_mins(1);
-    let created = Transaction::create(&tiki_id, order, limits, grace, at(0));
+    let created = plain_payment(&tiki_id, vnd(AMOUNT), Duration::from_mins(1), at(0));
     created.unwrap().assume_committed()
 }
 

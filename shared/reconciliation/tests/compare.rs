@@ -9,10 +9,10 @@
 
 use std::time::Duration;
 
-use domain::testing::AssumeCommitted;
+use domain::testing::{AssumeCommitted, plain_payment};
 use domain::{
-    AmountLimits, Order, PaidDetails, PaymentResult, PaymentResultMessage, RefundAnswer,
-    RefundCommand, Reservation, Timestamp, Transaction, Vnd,
+    PaidDetails, PaymentResult, PaymentResultMessage, RefundAnswer, RefundCommand, Reservation,
+    Timestamp, Transaction, Vnd,
 };
 use reconciliation::classify::{Classification, Kind, MismatchReason, classify};
 use reconciliation::compare::{our_refund, payment_matches, refund, with_id_in_file};
@@ -36,20 +36,8 @@ fn vnd(amount: u64) -> Vnd {
 }
 
 fn pending() -> Transaction {
-    let order = Order {
-        amount: vnd(100_000),
-        webview_request_id: None,
-        identify_code: None,
-        order_code: None,
-        description: None,
-        expires_in_s: 900,
-    };
-    let limits = AmountLimits {
-        min: vnd(1_000),
-        max: vnd(500_000_000),
-    };
     let tiki_id = "T-1".parse().unwrap();
-    let created = Transaction::create(&tiki_id, order, limits, Duration::ZERO, at(0));
+    let created = plain_payment(&tiki_id, vnd(100_000), Duration::ZERO, at(0));
     created.unwrap().assume_committed()
 }
 

@@ -9,15 +9,14 @@
 
 use std::time::Duration;
 
-use domain::testing::AssumeCommitted;
+use domain::testing::{AssumeCommitted, plain_payment};
 use domain::{
-    AmountLimits, Day, LookUpAnswer, Order, PaidDetails, PaymentAnswer, PaymentResult,
-    PaymentResultMessage, Refund, RefundAnswer, RefundCommand, Reservation, Status, Timestamp,
-    Transaction, Vnd,
+    Day, LookUpAnswer, PaidDetails, PaymentAnswer, PaymentResult, PaymentResultMessage, Refund,
+    RefundAnswer, RefundCommand, Reservation, Status, Timestamp, Transaction, Vnd,
 };
 use proptest::prelude::*;
 use reconciliation::classify::{Kind, MismatchReason as M};
-use reconciliation::result::Unreadable;
+use reconciliation::result::{MAX_LINE_BYTES, Unreadable};
 use reconciliation::statement::entry::{CsvEntries, Entry, EntryKind};
 use reconciliation::statement::refund::CoreRefund;
 use reconciliation::statement::{InStatement, payment, refund};
@@ -38,20 +37,8 @@ fn day() -> Day {
 }
 
 fn pending() -> Transaction {
-    let order = Order {
-        amount: vnd(AMOUNT),
-        webview_request_id: None,
-        identify_code: None,
-        order_code: None,
-        description: None,
-        expires_in_s: 900,
-    };
-    let limits = AmountLimits {
-        min: vnd(1_000),
-        max: vnd(500_000_000),
-    };
     let tiki_id = "T-1".parse().unwrap();
-    let created = Transaction::create(&tiki_id, order, limits, Duration::ZERO, at("09:00:00"));
+    let created = plain_payment(&tiki_id, vnd(AMOUNT), Duration::ZERO, at("09:00:00"));
     created.unwrap().assume_committed()
 }
 
@@ -345,6 +332,11 @@ fn what_cannot_be_read_is_named_and_the_next_entry_is_read() {
         (format!("payment,B,{ID},1,22/11/2026,"), Some("at")),
         (format!("payment,B,{ID},1,2026-11-22T10:00:00Z,\"x"), None),
         ("x".repeat(20_000), None),
+        // The rest of a line that is too long is no entry.
+        (
+            "x".repeat(MAX_LINE_BYTES) + &format!("refund,S,{ID},1,2026-11-22T10:00:00Z,"),
+            None,
+        ),
     ] {
         let good = format!("refund,R,{ID},1,2026-11-22T10:00:00Z,FT\n");
         let entries = read(&format!("{HEADER}{line}\n\n{good}"));
@@ -355,6 +347,7 @@ fn what_cannot_be_read_is_named_and_the_next_entry_is_read() {
             "{line}"
         );
         assert!(entries.last().unwrap().is_ok(), "{line}");
+        assert_eq!(entries.len(), 2, "{line}");
     }
     for (text, line) in [("", 0), ("\u{feff}", 0), ("a,b\nc,d\n", 1)] {
         let entries = read(text);

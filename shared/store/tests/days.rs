@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::testing::plain_payment;
 use domain::{
-    AmountLimits, Clock, Day, FinalStatus, FinalTransaction, Order, PaidDetails, PaymentResult,
-    PaymentResultMessage, RefundAnswer, RefundCommand, Reservation, ReviewReason, Timestamp,
-    Transaction, TransactionId, Vnd,
+    Clock, Day, FinalStatus, FinalTransaction, PaidDetails, PaymentResult, PaymentResultMessage,
+    RefundAnswer, RefundCommand, Reservation, ReviewReason, Timestamp, Transaction, TransactionId,
+    Vnd,
 };
 use proptest::prelude::*;
 use serde_dynamo::AttributeValue;
@@ -145,20 +146,9 @@ impl Store {
     }
 
     async fn created(&self, name: &str) -> Transaction {
-        let order = Order {
-            amount: Vnd::new(100_000).unwrap(),
-            webview_request_id: None,
-            identify_code: None,
-            order_code: None,
-            description: None,
-            expires_in_s: 900,
-        };
-        let limits = AmountLimits {
-            min: Vnd::ZERO,
-            max: Vnd::MAX,
-        };
         let id = name.parse().unwrap();
-        let created = Transaction::create(&id, order, limits, Duration::ZERO, at("21T08:00:00"));
+        let amount = Vnd::new(100_000).unwrap();
+        let created = plain_payment(&id, amount, Duration::ZERO, at("21T08:00:00"));
         match self.transactions.create(created.unwrap()).await.unwrap() {
             Creation::New(transaction) | Creation::Existing(transaction) => transaction,
         }

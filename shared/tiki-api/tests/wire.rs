@@ -9,30 +9,17 @@
 use std::time::Duration;
 
 use api::Code;
-use domain::testing::AssumeCommitted;
-use domain::{
-    AmountLimits, IpnAnswer, IpnRefusal, LookUpAnswer, Order, Status, Timestamp, Transaction, Vnd,
-};
+use domain::testing::{AssumeCommitted, plain_payment};
+use domain::{IpnAnswer, IpnRefusal, LookUpAnswer, Status, Timestamp, Transaction, Vnd};
 use proptest::prelude::*;
 use signing::{ClientSecret, Keyring, SignatureHeaders, Window};
 use tiki_api::answer::{self, WebviewReading};
 use tiki_api::request;
 
 fn transaction() -> Transaction {
-    let order = Order {
-        amount: Vnd::new(100_000).unwrap(),
-        webview_request_id: None,
-        identify_code: None,
-        order_code: None,
-        description: None,
-        expires_in_s: 900,
-    };
-    let limits = AmountLimits {
-        min: Vnd::ZERO,
-        max: Vnd::MAX,
-    };
     let id = "T-1".parse().unwrap();
-    let created = Transaction::create(&id, order, limits, Duration::ZERO, Timestamp::MIN);
+    let amount = Vnd::new(100_000).unwrap();
+    let created = plain_payment(&id, amount, Duration::ZERO, Timestamp::MIN);
     created.unwrap().assume_committed()
 }
 

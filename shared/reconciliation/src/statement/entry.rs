@@ -4,14 +4,11 @@ use std::io::{self, BufRead};
 
 use domain::{Timestamp, TransactionId, Vnd};
 
-use crate::csv_line;
+use crate::csv_line::{self, CsvLines};
 use crate::result::Unreadable;
 
 /// An id or a reference is cut after this many characters.
 const MAX_TEXT_CHARS: usize = 128;
-
-/// A line may have at most this many bytes.
-const MAX_LINE_BYTES: u64 = 16 * 1024;
 
 /// The columns of a statement as CSV. A header line says their order.
 const COLUMNS: [&str; 6] = [
@@ -98,11 +95,10 @@ fn cut(text: &str) -> String {
 
 /// Reads a statement as CSV, entry by entry. After an entry that cannot be read, the next one is read.
 pub struct CsvEntries<R> {
-    input: R,
+    input: CsvLines<R>,
     /// The place of each column of [`COLUMNS`].
     places: Option<[usize; 6]>,
     fields: usize,
-    line: u64,
     finished: bool,
 }
 
@@ -110,10 +106,9 @@ impl<R: BufRead> CsvEntries<R> {
     /// Starts to read a statement.
     pub fn new(input: R) -> Self {
         Self {
-            input,
+            input: CsvLines::new(input),
             places: None,
             fields: 0,
-            line: 0,
             finished: false,
         }
     }
@@ -121,14 +116,15 @@ impl<R: BufRead> CsvEntries<R> {
     /// The next entry. If the first line gives no columns, that problem is the only result.
     pub fn read(&mut self) -> io::Result<Option<Result<Entry, Unreadable>>> {
         while !self.finished {
-            let Some(bytes) = self.next_line()? else {
+            let Some(line) = self.input.next()? else {
                 break;
             };
-            if bytes.is_empty() {
+            if line.as_ref().is_ok_and(Vec::is_empty) {
                 continue;
             }
+            let line = line.map_err(|problem| self.unreadable(None, problem));
             let Some(places) = self.places else {
-                match self.header(&bytes) {
+                match line.and_then(|line| self.header(&line)) {
                     Ok(()) => continue,
                     Err(problem) => {
                         self.finished = true;
@@ -136,27 +132,11 @@ impl<R: BufRead> CsvEntries<R> {
                     }
                 }
             };
-            return Ok(Some(self.entry(&bytes, places)));
+            return Ok(Some(line.and_then(|line| self.entry(&line, places))));
         }
         let is_empty = self.places.is_none() && !self.finished;
         self.finished = true;
         Ok(is_empty.then(|| Err(Unreadable::whole("the statement has no header line"))))
-    }
-
-    fn next_line(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let mut line = Vec::new();
-        let mut limited = io::Read::take(&mut self.input, MAX_LINE_BYTES);
-        if limited.read_until(b'\n', &mut line)? == 0 {
-            return Ok(None);
-        }
-        self.line = self.line.saturating_add(1);
-        while line.last().is_some_and(|b| b"\r\n".contains(b)) {
-            line.pop();
-        }
-        if self.line == 1 && line.starts_with("\u{feff}".as_bytes()) {
-            line.drain(..3);
-        }
-        Ok(Some(line))
     }
 
     fn header(&mut self, bytes: &[u8]) -> Result<(), Unreadable> {
@@ -169,7 +149,7 @@ impl<R: BufRead> CsvEntries<R> {
         let mut places = [0; 6];
         for (column, at) in COLUMNS.iter().zip(&mut places) {
             *at = place(column).ok_or_else(|| Unreadable {
-                line: self.line,
+                line: self.input.line,
                 column: Some((*column).to_owned()),
                 problem: "is missing in the header line".to_owned(),
             })?;
@@ -208,7 +188,7 @@ impl<R: BufRead> CsvEntries<R> {
 
     fn unreadable(&self, column: Option<&str>, problem: String) -> Unreadable {
         Unreadable {
-            line: self.line,
+            line: self.input.line,
             column: column.map(str::to_owned),
             problem,
         }
