@@ -62,7 +62,7 @@ impl Reconcile {
         // What both sides agree on is a finding, too, since the file differs.
         self.update_finding(reading.day, &subject, false, |finding, now| {
             let claim = line::claim_of(&line, reading, now);
-            finding.claims.insert(reading.file.to_owned(), claim);
+            line::hear(finding, reading.file, claim, comparison.id);
             comparison.record(finding, now);
         })
         .await?;

@@ -122,7 +122,7 @@ pub fn refund(t: Option<&Transaction>, line: &ResultLine, refund: &RefundLine) -
     }
 }
 
-fn is_ours(id: TransactionId, in_file: Option<&str>) -> bool {
+pub(crate) fn is_ours(id: TransactionId, in_file: Option<&str>) -> bool {
     in_file.is_none_or(|text| text.parse() == Ok(id))
 }
 

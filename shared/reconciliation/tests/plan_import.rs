@@ -2,10 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use domain::{Day, Timestamp};
+use domain::{Day, TikiTransactionId, Timestamp, TransactionId};
 use reconciliation::hash::Hashed;
 use reconciliation::plan::import::{Fetched, Listed, Name, Next, after_fetch, is_read};
-use reconciliation::record::Received;
+use reconciliation::plan::line::hear;
+use reconciliation::record::{Claim, Finding, Received, Subject, Values};
 use reconciliation::result::ResultFormat;
 
 const NAME: &str = "tikivip_vnptmoney_20261122_1";
@@ -174,4 +175,41 @@ fn what_was_fetched_is_read_once_and_bytes_that_changed_are_read_anew() {
     let fetched = Fetched::Whole(content(11, "c"));
     let seen = after_fetch(None, (day(), &without_size), fetched, false, at(9));
     assert!(matches!(seen, Next::Begin(received) if received.bytes == 11));
+}
+
+/// Two lines of one file are about one payment, and are processed side by side.
+#[test]
+fn a_wrong_id_in_one_line_is_not_made_good_by_another_line() {
+    let tiki_id: TikiTransactionId = "T-1".parse().unwrap();
+    let ours = TransactionId::derive(&tiki_id);
+    let claim = |reading, line, id: TransactionId| Claim {
+        reading,
+        heard_at: at(0),
+        line,
+        code: "03".to_owned(),
+        reason: String::new(),
+        values: Values::default(),
+        id: Some(id.to_string()),
+        withdrawn: false,
+    };
+    let other = TransactionId::derive(&"T-2".parse().unwrap());
+    let heard = |claims: [Claim; 2]| {
+        let mut finding = Finding::new(
+            day(),
+            Subject::Payment {
+                tiki_id: tiki_id.clone(),
+            },
+            at(0),
+        );
+        for claim in claims {
+            hear(&mut finding, "results", claim, ours);
+        }
+        finding.claims["results"].line
+    };
+    let (right, wrong) = (claim(1, 6, ours), claim(1, 5, other));
+    assert_eq!(heard([wrong.clone(), right.clone()]), 5);
+    assert_eq!(heard([right.clone(), wrong.clone()]), 5);
+    // Another reading of the file replaces what the last one said.
+    assert_eq!(heard([wrong, claim(2, 6, ours)]), 6);
+    assert_eq!(heard([right, claim(2, 5, other)]), 5);
 }

@@ -101,6 +101,17 @@ pub fn claim_of(line: &ResultLine, reading: Reading<'_>, now: Timestamp) -> Clai
     }
 }
 
+/// Notes what a line says of its payment. If another line of this reading has an id of ours for it that is not ours, that
+/// one is kept: one wrong line is not made good by a right one beside it.
+pub fn hear(finding: &mut Finding, file: &str, claim: Claim, ours: TransactionId) {
+    let known = finding.claims.get(file);
+    let known = known.filter(|known| known.reading == claim.reading && !known.withdrawn);
+    let of_ours = known.is_none_or(|known| compare::is_ours(ours, known.id.as_deref()));
+    if of_ours {
+        finding.claims.insert(file.to_owned(), claim);
+    }
+}
+
 /// The finding of a line that cannot be read. Another reading of the file may have another line there, which is a
 /// finding of its own; `None` if this reading has reported it.
 #[must_use]
