@@ -44,9 +44,12 @@ impl CommandContext {
         ))
     }
 
-    /// Finds a transaction by our id or by Tiki's.
+    /// Finds a transaction by our id, by Tiki's, or by the id of a finding about it.
     pub(crate) async fn find(&self, id: &str) -> anyhow::Result<(Transactions, Transaction)> {
         let transactions = self.transactions()?;
+        // `core:9e87ce51-…/R1`, `T-1/R1`: no id of Tiki has a slash.
+        let of_finding = id.strip_prefix("core:").unwrap_or(id);
+        let id = of_finding.split_once('/').map_or(of_finding, |(id, _)| id);
         if let Ok(ours) = id.parse::<TransactionId>()
             && let Some(found) = transactions.load(ours).await?
         {
