@@ -249,22 +249,85 @@ async fn a_statement_in_the_bucket_is_read_and_torn_lines_are_findings() {
     // Before it is there, nothing is said.
     compare(&env).await;
     assert_eq!(open_findings(&env).await, BTreeMap::new());
+    let id = &agrees.id;
     let torn = format!(
-        "payment,B-7,{},100,000,2026-11-22T10:00:00+07:00,FT\nfee,B-8,{},1,2026-11-22T10:00:00Z,\n",
-        agrees.id, agrees.id
+        "payment,B-7,{id},100,000,2026-11-22T10:00:00+07:00,FT\nfee,B-8,{id},1,2026-11-22T10:00:00Z,\npayment,B-9,{id},100000,2025-11-22T10:00:00+07:00,FT\n"
     );
     let csv = env.core.statement_csv(&day) + &torn;
+    // What cannot be read at all is not compared: nobody says that the core has nothing.
+    env.put_object(&format!("statements/{day}.csv"), &csv.replace(',', ";"))
+        .await;
+    compare(&env).await;
+    let unreadable = finding("needs_review", "unreadable_line");
+    let line = |n: usize| format!("statement {day}:{n}");
+    assert_eq!(
+        open_findings(&env).await,
+        BTreeMap::from([(line(1), unreadable.clone())])
+    );
     env.put_object(&format!("statements/{day}.csv"), &csv).await;
     compare(&env).await;
     let open = open_findings(&env).await;
-    let line = |n: usize| format!("statement {day}:{n}");
-    let unreadable = finding("needs_review", "unreadable_line");
     assert_eq!(
         open,
         BTreeMap::from([
             (at_core(&twice), finding("needs_review", "taken_twice")),
             (line(5), unreadable.clone()),
-            (line(6), unreadable),
+            (line(6), unreadable.clone()),
+            // It is of another day.
+            (line(7), unreadable),
         ])
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_booking_on_a_later_day_is_another_one() {
+    let env = TestEnv::start().await;
+    let payment = env.confirmed(100_000).await;
+    let refund = env.refund(&payment, "R1", 40_000).await;
+    assert_eq!(refund.code(), Some(0));
+    env.days_pass().await;
+    env.days_pass().await;
+    let later = the_day().previous();
+    let mut refund_id = String::new();
+    env.core.change_bookings(|bookings| {
+        for mut booking in bookings.clone() {
+            booking.at_ms = later.start().unix_ms() + 12 * 3_600_000;
+            if booking.kind == "refund" {
+                refund_id.clone_from(&booking.id);
+            }
+            bookings.push(booking);
+        }
+    });
+    env.set_first_day(later.previous()).await;
+    run(&env, scheduled()).await;
+    let given_back = format!("{}/{refund_id}", at_core(&payment));
+    // The id of a finding names its transaction.
+    for id in [&at_core(&payment), &given_back] {
+        let shown = env.tikivip(&["show", id, "--output", "json"]).await;
+        assert_eq!((shown.code, shown.err.as_str()), (0, ""), "{id}");
+        assert!(shown.out.contains(&payment.id), "{id}");
+    }
+    assert_eq!(
+        open_findings(&env).await,
+        BTreeMap::from([
+            (at_core(&payment), finding("needs_review", "taken_twice")),
+            (given_back, finding("needs_review", "given_back_twice")),
+        ])
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_that_is_not_over_is_not_compared() {
+    let env = TestEnv::start().await;
+    for days in [0, 27] {
+        let mut day = the_day().next().next();
+        (0..days).for_each(|_| day = day.next());
+        let event = json!({ "statement": day.to_string() });
+        let refused = env.sandbox.invoke("reconcile", &event).await;
+        let refused = format!("{:#}", refused.unwrap_err());
+        assert!(
+            refused.contains("until then payments may still be added"),
+            "{refused}"
+        );
+    }
 }

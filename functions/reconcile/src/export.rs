@@ -13,7 +13,7 @@ use reconciliation::plan::export::{self, DayFiles, Step};
 use reconciliation::record::{Began, Doubt, Exported, Sent};
 use store::{Key, Versioned, Written, day_partition};
 
-use crate::delivery::Arrived;
+use crate::delivery::{Arrived, Upload};
 use crate::{EXPORT_CUTOFF, EXPORT_DUE_AFTER, MAX_DUE_DAYS, Reconcile, Run};
 
 /// A day that is being exported.
@@ -62,12 +62,7 @@ impl Reconcile {
 
     /// Exports a day. The same bytes are sent once; bytes that have changed since are sent under the next counter.
     pub(crate) async fn export(&self, run: &mut Run, day: Day) -> anyhow::Result<()> {
-        let from = exportable_from(day);
-        if self.clock.now() < from {
-            bail!(
-                "{day} cannot be exported before {from}: until then payments may still be added to it"
-            );
-        }
+        self.ensure_complete(day)?;
         let written = self.write(run, day).await;
         let (parts, refunded) = written.with_context(|| format!("{day}"))?;
         let mut export = DayExport {
@@ -80,6 +75,17 @@ impl Reconcile {
         };
         while let Some(step) = export.next() {
             self.carry_out(run, &mut export, step).await?;
+        }
+        Ok(())
+    }
+
+    /// Refuses a day to which payments may still be added.
+    pub(crate) fn ensure_complete(&self, day: Day) -> anyhow::Result<()> {
+        let from = exportable_from(day);
+        if self.clock.now() < from {
+            bail!(
+                "{day} cannot be exported before {from}: until then payments may still be added to it"
+            );
         }
         Ok(())
     }
@@ -134,6 +140,8 @@ impl Reconcile {
         counter: u32,
     ) -> anyhow::Result<()> {
         let sent = export.file(counter)?.clone();
+        let drop = self.file_drop.as_ref();
+        let direct = drop.is_some_and(|drop| drop.upload == Upload::Direct);
         let arrived = match (self.session(run).await?, &self.file_drop) {
             (Some(session), Some(drop)) => {
                 let parcel = drop.parcel(&sent.record, &run.name);
@@ -144,6 +152,11 @@ impl Reconcile {
         };
         let doubt = match arrived {
             Arrived::No => {
+                export.absent.insert(counter);
+                return Ok(());
+            }
+            // A run that died wrote a part of it: with that counter it is written once more.
+            Arrived::Other if direct => {
                 export.absent.insert(counter);
                 return Ok(());
             }

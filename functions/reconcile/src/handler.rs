@@ -10,7 +10,8 @@
 //! | `delivery` | delivers each file to Tiki once |
 //! | `import` | fetches Tiki's result files, each once |
 //! | `lines` | brings each line of one to an outcome |
-//! | `statement`, `spill` | compares a day with the core's statement |
+//! | `statement` | compares a day with the core's statement |
+//! | `statement_source`, `spill` | reads a statement, and keeps both books of a day in little memory |
 //! | `findings` | writes a finding, and reads those of a day |
 //! | `at_core` | asks the core about one payment or refund |
 //! | `recheck` | compares payments with Tiki's look-up, at first and again |
@@ -34,6 +35,7 @@ mod run_lock;
 mod session;
 mod spill;
 mod statement;
+mod statement_source;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -193,12 +195,13 @@ impl Reconcile {
         run.note("a day could not be exported", exported);
         let imported = self.import(run, None).await;
         run.note("Tiki's results could not be read", imported);
-        let compared = self.compare_statements(run, None).await;
-        run.note("the core's statements could not be compared", compared);
         let rechecked = self.recheck_open_findings(run).await;
         run.note("findings could not be checked again", rechecked);
         let watched = self.watch_what_went_back(run).await;
         run.note("what went back could not be looked up", watched);
+        // Last, since a large one may take all the time that is left.
+        let compared = self.compare_statements(run, None).await;
+        run.note("the core's statements could not be compared", compared);
         let measured = self.measure().await;
         run.note("open work could not be measured", measured);
     }

@@ -80,7 +80,9 @@ impl Reconcile {
         for day in self.due_days().await? {
             let due = day.end_exclusive().after(EXPORT_DUE_AFTER);
             let overdue = now >= due.after(STATEMENT_LATE_AFTER);
-            if overdue && self.records.get(&Key::statement(day)).await?.is_none() {
+            let known = self.records.get(&Key::statement(day)).await?;
+            let is_done = known.is_some_and(|known| known.record.done_at.is_some());
+            if overdue && !is_done {
                 missing = missing.saturating_add(1);
             }
         }

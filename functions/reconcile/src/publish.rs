@@ -1,6 +1,6 @@
 //! Writes the day's report for people, a page, a table and a workbook, to the object store beside the files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::Path;
@@ -32,11 +32,16 @@ impl Reconcile {
                 .extend(finding.iter().map(|f| f.record.day));
             closings.extend(finding);
         }
+        let mut failed = BTreeSet::new();
         for day in std::mem::take(&mut run.changed_days) {
-            self.publish_day(run, day)
-                .await
-                .with_context(|| format!("{day}"))?;
+            let published = self.publish_day(run, day).await;
+            if published.is_err() {
+                failed.insert(day);
+            }
+            let published = published.with_context(|| format!("{day}"));
+            run.note("a report could not be written", published);
         }
+        closings.retain(|closing| !failed.contains(&closing.record.day));
         for closing in closings.into_iter().filter(|c| c.record.closed.is_some()) {
             let reported = Finding {
                 reported: true,
@@ -93,7 +98,8 @@ impl Reconcile {
                 .records
                 .get(&Key::statement(day))
                 .await?
-                .map(|known| known.record),
+                .map(|known| known.record)
+                .filter(|statement| statement.done_at.is_some()),
             received: received.into_iter().map(|known| known.record).collect(),
             kinds: BTreeMap::new(),
             closed: 0,

@@ -2,35 +2,26 @@
 //! about each payment and refund on which the books differ, and its answer decides by the ordinary rules.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::BufReader;
 use std::sync::Arc;
 
 use anyhow::bail;
-use core_api::{Core, StatementError, Statements};
+use core_api::{Core, Statements};
 use domain::{Day, FinalStatus, PaymentState, RefundId, TransactionId};
 use futures::{StreamExt, stream};
 use reconciliation::file::Sum;
-use reconciliation::place::ObjectKey;
 use reconciliation::plan::import::Reading;
-use reconciliation::record::{StatementRead, StatementWord};
+use reconciliation::record::{StatementRead, StatementWord, Subject};
 use reconciliation::result::Unreadable;
 use reconciliation::statement::InStatement;
-use reconciliation::statement::entry::{CsvEntries, Entry, EntryKind};
 use store::{Key, StoreError};
 
 use crate::recheck::MAX_CONCURRENT_LOOK_UPS;
 use crate::spill::{Books, Pair};
+use crate::statement_source::Source;
 use crate::{Reconcile, Run};
 
 /// A statement with more differences than this is not believed: it may be of another day, or of another partner.
 const MAX_DIFFERENCES: u64 = 10_000;
-
-/// A statement with more entries that cannot be read is read no further.
-const MAX_UNREADABLE: u64 = 1_000;
-
-/// The pages of one statement: a million entries have at least a hundred.
-const MAX_PAGES: u32 = 100_000;
 
 /// The partner's core, as the third side.
 pub struct CoreBooks {
@@ -59,14 +50,6 @@ enum Compared {
     OutOfTime,
 }
 
-/// What was read of a statement.
-#[derive(Default)]
-struct Read {
-    payments: Sum,
-    refunds: Sum,
-    unreadable: u64,
-}
-
 impl Reconcile {
     /// Compares each day that is due and was not compared yet; or the day that a person names, again.
     pub(crate) async fn compare_statements(
@@ -81,7 +64,10 @@ impl Reconcile {
             return Ok(());
         };
         let days = match named {
-            Some(day) => vec![day],
+            Some(day) => {
+                self.ensure_complete(day)?;
+                vec![day]
+            }
             None => self.due_days().await?,
         };
         for day in days {
@@ -89,13 +75,12 @@ impl Reconcile {
                 break;
             }
             let known = self.records.get(&Key::statement(day)).await?;
-            if known.is_some() && named.is_none() {
+            let known = known.map(|known| known.record);
+            let is_done = known.as_ref().is_some_and(|known| known.done_at.is_some());
+            if is_done && named.is_none() {
                 continue;
             }
-            let reading = known
-                .map_or(0, |known| known.record.reading)
-                .saturating_add(1);
-            let compared = self.compare_statement(run, books, day, reading).await;
+            let compared = self.compare_statement(run, books, day, known).await;
             run.note("a statement could not be compared", compared);
         }
         Ok(())
@@ -106,30 +91,47 @@ impl Reconcile {
         run: &mut Run,
         core: &CoreBooks,
         day: Day,
-        reading: u64,
+        known: Option<StatementRead>,
     ) -> anyhow::Result<()> {
         let folder = run.folder.path().join(format!("statement-{day}"));
         std::fs::create_dir_all(&folder)?;
         let mut books = Books::new(&folder);
-        let name = source_name(day);
+        let name = Subject::statement_name(day);
+        let mut record = next_attempt(day, known.as_ref());
         let this = Reading {
             day,
             file: &name,
-            number: reading,
+            number: record.reading,
         };
-        let read = match &core.source {
+        let source = match &core.source {
             StatementSource::Api(pages) => {
-                self.read_pages(pages.as_ref(), this, &mut books).await?
+                self.read_pages(run, pages.as_ref(), (this, &record), &mut books)
+                    .await?
             }
-            StatementSource::Bucket => self.read_csv(run, this, &mut books).await?,
+            StatementSource::Bucket => self.read_csv(run, (this, &record), &mut books).await?,
         };
-        let Some(read) = read else {
-            tracing::info!(%day, "there is no statement of this day yet");
-            return Ok(());
+        let read = match source {
+            Source::Read(read) => read,
+            Source::NotThere => {
+                tracing::warn!(%day, "there is no statement of this day yet");
+                return Ok(());
+            }
+            Source::NoColumns => {
+                tracing::warn!(%day, "the statement cannot be read: the next run tries again");
+                run.changed_days.insert(day);
+                return Ok(());
+            }
+            Source::OutOfTime => {
+                no_time(day);
+                return Ok(());
+            }
         };
         run.changed_days.insert(day);
-        self.add_ours(day, &mut books).await?;
-        let findings = match self.compare_books(run, core, this, books).await? {
+        if !self.add_ours(run, day, &mut books).await? {
+            no_time(day);
+            return Ok(());
+        }
+        record.findings = match self.compare_books(run, core, this, books).await? {
             Compared::Whole { findings } => {
                 self.withdraw_old_claims(this).await?;
                 self.end_old_words(core, this).await?;
@@ -138,109 +140,36 @@ impl Reconcile {
             // What is not believed ends nothing.
             Compared::Disbelieved { findings } => findings,
             Compared::OutOfTime => {
-                tracing::warn!(%day, "there was no time for the whole statement: the next run begins it again");
+                no_time(day);
                 return Ok(());
             }
         };
-        let record = StatementRead {
-            day,
-            reading,
-            payments: read.payments,
-            refunds: read.refunds,
-            unreadable: read.unreadable,
-            findings,
-            read_at: self.clock.now(),
-        };
-        self.records
-            .update::<_, StoreError>(&Key::statement(day), |_| Ok(Some(record.clone())))
-            .await?;
+        record.payments = read.payments;
+        record.refunds = read.refunds;
+        record.unreadable = read.unreadable;
+        record.done_at = Some(self.clock.now());
+        self.store_statement(&record).await?;
+        let findings = record.findings;
         tracing::info!(%day, findings, "the core's statement was compared");
         std::fs::remove_dir_all(&folder)?;
         Ok(())
     }
 
-    async fn read_pages(
-        &self,
-        pages: &dyn Statements,
-        this: Reading<'_>,
-        books: &mut Books,
-    ) -> anyhow::Result<Option<Read>> {
-        let mut read = Read::default();
-        let mut cursor: Option<String> = None;
-        let mut number = 0_u64;
-        for _ in 0..MAX_PAGES {
-            let page = match pages.page(this.day, cursor.as_deref()).await {
-                Ok(page) => page,
-                Err(StatementError::NotThere) if cursor.is_none() => return Ok(None),
-                Err(error) => return Err(error.into()),
-            };
-            for entry in page.entries {
-                number = number.saturating_add(1);
-                let line = number;
-                let entry = entry.map_err(|unreadable| Unreadable { line, ..unreadable });
-                self.add_entry(entry, this, books, &mut read).await?;
-            }
-            match page.next {
-                None => return Ok(Some(read)),
-                Some(next) if cursor.as_ref() == Some(&next) => {
-                    bail!("the core's statement has the same cursor twice")
-                }
-                next => cursor = next,
-            }
-        }
-        bail!("the core's statement has no end")
+    pub(crate) async fn store_statement(&self, record: &StatementRead) -> Result<(), StoreError> {
+        let key = Key::statement(record.day);
+        let stored = self
+            .records
+            .update::<_, StoreError>(&key, |_| Ok(Some(record.clone())));
+        stored.await.map(drop)
     }
 
-    async fn read_csv(
-        &self,
-        run: &Run,
-        this: Reading<'_>,
-        books: &mut Books,
-    ) -> anyhow::Result<Option<Read>> {
-        let local = run.folder.path().join("statement.csv");
-        let key = ObjectKey::Statement(this.day).to_string();
-        if !self.objects.get(&key, &local).await? {
-            return Ok(None);
-        }
-        let mut read = Read::default();
-        let mut entries = CsvEntries::new(BufReader::new(File::open(&local)?));
-        while let Some(entry) = entries.read()? {
-            self.add_entry(entry, this, books, &mut read).await?;
-        }
-        Ok(Some(read))
-    }
-
-    async fn add_entry(
-        &self,
-        entry: Result<Entry, Unreadable>,
-        this: Reading<'_>,
-        books: &mut Books,
-        read: &mut Read,
-    ) -> anyhow::Result<()> {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(unreadable) => {
-                read.unreadable = read.unreadable.saturating_add(1);
-                if read.unreadable > MAX_UNREADABLE {
-                    bail!(
-                        "the core's statement has more than {MAX_UNREADABLE} entries that cannot be read"
-                    );
-                }
-                return self.report_line(this, &unreadable).await;
-            }
-        };
-        let sum = match entry.kind {
-            EntryKind::Payment => &mut read.payments,
-            EntryKind::Refund => &mut read.refunds,
-        };
-        sum.add(1, entry.amount.get())?;
-        Ok(books.add(&entry)?)
-    }
-
-    /// What was taken and what went back on the day, by our records.
-    async fn add_ours(&self, day: Day, books: &mut Books) -> anyhow::Result<()> {
+    /// What was taken and what went back on the day, by our records. The answer is whether there was time for all of it.
+    async fn add_ours(&self, run: &Run, day: Day, books: &mut Books) -> anyhow::Result<bool> {
         let mut payments = self.transactions.final_on_day(day);
         while let Some(payment) = payments.next().await? {
+            if !run.has_time(self.clock.now()) {
+                return Ok(false);
+            }
             // A failure may be a payment that was taken and reversed.
             let taken = match payment.status {
                 FinalStatus::Success => true,
@@ -268,7 +197,7 @@ impl Reconcile {
                 books.add_refund(transaction.id(), refund.id, refund.amount)?;
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Compares both books, and looks at what differs.
@@ -376,7 +305,20 @@ impl Reconcile {
     }
 }
 
-/// The name of a statement where a finding names a file.
-fn source_name(day: Day) -> String {
-    format!("statement {day}")
+/// The record of the next attempt to compare a day. It is not done yet.
+fn next_attempt(day: Day, known: Option<&StatementRead>) -> StatementRead {
+    let before = known.map_or(0, |known| known.reading);
+    StatementRead {
+        day,
+        reading: before.saturating_add(1),
+        payments: Sum::default(),
+        refunds: Sum::default(),
+        unreadable: 0,
+        findings: 0,
+        done_at: None,
+    }
+}
+
+fn no_time(day: Day) {
+    tracing::warn!(%day, "there was no time for the whole statement: the next run begins it again");
 }

@@ -12,8 +12,8 @@ use signed_http::{Answer, SignedClient};
 
 use crate::{CORE_TIMEOUT_IN_WORKER, CoreClient};
 
-/// A page may have at most this many entries.
-const MAX_ENTRIES_PER_PAGE: usize = 10_000;
+/// A page may have at most this many entries: about as many as an answer has room for, which has 256 KiB at most.
+const MAX_ENTRIES_PER_PAGE: usize = 1_000;
 
 /// The longest cursor that we repeat.
 const MAX_CURSOR_BYTES: usize = 1_024;
@@ -40,7 +40,7 @@ pub enum StatementError {
     #[error("the core has no statement of this day yet")]
     NotThere,
     /// The core did not answer, or with an error.
-    #[error("the core did not answer: {0}")]
+    #[error("there is no answer of the core that can be used: {0}")]
     Unavailable(String),
     /// The answer is not a page of this day.
     #[error("the core's answer is not a page of this statement: {0}")]

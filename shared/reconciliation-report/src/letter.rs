@@ -24,7 +24,7 @@ pub(crate) fn letters(report: &DayReport) -> Vec<Letter> {
     let for_review = report.findings.iter();
     let for_review = for_review.filter(|f| f.is_open() && f.kind.is_for_review());
     let (at_core, at_tiki): (Vec<&Finding>, Vec<&Finding>) =
-        for_review.partition(|f| f.subject.at_core().is_some());
+        for_review.partition(|f| f.subject.is_of_core());
     let tiki = phrase("Thư gửi Tiki", "Letter to Tiki");
     let core = phrase(
         "Thư gửi bộ phận vận hành hệ thống lõi",

@@ -180,12 +180,12 @@ pub(crate) fn explain(reason: MismatchReason) -> Explanation {
         },
         MismatchReason::UnreadableLine => Explanation {
             meaning: phrase(
-                "Không đọc được dòng này, hoặc cả tệp, của Tiki.",
-                "This line of Tiki's file, or the whole file, cannot be read.",
+                "Không đọc được dòng này, hoặc cả tệp (kết quả của Tiki, hoặc sao kê của hệ thống lõi).",
+                "This line, or the whole file, cannot be read: of Tiki's results, or of the core's statement.",
             ),
             proposal: phrase(
-                "Yêu cầu Tiki gửi lại tệp, hoặc sửa cấu hình ReconciliationResultFormat rồi đọc lại tệp (docs/operations.md). Sau đó đóng chênh lệch này.",
-                "Ask Tiki to send the file again, or correct ReconciliationResultFormat and read the file again (docs/operations.md). Then close this finding.",
+                "Yêu cầu bên lập tệp (Tiki, hoặc bộ phận vận hành hệ thống lõi) gửi lại; với tệp của Tiki cũng có thể sửa cấu hình ReconciliationResultFormat. Rồi đọc lại tệp (docs/operations.md). Sau đó đóng chênh lệch này.",
+                "Ask whoever made the file, Tiki or the core's operators, to send it again; for a file of Tiki ReconciliationResultFormat may be wrong. Read it again (docs/operations.md). Then close this finding.",
             ),
             commands: &[CloseFinding],
         },

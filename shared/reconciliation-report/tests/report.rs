@@ -212,7 +212,7 @@ fn statement() -> StatementRead {
         refunds: sum(42, 12_600_000),
         unreadable: 0,
         findings: 0,
-        read_at: at("23T07:00:03"),
+        done_at: Some(at("23T07:00:03")),
     }
 }
 

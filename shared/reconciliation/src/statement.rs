@@ -86,6 +86,12 @@ impl Judgement {
     }
 }
 
+/// Whether a day begins, for certain and in everybody's books, only after this moment: what is booked on that day is
+/// another booking.
+fn is_before(at: Timestamp, day: Day) -> bool {
+    at.after(NEAR_MIDNIGHT) < day.start()
+}
+
 /// Whether a moment belongs to a day for certain, in everybody's books.
 fn is_well_within(at: Timestamp, day: Day) -> bool {
     let begins = day.start().after(NEAR_MIDNIGHT);

@@ -185,6 +185,54 @@ fn a_payment_near_midnight_may_be_in_the_statement_of_the_day_beside() {
     }
 }
 
+/// What is booked on a later day than we have it is another booking: it was taken, or given back, twice. On an earlier
+/// day it may be the booking that we heard of late.
+#[test]
+fn a_booking_on_a_later_day_is_another_one() {
+    let back = with_refund(Some(RefundAnswer::Succeeded), "23:40:00");
+    for (ours, statement_of, twice) in [
+        ("12:00:00", "2026-11-21", false),
+        ("12:00:00", "2026-11-22", false),
+        ("12:00:00", "2026-11-23", true),
+        ("23:44:59", "2026-11-23", true),
+        // So near midnight it is the same booking.
+        ("23:45:00", "2026-11-23", false),
+        ("23:45:00", "2026-11-24", true),
+    ] {
+        let paid = paid_at(at(ours));
+        let day = statement_of.parse().unwrap();
+        let once = InStatement::Once(vnd(AMOUNT));
+        let judged = payment::judge(Some(&paid), once, None, None, day);
+        let expected = if twice { M::TakenTwice } else { M::Agree };
+        assert_eq!(judged.mismatch, expected, "{ours} {statement_of}");
+        assert_eq!(judged.is_matched(), !twice);
+    }
+    for (statement_of, twice) in [("2026-11-22", false), ("2026-11-23", true)] {
+        let once = InStatement::Once(vnd(40_000));
+        let refund = back.refunds().first();
+        let judged = refund::judge(refund, once, None, statement_of.parse().unwrap());
+        let expected = if twice { M::GivenBackTwice } else { M::Agree };
+        assert_eq!(judged.mismatch, expected, "{statement_of}");
+    }
+}
+
+#[test]
+fn an_entry_belongs_to_its_day_in_everybodys_clock() {
+    for (time, is_of) in [
+        ("2026-11-21T23:44:59+07:00", false),
+        ("2026-11-21T23:45:00+07:00", true),
+        ("2026-11-22T00:00:00+07:00", true),
+        ("2026-11-22T16:59:59Z", true),
+        ("2026-11-23T00:14:59+07:00", true),
+        ("2026-11-23T00:15:00+07:00", false),
+        ("2025-11-22T12:00:00+07:00", false),
+    ] {
+        let text = format!("{HEADER}payment,B,{ID},1,{time},\n");
+        let entry = read(&text)[0].clone().unwrap();
+        assert_eq!(entry.is_of(day()), is_of, "{time}");
+    }
+}
+
 fn with_refund(answer: Option<RefundAnswer>, time: &str) -> Transaction {
     let command = RefundCommand {
         request_id: "R1".parse().unwrap(),

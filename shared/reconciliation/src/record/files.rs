@@ -103,12 +103,13 @@ pub struct Received {
     pub done_at: Option<Timestamp>,
 }
 
-/// The core's statement of a day, as it was last compared.
+/// The core's statement of a day, as it was last read. The record is stored before anything that was read is, so that
+/// each attempt has a number of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatementRead {
     /// The day that it is about.
     pub day: Day,
-    /// How often it was read: at first, and when a person asked for it.
+    /// How often it was begun to be read: until it was compared, and when a person asked for it again.
     pub reading: u64,
     /// What the core took.
     pub payments: Sum,
@@ -118,8 +119,8 @@ pub struct StatementRead {
     pub unreadable: u64,
     /// The number of payments and refunds on which it differs from our records.
     pub findings: u64,
-    /// When it was compared.
-    pub read_at: Timestamp,
+    /// When all of it was compared; `None` if the last attempt has not come so far.
+    pub done_at: Option<Timestamp>,
 }
 
 /// A file of Tiki whose name says neither partner nor day. It is a finding once, for good.

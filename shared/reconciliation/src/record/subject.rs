@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use domain::{TikiTransactionId, TransactionId};
+use domain::{Day, TikiTransactionId, TransactionId};
+
+/// How a statement's name begins. No result file of Tiki has a blank in its name.
+const STATEMENT: &str = "statement ";
 
 /// What a finding is about. Its text is the finding's id within its day, and what a person types.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +53,22 @@ impl Subject {
                 Some(*transaction)
             }
             Self::Payment { .. } | Self::Refund { .. } | Self::Line { .. } => None,
+        }
+    }
+
+    /// The core's statement of a day, where a finding names a file.
+    #[must_use]
+    pub fn statement_name(day: Day) -> String {
+        format!("{STATEMENT}{day}")
+    }
+
+    /// Whether it is about the core's books or an entry of its statement, and not about what Tiki has.
+    #[must_use]
+    pub fn is_of_core(&self) -> bool {
+        match self {
+            Self::AtCore { .. } | Self::RefundAtCore { .. } => true,
+            Self::Line { file, .. } => file.starts_with(STATEMENT),
+            Self::Payment { .. } | Self::Refund { .. } => false,
         }
     }
 

@@ -2,8 +2,9 @@
 
 use std::io::{self, BufRead};
 
-use domain::{Timestamp, TransactionId, Vnd};
+use domain::{Day, Timestamp, TransactionId, Vnd};
 
+use super::NEAR_MIDNIGHT;
 use crate::csv_line::{self, CsvLines};
 use crate::result::Unreadable;
 
@@ -44,6 +45,15 @@ pub struct Entry {
     pub at: Timestamp,
     /// The core's reference.
     pub reference: Option<String>,
+}
+
+impl Entry {
+    /// Whether it was booked on this day, in anybody's clock.
+    #[must_use]
+    pub fn is_of(&self, day: Day) -> bool {
+        let from = day.start();
+        from <= self.at.after(NEAR_MIDNIGHT) && self.at < day.end_exclusive().after(NEAR_MIDNIGHT)
+    }
 }
 
 /// The texts of an entry, as a statement has them.
@@ -137,6 +147,18 @@ impl<R: BufRead> CsvEntries<R> {
         let is_empty = self.places.is_none() && !self.finished;
         self.finished = true;
         Ok(is_empty.then(|| Err(Unreadable::whole("the statement has no header line"))))
+    }
+
+    /// The number of lines read so far, the header included.
+    #[must_use]
+    pub fn line(&self) -> u64 {
+        self.input.line
+    }
+
+    /// Whether the statement could be understood so far: its first line gave the columns.
+    #[must_use]
+    pub fn has_columns(&self) -> bool {
+        self.places.is_some()
     }
 
     fn header(&mut self, bytes: &[u8]) -> Result<(), Unreadable> {

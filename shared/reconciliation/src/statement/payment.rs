@@ -2,7 +2,7 @@
 
 use domain::{Day, LookUpAnswer, PaymentAnswer, Status, Timestamp, Transaction};
 
-use super::{InStatement, Judgement, is_well_within};
+use super::{InStatement, Judgement, is_before, is_well_within};
 use crate::classify::{Kind, MismatchReason};
 
 /// Whether the core must be asked about a payment before it can be judged.
@@ -36,6 +36,10 @@ pub fn judge(
         (InStatement::Often { .. }, _) => Judgement::review(MismatchReason::TakenTwice),
         (InStatement::Once(amount), _) if amount != t.order().amount => {
             Judgement::review(MismatchReason::TakenOtherAmount)
+        }
+        // It was taken, and days later once more.
+        (InStatement::Once(_), Some(ours)) if is_before(ours.paid_at, day) => {
+            Judgement::review(MismatchReason::TakenTwice)
         }
         (InStatement::Once(_), Some(_)) => Judgement::matched(MismatchReason::Agree),
         (InStatement::Once(_), None) => taken_and_not_here(t, core),

@@ -2,7 +2,7 @@
 
 use domain::{Day, Refund, RefundState};
 
-use super::{InStatement, Judgement, is_well_within};
+use super::{InStatement, Judgement, is_before, is_well_within};
 use crate::classify::MismatchReason;
 
 /// The core's answer about a refund.
@@ -46,6 +46,10 @@ pub fn judge(
         InStatement::Often { .. } => Judgement::review(MismatchReason::GivenBackTwice),
         InStatement::Once(amount) if amount != refund.amount => {
             Judgement::review(MismatchReason::GivenBackOtherAmount)
+        }
+        // It was given back, and days later once more.
+        InStatement::Once(_) if refund.back_at().is_some_and(|at| is_before(at, day)) => {
+            Judgement::review(MismatchReason::GivenBackTwice)
         }
         InStatement::Once(_) => match refund.state {
             RefundState::Succeeded { .. } => Judgement::matched(MismatchReason::Agree),

@@ -107,8 +107,8 @@ row!(StatementReadRow of StatementRead {
     refunds: Sum,
     unreadable: u64,
     findings: u64,
-    #[serde(with = "unix_ms")]
-    read_at: Timestamp,
+    #[serde(default, with = "maybe_unix_ms", skip_serializing_if = "Option::is_none")]
+    done_at: Option<Timestamp>,
 });
 
 row!(UnrecognisedRow of Unrecognised {
