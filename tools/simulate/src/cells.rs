@@ -136,6 +136,14 @@ fn look_up_answers() -> Vec<(LookUpAnswer, bool)> {
     ]
 }
 
+/// The points at which functions must have died, each with the name of its function.
+pub(crate) fn crash_points() -> Vec<(&'static str, &'static str)> {
+    let points = crashes::POINTS.iter();
+    points
+        .flat_map(|(function, points)| points.iter().map(|point| (*function, *point)))
+        .collect()
+}
+
 type Rows = &'static [(&'static str, &'static [&'static str])];
 
 /// The tables in which not every row has every column, so their cells are listed.

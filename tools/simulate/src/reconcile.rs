@@ -45,11 +45,15 @@ impl World {
         }
     }
 
-    /// The schedule has a run every hour. Some of them are enough here.
+    /// The schedule has a run every hour. Some of them are enough here, unless the run is about them.
     fn plan_run(&mut self) {
         let lane = Lane::WORLD;
-        let most = self.choices.one_of(lane, &[2 * DAY, DAY, 8 * HOUR]);
-        let next = self.choices.span(lane, 6 * HOUR, most);
+        let next = if self.aims_at(Function::Reconcile) {
+            HOUR
+        } else {
+            let most = self.choices.one_of(lane, &[2 * DAY, DAY, 8 * HOUR]);
+            self.choices.span(lane, 6 * HOUR, most)
+        };
         self.after(next, |world| {
             if world.is_over() {
                 return;

@@ -9,7 +9,7 @@ use crate::audit::Violation;
 use crate::choices::{Choices, Lane, Script};
 use crate::coverage::Coverage;
 use crate::fault::Fault;
-use crate::fleet::Invocation;
+use crate::fleet::{Function, Invocation};
 use crate::gauges::Gauges;
 use crate::history::History;
 use crate::invocation::Output;
@@ -119,7 +119,12 @@ impl Run {
         {
             let mut world = self.world.lock().unwrap();
             let gaps = [SECOND, 20 * SECOND, 5 * MINUTE, HOUR];
-            let gap = world.choices.one_of(Lane::WORLD, &gaps);
+            let gap = if world.aims_at(Function::Reconcile) {
+                // Many payments in the hours before midnight, so that its faults find work.
+                5 * MINUTE
+            } else {
+                world.choices.one_of(Lane::WORLD, &gaps)
+            };
             steps *= world.size.times;
             let payments = usize::try_from(steps / STEPS_PER_PAYMENT).unwrap_or(usize::MAX);
             if world.size.is_crowd() {

@@ -12,13 +12,14 @@ use lambda::config::ReversalPolicy;
 use crate::audit::{Audit, Heard};
 use crate::brake::Brake;
 use crate::capacity::Capacity;
+use crate::cells::crash_points;
 use crate::choices::{Choices, Lane};
 use crate::core::Core;
 use crate::coverage::Coverage;
 use crate::crowd::Size;
 use crate::fault::{Fault, Faults};
 use crate::files::Server;
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, Function};
 use crate::history::History;
 use crate::lifecycle::SimulatedPayment;
 use crate::reconcile::Days;
@@ -62,6 +63,10 @@ const CONFIRM_AFTER: [Duration; 3] = [
 /// How many payments of a run may be reversed in an hour. Mostly the brake is never reached.
 const MAX_REVERSALS_PER_HOUR: [u32; 8] = [1000, 1000, 1000, 1000, 1000, 3, 1, 0];
 
+
+/// How often, in ten thousand, a function dies at the point that the run aims at, beside the rate of all points.
+const AIMED: u64 = 2_500;
+
 /// How far a clock can be wrong.
 pub(crate) const MAX_CLOCK_ERROR_MS: i64 = 6 * MINUTE;
 
@@ -80,6 +85,8 @@ pub(crate) struct World {
     pub(crate) choices: Choices,
     pub(crate) size: Size,
     pub(crate) faults: Faults,
+    /// The point at which a function dies more often than elsewhere in this run: the function's name, and the point.
+    aim: Option<(&'static str, &'static str)>,
     pub(crate) fleet: Fleet,
     pub(crate) rows: Rows,
     pub(crate) capacity: Capacity,
@@ -114,7 +121,13 @@ struct Entry {
 impl World {
     /// A world at its beginning.
     pub(crate) fn new(mut choices: Choices, history: History) -> Arc<Mutex<Self>> {
-        let began = MIDNIGHT + choices.one_of(Lane::WORLD, &START_TIMES);
+        let points = crash_points();
+        // The first choice is none of them.
+        let aim = choices.index(Lane::WORLD, points.len() + 1).checked_sub(1);
+        let aim = aim.map(|index| points[index]);
+        let start = choices.one_of(Lane::WORLD, &START_TIMES);
+        let about_a_day = aim.is_some_and(|(aimed, _)| aimed == Function::Reconcile.name());
+        let began = MIDNIGHT + if about_a_day { DAY - 2 * HOUR } else { start };
         let size = Size::draw(&mut choices);
         let faults = Faults::draw(&mut choices, &size);
         let fleet = Fleet::new(&mut choices);
@@ -134,6 +147,7 @@ impl World {
                 choices,
                 size,
                 faults,
+                aim,
                 fleet,
                 rows: Rows::default(),
                 capacity: Capacity::default(),
@@ -248,6 +262,22 @@ impl World {
         receiver
     }
 
+    /// Whether the run aims at a point of this function.
+    pub(crate) fn aims_at(&self, function: Function) -> bool {
+        self.aim.is_some_and(|(aimed, _)| aimed == function.name())
+    }
+
+    /// Whether a function dies because the run aims at this point. Some points are passed so seldom that the common rate
+    /// would almost never meet them.
+    fn is_hit(&mut self, who: usize, lane: Lane, point: &'static str, fault: Fault) -> bool {
+        let aimed = self.aim == Some((self.fleet.function(who).name(), point));
+        let hit = aimed && self.faults.on() && self.choices.happens(lane, AIMED);
+        if hit {
+            self.faults.note(fault);
+        }
+        hit
+    }
+
     fn crashes(&mut self, who: usize, lane: Lane, point: &'static str, fault: Fault) -> bool {
         // A sweep reads sixteen shards and the queue of each reason for a review, and a day many pages. With the full rate
         // they would almost never finish.
@@ -259,7 +289,7 @@ impl World {
             _ => 10_000,
         };
         let spared = often < 10_000 && !self.choices.happens(lane, often);
-        let crashes = !spared && self.inject(lane, fault);
+        let crashes = !spared && (self.inject(lane, fault) || self.is_hit(who, lane, point, fault));
         if crashes {
             let function = self.fleet.function(who);
             self.coverage
