@@ -31,6 +31,6 @@ pub use explain::{PayloadCandidate, SignatureMatch, SigningSteps};
 pub use get::{GetSigning, UnknownGetSigning};
 pub use header_names::HeaderNames;
 pub use key::{ClientSecret, KeyError, KeyProvider, Keyring};
-pub use link::{LinkRefusal, PaymentLink};
+pub use link::{LinkRefusal, PaymentLink, ReportLink};
 pub use message::Signed;
 pub use verify::{KeyUsed, SignatureHeaders, SignatureRefusal, Verified, Window};

@@ -5,7 +5,7 @@
 use proptest::prelude::*;
 use serde::Deserialize;
 use signing::{
-    ClientSecret, GetSigning, KeyUsed, Keyring, LinkRefusal, PaymentLink, SignatureHeaders,
+    ClientSecret, GetSigning, KeyUsed, Keyring, LinkRefusal, PaymentLink, ReportLink, SignatureHeaders,
     SignatureRefusal, Signed, Window,
 };
 
@@ -218,6 +218,32 @@ fn a_link_is_read_back_until_it_expires() {
     );
 }
 
+fn report_link() -> ReportLink {
+    ReportLink {
+        report: *b"p20261122",
+        expires_at_ms: 2_000_000_000_000,
+    }
+}
+
+#[test]
+fn a_link_to_a_report_is_no_payment_link() {
+    let token = report_link().token(&keys());
+    assert_eq!(token.len(), 44);
+    assert_eq!(ReportLink::verify(&keys(), &token, NOW), Ok(report_link()));
+    assert_eq!(
+        ReportLink::verify(&keys(), &token, 2_000_000_000_001),
+        Err(LinkRefusal::Expired)
+    );
+    let invalid = Err(LinkRefusal::Invalid);
+    assert_eq!(PaymentLink::verify(&keys(), &token, NOW), invalid);
+    let payment = link().token(&keys());
+    let invalid = Err(LinkRefusal::Invalid);
+    assert_eq!(ReportLink::verify(&keys(), &payment, NOW), invalid);
+    // The MAC of the one, over bytes of the right number, is not that of the other.
+    let same_length = &payment[..44];
+    assert_eq!(ReportLink::verify(&keys(), same_length, NOW), invalid);
+}
+
 #[test]
 fn a_link_survives_a_rotation_of_its_key() {
     let token = link().token(&keys());
@@ -281,11 +307,17 @@ proptest! {
         now in any::<i64>(),
     ) {
         prop_assert!(PaymentLink::verify(&keys(), &garbage, now).is_err());
-        let token = link().token(&keys());
-        let mut changed = token.clone();
-        changed.replace_range(position..=position, &replacement);
-        if changed != token {
+        prop_assert!(ReportLink::verify(&keys(), &garbage, now).is_err());
+        let changed = |token: &str, position: usize| {
+            let mut changed = token.to_owned();
+            changed.replace_range(position..=position, &replacement);
+            (changed != token).then_some(changed)
+        };
+        if let Some(changed) = changed(&link().token(&keys()), position) {
             prop_assert_eq!(PaymentLink::verify(&keys(), &changed, NOW), Err(LinkRefusal::Invalid));
+        }
+        if let Some(changed) = changed(&report_link().token(&keys()), position.min(43)) {
+            prop_assert_eq!(ReportLink::verify(&keys(), &changed, NOW), Err(LinkRefusal::Invalid));
         }
     }
 }
