@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use domain::Day;
+use reconciliation::period::Period;
 
 /// Shows payments, resends and resolves what needs review, and finds configuration errors.
 ///
@@ -88,6 +89,15 @@ pub(crate) enum Command {
         #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u16).range(1..=1000))]
         limit: u16,
     },
+    /// Show the report of a day, a month or several days as one; with --open or --out its page and its tables, too
+    ///
+    /// It is made from the records as they are now, and publishes nothing.
+    Report {
+        /// A day 2026-11-22, a month 2026-11, or the first and the last day 2026-11-20..2026-11-22
+        period: Period,
+        #[command(flatten)]
+        target: ReportTarget,
+    },
     /// Close a finding that both companies have resolved; moves no money
     #[command(alias = "settle")] // retired-word: the old name stays as an alias
     CloseFinding {
@@ -159,6 +169,17 @@ pub(crate) enum Verdict {
     Handled,
     /// Nobody has paid, as the core's people say: a pending payment fails
     NotPaid,
+}
+
+/// Where the files of a report go.
+#[derive(Debug, Args)]
+pub(crate) struct ReportTarget {
+    /// Open the page in the browser
+    #[arg(long)]
+    pub(crate) open: bool,
+    /// Write page, table (CSV) and workbook (XLSX) into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// Who acts, and why. Both are kept in the audit trail.

@@ -5,6 +5,7 @@ mod doctor;
 mod list;
 mod lookup;
 mod reconciliation;
+mod report;
 mod show;
 mod signatures;
 mod variants;
@@ -40,6 +41,9 @@ pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         } => act::resolve(&context, form, id, (*verdict, *amount), operator).await,
         Command::Reconciliation { day, limit } => {
             reconciliation::list(&context, form, *day, *limit).await
+        }
+        Command::Report { period, target } => {
+            report::report(&context, form, *period, target).await
         }
         Command::CloseFinding { id, day, operator } => {
             reconciliation::close(&context, form, id, *day, operator).await

@@ -30,6 +30,8 @@ pub enum Kind {
     RefundTransaction,
     /// Tiki asks for the reconciliation of a day.
     CheckReconciliation,
+    /// A person follows the link of the daily mail.
+    ReportRedirect,
     /// A customer follows a payment link.
     PaymentRedirect,
     /// The partner's app opens Tiki VIP.
@@ -90,11 +92,12 @@ enum Expected {
 
 impl Kind {
     /// The functions in the order of their integration points.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::CreateTransaction,
         Self::CheckTransaction,
         Self::RefundTransaction,
         Self::CheckReconciliation,
+        Self::ReportRedirect,
         Self::PaymentRedirect,
         Self::OpenWebview,
         Self::PaymentResult,
@@ -112,6 +115,7 @@ impl Kind {
             Self::CheckTransaction => "CheckTransactionFunction",
             Self::RefundTransaction => "RefundTransactionFunction",
             Self::CheckReconciliation => "CheckReconciliationFunction",
+            Self::ReportRedirect => "ReportRedirectFunction",
             Self::PaymentRedirect => "PaymentRedirectFunction",
             Self::OpenWebview => "OpenWebviewFunction",
             Self::PaymentResult => "PaymentResultFunction",
@@ -175,6 +179,10 @@ impl Kind {
                 let request = request.with_parameter("day", DAY_WITHOUT_FILES);
                 Synthetic::Signed(Caller::Tiki, request)
             }
+            Self::ReportRedirect => {
+                let request = Request::get("/report/{token}");
+                Synthetic::Open(request.with_parameter("token", INVALID_TOKEN))
+            }
             Self::PaymentRedirect => {
                 let request = Request::get("/pay/{token}");
                 Synthetic::Open(request.with_parameter("token", INVALID_TOKEN))
@@ -216,7 +224,7 @@ impl Kind {
             Self::PaymentResult | Self::PaymentDetails => Expected::Code(200, 3),
             // The same, with the HTTP status that refunds have.
             Self::RefundTransaction => Expected::Code(500, 3),
-            Self::PaymentRedirect => Expected::Page(404),
+            Self::ReportRedirect | Self::PaymentRedirect => Expected::Page(404),
             Self::IpnSender | Self::CoreWorker => Expected::NoFailures,
         }
     }

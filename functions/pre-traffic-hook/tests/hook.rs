@@ -248,7 +248,7 @@ fn right(kind: Kind) -> Script {
         | Kind::PaymentResult
         | Kind::PaymentDetails => api(200, 3),
         Kind::RefundTransaction => api(500, 3),
-        Kind::PaymentRedirect => {
+        Kind::ReportRedirect | Kind::PaymentRedirect => {
             json!({"statusCode": 404, "headers": {"content-type": "text/html"}, "body": ""})
         }
         Kind::IpnSender | Kind::CoreWorker => json!({"batchItemFailures": []}),

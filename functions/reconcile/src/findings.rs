@@ -2,12 +2,9 @@
 
 use domain::{Day, Timestamp};
 use reconciliation::record::{Finding, Subject};
-use store::{Key, ReconciliationRecords, StoreError, day_partition};
+use store::{Key, Pages, StoreError, day_partition};
 
 use crate::Reconcile;
-
-/// The findings that one request reads.
-const FINDINGS_PER_PAGE: u16 = 200;
 
 impl Reconcile {
     /// Brings a finding up to date with what both sides say now. What is in order is a finding only if it was one
@@ -52,42 +49,8 @@ impl Reconcile {
         Ok(updated)
     }
 
-    /// The findings of a day, page by page.
-    pub(crate) fn findings_of(&self, day: Day) -> FindingPages<'_> {
-        FindingPages {
-            records: &self.records,
-            partition: day_partition(day),
-            place: Place::Start,
-        }
-    }
-}
-
-/// Reads the findings of a day. There may be as many as lines in Tiki's file, so only one page is in memory.
-pub(crate) struct FindingPages<'r> {
-    records: &'r ReconciliationRecords,
-    partition: String,
-    place: Place,
-}
-
-enum Place {
-    Start,
-    After(String),
-    End,
-}
-
-impl FindingPages<'_> {
-    /// The next page; `None` after the last.
-    pub(crate) async fn next(&mut self) -> anyhow::Result<Option<Vec<Finding>>> {
-        let after = match std::mem::replace(&mut self.place, Place::End) {
-            Place::Start => None,
-            Place::After(sort) => Some(sort),
-            Place::End => return Ok(None),
-        };
-        let page = self
-            .records
-            .page::<Finding>(&self.partition, after, FINDINGS_PER_PAGE);
-        let (page, next) = page.await?;
-        self.place = next.map_or(Place::End, Place::After);
-        Ok(Some(page.into_iter().map(|known| known.record).collect()))
+    /// The findings of a day, page by page: there may be as many as lines in Tiki's file.
+    pub(crate) fn findings_of(&self, day: Day) -> Pages<'_, Finding> {
+        self.records.pages(day_partition(day))
     }
 }

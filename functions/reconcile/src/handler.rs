@@ -18,10 +18,12 @@
 //! | `watch` | asks Tiki about payments whose money went back |
 //! | `measure` | measures what is open or late |
 //! | `publish` | writes the day's report |
+//! | `daily_mail` | mails the verdict about yesterday |
 //!
 //! What is to be done next is planned by the pure crate ([`reconciliation::plan`]). Here it is carried out.
 
 mod at_core;
+mod daily_mail;
 mod delivery;
 mod event;
 mod export;
@@ -53,6 +55,7 @@ use store::{REQUEST_TIMEOUT, ReconciliationRecords, Transactions, WriteIds};
 use tempfile::TempDir;
 use tiki_api::{TIKI_ANSWER_TIMEOUT, TikiClient};
 
+pub use self::daily_mail::{DailyMail, LinkMaker};
 pub use self::delivery::Upload;
 pub use self::event::Event;
 use self::run_lock::RunLock;
@@ -90,6 +93,8 @@ pub struct Reconcile {
     pub tiki: TikiClient,
     /// The core's books; none if there are no statements.
     pub core_books: Option<CoreBooks>,
+    /// The daily mail; none if nobody wants one.
+    pub daily_mail: Option<DailyMail>,
     /// Our name in file names.
     pub partner: PartnerName,
     /// Whether the files have rows for refunds.
@@ -136,6 +141,8 @@ pub(crate) struct Run {
     until: Timestamp,
     /// Days whose report has changed.
     changed_days: BTreeSet<Day>,
+    /// Whether the run before may have died before it wrote its reports.
+    owes_all_reports: bool,
     outcome: Outcome,
     errors: Vec<anyhow::Error>,
 }
@@ -151,11 +158,15 @@ impl Reconcile {
             session: Session::default(),
             until: before(deadline, TIME_TO_FINISH),
             changed_days: BTreeSet::new(),
+            owes_all_reports: false,
             outcome: Outcome::default(),
             errors: Vec::new(),
         };
         let lock = match self.acquire(&run.name, deadline).await? {
-            RunLock::Acquired(lock) => lock,
+            RunLock::Acquired { lock, left_behind } => {
+                run.owes_all_reports = left_behind;
+                lock
+            }
             RunLock::HeldByAnotherRun(busy) => {
                 tracing::info!(
                     %busy,
@@ -165,6 +176,7 @@ impl Reconcile {
                 return Ok(run.outcome);
             }
         };
+        let is_scheduled = matches!(event, Event::Scheduled);
         match event {
             Event::Day(day) => {
                 let exported = self.export(&mut run, day).await;
@@ -183,6 +195,10 @@ impl Reconcile {
         run.session.close().await;
         let published = self.publish(&mut run).await;
         run.note("a report could not be written", published);
+        if is_scheduled {
+            let mailed = self.mail_yesterday().await;
+            run.note("yesterday could not be mailed", mailed);
+        }
         self.release(lock).await;
         match run.errors.into_iter().next() {
             None => Ok(run.outcome),

@@ -6,7 +6,7 @@ use reconciliation::plan::import::Reading;
 use reconciliation::plan::line::{self, LinePlan};
 use reconciliation::record::{Finding, Subject};
 use reconciliation::result::{Read, ResultLine, Unreadable};
-use store::{Key, StoreError};
+use store::{Key, StoreError, Versioned};
 
 use crate::Reconcile;
 
@@ -98,7 +98,10 @@ impl Reconcile {
         };
         let mut pages = self.findings_of(reading.day);
         while let Some(page) = pages.next().await? {
-            for mut known in page {
+            for Versioned {
+                record: mut known, ..
+            } in page
+            {
                 let key = Key::finding(reading.day, &known.subject);
                 if !withdraw(&mut known) {
                     continue;

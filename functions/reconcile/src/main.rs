@@ -8,7 +8,9 @@ use core_api::{CORE_TIMEOUT_IN_WORKER, CoreClient, Statements};
 use files::s3::S3ObjectStore;
 use lambda::aws::AwsContext;
 use lambda::secrets::SecretsManager;
-use reconcile::{CoreBooks, Event, Reconcile, SftpServer, StatementSource, TikiFileDrop};
+use mail::sns::SnsTopic;
+use reconcile::{
+    CoreBooks, DailyMail, Event, LinkMaker, Reconcile, SftpServer, StatementSource, TikiFileDrop};
 use store::{DynamoRecords, RandomWriteIds, ReconciliationRecords, WriteIds};
 use tiki_api::{PhoneFormat, TikiClient};
 
@@ -38,6 +40,19 @@ async fn main() -> anyhow::Result<()> {
         }
         None => None,
     };
+    let daily_mail = match settings.daily_mail {
+        Some(mail) => Some(DailyMail {
+            mailbox: Arc::new(SnsTopic::new(aws.sdk(), mail.topic)),
+            links: match mail.links {
+                Some(links) => Some(LinkMaker {
+                    base_url: links.base_url,
+                    keys: aws.link_keys(&links.secret_id).await,
+                }),
+                None => None,
+            },
+        }),
+        None => None,
+    };
     let write_ids: Arc<dyn WriteIds> = Arc::new(RandomWriteIds);
     let dynamodb = store::connect(aws.sdk());
     let reconcile = Reconcile {
@@ -58,6 +73,7 @@ async fn main() -> anyhow::Result<()> {
         // This function opens no webview, so it needs no phone format.
         tiki: TikiClient::new(client, PhoneFormat::default()),
         core_books,
+        daily_mail,
         partner: settings.partner,
         refund_rows: settings.refund_rows,
         format: settings.format,

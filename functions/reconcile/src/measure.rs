@@ -101,7 +101,7 @@ impl Reconcile {
                 continue;
             }
             let partition = day_partition(day);
-            let (results, _) = self.records.page::<Received>(&partition, None, 1).await?;
+            let results = self.records.list::<Received>(&partition).await?;
             if !results.is_empty() || silent >= i64::try_from(MAX_DAYS_WITHOUT_RESULTS)? {
                 break;
             }

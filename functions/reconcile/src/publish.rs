@@ -1,20 +1,20 @@
-//! Writes the day's report for people, a page, a table and a workbook, to the object store beside the files.
+//! Writes the day's report for people, a page, a table and a workbook, to the object store beside the files, and the
+//! page of its month.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, BufWriter};
+use std::io;
 use std::path::Path;
 
 use anyhow::Context;
 use domain::Day;
-use reconciliation::classify::Kind;
 use reconciliation::hash::HashingWriter;
+use reconciliation::period::Period;
 use reconciliation::place::ObjectKey;
-use reconciliation::record::{Finding, Received, Reported, Sent};
-use reconciliation_report::{
-    DayReport, FindingsTable, FindingsWorkbook, MAX_FINDINGS_ON_PAGE, page_html,
-};
-use store::{CLOSED, Key, Versioned, day_partition};
+use reconciliation::record::{Finding, Reported};
+use reconciliation_report::period_html;
+use reports::ReportFiles;
+use store::{CLOSED, Key, Versioned};
 
 use crate::{Reconcile, Run};
 
@@ -31,6 +31,9 @@ impl Reconcile {
             run.changed_days
                 .extend(finding.iter().map(|f| f.record.day));
             closings.extend(finding);
+        }
+        if run.owes_all_reports {
+            run.changed_days.extend(self.due_days().await?);
         }
         let mut failed = BTreeSet::new();
         for day in std::mem::take(&mut run.changed_days) {
@@ -52,16 +55,16 @@ impl Reconcile {
         Ok(())
     }
 
+    /// Writes the report of a day, and before it that of its month, so that a run that dies in between is repeated.
     async fn publish_day(&self, run: &mut Run, day: Day) -> anyhow::Result<()> {
-        let html = run.folder.path().join("report.html");
-        let csv = run.folder.path().join("report.csv");
-        let xlsx = run.folder.path().join("report.xlsx");
-        let report = self.report(day, &csv, &xlsx).await?;
-        std::fs::write(&html, page_html(&report)?)?;
+        let folder = run.folder.path().to_owned();
+        let files = ReportFiles::of(&folder);
+        let report = reports::write_day(&self.records, day, &folder).await?;
         let reported = Reported {
             day,
-            html_sha256: sha256(&html)?,
-            csv_sha256: sha256(&csv)?,
+            html_sha256: sha256(&files.page)?,
+            csv_sha256: sha256(&files.table)?,
+            summary: Some(report.summary()),
         };
         let known = self.records.get(&Key::reported(day)).await?;
         let (version, before) = known
@@ -70,13 +73,16 @@ impl Reconcile {
         if before.as_ref() == Some(&reported) {
             return Ok(());
         }
-        for (key, file, hash) in [
-            (ObjectKey::Page(day), &html, &reported.html_sha256),
-            (ObjectKey::Table(day), &csv, &reported.csv_sha256),
-            (ObjectKey::Workbook(day), &xlsx, &sha256(&xlsx)?),
+        let month = folder.join("month.html");
+        std::fs::write(&month, self.month(&reported).await?)?;
+        for (key, file) in [
+            (ObjectKey::Page(day), &files.page),
+            (ObjectKey::Table(day), &files.table),
+            (ObjectKey::Workbook(day), &files.workbook),
+            (ObjectKey::Month(day), &month),
         ] {
             self.objects
-                .put(&key.to_string(), file, hash, key.content_type())
+                .put(&key.to_string(), file, &sha256(file)?, key.content_type())
                 .await?;
         }
         self.records.put(reported, version).await?;
@@ -84,57 +90,16 @@ impl Reconcile {
         Ok(())
     }
 
-    /// The report of a day. The table and the workbook have all findings; the page has those that most need a person.
-    async fn report(&self, day: Day, table: &Path, workbook: &Path) -> anyhow::Result<DayReport> {
-        let partition = day_partition(day);
-        let records =
-            |entries: Vec<Versioned<Sent>>| entries.into_iter().map(|e| e.record).collect();
-        let received = self.records.list::<Received>(&partition).await?;
-        let mut report = DayReport {
-            day,
-            exported: self.exported(day).await?.map(|known| known.record),
-            sent: records(self.records.list::<Sent>(&partition).await?),
-            statement: self
-                .records
-                .get(&Key::statement(day))
-                .await?
-                .map(|known| known.record)
-                .filter(|statement| statement.done_at.is_some()),
-            received: received.into_iter().map(|known| known.record).collect(),
-            kinds: BTreeMap::new(),
-            closed: 0,
-            findings: Vec::new(),
-        };
-        let mut table = FindingsTable::new(BufWriter::new(File::create(table)?))?;
-        let mut rows = FindingsWorkbook::new(day)?;
-        let mut pages = self.findings_of(day);
-        while let Some(page) = pages.next().await? {
-            for finding in page {
-                table.write(&finding)?;
-                rows.write(&finding)?;
-                let count = match finding.closed {
-                    Some(_) => &mut report.closed,
-                    None => report.kinds.entry(finding.kind).or_default(),
-                };
-                *count = count.saturating_add(1);
-                report.findings.push(finding);
-            }
-            report.findings.sort_by_key(rank);
-            report.findings.truncate(MAX_FINDINGS_ON_PAGE);
-        }
-        table.finish()?;
-        rows.finish(BufWriter::new(File::create(workbook)?))?;
-        Ok(report)
+    /// The page of the month in which this report is the newest.
+    async fn month(&self, newest: &Reported) -> anyhow::Result<String> {
+        let (month, today) = (
+            Period::month_of(newest.day),
+            self.clock.now().vietnamese_day(),
+        );
+        let fresh = newest.summary.as_ref();
+        let report = reports::published_period(&self.records, month, today, fresh).await?;
+        Ok(period_html(&report)?)
     }
-}
-
-/// The order of findings on the page: those first that most need a person.
-fn rank(finding: &Finding) -> (bool, Kind, String) {
-    (
-        !finding.is_open(),
-        finding.kind,
-        finding.subject.to_string(),
-    )
 }
 
 /// The SHA-256 of a file, in hex.

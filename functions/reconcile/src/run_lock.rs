@@ -11,7 +11,11 @@ use crate::Reconcile;
 /// The outcome of [`Reconcile::acquire`].
 pub(crate) enum RunLock {
     /// This run has the lock, until it is released or expires.
-    Acquired(Versioned<Lease>),
+    Acquired {
+        lock: Versioned<Lease>,
+        /// Whether the run before did not release it: it may have died before it wrote the reports that it owed.
+        left_behind: bool,
+    },
     /// Another run, with this name, has the lock.
     HeldByAnotherRun(RunName),
 }
@@ -31,9 +35,12 @@ impl Reconcile {
         {
             return Ok(RunLock::HeldByAnotherRun(held.record.run.clone()));
         }
+        let left_behind = found
+            .as_ref()
+            .is_some_and(|found| found.record.until != Timestamp::MIN);
         let before = found.map(|found| found.version);
         match self.records.put(ours, before).await? {
-            Written::Stored(ours) => Ok(RunLock::Acquired(ours)),
+            Written::Stored(lock) => Ok(RunLock::Acquired { lock, left_behind }),
             Written::Conflict(theirs) => Ok(RunLock::HeldByAnotherRun(theirs.record.run)),
         }
     }

@@ -27,12 +27,30 @@ pub(crate) struct Settings {
     pub(crate) sftp: Option<SftpSettings>,
     /// `CORE_STATEMENT`: where the core's statements come from; `None` if there are none.
     pub(crate) core: Option<CoreSettings>,
+    /// `REPORT_TOPIC`: the topic of the daily mail; `None` if nobody wants one.
+    pub(crate) daily_mail: Option<MailSettings>,
     /// `RECONCILIATION_REFUND_ROWS`: whether refunds have rows of their own.
     pub(crate) refund_rows: bool,
     /// `RECONCILIATION_RESULT_FORMAT`: the format of Tiki's result files.
     pub(crate) format: ResultFormat,
     /// `RECONCILIATION_UNCHANGED_SECONDS`: so long a new result file must have stood still before it is read.
     pub(crate) unchanged_for: Duration,
+}
+
+/// The daily mail.
+pub(crate) struct MailSettings {
+    /// `REPORT_TOPIC`: the ARN of its topic.
+    pub(crate) topic: String,
+    /// `None` without `REPORT_BASE_URL`: then its mails have no links.
+    pub(crate) links: Option<LinkSettings>,
+}
+
+/// The links of the daily mail.
+pub(crate) struct LinkSettings {
+    /// `REPORT_BASE_URL`: the URL that comes before the path of report-redirect.
+    pub(crate) base_url: BaseUrl,
+    /// `LINK_SECRET_ID`: the secret that signs their tokens.
+    pub(crate) secret_id: String,
 }
 
 /// The core, which has statements.
@@ -86,6 +104,7 @@ impl Settings {
         let partner = env.required("PARTNER_NAME");
         let sftp = sftp(env);
         let core = core(env);
+        let daily_mail = daily_mail(env);
         let refund_rows = env.or("RECONCILIATION_REFUND_ROWS", Switch(false));
         let format = env.or("RECONCILIATION_RESULT_FORMAT", ResultFormat::default());
         let unchanged_for = env.or("RECONCILIATION_UNCHANGED_SECONDS", Wait(120));
@@ -99,11 +118,26 @@ impl Settings {
             partner: partner?,
             sftp: sftp?,
             core: core?,
+            daily_mail: daily_mail?,
             refund_rows: refund_rows?.0,
             format: format?,
             unchanged_for: Duration::from_secs(unchanged_for?.0),
         })
     }
+}
+
+fn daily_mail(env: &Env) -> Setting<Option<MailSettings>> {
+    let Some(topic) = env.optional("REPORT_TOPIC")? else {
+        return Ok(None);
+    };
+    let links = match env.optional("REPORT_BASE_URL")? {
+        Some(base_url) => Some(LinkSettings {
+            base_url,
+            secret_id: env.required("LINK_SECRET_ID")?,
+        }),
+        None => None,
+    };
+    Ok(Some(MailSettings { topic, links }))
 }
 
 fn core(env: &Env) -> Setting<Option<CoreSettings>> {

@@ -13,7 +13,7 @@ use reconciliation::plan::import::Reading;
 use reconciliation::record::{StatementRead, StatementWord, Subject};
 use reconciliation::result::Unreadable;
 use reconciliation::statement::InStatement;
-use store::{Key, StoreError};
+use store::{Key, StoreError, Versioned};
 
 use crate::recheck::MAX_CONCURRENT_LOOK_UPS;
 use crate::spill::{Books, Pair};
@@ -285,7 +285,7 @@ impl Reconcile {
     async fn end_old_words(&self, core: &CoreBooks, this: Reading<'_>) -> anyhow::Result<()> {
         let mut pages = self.findings_of(this.day);
         while let Some(page) = pages.next().await? {
-            for known in page {
+            for Versioned { record: known, .. } in page {
                 if known
                     .statement
                     .is_none_or(|word| word.reading >= this.number)

@@ -15,7 +15,7 @@ const LEVEL_OF_OTHERS: LevelFilter = LevelFilter::WARN;
 
 /// Our crates, whose events carry ids and codes and no personal data. A target matches by its prefix, so a name
 /// that foreign crates begin with has its colons.
-const OUR_TARGETS: [&str; 21] = [
+const OUR_TARGETS: [&str; 22] = [
     "api::",
     "check_reconciliation",
     "check_transaction",
@@ -34,6 +34,7 @@ const OUR_TARGETS: [&str; 21] = [
     "pre_traffic_hook",
     "reconcile",
     "refund_transaction",
+    "report_redirect",
     "signed_http",
     "signing",
     "store",

@@ -1,30 +1,30 @@
 //! The HTML page of one day: self-contained, Vietnamese first, readable on a phone and on paper.
 
 mod finding;
-mod summary;
+mod period;
 
 use std::io;
 
 use askama::Template;
-use reconciliation::file::{Sum, Totals};
-use reconciliation::record::{Exported, Sent};
+use reconciliation::record::{DayMoney, Sent};
 
 use self::finding::Group;
-use self::summary::Line;
+pub use self::period::period_html;
 use crate::day::{DayReport, MAX_FINDINGS_ON_PAGE};
-use crate::letter::{Letter, difference, letters};
+use crate::letter::{Letter, letters};
 use crate::phrases::{Phrase, doubt_label};
-use crate::text;
+use crate::verdict::{self, Verdict};
 
 /// Renders the page of one day. The templates escape all text from outside.
 pub fn page_html(report: &DayReport) -> io::Result<String> {
     let shown = report.findings.len().min(MAX_FINDINGS_ON_PAGE);
+    let summary = report.summary();
     let page = Page {
         report,
-        summary: summary::lines(report),
-        sums: report.exported.as_ref().map(Sums::of),
+        verdicts: verdict::of_day(&summary),
+        money: summary.money,
         letters: letters(report),
-        differences: differences(report),
+        differences: report.differences_vnd,
         open: report.open(),
         groups: Group::all(report),
         shown: u64::try_from(shown).unwrap_or(u64::MAX),
@@ -37,10 +37,10 @@ pub fn page_html(report: &DayReport) -> io::Result<String> {
 #[template(path = "page.html")]
 struct Page<'r> {
     report: &'r DayReport,
-    summary: Vec<Line>,
-    sums: Option<Sums>,
+    verdicts: Vec<Verdict>,
+    money: Option<DayMoney>,
     letters: Vec<Letter>,
-    /// How much the sides are apart in the open findings on the page, in VND.
+    /// How much the sides are apart in the open findings, in VND.
     differences: u64,
     /// The number of open findings.
     open: u64,
@@ -51,57 +51,11 @@ struct Page<'r> {
     all: u64,
 }
 
-/// What one company owes the other for the day.
-struct Sums {
-    success: Sum,
-    /// What Tiki had refunded on the day.
-    refunded: Sum,
-    /// What remains, in VND. More may go back on a day than comes in.
-    net_vnd: i128,
-    /// Not part of what is due.
-    failure: Sum,
-}
-
-impl Sums {
-    fn of(exported: &Exported) -> Self {
-        let Totals {
-            success, failure, ..
-        } = exported.totals;
-        let refunded = exported.refunded;
-        let net_vnd = i128::from(success.amount_vnd).saturating_sub(refunded.amount_vnd.into());
-        Self {
-            success,
-            refunded,
-            net_vnd,
-            failure,
-        }
-    }
-}
-
-/// How much the sides are apart in all open findings.
-fn differences(report: &DayReport) -> u64 {
-    let open = report.findings.iter().filter(|finding| finding.is_open());
-    open.fold(0, |sum, finding| sum.saturating_add(difference(finding)))
-}
-
 impl Page<'_> {
-    /// The net amount, with its sign.
-    #[expect(clippy::unused_self, reason = "a template calls methods of its page")]
-    fn net(&self, net_vnd: i128) -> String {
-        let amount = u64::try_from(net_vnd.unsigned_abs()).unwrap_or(u64::MAX);
-        let sign = if net_vnd < 0 { "−" } else { "" };
-        format!("{sign}{}", text::vnd(amount))
-    }
-
     /// What could not be verified at the delivery of a file.
     #[expect(clippy::unused_self, reason = "a template calls methods of its page")]
     fn doubts(&self, sent: &Sent) -> Vec<Phrase> {
         sent.doubts.iter().copied().map(doubt_label).collect()
-    }
-
-    /// The most urgent line gives the summary its colour.
-    fn summary_class(&self) -> &'static str {
-        self.summary.first().map_or("good", |line| line.class)
     }
 }
 
@@ -139,6 +93,12 @@ mod filters {
     #[filter_fn]
     pub(super) fn grouped(number: &u64, _: &dyn Values) -> Result<String, Infallible> {
         Ok(text::grouped(*number))
+    }
+
+    /// An amount that may be below zero.
+    #[filter_fn]
+    pub(super) fn signed_vnd(amount: &i128, _: &dyn Values) -> Result<String, Infallible> {
+        Ok(text::signed_vnd(*amount))
     }
 
     #[filter_fn]

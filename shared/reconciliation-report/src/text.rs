@@ -44,6 +44,13 @@ pub(crate) fn vnd(amount: u64) -> String {
     grouped(amount) + " ₫"
 }
 
+/// An amount that may be below zero: `−100.000 ₫`.
+pub(crate) fn signed_vnd(amount: i128) -> String {
+    let sign = if amount < 0 { "−" } else { "" };
+    let size = u64::try_from(amount.unsigned_abs()).unwrap_or(u64::MAX);
+    format!("{sign}{}", vnd(size))
+}
+
 /// One word of a command line, quoted if a shell would otherwise read more than one word, or a command, in it.
 pub(crate) fn shell_word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-:/".contains(c);

@@ -2,19 +2,18 @@
 
 use std::io::{Seek, Write};
 
-use domain::Day;
+use reconciliation::period::Period;
 use reconciliation::record::Finding;
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
 
 use crate::row::{self, Cell, HEADER};
-use crate::text::date;
 
 /// How wide each column is, in characters.
 const WIDTHS: [u16; 23] = [
     11, 38, 38, 24, 60, 60, 14, 16, 24, 16, 14, 16, 22, 22, 8, 40, 34, 8, 20, 60, 14, 20, 40,
 ];
 
-/// Writes the findings of a day, one row each. It keeps one row in memory.
+/// Writes the findings of one day or several, one row each. It keeps one row in memory.
 pub struct FindingsWorkbook {
     workbook: Workbook,
     next_row: u32,
@@ -23,13 +22,13 @@ pub struct FindingsWorkbook {
 
 impl FindingsWorkbook {
     /// Starts a workbook and writes its headings.
-    pub fn new(day: Day) -> Result<Self, XlsxError> {
+    pub fn new(period: Period) -> Result<Self, XlsxError> {
         let mut workbook = Workbook::new();
-        // The same findings always give the same bytes: the workbook was made on its day.
-        let made = ExcelDateTime::parse_from_str(&day.to_string())?;
+        // The same findings always give the same bytes: the workbook was made on its last day.
+        let made = ExcelDateTime::parse_from_str(&period.last().to_string())?;
         workbook.set_properties(&DocProperties::new().set_creation_datetime(&made));
         let sheet = workbook.add_worksheet_with_constant_memory()?;
-        sheet.set_name(date(day).replace('/', "-"))?;
+        sheet.set_name(period.to_string())?;
         for (column, width) in (0..).zip(WIDTHS) {
             sheet.set_column_width(column, width)?;
         }

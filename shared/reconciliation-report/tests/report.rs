@@ -191,17 +191,9 @@ fn closed(by: &str, reason: &str) -> Closed {
 
 /// A day with these findings, and the counts that belong to them.
 fn with(findings: Vec<Finding>) -> DayReport {
-    let mut kinds = BTreeMap::new();
-    for finding in findings.iter().filter(|finding| finding.closed.is_none()) {
-        *kinds.entry(finding.kind).or_default() += 1;
-    }
-    let closed = findings.iter().filter(|finding| finding.closed.is_some());
-    DayReport {
-        closed: closed.count().try_into().unwrap(),
-        kinds,
-        findings,
-        ..quiet()
-    }
+    let mut report = quiet();
+    report.add(findings);
+    report
 }
 
 fn statement() -> StatementRead {
@@ -235,6 +227,7 @@ fn quiet() -> DayReport {
         statement: Some(statement()),
         kinds: BTreeMap::new(),
         closed: 0,
+        differences_vnd: 0,
         findings: Vec::new(),
     }
 }
@@ -1007,7 +1000,7 @@ proptest! {
 #[test]
 fn the_workbook_has_ids_as_texts_and_amounts_as_numbers() {
     let workbook = |findings: &[Finding]| {
-        let mut workbook = FindingsWorkbook::new(day()).unwrap();
+        let mut workbook = FindingsWorkbook::new(day().into()).unwrap();
         for finding in findings {
             workbook.write(finding).unwrap();
         }

@@ -12,6 +12,7 @@
 //! | [`statement`] | the core's statement of a day, beside our records |
 //! | [`record`] | the records of files and findings |
 //! | [`plan`] | what a run does next, from the records and from what it has seen |
+//! | [`period`] | the days that a report is about |
 //! | [`place`] | the names of things outside: objects in the bucket, folders at Tiki |
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
@@ -21,6 +22,7 @@ pub mod compare;
 mod csv_line;
 pub mod file;
 pub mod hash;
+pub mod period;
 pub mod place;
 pub mod plan;
 pub mod record;

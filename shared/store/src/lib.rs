@@ -53,7 +53,7 @@ pub use keys::{
 };
 pub use record::{SCHEMA, read};
 pub use records::{
-    CLOSED, DynamoRecords, Key, RUNS, ReconciliationRecords, Record, RecordPage, RecordTable,
+    CLOSED, DynamoRecords, Key, Pages, RUNS, ReconciliationRecords, Record, RecordPage, RecordTable,
     StoredKey, Versioned, Written, day_partition,
 };
 pub use serde_dynamo::Item;

@@ -2,6 +2,7 @@
 
 mod dynamo;
 mod keys;
+mod pages;
 mod rows;
 mod table;
 
@@ -12,14 +13,12 @@ use serde_dynamo::{AttributeValue, Item};
 
 pub use self::dynamo::DynamoRecords;
 pub use self::keys::{CLOSED, Key, RUNS, Record, day_partition};
+pub use self::pages::Pages;
 pub use self::table::{RecordPage, RecordTable, StoredKey};
 use crate::conditional_write::{Condition, WriteOutcome};
 use crate::error::StoreError;
 use crate::keys::{BY_STATUS, PARTITION, SORT};
 use crate::write_ids::WriteIds;
-
-/// The records that one request of [`ReconciliationRecords::list`] reads.
-const RECORDS_PER_PAGE: u16 = 100;
 
 /// The attempts of [`ReconciliationRecords::update`] at a record that others are changing too.
 const MAX_UPDATE_ATTEMPTS: usize = 10;
@@ -108,9 +107,24 @@ impl ReconciliationRecords {
         Err(unusable(key, "it is being changed by too many writers at once").into())
     }
 
+    /// All records of one type in a partition, by sort key, page by page.
+    #[must_use]
+    pub fn pages<R: Record>(&self, partition: String) -> Pages<'_, R> {
+        Pages::new(self, partition)
+    }
+
+    /// The same, all at once: for records of which a partition has few.
+    pub async fn list<R: Record>(&self, partition: &str) -> Result<Vec<Versioned<R>>, StoreError> {
+        let (mut pages, mut all) = (self.pages(partition.to_owned()), Vec::new());
+        while let Some(page) = pages.next().await? {
+            all.extend(page);
+        }
+        Ok(all)
+    }
+
     /// A page of the records of one type in a partition, by sort key, after the sort key `after`; and the sort key
     /// after which the next page starts, if there may be more.
-    pub async fn page<R: Record>(
+    async fn page<R: Record>(
         &self,
         partition: &str,
         after: Option<String>,
@@ -119,19 +133,6 @@ impl ReconciliationRecords {
         let page = self.table.page(partition, R::PREFIX, after, limit).await?;
         let records = page.items.iter().map(read);
         Ok((records.collect::<Result<_, _>>()?, page.next))
-    }
-
-    /// All records of one type in a partition, by sort key.
-    pub async fn list<R: Record>(&self, partition: &str) -> Result<Vec<Versioned<R>>, StoreError> {
-        let (mut all, mut after) = (Vec::new(), None);
-        loop {
-            let (page, next) = self.page(partition, after, RECORDS_PER_PAGE).await?;
-            all.extend(page);
-            match next {
-                Some(next) => after = Some(next),
-                None => return Ok(all),
-            }
-        }
     }
 
     /// The keys of at most `limit` records with this status, the oldest time first. The index lags behind the table,

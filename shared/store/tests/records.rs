@@ -12,8 +12,8 @@ use proptest::prelude::*;
 use reconciliation::classify::{Kind, MismatchReason};
 use reconciliation::file::{Part, Sum, Totals};
 use reconciliation::record::{
-    Began, Claim, Closed, ClosedBy, Doubt, Exported, Finding, Lease, Ours, Received, Reported,
-    Sent, Subject, Unrecognised, Values,
+    Began, Claim, Closed, ClosedBy, DayMoney, DaySummary, Doubt, Exported, Finding, Lease, Mailed,
+    Ours, Received, Reported, Results, Sent, StatementRead, Subject, Unrecognised, Values, Watched,
 };
 use serde_dynamo::{AttributeValue, Item};
 use store::{
@@ -129,6 +129,16 @@ fn reported() -> Reported {
         day: day(),
         html_sha256: "a".to_owned(),
         csv_sha256: "b".to_owned(),
+        summary: Some(DaySummary {
+            day: day(),
+            money: Some(DayMoney::default()),
+            delivered: true,
+            results: Results::BeingRead,
+            orders_without_money: 1,
+            needs_review: 2,
+            automatic: 3,
+            differences_vnd: 4,
+        }),
     }
 }
 
@@ -162,6 +172,9 @@ fn each_record_has_its_own_key() {
     assert_eq!(keys, expected);
     assert_eq!(day_partition(day()), "day#2026-11-22");
     assert!(finding().key().is_of(day()) && !finding().key().is_of(day().next()));
+    let (of, mailed_at) = (day(), at(0));
+    let mailed = Mailed { day: of, mailed_at };
+    assert_eq!(key(&mailed), "day#2026-11-22 mailed");
     let (run, until) = ("r1".parse().unwrap(), at(0));
     assert_eq!(key(&Lease { run, until }), "runs lease");
     assert_eq!(key(&Began { first_day: day() }), "runs began");
@@ -178,6 +191,9 @@ fn no_type_of_record_is_listed_with_another() {
         Received::PREFIX,
         Finding::PREFIX,
         Reported::PREFIX,
+        Mailed::PREFIX,
+        StatementRead::PREFIX,
+        Watched::PREFIX,
         Unrecognised::PREFIX,
         Began::PREFIX,
         Lease::PREFIX,

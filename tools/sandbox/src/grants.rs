@@ -7,18 +7,14 @@ use serde_json::Value;
 pub struct Grant {
     /// `dynamodb:GetItem`.
     pub action: String,
-    /// The ARN; it may end in `*`.
+    /// The ARN; it may have `*` in it.
     pub resource: String,
 }
 
 impl Grant {
     /// Whether this permission covers the one that a call needs.
     pub(crate) fn allows(&self, needed: &Self) -> bool {
-        let fits = match self.resource.strip_suffix('*') {
-            Some(prefix) => needed.resource.starts_with(prefix),
-            None => self.resource == needed.resource,
-        };
-        self.action == needed.action && fits
+        self.action == needed.action && fits(&self.resource, &needed.resource)
     }
 
     /// The permission that a call of DynamoDB or Secrets Manager needs.
@@ -52,5 +48,38 @@ impl Grant {
             action: action.to_owned(),
             resource: format!("arn:aws:sandbox:{bucket}:Arn/{key}"),
         })
+    }
+}
+
+/// Whether a resource fits a pattern, in which each `*` stands for any text.
+fn fits(pattern: &str, resource: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else {
+        return pattern == resource;
+    };
+    let Some(after) = resource.strip_prefix(start) else {
+        return false;
+    };
+    let mut ends = after.char_indices().map(|(at, _)| at).chain([after.len()]);
+    ends.any(|at| after.get(at..).is_some_and(|left| fits(rest, left)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fits;
+
+    #[test]
+    fn a_star_stands_for_any_text() {
+        for (pattern, resource, expected) in [
+            ("a:b", "a:b", true),
+            ("a:b", "a:bc", false),
+            ("a:b/2*", "a:b/2026-11-22/sent/x", true),
+            ("a:b/2*", "a:b/statements/x", false),
+            ("a:b/*/report.html", "a:b/2026-11-22/report.html", true),
+            ("a:b/*/report.html", "a:b/2026-11-22/report.csv", false),
+            ("a:b/*/report.html", "a:b/report.html", false),
+            ("*", "", true),
+        ] {
+            assert_eq!(fits(pattern, resource), expected, "{pattern} {resource}");
+        }
     }
 }

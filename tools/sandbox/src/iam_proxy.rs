@@ -105,6 +105,14 @@ impl IamProxy {
         }))
     }
 
+    /// Checks and counts a call of another service.
+    pub(crate) fn check(&self, headers: &HeaderMap, needed: Grant) -> Result<(), String> {
+        if let Some(call) = self.authorize(access_key(headers), Some(needed))? {
+            self.record(call, 0.0);
+        }
+        Ok(())
+    }
+
     fn record(&self, call: AwsCall, units: f64) {
         let mut all = self.lock();
         let usage = all.entry(call).or_default();

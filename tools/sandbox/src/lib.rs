@@ -11,7 +11,7 @@
 //! | `build` | `sam build`: the function binaries |
 //! | `lambda` | Lambda: instances, one event at a time each |
 //! | `gateway` | API Gateway |
-//! | `dynamodb`, `secrets`, `s3` | DynamoDB, Secrets Manager and S3 |
+//! | `dynamodb`, `secrets`, `s3`, `sns` | DynamoDB, Secrets Manager, S3 and SNS |
 //! | `iam_proxy` | the proxy in front of them: checks each call against the caller's role |
 //! | `stream`, `schedule` | the event sources of the workers |
 //! | `tiki`, `core` | Tiki and the partner's core, with faults that can be switched on |
@@ -48,6 +48,7 @@ mod secrets;
 mod settings;
 mod sftp;
 pub mod shim;
+mod sns;
 mod start;
 mod state_store;
 mod stream;
@@ -67,6 +68,7 @@ pub use lambda::LogLine;
 pub use options::{Credentials, Options};
 pub use secrets::SecretsManager;
 pub use settings::sdk;
+pub use sns::{PublishedMail, Sns};
 pub use start::Sandbox;
 pub use template::{FunctionPlan, Plan};
 pub use walk::walk;

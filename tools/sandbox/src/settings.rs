@@ -87,7 +87,12 @@ pub(crate) fn secrets(
 }
 
 /// The variables that the AWS SDK reads: addresses of the services, and credentials.
-pub(crate) fn aws_environment(dynamodb: &str, secrets: &str, s3: &str) -> Vec<(String, String)> {
+pub(crate) fn aws_environment(
+    dynamodb: &str,
+    secrets: &str,
+    s3: &str,
+    sns: &str,
+) -> Vec<(String, String)> {
     let environment = [
         ("AWS_REGION", "ap-southeast-1"),
         ("AWS_ACCESS_KEY_ID", "sandbox"),
@@ -96,6 +101,7 @@ pub(crate) fn aws_environment(dynamodb: &str, secrets: &str, s3: &str) -> Vec<(S
         ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb),
         ("AWS_ENDPOINT_URL_SECRETS_MANAGER", secrets),
         ("AWS_ENDPOINT_URL_S3", s3),
+        ("AWS_ENDPOINT_URL_SNS", sns),
     ];
     environment
         .map(|(name, value)| (name.to_owned(), value.to_owned()))

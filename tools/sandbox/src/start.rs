@@ -34,6 +34,7 @@ use crate::s3::S3;
 use crate::secrets::SecretsManager;
 use crate::settings::{aws_environment, parameters, sdk, secrets};
 use crate::sftp::Sftp;
+use crate::sns::Sns;
 use crate::state_store::StateStore;
 use crate::stream::{Positions, Pump};
 use crate::template::Plan;
@@ -53,6 +54,8 @@ pub struct Sandbox {
     pub secrets_url: String,
     /// S3's URL. `/_sandbox/files` shows its objects to people.
     pub s3_url: String,
+    /// SNS's URL. `/_sandbox/mails` shows what was mailed.
+    pub sns_url: String,
     /// The address of Tiki's SFTP server.
     pub sftp_address: SocketAddr,
     /// The SFTP server's public key, as `ssh-ed25519 AAAA…`.
@@ -66,6 +69,8 @@ pub struct Sandbox {
     /// The core, if the sandbox plays it.
     pub core: Option<Core>,
     pub secrets: SecretsManager,
+    /// The topics, and what was mailed.
+    pub sns: Sns,
     /// The calls between the parties.
     pub journal: Journal,
     /// What the template declares.
@@ -103,6 +108,7 @@ impl Sandbox {
             .map_or_else(|| address(&listeners.core), |url| Ok(url.to_string()))?;
         let secrets_url = address(&listeners.secrets)?;
         let s3_url = address(&listeners.s3)?;
+        let sns_url = address(&listeners.sns)?;
         let sftp_address = listeners.sftp.local_addr()?;
 
         let scratch = scratch()?;
@@ -120,13 +126,14 @@ impl Sandbox {
         let logs = Logs::new(options.log.as_deref())?;
         let iam_proxy = IamProxy::new(&plan, &dynamodb_url, http()?);
         let iam_proxy_url = address(&listeners.iam_proxy)?;
-        let environment = aws_environment(&iam_proxy_url, &secrets_url, &s3_url);
+        let environment = aws_environment(&iam_proxy_url, &secrets_url, &s3_url, &sns_url);
         let functions = functions(&plan, &binaries, &environment, &logs, options.instances)?;
 
         let mut sandbox = Self {
             tiki: None,
             core: None,
             secrets: secrets(&plan, &options, &sftp)?,
+            sns: Sns::new(&plan),
             journal,
             functions,
             logs,
@@ -140,6 +147,7 @@ impl Sandbox {
             dynamodb_url,
             secrets_url,
             s3_url,
+            sns_url,
             sftp_address,
             sftp_host_key: sftp.host_key()?,
             sftp_folder: sftp.folder(),
@@ -269,6 +277,8 @@ impl Sandbox {
         self.spawn(listeners.iam_proxy, self.iam_proxy.dynamodb());
         let objects = self.iam_proxy.guard_objects(s3.objects());
         self.spawn(listeners.s3, s3.pages().merge(objects));
+        let sns = self.sns.router(self.iam_proxy.clone());
+        self.spawn(listeners.sns, sns);
         self.tasks.push(tokio::spawn(sftp.serve(listeners.sftp)));
         if options.tiki_url.is_none() {
             let orders = StateStore::open(options.data_dir.as_ref(), "tiki.json")?;

@@ -191,6 +191,7 @@ impl Edges {
             }),
             tiki: TikiClient::new(self.tiki(), PhoneFormat::default()),
             core_books: Some(self.core_books()),
+            daily_mail: None,
             partner: "sim".parse().expect("a name"),
             refund_rows: false,
             format: ResultFormat::default(),

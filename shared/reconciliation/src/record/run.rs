@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use domain::{Day, Timestamp};
 
+use super::DaySummary;
+
 /// The name of a run, unique among all runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunName(String);
@@ -67,6 +69,15 @@ pub struct Lease {
     pub until: Timestamp,
 }
 
+/// The mail about a day. There is one once it was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mailed {
+    /// The day that the mail is about.
+    pub day: Day,
+    /// When it was sent.
+    pub mailed_at: Timestamp,
+}
+
 /// The last report of a day. A report with the same hashes is not written again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reported {
@@ -76,4 +87,6 @@ pub struct Reported {
     pub html_sha256: String,
     /// The SHA-256 of the table, in hex.
     pub csv_sha256: String,
+    /// What the report says in a few numbers; `None` in a record from before there was one.
+    pub summary: Option<DaySummary>,
 }

@@ -5,14 +5,14 @@ use std::marker::PhantomData;
 use domain::{Day, Timestamp};
 use reconciliation::classify::Kind;
 use reconciliation::record::{
-    Began, DeliveredUntil, Exported, Finding, Lease, Received, Reported, Sent, StatementRead,
+    Began, DeliveredUntil, Exported, Finding, Lease, Mailed, Received, Reported, Sent, StatementRead,
     Subject, Unrecognised, Watched,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::rows::{
-    BeganRow, DeliveredUntilRow, ExportedRow, FindingRow, LeaseRow, ReceivedRow, ReportedRow,
+    BeganRow, DeliveredUntilRow, ExportedRow, FindingRow, LeaseRow, MailedRow, ReceivedRow, ReportedRow,
     SentRow, StatementReadRow, UnrecognisedRow, WatchedRow,
 };
 use super::table::StoredKey;
@@ -140,6 +140,14 @@ impl Key<Reported> {
     }
 }
 
+impl Key<Mailed> {
+    /// The mail about a day.
+    #[must_use]
+    pub fn mailed(day: Day) -> Self {
+        Self::of_day(day, "")
+    }
+}
+
 impl Key<Unrecognised> {
     /// A file of Tiki whose name says nothing.
     #[must_use]
@@ -247,6 +255,15 @@ impl Record for Reported {
 
     fn key(&self) -> Key<Self> {
         Key::reported(self.day)
+    }
+}
+
+impl Record for Mailed {
+    type Row = MailedRow;
+    const PREFIX: &'static str = "mailed";
+
+    fn key(&self) -> Key<Self> {
+        Key::mailed(self.day)
     }
 }
 

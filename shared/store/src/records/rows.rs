@@ -7,8 +7,8 @@ mod forms;
 use domain::{Day, Timestamp};
 use reconciliation::file::{Part, Sum, Totals};
 use reconciliation::record::{
-    Began, DeliveredUntil, Doubt, Exported, Lease, Received, Reported, RunName, Sent,
-    StatementRead, Unrecognised, Watched,
+    Began, DayMoney, DaySummary, DeliveredUntil, Doubt, Exported, Lease, Mailed, Received, Reported,
+    Results, RunName, Sent, StatementRead, Unrecognised, Watched,
 };
 use serde::{Deserialize, Serialize};
 
@@ -142,9 +142,56 @@ row!(LeaseRow of Lease {
     until: Timestamp,
 });
 
-row!(ReportedRow of Reported {
+row!(MailedRow of Mailed {
+    #[serde(with = "text")]
+    day: Day,
+    #[serde(with = "unix_ms")]
+    mailed_at: Timestamp,
+});
+
+/// The last report of a day in its stored form.
+#[derive(Serialize, Deserialize)]
+pub struct ReportedRow {
     #[serde(with = "text")]
     day: Day,
     html_sha256: String,
     csv_sha256: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    summary: Option<DaySummaryRow>,
+}
+
+row!(DaySummaryRow of DaySummary {
+    #[serde(with = "text")]
+    day: Day,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    money: Option<DayMoney>,
+    delivered: bool,
+    #[serde(with = "text")]
+    results: Results,
+    orders_without_money: u64,
+    needs_review: u64,
+    automatic: u64,
+    differences_vnd: u64,
 });
+
+impl From<Reported> for ReportedRow {
+    fn from(reported: Reported) -> Self {
+        Self {
+            day: reported.day,
+            html_sha256: reported.html_sha256,
+            csv_sha256: reported.csv_sha256,
+            summary: reported.summary.map(DaySummaryRow::from),
+        }
+    }
+}
+
+impl From<ReportedRow> for Reported {
+    fn from(row: ReportedRow) -> Self {
+        Self {
+            day: row.day,
+            html_sha256: row.html_sha256,
+            csv_sha256: row.csv_sha256,
+            summary: row.summary.map(DaySummary::from),
+        }
+    }
+}

@@ -36,7 +36,12 @@ impl Sandbox {
     }
 
     fn aws(&self) -> Vec<(String, String)> {
-        aws_environment(&self.iam_proxy_url, &self.secrets_url, &self.s3_url)
+        aws_environment(
+            &self.iam_proxy_url,
+            &self.secrets_url,
+            &self.s3_url,
+            &self.sns_url,
+        )
     }
 
     fn write_ready(&self, file: &Path) -> anyhow::Result<()> {
@@ -47,6 +52,7 @@ impl Sandbox {
             "dynamodb_url": self.dynamodb_url,
             "secrets_url": self.secrets_url,
             "s3_url": self.s3_url,
+            "sns_url": self.sns_url,
             "sftp_address": self.sftp_address,
             "sftp_host_key": self.sftp_host_key,
             "pid": std::process::id(),

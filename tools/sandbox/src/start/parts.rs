@@ -23,6 +23,7 @@ pub(super) struct Listeners {
     pub(super) core: TcpListener,
     pub(super) secrets: TcpListener,
     pub(super) s3: TcpListener,
+    pub(super) sns: TcpListener,
     pub(super) sftp: TcpListener,
     /// The address at which functions find DynamoDB.
     pub(super) iam_proxy: TcpListener,
@@ -38,6 +39,7 @@ pub(super) async fn listen(api: SocketAddr) -> anyhow::Result<Listeners> {
         core: free().await?,
         secrets: free().await?,
         s3: free().await?,
+        sns: free().await?,
         sftp: free().await?,
         iam_proxy: free().await?,
     })
