@@ -20,7 +20,7 @@ use signing::{HeaderNames, Keyring};
 
 pub use self::statement::Booking;
 use crate::caller::{Caller, Response, now_ms};
-use crate::faults::{Faults, words};
+use crate::faults::{self, Faults, words};
 use crate::journal::Journal;
 use crate::state_store::StateStore;
 use crate::tiki::verified;
@@ -90,7 +90,7 @@ impl Core {
         Self {
             state,
             keys: Arc::new(Mutex::new(caller.keys.clone())),
-            faults: Faults::default(),
+            faults: Faults::of(&["refund", "find_refund", "payment", "statement"]),
             caller,
             journal,
         }
@@ -226,7 +226,7 @@ impl Core {
             .route("/pay", get(screen::screen).post(screen::decide))
             .route(
                 "/_sandbox/faults",
-                post(async move |switch| faults.switch(switch)),
+                post(async move |switch| faults::switch(&[&faults], switch)),
             )
             .with_state(self.clone())
     }

@@ -1,4 +1,4 @@
-//! Faults of the played Tiki and core, which tests and people switch on.
+//! Faults of the played Tiki, its file server and the core, which tests and people switch on.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,6 +10,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use futures::stream;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// Long enough for the server to write what it has.
@@ -36,29 +37,83 @@ pub enum Fault {
     },
 }
 
-/// The active faults, by call.
-#[derive(Clone, Debug, Default)]
-pub struct Faults(Arc<Mutex<Switches>>);
+/// The active faults, by call. `F` is what can go wrong with these calls.
+#[derive(Debug)]
+pub struct Faults<F = Fault> {
+    calls: &'static [&'static str],
+    switches: Arc<Mutex<Switches<F>>>,
+}
 
-#[derive(Debug, Default)]
-struct Switches {
-    next: HashMap<String, VecDeque<Fault>>,
-    standing: HashMap<String, Fault>,
+#[derive(Debug)]
+struct Switches<F> {
+    next: HashMap<String, VecDeque<F>>,
+    standing: HashMap<String, F>,
 }
 
 /// `POST /_sandbox/faults`: `{"call": "ipn", "next": ["lost"]}` or `{"call": "ipn", "standing": "down"}`;
 /// `{"call": "ipn"}` alone switches all faults of this call off.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Switch {
     call: String,
     #[serde(default)]
-    next: Vec<Fault>,
-    standing: Option<Fault>,
+    next: Vec<Value>,
+    standing: Option<Value>,
 }
 
-impl Faults {
+/// The faults of some calls, whatever can go wrong with them.
+pub(crate) trait Switchable {
+    fn calls(&self) -> &'static [&'static str];
+
+    /// Replaces the faults of a call. A fault that these calls do not have is an error, and changes nothing.
+    fn set(&self, switch: Switch) -> serde_json::Result<()>;
+}
+
+/// Switches the faults of one call, and explains to a person what is wrong with the request.
+pub(crate) fn switch(all: &[&dyn Switchable], Json(switch): Json<Switch>) -> Response {
+    let has = |faults: &&&dyn Switchable| faults.calls().contains(&switch.call.as_str());
+    let Some(faults) = all.iter().find(has) else {
+        let calls: Vec<&str> = all
+            .iter()
+            .flat_map(|faults| faults.calls())
+            .copied()
+            .collect();
+        let problem = format!("no such call; there are {}\n", calls.join(", "));
+        return (StatusCode::NOT_FOUND, problem).into_response();
+    };
+    match faults.set(switch) {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => {
+            let problem = format!("this call has no such fault: {error}\n");
+            (StatusCode::UNPROCESSABLE_ENTITY, problem).into_response()
+        }
+    }
+}
+
+impl<F> Clone for Faults<F> {
+    fn clone(&self) -> Self {
+        Self {
+            calls: self.calls,
+            switches: Arc::clone(&self.switches),
+        }
+    }
+}
+
+impl<F: Clone> Faults<F> {
+    /// No faults yet of these calls.
+    pub(crate) fn of(calls: &'static [&'static str]) -> Self {
+        let switches = Switches {
+            next: HashMap::new(),
+            standing: HashMap::new(),
+        };
+        Self {
+            calls,
+            switches: Arc::new(Mutex::new(switches)),
+        }
+    }
+
     /// The next calls have these faults, one after the other.
-    pub fn next(&self, call: &str, faults: impl IntoIterator<Item = Fault>) {
+    pub fn next(&self, call: &str, faults: impl IntoIterator<Item = F>) {
         self.lock()
             .next
             .entry(call.to_owned())
@@ -67,7 +122,7 @@ impl Faults {
     }
 
     /// Every call has this fault until it is switched off.
-    pub fn standing(&self, call: &str, fault: Fault) {
+    pub fn standing(&self, call: &str, fault: F) {
         self.lock().standing.insert(call.to_owned(), fault);
     }
 
@@ -78,27 +133,44 @@ impl Faults {
         switches.standing.remove(call);
     }
 
-    pub(crate) fn switch(&self, Json(switch): Json<Switch>) -> StatusCode {
-        self.off(&switch.call);
-        self.next(&switch.call, switch.next);
-        if let Some(fault) = switch.standing {
-            self.standing(&switch.call, fault);
-        }
-        StatusCode::NO_CONTENT
+    /// The fault of a call that begins now.
+    pub(crate) fn take(&self, call: &str) -> Option<F> {
+        let mut switches = self.lock();
+        let next = switches.next.get_mut(call).and_then(VecDeque::pop_front);
+        next.or_else(|| switches.standing.get(call).cloned())
     }
 
+    fn lock(&self) -> std::sync::MutexGuard<'_, Switches<F>> {
+        self.switches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<F: Clone + DeserializeOwned> Switchable for Faults<F> {
+    fn calls(&self) -> &'static [&'static str] {
+        self.calls
+    }
+
+    fn set(&self, switch: Switch) -> serde_json::Result<()> {
+        let next = switch.next.into_iter().map(serde_json::from_value);
+        let next: Vec<F> = next.collect::<Result<_, _>>()?;
+        let standing = switch.standing.map(serde_json::from_value).transpose()?;
+        self.off(&switch.call);
+        self.next(&switch.call, next);
+        if let Some(fault) = standing {
+            self.standing(&switch.call, fault);
+        }
+        Ok(())
+    }
+}
+
+impl Faults {
     /// Runs a call with its current fault.
     pub(crate) async fn around(
         &self,
         call: &str,
         work: impl AsyncFnOnce() -> Response,
     ) -> Response {
-        let fault = {
-            let mut switches = self.lock();
-            let next = switches.next.get_mut(call).and_then(VecDeque::pop_front);
-            next.or_else(|| switches.standing.get(call).cloned())
-        };
-        match fault {
+        match self.take(call) {
             None => work().await,
             Some(Fault::Answer { status, body }) => {
                 let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
@@ -115,10 +187,6 @@ impl Faults {
                 response
             }
         }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Switches> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

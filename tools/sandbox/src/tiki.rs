@@ -74,7 +74,7 @@ impl Tiki {
     ) -> Self {
         Self {
             orders,
-            faults: Faults::default(),
+            faults: Faults::of(&["webview", "ipn", "look_up"]),
             keys: Arc::new(Mutex::new(caller.keys.clone())),
             caller,
             opened: Arc::default(),

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::{Ipn, Tiki};
 use crate::caller::now_ms;
-use crate::faults::words;
+use crate::faults::{self, words};
 
 impl Tiki {
     pub(crate) fn router(&self) -> Router {
@@ -34,7 +34,7 @@ impl Tiki {
             .route("/_sandbox/reconcile", post(reconcile))
             .route(
                 "/_sandbox/faults",
-                post(async move |switch| faults.switch(switch)),
+                post(async move |switch| faults::switch(&[&faults], switch)),
             )
             .fallback(shop)
             .with_state(self.clone())
