@@ -14,8 +14,9 @@
 //! | `dynamodb`, `secrets`, `s3`, `sns` | DynamoDB, Secrets Manager, S3 and SNS |
 //! | `iam_proxy` | the proxy in front of them: checks each call against the caller's role |
 //! | `stream`, `schedule` | the event sources of the workers |
-//! | `tiki`, `core` | Tiki and the partner's core, with faults that can be switched on |
+//! | `tiki`, `core` | Tiki and the partner's core |
 //! | `sftp` | Tiki's SFTP server |
+//! | `faults` | what goes wrong at these three, when it is switched on |
 //! | `calendar` | a day that passes in a moment |
 //! | `costs` | the costs on AWS |
 //! | `walk` | one payment, shown step by step |
@@ -68,6 +69,7 @@ pub use lambda::LogLine;
 pub use options::{Credentials, Options};
 pub use secrets::SecretsManager;
 pub use settings::sdk;
+pub use sftp::SftpFault;
 pub use sns::{PublishedMail, Sns};
 pub use start::Sandbox;
 pub use template::{FunctionPlan, Plan};

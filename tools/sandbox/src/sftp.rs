@@ -17,9 +17,11 @@ use russh::keys::{Algorithm, PrivateKey, PublicKey};
 use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Server, Session};
 use russh::server::{PublicKeyOffer, VerifiedPublicKey};
 use russh::{Channel, ChannelId, MethodKind, MethodSet};
+use serde::Deserialize;
 use tokio::net::TcpListener;
 
 use self::files::Files;
+use crate::faults::Faults;
 
 /// The partner's user name.
 pub(crate) const USER: &str = "partner";
@@ -28,9 +30,28 @@ pub(crate) const USER: &str = "partner";
 const FOLDER: &str = "IF_TIKI_VIP";
 const FOLDERS: [&str; 3] = ["INBOUND", "OUTBOUND", "ARCHIVED"];
 
+/// What the partner needs a right for, as calls that can have faults.
+const CALLS: [&str; 6] = [
+    "sftp_list",
+    "sftp_stat",
+    "sftp_read",
+    "sftp_write",
+    "sftp_rename",
+    "sftp_remove",
+];
+
+/// What goes wrong with a request to the file server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SftpFault {
+    /// The partner does not have the right to it.
+    Denied,
+}
+
 /// The server's folder and keys, before it starts.
 pub(crate) struct Sftp {
     root: PathBuf,
+    faults: Faults<SftpFault>,
     host_key: PrivateKey,
     partner_key: PrivateKey,
     partner_key_file: PathBuf,
@@ -47,6 +68,7 @@ impl Sftp {
         let partner_key_file = within.join("sftp-partner.key");
         Ok(Self {
             root,
+            faults: Faults::of(&CALLS),
             host_key: key(&within.join("sftp-host.key"))?,
             partner_key: key(&partner_key_file)?,
             partner_key_file,
@@ -56,6 +78,11 @@ impl Sftp {
     /// The folder that holds Tiki's three folders.
     pub(crate) fn folder(&self) -> PathBuf {
         self.root.join(FOLDER)
+    }
+
+    /// The faults of its requests.
+    pub(crate) fn faults(&self) -> Faults<SftpFault> {
+        self.faults.clone()
     }
 
     /// The server's public key.
@@ -86,6 +113,7 @@ impl Sftp {
         };
         let mut server = SftpServer {
             root: self.root,
+            faults: self.faults,
             partner: self.partner_key.public_key().clone(),
         };
         let _ = server.run_on_socket(Arc::new(config), &listener).await;
@@ -108,6 +136,7 @@ fn key(file: &Path) -> anyhow::Result<PrivateKey> {
 #[derive(Clone)]
 struct SftpServer {
     root: PathBuf,
+    faults: Faults<SftpFault>,
     partner: PublicKey,
 }
 
@@ -184,7 +213,7 @@ impl Handler for Connection {
         match self.channels.remove(&id) {
             Some(channel) if name == "sftp" => {
                 session.channel_success(id)?;
-                let files = Files::new(self.server.root.clone());
+                let files = Files::new(self.server.root.clone(), self.server.faults.clone());
                 russh_sftp::server::run(channel.into_stream(), files).await;
                 Ok(())
             }

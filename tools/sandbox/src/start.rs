@@ -279,17 +279,16 @@ impl Sandbox {
         self.spawn(listeners.s3, s3.pages().merge(objects));
         let sns = self.sns.router(self.iam_proxy.clone());
         self.spawn(listeners.sns, sns);
-        self.tasks.push(tokio::spawn(sftp.serve(listeners.sftp)));
         if options.tiki_url.is_none() {
             let orders = StateStore::open(options.data_dir.as_ref(), "tiki.json")?;
             let tiki = Tiki::new(
                 self.as_tiki(options)?,
                 self.journal.clone(),
                 self.tiki_url.clone(),
-                self.sftp_folder.clone(),
+                &sftp,
                 orders,
             );
-            self.spawn(listeners.tiki, tiki.router());
+            self.spawn(listeners.tiki, tiki.router(self.function("reconcile")?));
             self.tiki = Some(tiki);
         }
         if options.core_url.is_none() {
@@ -298,6 +297,7 @@ impl Sandbox {
             self.spawn(listeners.core, core.router());
             self.core = Some(core);
         }
+        self.tasks.push(tokio::spawn(sftp.serve(listeners.sftp)));
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 mod api;
 mod reconciliation;
+mod result_file;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -16,9 +17,11 @@ use uuid::Uuid;
 use crate::caller::{Caller, Response, now_ms};
 use crate::faults::Faults;
 use crate::journal::Journal;
+use crate::sftp::{Sftp, SftpFault};
 use crate::state_store::StateStore;
 
 pub(crate) use self::api::verified;
+pub use self::result_file::FileFault;
 
 /// Tiki's orders, and its APIs.
 #[derive(Clone)]
@@ -26,6 +29,11 @@ pub struct Tiki {
     orders: StateStore<HashMap<String, Order>>,
     /// Faults of `webview`, `ipn` and `look_up`.
     pub faults: Faults,
+    /// Faults of `result_file`: one for each file of the partner that Tiki answers.
+    pub result_files: Faults<FileFault>,
+    /// Faults of Tiki's SFTP server: of `sftp_list`, `sftp_stat`, `sftp_read`, `sftp_write`, `sftp_rename` and
+    /// `sftp_remove`.
+    pub file_server: Faults<SftpFault>,
     /// Calls the partner's APIs, signed as Tiki.
     pub caller: Caller,
     keys: Arc<Mutex<Keyring>>,
@@ -69,12 +77,14 @@ impl Tiki {
         caller: Caller,
         journal: Journal,
         url: String,
-        folder: PathBuf,
+        sftp: &Sftp,
         orders: StateStore<HashMap<String, Order>>,
     ) -> Self {
         Self {
             orders,
             faults: Faults::of(&["webview", "ipn", "look_up"]),
+            result_files: Faults::of(&[result_file::CALL]),
+            file_server: sftp.faults(),
             keys: Arc::new(Mutex::new(caller.keys.clone())),
             caller,
             opened: Arc::default(),
@@ -82,7 +92,7 @@ impl Tiki {
             ahead_ms: Arc::default(),
             journal,
             url,
-            folder,
+            folder: sftp.folder(),
         }
     }
 

@@ -11,6 +11,9 @@ use russh_sftp::protocol::{
 };
 use russh_sftp::server::Handler;
 
+use super::SftpFault;
+use crate::faults::Faults;
+
 /// The most bytes in one answer. With its header it fits into a client's packet limit.
 const MAX_READ_BYTES: usize = 255 * 1024;
 /// The most names in one answer.
@@ -19,6 +22,7 @@ const MAX_NAMES: usize = 100;
 /// One client's open files and folders.
 pub(super) struct Files {
     root: PathBuf,
+    faults: Faults<SftpFault>,
     open: HashMap<String, Open>,
     opened: u64,
 }
@@ -61,9 +65,10 @@ fn done(id: u32) -> Status {
 }
 
 impl Files {
-    pub(super) fn new(root: PathBuf) -> Self {
+    pub(super) fn new(root: PathBuf, faults: Faults<SftpFault>) -> Self {
         Self {
             root,
+            faults,
             open: HashMap::new(),
             opened: 0,
         }
@@ -82,6 +87,14 @@ impl Files {
         Ok(local)
     }
 
+    /// Refuses a request whose right was taken away.
+    fn allowed(&self, call: &str) -> Result<(), StatusCode> {
+        match self.faults.take(call) {
+            None => Ok(()),
+            Some(SftpFault::Denied) => Err(StatusCode::PermissionDenied),
+        }
+    }
+
     fn keep(&mut self, id: u32, open: Open) -> Handle {
         self.opened += 1;
         let handle = self.opened.to_string();
@@ -97,6 +110,7 @@ impl Files {
     }
 
     fn attributes(&self, id: u32, path: &str) -> Result<Attrs, StatusCode> {
+        self.allowed("sftp_stat")?;
         let metadata = fs::metadata(self.local(path)?).map_err(|error| code(&error))?;
         Ok(attrs(id, &metadata))
     }
@@ -151,6 +165,12 @@ impl Handler for Files {
         pflags: OpenFlags,
         _: FileAttributes,
     ) -> Result<Handle, StatusCode> {
+        if pflags.contains(OpenFlags::READ) {
+            self.allowed("sftp_read")?;
+        }
+        if pflags.contains(OpenFlags::WRITE) {
+            self.allowed("sftp_write")?;
+        }
         let file = OpenOptions::from(pflags).open(self.local(&filename)?);
         let file = file.map_err(|error| code(&error))?;
         if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
@@ -218,7 +238,8 @@ impl Handler for Files {
         path: String,
         _: FileAttributes,
     ) -> Result<Status, StatusCode> {
-        self.attributes(id, &path).map(|_| done(id))
+        let there = fs::metadata(self.local(&path)?);
+        there.map(|_| done(id)).map_err(|error| code(&error))
     }
 
     async fn fsetstat(
@@ -231,6 +252,7 @@ impl Handler for Files {
     }
 
     async fn opendir(&mut self, id: u32, path: String) -> Result<Handle, StatusCode> {
+        self.allowed("sftp_list")?;
         let entries = entries(&self.local(&path)?).map_err(|error| code(&error))?;
         Ok(self.keep(id, Open::Folder(entries)))
     }
@@ -247,6 +269,7 @@ impl Handler for Files {
     }
 
     async fn remove(&mut self, id: u32, filename: String) -> Result<Status, StatusCode> {
+        self.allowed("sftp_remove")?;
         let removed = fs::remove_file(self.local(&filename)?);
         removed.map(|()| done(id)).map_err(|error| code(&error))
     }
@@ -257,6 +280,7 @@ impl Handler for Files {
         oldpath: String,
         newpath: String,
     ) -> Result<Status, StatusCode> {
+        self.allowed("sftp_rename")?;
         let renamed = rename(&self.local(&oldpath)?, &self.local(&newpath)?);
         renamed.map(|()| done(id)).map_err(|error| code(&error))
     }

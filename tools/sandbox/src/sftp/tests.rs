@@ -31,6 +31,7 @@ impl client::Handler for KnownHost {
 
 struct Running {
     address: SocketAddr,
+    faults: Faults<SftpFault>,
     host_key: String,
     partner_key: PrivateKey,
     folder: TempDir,
@@ -43,6 +44,7 @@ impl Running {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let running = Self {
             address: listener.local_addr().unwrap(),
+            faults: sftp.faults(),
             host_key: sftp.host_key().unwrap(),
             partner_key: PrivateKey::from_openssh(sftp.partner_key().unwrap()).unwrap(),
             folder,
@@ -167,6 +169,41 @@ async fn a_rename_replaces_nothing() {
 }
 
 #[tokio::test]
+async fn a_right_can_be_taken_away_and_given_back() {
+    let running = Running::start().await;
+    let session = running.session().await;
+    let (from, to) = (format!("{INBOUND}/from"), format!("{INBOUND}/to"));
+    let flags = OpenFlags::CREATE | OpenFlags::WRITE;
+    let denied = |call| running.faults.next(call, [SftpFault::Denied]);
+    // Each request is refused once, and changes nothing; the next one has its right.
+    denied("sftp_write");
+    let refused = code(session.open_with_flags(&from, flags).await);
+    assert_eq!(refused, StatusCode::PermissionDenied);
+    assert!(!running.local(&from).exists());
+    drop(session.open_with_flags(&from, flags).await.unwrap());
+    denied("sftp_read");
+    let refused = code(session.open(&from).await);
+    assert_eq!(refused, StatusCode::PermissionDenied);
+    drop(session.open(&from).await.unwrap());
+    denied("sftp_stat");
+    let refused = code(session.metadata(&from).await);
+    assert_eq!(refused, StatusCode::PermissionDenied);
+    session.metadata(&from).await.unwrap();
+    denied("sftp_list");
+    let refused = code(session.read_dir(INBOUND).await);
+    assert_eq!(refused, StatusCode::PermissionDenied);
+    assert_eq!(session.read_dir(INBOUND).await.unwrap().count(), 1);
+    denied("sftp_rename");
+    let refused = code(session.rename(&from, &to).await);
+    assert_eq!(refused, StatusCode::PermissionDenied);
+    session.rename(&from, &to).await.unwrap();
+    denied("sftp_remove");
+    let refused = code(session.remove_file(&to).await);
+    assert_eq!(refused, StatusCode::PermissionDenied);
+    session.remove_file(&to).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_folder_of_many_files_is_listed_completely() {
     let running = Running::start().await;
     for i in 0..250 {
@@ -219,7 +256,7 @@ async fn no_path_leaves_the_folder() {
         StatusCode::OpUnsupported
     );
 
-    let files = Files::new(PathBuf::from("/root"));
+    let files = Files::new(PathBuf::from("/root"), Faults::of(&CALLS));
     for (path, local) in [
         ("", "/root/"),
         ("/", "/root"),

@@ -1,13 +1,14 @@
 //! Tiki's APIs: the webview, the IPN and the look-up; and the switches that only a sandbox has.
 
 use std::collections::HashMap;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
 use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{OriginalUri, Path, Query, Request, State};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::{self, Next};
@@ -15,27 +16,29 @@ use axum::response::{Html, IntoResponse, Response as AxumResponse};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use signing::{HeaderNames, Keyring, SignatureHeaders, Window};
 use uuid::Uuid;
 
 use super::{Ipn, Tiki};
 use crate::caller::now_ms;
-use crate::faults::{self, words};
+use crate::faults::{self, Switch, words};
+use crate::lambda::Function;
 
 impl Tiki {
-    pub(crate) fn router(&self) -> Router {
-        let faults = self.faults.clone();
+    /// `reconcile` is the partner's function that a person can run here.
+    pub(crate) fn router(&self, reconcile: Arc<Function>) -> Router {
         Router::new()
             .route("/webview", post(webview))
             .route("/payment/ipn", post(ipn))
             .route("/transaction", get(look_up))
             .route("/_sandbox/orders/{id}", post(change))
-            .route("/_sandbox/reconcile", post(reconcile))
             .route(
-                "/_sandbox/faults",
-                post(async move |switch| faults::switch(&[&faults], switch)),
+                "/_sandbox/reconcile",
+                post(async move |tiki, event| run_or_reconcile(tiki, &reconcile, event).await),
             )
+            .route("/_sandbox/faults", post(switch_faults))
             .fallback(shop)
             .with_state(self.clone())
             .layer(middleware::from_fn_with_state(self.clone(), add_date))
@@ -299,9 +302,41 @@ async fn change(
     }
 }
 
-/// `POST /_sandbox/reconcile`: Tiki processes the files that have arrived, and answers with the names of its result
-/// files.
-async fn reconcile(State(tiki): State<Tiki>) -> AxumResponse {
+/// `POST /_sandbox/faults`, of Tiki itself, its result files and its SFTP server.
+async fn switch_faults(State(tiki): State<Tiki>, switch: Json<Switch>) -> AxumResponse {
+    faults::switch(
+        &[&tiki.faults, &tiki.result_files, &tiki.file_server],
+        switch,
+    )
+}
+
+/// `POST /_sandbox/reconcile`. Without a body Tiki processes the files that have arrived, and answers with the names of
+/// its result files. With an event (`events/reconcile*.json`) the partner's function runs, and the answer is its outcome.
+async fn run_or_reconcile(
+    State(tiki): State<Tiki>,
+    function: &Function,
+    event: Bytes,
+) -> AxumResponse {
+    let failed = |status, message: String| answer(status, &json!({ "message": message }));
+    if event.is_empty() {
+        return reconcile(tiki).await;
+    }
+    if let Err(error) = serde_json::from_slice::<IgnoredAny>(&event) {
+        return failed(
+            StatusCode::BAD_REQUEST,
+            format!("the event is no JSON: {error}"),
+        );
+    }
+    match function.invoke(event).await {
+        Ok(outcome) => ([(CONTENT_TYPE, "application/json")], outcome).into_response(),
+        Err(error) => failed(
+            StatusCode::BAD_GATEWAY,
+            format!("{} {error}", function.name()),
+        ),
+    }
+}
+
+async fn reconcile(tiki: Tiki) -> AxumResponse {
     let work = move || tiki.reconcile(&tiki.folder);
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok(names)) => Json(names).into_response(),

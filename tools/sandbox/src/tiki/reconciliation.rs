@@ -6,11 +6,12 @@ use std::fs::{self, File};
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
-use anyhow::Context;
-use csv::{ReaderBuilder, Terminator, Trim, WriterBuilder};
+use anyhow::{Context, ensure};
+use csv::{ReaderBuilder, Trim};
 use domain::Timestamp;
 use serde::Deserialize;
 
+use super::result_file::{self, FileFault, ResultFile};
 use super::{Order, Tiki};
 use crate::caller::now_ms;
 
@@ -19,30 +20,35 @@ const ONLY_PARTNER: &str = "01";
 const ONLY_TIKI: &str = "02";
 const DIFFERS: &str = "03";
 
-/// The columns of a result file: those of the partner's file, and Tiki's verdict.
-const COLUMNS: [&str; 8] = [
-    "tiki_transaction_id",
-    "transaction_id",
-    "transaction_amount",
-    "status",
-    "created_at",
-    "updated_at",
-    "result",
-    "reason",
-];
+/// By how much Tiki's amount of a refund differs, in VND, if it is to differ.
+const REFUND_DIFFERENCE: u64 = 1000;
 
-/// The columns of the partner's file that Tiki reads.
-#[derive(Clone, Debug, Deserialize)]
-struct Line {
-    tiki_transaction_id: String,
-    transaction_id: String,
-    transaction_amount: String,
-    status: String,
-    created_at: String,
-    updated_at: String,
-    /// Only in files that also have lines for refunds.
+/// A line of the partner's file, or of Tiki's answer.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(super) struct Line {
+    pub(super) tiki_transaction_id: String,
+    pub(super) transaction_id: String,
+    pub(super) transaction_amount: String,
+    pub(super) status: String,
+    pub(super) created_at: String,
+    pub(super) updated_at: String,
+    /// `PAYMENT` or `REFUND`. This and the following are only in files that also have lines for refunds.
     #[serde(default)]
-    r#type: Option<String>,
+    pub(super) r#type: String,
+    #[serde(default)]
+    pub(super) request_id: String,
+    #[serde(default)]
+    pub(super) refund_id: String,
+    #[serde(default)]
+    pub(super) refund_amount: String,
+}
+
+/// A line on which the sides differ, with Tiki's values.
+pub(super) struct Answer {
+    pub(super) line: Line,
+    /// One of the result codes.
+    pub(super) code: &'static str,
+    pub(super) reason: String,
 }
 
 /// How many lines were compared, and how many lines the result file has.
@@ -88,9 +94,9 @@ impl Tiki {
         let now = Timestamp::from_unix_ms(now_ms())?;
         let input = BufReader::new(File::open(&taken)?);
         let output = BufWriter::new(File::create(&fresh)?);
-        let count = compare(input, output, &orders, &now.on_vietnams_clock())?;
-        // A rename is atomic, so a reader never finds half a file.
-        fs::rename(fresh, folder.join("OUTBOUND").join(name))?;
+        let fault = self.result_files.take(result_file::CALL);
+        let count = compare(input, output, &orders, &now.on_vietnams_clock(), fault)?;
+        result_file::publish(&fresh, &folder.join("OUTBOUND").join(name), fault)?;
         fs::rename(taken, folder.join("ARCHIVED").join(name))?;
         let reported: Vec<&String> = only_at_tiki(&orders).map(|(id, _)| id).collect();
         self.orders.write(|orders| {
@@ -115,68 +121,115 @@ fn compare(
     output: impl Write,
     orders: &HashMap<String, Order>,
     now: &str,
+    fault: Option<FileFault>,
 ) -> anyhow::Result<Count> {
     let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(input);
-    let mut writer = WriterBuilder::new()
-        .terminator(Terminator::Any(b'\n'))
-        .from_writer(output);
-    writer.write_record(COLUMNS)?;
-    let mut count = Count::default();
+    let has_refunds = reader.headers()?.iter().any(|name| name == "type");
+    let mut result = ResultFile::begin(output, has_refunds, fault)?;
+    let mut compared = 0;
+    let mut refunds = Vec::new();
     for line in reader.deserialize() {
         let line: Line = line?;
-        if line.r#type.as_ref().is_some_and(|kind| kind != "PAYMENT") {
+        if !["", "PAYMENT"].contains(&line.r#type.as_str()) {
+            // Without a fault the sides agree about refunds.
+            if fault == Some(FileFault::RefundRowsDiffer) {
+                refunds.push(line);
+            }
             continue;
         }
-        count.compared += 1;
+        compared += 1;
         if let Some(answer) = answer(&line, orders.get(&line.tiki_transaction_id)) {
-            writer.write_record(&answer)?;
-            count.differences += 1;
+            result.write(&answer)?;
+        }
+    }
+    if fault == Some(FileFault::RefundRowsDiffer) {
+        compared += u64::try_from(refunds.len())?;
+        for answer in refunds_that_differ(&refunds)? {
+            result.write(&answer)?;
         }
     }
     let mut missing: Vec<_> = only_at_tiki(orders).collect();
     missing.sort_by_key(|(id, _)| *id);
     for (id, order) in missing {
-        let amount = order.amount.to_string();
-        let reason = "chỉ có ở Tiki";
-        let status = order.status.as_str();
-        writer.write_record([id, "", &amount, status, now, now, ONLY_TIKI, reason])?;
-        count.differences += 1;
+        result.write(&answer_only_at_tiki(id, order, now))?;
     }
-    writer.flush()?;
-    Ok(count)
+    Ok(Count {
+        compared,
+        differences: result.finish()?,
+    })
 }
 
-/// The result line for a line that differs, with Tiki's values; `None` if both sides agree.
-fn answer(line: &Line, order: Option<&Order>) -> Option<[String; 8]> {
-    let (mut amount, mut status) = (line.transaction_amount.clone(), line.status.clone());
+/// The answer about a line that differs; `None` if both sides agree.
+fn answer(line: &Line, order: Option<&Order>) -> Option<Answer> {
+    let mut line = line.clone();
     let (code, reason) = match order {
         None => (ONLY_PARTNER, "không có ở Tiki".to_owned()),
         Some(order) if order.cancelled => (ONLY_PARTNER, "đã huỷ ở Tiki".to_owned()),
         Some(order) => {
+            let same_amount = line.transaction_amount.parse() == Ok(order.amount);
             let differs = [
-                (amount.parse() != Ok(order.amount), "lệch số tiền"),
-                (status != order.status, "lệch trạng thái"),
+                (!same_amount, "lệch số tiền"),
+                (line.status != order.status, "lệch trạng thái"),
             ];
             let reasons = differs.iter().filter(|(differs, _)| *differs);
             let reasons: Vec<&str> = reasons.map(|(_, reason)| *reason).collect();
             if reasons.is_empty() {
                 return None;
             }
-            amount = order.amount.to_string();
-            status.clone_from(&order.status);
+            line.transaction_amount = order.amount.to_string();
+            line.status.clone_from(&order.status);
             (DIFFERS, reasons.join(" và "))
         }
     };
-    Some([
-        line.tiki_transaction_id.clone(),
-        line.transaction_id.clone(),
-        amount,
-        status,
-        line.created_at.clone(),
-        line.updated_at.clone(),
-        code.to_owned(),
-        reason,
-    ])
+    Some(Answer { line, code, reason })
+}
+
+/// The answer about an order that the partner does not have.
+fn answer_only_at_tiki(id: &str, order: &Order, now: &str) -> Answer {
+    let line = Line {
+        tiki_transaction_id: id.to_owned(),
+        transaction_amount: order.amount.to_string(),
+        status: order.status.clone(),
+        created_at: now.to_owned(),
+        updated_at: now.to_owned(),
+        ..Line::default()
+    };
+    let reason = "chỉ có ở Tiki".to_owned();
+    let code = ONLY_TIKI;
+    Answer { line, code, reason }
+}
+
+/// The answers about the partner's refunds, if Tiki's differ: in turn one has another amount, and one is not there; and
+/// one more is only at Tiki.
+fn refunds_that_differ(refunds: &[Line]) -> anyhow::Result<Vec<Answer>> {
+    ensure!(
+        !refunds.is_empty(),
+        "the file has no refund rows that can differ; refund a payment, and start the sandbox with --parameter ReconciliationRefundRows=on"
+    );
+    let mut answers = Vec::new();
+    for (place, refund) in refunds.iter().enumerate() {
+        let mut line = refund.clone();
+        let (code, reason) = if place.is_multiple_of(2) {
+            let amount: u64 = line.refund_amount.parse().context("refund_amount")?;
+            line.refund_amount = (amount + REFUND_DIFFERENCE).to_string();
+            (DIFFERS, "lệch số tiền hoàn")
+        } else {
+            (ONLY_PARTNER, "không có ở Tiki")
+        };
+        let reason = reason.to_owned();
+        answers.push(Answer { line, code, reason });
+    }
+    if let Some(refund) = refunds.first() {
+        let line = Line {
+            request_id: "only-at-tiki".to_owned(),
+            refund_id: String::new(),
+            ..refund.clone()
+        };
+        let reason = "chỉ có ở Tiki".to_owned();
+        let code = ONLY_TIKI;
+        answers.push(Answer { line, code, reason });
+    }
+    Ok(answers)
 }
 
 #[cfg(test)]
