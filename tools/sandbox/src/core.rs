@@ -222,12 +222,12 @@ impl Core {
             .route("/refunds", post(refund))
             .route("/refunds/{id}", get(find_refund))
             .route("/payments/{id}", get(payment))
-            .route("/statements/{day}", get(statement::page))
             .route("/pay", get(screen::screen).post(screen::decide))
             .route(
                 "/_sandbox/faults",
                 post(async move |switch| faults::switch(&[&faults], switch)),
             )
+            .merge(statement::routes())
             .with_state(self.clone())
     }
 

@@ -1,9 +1,10 @@
 //! The core's statement of a day: what it took and gave back, in pages.
 
-use axum::Json;
 use axum::extract::{OriginalUri, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
 use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -116,12 +117,34 @@ impl CoreState {
     }
 }
 
+pub(super) fn routes() -> Router<Core> {
+    let book = get(bookings).post(replace_bookings);
+    Router::new()
+        .route("/statements/{day}", get(page))
+        .route("/_sandbox/bookings", book)
+}
+
+/// `GET /_sandbox/bookings`: the core's book, of which its statements say what a day has.
+async fn bookings(State(core): State<Core>) -> Json<Vec<Booking>> {
+    Json(core.state.read(|state| state.bookings.clone()))
+}
+
+/// `POST /_sandbox/bookings`: replaces the book, so that a statement differs. No money moves, and what the core says of
+/// one payment or refund stays the same.
+async fn replace_bookings(
+    State(core): State<Core>,
+    Json(changed): Json<Vec<Booking>>,
+) -> StatusCode {
+    core.change_bookings(|bookings| *bookings = changed);
+    StatusCode::NO_CONTENT
+}
+
 #[derive(Deserialize)]
-pub(super) struct Cursor {
+struct Cursor {
     cursor: Option<String>,
 }
 
-pub(super) async fn page(
+async fn page(
     State(core): State<Core>,
     Path(day): Path<String>,
     Query(Cursor { cursor }): Query<Cursor>,
