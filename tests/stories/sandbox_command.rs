@@ -111,6 +111,8 @@ async fn once_shows_a_payment_and_exits_with_0() {
         "IPN SUCCESS",
         "100.000 ₫",
         "40.000 ₫ refunded",
+        "reconcile → core",
+        "GET statement",
         " ms",
     ] {
         assert!(printed.contains(word), "no {word} in\n{printed}");

@@ -153,10 +153,31 @@ impl<'s> Walk<'s> {
                 .is_some_and(|read| !read.is_empty()),
             "Tiki's result file was not processed: {outcome}"
         );
+        self.compare_with_core(day).await?;
         let url = &self.sandbox.s3_url;
         Ok(format!(
             "{url}/_sandbox/files/ReconciliationBucket/{day}/report.html"
         ))
+    }
+
+    /// The third side. Without statements of the core there is none.
+    async fn compare_with_core(&mut self, day: domain::Day) -> anyhow::Result<()> {
+        let reconcile = self.sandbox.plan.functions.get("reconcile");
+        let source = reconcile.and_then(|plan| plan.environment.get("CORE_STATEMENT"));
+        if source.is_none_or(|source| source != "api") {
+            return Ok(());
+        }
+        let began = self
+            .step("12. The day is compared with the core's statement, too: the third side")
+            .await;
+        let event = json!({ "statement": day.to_string() });
+        let outcome = self.sandbox.invoke("reconcile", &event).await?;
+        ensure!(
+            outcome["reported"] == json!([day.to_string()]),
+            "the core's statement was not compared: {outcome}"
+        );
+        self.show(began);
+        Ok(())
     }
 
     /// The customer's browser: opens the payment screen, pays, and returns.
