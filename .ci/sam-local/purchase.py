@@ -65,6 +65,7 @@ def settings(gateway, port, work):
         "TIKI_APPS_URL": near("tiki") + "/apps",
         "CORE_CLIENT_ID": CORE[1],
         "CORE_URL": far("core"),
+        "CORE_STATEMENT": "api",
         "PAYMENT_SCREEN_URL": near("core") + "/pay",
         "PUBLIC_BASE_URL": f"http://127.0.0.1:{port}",
         "REDIRECT_HOSTS": near("tiki"),
@@ -358,6 +359,8 @@ STORY = [
     ("core-worker-sweep", "CoreWorker", None, None),
     ("reconcile-a-day", "Reconcile", None, None),
     ("reconcile", "Reconcile", None, None),
+    ("reconcile-a-statement", "Reconcile", None, None),
+    ("reconcile-results", "Reconcile", None, None),
     ("check-reconciliation", "CheckReconciliation", 200, 0),
 ]
 
@@ -387,6 +390,9 @@ def events(work):
             for id in (paid, declined):
                 wait_until_due(at, id, "ipn")
             wait_until_due(at, declined, "refund")
+        if name == "reconcile-results":
+            status, _, _ = http("POST", f"{at['tiki_url']}/_sandbox/reconcile", b"", {})
+            expect(status == 200, f"Tiki does not answer our files: {status}")
         answer, began = invoke(f"{function}Function", text)
         if status is None:
             done = "delivered" in answer if function == "Reconcile" else answer == {"batchItemFailures": []}

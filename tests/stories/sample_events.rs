@@ -17,6 +17,8 @@ const SIGNED_AT_MS: i64 = 1_795_000_000_000;
 const TIKI_ID: &str = "221115TIKIVIP-235784371-1668488254";
 /// A day without payments.
 const DAY: &str = "2026-11-22";
+/// Tiki's result file of this day.
+const RESULTS: &str = "tikivip_sandbox_20261122_1";
 /// The app hands it over, and Tiki makes no create call.
 const HANDED_OVER: &str = "221115TIKIVIP-235784373-1668488256";
 const DECLINED: &str = "221115TIKIVIP-235784372-1668488255";
@@ -423,7 +425,13 @@ async fn every_sample_event_is_accepted_by_its_function() {
     for (file, fresh) in [
         ("reconcile-a-day.json", json!({ "day": DAY })),
         ("reconcile.json", json!({ "action": "reconcile" })),
+        ("reconcile-a-statement.json", json!({ "statement": DAY })),
+        ("reconcile-results.json", json!({ "results": RESULTS })),
     ] {
+        if file == "reconcile-results.json" {
+            let named = env.tiki.reconcile(&env.sandbox.sftp_folder).unwrap();
+            assert!(named.iter().any(|name| name == RESULTS), "{named:?}");
+        }
         let event = event(file, || fresh);
         let answer = env.sandbox.invoke("reconcile", &event).await.unwrap();
         assert!(answer["delivered"].is_array(), "{file}: {answer}");
