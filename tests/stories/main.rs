@@ -33,6 +33,7 @@ mod result_files;
 mod reversal;
 mod sample_events;
 mod sandbox_command;
+mod sandbox_controls;
 mod secret_rotation;
 mod sftp_client;
 mod signature;
