@@ -220,10 +220,17 @@ async fn the_cores_book_can_be_changed_so_that_its_statement_differs() {
     let refunded = env.confirmed(140_000).await;
     let refund = env.refund(&refunded, "r-1", 40_000).await;
     assert_eq!(refund.code(), Some(0));
-    let refund_id = env.item(&refunded).await["refunds"][0]["refund_id"].clone();
+    let core = &env.sandbox.core_url;
+    for call in ["refund", "find_refund"] {
+        let down = json!({ "call": call, "standing": "down" }).to_string();
+        assert_eq!(post(core, "faults", &down).await.0, 204);
+    }
+    let refund = env.refund(&refunded, "r-2", 50_000).await;
+    assert_eq!(refund.code(), Some(12), "in progress");
+    let refunds = env.item(&refunded).await["refunds"].clone();
+    let [refund_id, open_id] = [0, 1].map(|n| refunds[n]["refund_id"].as_str().unwrap());
     env.days_pass().await;
 
-    let core = &env.sandbox.core_url;
     let url = format!("{core}/_sandbox/bookings");
     let got = sandbox::http().unwrap().get(&url).send().await.unwrap();
     let mut book: Vec<Value> = serde_json::from_str(&got.text().await.unwrap()).unwrap();
@@ -246,7 +253,11 @@ async fn the_cores_book_can_be_changed_so_that_its_statement_differs() {
             booking["amount"] = json!(39_000);
         }
     }
-    book.extend([second, unknown, fee, by_hand]);
+    let mut in_progress = by_hand.clone();
+    in_progress["transaction_id"] = json!(refunded.id);
+    in_progress["id"] = json!(open_id);
+    in_progress["amount"] = json!(50_000);
+    book.extend([second, unknown, fee, by_hand, in_progress]);
     let (status, _) = post(core, "bookings", &json!(book).to_string()).await;
     assert_eq!(status, 204);
     let not_paid = json!({ "transaction_id": gone.id, "status": "not_paid" }).to_string();
@@ -254,7 +265,8 @@ async fn the_cores_book_can_be_changed_so_that_its_statement_differs() {
     let faults = json!({ "call": "payment", "standing": says }).to_string();
     assert_eq!(post(core, "faults", &faults).await.0, 204);
 
-    run(&env, json!({ "statement": the_day().to_string() })).await;
+    let statement = json!({ "statement": the_day().to_string() });
+    run(&env, statement.clone()).await;
     let at_core = |id: &str| format!("core:{id}");
     let given_back = |payment: &Payment, id: &str| format!("core:{}/{id}", payment.id);
     let found = open_findings(&env).await;
@@ -275,8 +287,12 @@ async fn the_cores_book_can_be_changed_so_that_its_statement_differs() {
             finding("order_without_money", "not_taken_at_core"),
         ),
         (
-            given_back(&refunded, refund_id.as_str().unwrap()),
+            given_back(&refunded, refund_id),
             review("given_back_other_amount"),
+        ),
+        (
+            given_back(&refunded, open_id),
+            finding("undecided", "refund_in_progress"),
         ),
         (
             at_core("9e87ce51-4647-5d79-9155-19ee50d4d84e"),
@@ -284,4 +300,19 @@ async fn the_cores_book_can_be_changed_so_that_its_statement_differs() {
         ),
     ]);
     assert_eq!(found, expected);
+
+    // The core rejects the refund that its book has.
+    let rejected = json!({ "refund_id": open_id, "status": "rejected", "amount": 50_000 });
+    let says = json!({ "answer": { "status": 200, "body": rejected.to_string() } });
+    let faults = json!({ "call": "find_refund", "standing": says }).to_string();
+    assert_eq!(post(core, "faults", &faults).await.0, 204);
+    env.until("the refund is rejected", async || {
+        env.later(&refunded).await;
+        env.item(&refunded).await["refunds"][1]["state"] == "rejected"
+    })
+    .await;
+    run(&env, statement).await;
+    let found = open_findings(&env).await;
+    let now = &found[&given_back(&refunded, open_id)];
+    assert_eq!(*now, review("given_back_though_rejected"));
 }
