@@ -21,7 +21,7 @@ fn answer(body: &str) -> Fault {
 }
 
 /// A payment of 100,000 that Tiki refuses and says to have failed.
-async fn reversed(env: &TestEnv) -> Payment {
+pub(crate) async fn reversed(env: &TestEnv) -> Payment {
     let failed = answer(r#"{"code":0,"status":"FAILURE","amount":100000}"#);
     env.tiki.faults.next("ipn", [code(3)]);
     env.tiki.faults.next("look_up", [failed]);

@@ -8,6 +8,7 @@ use sandbox::core::Booking;
 use serde_json::{Value, json};
 
 use crate::reconciliation::{archived, finding, open_findings, run, the_day};
+use crate::reversal::reversed;
 
 fn scheduled() -> Value {
     json!({ "action": "reconcile" })
@@ -198,6 +199,39 @@ async fn a_payment_that_the_core_never_reported_goes_back_by_the_ordinary_rules(
     .await;
     assert_eq!(env.check(&late).await["status"], "FAILURE");
     assert_eq!(open_findings(&env).await, BTreeMap::new());
+}
+
+/// It was taken all the same: a failure in our records does not hide that the statement lacks it. One was reversed on a
+/// later day than it was taken; the other was paid after it had failed.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_taken_and_went_back_must_be_in_the_statement() {
+    let env = TestEnv::start().await;
+    let reversed = reversed(&env).await;
+    let late = env.create(110_000).await;
+    env.send_failed_result(&late).await;
+    env.core.take_money(&late.id, 110_000);
+    env.send_paid_result(&late).await;
+    env.until("the money is back", async || {
+        env.later(&late).await;
+        env.core.refunded_vnd(&late.id) == 110_000
+    })
+    .await;
+    for payment in [&reversed, &late] {
+        remove(&env, payment, "payment");
+    }
+    env.days_pass().await;
+    let earlier = the_day().previous();
+    let noon_before = earlier.start().unix_ms() + 12 * 3_600_000;
+    env.set_final_at(&reversed, noon_before).await;
+    env.core.set_paid_at(&reversed.id, noon_before);
+    env.core.set_paid_at(&late.id, noon());
+
+    for day in [earlier, the_day()] {
+        run(&env, json!({ "statement": day.to_string() })).await;
+    }
+    let lacks = finding("needs_review", "statement_lacks_payment");
+    let expected = BTreeMap::from([(at_core(&reversed), lacks.clone()), (at_core(&late), lacks)]);
+    assert_eq!(open_findings(&env).await, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]

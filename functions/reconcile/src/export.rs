@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use domain::{Day, FinalStatus, FinalTransaction, Refund, Timestamp, Transaction};
+use domain::{Day, FinalStatus, FinalTransaction, Refund, Timestamp};
 use reconciliation::file::{self, Part, Parts, Refunded, Row, Sum};
 use reconciliation::place::ObjectKey;
 use reconciliation::plan::export::{self, DayFiles, Step};
@@ -102,14 +102,14 @@ impl Reconcile {
         let today = self.clock.now().vietnamese_day();
         let mut refunds = self.transactions.refunded_on_day(day, today);
         while let Some(refunds) = refunds.next().await? {
-            for (transaction, refund) in refunds {
+            for (payment, refund) in refunds {
                 // Of a payment that is a failure nothing is due.
-                let is_due = transaction.final_status() == Some(FinalStatus::Success);
+                let is_due = payment.status == FinalStatus::Success;
                 if is_due && refund.origin.request_id().is_some() {
                     refunded.add(1, refund.amount.get())?;
                 }
                 if self.refund_rows {
-                    write_refund(&mut parts, &transaction, &refund)?;
+                    write_refund(&mut parts, &payment, &refund)?;
                 }
             }
         }
@@ -342,18 +342,16 @@ impl DayExport {
 
 fn write_refund<W: Write, F: FnMut(usize) -> io::Result<W>>(
     parts: &mut Parts<W, F>,
-    transaction: &Transaction,
+    payment: &FinalTransaction,
     refund: &Refund,
-) -> anyhow::Result<()> {
-    let payment = FinalTransaction::of(transaction);
-    let payment = payment.context("a refund of a payment that is not final")?;
+) -> io::Result<()> {
     let refunded = Refunded {
         request_id: refund.origin.request_id().cloned(),
         refund_id: refund.id,
         amount: refund.amount,
         back_at: refund.back_at().unwrap_or(Timestamp::MIN),
     };
-    Ok(parts.write(Row::Refund(&payment, &refunded))?)
+    parts.write(Row::Refund(payment, &refunded))
 }
 
 fn path(run: &Run, day: Day, place: usize) -> PathBuf {

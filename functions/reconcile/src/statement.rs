@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use core_api::{Core, Statements};
-use domain::{Day, FinalStatus, PaymentState, RefundId, TransactionId};
+use domain::{Day, FinalStatus, RefundId, Timestamp, TransactionId};
 use futures::{StreamExt, stream};
 use reconciliation::file::Sum;
 use reconciliation::plan::import::Reading;
@@ -170,32 +170,53 @@ impl Reconcile {
             if !run.has_time(self.clock.now()) {
                 return Ok(false);
             }
-            // A failure may be a payment that was taken and reversed.
-            let taken = match payment.status {
-                FinalStatus::Success => true,
-                FinalStatus::Failure => {
-                    let t = self.transactions.load(payment.id).await?;
-                    t.is_some_and(|t| matches!(t.payment(), PaymentState::Reversed { .. }))
-                }
-            };
-            if taken {
+            // A failure is not loaded, since there may be many. If it was taken all the same, its money goes back.
+            if payment.status == FinalStatus::Success {
                 books.add_taken(payment.id, payment.amount)?;
             }
         }
-        // A late payment was taken on another day than it failed.
-        for shard in 0..store::SHARDS {
-            for t in self.transactions.given_back_on_day(day, shard).await? {
-                if matches!(t.payment(), PaymentState::Failed { .. }) {
-                    books.add_taken(t.id(), t.order().amount)?;
-                }
-            }
-        }
         let today = self.clock.now().vietnamese_day();
+        if !self.add_given_back(run, (day, today), books).await? {
+            return Ok(false);
+        }
         let mut refunds = self.transactions.refunded_on_day(day, today);
         while let Some(refunds) = refunds.next().await? {
-            for (transaction, refund) in refunds {
-                books.add_refund(transaction.id(), refund.id, refund.amount)?;
+            if !run.has_time(self.clock.now()) {
+                return Ok(false);
             }
+            for (payment, refund) in refunds {
+                books.add_refund(payment.id, refund.id, refund.amount)?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// What was taken on the day and goes back unasked. A reversal may be decided on a later day than the payment was
+    /// taken; a late payment was taken on another day than it failed.
+    async fn add_given_back(
+        &self,
+        run: &Run,
+        (day, today): (Day, Day),
+        books: &mut Books,
+    ) -> anyhow::Result<bool> {
+        let mut decided_on = day;
+        while decided_on <= today {
+            for shard in 0..store::SHARDS {
+                if !run.has_time(self.clock.now()) {
+                    return Ok(false);
+                }
+                let given_back = self.transactions.given_back_on_day(decided_on, shard);
+                for t in given_back.await? {
+                    let taken = t.money_taken().map(|taken| taken.recorded_at);
+                    if taken.map(Timestamp::vietnamese_day) == Some(day) {
+                        books.add_taken(t.id(), t.order().amount)?;
+                    }
+                }
+            }
+            if decided_on.next() == decided_on {
+                break;
+            }
+            decided_on = decided_on.next();
         }
         Ok(true)
     }

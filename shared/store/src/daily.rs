@@ -1,9 +1,12 @@
 //! Reads the transactions of a day in the order of the day's file, in little memory (protocol §7).
 
 use std::collections::VecDeque;
+use std::pin::pin;
 
 use domain::{Day, FinalTransaction, Refund, Timestamp, Transaction, Vnd};
+use futures::StreamExt;
 use futures::future::try_join_all;
+use futures::stream::{self, Stream, TryStreamExt};
 use serde::Deserialize;
 use serde_dynamo::Item;
 
@@ -14,6 +17,10 @@ use crate::transactions::Transactions;
 /// The entries of a shard that one request reads: enough for all shards together to keep the connection busy, and
 /// few enough to need little memory.
 const ENTRIES_PER_PAGE: u16 = 400;
+
+/// The transactions of a page that are loaded at the same time. One after the other, a hundred thousand refunds take
+/// longer than a function may run.
+const MAX_CONCURRENT_LOADS: usize = 16;
 
 /// All transactions whose status became final on a day, each once, in the order of [`FinalTransaction::place`].
 pub struct FinalOnDay {
@@ -134,8 +141,9 @@ impl Shard {
 }
 
 impl RefundedOnDay {
-    /// The refunds of the next shard, in order; `None` after the last.
-    pub async fn next(&mut self) -> Result<Option<Vec<(Transaction, Refund)>>, StoreError> {
+    /// The refunds of the next shard, each with its payment, in order; `None` after the last. All refunds of a shard are
+    /// in memory, but only as much of their transactions as a line needs.
+    pub async fn next(&mut self) -> Result<Option<Vec<(FinalTransaction, Refund)>>, StoreError> {
         if self.shard >= SHARDS {
             return Ok(None);
         }
@@ -148,7 +156,7 @@ impl RefundedOnDay {
             }
             day = day.next();
         }
-        refunds.sort_by_key(|(t, refund)| (refund.back_at(), t.id(), refund.id));
+        refunds.sort_by_key(|(payment, refund)| (refund.back_at(), payment.id, refund.id));
         self.shard = self.shard.saturating_add(1);
         Ok(Some(refunds))
     }
@@ -156,7 +164,7 @@ impl RefundedOnDay {
     async fn of_index_day(
         &self,
         day: Day,
-        refunds: &mut Vec<(Transaction, Refund)>,
+        refunds: &mut Vec<(FinalTransaction, Refund)>,
     ) -> Result<(), StoreError> {
         let mut after = None;
         loop {
@@ -165,16 +173,13 @@ impl RefundedOnDay {
             let page = table
                 .on_day(index, day, self.shard, after, ENTRIES_PER_PAGE)
                 .await?;
-            for entry in page.entries {
-                let id = key(&entry)?;
-                let Some(transaction) = self.transactions.load(id).await? else {
-                    continue;
-                };
+            let mut loaded = pin!(self.transactions.load_all(page.entries));
+            while let Some(transaction) = loaded.try_next().await? {
                 let on_the_day = |refund: &&Refund| {
                     refund.back_at().map(Timestamp::vietnamese_day) == Some(self.day)
                 };
                 for refund in transaction.refunds().iter().filter(on_the_day) {
-                    refunds.push((transaction.clone(), refund.clone()));
+                    refunds.push((refunded(&transaction)?, refund.clone()));
                 }
             }
             match page.next {
@@ -183,6 +188,14 @@ impl RefundedOnDay {
             }
         }
     }
+}
+
+/// The payment of a refund.
+fn refunded(transaction: &Transaction) -> Result<FinalTransaction, StoreError> {
+    FinalTransaction::of(transaction).ok_or_else(|| StoreError::Unreadable {
+        transaction_id: transaction.id().to_string(),
+        reason: "it has a refund, and its payment is not final".to_owned(),
+    })
 }
 
 impl Transactions {
@@ -198,14 +211,23 @@ impl Transactions {
                 .table()
                 .on_day(DayIndex::Reversal, day, shard, after, ENTRIES_PER_PAGE)
                 .await?;
-            for entry in page.entries {
-                found.extend(self.load(key(&entry)?).await?);
-            }
+            let loaded: Vec<Transaction> = self.load_all(page.entries).try_collect().await?;
+            found.extend(loaded);
             match page.next {
                 Some(next) => after = Some(next),
                 None => return Ok(found),
             }
         }
+    }
+
+    /// Loads the transactions of a page of an index, in its order. One that is gone is left out.
+    fn load_all(&self, entries: Vec<Item>) -> impl Stream<Item = Result<Transaction, StoreError>> {
+        let loads = entries
+            .into_iter()
+            .map(async |entry| self.load(key(&entry)?).await);
+        stream::iter(loads)
+            .buffered(MAX_CONCURRENT_LOADS)
+            .try_filter_map(async |found| Ok(found))
     }
 }
 

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -27,11 +28,19 @@ struct Memory {
     most: usize,
     /// The largest limit of a request.
     asked: Mutex<u16>,
+    /// The items that are being read now, and the largest number of them.
+    loading: AtomicUsize,
+    most_loading: AtomicUsize,
 }
 
 #[async_trait]
 impl Table for Memory {
     async fn get(&self, id: TransactionId) -> Result<Option<Item>, TableError> {
+        let loading = self.loading.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most_loading.fetch_max(loading, Ordering::Relaxed);
+        // Others begin before this answer comes.
+        tokio::task::yield_now().await;
+        self.loading.fetch_sub(1, Ordering::Relaxed);
         Ok(self.items.lock().unwrap().get(&id.to_string()).cloned())
     }
 
@@ -137,6 +146,8 @@ impl Store {
             items: Mutex::default(),
             most,
             asked: Mutex::default(),
+            loading: AtomicUsize::default(),
+            most_loading: AtomicUsize::default(),
         });
         let below = Arc::<Memory>::clone(&table);
         Self {
@@ -230,10 +241,10 @@ impl Store {
         let mut all = Vec::new();
         let mut shards = 0;
         while let Some(refunds) = refunded.next().await.unwrap() {
-            assert!(refunds.is_sorted_by_key(|(t, refund)| (refund.back_at(), t.id())));
+            assert!(refunds.is_sorted_by_key(|(t, refund)| (refund.back_at(), t.id)));
             all.extend(refunds.into_iter().map(|(t, refund)| {
                 let request = refund.origin.request_id().unwrap();
-                (t.tiki_id().to_string(), request.to_string())
+                (t.tiki_id.to_string(), request.to_string())
             }));
             shards += 1;
         }
@@ -487,4 +498,20 @@ async fn each_refund_comes_once_whatever_the_pages() {
         }
         assert_eq!(store.refunds(day(22), day(25)).await, expected);
     }
+}
+
+#[tokio::test]
+async fn refunded_payments_are_loaded_side_by_side_but_not_all() {
+    let store = Store::with_pages_of(usize::MAX);
+    let when = at("22T09:00:00");
+    let of_one_shard = (0..).map(|i| format!("T-{i}")).filter(|name| {
+        let id = TransactionId::derive(&name.parse().unwrap());
+        id.shard(store::SHARDS) == 7
+    });
+    for name in of_one_shard.take(100) {
+        let t = store.final_payment(&name, when, FinalStatus::Success).await;
+        store.refunded(t, "R-1", when).await;
+    }
+    assert_eq!(store.refunds(day(22), day(22)).await.len(), 100);
+    assert_eq!(store.table.most_loading.load(Ordering::Relaxed), 16);
 }
