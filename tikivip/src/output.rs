@@ -9,6 +9,9 @@ use serde::Serialize;
 
 use crate::cli::Form;
 
+/// The columns that every terminal has.
+const COLUMNS: usize = 80;
+
 /// The result of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -73,6 +76,57 @@ pub(crate) fn table<const N: usize>(
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// Something in a list: its id and its state, and below them what else there is to say of it. An id is too long to share
+/// a line of a terminal with other columns, so each has lines of its own.
+pub(crate) struct Entry {
+    pub(crate) head: String,
+    pub(crate) lines: Vec<String>,
+}
+
+/// A list of entries, in lines that fit into a terminal.
+pub(crate) fn list(entries: impl IntoIterator<Item = Entry>, more: bool) -> String {
+    let blocks = entries.into_iter().map(|entry| {
+        let mut block = vec![folded("  ", "    ", &entry.head)];
+        block.extend(
+            entry
+                .lines
+                .iter()
+                .map(|line| folded("    ", "      ", line)),
+        );
+        block.join("\n")
+    });
+    let mut blocks: Vec<String> = blocks.collect();
+    if more {
+        blocks.push("  There are more. Use a higher --limit.".to_owned());
+    }
+    blocks.push("  Times are those of Vietnam (GMT+7).".to_owned());
+    blocks.join("\n\n")
+}
+
+/// A text in lines that fit into a terminal, each with its indent. A word is never cut: an id can be copied whole.
+pub(crate) fn folded(first: &str, next: &str, text: &str) -> String {
+    let mut lines = Vec::new();
+    let (mut line, mut is_empty) = (first.to_owned(), true);
+    for word in text.split(' ') {
+        let width = line.chars().count() + 1 + word.chars().count();
+        if width > COLUMNS && !is_empty {
+            lines.push(line.trim_end().to_owned());
+            (line, is_empty) = (next.to_owned(), true);
+        }
+        // Of two blanks where a line ends, none begins the next.
+        if is_empty && word.is_empty() {
+            continue;
+        }
+        if !is_empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        is_empty = false;
+    }
+    lines.push(line);
+    lines.join("\n")
+}
+
 /// Prints a message to standard error.
 pub(crate) fn print_error(text: &str) {
     let _ = writeln!(std::io::stderr(), "tikivip: {text}");
@@ -82,4 +136,38 @@ pub(crate) fn print_error(text: &str) {
 pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
     print_error(&format!("{error:#}"));
     ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "core:9e87ce51-4647-5d79-9155-19ee50d4d84e";
+
+    #[test]
+    fn a_long_line_is_folded_between_words() {
+        let text = "Vậy ".repeat(40);
+        let lines = folded("  ", "    ", text.trim_end());
+        let widths: Vec<usize> = lines.lines().map(|line| line.chars().count()).collect();
+        assert_eq!(widths, [77, 79, 11]);
+        assert!(lines.lines().skip(1).all(|line| line.starts_with("    V")));
+        let exact = format!("{ID} {}", "x".repeat(36));
+        assert_eq!(folded("  ", "    ", &exact), format!("  {exact}"));
+    }
+
+    #[test]
+    fn an_id_is_never_cut() {
+        let refund = format!("{ID}/{}", "R".repeat(80));
+        let entry = Entry {
+            head: format!("{refund}  2026-11-22"),
+            lines: vec!["why".to_owned()],
+        };
+        let shown = list([entry], true);
+        assert!(
+            shown.starts_with(&format!(
+                "  {refund}\n    2026-11-22\n    why\n\n  There are more."
+            )),
+            "{shown}"
+        );
+    }
 }

@@ -270,6 +270,10 @@ pub(crate) fn look_up(known: LookUpAnswer) -> String {
 
 /// A time in Vietnam, for a table.
 pub(crate) fn clock(at: Timestamp) -> String {
-    let text = at.to_rfc3339();
-    text.trim_end_matches("+07:00").replace('T', " ")
+    clock_of(&at.to_rfc3339())
+}
+
+/// The same of a time that JSON has as RFC 3339.
+pub(crate) fn clock_of(rfc3339: &str) -> String {
+    rfc3339.trim_end_matches("+07:00").replace('T', " ")
 }

@@ -4,14 +4,14 @@ use std::collections::HashSet;
 
 use domain::{
     DisputeReason, Ipn, PaymentState, RaisedReason, RefundState, ReviewReason, Timestamp,
-    Transaction,
+    Transaction, Vnd,
 };
 use serde::Serialize;
 use store::{DueIndex, Indexed, SHARDS, StoreError, Transactions};
 
 use crate::cli::{Form, State};
 use crate::context::CommandContext;
-use crate::output::{self, Outcome};
+use crate::output::{self, Entry, Outcome};
 use crate::text;
 
 #[derive(Serialize)]
@@ -173,6 +173,26 @@ impl Listed {
             needs_review: t.needs_review().map(|(alarm, _)| alarm.as_str()),
         }
     }
+
+    fn entry(&self) -> Entry {
+        let amount = Vnd::new(self.amount_vnd).map(Vnd::grouped);
+        Entry {
+            head: format!(
+                "{}  {}",
+                self.transaction_id,
+                self.needs_review.unwrap_or(&self.ipn)
+            ),
+            lines: vec![
+                format!("Tiki's id {}", self.tiki_transaction_id),
+                format!(
+                    "{}, created at {}, {}",
+                    amount.unwrap_or_default(),
+                    text::clock_of(&self.created_at),
+                    self.payment
+                ),
+            ],
+        }
+    }
 }
 
 fn table(list: &List) -> String {
@@ -183,33 +203,7 @@ fn table(list: &List) -> String {
     if list.transactions.is_empty() {
         return format!("  None.{}", unreadable.concat());
     }
-    let rows = list.transactions.iter().map(|t| {
-        let amount = domain::Vnd::new(t.amount_vnd).map(domain::Vnd::grouped);
-        [
-            t.created_at.trim_end_matches("+07:00").replace('T', " "),
-            t.transaction_id.clone(),
-            t.tiki_transaction_id.clone(),
-            amount.unwrap_or_default(),
-            t.payment.clone(),
-            t.needs_review.map_or_else(|| t.ipn.clone(), str::to_owned),
-        ]
-    });
-    let heading = [
-        "Created (GMT+7)",
-        "Our id",
-        "Tiki's id",
-        "Amount",
-        "Payment",
-        "IPN or review",
-    ];
-    let more = if list.more {
-        "\n\n  There are more. Use a higher --limit."
-    } else {
-        ""
-    };
-    format!(
-        "{}{more}{}",
-        output::table(heading, rows),
-        unreadable.concat()
-    )
+    let entries = list.transactions.iter().map(Listed::entry);
+    let shown = output::list(entries, list.more);
+    format!("{shown}{}", unreadable.concat())
 }

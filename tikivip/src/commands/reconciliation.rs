@@ -1,7 +1,7 @@
 //! `tikivip reconciliation` and `tikivip close-finding`: the findings of the reconciliation.
 
 use anyhow::anyhow;
-use domain::{Day, LookUpAnswer, OperatorName, OperatorReason, Timestamp, Vnd};
+use domain::{Day, LookUpAnswer, OperatorName, OperatorReason, Vnd};
 use reconciliation::classify::{Kind, MismatchReason};
 use reconciliation::record::{Closed, ClosedBy, Finding};
 use reconciliation::statement::InStatement;
@@ -10,7 +10,8 @@ use store::Key;
 
 use crate::cli::{Form, OperatorArgs};
 use crate::context::CommandContext;
-use crate::output::{self, Outcome};
+use crate::output::{self, Entry, Outcome};
+use crate::text;
 
 #[derive(Serialize)]
 struct List {
@@ -239,71 +240,93 @@ fn table(list: &List) -> String {
     if list.findings.is_empty() {
         return "  No open findings.".to_owned();
     }
-    let rows = list.findings.iter().map(|f| {
-        let state = match &f.closed {
-            Some(closed) => format!("closed by {}", closed.by),
-            None => f.kind.to_owned(),
-        };
-        [
-            f.day.clone(),
-            f.id.clone(),
-            state,
-            f.mismatch.to_owned(),
-            values(f.ours.as_ref()),
-            values(f.tiki.as_ref()),
-            file_result(f),
-            on_vietnams_clock(&f.since),
-        ]
-    });
-    let heading = [
-        "Day",
-        "Tiki's id",
-        "State",
-        "Reason",
-        "Ours",
-        "Tiki's look-up",
-        "File or statement",
-        "Since (GMT+7)",
-    ];
-    let more = if list.more {
-        "\n\n  There are more. Use a higher --limit."
-    } else {
-        ""
-    };
-    format!("{}{more}", output::table(heading, rows))
+    let entries = list.findings.iter().map(ShownFinding::entry);
+    output::list(entries, list.more)
 }
 
-fn values(values: Option<&ShownValues>) -> String {
-    let Some(values) = values else {
-        return "nothing".to_owned();
-    };
-    let amount = values.amount.and_then(|vnd| Vnd::new(vnd).ok());
-    match amount {
-        Some(amount) => format!("{}, {}", values.status, amount.grouped()),
+impl ShownFinding {
+    /// The id and the state of a finding; then why, and what each side says.
+    fn entry(&self) -> Entry {
+        let state = match &self.closed {
+            Some(closed) => format!("closed by {}", closed.by),
+            None => self.kind.to_owned(),
+        };
+        let since = text::clock_of(&self.since);
+        let mut lines = vec![format!("{}, since {since}", self.mismatch)];
+        // The id of a finding about the core's books has ours in it.
+        let ours = self.transaction_id.as_ref();
+        if let Some(ours) = ours.filter(|ours| !self.id.contains(ours.as_str())) {
+            lines.push(format!("our id {ours}"));
+        }
+        lines.extend(self.sides());
+        if let Some(file) = &self.file {
+            lines.push(file.in_words());
+            let of_file = file.transaction_id.as_ref();
+            let is_other = self.mismatch == MismatchReason::OtherTransactionId.as_str();
+            lines.extend(of_file.filter(|_| is_other).map(|id| format!("has {id}")));
+        }
+        Entry {
+            head: format!("{}  {}  {state}", self.id, self.day),
+            lines,
+        }
+    }
+
+    /// What we have, what Tiki answered, and what the core says. Who was not asked is not there; of a line that cannot
+    /// be read nobody was.
+    fn sides(&self) -> Option<String> {
+        if self.ours.is_none() && self.tiki.is_none() && self.statement.is_none() {
+            return None;
+        }
+        let ours = self.ours.as_ref().map_or("nothing".to_owned(), values);
+        let tiki = self.tiki.as_ref().map(values);
+        let statement = self.statement.as_ref().map(ShownStatement::in_words);
+        let sides = [
+            ("ours", Some(ours)),
+            ("Tiki", tiki),
+            ("statement", statement),
+            ("core", self.core.clone()),
+        ];
+        let said = sides.into_iter();
+        let said = said.filter_map(|(who, says)| Some(format!("{who}: {}", says?)));
+        Some(said.collect::<Vec<_>>().join(" → "))
+    }
+}
+
+impl ShownClaim {
+    fn in_words(&self) -> String {
+        let withdrawn = self.withdrawn.then(|| "not any more".to_owned());
+        let said = [
+            self.status.clone(),
+            self.amount.map(grouped),
+            Some(self.code.clone()),
+            Some(self.reason.clone()),
+            withdrawn,
+        ];
+        let said = said.into_iter().flatten();
+        let said: Vec<String> = said.filter(|part| !part.is_empty()).collect();
+        format!("{}, line {}: {}", self.name, self.line, said.join(", "))
+    }
+}
+
+impl ShownStatement {
+    fn in_words(&self) -> String {
+        let total = grouped(self.total);
+        match self.entries {
+            0 => "nothing".to_owned(),
+            1 => format!("1 entry of {total}"),
+            many => format!("{many} entries, {total} in all"),
+        }
+    }
+}
+
+fn values(values: &ShownValues) -> String {
+    match values.amount {
+        Some(amount) => format!("{}, {}", values.status, grouped(amount)),
         None => values.status.clone(),
     }
 }
 
-fn file_result(f: &ShownFinding) -> String {
-    if let Some(statement) = &f.statement {
-        let core = f.core.as_deref().unwrap_or("not asked");
-        let entries = statement.entries;
-        return format!("statement: {entries} entries; core: {core}");
-    }
-    let Some(file) = &f.file else {
-        return String::new();
-    };
-    let other_id = file
-        .transaction_id
-        .as_ref()
-        .filter(|_| f.mismatch == MismatchReason::OtherTransactionId.as_str());
-    let other_id = other_id.map(|id| format!("has {id}")).unwrap_or_default();
-    let parts = [file.code.as_str(), file.reason.as_str(), &other_id];
-    let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-    parts.join(" ")
-}
-
-fn on_vietnams_clock(rfc3339: &str) -> String {
-    let at = Timestamp::parse_rfc3339(rfc3339);
-    at.map(Timestamp::on_vietnams_clock).unwrap_or_default()
+/// An amount, or a sum that is larger than any amount.
+fn grouped(vnd: u64) -> String {
+    Vnd::new(vnd).map_or_else(|_| format!("{vnd} ₫"), Vnd::grouped)
 }
