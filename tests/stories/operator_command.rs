@@ -36,6 +36,12 @@ async fn exhausted(env: &TestEnv) -> Payment {
     payment
 }
 
+/// Every terminal has eighty columns.
+pub(crate) fn assert_fits(shown: &str) {
+    let widest = shown.lines().map(|line| line.chars().count()).max();
+    assert!(widest.is_some_and(|widest| widest <= 80), "{shown}");
+}
+
 async fn run(env: &TestEnv, first: &[&str], rest: &[&str]) -> CommandOutput {
     env.tikivip(&[first, rest].concat()).await
 }
@@ -125,6 +131,9 @@ async fn list_shows_each_payment_under_its_state() {
     assert_eq!(listed("unconfirmed").await, [unconfirmed.id.as_str()]);
     assert_eq!(listed("unknown").await, [unknown.id.as_str()]);
     assert_eq!(listed("pending").await, [pending.id.as_str()]);
+    for state in ["review", "unconfirmed", "unknown", "pending"] {
+        assert_fits(&env.tikivip(&["list", "--state", state]).await.out);
+    }
     let table = env.tikivip(&["list"]).await;
     assert!(
         table.out.contains("amount_differs") && table.out.contains(&disputed.tiki_id),
@@ -423,6 +432,7 @@ async fn doctor_names_each_known_fault() {
     );
     let table = env.tikivip(&["doctor"]).await.out;
     assert!(table.contains("✔ Tiki"), "{table}");
+    assert_fits(&table);
 
     let wrong = doctor(&[("TIKI_API_URL", &format!("{}/nowhere", env.sandbox.tiki_url))]).await;
     assert_eq!(wrong.code, 5);
@@ -438,6 +448,17 @@ async fn doctor_names_each_known_fault() {
     assert_eq!(
         finding(&elsewhere.json(), "table of transactions")["state"],
         "wrong"
+    );
+
+    let elsewhere = doctor(&[("RECONCILIATION_TABLE", "AnotherTable")]).await;
+    assert_eq!(
+        finding(&elsewhere.json(), "table of reconciliation")["state"],
+        "wrong"
+    );
+    assert_fits(
+        &env.tikivip_set(&[("RECONCILIATION_TABLE", "AnotherTable")], &["doctor"])
+            .await
+            .out,
     );
 
     env.tiki.expect_get_signing(GetSigning::EmptyObject);
@@ -484,6 +505,61 @@ async fn doctor_names_each_known_fault() {
         text_of(&core, "core").contains("refuses our signature"),
         "{core:?}"
     );
+}
+
+/// What the doctor says about the third side of reconciliation.
+const STATEMENT: &str = "statement of the core";
+
+/// The third side, and where Tiki gets the files.
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_checks_what_reconciliation_needs() {
+    let env = TestEnv::start().await;
+    let doctor = async |changed: &[(&str, &str)], what: &str| {
+        let output = env.tikivip_set(changed, &["doctor", "--output", "json"]);
+        let found = output.await.json();
+        let found = finding(&found, what);
+        let text = |name: &str| found[name].as_str().unwrap().to_owned();
+        (text("state"), text("text"))
+    };
+    let (state, text) = doctor(&[], STATEMENT).await;
+    assert_eq!(state, "good", "{text}");
+    assert!(text.starts_with("the core has the one of "), "{text}");
+    let (_, off) = doctor(&[("CORE_STATEMENT", "off")], STATEMENT).await;
+    assert!(off.starts_with("off"), "{off}");
+    let (_, file) = doctor(&[("CORE_STATEMENT", "file")], STATEMENT).await;
+    assert!(file.contains("into the bucket"), "{file}");
+    let (state, text) = doctor(&[("CORE_STATEMENT", "yes")], "configuration").await;
+    assert_eq!(
+        (state.as_str(), text.as_str()),
+        ("wrong", "CORE_STATEMENT must be off, api or file")
+    );
+
+    let says = async |status: u16, body: &str| {
+        let body = body.to_owned();
+        env.core
+            .faults
+            .next("statement", [Fault::Answer { status, body }]);
+        doctor(&[], STATEMENT).await
+    };
+    let (state, text) = says(404, "{}").await;
+    assert_eq!(state, "wrong");
+    assert!(text.contains("HTTP 404"), "{text}");
+    let (state, text) = says(200, "<html>").await;
+    assert_eq!(state, "wrong", "{text}");
+    // Whether it is late depends on the time of day; it is never an answer that cannot be used.
+    let (state, text) = says(404, r#"{"status":"not_there"}"#).await;
+    assert_ne!(state, "wrong");
+    assert!(text.contains("it has none of "), "{text}");
+
+    let (state, there) = doctor(&[], "file server").await;
+    assert_eq!(
+        (state.as_str(), there.contains("lets us in")),
+        ("good", true),
+        "{there}"
+    );
+    let (state, none) = doctor(&[("SFTP_HOST", "")], "file server").await;
+    assert_eq!(state, "good");
+    assert!(none.starts_with("not configured"), "{none}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,7 @@ use e2e::{Payment, TestEnv};
 use sandbox::Fault;
 use serde_json::json;
 
+use crate::operator_command::assert_fits;
 use crate::reconciliation::{
     archived, finding, folder, inbound, open_findings, reconcile, run, the_day,
 };
@@ -64,6 +65,14 @@ async fn a_file_without_codes_and_without_a_header_line_is_read() {
     // People can see which id the file has.
     let listed = env.tikivip(&["reconciliation"]).await.out;
     assert!(listed.contains(&format!("has {}", agrees.id)), "{listed}");
+    // And ours, under which the core and the logs know it.
+    assert!(
+        listed.contains(&format!("our id {}\n", differs.id)),
+        "{listed}"
+    );
+    let sides = "ours: SUCCESS, 200.000 ₫ → Tiki: success, 199.000 ₫\n";
+    assert!(listed.contains(sides), "{listed}");
+    assert_fits(&listed);
     let page = archived(&env, &format!("{}/report.html", the_day())).await;
     assert!(page.contains("our id in the file"), "{page}");
     // Tiki's answer to a look-up says nothing of our id: the next run does not close it.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use core_api::{CORE_TIMEOUT_IN_WORKER, CoreClient, Statements};
 use files::s3::S3ObjectStore;
 use lambda::aws::AwsContext;
+use lambda::config::StatementSetting;
 use lambda::secrets::SecretsManager;
 use mail::sns::SnsTopic;
 use reconcile::{
@@ -14,7 +15,7 @@ use reconcile::{
 use store::{DynamoRecords, RandomWriteIds, ReconciliationRecords, WriteIds};
 use tiki_api::{PhoneFormat, TikiClient};
 
-use crate::settings::{Settings, StatementSetting};
+use crate::settings::Settings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use files::sftp::Server;
 use lambda::config::{
-    Env, Identity, Setting, TableName, archive_bucket, core_url, get_signing, tiki_api,
+    Env, Identity, Setting, StatementSetting, TableName, archive_bucket, core_url, get_signing,
+    tiki_api,
 };
 use reconcile::Upload;
 use reconciliation::file::PartnerName;
@@ -58,27 +59,6 @@ pub(crate) struct CoreSettings {
     pub(crate) identity: Identity,
     pub(crate) url: BaseUrl,
     pub(crate) statement: StatementSetting,
-}
-
-/// How the core gives its statements.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum StatementSetting {
-    Off,
-    Api,
-    File,
-}
-
-impl FromStr for StatementSetting {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "off" => Ok(Self::Off),
-            "api" => Ok(Self::Api),
-            "file" => Ok(Self::File),
-            _ => Err("must be off, api or file"),
-        }
-    }
 }
 
 /// Tiki's file server.
@@ -141,7 +121,7 @@ fn daily_mail(env: &Env) -> Setting<Option<MailSettings>> {
 }
 
 fn core(env: &Env) -> Setting<Option<CoreSettings>> {
-    let statement = env.or("CORE_STATEMENT", StatementSetting::Off)?;
+    let statement = StatementSetting::read(env)?;
     if statement == StatementSetting::Off {
         return Ok(None);
     }

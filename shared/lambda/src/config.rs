@@ -217,6 +217,37 @@ pub fn core_url(env: &Env) -> Setting<BaseUrl> {
     env.required("CORE_URL")
 }
 
+/// `CORE_STATEMENT`: how the core gives its statement of a day (docs/core.md).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatementSetting {
+    /// Not at all: nothing is compared with it.
+    Off,
+    /// The core answers with pages.
+    Api,
+    /// The core puts a CSV into the bucket of reconciliation.
+    File,
+}
+
+impl StatementSetting {
+    /// Reads the setting.
+    pub fn read(env: &Env) -> Setting<Self> {
+        env.or("CORE_STATEMENT", Self::Off)
+    }
+}
+
+impl FromStr for StatementSetting {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "off" => Ok(Self::Off),
+            "api" => Ok(Self::Api),
+            "file" => Ok(Self::File),
+            _ => Err("must be off, api or file"),
+        }
+    }
+}
+
 /// `ARCHIVE_BUCKET`: the bucket for copies of every reconciliation file.
 pub fn archive_bucket(env: &Env) -> Setting<String> {
     env.required("ARCHIVE_BUCKET")

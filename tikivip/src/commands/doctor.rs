@@ -3,16 +3,18 @@
 mod file_server;
 mod findings;
 mod probe;
+mod statement;
+mod tables;
 
 use std::time::Duration;
 
-use domain::{Timestamp, TransactionId, WebviewRequestId};
+use domain::TransactionId;
 use lambda::config::{
-    Env, Identity, Links, TableName, core_url, get_signing, signature_window, tiki_api,
+    Env, Identity, Links, StatementSetting, TableName, core_url, get_signing, signature_window,
+    tiki_api,
 };
 use signed_http::{BaseUrl, error_chain};
 use signing::{GetSigning, HeaderNames, Keyring};
-use store::SessionStore;
 
 use self::findings::{Findings, Health, table};
 use self::probe::{Probe, ProbeAnswer};
@@ -32,13 +34,14 @@ pub(super) async fn doctor(context: &CommandContext, form: Form) -> anyhow::Resu
     configuration(context, &mut findings);
     let tiki = secret(context, Counterparty::Tiki, &mut findings).await;
     let core = secret(context, Counterparty::Core, &mut findings).await;
-    tables(context, &mut findings).await;
+    tables::check(context, &mut findings).await;
     if let Some(keys) = &tiki {
         ask_tiki(context, keys, &mut findings).await?;
     }
     if let Some(keys) = &core {
         ask_core(context, keys, &mut findings).await?;
     }
+    statement::check(context, &mut findings).await?;
     file_server::check(context, &mut findings).await;
     output::print(form, &findings.0, |findings| table(findings));
     let wrong = |finding: &findings::Finding| finding.state == Health::Wrong;
@@ -60,6 +63,8 @@ fn configuration(context: &CommandContext, findings: &mut Findings) {
             signature_window(env).map(drop),
             TableName::transactions(env).map(drop),
             TableName::sessions(env).map(drop),
+            TableName::reconciliation(env).map(drop),
+            StatementSetting::read(env).map(drop),
             Links::read(env).map(drop),
         );
         Ok(parts)
@@ -102,44 +107,6 @@ async fn secret(
             findings.good(what, "found");
             Some(keys)
         }
-    }
-}
-
-async fn tables(context: &CommandContext, findings: &mut Findings) {
-    let advice = "check the name, the region and the account, and whether this role may read it (output OperatorPolicyArn)";
-    let unknown = TransactionId::from_bytes([0; 16]);
-    if let Ok(transactions) = context.transactions() {
-        let read = async {
-            transactions.load(unknown).await?;
-            let waiting = transactions.needs_review(domain::ReviewReason::IpnExhausted, 1);
-            waiting.await.map(drop)
-        };
-        match read.await {
-            Ok(()) => findings.good(
-                "table of transactions",
-                "the table and its indexes are readable",
-            ),
-            Err(error) => findings.wrong(
-                "table of transactions",
-                format!("{:#}", anyhow::Error::from(error)),
-                advice,
-            ),
-        }
-    }
-    let Ok(table) = context.aws().env.load(TableName::sessions) else {
-        return;
-    };
-    let Some(session) = WebviewRequestId::truncated(UNKNOWN_ID) else {
-        return;
-    };
-    let sessions = context.aws().sessions(&table);
-    match sessions.result_url(&session, Timestamp::MAX).await {
-        Ok(_) => findings.good("table of sessions", "the table is readable"),
-        Err(error) => findings.wrong(
-            "table of sessions",
-            format!("{:#}", anyhow::Error::from(error)),
-            advice,
-        ),
     }
 }
 

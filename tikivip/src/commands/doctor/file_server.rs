@@ -19,10 +19,10 @@ struct Settings {
     secret_id: String,
 }
 
-/// Logs in and tries each right. Without a file server nothing is said.
+/// Logs in and tries each right.
 pub(super) async fn check(context: &CommandContext, findings: &mut Findings) {
     let settings = match context.aws().env.load(read) {
-        Ok(None) => return,
+        Ok(None) => return findings.good(WHAT, "not configured: Tiki fetches the files by API"),
         Ok(Some(settings)) => settings,
         Err(error) => {
             for problem in error.0 {

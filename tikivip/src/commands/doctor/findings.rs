@@ -2,6 +2,12 @@
 
 use serde::Serialize;
 
+use crate::output::folded;
+
+/// Where the text of a finding begins, after its mark and what it is about.
+const UNDER_TEXT: &str = "                             ";
+const UNDER_ADVICE: &str = "                               ";
+
 /// The result of a check.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Finding {
@@ -65,7 +71,7 @@ impl Findings {
     }
 }
 
-/// The findings and their advice as text.
+/// The findings and their advice, in lines that fit into a terminal.
 pub(super) fn table(findings: &[Finding]) -> String {
     let line = |finding: &Finding| {
         let mark = match finding.state {
@@ -73,11 +79,12 @@ pub(super) fn table(findings: &[Finding]) -> String {
             Health::Doubtful => '?',
             Health::Wrong => '✘',
         };
-        let advice = match &finding.advice {
-            Some(advice) => format!("\n    {:<24} → {advice}", ""),
-            None => String::new(),
-        };
-        format!("  {mark} {:<24} {}{advice}", finding.what, finding.text)
+        let text = format!("{mark} {:<24} {}", finding.what, finding.text);
+        let mut lines = vec![folded("  ", UNDER_TEXT, &text)];
+        if let Some(advice) = &finding.advice {
+            lines.push(folded(UNDER_TEXT, UNDER_ADVICE, &format!("→ {advice}")));
+        }
+        lines.join("\n")
     };
     findings.iter().map(line).collect::<Vec<_>>().join("\n")
 }
