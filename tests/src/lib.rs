@@ -316,13 +316,22 @@ impl TestEnv {
 
     /// Sets the first day that is reconciled.
     pub async fn set_first_day(&self, day: domain::Day) {
+        self.set_first_day_of("began", day).await;
+    }
+
+    /// Sets the day on which the comparison with the core's statements was switched on.
+    pub async fn set_compared_from(&self, day: domain::Day) {
+        self.set_first_day_of("compared_from", day).await;
+    }
+
+    async fn set_first_day_of(&self, sort: &str, day: domain::Day) {
         let text = |text: &str| AttributeValue::S(text.to_owned());
         let record = [("first_day".to_owned(), text(&day.to_string()))];
         self.dynamodb
             .put_item()
             .table_name("ReconciliationTable")
             .item("partition", text("runs"))
-            .item("sort", text("began"))
+            .item("sort", text(sort))
             .item("version", AttributeValue::N("1".to_owned()))
             .item("write_id", text("a test's"))
             .item("record", AttributeValue::M(record.into()))

@@ -7,8 +7,10 @@ use sandbox::Fault;
 use sandbox::core::Booking;
 use serde_json::{Value, json};
 
+use crate::operator_command::assert_fits;
 use crate::reconciliation::{archived, finding, open_findings, run, the_day};
 use crate::reversal::reversed;
+use crate::watch::last_gauge;
 
 fn scheduled() -> Value {
     json!({ "action": "reconcile" })
@@ -125,6 +127,17 @@ async fn each_difference_to_the_statement_is_a_finding_and_moves_nothing() {
     let before = env.item(&by_hand).await["version"].clone();
     compare(&env).await;
 
+    let listed = env.tikivip(&["reconciliation"]).await.out;
+    assert_fits(&listed);
+    for text in [
+        format!("\n  {}  {}  needs_review\n", at_core(&twice), the_day()),
+        "    ours: SUCCESS, 130.000 ₫ → Tiki: success, 130.000 ₫ → statement: 2 entries, 260.000 ₫ in all\n"
+            .to_owned(),
+    ] {
+        // A long line goes on in the next one.
+        let unfolded = listed.replace("\n      ", " ");
+        assert!(unfolded.contains(&text), "{listed}");
+    }
     let open = open_findings(&env).await;
     let refund_of =
         |payment: &Payment, id: &Value| format!("{}/{}", at_core(payment), id.as_str().unwrap());
@@ -364,4 +377,28 @@ async fn a_day_that_is_not_over_is_not_compared() {
             "{refused}"
         );
     }
+}
+
+/// Nobody can bring what never was: the alarm would stay on for a month.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_before_statements_were_compared_is_not_missing() {
+    let env = TestEnv::with(|options| {
+        let given = ("CoreStatement".to_owned(), "file".to_owned());
+        options.parameters.push(given);
+    })
+    .await;
+    compare(&env).await;
+    assert_eq!(last_gauge(&env, "StatementsMissing"), Some(0));
+    // The same day counts if it was switched on before.
+    env.set_compared_from(the_day()).await;
+    compare(&env).await;
+    let missing = last_gauge(&env, "StatementsMissing");
+    assert!(missing >= Some(1), "{missing:?}");
+    // What comes late is compared all the same, and nothing of that day is missing then.
+    let day = the_day();
+    let csv = env.core.statement_csv(&day.to_string());
+    env.put_object(&format!("statements/{day}.csv"), &csv).await;
+    compare(&env).await;
+    let left = last_gauge(&env, "StatementsMissing");
+    assert_eq!(left, missing.map(|missing| missing - 1));
 }

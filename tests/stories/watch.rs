@@ -40,7 +40,7 @@ async fn reversed(env: &TestEnv) -> Payment {
     payment
 }
 
-fn last_gauge(env: &TestEnv, metric: &str) -> Option<i64> {
+pub(crate) fn last_gauge(env: &TestEnv, metric: &str) -> Option<i64> {
     let logs = env.sandbox.logs();
     let measured = logs.iter().rev();
     let mut measured = measured.filter(|line| line.function == "reconcile");

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use domain::Day;
 use reconciliation::classify::Kind;
-use reconciliation::record::{DeliveredUntil, Received};
-use store::{Key, StoreError, day_partition};
+use reconciliation::record::{ComparedFrom, DeliveredUntil, Received};
+use store::{Key, StoreError, Written, day_partition};
 
 use crate::{EXPORT_DUE_AFTER, Reconcile};
 
@@ -70,14 +70,21 @@ impl Reconcile {
         Ok(missing)
     }
 
-    /// How many days have no statement of the core, half a day after it was due.
+    /// How many days have no statement of the core, half a day after it was due. A day from before the comparison was
+    /// switched on is not missing: the core may have no statement of it, and will never have one.
     async fn statements_missing(&self) -> anyhow::Result<i64> {
         if self.core_books.is_none() {
             return Ok(0);
         }
         let now = self.clock.now();
+        let first = self.first_day_with_statement().await?;
         let mut missing = 0_i64;
-        for day in self.due_days().await? {
+        for day in self
+            .due_days()
+            .await?
+            .into_iter()
+            .filter(|day| *day >= first)
+        {
             let due = day.end_exclusive().after(EXPORT_DUE_AFTER);
             let overdue = now >= due.after(STATEMENT_LATE_AFTER);
             let known = self.records.get(&Key::statement(day)).await?;
@@ -87,6 +94,19 @@ impl Reconcile {
             }
         }
         Ok(missing)
+    }
+
+    /// The day of the first run that compared statements.
+    async fn first_day_with_statement(&self) -> anyhow::Result<Day> {
+        if let Some(known) = self.records.get(&Key::compared_from()).await? {
+            return Ok(known.record.first_day);
+        }
+        let began = ComparedFrom {
+            first_day: self.clock.now().vietnamese_day(),
+        };
+        let (Written::Stored(began) | Written::Conflict(began)) =
+            self.records.put(began, None).await?;
+        Ok(began.record.first_day)
     }
 
     /// How many of the latest delivered days, without a gap, have no result file of Tiki. Without a file drop there are

@@ -11,6 +11,8 @@ mod summary;
 pub use self::closed::{Closed, ClosedBy};
 pub use self::files::{Doubt, Exported, Received, Sent, StatementRead, Unrecognised};
 pub use self::finding::{Claim, CoreWord, Finding, LastWord, Ours, StatementWord, Step, Values};
-pub use self::run::{BadRunName, Began, DeliveredUntil, Lease, Mailed, Reported, RunName, Watched};
+pub use self::run::{
+    BadRunName, Began, ComparedFrom, DeliveredUntil, Lease, Mailed, Reported, RunName, Watched,
+};
 pub use self::subject::Subject;
 pub use self::summary::{DayMoney, DaySummary, Results};

@@ -12,8 +12,9 @@ use proptest::prelude::*;
 use reconciliation::classify::{Kind, MismatchReason};
 use reconciliation::file::{Part, Sum, Totals};
 use reconciliation::record::{
-    Began, Claim, Closed, ClosedBy, DayMoney, DaySummary, Doubt, Exported, Finding, Lease, Mailed,
-    Ours, Received, Reported, Results, Sent, StatementRead, Subject, Unrecognised, Values, Watched,
+    Began, Claim, Closed, ClosedBy, ComparedFrom, DayMoney, DaySummary, Doubt, Exported, Finding,
+    Lease, Mailed, Ours, Received, Reported, Results, Sent, StatementRead, Subject, Unrecognised,
+    Values, Watched,
 };
 use serde_dynamo::{AttributeValue, Item};
 use store::{
@@ -178,6 +179,8 @@ fn each_record_has_its_own_key() {
     let (run, until) = ("r1".parse().unwrap(), at(0));
     assert_eq!(key(&Lease { run, until }), "runs lease");
     assert_eq!(key(&Began { first_day: day() }), "runs began");
+    let compared_from = ComparedFrom { first_day: day() };
+    assert_eq!(key(&compared_from), "runs compared_from");
     let (name, day) = ("f".to_owned(), day());
     assert_eq!(key(&Unrecognised { name, day }), "runs unrecognised#f");
 }
@@ -196,6 +199,7 @@ fn no_type_of_record_is_listed_with_another() {
         Watched::PREFIX,
         Unrecognised::PREFIX,
         Began::PREFIX,
+        ComparedFrom::PREFIX,
         Lease::PREFIX,
     ];
     for (n, one) in prefixes.iter().enumerate() {
@@ -328,6 +332,7 @@ async fn each_record_is_read_as_it_was_written() {
     }
     round_trip(reported()).await;
     round_trip(Began { first_day: day() }).await;
+    round_trip(ComparedFrom { first_day: day() }).await;
     let lease = Lease {
         run: "r1".parse().unwrap(),
         until: Timestamp::MIN,

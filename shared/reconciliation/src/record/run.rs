@@ -42,6 +42,13 @@ pub struct Began {
     pub first_day: Day,
 }
 
+/// Where the comparison with the core's statements starts. Of an earlier day the core need not have one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ComparedFrom {
+    /// The day on which it was switched on.
+    pub first_day: Day,
+}
+
 /// How far the days are delivered: this one and every earlier one since the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeliveredUntil {

@@ -5,15 +5,15 @@ use std::marker::PhantomData;
 use domain::{Day, Timestamp};
 use reconciliation::classify::Kind;
 use reconciliation::record::{
-    Began, DeliveredUntil, Exported, Finding, Lease, Mailed, Received, Reported, Sent, StatementRead,
-    Subject, Unrecognised, Watched,
+    Began, ComparedFrom, DeliveredUntil, Exported, Finding, Lease, Mailed, Received, Reported,
+    Sent, StatementRead, Subject, Unrecognised, Watched,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::rows::{
-    BeganRow, DeliveredUntilRow, ExportedRow, FindingRow, LeaseRow, MailedRow, ReceivedRow, ReportedRow,
-    SentRow, StatementReadRow, UnrecognisedRow, WatchedRow,
+    BeganRow, ComparedFromRow, DeliveredUntilRow, ExportedRow, FindingRow, LeaseRow, MailedRow,
+    ReceivedRow, ReportedRow, SentRow, StatementReadRow, UnrecognisedRow, WatchedRow,
 };
 use super::table::StoredKey;
 
@@ -164,6 +164,14 @@ impl Key<Began> {
     }
 }
 
+impl Key<ComparedFrom> {
+    /// Where the comparison with the core's statements starts.
+    #[must_use]
+    pub fn compared_from() -> Self {
+        Self::of_runs("")
+    }
+}
+
 impl Key<DeliveredUntil> {
     /// How far the days are delivered.
     #[must_use]
@@ -282,6 +290,15 @@ impl Record for Began {
 
     fn key(&self) -> Key<Self> {
         Key::began()
+    }
+}
+
+impl Record for ComparedFrom {
+    type Row = ComparedFromRow;
+    const PREFIX: &'static str = "compared_from";
+
+    fn key(&self) -> Key<Self> {
+        Key::compared_from()
     }
 }
 

@@ -7,8 +7,8 @@ mod forms;
 use domain::{Day, Timestamp};
 use reconciliation::file::{Part, Sum, Totals};
 use reconciliation::record::{
-    Began, DayMoney, DaySummary, DeliveredUntil, Doubt, Exported, Lease, Mailed, Received, Reported,
-    Results, RunName, Sent, StatementRead, Unrecognised, Watched,
+    Began, ComparedFrom, DayMoney, DaySummary, DeliveredUntil, Doubt, Exported, Lease, Mailed,
+    Received, Reported, Results, RunName, Sent, StatementRead, Unrecognised, Watched,
 };
 use serde::{Deserialize, Serialize};
 
@@ -118,6 +118,11 @@ row!(UnrecognisedRow of Unrecognised {
 });
 
 row!(BeganRow of Began {
+    #[serde(with = "text")]
+    first_day: Day,
+});
+
+row!(ComparedFromRow of ComparedFrom {
     #[serde(with = "text")]
     first_day: Day,
 });
