@@ -67,11 +67,12 @@ fn theirs(finding: &Finding) -> u64 {
 fn letter(report: &DayReport, to: Phrase, findings: &[&Finding]) -> Letter {
     let day = date(report.day);
     let count = findings.len();
+    let items = items(count);
     let mut vi = format!(
         "Kính gửi Quý đối tác,\n\nKhi đối soát Tiki VIP ngày {day}, có {count} khoản cần hai bên làm rõ:\n\n"
     );
     let mut en = format!(
-        "Dear partner,\n\nIn the reconciliation of Tiki VIP of {day}, {count} items are to be clarified by both sides:\n\n"
+        "Dear partner,\n\nIn the reconciliation of Tiki VIP of {day}, {items} to be clarified by both sides:\n\n"
     );
     for (number, finding) in (1_usize..).zip(findings.iter().take(MAX_LINES)) {
         let lines = lines(number, finding);
@@ -85,6 +86,14 @@ fn letter(report: &DayReport, to: Phrase, findings: &[&Finding]) -> Letter {
     vi.push_str("Kính đề nghị Quý đối tác kiểm tra và phản hồi từng khoản.\n\nTrân trọng,");
     en.push_str("Please check each of them, and reply.\n\nKind regards,");
     Letter { to, vi, en }
+}
+
+/// How many items there are, as the subject of an English sentence.
+fn items(count: usize) -> String {
+    match count {
+        1 => "1 item is".to_owned(),
+        many => format!("{many} items are"),
+    }
 }
 
 /// The lines of one finding, in both languages.
@@ -165,5 +174,18 @@ fn side(status: &str, amount: Option<Vnd>) -> String {
     match amount {
         Some(amount) => format!("{status}, {}", vnd(amount.get())),
         None => status.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_item_is_and_two_items_are() {
+        assert_eq!(
+            [1, 2, 51].map(items),
+            ["1 item is", "2 items are", "51 items are"]
+        );
     }
 }
