@@ -27,12 +27,14 @@ struct Seen {
 
 type Check = fn(&Plan, &Seen) -> Result<(), String>;
 
-const CHECKS: [(&str, Check); 14] = [
+const CHECKS: [(&str, Check); 16] = [
     ("routes", routes),
     ("environment", environment),
     ("policies", policies),
     ("separation", separation),
     ("wildcards", wildcards),
+    ("operator", operator),
+    ("statements", statements),
     ("alarms", alarms),
     ("metrics", metrics),
     ("timeouts", timeouts),
@@ -45,7 +47,7 @@ const CHECKS: [(&str, Check); 14] = [
 ];
 
 /// A mistake, the text in which it is planted, the text with the mistake, and the check that must find it.
-const PLANTED: [(&str, &str, &str, &str); 33] = [
+const PLANTED: [(&str, &str, &str, &str); 38] = [
     (
         "a day is not in the order of time",
         "{ AttributeName: final_at, KeyType: RANGE }",
@@ -111,6 +113,36 @@ const PLANTED: [(&str, &str, &str, &str); 33] = [
         "Action: [dynamodb:GetItem], Resource: !GetAtt SessionsTable.Arn }\n          - Effect: Allow",
         "Action: [dynamodb:GetItem], Resource: \"*\" }\n          - Effect: Allow",
         "wildcards",
+    ),
+    (
+        "the runbook tells the operator to type what is refused",
+        "Action: [sqs:ReceiveMessage, sqs:PurgeQueue]",
+        "Action: [sqs:ReceiveMessage]",
+        "operator",
+    ),
+    (
+        "the operator may do what the runbook does not say",
+        "Action: [cloudformation:DescribeStacks, cloudformation:DescribeStackResource]",
+        "Action: [cloudformation:DescribeStacks, cloudformation:DescribeStackResource, cloudformation:DeleteStack]",
+        "operator",
+    ),
+    (
+        "the operator may call a function that the runbook does not name",
+        "Resource: [!GetAtt ReconcileFunction.Arn, ",
+        "Resource: [!GetAtt ReconcileFunction.Arn, !GetAtt RefundTransactionFunction.Arn, ",
+        "operator",
+    ),
+    (
+        "the operator may read every log of the account",
+        "log-group:/tikivip/${AWS::StackName}/*\"\n              - !Sub \"arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:aws-waf",
+        "log-group:*\"\n              - !Sub \"arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:aws-waf",
+        "operator",
+    ),
+    (
+        "the core's people may put a report",
+        "Action: [s3:PutObject], Resource: !Sub \"${ReconciliationBucket.Arn}/statements/*\" }",
+        "Action: [s3:PutObject], Resource: !Sub \"${ReconciliationBucket.Arn}/*\" }",
+        "statements",
     ),
     (
         "an alarm without a message",
@@ -626,13 +658,150 @@ fn wildcards(plan: &Plan, _: &Seen) -> Result<(), String> {
             let wide = role.to_string().replace(' ', "");
             let wide = wide.matches(r#""Resource":"*""#).count();
             let traces = role.to_string().contains("xray:PutTraceSegments");
+            let questions = name == "OperatorPolicy";
             must(
-                wide <= usize::from(traces),
+                wide <= usize::from(traces || questions),
                 format!("{name} has a permission on all resources"),
             )?;
         }
     }
+    for grant in &plan.operator_grants {
+        must(
+            grant.resource != "*" || UNRESTRICTED.contains(&grant.action.as_str()),
+            format!("operator: {grant:?}"),
+        )?;
+        must(!grant.action.contains('*'), format!("operator: {grant:?}"))?;
+    }
     Ok(())
+}
+
+/// What only reads, and what AWS allows on all resources or not at all.
+const UNRESTRICTED: [&str; 4] = [
+    "cloudwatch:ListMetrics",
+    "lambda:GetAccountSettings",
+    "logs:GetQueryResults",
+    "scheduler:ListSchedules",
+];
+
+/// The sections that docs/operations.md#what-the-operators-policy-allows leaves to another role, or that come before it
+/// is attached.
+const OF_ANOTHER_ROLE: [&str; 8] = [
+    "Deploy",
+    "Go live with Tiki",
+    "The operator's command",
+    "Rotate a secret",
+    "Set up",
+    "Where the files are",
+    "Restore to a point in time",
+    "Repair during an incident",
+];
+
+/// The commands of the AWS CLI that an operator on call types: the rights that they need.
+fn typed_by_operators() -> BTreeSet<String> {
+    let runbook = include_str!("../../docs/operations.md");
+    let mut typed = BTreeSet::new();
+    let mut is_another_role = false;
+    for line in runbook.lines() {
+        if line.starts_with("##") {
+            let heading = line.trim_start_matches('#').trim();
+            is_another_role = OF_ANOTHER_ROLE.contains(&heading);
+        }
+        // After a quote, a parenthesis or a blank: `$(aws logs start-query …)`.
+        for command in line.split("aws ").skip(1).filter(|_| !is_another_role) {
+            let mut words = command.split([' ', '`', ')']);
+            let (service, name) = (words.next(), words.next());
+            let (Some(service), Some(name)) = (service, name) else {
+                continue;
+            };
+            typed.insert(match (service, name) {
+                ("logs", "tail") => "logs:FilterLogEvents".to_owned(),
+                ("lambda", "invoke") => "lambda:InvokeFunction".to_owned(),
+                _ => format!("{service}:{}", in_camel_case(name)),
+            });
+        }
+    }
+    typed
+}
+
+/// `describe-stacks` → `DescribeStacks`.
+fn in_camel_case(name: &str) -> String {
+    let words = name.split('-').map(|word| {
+        let (first, rest) = word.split_at(1);
+        first.to_uppercase() + rest
+    });
+    words.collect()
+}
+
+/// The operator may do what the runbook says, to what is of this stack, and nothing else. What the command `tikivip`
+/// calls is checked by the sandbox while the stories of the command run.
+fn operator(plan: &Plan, _: &Seen) -> Result<(), String> {
+    let of_tikivip = ["dynamodb:", "secretsmanager:", "kms:"];
+    let granted = plan.operator_grants.iter();
+    let granted: Vec<&Grant> = granted
+        .filter(|grant| {
+            !of_tikivip
+                .iter()
+                .any(|service| grant.action.starts_with(service))
+        })
+        .collect();
+    let actions: BTreeSet<String> = granted.iter().map(|grant| grant.action.clone()).collect();
+    let typed = typed_by_operators();
+    must(typed.len() >= 10, format!("the runbook has only {typed:?}"))?;
+    must(
+        actions == typed,
+        format!("the operator types {typed:?}, and may {actions:?}"),
+    )?;
+    let may_call = [
+        "ReconcileFunction:Arn",
+        "IpnSenderFunction:Arn:live",
+        "CoreWorkerFunction:Arn:live",
+    ];
+    for grant in granted {
+        let resource = grant.resource.as_str();
+        let (_, of_it) = resource.split_once("arn:aws:").unwrap_or_default();
+        let is_ours = match grant.action.split_once(':').unwrap_or_default().0 {
+            "lambda" if resource != "*" => may_call
+                .iter()
+                .any(|name| of_it == format!("sandbox:{name}")),
+            "sqs" => of_it.starts_with("sandbox:") && of_it.ends_with("Failures:Arn"),
+            // Without a name all alarms of the region are one resource.
+            "cloudwatch" if resource != "*" => of_it.ends_with(":alarm:*"),
+            _ if UNRESTRICTED.contains(&grant.action.as_str()) => resource == "*",
+            _ => [
+                "stack/sandbox/*",
+                ":/tikivip/sandbox/*",
+                ":aws-waf-logs-sandbox:*",
+            ]
+            .iter()
+            .any(|name| of_it.ends_with(name)),
+        };
+        must(is_ours, format!("not of this stack: {grant:?}"))?;
+    }
+    Ok(())
+}
+
+/// The core may put its statements into the bucket, encrypted, and do nothing else there.
+fn statements(plan: &Plan, _: &Seen) -> Result<(), String> {
+    let policy = &plan.resources["StatementPolicy"];
+    must(
+        policy["Condition"] == "StatementsAreFiles",
+        "the policy is there without files of the core",
+    )?;
+    let document = &policy["Properties"]["PolicyDocument"]["Statement"];
+    let expected = json!([
+        {
+            "Effect": "Allow",
+            "Action": ["s3:PutObject"],
+            "Resource": "arn:aws:sandbox:ReconciliationBucket:Arn/statements/*",
+        },
+        {
+            "Effect": "Allow",
+            "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
+            "Resource": "arn:aws:sandbox:Key:Arn",
+            "Condition": { "StringEquals": { "kms:ViaService": "s3.ap-southeast-1.amazonaws.com" } },
+        },
+    ]);
+    must(*document == expected, format!("{document}"))
 }
 
 fn of_type<'p>(plan: &'p Plan, kind: &'p str) -> impl Iterator<Item = (&'p String, &'p Value)> {

@@ -12,6 +12,9 @@ use serde_json::Value;
 use self::stack::{Stack, number, secret_arn, text};
 use crate::grants::Grant;
 
+/// The policy of the operator's command; another managed policy is not the operator's.
+const OPERATOR_POLICY: &str = "OperatorPolicy";
+
 /// What the template declares.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -171,7 +174,7 @@ impl Stack {
                     plan.secrets.insert(name.clone(), secret_arn(name));
                     Ok(())
                 }
-                Some("AWS::IAM::ManagedPolicy") => {
+                Some("AWS::IAM::ManagedPolicy") if name == OPERATOR_POLICY => {
                     plan.operator_grants = granted(&properties["PolicyDocument"]);
                     Ok(())
                 }

@@ -51,6 +51,27 @@ Resources:
 }
 
 #[test]
+fn only_the_operators_policy_is_the_operators() {
+    let yaml = r#"
+Resources:
+  OperatorPolicy:
+    Type: AWS::IAM::ManagedPolicy
+    Properties:
+      PolicyDocument: { Statement: [{ Effect: Allow, Action: [sqs:PurgeQueue], Resource: "q" }] }
+  StatementPolicy:
+    Type: AWS::IAM::ManagedPolicy
+    Properties:
+      PolicyDocument: { Statement: [{ Effect: Allow, Action: [s3:PutObject], Resource: "b/*" }] }
+"#;
+    let plan = Plan::read(yaml, &BTreeMap::new()).unwrap();
+    let grant = Grant {
+        action: "sqs:PurgeQueue".to_owned(),
+        resource: "q".to_owned(),
+    };
+    assert_eq!(plan.operator_grants, [grant]);
+}
+
+#[test]
 fn a_bucket_has_the_same_name_in_ref_and_arn() {
     let yaml = r#"
 Resources:
