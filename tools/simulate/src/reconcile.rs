@@ -45,11 +45,12 @@ impl World {
         }
     }
 
-    /// The schedule has a run every hour. Some of them are enough here, unless the run is about them.
+    /// The schedule has a run every hour. Some of them are enough here. A simulated run that is about them has more, and
+    /// Tiki answers at once: it has faults for some hours only.
     fn plan_run(&mut self) {
         let lane = Lane::WORLD;
         let next = if self.aims_at(Function::Reconcile) {
-            HOUR
+            15 * MINUTE
         } else {
             let most = self.choices.one_of(lane, &[2 * DAY, DAY, 8 * HOUR]);
             self.choices.span(lane, 6 * HOUR, most)
@@ -156,7 +157,12 @@ impl World {
             .count("reconciliation", "a delivery, without", lacks);
         let lane = Lane::WORLD;
         let name = name.to_owned();
-        let later = self.choices.span(lane, MINUTE, 6 * HOUR);
+        let most = if self.aims_at(Function::Reconcile) {
+            10 * MINUTE
+        } else {
+            6 * HOUR
+        };
+        let later = self.choices.span(lane, MINUTE, most);
         self.after(later, move |world| {
             if world.choices.happens(lane, 8000)
                 && let Some(file) = world.server.files.remove(&path)

@@ -119,14 +119,16 @@ impl Run {
         {
             let mut world = self.world.lock().unwrap();
             let gaps = [SECOND, 20 * SECOND, 5 * MINUTE, HOUR];
-            let gap = if world.aims_at(Function::Reconcile) {
-                // Many payments in the hours before midnight, so that its faults find work.
-                5 * MINUTE
-            } else {
-                world.choices.one_of(Lane::WORLD, &gaps)
-            };
+            let gap = world.choices.one_of(Lane::WORLD, &gaps);
             steps *= world.size.times;
             let payments = usize::try_from(steps / STEPS_PER_PAYMENT).unwrap_or(usize::MAX);
+            // A run about a day has few payments, in the minutes before midnight, so that faults are left for the hours
+            // after it.
+            let (gap, payments) = if world.aims_at(Function::Reconcile) {
+                (MINUTE, payments / 4)
+            } else {
+                (gap, payments)
+            };
             if world.size.is_crowd() {
                 world.leave_the_crowd_alone();
                 arrivals(&mut world, SECOND, payments.max(1));

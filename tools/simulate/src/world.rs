@@ -63,7 +63,6 @@ const CONFIRM_AFTER: [Duration; 3] = [
 /// How many payments of a run may be reversed in an hour. Mostly the brake is never reached.
 const MAX_REVERSALS_PER_HOUR: [u32; 8] = [1000, 1000, 1000, 1000, 1000, 3, 1, 0];
 
-
 /// How often, in ten thousand, a function dies at the point that the run aims at, beside the rate of all points.
 const AIMED: u64 = 2_500;
 
@@ -127,7 +126,12 @@ impl World {
         let aim = aim.map(|index| points[index]);
         let start = choices.one_of(Lane::WORLD, &START_TIMES);
         let about_a_day = aim.is_some_and(|(aimed, _)| aimed == Function::Reconcile.name());
-        let began = MIDNIGHT + if about_a_day { DAY - 2 * HOUR } else { start };
+        let began = MIDNIGHT
+            + if about_a_day {
+                DAY - 20 * MINUTE
+            } else {
+                start
+            };
         let size = Size::draw(&mut choices);
         let faults = Faults::draw(&mut choices, &size);
         let fleet = Fleet::new(&mut choices);
