@@ -11,6 +11,7 @@
 //! | [`inbound`] | signed bodies, read as every incoming message | bounds, one meaning, no field of another message, refusals that quote nothing |
 //! | [`tiki_answers`] | status and bytes of Tiki's answers | confirmed, and money returned, only after a clear answer about our transaction |
 //! | [`core_answers`] | status and bytes of the core's answers | everything except a clear answer of the contract is unknown |
+//! | [`day_files`] | the core's statement and Tiki's result files | what is accepted is what a second reader finds in the same line |
 //! | [`item`] | stored items, damaged and made up | what is read follows the rules, and is written and read back unchanged |
 //! | [`token`] | tokens of payment links | only our tokens are accepted; a changed token is invalid |
 
@@ -22,6 +23,7 @@
 
 mod core_answers;
 mod data;
+mod day_files;
 mod fixtures;
 mod headers;
 mod inbound;
@@ -32,6 +34,7 @@ mod tiki_answers;
 mod token;
 
 pub use core_answers::core_answers;
+pub use day_files::day_files;
 pub use headers::headers;
 pub use inbound::inbound;
 pub use item::item;
@@ -63,7 +66,7 @@ impl Target {
     }
 }
 
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     Target {
         name: "headers",
         run: headers,
@@ -83,6 +86,11 @@ pub const TARGETS: [Target; 6] = [
         name: "core_answers",
         run: core_answers,
         seeds: core_answers::seeds,
+    },
+    Target {
+        name: "day_files",
+        run: day_files,
+        seeds: day_files::seeds,
     },
     Target {
         name: "item",

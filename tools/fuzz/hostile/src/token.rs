@@ -1,6 +1,6 @@
 //! Tokens of payment links: made up, and real tokens that were changed.
 
-use signing::{ClientSecret, Keyring, LinkRefusal, PaymentLink};
+use signing::{ClientSecret, Keyring, LinkRefusal, PaymentLink, ReportLink};
 
 use crate::Marks;
 use crate::data::Data;
@@ -31,6 +31,8 @@ fn made_up(mut data: Data<'_>) -> Marks {
     let text = String::from_utf8_lossy(data.rest());
     let at = |now_ms| PaymentLink::verify(&keys(CURRENT), &text, now_ms);
     let found = at(now_ms);
+    let report = ReportLink::verify(&keys(CURRENT), &text, now_ms);
+    assert_eq!(report, Err(LinkRefusal::Invalid), "nobody has made one");
     if found != Err(LinkRefusal::Invalid) {
         // Our token, which was valid once.
         let tokens = at(i64::MIN).map(|link| [CURRENT, PREVIOUS].map(|key| link.token(&keys(key))));
@@ -66,6 +68,11 @@ fn real(mut data: Data<'_>) -> Marks {
         (_, false) => (Ok(link), "one is taken"),
     };
     assert_eq!(PaymentLink::verify(&keys(CURRENT), &text, now_ms), expected);
+    assert_eq!(
+        ReportLink::verify(&keys(CURRENT), &text, now_ms),
+        Err(LinkRefusal::Invalid),
+        "a payment link opens no report"
+    );
     vec![mark]
 }
 

@@ -203,6 +203,22 @@ fn every_meaning_of_the_cores_answers_occurs() {
 }
 
 #[test]
+fn files_about_a_day_are_read_and_refused() {
+    assert_reaches(
+        "day_files",
+        &[
+            "an entry is read",
+            "an entry is unreadable",
+            "a statement without columns is unreadable",
+            "a line with a code is read",
+            "a line without a code is read",
+            "a line is unreadable",
+            "a file without columns is unreadable",
+        ],
+    );
+}
+
+#[test]
 fn damaged_items_are_refused_or_changed_by_every_command() {
     assert_reaches(
         "item",
