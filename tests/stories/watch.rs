@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use e2e::{Payment, TestEnv};
 use sandbox::Fault;
 use serde_json::json;
@@ -74,6 +75,33 @@ async fn an_order_that_tiki_keeps_without_our_money_is_found() {
     run(&env, scheduled()).await;
     assert_eq!(open_findings(&env).await, [].into());
     assert_eq!(last_gauge(&env, "OrdersWithoutMoney"), Some(0));
+}
+
+/// A damaged item may not hide an order that Tiki keeps without our money.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_that_cannot_be_read_hides_no_other() {
+    let env = TestEnv::start().await;
+    let (kept, damaged) = (reversed(&env).await, reversed(&env).await);
+    env.tiki.change(&kept.tiki_id, |order| {
+        order.status = "SUCCESS".to_owned();
+    });
+    env.days_pass().await;
+    let text = AttributeValue::S("a hundred thousand".to_owned());
+    env.dynamodb
+        .update_item()
+        .table_name("TransactionsTable")
+        .key("transaction_id", AttributeValue::S(damaged.id.clone()))
+        .update_expression("SET amount_vnd = :text ADD version :one")
+        .expression_attribute_values(":text", text)
+        .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+        .send()
+        .await
+        .unwrap();
+    let failed = env.sandbox.invoke("reconcile", &scheduled()).await;
+    assert!(failed.is_err(), "and an alarm sees it");
+    let found = finding("order_without_money", "reversed_and_paid");
+    let open = open_findings(&env).await;
+    assert_eq!(open.get(&kept.tiki_id), Some(&found), "{open:?}");
 }
 
 /// Not with each hourly run.

@@ -63,7 +63,7 @@ impl Reconcile {
             let (day, subject) = (known.record.day, &known.record.subject);
             self.check_again_at_core(core, day, subject, word).await?;
             let now = self.records.get(key).await?.map(|known| known.record);
-            let changed = now.is_some_and(|now| now.history.len() != known.record.history.len());
+            let changed = now.is_some_and(|now| now.history != known.record.history);
             return Ok(changed.then_some(day));
         }
         let comparison = match known.record.subject.payment() {

@@ -93,6 +93,8 @@ impl Reconcile {
         day: Day,
         known: Option<StatementRead>,
     ) -> anyhow::Result<()> {
+        // Also if it ends early: what cannot be read of it is a finding at once.
+        run.changed_days.insert(day);
         let folder = run.folder.path().join(format!("statement-{day}"));
         std::fs::create_dir_all(&folder)?;
         let mut books = Books::new(&folder);
@@ -118,7 +120,6 @@ impl Reconcile {
             }
             Source::NoColumns => {
                 tracing::warn!(%day, "the statement cannot be read: the next run tries again");
-                run.changed_days.insert(day);
                 return Ok(());
             }
             Source::OutOfTime => {
@@ -126,7 +127,6 @@ impl Reconcile {
                 return Ok(());
             }
         };
-        run.changed_days.insert(day);
         if !self.add_ours(run, day, &mut books).await? {
             no_time(day);
             return Ok(());
@@ -164,7 +164,7 @@ impl Reconcile {
     }
 
     /// What was taken and what went back on the day, by our records. The answer is whether there was time for all of it.
-    async fn add_ours(&self, run: &Run, day: Day, books: &mut Books) -> anyhow::Result<bool> {
+    async fn add_ours(&self, run: &mut Run, day: Day, books: &mut Books) -> anyhow::Result<bool> {
         let mut payments = self.transactions.final_on_day(day);
         while let Some(payment) = payments.next().await? {
             if !run.has_time(self.clock.now()) {
@@ -195,7 +195,7 @@ impl Reconcile {
     /// taken; a late payment was taken on another day than it failed.
     async fn add_given_back(
         &self,
-        run: &Run,
+        run: &mut Run,
         (day, today): (Day, Day),
         books: &mut Books,
     ) -> anyhow::Result<bool> {
@@ -207,6 +207,15 @@ impl Reconcile {
                 }
                 let given_back = self.transactions.given_back_on_day(decided_on, shard);
                 for t in given_back.await? {
+                    let t = match t {
+                        Ok(t) => t,
+                        // It hides no other. If the statement has it, the comparison fails at it.
+                        Err(error) => {
+                            let what = "a payment that went back could not be read";
+                            run.note(what, Err(error.into()));
+                            continue;
+                        }
+                    };
                     let taken = t.money_taken().map(|taken| taken.recorded_at);
                     if taken.map(Timestamp::vietnamese_day) == Some(day) {
                         books.add_taken(t.id(), t.order().amount)?;

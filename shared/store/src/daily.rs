@@ -199,19 +199,20 @@ fn refunded(transaction: &Transaction) -> Result<FinalTransaction, StoreError> {
 }
 
 impl Transactions {
-    /// The payments of one shard whose money we decided on this day to give back, unasked.
+    /// The payments of one shard whose money we decided on this day to give back, unasked. One that cannot be loaded is
+    /// an error in its place, and hides no other.
     pub async fn given_back_on_day(
         &self,
         day: Day,
         shard: u8,
-    ) -> Result<Vec<Transaction>, StoreError> {
+    ) -> Result<Vec<Result<Transaction, StoreError>>, StoreError> {
         let (mut found, mut after) = (Vec::new(), None);
         loop {
             let page = self
                 .table()
                 .on_day(DayIndex::Reversal, day, shard, after, ENTRIES_PER_PAGE)
                 .await?;
-            let loaded: Vec<Transaction> = self.load_all(page.entries).try_collect().await?;
+            let loaded: Vec<_> = self.load_all(page.entries).collect().await;
             found.extend(loaded);
             match page.next {
                 Some(next) => after = Some(next),
