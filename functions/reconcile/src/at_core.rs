@@ -116,7 +116,8 @@ impl Reconcile {
             transaction_id: found.as_ref().map(Transaction::id),
             ours: found
                 .as_ref()
-                .map(|t| ours_of_refund(t, of_ours.map(|ours| ours.amount))),
+                .zip(of_ours)
+                .map(|(t, ours)| ours_of_refund(t, ours.amount)),
             statement,
             core: answer.map(CoreWord::from),
             tiki: None,

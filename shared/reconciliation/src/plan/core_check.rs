@@ -38,11 +38,13 @@ impl CoreCheck {
     }
 }
 
-/// Our side of a refund.
+/// Our side of a refund that we have: the status of its payment, and the refund's own amount.
 #[must_use]
-pub fn ours_of_refund(t: &Transaction, amount: Option<Vnd>) -> Ours {
-    let status = t.status();
-    Ours { status, amount }
+pub fn ours_of_refund(t: &Transaction, amount: Vnd) -> Ours {
+    Ours {
+        status: t.status(),
+        amount: Some(amount),
+    }
 }
 
 impl CoreWord {

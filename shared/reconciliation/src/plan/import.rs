@@ -98,13 +98,14 @@ impl Name {
     }
 }
 
-/// Whether a file of results was read, by its name, its size and its time. Without a time only its bytes can tell.
+/// Whether a file of results was read, by its name, its size and its time. Without a time only its bytes can tell. One
+/// that could not be opened was not: the server may let us read it later.
 #[must_use]
 pub fn is_read(known: Option<&Received>, listed: &Listed) -> bool {
     known.is_some_and(|known| {
         let same_size = listed.bytes.is_none_or(|bytes| bytes == known.bytes);
         let same_time = listed.modified.is_some() && known.modified == listed.modified;
-        same_size && same_time && known.done_at.is_some()
+        same_size && same_time && known.done_at.is_some() && known.sha256.is_some()
     })
 }
 
