@@ -42,7 +42,7 @@ pub(crate) enum Form {
 pub(crate) enum Command {
     /// Show a transaction: its state, its refunds and its audit trail
     Show {
-        /// Our transaction id or Tiki's
+        /// Our transaction id, Tiki's, or the id of a finding about it
         id: String,
     },
     /// List transactions by state; without a state those that need review
@@ -65,7 +65,7 @@ pub(crate) enum Command {
     },
     /// Look up a transaction at Tiki; changes nothing
     Lookup {
-        /// Our transaction id or Tiki's
+        /// Our transaction id, Tiki's, or the id of a finding about it
         id: String,
     },
     /// Resolve what waits in the review queue; `show` says which verdicts fit
@@ -89,9 +89,9 @@ pub(crate) enum Command {
         #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u16).range(1..=1000))]
         limit: u16,
     },
-    /// Show the report of a day, a month or several days as one; with --open or --out its page and its tables, too
+    /// Show the report of a day, a month or several days as one
     ///
-    /// It is made from the records as they are now, and publishes nothing.
+    /// It is made from the records as they are now, and publishes nothing. --open and --out give its page and tables, too.
     Report {
         /// A day 2026-11-22, a month 2026-11, or the first and the last day 2026-11-20..2026-11-22
         period: Period,
@@ -101,7 +101,7 @@ pub(crate) enum Command {
     /// Close a finding that both companies have resolved; moves no money
     #[command(alias = "settle")] // retired-word: the old name stays as an alias
     CloseFinding {
-        /// Tiki's id, or the name that the list shows for an unreadable line
+        /// The finding's id, as `tikivip reconciliation` shows it
         id: String,
         /// The finding's day, for example 2026-11-22
         #[arg(long, value_name = "DAY")]

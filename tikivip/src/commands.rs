@@ -42,9 +42,7 @@ pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::Reconciliation { day, limit } => {
             reconciliation::list(&context, form, *day, *limit).await
         }
-        Command::Report { period, target } => {
-            report::report(&context, form, *period, target).await
-        }
+        Command::Report { period, target } => report::report(&context, form, *period, target).await,
         Command::CloseFinding { id, day, operator } => {
             reconciliation::close(&context, form, id, *day, operator).await
         }

@@ -18,6 +18,8 @@ pub(crate) enum Outcome {
     Done,
     /// What does not exist: `transaction T-1`.
     NotFound(String),
+    /// There is nothing about what was asked for, and why.
+    Empty(String),
     /// Why the rules refuse it.
     Refused(String),
     /// The check found a problem.
@@ -28,7 +30,7 @@ impl Outcome {
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Done => 0,
-            Self::NotFound(_) => 3,
+            Self::NotFound(_) | Self::Empty(_) => 3,
             Self::Refused(_) => 4,
             Self::Wrong => 5,
         })
@@ -40,6 +42,7 @@ impl fmt::Display for Outcome {
         match self {
             Self::Done => f.write_str("done"),
             Self::NotFound(what) => write!(f, "{what} does not exist. Check the id."),
+            Self::Empty(why) => f.write_str(why),
             Self::Refused(why) => write!(f, "refused: {why}"),
             Self::Wrong => f.write_str("a problem was found"),
         }

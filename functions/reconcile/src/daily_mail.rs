@@ -1,4 +1,4 @@
-//! Mails the verdict about yesterday, once a day, to people who need no access to AWS.
+//! Mails the verdict about a day, once, to people who need no access to AWS.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,16 +7,13 @@ use domain::{Day, Timestamp};
 use mail::{Mail, Mailbox};
 use reconciliation::period::Period;
 use reconciliation::place::LinkedReport;
-use reconciliation::record::{DaySummary, Mailed, Reported, Results};
+use reconciliation::record::{DaySummary, Mailed, Reported, Results, Statement};
 use reconciliation_report::mail::{Links, MailText, daily_mail};
 use signed_http::BaseUrl;
 use signing::{KeyProvider, ReportLink};
 use store::Key;
 
-use crate::Reconcile;
-
-/// The time after the end of a day from which on it is mailed: 08:00 in Vietnam, two hours after its files are due.
-const MAIL_AFTER: Duration = Duration::from_hours(8);
+use crate::{Reconcile, Run};
 
 /// For so long the links of a mail work.
 const LINK_LIFETIME: Duration = Duration::from_hours(24);
@@ -24,6 +21,8 @@ const LINK_LIFETIME: Duration = Duration::from_hours(24);
 /// Where the daily mail goes, and what its links are made of.
 pub struct DailyMail {
     pub mailbox: Arc<dyn Mailbox>,
+    /// So long after the end of a day in Vietnam it is mailed.
+    pub after: Duration,
     /// The URL under which people reach report-redirect; with none a mail has no links.
     pub links: Option<LinkMaker>,
 }
@@ -37,26 +36,42 @@ pub struct LinkMaker {
 }
 
 impl Reconcile {
-    /// Mails what became of yesterday, if it is time, and if no run has done so. A run that dies in between mails it
-    /// a second time: better twice than never.
-    pub(crate) async fn mail_yesterday(&self) -> anyhow::Result<()> {
+    /// Mails what became of the latest day whose files are due, if it is time, and if no run has done so. A run that
+    /// dies in between mails it a second time: better twice than never.
+    pub(crate) async fn mail_latest_day(&self, run: &mut Run) -> anyhow::Result<()> {
         let Some(mail) = &self.daily_mail else {
             return Ok(());
         };
         let now = self.clock.now();
-        let day = now.vietnamese_day().previous();
-        if now < day.end_exclusive().after(MAIL_AFTER) {
+        let mut earlier = self.due_days().await?;
+        let Some(day) = earlier.pop() else {
+            return Ok(());
+        };
+        if now < day.end_exclusive().after(mail.after) {
             return Ok(());
         }
         if self.records.get(&Key::mailed(day)).await?.is_some() {
             return Ok(());
         }
-        let links = match &mail.links {
-            Some(maker) => Some(maker.links(day, now).await?),
+        let summary = self.summary(run, day).await;
+        let mut others = Vec::new();
+        for earlier in earlier {
+            let summary = self.summary(run, earlier).await;
+            others.push(summary.unwrap_or_else(|| unreported(earlier)));
+        }
+        // Without a report there is nothing that a link could open.
+        let maker = mail.links.as_ref().filter(|_| summary.is_some());
+        let links = match maker {
+            Some(maker) => match maker.links(day, now).await {
+                Ok(links) => Some(links),
+                Err(error) => {
+                    run.note("a mail has no links", Err(error));
+                    None
+                }
+            },
             None => None,
         };
-        let others = self.earlier_days(day).await?;
-        let summary = self.summary(day).await?.unwrap_or_else(|| unreported(day));
+        let summary = summary.unwrap_or_else(|| unreported(day));
         let MailText { subject, body } = daily_mail(&summary, &others, links.as_ref());
         mail.mailbox.send(&Mail::new(subject, body)?).await?;
         let mailed = Mailed {
@@ -67,20 +82,18 @@ impl Reconcile {
         Ok(())
     }
 
-    /// The days before this one of which there is a report, the latest first.
-    async fn earlier_days(&self, day: Day) -> anyhow::Result<Vec<DaySummary>> {
-        let mut all = Vec::new();
-        for earlier in self.due_days().await?.into_iter().rev() {
-            if earlier < day {
-                all.extend(self.summary(earlier).await?);
+    /// What was last reported of a day. What cannot be read holds up no mail.
+    async fn summary(&self, run: &mut Run, day: Day) -> Option<DaySummary> {
+        match self.records.get::<Reported>(&Key::reported(day)).await {
+            Ok(reported) => reported.and_then(|known| known.record.summary),
+            Err(error) => {
+                run.note(
+                    "the record of a report could not be read",
+                    Err(error.into()),
+                );
+                None
             }
         }
-        Ok(all)
-    }
-
-    async fn summary(&self, day: Day) -> anyhow::Result<Option<DaySummary>> {
-        let reported = self.records.get::<Reported>(&Key::reported(day)).await?;
-        Ok(reported.and_then(|known| known.record.summary))
     }
 }
 
@@ -93,7 +106,8 @@ impl LinkMaker {
                 report: report.to_bytes(),
                 expires_at_ms: u64::try_from(until.unix_ms()).unwrap_or_default(),
             };
-            self.base_url.join(&format!("/report/{}", link.token(&keys)))
+            self.base_url
+                .join(&format!("/report/{}", link.token(&keys)))
         };
         Ok(Links {
             page: link(LinkedReport::Page(day)),
@@ -111,6 +125,7 @@ fn unreported(day: Day) -> DaySummary {
         money: None,
         delivered: false,
         results: Results::None,
+        statement: Statement::NotAsked,
         orders_without_money: 0,
         needs_review: 0,
         automatic: 0,

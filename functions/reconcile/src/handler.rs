@@ -18,7 +18,7 @@
 //! | `watch` | asks Tiki about payments whose money went back |
 //! | `measure` | measures what is open or late |
 //! | `publish` | writes the day's report |
-//! | `daily_mail` | mails the verdict about yesterday |
+//! | `daily_mail` | mails the verdict about a day |
 //!
 //! What is to be done next is planned by the pure crate ([`reconciliation::plan`]). Here it is carried out.
 
@@ -141,8 +141,8 @@ pub(crate) struct Run {
     until: Timestamp,
     /// Days whose report has changed.
     changed_days: BTreeSet<Day>,
-    /// Whether the run before may have died before it wrote its reports.
-    owes_all_reports: bool,
+    /// Whether a report may be owed of which nobody knows any more, or could not be written: all are written then.
+    owes_reports: bool,
     outcome: Outcome,
     errors: Vec<anyhow::Error>,
 }
@@ -158,13 +158,13 @@ impl Reconcile {
             session: Session::default(),
             until: before(deadline, TIME_TO_FINISH),
             changed_days: BTreeSet::new(),
-            owes_all_reports: false,
+            owes_reports: false,
             outcome: Outcome::default(),
             errors: Vec::new(),
         };
         let lock = match self.acquire(&run.name, deadline).await? {
             RunLock::Acquired { lock, left_behind } => {
-                run.owes_all_reports = left_behind;
+                run.owes_reports = left_behind;
                 lock
             }
             RunLock::HeldByAnotherRun(busy) => {
@@ -193,13 +193,12 @@ impl Reconcile {
             Event::Scheduled => self.do_everything_due(&mut run).await,
         }
         run.session.close().await;
-        let published = self.publish(&mut run).await;
-        run.note("a report could not be written", published);
+        self.publish(&mut run).await;
         if is_scheduled {
-            let mailed = self.mail_yesterday().await;
-            run.note("yesterday could not be mailed", mailed);
+            let mailed = self.mail_latest_day(&mut run).await;
+            run.note("a day could not be mailed", mailed);
         }
-        self.release(lock).await;
+        self.release(lock, run.owes_reports).await;
         match run.errors.into_iter().next() {
             None => Ok(run.outcome),
             Some(first) => Err(first),

@@ -11,7 +11,8 @@ use lambda::config::StatementSetting;
 use lambda::secrets::SecretsManager;
 use mail::sns::SnsTopic;
 use reconcile::{
-    CoreBooks, DailyMail, Event, LinkMaker, Reconcile, SftpServer, StatementSource, TikiFileDrop};
+    CoreBooks, DailyMail, Event, LinkMaker, Reconcile, SftpServer, StatementSource, TikiFileDrop,
+};
 use store::{DynamoRecords, RandomWriteIds, ReconciliationRecords, WriteIds};
 use tiki_api::{PhoneFormat, TikiClient};
 
@@ -44,6 +45,7 @@ async fn main() -> anyhow::Result<()> {
     let daily_mail = match settings.daily_mail {
         Some(mail) => Some(DailyMail {
             mailbox: Arc::new(SnsTopic::new(aws.sdk(), mail.topic)),
+            after: mail.after,
             links: match mail.links {
                 Some(links) => Some(LinkMaker {
                     base_url: links.base_url,

@@ -6,60 +6,102 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use anyhow::Context;
 use domain::Day;
 use reconciliation::hash::HashingWriter;
 use reconciliation::period::Period;
 use reconciliation::place::ObjectKey;
 use reconciliation::record::{Finding, Reported};
 use reconciliation_report::period_html;
-use reports::ReportFiles;
-use store::{CLOSED, Key, Versioned};
+use reports::{ReportFiles, Sides};
+use store::{CLOSED, Key, Versioned, Written};
 
-use crate::{Reconcile, Run};
+use crate::{MAX_DUE_DAYS, Reconcile, Run};
 
 /// The closings that one run shows in reports.
 const MAX_CLOSINGS: u16 = 200;
 
 impl Reconcile {
-    /// Writes the report of each day on which something has changed.
-    pub(crate) async fn publish(&self, run: &mut Run) -> anyhow::Result<()> {
-        let closed = self.records.with_status(CLOSED, MAX_CLOSINGS);
-        let mut closings = Vec::new();
-        for key in closed.await? {
-            let finding: Option<Versioned<Finding>> = self.records.get(&key).await?;
-            run.changed_days
-                .extend(finding.iter().map(|f| f.record.day));
-            closings.extend(finding);
-        }
-        if run.owes_all_reports {
-            run.changed_days.extend(self.due_days().await?);
-        }
-        let mut failed = BTreeSet::new();
-        for day in std::mem::take(&mut run.changed_days) {
-            let published = self.publish_day(run, day).await;
-            if published.is_err() {
-                failed.insert(day);
+    /// Writes the report of each day on which something has changed, and then those that may be owed. What cannot be
+    /// written is owed to the next run.
+    pub(crate) async fn publish(&self, run: &mut Run) {
+        let owed = self.owed_days(run).await;
+        let closings = self.closings(run).await;
+        let changed = std::mem::take(&mut run.changed_days);
+        let mut written = BTreeSet::new();
+        for day in changed.iter().chain(owed.difference(&changed)).copied() {
+            if !changed.contains(&day) && !run.has_time(self.clock.now()) {
+                run.owes_reports = true;
+                break;
             }
-            let published = published.with_context(|| format!("{day}"));
-            run.note("a report could not be written", published);
+            let published = self.publish_day(run, day).await;
+            match published {
+                Ok(()) => drop(written.insert(day)),
+                Err(error) => {
+                    run.owes_reports = true;
+                    let error = Err(error.context(day.to_string()));
+                    run.note("a report could not be written", error);
+                }
+            }
         }
-        closings.retain(|closing| !failed.contains(&closing.record.day));
-        for closing in closings.into_iter().filter(|c| c.record.closed.is_some()) {
-            let reported = Finding {
-                reported: true,
-                ..closing.record
-            };
-            self.records.put(reported, Some(closing.version)).await?;
+        for closing in closings {
+            if closing.record.closed.is_some() && written.contains(&closing.record.day) {
+                let reported = Finding {
+                    reported: true,
+                    ..closing.record
+                };
+                let put = self.records.put(reported, Some(closing.version)).await;
+                let put = put.map(drop).map_err(anyhow::Error::from);
+                run.note("a closed finding could not be marked as reported", put);
+            }
         }
-        Ok(())
     }
 
-    /// Writes the report of a day, and before it that of its month, so that a run that dies in between is repeated.
+    /// The days of which a run before may owe a report: it died, or failed to write one, and what it had changed was in
+    /// its memory alone.
+    async fn owed_days(&self, run: &mut Run) -> BTreeSet<Day> {
+        if !std::mem::take(&mut run.owes_reports) {
+            return BTreeSet::new();
+        }
+        let first = match self.first_day().await {
+            Ok(first) => first,
+            Err(error) => {
+                run.owes_reports = true;
+                run.note("owed reports could not be found", Err(error));
+                return BTreeSet::new();
+            }
+        };
+        let yesterday = self.clock.now().vietnamese_day().previous();
+        let back = std::iter::successors(Some(yesterday), |day| Some(day.previous()));
+        back.take(MAX_DUE_DAYS)
+            .filter(|day| *day >= first)
+            .collect()
+    }
+
+    /// The findings that were closed and that no report shows as closed yet. Their days have changed.
+    async fn closings(&self, run: &mut Run) -> Vec<Versioned<Finding>> {
+        let closed = self.records.with_status(CLOSED, MAX_CLOSINGS).await;
+        let keys = closed.unwrap_or_else(|error| {
+            run.note("closed findings could not be listed", Err(error.into()));
+            Vec::new()
+        });
+        let mut closings = Vec::new();
+        for key in keys {
+            match self.records.get::<Finding>(&key).await {
+                Ok(finding) => closings.extend(finding),
+                Err(error) => run.note("a closed finding could not be read", Err(error.into())),
+            }
+        }
+        run.changed_days
+            .extend(closings.iter().map(|closing| closing.record.day));
+        closings
+    }
+
+    /// Writes the report of a day, and with it that of its month. Until all is written, the record has no hashes, so that
+    /// a run that comes so far and no further is repeated.
     async fn publish_day(&self, run: &mut Run, day: Day) -> anyhow::Result<()> {
         let folder = run.folder.path().to_owned();
         let files = ReportFiles::of(&folder);
-        let report = reports::write_day(&self.records, day, &folder).await?;
+        let report = reports::write_day(&self.records, day, self.sides(), &folder).await?;
         let reported = Reported {
             day,
             html_sha256: sha256(&files.page)?,
@@ -73,6 +115,13 @@ impl Reconcile {
         if before.as_ref() == Some(&reported) {
             return Ok(());
         }
+        let begun = Reported {
+            html_sha256: String::new(),
+            csv_sha256: String::new(),
+            ..reported.clone()
+        };
+        let (Written::Stored(begun) | Written::Conflict(begun)) =
+            self.records.put(begun, version).await?;
         let month = folder.join("month.html");
         std::fs::write(&month, self.month(&reported).await?)?;
         for (key, file) in [
@@ -85,9 +134,17 @@ impl Reconcile {
                 .put(&key.to_string(), file, &sha256(file)?, key.content_type())
                 .await?;
         }
-        self.records.put(reported, version).await?;
+        self.records.put(reported, Some(begun.version)).await?;
         run.outcome.reported.push(day.to_string());
         Ok(())
+    }
+
+    /// Who else keeps books of our days.
+    fn sides(&self) -> Sides {
+        Sides {
+            results: self.file_drop.is_some(),
+            statements: self.core_books.is_some(),
+        }
     }
 
     /// The page of the month in which this report is the newest.

@@ -45,10 +45,16 @@ impl Reconcile {
         }
     }
 
-    /// Releases the run lock. If that fails, the lock expires at the run's deadline.
-    pub(crate) async fn release(&self, lock: Versioned<Lease>) {
+    /// Releases the run lock. If that fails, the lock expires at the run's deadline. A run that still owes reports leaves
+    /// it behind, as one that died: the next run writes them.
+    pub(crate) async fn release(&self, lock: Versioned<Lease>, owes_reports: bool) {
+        let until = if owes_reports {
+            self.clock.now()
+        } else {
+            Timestamp::MIN
+        };
         let released = Lease {
-            until: Timestamp::MIN,
+            until,
             ..lock.record
         };
         if let Err(error) = self.records.put(released, Some(lock.version)).await {

@@ -42,6 +42,8 @@ pub(crate) struct Settings {
 pub(crate) struct MailSettings {
     /// `REPORT_TOPIC`: the ARN of its topic.
     pub(crate) topic: String,
+    /// `REPORT_HOUR`: the hour in Vietnam from which on yesterday is mailed.
+    pub(crate) after: Duration,
     /// `None` without `REPORT_BASE_URL`: then its mails have no links.
     pub(crate) links: Option<LinkSettings>,
 }
@@ -117,7 +119,12 @@ fn daily_mail(env: &Env) -> Setting<Option<MailSettings>> {
         }),
         None => None,
     };
-    Ok(Some(MailSettings { topic, links }))
+    let Hour(hour) = env.or("REPORT_HOUR", Hour(8))?;
+    Ok(Some(MailSettings {
+        topic,
+        after: Duration::from_hours(hour),
+        links,
+    }))
 }
 
 fn core(env: &Env) -> Setting<Option<CoreSettings>> {
@@ -167,6 +174,18 @@ impl FromStr for Wait {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let seconds = text.parse().ok().filter(|seconds| *seconds <= 600);
         seconds.map(Self).ok_or("must be 0 to 600 seconds")
+    }
+}
+
+/// An hour of a day.
+struct Hour(u64);
+
+impl FromStr for Hour {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let hour = text.parse().ok().filter(|hour| *hour <= 23);
+        hour.map(Self).ok_or("must be 0 to 23")
     }
 }
 

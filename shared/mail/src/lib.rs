@@ -46,13 +46,13 @@ impl Mail {
         })
     }
 
-    /// The subject.
+    /// What a mailbox lists: 1 to 99 characters of ASCII.
     #[must_use]
     pub fn subject(&self) -> &str {
         &self.subject
     }
 
-    /// The text.
+    /// The whole text, of any characters.
     #[must_use]
     pub fn body(&self) -> &str {
         &self.body

@@ -6,7 +6,7 @@ use domain::Day;
 use reconciliation::classify::Kind;
 use reconciliation::plan::export;
 use reconciliation::record::{
-    DayMoney, DaySummary, Exported, Finding, Received, Results, Sent, StatementRead,
+    DayMoney, DaySummary, Exported, Finding, Received, Results, Sent, Statement, StatementRead,
 };
 
 use crate::letter::difference;
@@ -27,6 +27,8 @@ pub struct DayReport {
     pub received: Vec<Received>,
     /// The core's statement, if it was compared.
     pub statement: Option<StatementRead>,
+    /// Who else should say something about the day.
+    pub expected: Expected,
     /// The number of findings of each kind, without those that a person closed.
     pub kinds: BTreeMap<Kind, u64>,
     /// The number of findings that a person closed.
@@ -35,6 +37,15 @@ pub struct DayReport {
     pub differences_vnd: u64,
     /// At most [`MAX_FINDINGS_ON_PAGE`] findings, the most urgent first.
     pub findings: Vec<Finding>,
+}
+
+/// Who else should say something about a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// Whether Tiki answers our files with result files.
+    pub results: bool,
+    /// Whether the core has a statement of the day.
+    pub statement: bool,
 }
 
 impl DayReport {
@@ -46,6 +57,7 @@ impl DayReport {
         sent: Vec<Sent>,
         received: Vec<Received>,
         statement: Option<StatementRead>,
+        expected: Expected,
     ) -> Self {
         Self {
             day,
@@ -53,6 +65,7 @@ impl DayReport {
             sent,
             received,
             statement: statement.filter(|statement| statement.done_at.is_some()),
+            expected,
             kinds: BTreeMap::new(),
             closed: 0,
             differences_vnd: 0,
@@ -99,17 +112,43 @@ impl DayReport {
                 refunded: exported.refunded,
             }),
             delivered: self.is_delivered(),
-            results: if self.received.is_empty() {
-                Results::None
-            } else if self.received.iter().any(|file| file.done_at.is_none()) {
-                Results::BeingRead
-            } else {
-                Results::Read
+            results: self.results(),
+            statement: match (&self.statement, self.expected.statement) {
+                (Some(_), _) => Statement::Compared,
+                (None, true) => Statement::Missing,
+                (None, false) => Statement::NotAsked,
             },
             orders_without_money,
             needs_review,
             automatic: self.open().saturating_sub(for_review),
             differences_vnd: self.differences_vnd,
+        }
+    }
+
+    fn results(&self) -> Results {
+        let is_read = |file: &Received| file.done_at.is_some() && file.sha256.is_some();
+        if self.received.is_empty() {
+            return if self.expected.results {
+                Results::None
+            } else {
+                Results::NotAsked
+            };
+        }
+        if !self.received.iter().all(is_read) {
+            return Results::BeingRead;
+        }
+        // Where Tiki names its results after our files, each that it has needs one.
+        let answers = |sent: &Sent| self.received.iter().any(|file| is_about(file, sent));
+        let has = |sent: &&Sent| self.is_current(sent) && sent.delivered_at.is_some();
+        let at_tiki = self.sent.iter().filter(has);
+        let (all, answered) = at_tiki.fold((0_u64, 0_u64), |(all, answered), sent| {
+            let more = u64::from(answers(sent));
+            (all.saturating_add(1), answered.saturating_add(more))
+        });
+        if answered > 0 && answered < all {
+            Results::Partly
+        } else {
+            Results::Read
         }
     }
 
@@ -145,6 +184,12 @@ impl DayReport {
         let exported = self.exported.as_ref();
         exported.is_none_or(|exported| exported.counters.contains(&sent.counter))
     }
+}
+
+/// Whether a result file has the name of one of our files, perhaps with more behind it.
+fn is_about(file: &Received, sent: &Sent) -> bool {
+    let rest = file.name.strip_prefix(&sent.name);
+    rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// The order of findings on the page: those first that most need a person.

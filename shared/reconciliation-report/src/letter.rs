@@ -1,7 +1,8 @@
 //! What the finance people ask Tiki, and the core's operators, about a day: letters that are ready to send.
 
 use domain::{LookUpAnswer, Status, Vnd};
-use reconciliation::record::Finding;
+use reconciliation::classify::{Kind, MismatchReason};
+use reconciliation::record::{Finding, Subject};
 use reconciliation::statement::InStatement;
 
 use crate::day::DayReport;
@@ -23,8 +24,15 @@ pub(crate) struct Letter {
 pub(crate) fn letters(report: &DayReport) -> Vec<Letter> {
     let for_review = report.findings.iter();
     let for_review = for_review.filter(|f| f.is_open() && f.kind.is_for_review());
-    let (at_core, at_tiki): (Vec<&Finding>, Vec<&Finding>) =
-        for_review.partition(|f| f.subject.is_of_core());
+    let for_review: Vec<&Finding> = for_review.collect();
+    let of = |wanted: fn(&Finding) -> bool| {
+        let all = for_review.iter().copied();
+        all.filter(|finding| wanted(finding)).collect::<Vec<_>>()
+    };
+    let at_core = of(|finding| finding.subject.is_of_core());
+    // Whoever found it: only Tiki can stop the delivery of an order without money.
+    let at_tiki =
+        of(|finding| !finding.subject.is_of_core() || finding.kind == Kind::OrderWithoutMoney);
     let tiki = phrase("Thư gửi Tiki", "Letter to Tiki");
     let core = phrase(
         "Thư gửi bộ phận vận hành hệ thống lõi",
@@ -39,9 +47,28 @@ pub(crate) fn letters(report: &DayReport) -> Vec<Letter> {
 
 /// How much the sides are apart about a finding: the whole amount, if only one has it.
 pub(crate) fn difference(finding: &Finding) -> u64 {
-    let held = finding.ours.filter(|ours| ours.status == Status::Success);
-    let ours = held.and_then(|ours| ours.amount).map_or(0, Vnd::get);
-    ours.abs_diff(theirs(finding))
+    let amount = finding.ours.and_then(|ours| ours.amount);
+    let amount = amount.map_or(0, Vnd::get);
+    let is_held = finding
+        .ours
+        .is_some_and(|ours| ours.status == Status::Success);
+    let once_more = matches!(
+        finding.statement.map(|word| word.has),
+        Some(InStatement::Once(_))
+    );
+    match (&finding.subject, finding.mismatch) {
+        // It was booked on an earlier day already: all of it is too much.
+        (_, MismatchReason::TakenTwice | MismatchReason::GivenBackTwice) if once_more => {
+            theirs(finding)
+        }
+        (_, MismatchReason::GivenBackThoughRejected) => theirs(finding),
+        // Of a refund its own amount counts, whatever became of the payment.
+        (Subject::RefundAtCore { .. }, _) => amount.abs_diff(theirs(finding)),
+        // Tiki keeps the order, and may not say of how much.
+        (_, _) if finding.kind == Kind::OrderWithoutMoney && theirs(finding) == 0 => amount,
+        _ if is_held => amount.abs_diff(theirs(finding)),
+        _ => theirs(finding),
+    }
 }
 
 /// The other side's amount: the statement's, else that of Tiki's look-up, else the file's.
@@ -109,7 +136,7 @@ fn lines(number: usize, finding: &Finding) -> (String, String) {
     let (theirs_vi, theirs_en) = other_side(finding);
     (
         format!(
-            "{number}. {subject}\n   Mã giao dịch nội bộ: {id}\n   Phía đối tác: {ours}\n   Phía còn lại: {theirs_vi}\n   {}\n\n",
+            "{number}. {subject}\n   Mã giao dịch nội bộ: {id}\n   Phía chúng tôi: {ours}\n   Phía Quý đối tác: {theirs_vi}\n   {}\n\n",
             meaning.vi
         ),
         format!(

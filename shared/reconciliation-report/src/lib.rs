@@ -34,7 +34,7 @@ mod text;
 pub mod verdict;
 mod workbook;
 
-pub use self::day::{DayReport, MAX_FINDINGS_ON_PAGE};
+pub use self::day::{DayReport, Expected, MAX_FINDINGS_ON_PAGE};
 pub use self::page::{page_html, period_html};
 pub use self::period::{DayOfPeriod, PeriodReport};
 pub use self::table::FindingsTable;

@@ -23,7 +23,7 @@ pub struct PeriodReport {
 /// One day of a period.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DayOfPeriod {
-    /// The day.
+    /// The day in Vietnam, which is over.
     pub day: Day,
     /// What became of it; `None` if there is no report of it.
     pub summary: Option<DaySummary>,

@@ -1,8 +1,9 @@
 //! Is a day, or are several days, in order? A few lines say it, on a page, in a mail and in a terminal.
 
-use reconciliation::record::{DaySummary, Results};
+use reconciliation::record::{DaySummary, Results, Statement};
 
-use crate::text::grouped;
+use crate::period::PeriodReport;
+use crate::text::{date, grouped};
 
 /// One statement about a day, or about several.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +62,17 @@ pub fn of_day(day: &DaySummary) -> Vec<Verdict> {
             "Đang đọc kết quả của Tiki",
             "Tiki's results are being read",
         )),
-        Results::Read => {}
+        Results::Partly => all.push(wait(
+            "Tiki chưa trả kết quả cho mọi tệp của ngày này",
+            "Tiki has not answered every file of this day",
+        )),
+        Results::Read | Results::NotAsked => {}
+    }
+    if day.statement == Statement::Missing {
+        all.push(wait(
+            "Chưa đối chiếu với sao kê của hệ thống lõi",
+            "Not compared with the core's statement yet",
+        ));
     }
     if day.open() == 0 {
         all.push(nothing_open(&all));
@@ -69,9 +80,54 @@ pub fn of_day(day: &DaySummary) -> Vec<Verdict> {
     all
 }
 
-/// What there is to say about several days.
+/// What there is to say about a period: of its days, and of those that are no part of its sums.
 #[must_use]
-pub fn of_days(days: &[DaySummary]) -> Vec<Verdict> {
+pub fn of_period(report: &PeriodReport) -> Vec<Verdict> {
+    let known = report.known();
+    let mut all = if known.is_empty() {
+        Vec::new()
+    } else {
+        of_days(&known)
+    };
+    let (listed, of) = (report.days.len(), report.period.days().count());
+    if listed < of {
+        let between = match (report.days.first(), report.days.last()) {
+            (Some(first), Some(last)) => format!(": {} – {}", date(first.day), date(last.day)),
+            _ => String::new(),
+        };
+        all.push(wait(
+            format!("Mới có {listed} trong số {of} ngày{between}"),
+            format!("{listed} of {of} days{between}"),
+        ));
+    }
+    // The latest day may not be due yet.
+    let unreported = report.days.iter().filter(|day| day.summary.is_none());
+    let n = unreported.clone().count();
+    let is_late = unreported
+        .clone()
+        .any(|day| Some(day) != report.days.last());
+    if n > 0 {
+        let (have, are) = if n == 1 {
+            ("day has", "is")
+        } else {
+            ("days have", "are")
+        };
+        let vi = format!("{n} ngày chưa có báo cáo, và không có trong tổng");
+        let en = format!("{n} {have} no report yet, and {are} not part of the sums");
+        all.push(if is_late { bad(vi, en) } else { wait(vi, en) });
+    }
+    if all.len() > 1 {
+        for verdict in &mut all {
+            // Not good any more, with what else there is to say.
+            verdict.urgency = verdict.urgency.max(Urgency::Wait);
+        }
+    }
+    all.sort_by_key(|verdict| std::cmp::Reverse(verdict.urgency));
+    all
+}
+
+/// What there is to say about several days.
+fn of_days(days: &[DaySummary]) -> Vec<Verdict> {
     let mut all = for_persons(days);
     let of = |holds: fn(&DaySummary) -> bool| {
         let days = days.iter().filter(|day| holds(day)).count();
@@ -88,8 +144,11 @@ pub fn of_days(days: &[DaySummary]) -> Vec<Verdict> {
     days_that(
         of(|day| day.money.is_none()),
         true,
-        "chưa có tệp",
-        ("day has no file yet", "days have no file yet"),
+        "chưa có tệp, và không có trong tổng",
+        (
+            "day has no file yet, and is not part of the sums",
+            "days have no file yet, and are not part of the sums",
+        ),
     );
     days_that(
         of(|day| day.money.is_some() && !day.delivered),
@@ -98,12 +157,21 @@ pub fn of_days(days: &[DaySummary]) -> Vec<Verdict> {
         ("day is not delivered", "days are not delivered"),
     );
     days_that(
-        of(|day| day.results != Results::Read),
+        of(|day| !matches!(day.results, Results::Read | Results::NotAsked)),
         false,
         "chưa có đủ kết quả của Tiki",
         (
             "day has no complete results of Tiki",
             "days have no complete results of Tiki",
+        ),
+    );
+    days_that(
+        of(|day| day.statement == Statement::Missing),
+        false,
+        "chưa đối chiếu với sao kê của hệ thống lõi",
+        (
+            "day is not compared with the core's statement",
+            "days are not compared with the core's statement",
         ),
     );
     all.extend(in_progress(days));
@@ -120,7 +188,11 @@ fn for_persons(days: &[DaySummary]) -> Vec<Verdict> {
     let without_money = total(days, |day| day.orders_without_money);
     if without_money > 0 {
         let n = grouped(without_money);
-        let orders = if without_money == 1 { "order" } else { "orders" };
+        let orders = if without_money == 1 {
+            "order"
+        } else {
+            "orders"
+        };
         all.push(Verdict {
             anchor: Some("order_without_money"),
             ..bad(
@@ -167,7 +239,11 @@ fn nothing_open(all: &[Verdict]) -> Verdict {
     } else {
         Urgency::Wait
     };
-    verdict(urgency, "Không có chênh lệch nào đang mở", "No open findings")
+    verdict(
+        urgency,
+        "Không có chênh lệch nào đang mở",
+        "No open findings",
+    )
 }
 
 fn total(days: &[DaySummary], of: fn(&DaySummary) -> u64) -> u64 {

@@ -17,12 +17,12 @@ use proptest::prelude::*;
 use reconciliation::classify::{Kind, MismatchReason};
 use reconciliation::file::{Part, Sum, Totals};
 use reconciliation::record::{
-    Claim, Closed, ClosedBy, CoreWord, Exported, Finding, Ours, Received, Sent, StatementRead,
-    StatementWord, Subject, Values,
+    Claim, Closed, ClosedBy, CoreWord, Exported, Finding, Ours, Received, Results, Sent,
+    StatementRead, StatementWord, Subject, Values,
 };
 use reconciliation::statement::InStatement;
 use reconciliation_report::{
-    DayReport, FindingsTable, FindingsWorkbook, MAX_FINDINGS_ON_PAGE, page_html,
+    DayReport, Expected, FindingsTable, FindingsWorkbook, MAX_FINDINGS_ON_PAGE, page_html,
 };
 
 /// Every reason, and a kind that it occurs with.
@@ -227,6 +227,10 @@ fn quiet() -> DayReport {
         statement: Some(statement()),
         kinds: BTreeMap::new(),
         closed: 0,
+        expected: Expected {
+            results: true,
+            statement: true,
+        },
         differences_vnd: 0,
         findings: Vec::new(),
     }
@@ -856,8 +860,11 @@ fn the_table_has_a_line_per_finding_and_plain_amounts() {
         let place = header.iter().position(|head| head.ends_with(name));
         row[place.unwrap()].clone()
     };
-    let first = &rows[1];
-    let finding = &report.findings[0];
+    let long = with_long_history().subject;
+    let place = report.findings.iter().position(|f| f.subject == long);
+    let place = place.unwrap();
+    let first = &rows[place + 1];
+    let finding = &report.findings[place];
     let (_, claim) = finding.last_word().unwrap();
     for (name, expected) in [
         ("/ Day", "22/11/2026"),
@@ -886,7 +893,8 @@ fn the_table_has_a_line_per_finding_and_plain_amounts() {
         history.starts_with("23/11/2026 09:00:05 Chờ xử lý: "),
         "{history}"
     );
-    let last = rows.last().unwrap();
+    let closed = report.findings.iter().position(|f| f.closed.is_some());
+    let last = &rows[closed.unwrap() + 1];
     assert_eq!(cell(last, "/ State"), "Đã đóng / Closed");
     assert_eq!(cell(last, "/ Closed by"), "lan");
     assert_eq!(cell(last, "/ Closed at"), "23/11/2026 15:04:05");
@@ -1023,7 +1031,8 @@ fn each_company_that_must_be_asked_gets_a_letter() {
         "Thư gửi Tiki",
         "Thư gửi bộ phận vận hành hệ thống lõi",
         "Khi đối soát Tiki VIP ngày 22/11/2026, có",
-        "Phía đối tác: SUCCESS, 300.000 ₫",
+        "Phía chúng tôi: SUCCESS, 300.000 ₫",
+        "Phía Quý đối tác: ",
         "sao kê ghi 2 lần, tổng 600.000 ₫",
     ] {
         assert!(page.contains(text), "{text}");
@@ -1036,6 +1045,118 @@ fn each_company_that_must_be_asked_gets_a_letter() {
     // What the system processes by itself is in no letter.
     let automatic = finding("T-1", Kind::Resent, MismatchReason::QueuedAgain);
     assert!(!with_one(automatic).contains("Thư gửi"));
+}
+
+/// Whoever found it, only Tiki can stop the delivery.
+#[test]
+fn an_order_without_money_is_in_the_letter_to_tiki() {
+    let mut kept = finding(
+        "T-1",
+        Kind::OrderWithoutMoney,
+        MismatchReason::NotTakenAtCore,
+    );
+    about_the_core(&mut kept);
+    let page = with_one(kept);
+    assert!(page.contains("Thư gửi Tiki"), "{page}");
+    assert!(page.contains("Thư gửi bộ phận vận hành"), "{page}");
+}
+
+/// What the core's statement has of a refund of ours.
+fn refund_at_core(
+    mismatch: MismatchReason,
+    of_payment: Status,
+    amount: u64,
+    has: InStatement,
+) -> Finding {
+    let mut finding = finding("T-1", Kind::NeedsReview, mismatch);
+    finding.subject = Subject::RefundAtCore {
+        transaction: finding.transaction_id.unwrap(),
+        refund: "R1".to_owned(),
+    };
+    finding.statement = Some(StatementWord { has, reading: 1 });
+    (finding.tiki, finding.ours) = (None, Some(ours(of_payment, amount)));
+    finding.claims.clear();
+    finding
+}
+
+#[test]
+fn a_difference_is_what_the_sides_are_apart() {
+    use MismatchReason::{
+        AmountDiffers, GivenBackOtherAmount, GivenBackThoughRejected, GivenBackTwice,
+        RefundNotAtCore, ReversedAndPaid,
+    };
+    use Status::{Failure, Success};
+
+    let apart = |finding: Finding| with(vec![finding]).differences_vnd;
+    let amounts = finding("T-1", Kind::NeedsReview, AmountDiffers);
+    assert_eq!(apart(amounts), 1_000);
+    let once = |amount| InStatement::Once(vnd(amount));
+    for (reason, of_payment, amount, has, expected) in [
+        // The payment has failed, and what the customer misses is the refund.
+        (
+            RefundNotAtCore,
+            Failure,
+            100_000,
+            InStatement::Never,
+            100_000,
+        ),
+        (GivenBackTwice, Failure, 100_000, twice(200_000), 100_000),
+        (GivenBackTwice, Success, 100_000, once(100_000), 100_000),
+        (
+            GivenBackThoughRejected,
+            Success,
+            40_000,
+            once(40_000),
+            40_000,
+        ),
+        (GivenBackOtherAmount, Success, 40_000, once(4_000), 36_000),
+    ] {
+        let finding = refund_at_core(reason, of_payment, amount, has);
+        assert_eq!(apart(finding), expected, "{reason:?}");
+    }
+    // Tiki keeps the order, and does not say of how much.
+    let mut kept = finding("T-1", Kind::OrderWithoutMoney, ReversedAndPaid);
+    kept.ours = Some(ours(Failure, 100_000));
+    kept.tiki = Some(LookUpAnswer::Found(Success, None));
+    kept.claims.clear();
+    assert_eq!(apart(kept), 100_000);
+}
+
+/// A part of the results is not all of them.
+#[test]
+fn results_are_read_when_each_file_of_ours_is_answered() {
+    let name = |counter: u32| format!("tikivip_vnptmoney_20261122_{counter}");
+    let of = |received: Vec<Received>| {
+        let mut report = quiet();
+        report.exported.as_mut().unwrap().counters = vec![1, 2, 11];
+        report.sent = vec![sent(1, 10), sent(2, 10), sent(11, 10)];
+        report.received = received;
+        report.summary().results
+    };
+    let refused = Received {
+        sha256: None,
+        ..received(&name(1), 0, 0)
+    };
+    let being_read = Received {
+        done_at: None,
+        ..received(&name(1), 10, 0)
+    };
+    let result = |counter| received(&(name(counter) + "_result"), 10, 0);
+    for (files, expected) in [
+        (Vec::new(), Results::None),
+        (vec![refused], Results::BeingRead),
+        (vec![being_read], Results::BeingRead),
+        (vec![result(1)], Results::Partly),
+        (vec![result(1), result(11)], Results::Partly),
+        (vec![result(1), result(2), result(11)], Results::Read),
+        // Tiki's own name for all of the day.
+        (vec![received("ket_qua_20261122.csv", 30, 0)], Results::Read),
+    ] {
+        assert_eq!(of(files.clone()), expected, "{files:?}");
+    }
+    let mut api = quiet();
+    (api.received, api.expected.results) = (Vec::new(), false);
+    assert_eq!(api.summary().results, Results::NotAsked);
 }
 
 #[test]

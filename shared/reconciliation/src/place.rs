@@ -154,7 +154,11 @@ mod tests {
                 b"w20261122",
                 "2026-11-22/report.xlsx",
             ),
-            (LinkedReport::Month(day), b"m20261122", "2026-11/report.html"),
+            (
+                LinkedReport::Month(day),
+                b"m20261122",
+                "2026-11/report.html",
+            ),
         ] {
             assert_eq!(&report.to_bytes(), bytes);
             assert_eq!(LinkedReport::from_bytes(*bytes), Some(report));

@@ -15,4 +15,4 @@ pub use self::run::{
     BadRunName, Began, ComparedFrom, DeliveredUntil, Lease, Mailed, Reported, RunName, Watched,
 };
 pub use self::subject::Subject;
-pub use self::summary::{DayMoney, DaySummary, Results};
+pub use self::summary::{DayMoney, DaySummary, Results, Statement};

@@ -25,7 +25,7 @@ use self::tables::Tables;
 /// The files of a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReportFiles {
-    /// The page.
+    /// The page for a browser.
     pub page: PathBuf,
     /// All findings, as CSV.
     pub table: PathBuf,
@@ -45,15 +45,25 @@ impl ReportFiles {
     }
 }
 
+/// Who else keeps books of our days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sides {
+    /// Whether Tiki answers our files with result files: it does if it has a file server.
+    pub results: bool,
+    /// Whether the core has statements.
+    pub statements: bool,
+}
+
 /// Writes the report of a day into a folder. Its findings pass through memory page by page.
 pub async fn write_day(
     records: &ReconciliationRecords,
     day: Day,
+    sides: Sides,
     folder: &Path,
 ) -> anyhow::Result<DayReport> {
     let files = ReportFiles::of(folder);
     let mut tables = Tables::create(&files, day.into())?;
-    let report = gather::day(records, day, &mut tables).await?;
+    let report = gather::day(records, day, sides, &mut tables).await?;
     tables.finish()?;
     std::fs::write(&files.page, page_html(&report)?)?;
     Ok(report)
@@ -63,15 +73,15 @@ pub async fn write_day(
 /// beside it the page of each day. Days that are not over before `today` are no part of it.
 pub async fn write_period(
     records: &ReconciliationRecords,
-    period: Period,
-    today: Day,
+    (period, today): (Period, Day),
+    sides: Sides,
     folder: &Path,
 ) -> anyhow::Result<PeriodReport> {
     let files = ReportFiles::of(folder);
     let mut tables = Tables::create(&files, period)?;
     let (first, mut days) = (first_day(records).await?, Vec::new());
     for day in period.days().take_while(|day| *day < today) {
-        let report = gather::day(records, day, &mut tables).await?;
+        let report = gather::day(records, day, sides, &mut tables).await?;
         if report.is_empty() && is_before(day, first) {
             continue;
         }
@@ -116,10 +126,7 @@ pub async fn published_period(
 }
 
 /// What was last published of a day.
-async fn summary(
-    records: &ReconciliationRecords,
-    day: Day,
-) -> anyhow::Result<Option<DaySummary>> {
+async fn summary(records: &ReconciliationRecords, day: Day) -> anyhow::Result<Option<DaySummary>> {
     let reported = records.get::<Reported>(&Key::reported(day)).await?;
     Ok(reported.and_then(|known| known.record.summary))
 }

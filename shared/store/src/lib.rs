@@ -53,8 +53,8 @@ pub use keys::{
 };
 pub use record::{SCHEMA, read};
 pub use records::{
-    CLOSED, DynamoRecords, Key, Pages, RUNS, ReconciliationRecords, Record, RecordPage, RecordTable,
-    StoredKey, Versioned, Written, day_partition,
+    CLOSED, DynamoRecords, Key, Pages, RUNS, ReconciliationRecords, Record, RecordPage,
+    RecordTable, StoredKey, Versioned, Written, day_partition,
 };
 pub use serde_dynamo::Item;
 pub use sessions::{DynamoSessions, SessionStore, WebviewSession};

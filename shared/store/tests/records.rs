@@ -13,8 +13,8 @@ use reconciliation::classify::{Kind, MismatchReason};
 use reconciliation::file::{Part, Sum, Totals};
 use reconciliation::record::{
     Began, Claim, Closed, ClosedBy, ComparedFrom, DayMoney, DaySummary, Doubt, Exported, Finding,
-    Lease, Mailed, Ours, Received, Reported, Results, Sent, StatementRead, Subject, Unrecognised,
-    Values, Watched,
+    Lease, Mailed, Ours, Received, Reported, Results, Sent, Statement, StatementRead, Subject,
+    Unrecognised, Values, Watched,
 };
 use serde_dynamo::{AttributeValue, Item};
 use store::{
@@ -135,6 +135,7 @@ fn reported() -> Reported {
             money: Some(DayMoney::default()),
             delivered: true,
             results: Results::BeingRead,
+            statement: Statement::Compared,
             orders_without_money: 1,
             needs_review: 2,
             automatic: 3,

@@ -6,7 +6,7 @@ use reconciliation::classify::{Kind, MismatchReason};
 use reconciliation::record::{Closed, ClosedBy, Finding};
 use reconciliation::statement::InStatement;
 use serde::Serialize;
-use store::Key;
+use store::{Key, ReconciliationRecords, day_partition};
 
 use crate::cli::{Form, OperatorArgs};
 use crate::context::CommandContext;
@@ -151,21 +151,21 @@ pub(super) async fn list(
         findings: Vec::new(),
         more: false,
     };
+    if let Some(day) = day {
+        let mut open = open_on(&records, day).await?;
+        list.more = open.len() > usize::from(limit);
+        open.truncate(limit.into());
+        list.findings = open.iter().map(ShownFinding::from).collect();
+        output::print(form, &list, table);
+        return Ok(Outcome::Done);
+    }
     for kind in Kind::ALL
         .iter()
         .copied()
         .filter(|kind| *kind != Kind::Matched)
     {
-        // The index holds all days, so for one day all entries are read.
-        let asked = if day.is_some() {
-            u16::MAX
-        } else {
-            limit.saturating_add(1)
-        };
+        let asked = limit.saturating_add(1);
         for key in records.with_status::<Finding>(kind.as_str(), asked).await? {
-            if day.is_some_and(|day| !key.is_of(day)) {
-                continue;
-            }
             if list.findings.len() >= usize::from(limit) {
                 list.more = true;
                 break;
@@ -178,6 +178,18 @@ pub(super) async fn list(
     }
     output::print(form, &list, table);
     Ok(Outcome::Done)
+}
+
+/// All open findings of a day, those that need review first.
+async fn open_on(records: &ReconciliationRecords, day: Day) -> anyhow::Result<Vec<Finding>> {
+    let mut pages = records.pages::<Finding>(day_partition(day));
+    let mut open = Vec::new();
+    while let Some(page) = pages.next().await? {
+        let page = page.into_iter().map(|known| known.record);
+        open.extend(page.filter(Finding::is_open));
+    }
+    open.sort_by_key(|finding| finding.kind);
+    Ok(open)
 }
 
 /// Closes a finding that both companies have resolved. Moves no money.

@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use domain::Vnd;
+use domain::{Day, Vnd};
+use lambda::config::StatementSetting;
 use reconciliation::period::Period;
 use reconciliation::record::{DayMoney, DaySummary};
 use reconciliation_report::verdict::{self, Urgency};
-use reports::ReportFiles;
+use reconciliation_report::{DayOfPeriod, PeriodReport};
+use reports::{ReportFiles, Sides};
 use serde::Serialize;
 use store::ReconciliationRecords;
 
@@ -66,16 +68,20 @@ pub(super) async fn report(
     let records = context.records()?;
     let today = context.clock().now().vietnamese_day();
     if period.first() >= today {
-        let why = format!("{period} is not over in Vietnam: it can be reported from tomorrow on");
-        return Ok(refused(&why));
+        let from = period.first().next();
+        let why = format!("{period} is not over in Vietnam: it can be reported from {from} on");
+        return Err(Outcome::Refused(why).into());
     }
     let folder = Folder::of(target)?;
-    let summaries = write(&records, period, today, folder.path()).await?;
-    if summaries.is_empty() {
-        return Ok(Outcome::NotFound(format!("a record of {period}")));
+    let sides = sides(context)?;
+    let report = write(&records, (period, today), sides, folder.path()).await?;
+    if report.known().is_empty() {
+        return Err(Outcome::Empty(format!("nothing is recorded of {period}")).into());
     }
-    let page = folder.is_kept().then(|| ReportFiles::of(folder.path()).page);
-    let shown = shown(period, &summaries, page.clone())?;
+    let page = folder
+        .is_kept()
+        .then(|| ReportFiles::of(folder.path()).page);
+    let shown = shown(&report, page.clone())?;
     output::print(form, &shown, table);
     if let Some(page) = page.filter(|_| target.open) {
         open::that_detached(&page)
@@ -84,27 +90,36 @@ pub(super) async fn report(
     Ok(Outcome::Done)
 }
 
-fn refused(why: &str) -> Outcome {
-    Outcome::Refused(why.to_owned())
+/// Who else keeps books of our days, by the settings of the stack.
+fn sides(context: &CommandContext) -> anyhow::Result<Sides> {
+    let sides = context.aws().env.load(|env| {
+        let file_server = env.optional::<String>("SFTP_HOST");
+        let statement = StatementSetting::read(env);
+        Ok(Sides {
+            results: file_server?.is_some(),
+            statements: statement? != StatementSetting::Off,
+        })
+    });
+    Ok(sides?)
 }
 
-/// Writes the files, and answers with the days of which there are records.
+/// Writes the files. A single day is a period of one.
 async fn write(
     records: &ReconciliationRecords,
-    period: Period,
-    today: domain::Day,
+    (period, today): (Period, Day),
+    sides: Sides,
     folder: &Path,
-) -> anyhow::Result<Vec<DaySummary>> {
-    if let Some(day) = period.single_day() {
-        let report = reports::write_day(records, day, folder).await?;
-        return Ok(if report.is_empty() {
-            Vec::new()
-        } else {
-            vec![report.summary()]
-        });
-    }
-    let report = reports::write_period(records, period, today, folder).await?;
-    Ok(report.known())
+) -> anyhow::Result<PeriodReport> {
+    let Some(day) = period.single_day() else {
+        return reports::write_period(records, (period, today), sides, folder).await;
+    };
+    let report = reports::write_day(records, day, sides, folder).await?;
+    let summary = (!report.is_empty()).then(|| report.summary());
+    Ok(PeriodReport {
+        period,
+        days: vec![DayOfPeriod { day, summary }],
+        pages_beside: false,
+    })
 }
 
 /// Where the files go: into a person's folder, one that stays for the browser, or one that is removed.
@@ -138,19 +153,16 @@ impl Folder {
     }
 }
 
-fn shown(period: Period, days: &[DaySummary], page: Option<PathBuf>) -> anyhow::Result<Shown> {
-    let mut total = DayMoney::default();
-    for money in days.iter().filter_map(|day| day.money) {
-        total.add(&money)?;
-    }
-    let verdicts = match days {
-        [day] => verdict::of_day(day),
-        days => verdict::of_days(days),
+fn shown(report: &PeriodReport, page: Option<PathBuf>) -> anyhow::Result<Shown> {
+    let (period, days) = (report.period, report.known());
+    let verdicts = match days.as_slice() {
+        [day] if period.single_day().is_some() => verdict::of_day(day),
+        _ => verdict::of_period(report),
     };
     Ok(Shown {
         period: period.to_string(),
         days: days.iter().map(ShownDay::from).collect(),
-        total: total.into(),
+        total: report.money()?.into(),
         verdicts: verdicts
             .into_iter()
             .map(|verdict| ShownVerdict {
@@ -196,13 +208,25 @@ impl From<DayMoney> for ShownMoney {
 
 fn table(shown: &Shown) -> String {
     let verdicts = shown.verdicts.iter();
-    let verdicts: Vec<String> = verdicts.map(|verdict| format!("  {}", verdict.en)).collect();
+    let verdicts: Vec<String> = verdicts
+        .map(|verdict| format!("  {}", verdict.en))
+        .collect();
     let mut rows: Vec<[String; 6]> = shown.days.iter().map(row).collect();
     if shown.days.len() > 1 {
-        let open = shown.days.iter().fold(0, |sum: u64, day| sum.saturating_add(day.open));
+        let open = shown
+            .days
+            .iter()
+            .fold(0, |sum: u64, day| sum.saturating_add(day.open));
         rows.push(cells("Total", Some(&shown.total), open, String::new()));
     }
-    let heading = ["Day", "SUCCESS", "Refunded", "Due to Tiki", "Open", "Delivered"];
+    let heading = [
+        "Day",
+        "SUCCESS",
+        "Refunded",
+        "Due to Tiki",
+        "Open",
+        "Delivered",
+    ];
     let page = shown.page.as_ref();
     let page = page.map(|page| format!("\n\n  {}", page.display()));
     format!(

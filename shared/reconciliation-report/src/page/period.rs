@@ -13,11 +13,7 @@ use crate::verdict::{self, Urgency, Verdict};
 /// Renders the page of several days.
 pub fn period_html(report: &PeriodReport) -> io::Result<String> {
     let known = report.known();
-    let mut verdicts = verdict::of_days(&known);
-    if report.days.iter().any(|day| day.summary.is_none()) {
-        verdicts.insert(0, unreported(report));
-        verdicts.sort_by_key(|verdict| std::cmp::Reverse(verdict.urgency));
-    }
+    let mut verdicts = verdict::of_period(report);
     for verdict in &mut verdicts {
         // The details are on the days' own pages.
         verdict.anchor = None;
@@ -69,26 +65,21 @@ fn row(report: &PeriodReport, day: &DayOfPeriod) -> Row {
             .then(|| PeriodReport::page_name(day.day)),
         money: summary.and_then(|summary| summary.money),
         open: summary.map(reconciliation::record::DaySummary::open),
-        verdict: first.unwrap_or_else(no_report),
+        verdict: first.unwrap_or_else(|| no_report(report, day)),
     }
 }
 
-fn no_report() -> Verdict {
+/// The latest day may not be due yet.
+fn no_report(report: &PeriodReport, day: &DayOfPeriod) -> Verdict {
+    let is_latest = report.days.last() == Some(day);
     Verdict {
-        urgency: Urgency::Wait,
+        urgency: if is_latest {
+            Urgency::Wait
+        } else {
+            Urgency::Bad
+        },
         anchor: None,
         vi: "Chưa có báo cáo".to_owned(),
         en: "No report yet".to_owned(),
-    }
-}
-
-fn unreported(report: &PeriodReport) -> Verdict {
-    let missing = report.days.iter().filter(|day| day.summary.is_none());
-    let n = missing.count();
-    let days = if n == 1 { "day has" } else { "days have" };
-    Verdict {
-        vi: format!("{n} ngày chưa có báo cáo, và không có trong tổng"),
-        en: format!("{n} {days} no report yet, and are not part of the sums"),
-        ..no_report()
     }
 }

@@ -19,6 +19,8 @@ pub struct DaySummary {
     pub delivered: bool,
     /// How far Tiki's result files are read.
     pub results: Results,
+    /// Whether the day was compared with the core's statement.
+    pub statement: Statement,
     /// The number of orders that Tiki keeps though we keep no money for them.
     pub orders_without_money: u64,
     /// The number of other findings that wait for a person.
@@ -44,15 +46,37 @@ pub struct DayMoney {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString)]
 #[strum(serialize_all = "snake_case")]
 pub enum Results {
+    /// Tiki sends none: it fetches our files, and there is no file server.
+    NotAsked,
     /// Tiki has sent none.
     None,
+    /// All that came are read, and about one of our files none has come.
+    Partly,
     /// At least one has lines that are not processed.
     BeingRead,
     /// All lines of all of them are processed.
     Read,
 }
 
+/// Whether a day was compared with the core's statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString)]
+#[strum(serialize_all = "snake_case")]
+pub enum Statement {
+    /// There are no statements, or there were none then.
+    NotAsked,
+    /// It is not compared, or not to its end.
+    Missing,
+    /// It is compared.
+    Compared,
+}
+
 impl DaySummary {
+    /// Whether a person must act: something waits for one, or Tiki does not have all files.
+    #[must_use]
+    pub fn needs_somebody(&self) -> bool {
+        self.for_review() > 0 || self.money.is_none() || !self.delivered
+    }
+
     /// The number of findings that wait for a person.
     #[must_use]
     pub fn for_review(&self) -> u64 {

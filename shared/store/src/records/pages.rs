@@ -1,6 +1,6 @@
 //! Reads the records of a partition page by page, so that only one page is in memory.
 
-use super::{Record, ReconciliationRecords, Versioned};
+use super::{ReconciliationRecords, Record, Versioned};
 use crate::error::StoreError;
 
 /// The records that one request reads.

@@ -8,7 +8,7 @@ use domain::{Day, Timestamp};
 use reconciliation::file::{Part, Sum, Totals};
 use reconciliation::record::{
     Began, ComparedFrom, DayMoney, DaySummary, DeliveredUntil, Doubt, Exported, Lease, Mailed,
-    Received, Reported, Results, RunName, Sent, StatementRead, Unrecognised, Watched,
+    Received, Reported, Results, RunName, Sent, Statement, StatementRead, Unrecognised, Watched,
 };
 use serde::{Deserialize, Serialize};
 
@@ -173,6 +173,8 @@ row!(DaySummaryRow of DaySummary {
     delivered: bool,
     #[serde(with = "text")]
     results: Results,
+    #[serde(with = "text")]
+    statement: Statement,
     orders_without_money: u64,
     needs_review: u64,
     automatic: u64,
