@@ -340,6 +340,8 @@ STORY = [
     ("open-webview", "OpenWebview", 200, 0),
     ("create-transaction", "CreateTransaction", 200, 0),
     ("create-transaction-with-a-fraction", "CreateTransaction", 200, 5),
+    ("report-redirect-to-a-report", "ReportRedirect", 302, None),
+    ("report-redirect-unknown-link", "ReportRedirect", 404, None),
     ("payment-redirect-to-the-screen", "PaymentRedirect", 302, None),
     ("payment-redirect-unknown-link", "PaymentRedirect", 404, None),
     ("payment-details", "PaymentDetails", 200, 0),

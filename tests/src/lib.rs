@@ -342,16 +342,17 @@ impl TestEnv {
 
     /// Ends the run lock of a reconciliation run that died or hangs.
     pub async fn expire_run_lock(&self) {
+        // A released lock has 0.
         let key = |text: &str| AttributeValue::S(text.to_owned());
         self.dynamodb
             .update_item()
             .table_name("ReconciliationTable")
             .key("partition", key("runs"))
             .key("sort", key("lease"))
-            .update_expression("SET #record.#until = :zero ADD version :one")
+            .update_expression("SET #record.#until = :past ADD version :one")
             .expression_attribute_names("#record", "record")
             .expression_attribute_names("#until", "until")
-            .expression_attribute_values(":zero", AttributeValue::N("0".to_owned()))
+            .expression_attribute_values(":past", AttributeValue::N("1".to_owned()))
             .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
             .send()
             .await

@@ -29,6 +29,7 @@ mod pre_traffic_hook;
 mod purchase;
 mod reconciliation;
 mod refund_transaction;
+mod reports;
 mod result_files;
 mod reversal;
 mod sample_events;

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use domain::{TikiTransactionId, TransactionId};
 use e2e::{Payment, TestEnv};
 use serde_json::{Value, json};
-use signing::{ClientSecret, HeaderNames, Keyring, PaymentLink};
+use signing::{ClientSecret, HeaderNames, Keyring, PaymentLink, ReportLink};
 
 /// The time at which the events are signed.
 const SIGNED_AT_MS: i64 = 1_795_000_000_000;
@@ -171,6 +171,11 @@ async fn every_sample_event_is_accepted_by_its_function() {
         expires_at_ms: 4_102_444_800_000,
     };
     let token = json!({ "token": link.token(&link_keys) });
+    let report = ReportLink {
+        report: *b"p20261122",
+        expires_at_ms: 4_102_444_800_000,
+    };
+    let report = json!({ "token": report.token(&link_keys) });
     let none = || Value::Null;
     env.tiki.add_order(TIKI_ID, 100_000);
     env.tiki.add_order(DECLINED, 100_000);
@@ -247,6 +252,25 @@ async fn every_sample_event_is_accepted_by_its_function() {
             ),
             200,
             Some(5),
+        ),
+        (
+            "report-redirect-to-a-report.json",
+            "report-redirect",
+            get("/report/{token}", report, none(), None),
+            302,
+            None,
+        ),
+        (
+            "report-redirect-unknown-link.json",
+            "report-redirect",
+            get(
+                "/report/{token}",
+                json!({ "token": "unknown" }),
+                none(),
+                None,
+            ),
+            404,
+            None,
         ),
         (
             "payment-redirect-to-the-screen.json",

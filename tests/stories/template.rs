@@ -16,6 +16,7 @@ use store::{BY_CUSTOMER, BY_STATUS, DayIndex, DueIndex, NEEDS_REVIEW, REQUEST_TI
 use tiki_api::{TIKI_ANSWER_TIMEOUT, TIKI_ANSWER_TIMEOUT_IN_REQUEST};
 
 use crate::reconciliation::{exhausted, the_day};
+use crate::reports::links;
 
 /// What the functions did while they ran.
 struct Seen {
@@ -47,7 +48,7 @@ const CHECKS: [(&str, Check); 16] = [
 ];
 
 /// A mistake, the text in which it is planted, the text with the mistake, and the check that must find it.
-const PLANTED: [(&str, &str, &str, &str); 38] = [
+const PLANTED: [(&str, &str, &str, &str); 39] = [
     (
         "a day is not in the order of time",
         "{ AttributeName: final_at, KeyType: RANGE }",
@@ -271,6 +272,12 @@ const PLANTED: [(&str, &str, &str, &str); 38] = [
         "reconciliation",
     ),
     (
+        "report-redirect opens the files for Tiki",
+        "${ReconciliationBucket.Arn}/*/report.html",
+        "${ReconciliationBucket.Arn}/*",
+        "separation",
+    ),
+    (
         "a new version is not checked",
         "      Hooks: { PreTraffic: !Ref PreTrafficHookFunction }\n",
         "",
@@ -310,6 +317,7 @@ fn read(yaml: &str) -> anyhow::Result<Plan> {
         ("CoreUrl", "https://core.example/api"),
         ("PaymentScreenUrl", "https://core.example/pay"),
         ("AlarmEmail", "ops@example.com"),
+        ("ReportEmail", "finance@example.com"),
         ("EnableWaf", "true"),
         ("PartnerName", "acme"),
         ("CoreStatement", "api"),
@@ -446,11 +454,13 @@ fn cancelled() -> Fault {
     }
 }
 
-/// A day with a notification that is queued again, a refund that has a row, and a file that Tiki fetches.
+/// A day with a notification that is queued again, a refund that has a row, a file that Tiki fetches, and a mail whose
+/// links a person opens.
 async fn a_day_is_reconciled(env: &TestEnv) {
     let given_up = exhausted(env, 200_000).await;
     env.days_pass().await;
     let day = the_day();
+    env.set_first_day(day).await;
     let event = json!({ "day": day.to_string() });
     env.sandbox.invoke("reconcile", &event).await.unwrap();
     env.tiki.reconcile(&env.sandbox.sftp_folder).unwrap();
@@ -464,8 +474,10 @@ async fn a_day_is_reconciled(env: &TestEnv) {
         .as_str()
         .unwrap()
         .to_owned();
-    let got = sandbox::http().unwrap().get(url).send().await.unwrap();
-    assert_eq!(got.status(), 200);
+    let mail = env.sandbox.sns.mails().pop().unwrap();
+    for url in links(&mail).into_iter().map(String::from).chain([url]) {
+        assert_eq!(reqwest::get(&url).await.unwrap().status(), 200, "{url}");
+    }
 }
 
 fn must(holds: bool, problem: impl Into<String>) -> Result<(), String> {
@@ -483,6 +495,7 @@ fn routes(plan: &Plan, _: &Seen) -> Result<(), String> {
         ),
         ("GET", "/tikivip/v1/transactions", "check-transaction"),
         ("POST", "/tikivip/v1/refunds", "refund-transaction"),
+        ("GET", "/report/{token}", "report-redirect"),
         ("GET", "/pay/{token}", "payment-redirect"),
         ("GET", "/pay/{token}/return", "payment-redirect"),
         (
@@ -540,7 +553,7 @@ fn is_played(action: &str) -> bool {
         "DescribeStream",
         "ListStreams",
     ];
-    let services = ["dynamodb:", "secretsmanager:", "s3:"];
+    let services = ["dynamodb:", "secretsmanager:", "s3:", "sns:"];
     let played = services.iter().any(|service| action.starts_with(service));
     played && !stream.iter().any(|name| action.ends_with(name))
 }
@@ -608,6 +621,25 @@ fn separation(plan: &Plan, _: &Seen) -> Result<(), String> {
             format!("{function} may read Tiki's secret"),
         )?;
     }
+    for secret in ["TikiSecret", "CoreSecret", "SftpSecret"] {
+        must(
+            !may(
+                plan,
+                "report-redirect",
+                "secretsmanager:GetSecretValue",
+                secret,
+            ),
+            format!("report-redirect may read {secret}"),
+        )?;
+    }
+    must(
+        plan.functions["report-redirect"]
+            .grants
+            .iter()
+            .filter(|grant| grant.action.starts_with("s3:"))
+            .all(|grant| grant.action == "s3:GetObject" && grant.resource.contains("/*/report.")),
+        "report-redirect opens more than reports",
+    )?;
     for action in ["dynamodb:PutItem", "s3:PutObject", "dynamodb:DeleteItem"] {
         must(
             !may(plan, "check-reconciliation", action, ""),
@@ -915,6 +947,8 @@ fn timeouts(plan: &Plan, _: &Seen) -> Result<(), String> {
         ("create-transaction", 2, 1, Duration::ZERO),
         ("check-transaction", 1, 1, Duration::ZERO),
         ("check-reconciliation", 1, 2, Duration::ZERO),
+        // It signs the link of S3 by itself.
+        ("report-redirect", 2, 0, Duration::ZERO),
         ("payment-redirect", 1, 2, Duration::ZERO),
         ("open-webview", 1, 1, TIKI_ANSWER_TIMEOUT),
         ("payment-result", 1, 2, Duration::ZERO),

@@ -261,6 +261,7 @@ impl Bench {
             transport: Arc::new(PlayedTiki(self.day)),
         };
         Reconcile {
+            daily_mail: None,
             transactions: Transactions::new(table, Arc::clone(&write_ids), Arc::clone(&clock)),
             records: self.records.clone(),
             objects: Arc::new(PlayedBucket(self.day)),

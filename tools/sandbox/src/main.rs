@@ -117,6 +117,7 @@ fn banner(sandbox: &Sandbox, options: &Options) -> String {
   DynamoDB         {dynamodb}
   Secrets Manager  {secrets}
   S3               {s3}/_sandbox/files
+  Mails (SNS)      {sns}/_sandbox/mails
   Tiki's SFTP      sftp -i {key}
                      -P {port} partner@{host}
 
@@ -131,6 +132,7 @@ fn banner(sandbox: &Sandbox, options: &Options) -> String {
         dynamodb = sandbox.dynamodb_url,
         secrets = sandbox.secrets_url,
         s3 = sandbox.s3_url,
+        sns = sandbox.sns_url,
         key = sandbox.sftp_key.display(),
         port = sandbox.sftp_address.port(),
         host = sandbox.sftp_address.ip(),

@@ -46,6 +46,9 @@ pub(crate) fn parameters(
         // Two minutes are long for a person who tries it out.
         ("ReversalConfirmAfterSeconds", "2".to_owned()),
         ("ReconciliationUnchangedSeconds", "0".to_owned()),
+        ("ReportEmail", "finance@example.vn".to_owned()),
+        // Nobody who tries it out waits until the morning.
+        ("ReportHour", "0".to_owned()),
         // A core of one's own may have no statements; `--parameter CoreStatement=api` asks it for them.
         (
             "CoreStatement",
