@@ -5,8 +5,8 @@
 use proptest::prelude::*;
 use serde::Deserialize;
 use signing::{
-    ClientSecret, GetSigning, KeyUsed, Keyring, LinkRefusal, PaymentLink, ReportLink, SignatureHeaders,
-    SignatureRefusal, Signed, Window,
+    ClientSecret, GetSigning, KeyUsed, Keyring, LinkRefusal, PaymentLink, ReportLink,
+    SignatureHeaders, SignatureRefusal, Signed, Window,
 };
 
 #[derive(Deserialize)]
