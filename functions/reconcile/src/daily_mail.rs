@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use domain::{Day, Timestamp};
 use mail::{Mail, Mailbox};
-use reconciliation::period::Period;
 use reconciliation::place::LinkedReport;
 use reconciliation::record::{DaySummary, Mailed, Reported, Results, Statement};
 use reconciliation_report::mail::{Links, MailText, daily_mail};
@@ -112,7 +111,7 @@ impl LinkMaker {
         Ok(Links {
             page: link(LinkedReport::Page(day)),
             workbook: link(LinkedReport::Workbook(day)),
-            month: link(LinkedReport::Month(Period::month_of(day).first())),
+            month: link(LinkedReport::Month(day)),
             until,
         })
     }

@@ -124,14 +124,18 @@ impl Reconcile {
             self.records.put(begun, version).await?;
         let month = folder.join("month.html");
         std::fs::write(&month, self.month(&reported).await?)?;
-        for (key, file) in [
-            (ObjectKey::Page(day), &files.page),
-            (ObjectKey::Table(day), &files.table),
-            (ObjectKey::Workbook(day), &files.workbook),
-            (ObjectKey::Month(day), &month),
+        for (key, file, hash) in [
+            (ObjectKey::Page(day), &files.page, &reported.html_sha256),
+            (ObjectKey::Table(day), &files.table, &reported.csv_sha256),
+            (
+                ObjectKey::Workbook(day),
+                &files.workbook,
+                &sha256(&files.workbook)?,
+            ),
+            (ObjectKey::Month(day), &month, &sha256(&month)?),
         ] {
             self.objects
-                .put(&key.to_string(), file, &sha256(file)?, key.content_type())
+                .put(&key.to_string(), file, hash, key.content_type())
                 .await?;
         }
         self.records.put(reported, Some(begun.version)).await?;

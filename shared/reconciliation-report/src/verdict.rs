@@ -30,8 +30,9 @@ pub enum Urgency {
 }
 
 impl Urgency {
-    /// The CSS class that gives a statement its colour.
-    pub(crate) fn class(self) -> &'static str {
+    /// `good`, `wait` or `bad`: also the CSS class that gives a statement its colour.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Good => "good",
             Self::Wait => "wait",

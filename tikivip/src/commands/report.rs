@@ -7,7 +7,7 @@ use domain::{Day, Vnd};
 use lambda::config::StatementSetting;
 use reconciliation::period::Period;
 use reconciliation::record::{DayMoney, DaySummary};
-use reconciliation_report::verdict::{self, Urgency};
+use reconciliation_report::verdict;
 use reconciliation_report::{DayOfPeriod, PeriodReport};
 use reports::{ReportFiles, Sides};
 use serde::Serialize;
@@ -166,11 +166,7 @@ fn shown(report: &PeriodReport, page: Option<PathBuf>) -> anyhow::Result<Shown> 
         verdicts: verdicts
             .into_iter()
             .map(|verdict| ShownVerdict {
-                urgency: match verdict.urgency {
-                    Urgency::Good => "good",
-                    Urgency::Wait => "wait",
-                    Urgency::Bad => "bad",
-                },
+                urgency: verdict.urgency.as_str(),
                 vi: verdict.vi,
                 en: verdict.en,
             })
