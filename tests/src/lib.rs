@@ -14,6 +14,7 @@
 )]
 
 mod connection;
+pub mod contract;
 mod dynamodb_proxy;
 mod sshd;
 
@@ -28,6 +29,8 @@ use sandbox::tiki::Tiki;
 use sandbox::{Caller, Options, Response, Sandbox};
 use serde_json::{Value, json};
 use signing::{ClientSecret, Keyring};
+
+use self::contract::Contract;
 
 pub use connection::FaultyConnection;
 pub use dynamodb_proxy::DynamoDbProxy;
@@ -44,6 +47,8 @@ pub struct TestEnv {
     pub core: Core,
     /// A client of the sandbox's DynamoDB.
     pub dynamodb: Client,
+    /// Holds every call against the documents of the API.
+    _contract: Contract,
 }
 
 /// In so many partitions a day is spread (docs/architecture.md#storage).
@@ -101,6 +106,7 @@ impl TestEnv {
             tiki: sandbox.tiki.clone().expect("the sandbox plays Tiki"),
             core: sandbox.core.clone().expect("the sandbox plays the core"),
             dynamodb: Client::new(&sandbox::sdk(&sandbox.dynamodb_url)),
+            _contract: Contract::watching(&sandbox.journal),
             sandbox,
             options,
         }

@@ -40,6 +40,25 @@ pub enum Code {
 }
 
 impl Code {
+    /// Every code, by its number.
+    pub const ALL: [Self; 15] = [
+        Self::Success,
+        Self::InvalidRequest,
+        Self::SystemError,
+        Self::NotFound,
+        Self::NotOfThisPartner,
+        Self::InvalidAmount,
+        Self::Failed,
+        Self::Expired,
+        Self::IdReused,
+        Self::NotRefundable,
+        Self::ExceedsRemaining,
+        Self::RequestIdReused,
+        Self::InProgress,
+        Self::SignatureRefused,
+        Self::Stale,
+    ];
+
     /// The number in the body of an answer.
     #[must_use]
     pub fn number(self) -> u8 {

@@ -21,7 +21,7 @@ const PAYMENT_RESULT: &[&str] = &[
 ];
 
 /// Every field of a request between the partner's systems and us, in either direction.
-const ALL_PARTNER: &[&str] = &[
+pub const ALL_PARTNER: &[&str] = &[
     "transaction_id",
     "status",
     "amount",

@@ -7,9 +7,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response as AxumResponse};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -21,7 +22,7 @@ use signing::{HeaderNames, Keyring};
 pub use self::statement::Booking;
 use crate::caller::{Caller, Response, now_ms};
 use crate::faults::{self, Faults, words};
-use crate::journal::Journal;
+use crate::journal::{Callee, Exchange, Journal, texts};
 use crate::state_store::StateStore;
 use crate::tiki::verified;
 
@@ -228,6 +229,7 @@ impl Core {
                 post(async move |switch| faults::switch(&[&faults], switch)),
             )
             .merge(statement::routes())
+            .layer(from_fn_with_state(self.journal.clone(), watched))
             .with_state(self.clone())
     }
 
@@ -250,6 +252,37 @@ impl Core {
         }
         false
     }
+}
+
+/// Has each call seen that is answered.
+async fn watched(State(journal): State<Journal>, request: Request, next: Next) -> AxumResponse {
+    if !journal.is_watched() {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, usize::MAX).await else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let (method, uri) = (parts.method.to_string(), parts.uri.clone());
+    let headers = texts(&parts.headers);
+    let request = Request::from_parts(parts, Body::from(body.clone()));
+    let (parts, answer) = next.run(request).await.into_parts();
+    // A fault breaks the answer's body.
+    let Ok(answer) = to_bytes(answer, usize::MAX).await else {
+        return faults::broken();
+    };
+    journal.saw(|| Exchange {
+        to: Callee::Core,
+        method,
+        path: uri.path().to_owned(),
+        query: uri.query().unwrap_or_default().to_owned(),
+        headers,
+        body,
+        status: parts.status.as_u16(),
+        answer_headers: texts(&parts.headers),
+        answer: answer.clone(),
+    });
+    AxumResponse::from_parts(parts, Body::from(answer))
 }
 
 async fn refund(State(core): State<Core>, headers: HeaderMap, body: Bytes) -> AxumResponse {

@@ -9,15 +9,14 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use axum::response::Response;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::journal::Journal;
+use crate::journal::{Callee, Exchange, Journal, texts};
 use crate::lambda::{Function, InvokeError};
 use crate::template::{Plan, Route};
 
@@ -44,7 +43,7 @@ impl Gateway {
     }
 
     /// The answer to a body that is too large or incomplete.
-    fn bad_body(&self, error: &axum::Error) -> Response {
+    fn bad_body(&self, error: &axum::Error) -> Response<Bytes> {
         let mut causes = std::iter::successors(error.source(), |&error| error.source());
         if causes.any(<dyn Error>::is::<http_body_util::LengthLimitError>) {
             let kinds = ["REQUEST_TOO_LARGE", "DEFAULT_4XX"];
@@ -55,13 +54,13 @@ impl Gateway {
     }
 
     /// One of API Gateway's own error answers, with the template's text.
-    fn own_answer(&self, kinds: &[&str], default: StatusCode) -> Response {
+    fn own_answer(&self, kinds: &[&str], default: StatusCode) -> Response<Bytes> {
         let found = kinds
             .iter()
             .find_map(|kind| self.plan.gateway_responses.get(*kind));
         let (status, body) = found.cloned().unwrap_or_default();
         let status = status.and_then(|status| StatusCode::from_u16(status).ok());
-        let mut response = Response::new(Body::from(body));
+        let mut response = Response::new(Bytes::from(body));
         *response.status_mut() = status.unwrap_or(default);
         let headers = response.headers_mut();
         headers.insert("content-type", HeaderValue::from_static("application/json"));
@@ -106,17 +105,17 @@ impl Throttle {
     }
 }
 
-async fn serve(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+async fn serve(State(gateway): State<Arc<Gateway>>, request: Request) -> Response<Body> {
     // In its own task, so that a caller that disconnects does not stop the function.
     let work = tokio::spawn({
         let gateway = Arc::clone(&gateway);
         async move { answer(&gateway, request).await }
     });
     let broken = || gateway.own_answer(&["DEFAULT_5XX"], StatusCode::BAD_GATEWAY);
-    work.await.unwrap_or_else(|_| broken())
+    work.await.unwrap_or_else(|_| broken()).map(Body::from)
 }
 
-async fn answer(gateway: &Gateway, request: Request) -> Response {
+async fn answer(gateway: &Gateway, request: Request) -> Response<Bytes> {
     let (parts, body) = request.into_parts();
     if head_size(&parts) > MAX_HEAD_BYTES {
         return gateway.own_answer(&["DEFAULT_4XX"], StatusCode::BAD_REQUEST);
@@ -134,16 +133,40 @@ async fn answer(gateway: &Gateway, request: Request) -> Response {
         Ok(body) => body,
         Err(error) => return gateway.bad_body(&error),
     };
+    let response = invoke(gateway, route, parameters, &parts, &body).await;
+    gateway.journal.saw(|| Exchange {
+        to: Callee::Api,
+        method: route.method.clone(),
+        path,
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        headers: texts(&parts.headers),
+        body,
+        status: response.status().as_u16(),
+        answer_headers: texts(response.headers()),
+        answer: response.body().clone(),
+    });
+    response
+}
+
+/// Has a function answer.
+async fn invoke(
+    gateway: &Gateway,
+    route: &Route,
+    parameters: BTreeMap<String, String>,
+    parts: &Parts,
+    body: &Bytes,
+) -> Response<Bytes> {
+    let path = parts.uri.path();
     let what = format!("{} {}", route.method, route.path);
-    let open = gateway.journal.open(caller(&path), &route.function, what);
+    let open = gateway.journal.open(caller(path), &route.function, what);
     let event = Event {
         gateway,
         route,
         parameters,
-        path: &path,
+        path,
         query: parts.uri.query().unwrap_or_default(),
         headers: &parts.headers,
-        body: &body,
+        body,
     };
     let event = Bytes::from(event.json().to_string());
     let result = match gateway.functions.get(&route.function) {
@@ -321,7 +344,7 @@ impl Event<'_> {
 }
 
 /// A function's answer as an HTTP response, and its outcome for the journal.
-fn response(answer: &[u8]) -> Option<(Response, String)> {
+fn response(answer: &[u8]) -> Option<(Response<Bytes>, String)> {
     let answer: Value = serde_json::from_slice(answer).ok()?;
     let status = u16::try_from(answer["statusCode"].as_u64()?).ok()?;
     let status = StatusCode::from_u16(status).ok()?;
@@ -332,7 +355,7 @@ fn response(answer: &[u8]) -> Option<(Response, String)> {
         body.as_bytes().to_vec()
     };
     let outcome = outcome(status, &answer, &body);
-    let mut response = Response::new(Body::from(body));
+    let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = status;
     let single = answer["headers"].as_object().into_iter().flatten();
     let single = single.map(|(name, value)| (name, vec![value]));

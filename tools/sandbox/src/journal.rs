@@ -1,7 +1,10 @@
 //! The calls between the parties: who called whom, with what outcome, and how long it took.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
+
+use axum::body::Bytes;
+use axum::http::HeaderMap;
 
 /// One call between two parties.
 #[derive(Clone, Debug)]
@@ -19,11 +22,39 @@ pub struct Entry {
     pub outcome: String,
 }
 
-/// All calls since the sandbox's start, up to a limit.
+/// A call as it went over the wire.
 #[derive(Clone, Debug)]
+pub struct Exchange {
+    /// Who was called.
+    pub to: Callee,
+    pub method: String,
+    pub path: String,
+    /// As it was sent, without the question mark.
+    pub query: String,
+    pub headers: Vec<(String, String)>,
+    pub body: Bytes,
+    pub status: u16,
+    pub answer_headers: Vec<(String, String)>,
+    pub answer: Bytes,
+}
+
+/// Who is called by HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Callee {
+    /// The functions, through API Gateway.
+    Api,
+    /// The played core.
+    Core,
+}
+
+type Watcher = dyn Fn(&Exchange) + Send + Sync;
+
+/// All calls since the sandbox's start, up to a limit.
+#[derive(Clone)]
 pub struct Journal {
     began: Instant,
     entries: Arc<Mutex<Vec<Entry>>>,
+    watcher: Arc<OnceLock<Box<Watcher>>>,
 }
 
 /// Entries kept. Enough for a walk, and a limit for a long run.
@@ -34,7 +65,23 @@ impl Journal {
         Self {
             began: Instant::now(),
             entries: Arc::default(),
+            watcher: Arc::default(),
         }
+    }
+
+    /// Has each call of the API and of the played core seen as it goes over the wire. The first watcher stays.
+    pub fn watch(&self, watcher: impl Fn(&Exchange) + Send + Sync + 'static) {
+        let _ = self.watcher.set(Box::new(watcher));
+    }
+
+    pub(crate) fn saw(&self, exchange: impl FnOnce() -> Exchange) {
+        if let Some(watcher) = self.watcher.get() {
+            watcher(&exchange());
+        }
+    }
+
+    pub(crate) fn is_watched(&self) -> bool {
+        self.watcher.get().is_some()
     }
 
     /// Begins an entry; [`Open::done`] ends it.
@@ -96,4 +143,12 @@ impl Open {
             entries.push(entry);
         }
     }
+}
+
+/// Headers as a watcher gets them. A value that is no text is left out.
+pub(crate) fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text = |(name, value): (&axum::http::HeaderName, &axum::http::HeaderValue)| {
+        Some((name.to_string(), value.to_str().ok()?.to_owned()))
+    };
+    headers.iter().filter_map(text).collect()
 }

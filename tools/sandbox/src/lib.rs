@@ -64,7 +64,7 @@ pub use dynamodb::EmbeddedDynamoDb;
 pub use faults::Fault;
 pub use grants::Grant;
 pub use iam_proxy::{AwsCall, Usage};
-pub use journal::{Entry, Journal};
+pub use journal::{Callee, Entry, Exchange, Journal};
 pub use lambda::LogLine;
 pub use options::{Credentials, Options};
 pub use secrets::SecretsManager;
