@@ -12,6 +12,7 @@
 
 mod api_gateway;
 mod check_transaction;
+mod contract;
 mod create_transaction;
 mod durability;
 mod expiry;

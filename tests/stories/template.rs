@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use domain::CORE_LEASE;
 use e2e::TestEnv;
+use e2e::contract::API;
 use lambda::secrets::SECRET_TIMEOUT;
 use outbox::{Event, Group, MAX_CONCURRENT_RECORDS, MEASURING_TIME, TIME_TO_RETURN};
 use pre_traffic_hook::INVOKE_TIMEOUT;
@@ -520,6 +521,17 @@ fn routes(plan: &Plan, _: &Seen) -> Result<(), String> {
     let found = found.map(|r| (r.method.as_str(), r.path.as_str(), r.function.as_str()));
     let found: BTreeSet<_> = found.collect();
     must(found == expected, format!("{found:?}"))?;
+    let documented = API.operations().iter();
+    let documented = documented.map(|o| (o.method.as_str(), o.path.as_str()));
+    let documented: BTreeSet<_> = documented.collect();
+    let routes: BTreeSet<_> = found
+        .iter()
+        .map(|(method, path, _)| (*method, *path))
+        .collect();
+    must(
+        documented == routes,
+        format!("docs/openapi.yaml has {documented:?}, and the template {routes:?}"),
+    )?;
     let readme = include_str!("../../README.md");
     for (method, path, _) in expected {
         must(
