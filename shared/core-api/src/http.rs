@@ -551,6 +551,95 @@ mod tests {
         }
     }
 
+    /// What docs/openapi-core.yaml allows is read, and nothing else. An answer about something else may be as the document
+    /// says; it counts as unknown.
+    #[test]
+    fn what_is_read_is_what_the_document_has() {
+        use openapi::{Answer as Sent, Api, probes};
+        let api = Api::parse(include_str!("../../../docs/openapi-core.yaml")).unwrap();
+        let payment: TransactionId = ID.parse().unwrap();
+        let details = [
+            "paid_at",
+            "partner_banking_method",
+            "rail_reference",
+            "reason",
+            "amount",
+        ];
+        let mut differences = Vec::new();
+        for (operation, status, good) in [
+            (
+                "postRefund",
+                200,
+                r#"{"refund_id":"ID","amount":40000,"status":"succeeded"}"#,
+            ),
+            (
+                "findRefund",
+                200,
+                r#"{"refund_id":"ID","amount":40000,"status":"rejected","reason":"no"}"#,
+            ),
+            (
+                "findRefund",
+                404,
+                r#"{"refund_id":"ID","status":"never_seen"}"#,
+            ),
+            (
+                "findPayment",
+                200,
+                r#"{"transaction_id":"ID","status":"paid","amount":5}"#,
+            ),
+            (
+                "findPayment",
+                200,
+                r#"{"transaction_id":"ID","status":"failed","reason":"no"}"#,
+            ),
+            (
+                "findPayment",
+                404,
+                r#"{"transaction_id":"ID","status":"never_seen"}"#,
+            ),
+        ] {
+            let described = api.operation(operation).unwrap();
+            let good = serde_json::from_str(&good.replace("ID", ID)).unwrap();
+            for body in probes::variants(&good, &details) {
+                let bytes = body.to_string();
+                let answer = answer(status, &bytes);
+                let (clear, unreadable) = match operation {
+                    "postRefund" => of(&refund_answer(&answer, &refund())),
+                    "findRefund" => of(&found_refund(&answer, &refund())),
+                    _ => of(&payment_answer(&answer, payment)),
+                };
+                let sent = Sent {
+                    status,
+                    headers: &[("content-type".to_owned(), "application/json".to_owned())],
+                    body: bytes.as_bytes(),
+                };
+                // A detail that cannot be read is left out; nobody loses money by it.
+                let mut problems = api.answer_problems(described, &sent);
+                let detail = |problem: &String| {
+                    details
+                        .iter()
+                        .any(|d| problem.starts_with(&format!("/{d}: ")))
+                };
+                let only_details = clear && problems.iter().all(detail);
+                if only_details {
+                    problems.clear();
+                }
+                if (clear && !problems.is_empty()) || (unreadable && problems.is_empty()) {
+                    differences.push(format!(
+                        "{operation} {status} {bytes}: clear {clear}, {problems:?}"
+                    ));
+                }
+            }
+        }
+        assert_eq!(differences, Vec::<String>::new());
+    }
+
+    /// Whether it is clear, and whether it cannot be read.
+    fn of<T>(reading: &Reading<T>) -> (bool, bool) {
+        let unreadable = matches!(reading, Reading::Unreadable | Reading::Error);
+        (reading.is_clear(), unreadable)
+    }
+
     proptest! {
         #[test]
         fn no_answer_panics(status in any::<u16>(), body in prop::collection::vec(any::<u8>(), 0..200)) {
