@@ -1,7 +1,7 @@
 //! A whole purchase, as `sandbox --once` shows it.
 
 use e2e::TestEnv;
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_purchase_works_from_the_webview_to_a_refund() {
@@ -51,4 +51,41 @@ async fn tiki_is_notified_of_a_declined_payment() {
     assert_eq!(checked["status"], "FAILURE");
     assert_eq!(checked["failure_reason"], "not enough money");
     assert_eq!(checked["paid_at"], json!(null));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_places_an_order_at_the_sandboxs_tiki() {
+    let env = TestEnv::start().await;
+    let place = async |amount: u64| {
+        let orders = format!("{}/_sandbox/orders", env.sandbox.tiki_url);
+        let order = sandbox::http().unwrap().post(orders);
+        let order = order.header("content-type", "application/json");
+        let order = order.body(json!({ "amount": amount }).to_string());
+        let answer = order.send().await.unwrap();
+        let status = answer.status().as_u16();
+        let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+        (status, answer)
+    };
+    let (status, placed) = place(150_000).await;
+    assert_eq!((status, &placed["amount"]), (200, &json!(150_000)));
+
+    // The order is known at both sides, and unpaid.
+    let tiki_id = placed["tiki_transaction_id"].as_str().unwrap();
+    let order = env.tiki.known(tiki_id).unwrap();
+    assert_eq!((order.amount, order.status.as_str()), (150_000, "PENDING"));
+    let checked = env.tiki.check(tiki_id).await.unwrap().json;
+    assert_eq!(checked["status"], "PENDING");
+    assert_eq!(checked["transaction_id"], placed["transaction_id"]);
+    // Its link leads to the payment screen.
+    let link = placed["payment_url"].as_str().unwrap();
+    let opened = sandbox::http().unwrap().get(link).send().await.unwrap();
+    assert_eq!(opened.status().as_u16(), 302);
+    let screen = opened.headers()["location"].to_str().unwrap();
+    assert!(screen.starts_with(&env.sandbox.core_url), "{screen}");
+
+    // What the partner refuses is answered with the reason.
+    let (status, refused) = place(10).await;
+    assert_eq!(status, 502);
+    let message = refused["message"].as_str().unwrap();
+    assert!(message.contains(r#""code":5"#), "{message}");
 }
