@@ -125,10 +125,11 @@ def book(kind, entry_id, transaction_id, amount, at):
 
 def statement(day, query):
     try:
-        start = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=VIETNAM)
+        if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", day):
+            raise ValueError(day)
+        start = int(datetime.fromisoformat(f"{day}T00:00:00+07:00").timestamp() * 1000)
     except ValueError:
         return 400, {"message": "a day is written as 2026-11-22"}
-    start = int(start.timestamp() * 1000)
     if now_ms() < start + OFFERED_AFTER_MS:
         return 404, {"status": "not_there"}
     with LOCK:
