@@ -14,7 +14,8 @@ SECRET = os.environ.get("CORE_SECRET", "sandbox-secret-between-core-and-function
 VIETNAM = timezone(timedelta(hours=7))
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
 OFFERED_AFTER_MS = DAY_MS  # a day's statement is there when the day is over
-PAGE_SIZE, MAX_BODY, MAX_AMOUNT = 100, 64 * 1024, 2**53 - 1
+PAGE_SIZE = 100
+MAX_BODY, MAX_AMOUNT = 64 * 1024, 2**53 - 1
 
 LOCK = threading.Lock()  # whoever reads or changes these three holds it
 PAYMENTS, REFUNDS, BOOKINGS = {}, {}, []
