@@ -262,11 +262,15 @@ type link struct {
 	amount, expiresAt        int64
 }
 
-// verifiedLink reads the screen's link. Its signed part ends before `&client_id=`. It may be opened until it expires.
+// verifiedLink reads the screen's link. Its signed part ends before the last `&client_id=`. It may be opened until it expires.
 func verifiedLink(target string) (link, bool) {
-	signed, rest, _ := strings.Cut(target, "&client_id=")
+	at := strings.LastIndex(target, "&client_id=")
+	if at < 0 {
+		return link{}, false
+	}
+	signed := target[:at]
 	_, query, _ := strings.Cut(signed, "?")
-	proof, err := url.ParseQuery("client_id=" + rest)
+	proof, err := url.ParseQuery(target[at+1:])
 	values, alsoErr := url.ParseQuery(query)
 	if err != nil || alsoErr != nil ||
 		!verify([]byte(signed), proof.Get("timestamp"), proof.Get("client_id"), proof.Get("signature"), forever) {
@@ -285,10 +289,14 @@ func page(status int, vietnamese, english, more string) answer {
 
 var (
 	invalid  = page(400, "Liên kết thanh toán không hợp lệ", "This payment link is not valid.", "")
-	expired  = page(410, "Đã hết thời gian thanh toán", "The time to pay is over.", "")
 	tryAgain = page(502, "Chưa thể hiển thị thanh toán, vui lòng thử lại",
 		"We cannot show the payment now. Please try again.", "")
 )
+
+func expired(asked link) answer {
+	return page(410, "Đã hết thời gian thanh toán", "The time to pay is over.",
+		`<a href="`+html.EscapeString(asked.returnURL)+`">Quay lại Tiki VIP · Back to Tiki VIP</a>`)
+}
 
 func screen(target string) answer {
 	asked, ok := verifiedLink(target)
@@ -302,7 +310,7 @@ func screen(target string) answer {
 		return answer{status: 303, location: asked.returnURL}
 	}
 	if time.Now().UnixMilli() > asked.expiresAt {
-		return expired
+		return expired(asked)
 	}
 	var details struct {
 		Data *struct {
@@ -351,7 +359,7 @@ func decide(path string, body []byte) answer {
 	}
 	decided := firstDecision(asked, action)
 	if decided == nil {
-		return expired
+		return expired(asked)
 	}
 	select { // the customer does not wait longer; the sending continues
 	case <-decided.sent:

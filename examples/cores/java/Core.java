@@ -221,9 +221,9 @@ public class Core {
 
     // The payment screen -----------------------------------------------------------------------------------------
 
-    /** Reads the screen's link. Its signed part ends before `&client_id=`. It may be opened until it expires. */
+    /** Reads the screen's link. Its signed part ends before the last `&client_id=`. It may be opened until it expires. */
     static Link verifiedLink(String target) {
-        int at = target.indexOf("&client_id=");
+        int at = target.lastIndexOf("&client_id=");
         if (at < 0) return null;
         String signed = target.substring(0, at);
         Map<String, String> proof = form(target.substring(at + 1)), values = form(after(signed, '?'));
@@ -239,9 +239,13 @@ public class Core {
     }
 
     static final Answer INVALID = page(400, "Liên kết thanh toán không hợp lệ", "This payment link is not valid.", "");
-    static final Answer EXPIRED = page(410, "Đã hết thời gian thanh toán", "The time to pay is over.", "");
     static final Answer TRY_AGAIN = page(502, "Chưa thể hiển thị thanh toán, vui lòng thử lại",
         "We cannot show the payment now. Please try again.", "");
+
+    static Answer expired(Link link) {
+        return page(410, "Đã hết thời gian thanh toán", "The time to pay is over.",
+            "<a href=\"" + escape(link.returnUrl) + "\">Quay lại Tiki VIP · Back to Tiki VIP</a>");
+    }
 
     static Answer screen(String target) throws InterruptedException {
         Link link = verifiedLink(target);
@@ -249,7 +253,7 @@ public class Core {
         synchronized (LOCK) {
             if (PAYMENTS.containsKey(link.transactionId)) return new Answer(303, "", link.returnUrl);
         }
-        if (now() > link.expiresAt) return EXPIRED;
+        if (now() > link.expiresAt) return expired(link);
         Map<?, ?> data;
         try {
             ApiAnswer answer = callApi("GET", "/partner/v1/payments/" + link.transactionId, null);
@@ -277,7 +281,7 @@ public class Core {
         String action = form.getOrDefault("action", "");
         if (link == null || !List.of("pay", "cancel").contains(action)) return INVALID;
         Payment payment = firstDecision(link, action.equals("pay"));
-        if (payment == null) return EXPIRED;
+        if (payment == null) return expired(link);
         try {
             payment.sent.get(5, TimeUnit.SECONDS);
         } catch (java.util.concurrent.TimeoutException late) {

@@ -112,9 +112,9 @@ function statement(day, query) {
 }
 
 // The payment screen -------------------------------------------------------------------------------------------------
-/** The signed part of the screen's link ends before `&client_id=`. It may be opened until it expires. */
+/** The signed part of the screen's link ends before the last `&client_id=`. It may be opened until it expires. */
 function verifiedLink(target) {
-  const at = target.indexOf("&client_id=");
+  const at = target.lastIndexOf("&client_id=");
   const signed = target.slice(0, at), proof = new URLSearchParams(target.slice(at));
   const [timestamp, clientId, signature] = ["timestamp", "client_id", "signature"].map((name) => proof.get(name));
   if (at < 0 || !verify(signed, timestamp, clientId, signature, Infinity)) return null;
@@ -128,14 +128,18 @@ const page = (vietnamese, english, more = "") =>
   `<title>${vietnamese}</title><h1>${vietnamese}</h1><p lang="en">${english}</p>${more}</html>`;
 
 const INVALID = [400, page("Liên kết thanh toán không hợp lệ", "This payment link is not valid.")];
-const EXPIRED = [410, page("Đã hết thời gian thanh toán", "The time to pay is over.")];
 const TRY_AGAIN = [502, page("Chưa thể hiển thị thanh toán, vui lòng thử lại", "We cannot show the payment now. Please try again.")];
+
+function expired(link) {
+  const back = `<a href="${escapeHtml(link.return_url)}">Quay lại Tiki VIP · Back to Tiki VIP</a>`;
+  return [410, page("Đã hết thời gian thanh toán", "The time to pay is over.", back)];
+}
 
 async function screen(target) {
   const link = verifiedLink(target);
   if (!link) return INVALID;
   if (payments.has(link.transaction_id)) return [303, link.return_url];
-  if (Date.now() > link.expires_at) return EXPIRED;
+  if (Date.now() > link.expires_at) return expired(link);
   const details = await callApi("GET", `/partner/v1/payments/${link.transaction_id}`).catch(() => null);
   const data = details?.json?.data;
   if (!data) return TRY_AGAIN;
@@ -158,7 +162,7 @@ async function decide(path, body) {
   const { transaction_id, amount } = link;
   let payment = payments.get(transaction_id);
   if (!payment) { // the first decision counts; a second one changes nothing
-    if (now > link.expires_at) return EXPIRED;
+    if (now > link.expires_at) return expired(link);
     let result = { transaction_id, status: "FAILURE", reason: "cancelled by the customer" };
     if (action === "pay") { // a real core debits the customer's account here
       const rail_reference = `B-${bookings.length + 1}`;

@@ -166,11 +166,12 @@ function statement(string $day, string $query): array
 }
 
 // The payment screen -------------------------------------------------------------------------------------------------
-/** Reads the screen's link. Its signed part ends before `&client_id=`. It may be opened until it expires. */
+/** Reads the screen's link. Its signed part ends before the last `&client_id=`. It may be opened until it expires. */
 function verified_link(string $target): ?array
 {
-    [$signed, $rest] = explode('&client_id=', $target, 2) + [1 => ''];
-    parse_str("client_id=$rest", $proof);
+    $at = (int) strrpos($target, '&client_id=');
+    $signed = substr($target, 0, $at);
+    parse_str(substr($target, $at + 1), $proof);
     parse_str(explode('?', $signed, 2)[1] ?? '', $link);
     [$timestamp, $client_id, $signature] = array_map(fn ($name) => is_string($proof[$name] ?? null) ? $proof[$name] : '',
         ['timestamp', 'client_id', 'signature']);
@@ -188,7 +189,11 @@ function page(string $vietnamese, string $english, string $more = ''): string
 
 function invalid(): array { return [400, page('Liên kết thanh toán không hợp lệ', 'This payment link is not valid.')]; }
 
-function expired(): array { return [410, page('Đã hết thời gian thanh toán', 'The time to pay is over.')]; }
+function expired(array $link): array
+{
+    $back = '<a href="' . htmlspecialchars($link['return_url']) . '">Quay lại Tiki VIP · Back to Tiki VIP</a>';
+    return [410, page('Đã hết thời gian thanh toán', 'The time to pay is over.', $back)];
+}
 
 function screen(string $target): array
 {
@@ -200,7 +205,7 @@ function screen(string $target): array
         return [303, $link['return_url']];
     }
     if (now_ms() > $link['expires_at']) {
-        return expired();
+        return expired($link);
     }
     $data = call_api('GET', "/partner/v1/payments/{$link['transaction_id']}")[1]['data'] ?? null;
     if (!is_array($data)) {
@@ -248,7 +253,7 @@ function decide(string $path, string $body): array
         return true;
     });
     if (!$decided) {
-        return expired();
+        return expired($link);
     }
     // `send_results` sends the result. The customer does not wait for it longer than five seconds.
     for ($waited = 0; $waited < 5_000 && !records(fn (array $records) => $records['payments'][$id]['sent']); $waited += 20) {

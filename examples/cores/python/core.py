@@ -146,8 +146,8 @@ def statement(day, query):
 
 # The payment screen --------------------------------------------------------------------------------------------------
 def verified_link(target):
-    """The signed part of the screen's link ends before `&client_id=`. It may be opened until it expires."""
-    signed, _, rest = target.partition("&client_id=")
+    """The signed part of the screen's link ends before the last `&client_id=`. It may be opened until it expires."""
+    signed, _, rest = target.rpartition("&client_id=")
     proof = {name: values[0] for name, values in parse_qs("client_id=" + rest).items()}
     link = {name: values[0] for name, values in parse_qs(urlsplit(signed).query).items()}
     if not verify(signed.encode(), proof.get("timestamp"), proof.get("client_id"), proof.get("signature"), float("inf")):
@@ -161,8 +161,12 @@ def page(vietnamese, english, more=""):
 
 
 INVALID = 400, page("Liên kết thanh toán không hợp lệ", "This payment link is not valid.")
-EXPIRED = 410, page("Đã hết thời gian thanh toán", "The time to pay is over.")
 TRY_AGAIN = 502, page("Chưa thể hiển thị thanh toán, vui lòng thử lại", "We cannot show the payment now. Please try again.")
+
+
+def expired(link):
+    back = f'<a href="{html.escape(link["return_url"])}">Quay lại Tiki VIP · Back to Tiki VIP</a>'
+    return 410, page("Đã hết thời gian thanh toán", "The time to pay is over.", back)
 
 
 def screen(target):
@@ -174,7 +178,7 @@ def screen(target):
     if decided:
         return 303, link["return_url"]
     if now_ms() > link["expires_at"]:
-        return EXPIRED
+        return expired(link)
     try:
         _, answer = call_api("GET", f"/partner/v1/payments/{link['transaction_id']}")
         data = answer["data"]
@@ -204,7 +208,7 @@ def decide(path, body):
         payment = PAYMENTS.get(transaction_id)
         if payment is None:  # the first decision counts; a second one changes nothing
             if now > link["expires_at"]:
-                return EXPIRED
+                return expired(link)
             payment = {"amount": link["amount"], "status": "paid" if action == "pay" else "failed", "sent": threading.Event()}
             result = {"transaction_id": transaction_id, "status": "FAILURE", "reason": "cancelled by the customer"}
             if action == "pay":  # a real core debits the customer's account here
