@@ -31,6 +31,7 @@ import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executors;
@@ -195,7 +196,7 @@ public class Core {
     static Answer statement(String day, String cursor) {
         long start;
         try {
-            start = LocalDate.parse(day).atStartOfDay().toInstant(VIETNAM).toEpochMilli();
+            start = LocalDate.parse(day.length() == 10 ? day : "").atStartOfDay().toInstant(VIETNAM).toEpochMilli();
         } catch (DateTimeParseException error) {
             return problem(400, "a day is written as 2026-11-22");
         }
@@ -259,14 +260,14 @@ public class Core {
             ApiAnswer answer = callApi("GET", "/partner/v1/payments/" + link.transactionId, null);
             if (!(answer.json.get("data") instanceof Map<?, ?> found)) return TRY_AGAIN;
             data = found;
-        } catch (IOException | IllegalArgumentException error) {
+        } catch (IOException | RuntimeException error) {
             return TRY_AGAIN;
         }
         if (!link.transactionId.equals(data.get("transaction_id"))
             || !Long.valueOf(link.amount).equals(data.get("transaction_amount"))) return INVALID;
         if (!"PENDING".equals(data.get("status"))) return new Answer(303, "", link.returnUrl);
         // A real core shows the payment only to the signed-in customer whose code is data.get("identify_code").
-        String amount = String.format("%,d", link.amount).replace(',', '.') + " ₫";
+        String amount = String.format(Locale.ROOT, "%,d", link.amount).replace(',', '.') + " ₫";
         int at = target.indexOf('?');
         return page(200, "Thanh toán " + amount, "Pay Tiki VIP", "<p>" + escape(data.get("order_code")) + " "
             + escape(data.get("description")) + "</p><form method=\"post\" action=\"" + target.substring(0, at) + "\">"

@@ -58,7 +58,11 @@ function verify(string $message, string $timestamp, string $client_id, string $s
 function call_api(string $method, string $path, string $body = ''): ?array
 {
     // The backend's address may come late.
-    $base = getenv('API_URL') ?: trim((string) @file_get_contents((string) getenv('API_URL_FILE')));
+    $file = getenv('API_URL_FILE');
+    $base = getenv('API_URL') ?: trim($file ? (string) @file_get_contents($file) : '');
+    if ($base === '') {
+        return null;
+    }
     $timestamp = (string) now_ms();
     $headers = ['Content-Type: application/json', "X-Partner-Timestamp: $timestamp", 'X-Partner-Client-Id: ' . CLIENT_ID,
         'X-Partner-Signature: ' . sign($timestamp, $method === 'GET' ? $path : $body), 'Connection: close'];

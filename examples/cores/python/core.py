@@ -4,7 +4,7 @@
 It keeps its records in memory. A real core keeps them in its database, and makes each decision in one transaction
 there, where this one holds LOCK (examples/README.md).
 """
-import base64, hashlib, hmac, html, http.client, json, os, re, sys, threading, time  # noqa: E401
+import base64, hashlib, hmac, html, http.client, json, os, pathlib, re, sys, threading, time  # noqa: E401
 from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -44,7 +44,7 @@ def verify(message, timestamp, client_id, signature, max_age_ms=5 * MINUTE_MS):
 
 def call_api(method, path, body=b""):
     """Calls the backend. Each call is signed anew, with a new timestamp. The backend's address may come late."""
-    base = os.environ.get("API_URL") or open(os.environ["API_URL_FILE"], encoding="utf-8").read().strip()
+    base = os.environ.get("API_URL") or pathlib.Path(os.environ["API_URL_FILE"]).read_text().strip()
     url, timestamp = urlsplit(base), str(now_ms())
     headers = {"X-Partner-Timestamp": timestamp, "X-Partner-Client-Id": CLIENT_ID,
                "X-Partner-Signature": sign(timestamp, body if method == "POST" else path.encode()),
