@@ -14,6 +14,7 @@ mod api_gateway;
 mod check_transaction;
 mod contract;
 mod create_transaction;
+mod docs_page;
 mod durability;
 mod expiry;
 mod file_delivery;

@@ -16,6 +16,8 @@
 //! | `stream`, `schedule` | the event sources of the workers |
 //! | `tiki`, `core` | Tiki and the partner's core |
 //! | `sftp` | Tiki's SFTP server |
+//! | `docs` | the API documents as a page that signs, for people who try calls |
+//! | `own_pages` | who may open what only a sandbox has |
 //! | `faults` | what goes wrong at these three, when it is switched on |
 //! | `calendar` | a day that passes in a moment |
 //! | `costs` | the costs on AWS |
@@ -35,6 +37,7 @@ mod calendar;
 mod caller;
 pub mod core;
 mod costs;
+mod docs;
 mod dynamodb;
 pub mod faults;
 mod gateway;
@@ -43,6 +46,7 @@ mod iam_proxy;
 mod journal;
 mod lambda;
 mod options;
+mod own_pages;
 mod s3;
 mod schedule;
 mod secrets;

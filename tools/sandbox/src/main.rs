@@ -112,6 +112,7 @@ fn banner(sandbox: &Sandbox, options: &Options) -> String {
   Tiki VIP payment partner, on this machine
 
   API              {url}
+  Try its calls    {url}/_sandbox/docs
   Tiki             {tiki_url} ({tiki})
   Partner's core   {core_url} ({core})
   DynamoDB         {dynamodb}

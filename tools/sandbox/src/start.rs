@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use axum::Router;
+use axum::middleware;
 use signing::HeaderNames;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -24,12 +25,14 @@ use self::parts::{
 
 use crate::caller::{Caller, http};
 use crate::core::Core;
+use crate::docs::Docs;
 use crate::dynamodb::{self, EmbeddedDynamoDb};
 use crate::gateway::{Gateway, Throttle};
 use crate::iam_proxy::{AwsCall, IamProxy, Usage};
 use crate::journal::Journal;
 use crate::lambda::{Function, LogLine, Logs};
 use crate::options::Options;
+use crate::own_pages;
 use crate::s3::S3;
 use crate::secrets::SecretsManager;
 use crate::settings::{aws_environment, parameters, sdk, secrets};
@@ -271,14 +274,19 @@ impl Sandbox {
             },
             host: listeners.api.local_addr()?.to_string(),
         };
-        self.spawn(listeners.api, gateway.router());
+        let docs = Docs::new(
+            &self.as_tiki(options)?,
+            &self.as_core(options)?,
+            &self.core_url,
+        );
+        self.spawn(listeners.api, docs.router().merge(gateway.router()))?;
         let secrets = self.iam_proxy.guard_service(self.secrets.router());
-        self.spawn(listeners.secrets, secrets);
-        self.spawn(listeners.iam_proxy, self.iam_proxy.dynamodb());
+        self.spawn(listeners.secrets, secrets)?;
+        self.spawn(listeners.iam_proxy, self.iam_proxy.dynamodb())?;
         let objects = self.iam_proxy.guard_objects(s3.objects());
-        self.spawn(listeners.s3, s3.pages().merge(objects));
+        self.spawn(listeners.s3, s3.pages().merge(objects))?;
         let sns = self.sns.router(self.iam_proxy.clone());
-        self.spawn(listeners.sns, sns);
+        self.spawn(listeners.sns, sns)?;
         if options.tiki_url.is_none() {
             let orders = StateStore::open(options.data_dir.as_ref(), "tiki.json")?;
             let tiki = Tiki::new(
@@ -288,23 +296,26 @@ impl Sandbox {
                 &sftp,
                 orders,
             );
-            self.spawn(listeners.tiki, tiki.router(self.function("reconcile")?));
+            self.spawn(listeners.tiki, tiki.router(self.function("reconcile")?))?;
             self.tiki = Some(tiki);
         }
         if options.core_url.is_none() {
             let state = StateStore::open(options.data_dir.as_ref(), "core.json")?;
             let core = Core::new(self.as_core(options)?, self.journal.clone(), state);
-            self.spawn(listeners.core, core.router());
+            self.spawn(listeners.core, core.router())?;
             self.core = Some(core);
         }
         self.tasks.push(tokio::spawn(sftp.serve(listeners.sftp)));
         Ok(())
     }
 
-    fn spawn(&mut self, listener: TcpListener, router: Router) {
+    fn spawn(&mut self, listener: TcpListener, router: Router) -> anyhow::Result<()> {
+        let port = listener.local_addr()?.port();
+        let router = router.layer(middleware::from_fn_with_state(port, own_pages::guard));
         self.tasks.push(tokio::spawn(async move {
             let _ = axum::serve(listener, router).await;
         }));
+        Ok(())
     }
 
     /// Starts the streams and schedules of the workers.
