@@ -47,7 +47,7 @@ async fn the_page_loads_nothing_from_elsewhere() {
         let text = get(&env, &format!("docs/{ours}")).await.text;
         assert!(!text.contains("://"), "{ours}");
     }
-    let unknown = get(&env, "docs/template.yaml").await;
+    let unknown = get(&env, "docs/..%2Ftemplate.yaml").await;
     assert_eq!(unknown.status, 404);
 }
 
