@@ -151,7 +151,8 @@ async fn served_document(Path(file): Path<String>, Query(query): Query<DocumentQ
     let served = document.read().and_then(|yaml| match query.lang {
         None => Ok(([(CONTENT_TYPE, "application/yaml")], yaml).into_response()),
         Some(language) => {
-            Ok(Json(document::for_viewer(&yaml, language, document)?).into_response())
+            let json = document::for_viewer(&yaml, language, document)?;
+            Ok(([(CONTENT_TYPE, "application/json")], json).into_response())
         }
     });
     served.unwrap_or_else(|error| {
