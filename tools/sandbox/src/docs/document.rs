@@ -7,7 +7,7 @@ use yaml_serde::{Mapping, Value};
 use super::CORE;
 use crate::build;
 
-/// Which document.
+/// Which of the two documents of docs/.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub(super) enum Document {
     /// What Tiki, the app and the core call here.
