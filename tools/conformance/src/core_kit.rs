@@ -1,0 +1,221 @@
+//! `tikivip test-core`: plays this backend against a partner's core (docs/core.md).
+//!
+//! | module | what it checks |
+//! |---|---|
+//! | `screen` | the payment screen: its page, its form, its links |
+//! | `results` | the payment result that the core sends |
+//! | `payments` | the answers about a payment |
+//! | `refunds` | the answers about a refund, and that money goes back once |
+//! | `crossing` | refunds that come at once, together, or too late |
+//! | `signatures` | calls that are signed wrong |
+//! | `statements` | the statement of a day |
+//! | `answers` | every answer of the run |
+//!
+//! `partner_api` is the API that the core calls; `bench` makes the payments that the checks use; `rules` names the
+//! headings of docs/core.md.
+
+mod answers;
+mod bench;
+mod crossing;
+mod partner_api;
+mod payments;
+mod refunds;
+mod results;
+mod rules;
+mod screen;
+mod signatures;
+mod statements;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use futures::future::BoxFuture;
+use signing::{ClientSecret, HeaderNames, Keyring};
+use tokio::sync::{OnceCell, mpsc};
+use url::Url;
+use uuid::Uuid;
+
+use self::bench::{Paid, Payment};
+use self::partner_api::PartnerApi;
+use crate::call::{Journal, Peer, Request, http};
+use crate::host::Host;
+use crate::report::{CheckResult, Outcome, Progress, Report};
+use crate::verdict::Verdict;
+
+/// What the kit is asked to do.
+#[derive(Clone, Debug)]
+pub struct CoreOptions {
+    /// The core's API.
+    pub core_url: String,
+    /// The core's payment screen; without it `/pay` of the core's address.
+    pub screen_url: Option<String>,
+    pub client_id: String,
+    pub secret: String,
+    /// A person opens the payment screen and pays.
+    pub by_hand: bool,
+    /// The amount of each payment, in VND.
+    pub amount: u64,
+    /// Also run the check that needs more than a minute of waiting.
+    pub slow: bool,
+    /// Whether the core has statements by API.
+    pub statements: bool,
+    /// A day of which the core has bookings: `2026-11-22`.
+    pub statement_day: Option<String>,
+    /// Where the kit serves the API that the core calls.
+    pub listen: SocketAddr,
+    /// How the core reaches it, if that is another address.
+    pub public_url: Option<String>,
+    pub limits: Limits,
+}
+
+/// How long the kit waits, and what it calls slow.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// For the payment result after the form was submitted, and for its repeat.
+    pub result: Duration,
+    /// For a person who pays.
+    pub person: Duration,
+    /// The core's time for an answer.
+    pub answer: Duration,
+    /// After so long, an answer of the core is no longer on its way.
+    pub on_its_way: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            result: Duration::from_secs(60),
+            person: Duration::from_mins(10),
+            answer: Duration::from_secs(10),
+            on_its_way: Duration::from_secs(65),
+        }
+    }
+}
+
+/// A check: what it is about, and the function that makes it.
+pub struct Check {
+    /// Stands in reports: `refund-repeat`.
+    pub id: &'static str,
+    pub title: &'static str,
+    pub title_vi: &'static str,
+    /// The rule: a heading of docs/core.md.
+    pub cites: &'static str,
+    run: for<'k> fn(&'k CoreKit) -> BoxFuture<'k, Verdict>,
+}
+
+/// Every check, in the order in which they run.
+pub fn checks() -> impl Iterator<Item = &'static Check> {
+    let groups = [
+        screen::CHECKS,
+        results::CHECKS,
+        payments::CHECKS,
+        refunds::CHECKS,
+        crossing::CHECKS,
+        signatures::CHECKS,
+        statements::CHECKS,
+        answers::CHECKS,
+    ];
+    groups.into_iter().flatten()
+}
+
+/// The kit, ready to run: the core can already call it.
+pub struct CoreKit {
+    options: CoreOptions,
+    core: Peer,
+    screen_url: Url,
+    keys: Keyring,
+    api: PartnerApi,
+    host: Host,
+    /// What the person who runs the kit must know at once.
+    says: mpsc::UnboundedSender<String>,
+    said: mpsc::UnboundedReceiver<String>,
+    /// The payment of which the core's first result is answered with an error.
+    first: OnceCell<Verdict<Paid>>,
+    cancelled: OnceCell<Verdict<Paid>>,
+    /// A payment of which the screen was opened, and nothing submitted.
+    unpaid: OnceCell<Verdict<Payment>>,
+}
+
+impl CoreKit {
+    /// Starts the API that the core calls.
+    pub async fn start(options: CoreOptions) -> anyhow::Result<Self> {
+        let base = options.core_url.trim_end_matches('/').to_owned();
+        Url::parse(&base).context("--core-url is no URL")?;
+        let screen = options.screen_url.clone();
+        let screen = screen.unwrap_or_else(|| format!("{base}/pay"));
+        let screen_url = Url::parse(&screen).context("--screen-url is no URL")?;
+        let secret = ClientSecret::new(options.secret.as_str());
+        let keys = Keyring::new(options.client_id.as_str(), secret);
+        let mut host = Host::open(options.listen, options.public_url.as_deref()).await?;
+        let api = PartnerApi::new(keys.clone());
+        host.serve(api.router());
+        let core = Peer {
+            http: http()?,
+            base,
+            names: HeaderNames::PARTNER,
+            keys: keys.clone(),
+            journal: Journal::default(),
+        };
+        let (says, said) = mpsc::unbounded_channel();
+        Ok(Self {
+            says,
+            said,
+            options,
+            core,
+            screen_url,
+            keys,
+            api,
+            host,
+            first: OnceCell::new(),
+            cancelled: OnceCell::new(),
+            unpaid: OnceCell::new(),
+        })
+    }
+
+    /// The address of the API that the core calls: its setting for our API.
+    #[must_use]
+    pub fn api_url(&self) -> &str {
+        &self.host.url
+    }
+
+    /// Runs every check. An error means that the core could not be reached.
+    pub async fn run(mut self, progress: &mut dyn FnMut(Progress<'_>)) -> anyhow::Result<Report> {
+        self.reach().await?;
+        let (_, nothing) = mpsc::unbounded_channel();
+        let mut said = std::mem::replace(&mut self.said, nothing);
+        let mut report = Report::started("test-core", &self.core.base);
+        for check in checks() {
+            let start = self.core.journal.len();
+            let mut running = (check.run)(&self);
+            let verdict = loop {
+                tokio::select! {
+                    verdict = &mut running => break verdict,
+                    Some(text) = said.recv() => progress(Progress::Says(&text)),
+                }
+            };
+            drop(running);
+            let outcome = Outcome::from(verdict);
+            let calls = self.core.journal.since(start);
+            let result = CheckResult {
+                id: check.id.to_owned(),
+                title: check.title.to_owned(),
+                title_vi: check.title_vi.to_owned(),
+                cites: check.cites.to_owned(),
+                outcome,
+                calls: calls.iter().map(crate::call::Call::shown).collect(),
+            };
+            progress(Progress::Ended(&result));
+            report.results.push(result);
+        }
+        Ok(report.finished())
+    }
+
+    async fn reach(&self) -> anyhow::Result<()> {
+        let call = Request::get(format!("/payments/{}", Uuid::new_v4()));
+        match self.core.attempt(&call).await.answer {
+            Ok(_) => Ok(()),
+            Err(error) => bail!("the core cannot be reached at {}: {error}", self.core.base),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What holds for every answer of the run.
+
+use futures::FutureExt;
+
+use super::{Check, CoreKit, rules};
+use crate::call::Call;
+use crate::verdict::{Verdict, ensure};
+
+const MOST_BYTES: usize = 256 * 1024;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "answer-json",
+        title: "Each answer that says something is JSON and says so",
+        title_vi: "Mọi câu trả lời có nội dung đều là JSON và khai báo đúng",
+        cites: rules::ANSWERS,
+        run: |kit| async { json(kit) }.boxed(),
+    },
+    Check {
+        id: "answer-size",
+        title: "No answer is larger than 256 KiB",
+        title_vi: "Không câu trả lời nào lớn hơn 256 KiB",
+        cites: rules::ANSWERS,
+        run: |kit| async { size(kit) }.boxed(),
+    },
+    Check {
+        id: "answer-time",
+        title: "The core answers each call in time",
+        title_vi: "Hệ thống lõi trả lời mọi cuộc gọi đúng hạn",
+        cites: rules::ANSWERS,
+        run: |kit| async { time(kit) }.boxed(),
+    },
+    Check {
+        id: "answer-no-error",
+        title: "No call is answered with an error of the server",
+        title_vi: "Không cuộc gọi nào bị trả lời bằng lỗi máy chủ",
+        cites: rules::ANSWERS,
+        run: |kit| async { no_error(kit) }.boxed(),
+    },
+];
+
+/// The first call of the run whose answer is wrong.
+fn all(kit: &CoreKit, expected: &str, right: impl Fn(&Call) -> bool) -> Verdict {
+    let calls = kit.core.journal.since(0);
+    let wrong = calls.iter().find(|call| !right(call));
+    ensure(wrong.is_none(), expected, || {
+        wrong.map(Call::shown).unwrap_or_default()
+    })
+}
+
+/// Of a refusal the status is enough, but for the 404 of what was never seen.
+fn json(kit: &CoreKit) -> Verdict {
+    all(
+        kit,
+        "content-type: application/json, and one JSON object",
+        |call| {
+            let Ok(answer) = &call.answer else {
+                return true;
+            };
+            let of_id = call.path.starts_with("/refunds/") || call.path.starts_with("/payments/");
+            let means = answer.status == 200 || (answer.status == 404 && of_id);
+            let json =
+                answer.content_type().starts_with("application/json") && answer.json.is_object();
+            !means || json
+        },
+    )
+}
+
+fn size(kit: &CoreKit) -> Verdict {
+    all(kit, "at most 256 KiB", |call| {
+        let answer = call.answer.as_ref();
+        answer.map_or(true, |answer| answer.bytes <= MOST_BYTES)
+    })
+}
+
+/// A call without an answer counts, too.
+fn time(kit: &CoreKit) -> Verdict {
+    let limit = kit.options.limits.answer;
+    let expected = format!("an answer within {} s", limit.as_secs_f32());
+    all(kit, &expected, |call| call.took <= limit)
+}
+
+fn no_error(kit: &CoreKit) -> Verdict {
+    all(kit, "no HTTP 5xx", |call| {
+        let answer = call.answer.as_ref();
+        answer.map_or(true, |answer| answer.status < 500)
+    })
+}

@@ -1,0 +1,241 @@
+//! The payments that the checks use, and how they are paid.
+
+use serde_json::{Value, json};
+use url::Url;
+use uuid::Uuid;
+
+use super::CoreKit;
+use super::partner_api::Received;
+use crate::browser::{self, HtmlForm, Page};
+use crate::call::{Answer, Request};
+use crate::clock::now_ms;
+use crate::verdict::{Stop, Verdict};
+
+/// So long a customer may pay, in milliseconds.
+const EXPIRES_AFTER_MS: i64 = 15 * 60 * 1000;
+
+/// A payment as this backend knows it.
+#[derive(Clone, Debug)]
+pub(super) struct Payment {
+    pub(super) id: String,
+    pub(super) tiki_id: String,
+    pub(super) amount: u64,
+    pub(super) created_at_ms: i64,
+    pub(super) expires_at_ms: i64,
+    pub(super) return_url: String,
+}
+
+/// A payment on whose screen a customer has decided.
+pub(super) struct Paid {
+    pub(super) payment: Payment,
+    /// The result that the kit accepted.
+    pub(super) result: Received,
+    /// The screen, its form and the answer to the form; nothing of it if a person paid.
+    pub(super) submitted: Option<(Page, HtmlForm, Answer)>,
+}
+
+/// A refund, as it is posted.
+#[derive(Clone, Debug)]
+pub(super) struct Refund {
+    pub(super) id: String,
+    pub(super) body: Value,
+}
+
+impl Refund {
+    pub(super) fn path(&self) -> String {
+        format!("/refunds/{}", self.id)
+    }
+
+    /// The call that posts it.
+    pub(super) fn call(&self) -> Request {
+        Request::post("/refunds", &self.body).header("idempotency-key", &*self.id)
+    }
+
+    /// The same id with another value of a field.
+    pub(super) fn with(&self, field: &str, value: impl Into<Value>) -> Self {
+        let mut other = self.clone();
+        other.body[field] = value.into();
+        other
+    }
+}
+
+impl Payment {
+    /// A new refund of it.
+    pub(super) fn refund(&self, amount: u64, refunded_so_far: u64) -> Refund {
+        let id = Uuid::new_v4().to_string();
+        let body = json!({
+            "refund_id": id,
+            "transaction_id": self.id,
+            "tiki_transaction_id": self.tiki_id,
+            "amount": amount,
+            "refunded_so_far": refunded_so_far,
+            "reason": "Khách hủy đơn “thử nghiệm”",
+        });
+        Refund { id, body }
+    }
+
+    pub(super) fn path(&self) -> String {
+        format!("/payments/{}", self.id)
+    }
+
+    /// The parameters of the payment screen that are signed.
+    pub(super) fn parameters(&self) -> [(&'static str, String); 4] {
+        [
+            ("transaction_id", self.id.clone()),
+            ("amount", self.amount.to_string()),
+            ("expires_at", self.expires_at_ms.to_string()),
+            ("return_url", self.return_url.clone()),
+        ]
+    }
+}
+
+impl CoreKit {
+    /// A new payment, which the kit's API knows.
+    pub(super) fn order(&self, fails_first: bool) -> Payment {
+        let id = Uuid::new_v4().to_string();
+        let number = Uuid::new_v4().as_u128() % 1_000_000_000;
+        let now = now_ms();
+        let payment = Payment {
+            tiki_id: format!("261123TIKIVIP-{number}-{}", now / 1000),
+            amount: self.options.amount,
+            created_at_ms: now,
+            expires_at_ms: now + EXPIRES_AFTER_MS,
+            return_url: format!("{}/pay/{id}/return", self.host.url),
+            id,
+        };
+        self.api.add(&payment, fails_first);
+        payment
+    }
+
+    /// The signed link to the payment screen: over path and query up to, and without, `&client_id=`.
+    pub(super) fn link(&self, payment: &Payment) -> Url {
+        let mut url = self.screen_url.clone();
+        url.query_pairs_mut().extend_pairs(payment.parameters());
+        let query = url.query().unwrap_or_default();
+        let signed = format!("{}?{query}", url.path());
+        let signed = self.keys.sign(now_ms(), signed.as_bytes());
+        url.query_pairs_mut()
+            .append_pair("client_id", &signed.client_id)
+            .append_pair("timestamp", &signed.timestamp)
+            .append_pair("signature", &signed.signature);
+        url
+    }
+
+    /// Opens the payment screen of a link.
+    pub(super) async fn open(&self, link: &Url) -> Verdict<Page> {
+        browser::open(&self.core.http, link.as_str()).await
+    }
+
+    /// Lets the customer decide: `pay` or `cancel`.
+    pub(super) async fn decide(&self, payment: Payment, button: &str) -> Verdict<Paid> {
+        let link = self.link(&payment);
+        let mut submitted = None;
+        let limits = self.options.limits;
+        let limit = if self.options.by_hand {
+            let what = if button == "pay" {
+                "Open this link and pay"
+            } else {
+                "Open this link and cancel the payment"
+            };
+            let _ = self.says.send(format!("{what}:\n{link}"));
+            limits.person
+        } else {
+            let page = self.open(&link).await?;
+            let form = page.form()?;
+            let answer = page.submit(&self.core.http, &form, button).await?;
+            submitted = Some((page, form, answer));
+            limits.result
+        };
+        match self.api.accepted(&payment.id, limit).await {
+            Some(result) => Ok(Paid {
+                payment,
+                result,
+                submitted,
+            }),
+            None => Err(self.no_result(&payment, limit.as_secs())),
+        }
+    }
+
+    fn no_result(&self, payment: &Payment, seconds: u64) -> Stop {
+        let api = &self.host.url;
+        let expected = format!(
+            "a payment result at {api}/partner/v1/payments/{}/result within {seconds} seconds",
+            payment.id
+        );
+        let results = self.api.results(&payment.id);
+        let strays = self.api.strays();
+        let found = match (results.last(), strays.last()) {
+            (Some(refused), _) => match &refused.signature {
+                Err(problem) => format!("a result that is refused: {problem}"),
+                Ok(()) => "one result, which the kit answered with 500, and no repeat".to_owned(),
+            },
+            (None, Some(stray)) => format!("no result, but this call: {stray}"),
+            (None, None) => "no result. Is the core's setting for our API this address?".to_owned(),
+        };
+        Stop::failed(expected, found)
+    }
+
+    /// The first payment: its first result was answered with an error.
+    pub(super) async fn first(&self) -> Verdict<&Paid> {
+        let pay = async || self.decide(self.order(true), "pay").await;
+        let paid = self.first.get_or_init(pay).await;
+        paid.as_ref().map_err(Clone::clone)
+    }
+
+    /// The payment that the customer cancelled.
+    pub(super) async fn cancelled(&self) -> Verdict<&Paid> {
+        let cancel = async || self.decide(self.order(false), "cancel").await;
+        let cancelled = self.cancelled.get_or_init(cancel).await;
+        cancelled.as_ref().map_err(Clone::clone)
+    }
+
+    /// The payment whose screen was opened only.
+    pub(super) async fn unpaid(&self) -> Verdict<&Payment> {
+        let open = async || {
+            let payment = self.order(false);
+            if !self.options.by_hand {
+                self.open(&self.link(&payment)).await?;
+            }
+            Ok(payment)
+        };
+        let unpaid = self.unpaid.get_or_init(open).await;
+        unpaid.as_ref().map_err(Clone::clone)
+    }
+
+    /// A payment that is paid, for a check that is about something else.
+    pub(super) async fn paid(&self) -> Verdict<Payment> {
+        // One that cannot be made is one finding, and not twenty.
+        self.first().await.map_err(no_payment)?;
+        let paid = self.decide(self.order(false), "pay").await;
+        Ok(paid.map_err(no_payment)?.payment)
+    }
+
+    /// Posts a refund.
+    pub(super) async fn refund(&self, refund: &Refund) -> Verdict<Answer> {
+        self.core.send(refund.call()).await
+    }
+
+    /// Posts a refund that must go back.
+    pub(super) async fn refunded(&self, refund: &Refund) -> Verdict {
+        let answer = self.refund(refund).await?;
+        succeeded(&answer, refund)
+    }
+}
+
+/// A check that needs a payment is skipped without one: the checks of the screen say why there is none.
+pub(super) fn no_payment(stop: Stop) -> Stop {
+    match stop {
+        Stop::Failed { found, .. } => Stop::skipped(format!("no payment could be made: {found}")),
+        Stop::Skipped(why) => Stop::Skipped(why),
+    }
+}
+
+/// The answer says that the money is back, and names the refund.
+pub(super) fn succeeded(answer: &Answer, refund: &Refund) -> Verdict {
+    let status = json!({
+        "refund_id": refund.id,
+        "amount": refund.body["amount"],
+        "status": "succeeded",
+    });
+    crate::verdict::says(answer, 200, &status)
+}

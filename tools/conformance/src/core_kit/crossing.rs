@@ -1,0 +1,166 @@
+//! Refunds that come at once, and that no more goes back than was paid.
+
+use futures::FutureExt;
+use futures::future::join;
+use uuid::Uuid;
+
+use super::bench::{Refund, no_payment, succeeded};
+use super::{Check, CoreKit, rules};
+use crate::call::Answer;
+use crate::clock;
+use crate::verdict::{Stop, Verdict, ensure};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "refund-at-once",
+        title: "The same refund posted twice at the same time is paid once",
+        title_vi: "Cùng một hoàn tiền gửi hai lần cùng lúc chỉ chi trả một lần",
+        cites: rules::REFUND_ONCE,
+        run: |kit| at_once(kit).boxed(),
+    },
+    Check {
+        id: "refund-crossing",
+        title: "Two refunds at the same time never pay more than was paid",
+        title_vi: "Hai hoàn tiền cùng lúc không vượt quá số đã thanh toán",
+        cites: rules::NEVER_MORE,
+        run: |kit| crossing(kit).boxed(),
+    },
+    Check {
+        id: "refund-two-parts",
+        title: "A payment can go back in two parts",
+        title_vi: "Có thể hoàn toàn bộ thanh toán làm hai phần",
+        cites: rules::REFUND,
+        run: |kit| two_parts(kit).boxed(),
+    },
+    Check {
+        id: "refund-after-all",
+        title: "After a full refund nothing more goes back",
+        title_vi: "Sau khi hoàn hết thì không hoàn thêm",
+        cites: rules::NEVER_MORE,
+        run: |kit| after_all(kit).boxed(),
+    },
+    Check {
+        id: "refund-too-much",
+        title: "A refund of more than was paid is not paid",
+        title_vi: "Hoàn tiền nhiều hơn số đã thanh toán không được chi trả",
+        cites: rules::NEVER_MORE,
+        run: |kit| too_much(kit).boxed(),
+    },
+    Check {
+        id: "refund-unpaid",
+        title: "A refund of a transaction that is not paid is not paid",
+        title_vi: "Hoàn tiền của giao dịch chưa thanh toán không được chi trả",
+        cites: rules::NEVER_MORE,
+        run: |kit| unpaid(kit).boxed(),
+    },
+    Check {
+        id: "refund-so-far",
+        title: "A refunded_so_far that is too low for over a minute is answered with 409",
+        title_vi: "refunded_so_far thấp hơn thực tế quá một phút thì trả 409",
+        cites: rules::REFUNDED_SO_FAR,
+        run: |kit| so_far(kit).boxed(),
+    },
+];
+
+async fn at_once(kit: &CoreKit) -> Verdict {
+    let payment = kit.paid().await?;
+    let refund = payment.refund(payment.amount / 10, 0);
+    let (one, two) = join(kit.refund(&refund), kit.refund(&refund)).await;
+    let answers = [one?, two?];
+    let paid = answers.iter().filter(|answer| answer.status == 200);
+    for answer in paid.clone() {
+        let named = answer.json["refund_id"] == *refund.id;
+        let pending = answer.json["status"] == "pending";
+        let right = named && (pending || succeeded(answer, &refund).is_ok());
+        ensure(right, "succeeded, or pending, about this refund", || {
+            answer.shown()
+        })?;
+    }
+    ensure(paid.count() >= 1, "at least one answer 200", || {
+        answers.each_ref().map(Answer::shown).join("; ")
+    })?;
+    let found = kit.core.get(refund.path()).await?;
+    succeeded(&found, &refund)?;
+    kit.rest_goes_back(&payment, payment.amount / 10).await
+}
+
+async fn crossing(kit: &CoreKit) -> Verdict {
+    let payment = kit.paid().await?;
+    let most = payment.amount / 10 * 6;
+    let refunds = [payment.refund(most, 0), payment.refund(most, 0)];
+    let (one, two) = join(kit.refund(&refunds[0]), kit.refund(&refunds[1])).await;
+    let answers = [one?, two?];
+    let paid = answers.iter().filter(|answer| is_paid(answer)).count();
+    ensure(
+        paid <= 1,
+        format!(
+            "at most one of two refunds of {most} VND each, of {}",
+            payment.amount
+        ),
+        || answers.each_ref().map(Answer::shown).join("; "),
+    )
+}
+
+fn is_paid(answer: &Answer) -> bool {
+    answer.status == 200 && answer.json["status"] == "succeeded"
+}
+
+async fn two_parts(kit: &CoreKit) -> Verdict {
+    let payment = kit.paid().await?;
+    let part = payment.amount / 10 * 4;
+    kit.refunded(&payment.refund(part, 0)).await?;
+    kit.refunded(&payment.refund(payment.amount - part, part))
+        .await
+}
+
+async fn after_all(kit: &CoreKit) -> Verdict {
+    let payment = kit.paid().await?;
+    let all = payment.refund(payment.amount, 0);
+    if let Err(Stop::Failed { found, .. }) = kit.refunded(&all).await {
+        return Err(Stop::skipped(format!("the full refund failed: {found}")));
+    }
+    stays_unpaid(kit, &payment.refund(1_000, payment.amount)).await
+}
+
+async fn too_much(kit: &CoreKit) -> Verdict {
+    let payment = kit.paid().await?;
+    stays_unpaid(kit, &payment.refund(payment.amount + 1_000, 0)).await
+}
+
+async fn unpaid(kit: &CoreKit) -> Verdict {
+    let payment = kit.unpaid().await.map_err(no_payment)?;
+    stays_unpaid(kit, &payment.refund(1_000, 0)).await?;
+    let mut unknown = payment.clone();
+    unknown.id = Uuid::new_v4().to_string();
+    stays_unpaid(kit, &unknown.refund(1_000, 0)).await
+}
+
+/// `rejected` is the right answer: it is final. An error leaves the refund unknown, which moves no money either.
+async fn stays_unpaid(kit: &CoreKit, refund: &Refund) -> Verdict {
+    let expected = "\"status\":\"rejected\", or an error, and no money that goes back";
+    let answer = kit.refund(refund).await?;
+    let rejected = answer.status == 200 && answer.json["status"] == "rejected";
+    let named = answer.json["refund_id"] == *refund.id;
+    let right = (rejected && named) || (400..500).contains(&answer.status);
+    ensure(right, expected, || answer.shown())?;
+    let found = kit.core.get(refund.path()).await?;
+    ensure(!is_paid(&found), expected, || found.shown())
+}
+
+async fn so_far(kit: &CoreKit) -> Verdict {
+    if !kit.options.slow {
+        return Err(Stop::skipped(
+            "it needs more than a minute of waiting (--slow)",
+        ));
+    }
+    let payment = kit.paid().await?;
+    let part = payment.amount / 10;
+    let first = payment.refund(part, 0);
+    kit.refunded(&first).await?;
+    clock::wait(kit.options.limits.on_its_way).await;
+    let stale = payment.refund(part, 0);
+    let answer = kit.refund(&stale).await?;
+    let expected = "HTTP 409: more is back than refunded_so_far says";
+    ensure(answer.status == 409, expected, || answer.shown())?;
+    kit.refunded(&stale.with("refunded_so_far", part)).await
+}

@@ -1,0 +1,156 @@
+//! The answers about a payment.
+
+use futures::FutureExt;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::bench::no_payment;
+use super::{Check, CoreKit, rules};
+use crate::call::Answer;
+use crate::clock::{now_ms, read_time};
+use crate::verdict::{Verdict, ensure, says};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "payment-never-seen",
+        title: "An unknown payment is never_seen, as JSON that names the id",
+        title_vi: "Thanh toán không có thì trả never_seen, JSON có nêu mã",
+        cites: rules::NEVER_SEEN,
+        run: |kit| never_seen(kit).boxed(),
+    },
+    Check {
+        id: "payment-not-paid",
+        title: "A payment that nobody has made is not paid",
+        title_vi: "Thanh toán chưa thực hiện thì không phải là đã thanh toán",
+        cites: rules::PAYMENT,
+        run: |kit| not_paid(kit).boxed(),
+    },
+    Check {
+        id: "payment-paid",
+        title: "A payment that was made is paid, and names its transaction",
+        title_vi: "Thanh toán đã thực hiện có trạng thái paid và nêu đúng giao dịch",
+        cites: rules::PAYMENT,
+        run: |kit| paid(kit).boxed(),
+    },
+    Check {
+        id: "payment-amount",
+        title: "The amount of a payment is a whole number of VND",
+        title_vi: "Số tiền thanh toán là số nguyên VND",
+        cites: rules::PAYMENT,
+        run: |kit| amount(kit).boxed(),
+    },
+    Check {
+        id: "payment-paid-at",
+        title: "paid_at can be read, and is the time of the payment",
+        title_vi: "paid_at đọc được và là thời điểm thanh toán",
+        cites: rules::PAYMENT,
+        run: |kit| paid_at(kit).boxed(),
+    },
+    Check {
+        id: "payment-texts",
+        title: "The other fields of a payment are texts within their bounds",
+        title_vi: "Các trường khác của thanh toán là chuỗi trong giới hạn",
+        cites: rules::PAYMENT,
+        run: |kit| texts(kit).boxed(),
+    },
+    Check {
+        id: "payment-failed",
+        title: "A payment that the customer cancelled is failed or not paid",
+        title_vi: "Thanh toán bị khách hàng huỷ có trạng thái failed hoặc not_paid",
+        cites: rules::PAYMENT,
+        run: |kit| failed(kit).boxed(),
+    },
+];
+
+async fn never_seen(kit: &CoreKit) -> Verdict {
+    let id = Uuid::new_v4().to_string();
+    let answer = kit.core.get(format!("/payments/{id}")).await?;
+    let expected = json!({ "transaction_id": id, "status": "never_seen" });
+    says(&answer, 404, &expected)
+}
+
+async fn not_paid(kit: &CoreKit) -> Verdict {
+    let payment = kit.unpaid().await.map_err(no_payment)?;
+    let answer = kit.core.get(payment.path()).await?;
+    let status = answer.json["status"].as_str().unwrap_or_default();
+    let right = match answer.status {
+        200 => matches!(status, "not_paid" | "pending"),
+        404 => status == "never_seen",
+        _ => false,
+    };
+    ensure(
+        right && answer.json["transaction_id"] == *payment.id,
+        "200 not_paid or pending, or 404 never_seen, with the transaction_id",
+        || answer.shown(),
+    )
+}
+
+async fn found(kit: &CoreKit) -> Verdict<Answer> {
+    let paid = kit.first().await.map_err(no_payment)?;
+    kit.core.get(paid.payment.path()).await
+}
+
+async fn paid(kit: &CoreKit) -> Verdict {
+    let id = &kit.first().await.map_err(no_payment)?.payment.id;
+    let expected = json!({ "transaction_id": id, "status": "paid" });
+    says(&found(kit).await?, 200, &expected)
+}
+
+async fn amount(kit: &CoreKit) -> Verdict {
+    let answer = found(kit).await?;
+    let amount = kit.options.amount;
+    // A number in JSON, written without a fraction: 100000.0 and "100.000" are no whole numbers to every reader.
+    ensure(
+        answer.json["amount"].as_u64() == Some(amount),
+        format!("\"amount\":{amount}, a whole JSON number"),
+        || answer.shown(),
+    )
+}
+
+async fn paid_at(kit: &CoreKit) -> Verdict {
+    let answer = found(kit).await?;
+    let at = &answer.json["paid_at"];
+    if at.is_null() {
+        return Ok(());
+    }
+    let read = at.as_str().and_then(read_time);
+    let near = read.is_some_and(|at| (now_ms() - at).abs() < 60 * 60 * 1000);
+    ensure(near, "a time by RFC 3339, less than an hour ago", || {
+        format!("\"paid_at\":{at}")
+    })
+}
+
+async fn texts(kit: &CoreKit) -> Verdict {
+    let answer = found(kit).await?;
+    let bounds = [
+        ("partner_banking_method", 64),
+        ("rail_reference", 128),
+        ("reason", 255),
+    ];
+    for (name, most) in bounds {
+        let value = &answer.json[name];
+        let fits = value.is_null()
+            || value
+                .as_str()
+                .is_some_and(|text| text.chars().count() <= most);
+        let expected = format!("{name}: a text of at most {most} characters, or null");
+        ensure(fits, expected, || format!("\"{name}\":{value}"))?;
+    }
+    Ok(())
+}
+
+async fn failed(kit: &CoreKit) -> Verdict {
+    let cancelled = kit.cancelled().await.map_err(no_payment)?;
+    let answer = kit.core.get(cancelled.payment.path()).await?;
+    let status = answer.json["status"].as_str().unwrap_or_default();
+    let right = match answer.status {
+        200 => matches!(status, "failed" | "not_paid"),
+        404 => status == "never_seen",
+        _ => false,
+    };
+    ensure(
+        right && answer.json["transaction_id"] == *cancelled.payment.id,
+        "200 failed or not_paid, with the transaction_id",
+        || answer.shown(),
+    )
+}

@@ -1,0 +1,168 @@
+//! The payment result that the core sends, and its question about a payment.
+
+use futures::FutureExt;
+
+use super::bench::no_payment;
+use super::{Check, CoreKit, rules};
+use crate::clock::read_time;
+use crate::verdict::{Stop, Verdict, ensure};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "result-signed",
+        title: "Each payment result is signed right",
+        title_vi: "Mọi kết quả thanh toán được ký đúng",
+        cites: rules::SIGNATURE,
+        run: |kit| signed(kit).boxed(),
+    },
+    Check {
+        id: "result-transaction",
+        title: "The payment result names the transaction of its path",
+        title_vi: "Kết quả thanh toán nêu đúng giao dịch trong đường dẫn",
+        cites: rules::RESULT,
+        run: |kit| transaction(kit).boxed(),
+    },
+    Check {
+        id: "result-amount",
+        title: "The payment result of a payment has status SUCCESS and the whole amount",
+        title_vi: "Kết quả có trạng thái SUCCESS và đúng số tiền, là số nguyên",
+        cites: rules::RESULT,
+        run: |kit| amount(kit).boxed(),
+    },
+    Check {
+        id: "result-fields",
+        title: "The other fields of the payment result have their forms and bounds",
+        title_vi: "Các trường khác của kết quả đúng định dạng và giới hạn",
+        cites: rules::RESULT,
+        run: |kit| fields(kit).boxed(),
+    },
+    Check {
+        id: "result-repeated",
+        title: "A result that was answered with 500 is sent again, signed anew",
+        title_vi: "Kết quả bị trả lời 500 được gửi lại với chữ ký mới",
+        cites: rules::RESULT,
+        run: |kit| repeated(kit).boxed(),
+    },
+    Check {
+        id: "details-signed",
+        title: "The core's question about a payment is signed right",
+        title_vi: "Câu hỏi của hệ thống lõi về thanh toán được ký đúng",
+        cites: rules::DETAILS,
+        run: |kit| details(kit).boxed(),
+    },
+];
+
+/// Also of a payment of which no result was accepted: a wrong signature is the likeliest reason.
+async fn signed(kit: &CoreKit) -> Verdict {
+    let paid = kit.first().await;
+    let all = kit.api.all_results();
+    for result in &all {
+        if let Err(problem) = &result.signature {
+            let expected = "a signature over timestamp, client id and body with the core's secret";
+            return Err(Stop::failed(expected, problem.clone()));
+        }
+    }
+    if all.is_empty() {
+        paid.map_err(no_payment)?;
+    }
+    Ok(())
+}
+
+async fn transaction(kit: &CoreKit) -> Verdict {
+    let paid = kit.first().await.map_err(no_payment)?;
+    let named = &paid.result.body["transaction_id"];
+    ensure(
+        *named == *paid.payment.id,
+        format!("transaction_id {}", paid.payment.id),
+        || paid.result.text.clone(),
+    )
+}
+
+async fn amount(kit: &CoreKit) -> Verdict {
+    let paid = kit.first().await.map_err(no_payment)?;
+    let (amount, body) = (paid.payment.amount, &paid.result.body);
+    let found = &body["amount"];
+    let whole = found.as_u64() == Some(amount) || found.as_str() == Some(&amount.to_string());
+    ensure(
+        whole && body["status"] == "SUCCESS",
+        format!("\"status\":\"SUCCESS\",\"amount\":{amount}"),
+        || paid.result.text.clone(),
+    )
+}
+
+/// The names of a payment result's fields, and the most characters of each text.
+const TEXTS: [(&str, usize); 3] = [
+    ("partner_banking_method", 64),
+    ("rail_reference", 128),
+    ("reason", 255),
+];
+/// Fields of other messages, which our API refuses in this one.
+const FOREIGN: [&str; 6] = [
+    "refund_id",
+    "tiki_transaction_id",
+    "identify_code",
+    "identify_phone",
+    "identify_fullname",
+    "refunded_so_far",
+];
+
+async fn fields(kit: &CoreKit) -> Verdict {
+    let paid = kit.first().await.map_err(no_payment)?;
+    let (body, text) = (&paid.result.body, &paid.result.text);
+    for (name, most) in TEXTS {
+        let fits = match body[name].as_str() {
+            Some(value) => value.chars().count() <= most,
+            None => body[name].is_null(),
+        };
+        let expected = format!("{name} of at most {most} characters, or none");
+        ensure(fits, expected, || text.clone())?;
+    }
+    let at = &body["paid_at"];
+    let readable = at.is_null()
+        || at
+            .as_str()
+            .is_some_and(|at| at.is_empty() || read_time(at).is_some());
+    ensure(readable, "paid_at by RFC 3339, or none", || text.clone())?;
+    let foreign = FOREIGN.iter().find(|name| body.get(**name).is_some());
+    ensure(foreign.is_none(), "no field of another message", || {
+        foreign.copied().unwrap_or_default().to_owned()
+    })
+}
+
+async fn repeated(kit: &CoreKit) -> Verdict {
+    let paid = kit.first().await.map_err(no_payment)?;
+    let results = kit.api.results(&paid.payment.id);
+    let Some(first) = results.iter().find(|result| result.answered == 500) else {
+        return Err(Stop::skipped("no result was answered with 500"));
+    };
+    ensure(
+        first.body == paid.result.body,
+        format!("the same content again: {}", first.text),
+        || paid.result.text.clone(),
+    )?;
+    ensure(
+        first.timestamp != paid.result.timestamp,
+        "a repeat with a timestamp and a signature of its own",
+        || format!("the timestamp {} twice", first.timestamp),
+    )
+}
+
+async fn details(kit: &CoreKit) -> Verdict {
+    kit.first().await.map_err(no_payment)?;
+    let asked = kit.api.details();
+    if asked.is_empty() {
+        return Err(Stop::skipped(
+            "the core did not ask for the details of a payment",
+        ));
+    }
+    for received in asked {
+        if let Err(problem) = received.signature {
+            let expected = format!(
+                "a signature over the whole path /partner/v1/payments/{}",
+                received.id
+            );
+            return Err(Stop::failed(expected, problem));
+        }
+    }
+    Ok(())
+}

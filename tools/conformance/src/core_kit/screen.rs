@@ -1,0 +1,231 @@
+//! The payment screen: its page, its form, and the links that it refuses.
+
+use futures::FutureExt;
+
+use super::bench::{Payment, no_payment};
+use super::{Check, CoreKit, rules};
+use crate::call::Answer;
+use crate::verdict::{Stop, Verdict, ensure};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "screen-page",
+        title: "The payment screen is an HTML page that shows the amount",
+        title_vi: "Màn hình thanh toán là trang HTML có hiển thị số tiền",
+        cites: rules::SCREEN,
+        run: |kit| page(kit).boxed(),
+    },
+    Check {
+        id: "screen-form",
+        title: "The page has one form with a button to pay",
+        title_vi: "Trang có đúng một biểu mẫu với nút thanh toán",
+        cites: rules::SCREEN,
+        run: |kit| form(kit).boxed(),
+    },
+    Check {
+        id: "screen-pay",
+        title: "A payment is made, and its result is sent",
+        title_vi: "Thanh toán được thực hiện và kết quả được gửi",
+        cites: rules::SCREEN,
+        run: |kit| async { kit.first().await.map(drop) }.boxed(),
+    },
+    Check {
+        id: "screen-redirect",
+        title: "After the payment the customer is sent to return_url",
+        title_vi: "Sau khi thanh toán, khách hàng được đưa đến return_url",
+        cites: rules::SCREEN,
+        run: |kit| redirect(kit).boxed(),
+    },
+    Check {
+        id: "screen-second-submit",
+        title: "The form submitted a second time does not pay a second time",
+        title_vi: "Gửi biểu mẫu lần thứ hai không thanh toán thêm lần nữa",
+        cites: rules::SCREEN,
+        run: |kit| second_submit(kit).boxed(),
+    },
+    Check {
+        id: "screen-cancel",
+        title: "A customer who cancels has not paid, and comes back",
+        title_vi: "Khách hàng huỷ thì không bị thanh toán và được đưa trở lại",
+        cites: rules::SCREEN,
+        run: |kit| cancel(kit).boxed(),
+    },
+    Check {
+        id: "screen-changed-amount",
+        title: "A link with a changed amount is refused",
+        title_vi: "Liên kết bị đổi số tiền phải bị từ chối",
+        cites: rules::SCREEN,
+        run: |kit| changed(kit, "amount", "1000").boxed(),
+    },
+    Check {
+        id: "screen-changed-return",
+        title: "A link with a changed return_url is refused",
+        title_vi: "Liên kết bị đổi return_url phải bị từ chối",
+        cites: rules::SCREEN,
+        run: |kit| changed(kit, "return_url", "https://example.com/").boxed(),
+    },
+    Check {
+        id: "screen-unsigned",
+        title: "A link without a signature is refused",
+        title_vi: "Liên kết không có chữ ký phải bị từ chối",
+        cites: rules::SCREEN,
+        run: |kit| unsigned(kit).boxed(),
+    },
+    Check {
+        id: "screen-expired",
+        title: "An expired link cannot pay",
+        title_vi: "Liên kết hết hạn không thể thanh toán",
+        cites: rules::SCREEN,
+        run: |kit| expired(kit).boxed(),
+    },
+];
+
+async fn page(kit: &CoreKit) -> Verdict {
+    let payment = kit.unpaid().await?;
+    let page = kit.open(&kit.link(payment)).await?.answer;
+    let kind = page.content_type();
+    ensure(
+        page.status == 200 && kind.contains("text/html"),
+        "HTTP 200 with an HTML page",
+        || page.shown(),
+    )?;
+    let digits = |text: &str| text.replace(['.', ',', '\u{a0}', '\u{202f}', ' '], "");
+    let amount = payment.amount.to_string();
+    ensure(
+        digits(&page.text).contains(&amount),
+        format!("a page that shows {amount} VND"),
+        || "a page without this number".to_owned(),
+    )
+}
+
+async fn form(kit: &CoreKit) -> Verdict {
+    by_form(kit)?;
+    let payment = kit.unpaid().await.map_err(no_payment)?;
+    let form = kit.open(&kit.link(payment)).await?.form()?;
+    for value in ["pay", "cancel"] {
+        let button = ("action".to_owned(), value.to_owned());
+        ensure(
+            form.buttons.contains(&button),
+            format!("a button with name=\"action\" value=\"{value}\""),
+            || format!("the buttons {:?}", form.buttons),
+        )?;
+    }
+    Ok(())
+}
+
+fn by_form(kit: &CoreKit) -> Verdict {
+    if kit.options.by_hand {
+        return Err(Stop::skipped("a person submits the form (--by-hand)"));
+    }
+    Ok(())
+}
+
+async fn redirect(kit: &CoreKit) -> Verdict {
+    by_form(kit)?;
+    let paid = kit.first().await.map_err(no_payment)?;
+    let Some((_, _, answer)) = &paid.submitted else {
+        return by_form(kit);
+    };
+    comes_back(answer, &paid.payment)
+}
+
+fn comes_back(answer: &Answer, payment: &Payment) -> Verdict {
+    let location = answer.header("location").unwrap_or("no Location");
+    ensure(
+        answer.status == 303 && location == payment.return_url,
+        format!("HTTP 303 to {}", payment.return_url),
+        || format!("HTTP {} to {location}", answer.status),
+    )
+}
+
+async fn second_submit(kit: &CoreKit) -> Verdict {
+    by_form(kit)?;
+    let paid = kit.first().await.map_err(no_payment)?;
+    let Some((page, form, _)) = &paid.submitted else {
+        return by_form(kit);
+    };
+    for button in ["pay", "cancel"] {
+        let again = page.submit(&kit.core.http, form, button).await?;
+        ensure(
+            again.status < 500,
+            "a redirect or a page, and no error of the server",
+            || again.shown(),
+        )?;
+    }
+    let payment = kit.core.get(paid.payment.path()).await?;
+    ensure(
+        payment.json["status"] == "paid" && payment.json["amount"] == paid.payment.amount,
+        "a payment that is still paid, with the same amount",
+        || payment.shown(),
+    )?;
+    // A second debit has a reference of its own (docs/core.md, code 8 of the payment result).
+    let first = &paid.result.body;
+    for result in kit.api.results(&paid.payment.id) {
+        let same = ["status", "amount", "rail_reference"];
+        let same = same.iter().all(|name| result.body[*name] == first[*name]);
+        ensure(same, format!("only the result {first}"), || {
+            format!("another result of the same payment: {}", result.body)
+        })?;
+    }
+    Ok(())
+}
+
+async fn cancel(kit: &CoreKit) -> Verdict {
+    let cancelled = kit.cancelled().await?;
+    ensure(
+        cancelled.result.body["status"] == "FAILURE",
+        "a payment result with the status FAILURE",
+        || cancelled.result.body.to_string(),
+    )?;
+    match &cancelled.submitted {
+        Some((_, _, answer)) => comes_back(answer, &cancelled.payment),
+        None => Ok(()),
+    }
+}
+
+async fn changed(kit: &CoreKit, name: &str, value: &str) -> Verdict {
+    let link = kit.link(&kit.order(false));
+    let pairs = link.query_pairs().map(|(found, kept)| {
+        let kept = if found == name { value.into() } else { kept };
+        (found, kept)
+    });
+    let mut other = link.clone();
+    other.query_pairs_mut().clear().extend_pairs(pairs);
+    refused(&kit.open(&other).await?.answer)
+}
+
+async fn unsigned(kit: &CoreKit) -> Verdict {
+    let mut link = kit.screen_url.clone();
+    let payment = kit.order(false);
+    link.query_pairs_mut().extend_pairs(payment.parameters());
+    refused(&kit.open(&link).await?.answer)
+}
+
+fn refused(page: &Answer) -> Verdict {
+    ensure(
+        (400..500).contains(&page.status),
+        "HTTP 4xx and no payment screen",
+        || page.shown(),
+    )
+}
+
+/// The screen may refuse the link, or show a page on which nobody can pay.
+async fn expired(kit: &CoreKit) -> Verdict {
+    let mut payment = kit.order(false);
+    payment.expires_at_ms = payment.created_at_ms - 60_000;
+    let page = kit.open(&kit.link(&payment)).await?;
+    let expected = "a page on which nobody can pay, and a payment that is not paid";
+    let error = page.answer.status >= 500;
+    ensure(!error, expected, || page.answer.shown())?;
+    if let Ok(form) = page.form() {
+        let answer = page.submit(&kit.core.http, &form, "pay").await?;
+        ensure(answer.status < 500, expected, || answer.shown())?;
+    }
+    let after = kit.core.get(payment.path()).await?;
+    ensure(after.json["status"] != "paid", expected, || after.shown())?;
+    let results = kit.api.results(&payment.id);
+    let paid = results.iter().find(|r| r.body["status"] == "SUCCESS");
+    ensure(paid.is_none(), expected, || {
+        "a payment result SUCCESS after expires_at".to_owned()
+    })
+}

@@ -1,0 +1,225 @@
+//! Calls that are signed wrong, and some that are signed right at the edge of what is allowed.
+
+use futures::FutureExt;
+use uuid::Uuid;
+
+use super::bench::Refund;
+use super::{Check, CoreKit, rules};
+use crate::call::{Answer, Request, SignatureHeaders};
+use crate::clock::day_ago;
+use crate::verdict::{Verdict, ensure};
+
+const MINUTE_MS: i64 = 60_000;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "signature-refund",
+        title: "A refund with a wrong signature is refused and not paid",
+        title_vi: "Hoàn tiền có chữ ký sai bị từ chối và không chi trả",
+        cites: rules::SIGNATURE,
+        run: |kit| refund(kit).boxed(),
+    },
+    Check {
+        id: "signature-find-refund",
+        title: "A question about a refund with a wrong signature is refused",
+        title_vi: "Tra cứu hoàn tiền có chữ ký sai bị từ chối",
+        cites: rules::SIGNATURE,
+        run: |kit| wrong(kit, "/refunds/").boxed(),
+    },
+    Check {
+        id: "signature-payment",
+        title: "A question about a payment with a wrong signature is refused",
+        title_vi: "Tra cứu thanh toán có chữ ký sai bị từ chối",
+        cites: rules::SIGNATURE,
+        run: |kit| wrong(kit, "/payments/").boxed(),
+    },
+    Check {
+        id: "signature-statement",
+        title: "A question for a statement with a wrong signature is refused",
+        title_vi: "Yêu cầu sao kê có chữ ký sai bị từ chối",
+        cites: rules::SIGNATURE,
+        run: |kit| statement(kit).boxed(),
+    },
+    Check {
+        id: "signature-body",
+        title: "A signature of another body is refused",
+        title_vi: "Chữ ký của nội dung khác bị từ chối",
+        cites: rules::SIGNATURE,
+        run: |kit| other_body(kit).boxed(),
+    },
+    Check {
+        id: "signature-other-path",
+        title: "A signature of another path is refused",
+        title_vi: "Chữ ký của đường dẫn khác bị từ chối",
+        cites: rules::SIGNATURE,
+        run: |kit| other_path(kit).boxed(),
+    },
+    Check {
+        id: "signature-missing",
+        title: "A call without one of the three headers is refused",
+        title_vi: "Thiếu một trong ba tiêu đề chữ ký bị từ chối",
+        cites: rules::SIGNATURE,
+        run: |kit| missing(kit).boxed(),
+    },
+    Check {
+        id: "signature-malformed",
+        title: "Headers that are malformed are refused, and are no error of the server",
+        title_vi: "Tiêu đề sai định dạng bị từ chối, không gây lỗi máy chủ",
+        cites: rules::SIGNATURE,
+        run: |kit| malformed(kit).boxed(),
+    },
+    Check {
+        id: "signature-client-id",
+        title: "Another client id is refused, also when it is signed right",
+        title_vi: "Mã client khác bị từ chối dù ký đúng",
+        cites: rules::SIGNATURE,
+        run: |kit| client_id(kit).boxed(),
+    },
+    Check {
+        id: "signature-stale",
+        title: "A signature that is 6 minutes old is refused",
+        title_vi: "Chữ ký cũ 6 phút bị từ chối",
+        cites: rules::SIGNATURE,
+        run: |kit| refused_at(kit, -6 * MINUTE_MS).boxed(),
+    },
+    Check {
+        id: "signature-ahead",
+        title: "A signature that is 2 minutes ahead is refused",
+        title_vi: "Chữ ký vượt trước 2 phút bị từ chối",
+        cites: rules::SIGNATURE,
+        run: |kit| refused_at(kit, 2 * MINUTE_MS).boxed(),
+    },
+    Check {
+        id: "signature-old-enough",
+        title: "A signature that is 4 minutes old is accepted",
+        title_vi: "Chữ ký cũ 4 phút được chấp nhận",
+        cites: rules::SIGNATURE,
+        run: |kit| accepted_at(kit, -4 * MINUTE_MS).boxed(),
+    },
+    Check {
+        id: "signature-little-ahead",
+        title: "A signature that is 30 seconds ahead is accepted",
+        title_vi: "Chữ ký vượt trước 30 giây được chấp nhận",
+        cites: rules::SIGNATURE,
+        run: |kit| accepted_at(kit, MINUTE_MS / 2).boxed(),
+    },
+];
+
+fn unauthorized(answer: &Answer) -> Verdict {
+    ensure(answer.status == 401, "HTTP 401", || answer.shown())
+}
+
+/// A right signature with its first digit changed.
+fn spoil(headers: &mut SignatureHeaders) {
+    if let Some(signature) = &mut headers.signature {
+        let other = if signature.starts_with('0') { "1" } else { "0" };
+        signature.replace_range(..1, other);
+    }
+}
+
+/// A refund of an unknown transaction: no core pays it, whatever it makes of the signature.
+fn any_refund(kit: &CoreKit) -> Refund {
+    kit.order(false).refund(1_000, 0)
+}
+
+async fn refund(kit: &CoreKit) -> Verdict {
+    let refund = kit.paid().await?.refund(1_000, 0);
+    unauthorized(&kit.core.send(refund.call().changed(spoil)).await?)?;
+    let found = kit.core.get(refund.path()).await?;
+    ensure(
+        found.json["status"] == "never_seen",
+        "a refund that was never seen",
+        || found.shown(),
+    )
+}
+
+async fn wrong(kit: &CoreKit, path: &str) -> Verdict {
+    let call = Request::get(format!("{path}{}", Uuid::new_v4()));
+    unauthorized(&kit.core.send(call.changed(spoil)).await?)
+}
+
+async fn statement(kit: &CoreKit) -> Verdict {
+    kit.has_statements()?;
+    let path = format!("/statements/{}", day_ago(3));
+    unauthorized(&kit.core.send(Request::get(&*path).changed(spoil)).await?)?;
+    // The signature covers the query: a page is not another one.
+    let other = Request::get(format!("{path}?cursor=x")).signing(path);
+    unauthorized(&kit.core.send(other).await?)
+}
+
+async fn other_body(kit: &CoreKit) -> Verdict {
+    let payment = kit.paid().await?;
+    let small = payment.refund(1_000, 0);
+    let large = small.with("amount", 2_000);
+    let call = large.call().signing(small.body.to_string());
+    unauthorized(&kit.core.send(call).await?)
+}
+
+async fn other_path(kit: &CoreKit) -> Verdict {
+    let call = Request::get(format!("/payments/{}", Uuid::new_v4()));
+    let other = call
+        .clone()
+        .signing(format!("/payments/{}", Uuid::new_v4()));
+    unauthorized(&kit.core.send(other).await?)?;
+    // One signature of an empty body would open every GET.
+    for empty in ["", "{}"] {
+        unauthorized(&kit.core.send(call.clone().signing(empty)).await?)?;
+    }
+    Ok(())
+}
+
+async fn missing(kit: &CoreKit) -> Verdict {
+    let changes: [fn(&mut SignatureHeaders); 3] = [
+        |headers| headers.timestamp = None,
+        |headers| headers.client_id = None,
+        |headers| headers.signature = None,
+    ];
+    all_refused(kit, &changes).await
+}
+
+async fn malformed(kit: &CoreKit) -> Verdict {
+    let changes: [fn(&mut SignatureHeaders); 5] = [
+        |headers| headers.timestamp = Some("yesterday".to_owned()),
+        |headers| headers.timestamp = Some("99999999999999999999999".to_owned()),
+        |headers| headers.signature = Some("z".repeat(64)),
+        |headers| headers.signature = Some(String::new()),
+        |headers| {
+            if let Some(signature) = &mut headers.signature {
+                signature.truncate(32);
+            }
+        },
+    ];
+    all_refused(kit, &changes).await
+}
+
+async fn all_refused(kit: &CoreKit, changes: &[fn(&mut SignatureHeaders)]) -> Verdict {
+    for change in changes {
+        let call = Request::get(format!("/payments/{}", Uuid::new_v4()));
+        unauthorized(&kit.core.send(call.changed(*change)).await?)?;
+        let refund = any_refund(kit).call().changed(*change);
+        unauthorized(&kit.core.send(refund).await?)?;
+    }
+    Ok(())
+}
+
+async fn client_id(kit: &CoreKit) -> Verdict {
+    let call = Request::get(format!("/payments/{}", Uuid::new_v4()));
+    unauthorized(&kit.core.send(call.client_id("another-client")).await?)
+}
+
+async fn refused_at(kit: &CoreKit, shift_ms: i64) -> Verdict {
+    let call = Request::get(format!("/payments/{}", Uuid::new_v4()));
+    unauthorized(&kit.core.send(call.shifted(shift_ms)).await?)?;
+    let refund = any_refund(kit).call().shifted(shift_ms);
+    unauthorized(&kit.core.send(refund).await?)
+}
+
+async fn accepted_at(kit: &CoreKit, shift_ms: i64) -> Verdict {
+    let call = Request::get(format!("/payments/{}", Uuid::new_v4()));
+    let answer = kit.core.send(call.shifted(shift_ms)).await?;
+    ensure(
+        answer.status == 404,
+        "HTTP 404 never_seen, as with a fresh signature",
+        || answer.shown(),
+    )
+}
