@@ -1,11 +1,15 @@
 //! The command line.
 
+mod kits;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use domain::Day;
 use reconciliation::period::Period;
+
+pub(crate) use self::kits::{PayArg, Reports, TestCore, TestPartner};
 
 /// Shows payments, resends and resolves what needs review, and finds configuration errors.
 ///
@@ -16,6 +20,7 @@ use reconciliation::period::Period;
 ///   3  the id does not exist
 ///   4  refused by the rules
 ///   5  checked, and a problem was found
+/// Of test-core and test-partner: 0 all passed, 1 a check failed, 2 it could not run
 #[derive(Debug, Parser)]
 #[command(name = "tikivip", version, verbatim_doc_comment)]
 pub(crate) struct Cli {
@@ -126,6 +131,10 @@ pub(crate) enum Command {
     },
     /// Check configuration, clock, secrets, tables, Tiki and the core
     Doctor,
+    /// Test a core: play this backend against it; needs no settings
+    TestCore(Box<TestCore>),
+    /// Test the partner's side, this one or another: play Tiki against it; needs no settings
+    TestPartner(Box<TestPartner>),
     /// Print the completion script of a shell
     Completions { shell: Shell },
 }

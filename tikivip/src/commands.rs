@@ -2,6 +2,7 @@
 
 mod act;
 mod doctor;
+mod kits;
 mod list;
 mod lookup;
 mod reconciliation;
@@ -26,8 +27,13 @@ pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         std::io::stdout().write_all(&script)?;
         return Ok(Outcome::Done);
     }
-    let context = CommandContext::open().await;
     let form = cli.output;
+    match &cli.command {
+        Command::TestCore(given) => return kits::test_core(form, given).await,
+        Command::TestPartner(given) => return kits::test_partner(form, given).await,
+        _ => {}
+    }
+    let context = CommandContext::open().await;
     match &cli.command {
         Command::Show { id } => show::show(&context, form, id).await,
         Command::List { state, limit } => list::list(&context, form, *state, *limit).await,
@@ -53,6 +59,9 @@ pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Outcome> {
             explain,
         } => signatures::verify(&context, form, message, headers, *explain).await,
         Command::Doctor => doctor::doctor(&context, form).await,
-        Command::Completions { .. } => Ok(Outcome::Done),
+        // They need no context, and have run.
+        Command::TestCore(_) | Command::TestPartner(_) | Command::Completions { .. } => {
+            Ok(Outcome::Done)
+        }
     }
 }

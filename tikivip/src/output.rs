@@ -24,12 +24,18 @@ pub(crate) enum Outcome {
     Refused(String),
     /// The check found a problem.
     Wrong,
+    /// A check of a conformance kit failed.
+    CheckFailed,
+    /// Why a conformance kit could not run.
+    CouldNotRun(String),
 }
 
 impl Outcome {
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Done => 0,
+            Self::CheckFailed => 1,
+            Self::CouldNotRun(_) => 2,
             Self::NotFound(_) | Self::Empty(_) => 3,
             Self::Refused(_) => 4,
             Self::Wrong => 5,
@@ -44,7 +50,8 @@ impl fmt::Display for Outcome {
             Self::NotFound(what) => write!(f, "{what} does not exist. Check the id."),
             Self::Empty(why) => f.write_str(why),
             Self::Refused(why) => write!(f, "refused: {why}"),
-            Self::Wrong => f.write_str("a problem was found"),
+            Self::Wrong | Self::CheckFailed => f.write_str("a problem was found"),
+            Self::CouldNotRun(why) => f.write_str(why),
         }
     }
 }

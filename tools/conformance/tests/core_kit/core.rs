@@ -1,0 +1,552 @@
+//! A small core that is right, and a switch for each mistake that a core can make.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use signing::{ClientSecret, HeaderNames, Keyring, SignatureHeaders, Window};
+use url::form_urlencoded;
+
+pub(crate) const CLIENT_ID: &str = "core";
+pub(crate) const SECRET: &str = "a secret of the test";
+/// An answer about a refund is on its way for so long.
+pub(crate) const ON_ITS_WAY: Duration = Duration::from_millis(200);
+/// Slower than the kit of the test allows.
+const SLOW: Duration = Duration::from_millis(700);
+const RACE: Duration = Duration::from_millis(80);
+
+#[derive(Clone)]
+pub(crate) struct Core {
+    mistake: &'static str,
+    keys: Keyring,
+    /// The day of which it has bookings.
+    pub day: String,
+    pub api_url: Arc<Mutex<String>>,
+    state: Arc<Mutex<Books>>,
+    http: reqwest::Client,
+}
+
+#[derive(Default)]
+struct Books {
+    /// Status and amount.
+    payments: HashMap<String, (String, u64)>,
+    refunds: HashMap<String, Refund>,
+    /// What went back: transaction, amount, when.
+    back: Vec<(String, u64, Instant)>,
+    debits: u32,
+}
+
+#[derive(Clone)]
+struct Refund {
+    body: Value,
+    status: &'static str,
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    since.as_millis().try_into().unwrap()
+}
+
+impl Core {
+    pub(crate) fn new(mistake: &'static str, day: String) -> Self {
+        Self {
+            mistake,
+            day,
+            keys: Keyring::new(CLIENT_ID, ClientSecret::new(SECRET)),
+            api_url: Arc::default(),
+            state: Arc::default(),
+            http: reqwest::Client::new(),
+        }
+    }
+
+    pub(crate) fn router(&self) -> Router {
+        Router::new()
+            .route("/refunds", post(refund))
+            .route("/refunds/{id}", get(find_refund))
+            .route("/payments/{id}", get(payment))
+            .route("/statements/{day}", get(statement))
+            .route("/pay", get(screen).post(decide))
+            .with_state(self.clone())
+    }
+
+    fn has(&self, mistake: &str) -> bool {
+        self.mistake == mistake
+    }
+
+    /// `None` if the call is signed right.
+    fn refused(&self, headers: &HeaderMap, signed: &[u8]) -> Option<Response> {
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let names = HeaderNames::PARTNER;
+        let given = SignatureHeaders {
+            timestamp: header(names.timestamp),
+            client_id: header(names.client_id),
+            signature: header(names.signature),
+        };
+        let mut window = Window::default();
+        match self.mistake {
+            "accepts old signatures" => window.max_age_ms *= 10,
+            "accepts signatures from the future" => window.max_ahead_ms *= 10,
+            "is too strict with old signatures" => window.max_age_ms /= 2,
+            "accepts no clock ahead" => window.max_ahead_ms = 0,
+            _ => {}
+        }
+        let mut keys = self.keys.clone();
+        if self.has("accepts any client id")
+            && let Some(id) = given.client_id
+        {
+            keys = keys.under(id);
+        }
+        let mut candidates = vec![signed];
+        if self.has("accepts a signature of nothing") {
+            candidates.push(b"");
+        }
+        let problem = keys
+            .verify_any(&given, candidates, now_ms(), window)
+            .err()?;
+        let status = match (self.mistake, problem) {
+            ("fails without a header", signing::SignatureRefusal::Missing(_))
+            | ("fails with a malformed header", signing::SignatureRefusal::Malformed(_)) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+            _ => StatusCode::UNAUTHORIZED,
+        };
+        Some((status, Json(json!({ "message": "signature" }))).into_response())
+    }
+
+    fn never_seen(&self, field: &str, id: &str) -> Response {
+        let bare = format!("answers a bare 404 about a {}", &field[..6]);
+        if self.has(bare.trim_end()) {
+            return StatusCode::NOT_FOUND.into_response();
+        }
+        let body = json!({ field: id, "status": "never_seen" });
+        (StatusCode::NOT_FOUND, Json(body)).into_response()
+    }
+}
+
+fn bad(what: &str) -> Response {
+    (StatusCode::BAD_REQUEST, Json(json!({ "message": what }))).into_response()
+}
+
+fn conflict() -> Response {
+    (StatusCode::CONFLICT, Json(json!({ "message": "conflict" }))).into_response()
+}
+
+async fn refund(State(core): State<Core>, headers: HeaderMap, body: Bytes) -> Response {
+    let checks = !core.has("does not verify refunds");
+    if let Some(refused) = core.refused(&headers, &body).filter(|_| checks) {
+        return refused;
+    }
+    let message: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let (id, amount) = (message["refund_id"].as_str(), message["amount"].as_u64());
+    let (Some(id), Some(amount @ 1..)) = (id, amount) else {
+        if core.has("fails with a malformed body") {
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        }
+        return bad("refund_id and amount");
+    };
+    let key = headers.get("idempotency-key");
+    let key = key.and_then(|key| key.to_str().ok());
+    let key_is_fine = match key {
+        None => core.has("needs no idempotency key"),
+        Some(key) => key == id || core.has("takes any idempotency key"),
+    };
+    if !key_is_fine {
+        return bad("Idempotency-Key");
+    }
+    if core.has("refuses unknown fields") && message.get("x_new").is_some() {
+        return bad("x_new");
+    }
+    refund_once(&core, id, amount, &message).await
+}
+
+async fn refund_once(core: &Core, id: &str, amount: u64, message: &Value) -> Response {
+    let transaction = message["transaction_id"].as_str().unwrap_or_default();
+    let known = core.state.lock().unwrap().refunds.get(id).cloned();
+    if let Some(known) = known
+        && let Some(answer) = repeated(core, id, &known, message)
+    {
+        return answer;
+    }
+    let fits_now = fits(core, transaction, amount);
+    if core.has("looks for a repeat and pays later") || core.has("adds up and pays later") {
+        tokio::time::sleep(RACE).await;
+    }
+    let mut state = core.state.lock().unwrap();
+    let again = state.refunds.get(id).cloned();
+    let pays_again =
+        core.has("looks for a repeat and pays later") || core.has("pays a repeat again");
+    if let Some(known) = again.filter(|_| !pays_again) {
+        drop(state);
+        return repeated(core, id, &known, message).unwrap_or_else(conflict);
+    }
+    let so_far = message["refunded_so_far"].as_u64().unwrap_or_default();
+    let others = state.back.iter();
+    let others = others.filter(|(of, _, at)| of == transaction && at.elapsed() > ON_ITS_WAY);
+    let others: u64 = others.map(|(_, amount, _)| amount).sum();
+    if others > so_far && !core.has("does not read refunded_so_far") {
+        return conflict();
+    }
+    drop(state);
+    let fits = if core.has("adds up and pays later") {
+        fits_now
+    } else {
+        fits(core, transaction, amount)
+    };
+    state = core.state.lock().unwrap();
+    let status = if fits { "succeeded" } else { "rejected" };
+    if fits {
+        let entry = (transaction.to_owned(), amount, Instant::now());
+        state.back.push(entry);
+    }
+    let refund = Refund {
+        body: message.clone(),
+        status,
+    };
+    state.refunds.insert(id.to_owned(), refund.clone());
+    refund_answer(core, id, &refund)
+}
+
+/// The answer to a refund that is known, or nothing if it is taken as a new one.
+fn repeated(core: &Core, id: &str, known: &Refund, message: &Value) -> Option<Response> {
+    let same = |field: &str| known.body[field] == message[field];
+    if core.has("pays a repeat again") {
+        return None;
+    }
+    if core.has("refuses a repeat")
+        || (core.has("compares refunded_so_far") && !same("refunded_so_far"))
+        || (!same("amount") && !core.has("takes another amount"))
+        || (!same("transaction_id") && !core.has("takes another transaction"))
+    {
+        return Some(conflict());
+    }
+    let mut refund = known.clone();
+    refund.body = message.clone();
+    Some(refund_answer(core, id, &refund))
+}
+
+/// Whether so much of a transaction can go back.
+fn fits(core: &Core, transaction: &str, amount: u64) -> bool {
+    let state = core.state.lock().unwrap();
+    let paid = match state.payments.get(transaction) {
+        Some((status, paid)) if status == "paid" => *paid,
+        _ if core.has("refunds what was not paid") => u64::MAX,
+        _ => return false,
+    };
+    let back = state.back.iter().filter(|(of, ..)| of == transaction);
+    let back: Vec<u64> = back.map(|(_, amount, _)| *amount).collect();
+    if core.has("refunds only once") && !back.is_empty() {
+        return false;
+    }
+    core.has("does not add up") || back.iter().sum::<u64>().saturating_add(amount) <= paid
+}
+
+fn refund_answer(core: &Core, id: &str, refund: &Refund) -> Response {
+    let mut answer = json!({
+        "refund_id": id,
+        "amount": refund.body["amount"],
+        "status": refund.status,
+    });
+    if core.has("does not name the amount of a refund") {
+        answer["amount"] = Value::Null;
+    }
+    Json(answer).into_response()
+}
+
+async fn find_refund(
+    State(core): State<Core>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let refused = core.refused(&headers, format!("/refunds/{id}").as_bytes());
+    if let Some(refused) = refused.filter(|_| !core.has("does not verify look-ups of refunds")) {
+        return refused;
+    }
+    let known = core.state.lock().unwrap().refunds.get(&id).cloned();
+    match known.filter(|_| !core.has("finds no refund")) {
+        Some(refund) => refund_answer(&core, &id, &refund),
+        None => core.never_seen("refund_id", &id),
+    }
+}
+
+async fn payment(State(core): State<Core>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    let refused = core.refused(&headers, format!("/payments/{id}").as_bytes());
+    if let Some(refused) = refused.filter(|_| !core.has("does not verify look-ups of payments")) {
+        return refused;
+    }
+    let known = core.state.lock().unwrap().payments.get(&id).cloned();
+    let Some((status, amount)) = known else {
+        return core.never_seen("transaction_id", &id);
+    };
+    let paid = status == "paid";
+    let mut answer = json!({
+        "transaction_id": id,
+        "status": status,
+        "amount": amount,
+        "paid_at": paid.then_some(rfc3339()),
+        "partner_banking_method": paid.then_some("ACCOUNT"),
+    });
+    match core.mistake {
+        "names another transaction" => answer["transaction_id"] = json!("another"),
+        "calls a payment that was made not_paid" if paid => answer["status"] = json!("not_paid"),
+        "calls a cancelled payment paid" if status == "failed" => answer["status"] = json!("paid"),
+        "calls an opened payment paid" if status == "not_paid" => answer["status"] = json!("paid"),
+        "writes amounts with points" => answer["amount"] = json!("100.000"),
+        "writes paid_at in its own form" => answer["paid_at"] = json!("23/11/2026"),
+        "writes a long banking method" => answer["partner_banking_method"] = json!("x".repeat(65)),
+        "answers too much" => answer["more"] = json!("x".repeat(257 * 1024)),
+        "answers slowly" => tokio::time::sleep(SLOW).await,
+        "answers as text" => return answer.to_string().into_response(),
+        "fails" if paid => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        _ => {}
+    }
+    Json(answer).into_response()
+}
+
+fn rfc3339() -> String {
+    let now = time::OffsetDateTime::now_utc();
+    now.format(&time::format_description::well_known::Rfc3339)
+        .unwrap()
+}
+
+async fn statement(
+    State(core): State<Core>,
+    Path(day): Path<String>,
+    Query(query): Query<HashMap<String, String>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let refused = core.refused(&headers, uri.path_and_query().unwrap().as_str().as_bytes());
+    if let Some(refused) = refused.filter(|_| !core.has("does not verify statements")) {
+        return refused;
+    }
+    let is_day = day.len() == 10 && day != "2025-02-30";
+    if !is_day && !core.has("takes any text as a day") {
+        return bad("day");
+    }
+    if day > core.day {
+        if core.has("fails for today") {
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        }
+        let not_there = json!({ "status": "not_there" });
+        return (StatusCode::NOT_FOUND, Json(not_there)).into_response();
+    }
+    let from = match query.get("cursor").map(|cursor| cursor.parse::<usize>()) {
+        None => 0,
+        Some(Ok(from)) => from,
+        Some(Err(_)) if core.has("begins anew with an unknown cursor") => 0,
+        Some(Err(_)) => return bad("cursor"),
+    };
+    let mut entry = json!({
+        "type": "payment",
+        "id": format!("B-{from}"),
+        "transaction_id": "9e87ce51-4647-5d79-9155-19ee50d4d84e",
+        "amount": 100_000,
+        "at": format!("{}T10:00:00+07:00", core.day),
+        "rail_reference": "FT0417",
+    });
+    if core.has("writes entries without a transaction") {
+        entry["transaction_id"] = Value::Null;
+    }
+    let mut next = (from < 2).then(|| (from + 1).to_string());
+    if core.has("gives one cursor twice") {
+        next = Some("1".to_owned());
+    }
+    let named = if core.has("names another day") {
+        "2020-01-01"
+    } else {
+        &day
+    };
+    Json(json!({ "day": named, "entries": [entry], "next": next })).into_response()
+}
+
+/// The content of a link, if its signature is right.
+fn link(core: &Core, query: &str) -> Option<HashMap<String, String>> {
+    let pairs = |text: &str| -> HashMap<String, String> {
+        form_urlencoded::parse(text.as_bytes())
+            .into_owned()
+            .collect()
+    };
+    let Some((signed, _)) = query.split_once("&client_id=") else {
+        return core
+            .has("needs no signature of a link")
+            .then(|| pairs(query));
+    };
+    let all = pairs(query);
+    let given = SignatureHeaders {
+        timestamp: all.get("timestamp").map(String::as_str),
+        client_id: all.get("client_id").map(String::as_str),
+        signature: all.get("signature").map(String::as_str),
+    };
+    let message = format!("/pay?{signed}");
+    let window = Window::default();
+    let verified = core
+        .keys
+        .verify(&given, message.as_bytes(), now_ms(), window);
+    let verified = verified.is_ok() || core.has("does not verify links");
+    verified.then_some(all)
+}
+
+async fn screen(State(core): State<Core>, uri: Uri) -> Response {
+    let Some(link) = link(&core, uri.query().unwrap_or_default()) else {
+        return (
+            StatusCode::BAD_REQUEST,
+            Html("<h1>Liên kết không hợp lệ</h1>"),
+        )
+            .into_response();
+    };
+    let (id, amount) = (&link["transaction_id"], &link["amount"]);
+    ask(&core, id).await;
+    let known = (String::from("not_paid"), amount.parse().unwrap());
+    let mut state = core.state.lock().unwrap();
+    state.payments.entry(id.clone()).or_insert(known);
+    let shown = if core.has("shows no amount") {
+        "?"
+    } else {
+        amount
+    };
+    let cancel = if core.has("has no button to cancel") {
+        ""
+    } else {
+        "<button name='action' value='cancel'>Huỷ</button>"
+    };
+    let form = format!(
+        "<form method='post'><button name='action' value='pay'>Thanh toán {shown}</button>{cancel}</form>"
+    );
+    let forms = if core.has("has two forms") {
+        format!("{form}{form}")
+    } else {
+        form
+    };
+    Html(format!("<!doctype html><title>Thanh toán</title>{forms}")).into_response()
+}
+
+/// Asks for the details of a payment.
+async fn ask(core: &Core, id: &str) {
+    let path = format!("/partner/v1/payments/{id}");
+    let signed = if core.has("signs a part of the path") {
+        format!("/payments/{id}")
+    } else {
+        path.clone()
+    };
+    let url = format!("{}{path}", core.api_url.lock().unwrap());
+    let request = core.http.get(url);
+    let signed = core.keys.sign(now_ms(), signed.as_bytes());
+    let _ = with_signature(request, &signed).send().await;
+}
+
+fn with_signature(
+    request: reqwest::RequestBuilder,
+    signed: &signing::Signed,
+) -> reqwest::RequestBuilder {
+    let names = HeaderNames::PARTNER;
+    request
+        .header(names.timestamp, &signed.timestamp)
+        .header(names.client_id, &signed.client_id)
+        .header(names.signature, &signed.signature)
+}
+
+async fn decide(State(core): State<Core>, uri: Uri, body: String) -> Response {
+    let Some(link) = link(&core, uri.query().unwrap_or_default()) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let expired = link["expires_at"].parse::<i64>().unwrap() < now_ms();
+    if expired && !core.has("pays after the end") {
+        return (StatusCode::GONE, Html("<h1>Hết hạn</h1>")).into_response();
+    }
+    let pays = body.contains("action=pay");
+    let (id, amount) = (link["transaction_id"].clone(), link["amount"].clone());
+    let result = {
+        let mut state = core.state.lock().unwrap();
+        let Books {
+            payments, debits, ..
+        } = &mut *state;
+        let (status, _) = payments.get_mut(&id).unwrap();
+        let is_new = status == "not_paid"
+            || core.has("debits twice")
+            || (core.has("takes the second choice") && !pays);
+        if is_new {
+            *debits += 1;
+            let pays = pays || core.has("takes a cancellation as a payment");
+            *status = if pays { "paid" } else { "failed" }.to_owned();
+        }
+        result(
+            &core,
+            &id,
+            amount.parse().unwrap(),
+            status == "paid",
+            *debits,
+        )
+    };
+    send(&core, &id, result).await;
+    let (status, to) = match core.mistake {
+        "redirects to another host" => (StatusCode::SEE_OTHER, "https://example.com/"),
+        "redirects with 302" => (StatusCode::FOUND, link["return_url"].as_str()),
+        _ => (StatusCode::SEE_OTHER, link["return_url"].as_str()),
+    };
+    (status, [(header::LOCATION, to)]).into_response()
+}
+
+fn result(core: &Core, id: &str, amount: u64, paid: bool, debits: u32) -> Value {
+    let reference = if core.has("debits twice") {
+        format!("FT-{debits}")
+    } else {
+        format!("FT-{id}")
+    };
+    let mut result = if paid {
+        json!({
+            "transaction_id": id,
+            "status": "SUCCESS",
+            "amount": amount,
+            "paid_at": "2026-11-23T10:00:00+07:00",
+            "rail_reference": reference,
+        })
+    } else {
+        json!({ "transaction_id": id, "status": "FAILURE", "reason": "cancelled" })
+    };
+    match core.mistake {
+        "sends a result of another transaction" => result["transaction_id"] = json!("another"),
+        "sends amounts with points" if paid => result["amount"] = json!("100.000"),
+        "sends a long reference" if paid => result["rail_reference"] = json!("x".repeat(129)),
+        "sends a time in its own form" if paid => result["paid_at"] = json!("23/11/2026"),
+        "sends a field of another message" => result["refund_id"] = json!("x"),
+        _ => {}
+    }
+    result
+}
+
+async fn send(core: &Core, id: &str, mut result: Value) {
+    let url = format!(
+        "{}/partner/v1/payments/{id}/result",
+        core.api_url.lock().unwrap()
+    );
+    let mut first = None;
+    for attempt in 0..20 {
+        if core.has("changes a repeated result") && attempt > 0 {
+            result["rail_reference"] = json!("FT-again");
+        }
+        let body = result.to_string();
+        let secret = if core.has("signs results with another secret") {
+            Keyring::new(CLIENT_ID, ClientSecret::new("another"))
+        } else {
+            core.keys.clone()
+        };
+        let mut signed = secret.sign(now_ms(), body.as_bytes());
+        if core.has("sends the same signature again") {
+            signed = first.get_or_insert(signed).clone();
+        }
+        let request = core.http.post(&url).body(body);
+        let sent = with_signature(request, &signed).send().await;
+        let accepted = sent.is_ok_and(|answer| answer.status() == 200);
+        if accepted || core.has("sends a result once") {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(15)).await;
+    }
+}

@@ -1,0 +1,334 @@
+//! The kit `test-core` against a core that is right, and against the same core with one mistake at a time.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test uses the real time, as the kit does"
+)]
+
+mod core;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use conformance::core_kit::{CoreKit, CoreOptions, Limits, checks};
+use conformance::{Outcome, Report};
+use futures::StreamExt;
+use futures::stream;
+use tokio::net::TcpListener;
+
+use self::core::{CLIENT_ID, Core, ON_ITS_WAY, SECRET};
+
+/// Each mistake, and the checks that fail for it. No other check fails.
+const MISTAKES: &[(&str, &[&str])] = &[
+    ("shows no amount", &["screen-page"]),
+    (
+        "has two forms",
+        &["screen-form", "screen-pay", "screen-cancel"],
+    ),
+    (
+        "has no button to cancel",
+        &["screen-form", "screen-second-submit", "screen-cancel"],
+    ),
+    (
+        "redirects to another host",
+        &["screen-redirect", "screen-cancel"],
+    ),
+    ("redirects with 302", &["screen-redirect", "screen-cancel"]),
+    ("debits twice", &["screen-second-submit", "payment-paid"]),
+    (
+        "takes the second choice",
+        &["screen-second-submit", "payment-paid"],
+    ),
+    (
+        "takes a cancellation as a payment",
+        &["screen-cancel", "payment-failed"],
+    ),
+    (
+        "does not verify links",
+        &["screen-changed-amount", "screen-changed-return"],
+    ),
+    ("needs no signature of a link", &["screen-unsigned"]),
+    ("pays after the end", &["screen-expired"]),
+    (
+        "signs results with another secret",
+        &["screen-pay", "screen-cancel", "result-signed"],
+    ),
+    ("sends a result once", &["screen-pay"]),
+    (
+        "sends a result of another transaction",
+        &["result-transaction"],
+    ),
+    ("sends amounts with points", &["result-amount"]),
+    ("sends a long reference", &["result-fields"]),
+    ("sends a time in its own form", &["result-fields"]),
+    ("sends a field of another message", &["result-fields"]),
+    (
+        "changes a repeated result",
+        &["result-repeated", "screen-second-submit"],
+    ),
+    ("sends the same signature again", &["result-repeated"]),
+    ("signs a part of the path", &["details-signed"]),
+    (
+        "answers a bare 404 about a transa",
+        &["payment-never-seen", "answer-json"],
+    ),
+    (
+        "calls an opened payment paid",
+        &["payment-not-paid", "screen-expired"],
+    ),
+    (
+        "calls a payment that was made not_paid",
+        &["payment-paid", "screen-second-submit"],
+    ),
+    (
+        "names another transaction",
+        &["payment-not-paid", "payment-paid", "payment-failed"],
+    ),
+    (
+        "writes amounts with points",
+        &["payment-amount", "screen-second-submit"],
+    ),
+    ("writes paid_at in its own form", &["payment-paid-at"]),
+    ("writes a long banking method", &["payment-texts"]),
+    ("calls a cancelled payment paid", &["payment-failed"]),
+    (
+        "answers a bare 404 about a refund",
+        &[
+            "refund-never-seen",
+            "refund-key-missing",
+            "refund-key-differs",
+            "refund-malformed",
+            "signature-refund",
+            "answer-json",
+        ],
+    ),
+    (
+        "does not name the amount of a refund",
+        &[
+            "refund-answer",
+            "refund-found",
+            "refund-repeat",
+            "refund-repeat-later",
+            "refund-other-amount",
+            "refund-other-transaction",
+            "refund-unknown-field",
+            "refund-at-once",
+            "refund-two-parts",
+            "refund-so-far",
+        ],
+    ),
+    (
+        "finds no refund",
+        &[
+            "refund-found",
+            "refund-other-amount",
+            "refund-other-transaction",
+            "refund-at-once",
+        ],
+    ),
+    (
+        "pays a repeat again",
+        &[
+            "refund-repeat",
+            "refund-other-amount",
+            "refund-other-transaction",
+            "refund-at-once",
+        ],
+    ),
+    (
+        "refuses a repeat",
+        &["refund-repeat", "refund-repeat-later"],
+    ),
+    ("compares refunded_so_far", &["refund-repeat-later"]),
+    ("takes another amount", &["refund-other-amount"]),
+    ("takes another transaction", &["refund-other-transaction"]),
+    ("needs no idempotency key", &["refund-key-missing"]),
+    ("takes any idempotency key", &["refund-key-differs"]),
+    ("refuses unknown fields", &["refund-unknown-field"]),
+    (
+        "fails with a malformed body",
+        &["refund-malformed", "answer-no-error"],
+    ),
+    ("looks for a repeat and pays later", &["refund-at-once"]),
+    ("adds up and pays later", &["refund-crossing"]),
+    (
+        "does not add up",
+        &["refund-crossing", "refund-after-all", "refund-too-much"],
+    ),
+    (
+        "refunds only once",
+        &[
+            "refund-repeat",
+            "refund-repeat-later",
+            "refund-other-amount",
+            "refund-at-once",
+            "refund-two-parts",
+            "refund-so-far",
+        ],
+    ),
+    ("refunds what was not paid", &["refund-unpaid"]),
+    ("does not read refunded_so_far", &["refund-so-far"]),
+    (
+        "does not verify refunds",
+        &[
+            "signature-refund",
+            "signature-body",
+            "signature-missing",
+            "signature-malformed",
+            "signature-stale",
+            "signature-ahead",
+        ],
+    ),
+    (
+        "does not verify look-ups of refunds",
+        &["signature-find-refund"],
+    ),
+    (
+        "does not verify look-ups of payments",
+        &[
+            "signature-payment",
+            "signature-other-path",
+            "signature-missing",
+            "signature-malformed",
+            "signature-client-id",
+            "signature-stale",
+            "signature-ahead",
+        ],
+    ),
+    ("does not verify statements", &["signature-statement"]),
+    ("accepts a signature of nothing", &["signature-other-path"]),
+    (
+        "fails without a header",
+        &["signature-missing", "answer-no-error"],
+    ),
+    (
+        "fails with a malformed header",
+        &["signature-malformed", "answer-no-error"],
+    ),
+    ("accepts any client id", &["signature-client-id"]),
+    ("accepts old signatures", &["signature-stale"]),
+    ("accepts signatures from the future", &["signature-ahead"]),
+    (
+        "is too strict with old signatures",
+        &["signature-old-enough"],
+    ),
+    ("accepts no clock ahead", &["signature-little-ahead"]),
+    ("fails for today", &["statement-today", "answer-no-error"]),
+    ("names another day", &["statement-pages"]),
+    ("gives one cursor twice", &["statement-pages"]),
+    (
+        "writes entries without a transaction",
+        &["statement-entries"],
+    ),
+    (
+        "begins anew with an unknown cursor",
+        &["statement-unknown-cursor"],
+    ),
+    ("takes any text as a day", &["statement-no-day"]),
+    ("answers as text", &["answer-json"]),
+    ("answers too much", &["answer-size"]),
+    ("answers slowly", &["answer-time"]),
+    (
+        "fails",
+        &[
+            "screen-second-submit",
+            "payment-paid",
+            "payment-amount",
+            "answer-no-error",
+        ],
+    ),
+];
+
+/// How many cores are tested at the same time.
+const AT_ONCE: usize = 6;
+
+async fn tested(mistake: &'static str) -> Report {
+    let day = two_days_ago();
+    let core = Core::new(mistake, day.clone());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let core_url = format!("http://{}", listener.local_addr().unwrap());
+    let router = core.router();
+    let serving = tokio::spawn(async move { axum::serve(listener, router).await });
+    let options = CoreOptions {
+        core_url,
+        screen_url: None,
+        client_id: CLIENT_ID.to_owned(),
+        secret: SECRET.to_owned(),
+        by_hand: false,
+        amount: 100_000,
+        slow: true,
+        statements: true,
+        statement_day: Some(day),
+        listen: "127.0.0.1:0".parse().unwrap(),
+        public_url: None,
+        limits: Limits {
+            result: Duration::from_secs(1),
+            answer: Duration::from_millis(500),
+            on_its_way: ON_ITS_WAY * 2,
+            ..Limits::default()
+        },
+    };
+    let kit = CoreKit::start(options).await.unwrap();
+    kit.api_url().clone_into(&mut core.api_url.lock().unwrap());
+    let report = kit.run(&mut |_| {}).await.unwrap();
+    serving.abort();
+    report
+}
+
+fn two_days_ago() -> String {
+    let past = time::OffsetDateTime::now_utc() + Duration::from_hours(7) - Duration::from_hours(48);
+    past.date().to_string()
+}
+
+fn failed(report: &Report) -> BTreeSet<String> {
+    report.failed().map(|result| result.id.clone()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_core_that_is_right_passes_every_check() {
+    let report = tested("").await;
+    assert!(report.passed(), "{}", report.text());
+    let skipped = report
+        .results
+        .iter()
+        .filter(|result| matches!(result.outcome, Outcome::Skipped { .. }));
+    assert_eq!(skipped.count(), 0, "{}", report.text());
+    assert!(report.results.len() >= 25);
+    let text = report.text();
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 80),
+        "{text}"
+    );
+    let json = serde_json::to_string(&report).unwrap();
+    assert!(!json.contains(SECRET));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_mistake_fails_its_own_checks_and_no_other() {
+    let runs = stream::iter(MISTAKES).map(async |(mistake, expected)| {
+        let report = tested(mistake).await;
+        (*mistake, *expected, report)
+    });
+    let runs: Vec<_> = runs.buffer_unordered(AT_ONCE).collect().await;
+    let mut wrong = BTreeMap::new();
+    for (mistake, expected, report) in &runs {
+        let expected: BTreeSet<String> = expected.iter().map(|id| (*id).to_owned()).collect();
+        let found = failed(report);
+        if found != expected {
+            let missing: Vec<_> = expected.difference(&found).cloned().collect();
+            let more: Vec<_> = found.difference(&expected).cloned().collect();
+            wrong.insert(*mistake, (missing, more));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "mistake: (does not fail, fails too)\n{wrong:#?}"
+    );
+}
+
+#[test]
+fn every_check_is_failed_by_a_mistake() {
+    let failed: BTreeSet<&str> = MISTAKES.iter().flat_map(|(_, ids)| *ids).copied().collect();
+    let all: BTreeSet<&str> = checks().map(|check| check.id).collect();
+    assert_eq!(failed, all);
+}
