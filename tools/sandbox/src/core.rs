@@ -1,5 +1,6 @@
 //! Plays the partner's core: its payment screen, its refunds, and the payment results that it sends.
 
+mod refunds;
 mod screen;
 mod statement;
 
@@ -7,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use signing::{HeaderNames, Keyring};
 
+use self::refunds::ANSWER_ON_ITS_WAY_MS;
 pub use self::statement::Booking;
 use crate::caller::{Caller, Response, now_ms};
 use crate::faults::{self, Faults, words};
@@ -30,9 +32,6 @@ use crate::tiki::verified;
 const RESULT_ATTEMPTS: u32 = 50;
 const RESULT_RETRY_DELAY: Duration = Duration::from_millis(200);
 
-/// How long the answer about a refund may be on its way to the functions.
-const ANSWER_ON_ITS_WAY_MS: i64 = 60_000;
-
 /// The partner's core system.
 #[derive(Clone)]
 pub struct Core {
@@ -41,6 +40,8 @@ pub struct Core {
     pub faults: Faults,
     /// Calls the functions, signed as the core.
     pub caller: Caller,
+    /// Where it sends payment results, if not to the functions.
+    api_url: Arc<Mutex<Option<String>>>,
     keys: Arc<Mutex<Keyring>>,
     journal: Journal,
 }
@@ -82,7 +83,7 @@ pub struct Refund {
     pub at_ms: i64,
     /// `succeeded`, `pending` or `rejected`.
     pub status: String,
-    /// How often it was posted. The money moves once.
+    /// How often it was posted, with the same content. The money moves once.
     pub posted: u32,
 }
 
@@ -93,8 +94,14 @@ impl Core {
             keys: Arc::new(Mutex::new(caller.keys.clone())),
             faults: Faults::of(&["refund", "find_refund", "payment", "statement"]),
             caller,
+            api_url: Arc::default(),
             journal,
         }
+    }
+
+    /// Sends payment results to another API than the functions, as a core with another setting does. `None` ends it.
+    pub fn send_results_to(&self, api_url: Option<String>) {
+        *self.api_url.lock().unwrap_or_else(PoisonError::into_inner) = api_url;
     }
 
     /// Takes the money of a customer who pays.
@@ -181,6 +188,7 @@ impl Core {
     }
 
     /// Sends a payment result once. The result names the transaction, if `body` has no `transaction_id` of its own.
+    /// What the core says to be paid is paid in its own books, too.
     pub async fn send_result(
         &self,
         transaction_id: &str,
@@ -192,8 +200,28 @@ impl Core {
                 .entry("transaction_id")
                 .or_insert_with(|| json!(transaction_id));
         }
+        self.believe_itself(transaction_id, &body);
         let path = format!("/partner/v1/payments/{transaction_id}/result");
-        self.caller.post(&path, &body).await
+        let mut caller = self.caller.clone();
+        let api_url = self.api_url.lock();
+        if let Some(url) = &*api_url.unwrap_or_else(PoisonError::into_inner) {
+            caller.base.clone_from(url);
+        }
+        caller.post(&path, &body).await
+    }
+
+    fn believe_itself(&self, transaction_id: &str, result: &Value) {
+        let amount = result["amount"].as_u64();
+        let Some(amount) = amount.filter(|_| result["status"] == "SUCCESS") else {
+            return;
+        };
+        let known = self.state.read(|state| {
+            let known = state.payments.get(transaction_id);
+            known.is_some_and(|payment| payment.status == "paid")
+        });
+        if !known {
+            self.take_money(transaction_id, amount);
+        }
     }
 
     /// Opens Tiki VIP for a customer, as the app's backend does. It uses the core's credentials.
@@ -220,7 +248,7 @@ impl Core {
     pub(crate) fn router(&self) -> Router {
         let faults = self.faults.clone();
         Router::new()
-            .route("/refunds", post(refund))
+            .route("/refunds", post(refunds::refund))
             .route("/refunds/{id}", get(find_refund))
             .route("/payments/{id}", get(payment))
             .route("/pay", get(screen::screen).post(screen::decide))
@@ -228,6 +256,7 @@ impl Core {
                 "/_sandbox/faults",
                 post(async move |switch| faults::switch(&[&faults], switch)),
             )
+            .route("/_sandbox/api-url", post(switch_api_url))
             .merge(statement::routes())
             .layer(from_fn_with_state(self.journal.clone(), watched))
             .with_state(self.clone())
@@ -285,94 +314,20 @@ async fn watched(State(journal): State<Journal>, request: Request, next: Next) -
     AxumResponse::from_parts(parts, Body::from(answer))
 }
 
-async fn refund(State(core): State<Core>, headers: HeaderMap, body: Bytes) -> AxumResponse {
-    let message: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let what = format!(
-        "refund {}",
-        money(message["amount"].as_u64().unwrap_or_default())
-    );
-    let open = core.journal.open("functions", "core", what);
-    let mut answer = Value::Null;
-    let response = core.faults.around("refund", async || {
-        let (status, body) = refund_answer(&core, &headers, &body, &message);
-        answer.clone_from(&body);
-        (status, Json(body)).into_response()
-    });
-    let response = response.await;
-    open.done(words(&response, &answer));
-    response
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ApiUrl {
+    url: Option<String>,
 }
 
-/// Refunds once for each idempotency key.
-fn refund_answer(
-    core: &Core,
-    headers: &HeaderMap,
-    body: &[u8],
-    message: &Value,
-) -> (StatusCode, Value) {
-    if !core.verified(headers, body) {
-        return (StatusCode::UNAUTHORIZED, json!({ "message": "signature" }));
-    }
-    let key = headers
-        .get("idempotency-key")
-        .and_then(|key| key.to_str().ok());
-    let (Some(id), Some(amount)) = (message["refund_id"].as_str(), message["amount"].as_u64())
-    else {
-        return (
-            StatusCode::BAD_REQUEST,
-            json!({ "message": "refund_id and amount" }),
-        );
-    };
-    if key != Some(id) {
-        return (
-            StatusCode::BAD_REQUEST,
-            json!({ "message": "Idempotency-Key" }),
-        );
-    }
-    let so_far = message["refunded_so_far"].as_u64().unwrap_or_default();
-    let transaction_id = message["transaction_id"].as_str().unwrap_or_default();
-    let refund = core.state.write(|state| {
-        // More is back than the functions know of, and not just now: their records are older than these, and the money
-        // may be back already. No final answer, because the next answer may bring them up to date.
-        let others = state.refunds.iter().filter(|(other, refund)| {
-            *other != id
-                && refund.transaction_id == transaction_id
-                && refund.status == "succeeded"
-                && now_ms() - refund.at_ms > ANSWER_ON_ITS_WAY_MS
-        });
-        if others.map(|(_, refund)| refund.amount).sum::<u64>() > so_far {
-            return None;
-        }
-        let refund = state
-            .refunds
-            .entry(id.to_owned())
-            .or_insert_with(|| Refund {
-                transaction_id: transaction_id.to_owned(),
-                amount,
-                refunded_so_far: so_far,
-                at_ms: now_ms(),
-                status: "succeeded".to_owned(),
-                posted: 0,
-            });
-        refund.posted += 1;
-        let refund = refund.clone();
-        if refund.status == "succeeded" {
-            state.book_refund(id, transaction_id, amount);
-        }
-        Some(refund)
-    });
-    match refund {
-        Some(refund) => (StatusCode::OK, refund_json(id, &refund)),
-        None => (
-            StatusCode::CONFLICT,
-            json!({ "message": "more is back than refunded_so_far says" }),
-        ),
-    }
-}
-
-/// The answer about a refund names it and its amount.
-fn refund_json(id: &str, refund: &Refund) -> Value {
-    json!({ "refund_id": id, "amount": refund.amount, "status": refund.status })
+/// `POST /_sandbox/api-url`: `{"url": "http://127.0.0.1:9000"}` sends payment results there; `{}` sends them to the
+/// functions again.
+async fn switch_api_url(
+    State(core): State<Core>,
+    Json(ApiUrl { url }): Json<ApiUrl>,
+) -> StatusCode {
+    core.send_results_to(url.map(|url| url.trim_end_matches('/').to_owned()));
+    StatusCode::NO_CONTENT
 }
 
 async fn find_refund(
@@ -381,7 +336,7 @@ async fn find_refund(
     headers: HeaderMap,
 ) -> AxumResponse {
     let known = || core.state.read(|state| state.refunds.get(&id).cloned());
-    let says = || known().map(|refund| refund_json(&id, &refund));
+    let says = || known().map(|refund| refunds::refund_json(&id, &refund));
     let call = ("find_refund", "GET refund", format!("/refunds/{id}"));
     look_up(&core, call, &headers, || found(says(), "refund_id", &id)).await
 }

@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use domain::Timestamp;
+use domain::{Day, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -168,10 +168,16 @@ async fn page(
 }
 
 fn answer(core: &Core, day: &str, cursor: Option<&str>) -> (StatusCode, Value) {
+    if day.parse::<Day>().is_err() {
+        return (StatusCode::BAD_REQUEST, json!({ "message": "day" }));
+    }
     if *day >= *day_of(now_ms()) {
         return (StatusCode::NOT_FOUND, json!({ "status": "not_there" }));
     }
-    let from: usize = cursor.and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
+    // Another cursor is none that this core gave: the first page again would be booked twice.
+    let Ok(from) = cursor.map_or(Ok(0), str::parse::<usize>) else {
+        return (StatusCode::BAD_REQUEST, json!({ "message": "cursor" }));
+    };
     let bookings = core.bookings_of(day);
     let page = bookings.iter().skip(from).take(ENTRIES_PER_PAGE);
     let entries: Vec<Value> = page

@@ -1,0 +1,157 @@
+//! Refunds: each is paid once, and all of a payment together are never more than was paid.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::{Core, CoreState, Refund, money};
+use crate::caller::now_ms;
+use crate::faults::words;
+
+/// How long the answer about a refund may be on its way to the functions.
+pub(super) const ANSWER_ON_ITS_WAY_MS: i64 = 60_000;
+
+/// What a refund's message says.
+struct Asked<'m> {
+    id: &'m str,
+    transaction_id: &'m str,
+    amount: u64,
+    so_far: u64,
+}
+
+/// Why the core does not answer about a refund.
+enum Conflict {
+    /// The id is that of another refund.
+    OtherContent,
+    /// More is back than the functions know of.
+    MoreIsBack,
+}
+
+pub(super) async fn refund(State(core): State<Core>, headers: HeaderMap, body: Bytes) -> Response {
+    let message: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let what = format!(
+        "refund {}",
+        money(message["amount"].as_u64().unwrap_or_default())
+    );
+    let open = core.journal.open("functions", "core", what);
+    let mut answer = Value::Null;
+    let response = core.faults.around("refund", async || {
+        let (status, body) = refund_answer(&core, &headers, &body, &message);
+        answer.clone_from(&body);
+        (status, Json(body)).into_response()
+    });
+    let response = response.await;
+    open.done(words(&response, &answer));
+    response
+}
+
+/// Refunds once for each idempotency key.
+fn refund_answer(
+    core: &Core,
+    headers: &HeaderMap,
+    body: &[u8],
+    message: &Value,
+) -> (StatusCode, Value) {
+    let refused = |status, message: &str| (status, json!({ "message": message }));
+    if !core.verified(headers, body) {
+        return refused(StatusCode::UNAUTHORIZED, "signature");
+    }
+    let Some(asked) = Asked::read(message) else {
+        let what = "refund_id, transaction_id and amount";
+        return refused(StatusCode::BAD_REQUEST, what);
+    };
+    let key = headers.get("idempotency-key");
+    if key.and_then(|key| key.to_str().ok()) != Some(asked.id) {
+        return refused(StatusCode::BAD_REQUEST, "Idempotency-Key");
+    }
+    match core.state.write(|state| state.refund(&asked)) {
+        Ok(refund) => (StatusCode::OK, refund_json(asked.id, &refund)),
+        Err(Conflict::OtherContent) => {
+            let what = "refund_id was used before with other content";
+            refused(StatusCode::CONFLICT, what)
+        }
+        Err(Conflict::MoreIsBack) => {
+            let what = "more is back than refunded_so_far says";
+            refused(StatusCode::CONFLICT, what)
+        }
+    }
+}
+
+/// The answer about a refund names it and its amount.
+pub(super) fn refund_json(id: &str, refund: &Refund) -> Value {
+    json!({ "refund_id": id, "amount": refund.amount, "status": refund.status })
+}
+
+impl<'m> Asked<'m> {
+    fn read(message: &'m Value) -> Option<Self> {
+        Some(Self {
+            id: message["refund_id"].as_str()?,
+            transaction_id: message["transaction_id"].as_str()?,
+            amount: message["amount"].as_u64().filter(|amount| *amount > 0)?,
+            so_far: message["refunded_so_far"].as_u64().unwrap_or_default(),
+        })
+    }
+}
+
+impl CoreState {
+    /// The refund as it is after this request. Requests that come at once are dealt with one after the other.
+    fn refund(&mut self, asked: &Asked<'_>) -> Result<Refund, Conflict> {
+        let known = self.refunds.get(asked.id);
+        let differs = |known: &Refund| {
+            (known.amount, known.transaction_id.as_str()) != (asked.amount, asked.transaction_id)
+        };
+        if known.is_some_and(differs) {
+            return Err(Conflict::OtherContent);
+        }
+        // More is back than the functions know of, and not just now: their records are older than these, and the money
+        // may be back already. No final answer, because the next answer may bring them up to date.
+        let before = now_ms() - ANSWER_ON_ITS_WAY_MS;
+        if self.back_without(asked, |refund| refund.at_ms < before) > asked.so_far {
+            return Err(Conflict::MoreIsBack);
+        }
+        let status = if self.fits(asked) {
+            "succeeded"
+        } else {
+            "rejected"
+        };
+        let refund = self.refunds.entry(asked.id.to_owned());
+        let refund = refund.or_insert_with(|| Refund {
+            transaction_id: asked.transaction_id.to_owned(),
+            amount: asked.amount,
+            refunded_so_far: asked.so_far,
+            at_ms: now_ms(),
+            status: status.to_owned(),
+            posted: 0,
+        });
+        refund.posted += 1;
+        let refund = refund.clone();
+        if refund.status == "succeeded" {
+            self.book_refund(asked.id, asked.transaction_id, asked.amount);
+        }
+        Ok(refund)
+    }
+
+    /// Whether the payment was made, and so much of it is left.
+    fn fits(&self, asked: &Asked<'_>) -> bool {
+        let payment = self.payments.get(asked.transaction_id);
+        let paid = payment.filter(|payment| payment.status == "paid");
+        let paid = paid.map_or(0, |payment| payment.amount);
+        self.back_without(asked, |_| true)
+            .saturating_add(asked.amount)
+            <= paid
+    }
+
+    /// What the other refunds of the transaction have given back, in VND.
+    fn back_without(&self, asked: &Asked<'_>, counts: impl Fn(&Refund) -> bool) -> u64 {
+        let others = self.refunds.iter().filter(|(id, refund)| {
+            *id != asked.id
+                && refund.transaction_id == asked.transaction_id
+                && refund.status == "succeeded"
+                && counts(refund)
+        });
+        others.map(|(_, refund)| refund.amount).sum()
+    }
+}
