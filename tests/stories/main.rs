@@ -12,9 +12,9 @@
 
 mod api_gateway;
 mod check_transaction;
+mod conformance;
 mod contract;
 mod create_transaction;
-mod docs_page;
 mod durability;
 mod expiry;
 mod file_delivery;

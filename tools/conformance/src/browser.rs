@@ -232,16 +232,9 @@ fn unescaped(text: &str) -> String {
             };
             Some((character?, after))
         });
-        match reference {
-            Some((character, after)) => {
-                out.push(character);
-                rest = after;
-            }
-            None => {
-                out.push('&');
-                rest = after;
-            }
-        }
+        let (character, after) = reference.unwrap_or(('&', after));
+        out.push(character);
+        rest = after;
     }
     out + rest
 }

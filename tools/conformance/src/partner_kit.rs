@@ -140,6 +140,14 @@ impl PartnerKit {
         })
     }
 
+    /// The partner's side has this address. It can be started after the kit, because it needs the kit's own.
+    #[must_use]
+    pub fn against(mut self, url: &str) -> Self {
+        let root = url.trim_end_matches('/');
+        self.partner.base = format!("{root}{}", self.base_path());
+        self
+    }
+
     /// The address of Tiki's API, for the setting `TIKI_API_URL` of the partner's side.
     #[must_use]
     pub fn tiki_url(&self) -> Option<&str> {

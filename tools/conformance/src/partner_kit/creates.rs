@@ -41,7 +41,7 @@ pub(super) const PLAYS: &[(&str, Play)] = &[
     }),
     ("TC-11", |kit, case| {
         kit.create(case, |b| {
-            b["transaction_amount"] = json!(9_000_000_000_000_u64)
+            b["transaction_amount"] = json!(9_000_000_000_000_u64);
         })
     }),
     ("TC-12", |kit, case| {
@@ -52,17 +52,17 @@ pub(super) const PLAYS: &[(&str, Play)] = &[
     }),
     ("TC-14", |kit, case| {
         kit.create_naming(case, "tiki_transaction_id", |b| {
-            b["tiki_transaction_id"] = json!("mã giao dịch")
+            b["tiki_transaction_id"] = json!("mã giao dịch");
         })
     }),
     ("TC-15", |kit, case| {
         kit.create_naming(case, "transaction_amount", |b| {
-            b["transaction_amount"] = json!(true)
+            b["transaction_amount"] = json!(true);
         })
     }),
     ("TC-16", |kit, case| {
         kit.create_naming(case, "reference_transaction_id", |b| {
-            b["reference_transaction_id"] = json!("x")
+            b["reference_transaction_id"] = json!("x");
         })
     }),
     ("TC-17", |kit, case| {
@@ -86,7 +86,7 @@ pub(super) const PLAYS: &[(&str, Play)] = &[
     }),
     ("TC-23", |kit, case| {
         kit.create_naming(case, "description", |b| {
-            b["description"] = json!("ơ".repeat(256))
+            b["description"] = json!("ơ".repeat(256));
         })
     }),
     ("TC-24", |kit, case| {

@@ -33,7 +33,7 @@ pub(super) const PLAYS: &[(&str, Play)] = &[
     ("TC-44", |kit, case| other(kit, case, || json!({})).boxed()),
     ("TC-45", |kit, case| {
         refused(kit, case, |body| {
-            body["tiki_transaction_id"] = json!(new_id())
+            body["tiki_transaction_id"] = json!(new_id());
         })
         .boxed()
     }),

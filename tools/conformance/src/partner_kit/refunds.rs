@@ -17,7 +17,7 @@ pub(super) const PLAYS: &[(&str, Play)] = &[
     ("TC-61", |kit, case| unknown(kit, case).boxed()),
     ("TC-62", |kit, case| {
         refused(kit, case, "", |b| {
-            b["tiki_transaction_id"] = json!(new_id())
+            b["tiki_transaction_id"] = json!(new_id());
         })
         .boxed()
     }),
@@ -29,13 +29,13 @@ pub(super) const PLAYS: &[(&str, Play)] = &[
     }),
     ("TC-65", |kit, case| {
         refused(kit, case, "transaction_amount", |b| {
-            b["transaction_amount"] = json!("1.000")
+            b["transaction_amount"] = json!("1.000");
         })
         .boxed()
     }),
     ("TC-66", |kit, case| {
         refused(kit, case, "reference_transaction_id", |b| {
-            b["reference_transaction_id"] = json!("x")
+            b["reference_transaction_id"] = json!("x");
         })
         .boxed()
     }),
