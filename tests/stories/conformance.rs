@@ -8,9 +8,8 @@ use std::time::Duration;
 use conformance::core_kit::{self, CoreKit, CoreOptions};
 use conformance::partner_kit::{Limits, PartnerKit, PartnerOptions, Pay};
 use conformance::{Outcome, Report};
-use e2e::TestEnv;
 use sandbox::{Options, Sandbox};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 fn skipped(report: &Report) -> Vec<&str> {
     let skipped = report.results.iter();
@@ -26,20 +25,22 @@ const TWO_DAYS_MS: i64 = 2 * 24 * 60 * 60 * 1000;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sandboxs_core_passes_test_core() {
-    let env = TestEnv::start().await;
+    let options = Options::default();
+    let sandbox = Sandbox::start(options.clone()).await.unwrap();
+    let core = sandbox.core.clone().unwrap();
     // Bookings of a past day, in more than one page.
     for number in 0..5 {
         let id = format!("9e87ce51-4647-5d79-9155-19ee50d4d84{number}");
-        env.core.take_money(&id, 50_000);
+        core.take_money(&id, 50_000);
     }
-    env.core.change_bookings(|bookings| {
+    core.change_bookings(|bookings| {
         for booking in bookings {
             booking.at_ms -= TWO_DAYS_MS;
         }
     });
-    let credentials = &env.options.credentials;
+    let credentials = &options.credentials;
     let kit = CoreKit::start(CoreOptions {
-        core_url: env.sandbox.core_url.clone(),
+        core_url: sandbox.core_url.clone(),
         screen_url: None,
         client_id: credentials.core_client_id.clone(),
         secret: credentials.core_secret.clone(),
@@ -53,7 +54,7 @@ async fn the_sandboxs_core_passes_test_core() {
         limits: core_kit::Limits::default(),
     });
     let kit = kit.await.unwrap();
-    env.core.send_results_to(Some(kit.api_url().to_owned()));
+    core.send_results_to(Some(kit.api_url().to_owned()));
     let report = kit.run(&mut |_| {}).await.unwrap();
     assert!(report.passed(), "{}", report.text());
     assert_eq!(skipped(&report), ["details-signed", "refund-so-far"]);
@@ -101,47 +102,53 @@ async fn the_sandbox_passes_test_partner() {
     assert_eq!(skipped(&report), [""; 0]);
 }
 
+/// Runs `tikivip` without settings: its exit code and its output.
+async fn tikivip(arguments: &[&str]) -> (i32, String) {
+    let binaries = sandbox::binaries(false).await.unwrap();
+    let mut command = tokio::process::Command::new(&binaries["tikivip"]);
+    let output = command.env_clear().args(arguments).output().await.unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (
+        output.status.code().unwrap(),
+        String::from_utf8(text).unwrap(),
+    )
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_commands_say_how_it_ended() {
-    let env = TestEnv::start().await;
+    let sandbox = Sandbox::start(Options::default()).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    let (text, json_file, html) = (file("r.txt"), file("r.json"), file("r.html"));
-    let url = &env.sandbox.url;
-    let arguments = ["test-partner", "--url", url, "--report", &text];
-    let all = [&arguments[..], &["--report", &json_file, "--report", &html]].concat();
-    let passed = env.tikivip(&all).await;
-    assert_eq!(passed.code, 0, "{passed:?}");
-    assert!(passed.out.contains("✔ TC-01"), "{}", passed.out);
-    assert!(passed.out.lines().all(|line| line.chars().count() <= 80));
-    assert!(std::fs::read_to_string(&text).unwrap().contains("TC-80"));
-    let report: Value =
-        serde_json::from_str(&std::fs::read_to_string(&json_file).unwrap()).unwrap();
-    assert_eq!(report["results"][0]["outcome"], json!("passed"));
-    let page = std::fs::read_to_string(&html).unwrap();
-    assert!(page.contains("Kiểm tra phía đối tác") && !page.contains("src="));
-    for written in [&text, &json_file, &html] {
-        let written = std::fs::read_to_string(written).unwrap();
-        assert!(!written.contains(&env.options.credentials.client_secret));
+    let (text, json, html) = (file("r.txt"), file("r.json"), file("r.html"));
+    let run = ["test-partner", "--url", &sandbox.url];
+    let reports = ["--report", &text, "--report", &json, "--report", &html];
+    let (code, out) = tikivip(&[&run[..], &reports].concat()).await;
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains("✔ TC-01") && out.contains("– TC-80"), "{out}");
+    assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
+    let read = |file: &str| std::fs::read_to_string(file).unwrap();
+    assert!(read(&text).contains("TC-80"));
+    let report: Value = serde_json::from_str(&read(&json)).unwrap();
+    assert_eq!(report["results"][0]["outcome"], "passed");
+    assert!(read(&html).contains("Kiểm tra phía đối tác"));
+    let secret = Options::default().credentials.client_secret;
+    for file in [&text, &json, &html] {
+        assert!(!read(file).contains(&secret));
     }
 
     // The core's results go to the functions, which do not have the kit's payments.
-    let failed = env.tikivip(&[
+    let run = [
         "test-core",
         "--core-url",
-        &env.sandbox.core_url,
+        &sandbox.core_url,
         "--without-statements",
-    ]);
-    let failed = failed.await;
-    assert_eq!(failed.code, 1, "{failed:?}");
-    assert!(failed.out.contains("✘ screen-pay"), "{}", failed.out);
+    ];
+    let (code, out) = tikivip(&run).await;
+    assert_eq!(code, 1, "{out}");
+    assert!(out.contains("✘ screen-pay"), "{out}");
 
-    let away = env
-        .tikivip(&["test-core", "--core-url", "http://127.0.0.1:9"])
-        .await;
-    assert_eq!(away.code, 2, "{away:?}");
-    let wrong = env
-        .tikivip(&["test-partner", "--url", url, "--report", "r.pdf"])
-        .await;
-    assert_eq!(wrong.code, 2, "{wrong:?}");
+    let (code, out) = tikivip(&["test-core", "--core-url", "http://127.0.0.1:9"]).await;
+    assert_eq!(code, 2, "{out}");
+    let (code, out) = tikivip(&["test-core", "--core-url", "x", "--report", "r.pdf"]).await;
+    assert_eq!(code, 2, "{out}");
 }

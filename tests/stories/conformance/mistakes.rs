@@ -19,7 +19,10 @@ use tokio::net::TcpListener;
 
 use super::{failed, options, partner_kit};
 
-/// Each mistake, and the cases that fail for it. No other case fails.
+/// The schema's case fails for many mistakes beside their own, and is named where it must.
+const SCHEMA: &str = "TC-98";
+
+/// Each mistake, and the cases that fail for it. No other case fails, but for `SCHEMA`.
 const MISTAKES: &[(&str, &[&str])] = &[
     ("create: another status", &["TC-01"]),
     (
@@ -86,11 +89,12 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ("ipn: another amount", &["TC-91"]),
     ("ipn: one signature for all", &["TC-92"]),
     ("ipn: again and again", &["TC-93"]),
+    ("check: no created_at", &[SCHEMA]),
     ("every: no request id", &["TC-99"]),
 ];
 
 /// How many partners are tested at the same time.
-const AT_ONCE: usize = 4;
+const MAX_CONCURRENT_KITS: usize = 4;
 
 /// The sandbox, and in front of it a partner's side with a mistake.
 #[derive(Clone)]
@@ -147,6 +151,7 @@ impl Partner {
             }
             "another balance" if data => answer.json["data"]["remaining_amount"] = json!(1),
             "another amount" if answer.json["code"] == 0 => answer.json["amount"] = json!(1),
+            "no created_at" if answer.json["code"] == 0 => answer.json["created_at"] = Value::Null,
             "no paid_at" => answer.json["paid_at"] = Value::Null,
             "no refunds" if answer.json["code"] == 0 => answer.json["refunded_amount"] = json!(0),
             "no page" if answer.status == StatusCode::NOT_FOUND => {
@@ -423,9 +428,12 @@ async fn each_mistake_of_a_partner_fails_its_own_cases() {
         let found = failed_with(mistake, &sandbox.url, &notifier).await;
         (*mistake, *expected, found)
     });
-    let runs: Vec<_> = runs.buffer_unordered(AT_ONCE).collect().await;
+    let runs: Vec<_> = runs.buffer_unordered(MAX_CONCURRENT_KITS).collect().await;
     let mut wrong = BTreeMap::new();
-    for (mistake, expected, found) in runs {
+    for (mistake, expected, mut found) in runs {
+        if !expected.contains(&SCHEMA) {
+            found.remove(SCHEMA);
+        }
         let expected: BTreeSet<String> = expected.iter().map(|id| (*id).to_owned()).collect();
         if found != expected {
             let missing: Vec<_> = expected.difference(&found).cloned().collect();

@@ -99,7 +99,7 @@ pub(crate) enum PayArg {
     Form,
     /// Print the link, and wait until a person has paid
     Hand,
-    /// Pay nothing
+    /// Pay nothing, and skip the cases that need it
     None,
 }
 

@@ -46,6 +46,7 @@ pub(crate) struct Journal(Mutex<Vec<Call>>);
 pub(crate) struct Call {
     /// Method, path, the shortened signature, and the body.
     pub(crate) request: String,
+    pub(crate) method: Method,
     /// The path without its query.
     pub(crate) path: String,
     pub(crate) answer: Result<Answer, String>,
@@ -231,6 +232,7 @@ impl Peer {
         let path = request.path.split('?').next().unwrap_or_default();
         let call = Call {
             request: request.shown(&signature),
+            method: request.method.clone(),
             path: path.to_owned(),
             answer: answer.map_err(|error| format!("no answer: {}", causes(&error))),
             took: began.elapsed(),

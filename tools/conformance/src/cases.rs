@@ -228,6 +228,8 @@ cases! {
         "Tiki answers the first notification with 500" "Tiki trả lời 500 cho thông báo đầu"
     "TC-93" IPN 200 Some(0), Tiki: "A notification that was accepted is not sent again" "Thông báo đã được chấp nhận không gửi lại"
         "Tiki answers code 0" "Tiki trả lời mã 0"
+    "TC-98" EVERY 200 None, Nothing: "Every answer has the fields of docs/openapi.yaml" "Mọi câu trả lời có các trường đúng theo docs/openapi.yaml"
+        "all calls of this list" "mọi cuộc gọi của danh sách này"
     "TC-99" EVERY 200 None, Nothing: "Every answer has an X-Request-Id" "Mọi câu trả lời đều có X-Request-Id"
         "all calls of this list" "mọi cuộc gọi của danh sách này"
 }

@@ -41,6 +41,7 @@ use self::partner_api::PartnerApi;
 use crate::call::{Journal, Peer, Request, http};
 use crate::host::Host;
 use crate::report::{CheckResult, Outcome, Progress, Report};
+use crate::schema::Schema;
 use crate::verdict::Verdict;
 
 /// What the kit is asked to do.
@@ -127,6 +128,7 @@ pub struct CoreKit {
     keys: Keyring,
     api: PartnerApi,
     host: Host,
+    schema: Schema,
     /// What the person who runs the kit must know at once.
     says: mpsc::UnboundedSender<String>,
     said: mpsc::UnboundedReceiver<String>,
@@ -167,6 +169,7 @@ impl CoreKit {
             keys,
             api,
             host,
+            schema: Schema::of_core()?,
             first: OnceCell::new(),
             cancelled: OnceCell::new(),
             unpaid: OnceCell::new(),

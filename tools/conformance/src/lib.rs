@@ -25,6 +25,7 @@ pub mod core_kit;
 mod host;
 pub mod partner_kit;
 mod report;
+mod schema;
 mod verdict;
 
 pub use report::{CheckResult, Form, Outcome, Progress, Report};

@@ -31,6 +31,7 @@ use crate::call::{Call, Journal, Peer, Request, http};
 use crate::cases::{CASES, Needs, TestCase};
 use crate::host::Host;
 use crate::report::{CheckResult, Outcome, Progress, Report};
+use crate::schema::Schema;
 use crate::verdict::{Stop, Verdict};
 
 /// What the kit is asked to do.
@@ -97,6 +98,7 @@ pub struct PartnerKit {
     partner: Peer,
     tiki: TikiApi,
     host: Option<Host>,
+    schema: Schema,
     says: mpsc::UnboundedSender<String>,
     said: mpsc::UnboundedReceiver<String>,
     /// The payment of TC-01.
@@ -132,6 +134,7 @@ impl PartnerKit {
             options,
             tiki,
             host,
+            schema: Schema::of_partner()?,
             says,
             said,
             created: OnceCell::new(),

@@ -3,8 +3,8 @@
 use futures::FutureExt;
 
 use super::{Check, CoreKit, rules};
-use crate::call::Call;
-use crate::verdict::{Verdict, ensure};
+use crate::call::{Answer, Call};
+use crate::verdict::{Stop, Verdict, ensure};
 
 const MOST_BYTES: usize = 256 * 1024;
 
@@ -13,28 +13,35 @@ pub(super) const CHECKS: &[Check] = &[
         id: "answer-json",
         title: "Each answer that says something is JSON and says so",
         title_vi: "Mọi câu trả lời có nội dung đều là JSON và khai báo đúng",
-        cites: rules::ANSWERS,
+        cites: rules::SIZES,
         run: |kit| async { json(kit) }.boxed(),
+    },
+    Check {
+        id: "answer-schema",
+        title: "Each answer has the fields of docs/openapi-core.yaml",
+        title_vi: "Mọi câu trả lời có các trường đúng theo docs/openapi-core.yaml",
+        cites: rules::OPENAPI,
+        run: |kit| async { schema(kit) }.boxed(),
     },
     Check {
         id: "answer-size",
         title: "No answer is larger than 256 KiB",
         title_vi: "Không câu trả lời nào lớn hơn 256 KiB",
-        cites: rules::ANSWERS,
+        cites: rules::SIZES,
         run: |kit| async { size(kit) }.boxed(),
     },
     Check {
         id: "answer-time",
         title: "The core answers each call in time",
         title_vi: "Hệ thống lõi trả lời mọi cuộc gọi đúng hạn",
-        cites: rules::ANSWERS,
+        cites: rules::TIME_OUTS,
         run: |kit| async { time(kit) }.boxed(),
     },
     Check {
         id: "answer-no-error",
         title: "No call is answered with an error of the server",
         title_vi: "Không cuộc gọi nào bị trả lời bằng lỗi máy chủ",
-        cites: rules::ANSWERS,
+        cites: rules::WRONG_CALL,
         run: |kit| async { no_error(kit) }.boxed(),
     },
 ];
@@ -64,6 +71,16 @@ fn json(kit: &CoreKit) -> Verdict {
             !means || json
         },
     )
+}
+
+fn schema(kit: &CoreKit) -> Verdict {
+    let means = |answer: &Answer| answer.status == 200 && answer.json.is_object();
+    for call in kit.core.journal.since(0) {
+        if let Some(problem) = kit.schema.problems(&call, means).into_iter().next() {
+            return Err(Stop::failed(problem, call.shown()));
+        }
+    }
+    Ok(())
 }
 
 fn size(kit: &CoreKit) -> Verdict {

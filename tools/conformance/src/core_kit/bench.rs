@@ -109,11 +109,16 @@ impl CoreKit {
 
     /// The signed link to the payment screen: over path and query up to, and without, `&client_id=`.
     pub(super) fn link(&self, payment: &Payment) -> Url {
+        self.link_at(payment, now_ms())
+    }
+
+    /// The same, signed at another time.
+    pub(super) fn link_at(&self, payment: &Payment, signed_at_ms: i64) -> Url {
         let mut url = self.screen_url.clone();
         url.query_pairs_mut().extend_pairs(payment.parameters());
         let query = url.query().unwrap_or_default();
         let signed = format!("{}?{query}", url.path());
-        let signed = self.keys.sign(now_ms(), signed.as_bytes());
+        let signed = self.keys.sign(signed_at_ms, signed.as_bytes());
         url.query_pairs_mut()
             .append_pair("client_id", &signed.client_id)
             .append_pair("timestamp", &signed.timestamp)

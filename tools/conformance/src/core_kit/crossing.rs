@@ -15,21 +15,21 @@ pub(super) const CHECKS: &[Check] = &[
         id: "refund-at-once",
         title: "The same refund posted twice at the same time is paid once",
         title_vi: "Cùng một hoàn tiền gửi hai lần cùng lúc chỉ chi trả một lần",
-        cites: rules::REFUND_ONCE,
+        cites: rules::ONCE,
         run: |kit| at_once(kit).boxed(),
     },
     Check {
         id: "refund-crossing",
         title: "Two refunds at the same time never pay more than was paid",
         title_vi: "Hai hoàn tiền cùng lúc không vượt quá số đã thanh toán",
-        cites: rules::NEVER_MORE,
+        cites: rules::REFUNDS_CROSS,
         run: |kit| crossing(kit).boxed(),
     },
     Check {
         id: "refund-two-parts",
         title: "A payment can go back in two parts",
         title_vi: "Có thể hoàn toàn bộ thanh toán làm hai phần",
-        cites: rules::REFUND,
+        cites: rules::REFUNDS_CROSS,
         run: |kit| two_parts(kit).boxed(),
     },
     Check {
@@ -47,10 +47,17 @@ pub(super) const CHECKS: &[Check] = &[
         run: |kit| too_much(kit).boxed(),
     },
     Check {
+        id: "refund-rejected-stays",
+        title: "A refund that was rejected is found as rejected, and stays so",
+        title_vi: "Hoàn tiền bị từ chối tra cứu vẫn là rejected",
+        cites: rules::FINAL,
+        run: |kit| rejected_stays(kit).boxed(),
+    },
+    Check {
         id: "refund-unpaid",
         title: "A refund of a transaction that is not paid is not paid",
         title_vi: "Hoàn tiền của giao dịch chưa thanh toán không được chi trả",
-        cites: rules::NEVER_MORE,
+        cites: rules::ONLY_PAID,
         run: |kit| unpaid(kit).boxed(),
     },
     Check {
@@ -145,6 +152,24 @@ async fn stays_unpaid(kit: &CoreKit, refund: &Refund) -> Verdict {
     ensure(right, expected, || answer.shown())?;
     let found = kit.core.get(refund.path()).await?;
     ensure(!is_paid(&found), expected, || found.shown())
+}
+
+async fn rejected_stays(kit: &CoreKit) -> Verdict {
+    let payment = kit.paid().await?;
+    let refund = payment.refund(payment.amount + 1_000, 0);
+    let answer = kit.refund(&refund).await?;
+    if answer.json["status"] != "rejected" {
+        return Err(Stop::skipped("the core rejected no refund"));
+    }
+    let expected = "the status rejected again";
+    for again in [
+        kit.refund(&refund).await?,
+        kit.core.get(refund.path()).await?,
+    ] {
+        let same = again.status == 200 && again.json == answer.json;
+        ensure(same, expected, || again.shown())?;
+    }
+    Ok(())
 }
 
 async fn so_far(kit: &CoreKit) -> Verdict {

@@ -36,22 +36,29 @@ pub(super) const CHECKS: &[Check] = &[
         id: "payment-amount",
         title: "The amount of a payment is a whole number of VND",
         title_vi: "Số tiền thanh toán là số nguyên VND",
-        cites: rules::PAYMENT,
+        cites: rules::AMOUNTS,
         run: |kit| amount(kit).boxed(),
     },
     Check {
         id: "payment-paid-at",
         title: "paid_at can be read, and is the time of the payment",
         title_vi: "paid_at đọc được và là thời điểm thanh toán",
-        cites: rules::PAYMENT,
+        cites: rules::TIMES,
         run: |kit| paid_at(kit).boxed(),
     },
     Check {
         id: "payment-texts",
         title: "The other fields of a payment are texts within their bounds",
         title_vi: "Các trường khác của thanh toán là chuỗi trong giới hạn",
-        cites: rules::PAYMENT,
+        cites: rules::BOUNDS,
         run: |kit| texts(kit).boxed(),
+    },
+    Check {
+        id: "payment-after-refund",
+        title: "A refund does not change what is said about the payment",
+        title_vi: "Hoàn tiền không làm thay đổi câu trả lời về thanh toán",
+        cites: rules::PAYMENT,
+        run: |kit| after_refund(kit).boxed(),
     },
     Check {
         id: "payment-failed",
@@ -137,6 +144,19 @@ async fn texts(kit: &CoreKit) -> Verdict {
         ensure(fits, expected, || format!("\"{name}\":{value}"))?;
     }
     Ok(())
+}
+
+async fn after_refund(kit: &CoreKit) -> Verdict {
+    let payment = kit.paid().await?;
+    let before = kit.core.get(payment.path()).await?;
+    kit.refund(&payment.refund(payment.amount / 10, 0)).await?;
+    let after = kit.core.get(payment.path()).await?;
+    let same = ["status", "amount"];
+    let same = same
+        .iter()
+        .all(|name| after.json[*name] == before.json[*name]);
+    let expected = format!("the same status and amount as before: {}", before.shown());
+    ensure(same, expected, || after.shown())
 }
 
 async fn failed(kit: &CoreKit) -> Verdict {

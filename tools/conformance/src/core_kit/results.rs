@@ -12,7 +12,7 @@ pub(super) const CHECKS: &[Check] = &[
         id: "result-signed",
         title: "Each payment result is signed right",
         title_vi: "Mọi kết quả thanh toán được ký đúng",
-        cites: rules::SIGNATURE,
+        cites: rules::SIGNED,
         run: |kit| signed(kit).boxed(),
     },
     Check {
@@ -33,21 +33,21 @@ pub(super) const CHECKS: &[Check] = &[
         id: "result-fields",
         title: "The other fields of the payment result have their forms and bounds",
         title_vi: "Các trường khác của kết quả đúng định dạng và giới hạn",
-        cites: rules::RESULT,
+        cites: rules::BOUNDS,
         run: |kit| fields(kit).boxed(),
     },
     Check {
         id: "result-repeated",
         title: "A result that was answered with 500 is sent again, signed anew",
         title_vi: "Kết quả bị trả lời 500 được gửi lại với chữ ký mới",
-        cites: rules::RESULT,
+        cites: rules::ANEW,
         run: |kit| repeated(kit).boxed(),
     },
     Check {
         id: "details-signed",
         title: "The core's question about a payment is signed right",
         title_vi: "Câu hỏi của hệ thống lõi về thanh toán được ký đúng",
-        cites: rules::DETAILS,
+        cites: rules::SIGNED_GET,
         run: |kit| details(kit).boxed(),
     },
 ];

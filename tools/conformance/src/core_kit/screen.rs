@@ -7,6 +7,8 @@ use super::{Check, CoreKit, rules};
 use crate::call::Answer;
 use crate::verdict::{Stop, Verdict, ensure};
 
+const MINUTE_MS: i64 = 60_000;
+
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "screen-page",
@@ -19,63 +21,84 @@ pub(super) const CHECKS: &[Check] = &[
         id: "screen-form",
         title: "The page has one form with a button to pay",
         title_vi: "Trang có đúng một biểu mẫu với nút thanh toán",
-        cites: rules::SCREEN,
+        cites: rules::FORM,
         run: |kit| form(kit).boxed(),
+    },
+    Check {
+        id: "screen-headers",
+        title: "The page is not kept, and its address is not passed on",
+        title_vi: "Trang không được lưu đệm và địa chỉ trang không bị chuyển đi",
+        cites: rules::PAGE_HEADERS,
+        run: |kit| headers(kit).boxed(),
     },
     Check {
         id: "screen-pay",
         title: "A payment is made, and its result is sent",
         title_vi: "Thanh toán được thực hiện và kết quả được gửi",
-        cites: rules::SCREEN,
+        cites: rules::RESULT,
         run: |kit| async { kit.first().await.map(drop) }.boxed(),
     },
     Check {
         id: "screen-redirect",
         title: "After the payment the customer is sent to return_url",
         title_vi: "Sau khi thanh toán, khách hàng được đưa đến return_url",
-        cites: rules::SCREEN,
+        cites: rules::WAY_BACK,
         run: |kit| redirect(kit).boxed(),
     },
     Check {
         id: "screen-second-submit",
         title: "The form submitted a second time does not pay a second time",
         title_vi: "Gửi biểu mẫu lần thứ hai không thanh toán thêm lần nữa",
-        cites: rules::SCREEN,
+        cites: rules::PAYS_ONCE,
         run: |kit| second_submit(kit).boxed(),
     },
     Check {
         id: "screen-cancel",
         title: "A customer who cancels has not paid, and comes back",
         title_vi: "Khách hàng huỷ thì không bị thanh toán và được đưa trở lại",
-        cites: rules::SCREEN,
+        cites: rules::FORM,
         run: |kit| cancel(kit).boxed(),
     },
     Check {
         id: "screen-changed-amount",
         title: "A link with a changed amount is refused",
         title_vi: "Liên kết bị đổi số tiền phải bị từ chối",
-        cites: rules::SCREEN,
+        cites: rules::LINK,
         run: |kit| changed(kit, "amount", "1000").boxed(),
     },
     Check {
         id: "screen-changed-return",
         title: "A link with a changed return_url is refused",
         title_vi: "Liên kết bị đổi return_url phải bị từ chối",
-        cites: rules::SCREEN,
+        cites: rules::LINK,
         run: |kit| changed(kit, "return_url", "https://example.com/").boxed(),
     },
     Check {
         id: "screen-unsigned",
         title: "A link without a signature is refused",
         title_vi: "Liên kết không có chữ ký phải bị từ chối",
-        cites: rules::SCREEN,
+        cites: rules::LINK,
         run: |kit| unsigned(kit).boxed(),
+    },
+    Check {
+        id: "screen-old-link",
+        title: "A link that was signed 20 minutes ago lives until expires_at",
+        title_vi: "Liên kết ký cách đây 20 phút còn hiệu lực đến expires_at",
+        cites: rules::LINK_AGE,
+        run: |kit| old_link(kit).boxed(),
+    },
+    Check {
+        id: "screen-link-ahead",
+        title: "A link that was signed 2 minutes ahead is refused",
+        title_vi: "Liên kết ký vượt trước 2 phút phải bị từ chối",
+        cites: rules::LINK_AGE,
+        run: |kit| link_ahead(kit).boxed(),
     },
     Check {
         id: "screen-expired",
         title: "An expired link cannot pay",
         title_vi: "Liên kết hết hạn không thể thanh toán",
-        cites: rules::SCREEN,
+        cites: rules::LINK_AGE,
         run: |kit| expired(kit).boxed(),
     },
 ];
@@ -109,6 +132,22 @@ async fn form(kit: &CoreKit) -> Verdict {
             format!("a button with name=\"action\" value=\"{value}\""),
             || format!("the buttons {:?}", form.buttons),
         )?;
+    }
+    Ok(())
+}
+
+async fn headers(kit: &CoreKit) -> Verdict {
+    let payment = kit.unpaid().await.map_err(no_payment)?;
+    let page = kit.open(&kit.link(payment)).await?.answer;
+    for (name, value) in [
+        ("cache-control", "no-store"),
+        ("referrer-policy", "no-referrer"),
+    ] {
+        let found = page.header(name).unwrap_or("none");
+        let expected = format!("the header {name}: {value}");
+        ensure(found.contains(value), expected, || {
+            format!("{name}: {found}")
+        })?;
     }
     Ok(())
 }
@@ -198,6 +237,21 @@ async fn unsigned(kit: &CoreKit) -> Verdict {
     let mut link = kit.screen_url.clone();
     let payment = kit.order(false);
     link.query_pairs_mut().extend_pairs(payment.parameters());
+    refused(&kit.open(&link).await?.answer)
+}
+
+async fn old_link(kit: &CoreKit) -> Verdict {
+    let payment = kit.order(false);
+    let link = kit.link_at(&payment, payment.created_at_ms - 20 * MINUTE_MS);
+    let page = kit.open(&link).await?.answer;
+    ensure(page.status == 200, "HTTP 200: the payment screen", || {
+        page.shown()
+    })
+}
+
+async fn link_ahead(kit: &CoreKit) -> Verdict {
+    let payment = kit.order(false);
+    let link = kit.link_at(&payment, payment.created_at_ms + 2 * MINUTE_MS);
     refused(&kit.open(&link).await?.answer)
 }
 

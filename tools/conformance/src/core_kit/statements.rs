@@ -22,14 +22,14 @@ pub(super) const CHECKS: &[Check] = &[
         id: "statement-today",
         title: "The statement of today is not_there yet, or a page of today",
         title_vi: "Sao kê của hôm nay là not_there hoặc một trang của hôm nay",
-        cites: rules::STATEMENT,
+        cites: rules::PAGES,
         run: |kit| today(kit).boxed(),
     },
     Check {
         id: "statement-pages",
         title: "The statement of a past day comes in pages that end",
         title_vi: "Sao kê của ngày đã qua gồm các trang có kết thúc",
-        cites: rules::STATEMENT,
+        cites: rules::PAGES,
         run: |kit| pages(kit).boxed(),
     },
     Check {
@@ -43,14 +43,14 @@ pub(super) const CHECKS: &[Check] = &[
         id: "statement-unknown-cursor",
         title: "A cursor that the core did not give is refused",
         title_vi: "Con trỏ trang không do hệ thống lõi cấp bị từ chối",
-        cites: rules::STATEMENT,
+        cites: rules::WRONG_CALL,
         run: |kit| unknown_cursor(kit).boxed(),
     },
     Check {
         id: "statement-no-day",
         title: "What is no day is refused, and is no error of the server",
         title_vi: "Ngày không hợp lệ bị từ chối, không gây lỗi máy chủ",
-        cites: rules::STATEMENT,
+        cites: rules::WRONG_CALL,
         run: |kit| no_day(kit).boxed(),
     },
 ];

@@ -9,7 +9,7 @@ use super::{PartnerKit, Play};
 use crate::call::{Answer, Call, Request};
 use crate::cases::TestCase;
 use crate::clock::read_time;
-use crate::verdict::{Verdict, ensure};
+use crate::verdict::{Stop, Verdict, ensure};
 
 pub(super) const PLAYS: &[(&str, Play)] = &[
     ("TC-38", |kit, case| wrong(kit, case).boxed()),
@@ -53,6 +53,7 @@ pub(super) const PLAYS: &[(&str, Play)] = &[
         get_refused(kit, case, &["", "{}"]).boxed()
     }),
     ("TC-70", |kit, case| paid(kit, case).boxed()),
+    ("TC-98", |kit, _| async { schema(kit) }.boxed()),
     ("TC-99", |kit, case| {
         async { request_ids(kit, case) }.boxed()
     }),
@@ -132,6 +133,16 @@ async fn paid(kit: &PartnerKit, case: &TestCase) -> Verdict {
     is_about(&answer, payment, "SUCCESS")?;
     let paid_at = answer.json["paid_at"].as_str().and_then(read_time);
     ensure(paid_at.is_some(), "paid_at by RFC 3339", || answer.shown())
+}
+
+fn schema(kit: &PartnerKit) -> Verdict {
+    let means = |answer: &Answer| answer.json.is_object();
+    for call in kit.partner.journal.since(0) {
+        if let Some(problem) = kit.schema.problems(&call, means).into_iter().next() {
+            return Err(Stop::failed(problem, call.shown()));
+        }
+    }
+    Ok(())
 }
 
 fn request_ids(kit: &PartnerKit, case: &TestCase) -> Verdict {

@@ -70,30 +70,49 @@ pub(super) fn whole(report: &Report) -> String {
 
 /// A text in lines that fit. A word longer than a line is cut: it is JSON, and nobody copies a part of it.
 fn folded(first: &str, next: &str, text: &str) -> String {
-    let room = |indent: &str| COLUMNS - indent.chars().count().min(COLUMNS - 1);
     let mut lines = Vec::new();
-    let (mut line, mut left) = (first.to_owned(), room(first));
+    let (mut line, mut is_empty) = (first.to_owned(), true);
     for word in text.split_whitespace() {
-        let mut word: Vec<char> = word.chars().collect();
-        let is_fresh = line.len() <= first.len().max(next.len()) && line.ends_with(' ');
-        let gap = usize::from(!is_fresh && left < room(next));
-        if word.len() + gap > left && left < room(next) {
-            lines.push(line.trim_end().to_owned());
-            (line, left) = (next.to_owned(), room(next));
-        } else if gap == 1 {
+        let mut rest: Vec<char> = word.chars().collect();
+        loop {
+            let used = line.chars().count() + usize::from(!is_empty);
+            let room = COLUMNS.saturating_sub(used);
+            if rest.len() <= room {
+                break;
+            }
+            if is_empty {
+                let after = rest.split_off(room.max(1));
+                line.extend(rest);
+                rest = after;
+            }
+            lines.push(std::mem::replace(&mut line, next.to_owned()));
+            is_empty = true;
+        }
+        if !is_empty {
             line.push(' ');
-            left -= 1;
         }
-        while word.len() > left {
-            let rest = word.split_off(left);
-            line.extend(&word);
-            lines.push(line);
-            (line, left) = (next.to_owned(), room(next));
-            word = rest;
-        }
-        line.extend(&word);
-        left -= word.len();
+        line.extend(rest);
+        is_empty = false;
     }
     lines.push(line.trim_end().to_owned());
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_is_longer_than_a_terminal() {
+        let long = format!("một hai {} ba", "x".repeat(200));
+        for text in ["", "a", &long, &"từ ".repeat(100)] {
+            let lines = folded("  expected ", "     ", text);
+            assert!(
+                lines.lines().all(|line| line.chars().count() <= COLUMNS),
+                "{lines}"
+            );
+            let joined: String = lines.split_whitespace().skip(1).collect();
+            assert_eq!(joined, text.split_whitespace().collect::<String>());
+        }
+    }
 }

@@ -209,7 +209,9 @@ async fn refund_once(core: &Core, id: &str, amount: u64, message: &Value) -> Res
         body: message.clone(),
         status,
     };
-    state.refunds.insert(id.to_owned(), refund.clone());
+    if fits || !core.has("forgets a rejected refund") {
+        state.refunds.insert(id.to_owned(), refund.clone());
+    }
     refund_answer(core, id, &refund)
 }
 
@@ -293,10 +295,16 @@ async fn payment(State(core): State<Core>, Path(id): Path<String>, headers: Head
         "partner_banking_method": paid.then_some("ACCOUNT"),
     });
     match core.mistake {
+        "takes refunds off the payment" => {
+            let state = core.state.lock().unwrap();
+            let back = state.back.iter().filter(|(of, ..)| *of == id);
+            answer["amount"] = json!(amount - back.map(|(_, back, _)| back).sum::<u64>());
+        }
         "names another transaction" => answer["transaction_id"] = json!("another"),
         "calls a payment that was made not_paid" if paid => answer["status"] = json!("not_paid"),
         "calls a cancelled payment paid" if status == "failed" => answer["status"] = json!("paid"),
         "calls an opened payment paid" if status == "not_paid" => answer["status"] = json!("paid"),
+        "writes a time where a text belongs" => answer["partner_banking_method"] = json!(1),
         "writes amounts with points" => answer["amount"] = json!("100.000"),
         "writes paid_at in its own form" => answer["paid_at"] = json!("23/11/2026"),
         "writes a long banking method" => answer["partner_banking_method"] = json!("x".repeat(65)),
@@ -424,7 +432,15 @@ async fn screen(State(core): State<Core>, uri: Uri) -> Response {
     } else {
         form
     };
-    Html(format!("<!doctype html><title>Thanh toán</title>{forms}")).into_response()
+    let page = Html(format!("<!doctype html><title>Thanh toán</title>{forms}"));
+    if core.has("lets the screen be kept") {
+        return page.into_response();
+    }
+    let headers = [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    (headers, page).into_response()
 }
 
 /// Asks for the details of a payment.

@@ -18,8 +18,20 @@ use tokio::net::TcpListener;
 
 use self::core::{CLIENT_ID, Core, ON_ITS_WAY, SECRET};
 
-/// Each mistake, and the checks that fail for it. No other check fails.
+/// Fails for many mistakes beside their own checks, and is named where it is the only one that must.
+const SCHEMA: &str = "answer-schema";
+
+/// Each mistake, and the checks that fail for it. No other check fails, but for `SCHEMA`.
 const MISTAKES: &[(&str, &[&str])] = &[
+    (
+        "writes a time where a text belongs",
+        &[SCHEMA, "payment-texts"],
+    ),
+    ("lets the screen be kept", &["screen-headers"]),
+    ("holds links to the time of a call", &["screen-old-link"]),
+    ("takes links of the future", &["screen-link-ahead"]),
+    ("takes refunds off the payment", &["payment-after-refund"]),
+    ("forgets a rejected refund", &["refund-rejected-stays"]),
     ("shows no amount", &["screen-page"]),
     (
         "has two forms",
@@ -240,7 +252,7 @@ const MISTAKES: &[(&str, &[&str])] = &[
 ];
 
 /// How many cores are tested at the same time.
-const AT_ONCE: usize = 6;
+const MAX_CONCURRENT_KITS: usize = 6;
 
 async fn tested(mistake: &'static str) -> Report {
     let day = two_days_ago();
@@ -309,11 +321,14 @@ async fn each_mistake_fails_its_own_checks_and_no_other() {
         let report = tested(mistake).await;
         (*mistake, *expected, report)
     });
-    let runs: Vec<_> = runs.buffer_unordered(AT_ONCE).collect().await;
+    let runs: Vec<_> = runs.buffer_unordered(MAX_CONCURRENT_KITS).collect().await;
     let mut wrong = BTreeMap::new();
     for (mistake, expected, report) in &runs {
         let expected: BTreeSet<String> = expected.iter().map(|id| (*id).to_owned()).collect();
-        let found = failed(report);
+        let mut found = failed(report);
+        if !expected.contains(SCHEMA) {
+            found.remove(SCHEMA);
+        }
         if found != expected {
             let missing: Vec<_> = expected.difference(&found).cloned().collect();
             let more: Vec<_> = found.difference(&expected).cloned().collect();
@@ -324,6 +339,42 @@ async fn each_mistake_fails_its_own_checks_and_no_other() {
         wrong.is_empty(),
         "mistake: (does not fail, fails too)\n{wrong:#?}"
     );
+}
+
+/// The anchor of a heading, as GitHub makes it.
+fn anchor(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = text
+        .chars()
+        .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+#[test]
+fn every_check_cites_a_heading_of_the_page() {
+    let page = include_str!("../../../../docs/core.md");
+    let anchors: BTreeSet<String> = page
+        .lines()
+        .filter(|line| line.starts_with('#'))
+        .map(anchor)
+        .collect();
+    for check in checks() {
+        let cited = check.cites.strip_prefix("docs/core.md#").unwrap();
+        assert!(anchors.contains(cited), "{}: {cited}", check.id);
+    }
+}
+
+#[test]
+fn every_check_has_its_row_in_the_page() {
+    let page = include_str!("../../../../docs/conformance.md");
+    for check in checks() {
+        let rule = check.cites.trim_start_matches("docs/");
+        let row = format!("| `{}` | {} | [rule]({rule}) |", check.id, check.title);
+        assert!(
+            page.contains(&row),
+            "docs/conformance.md needs this row:\n{row}"
+        );
+    }
 }
 
 #[test]

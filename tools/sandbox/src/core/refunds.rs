@@ -109,7 +109,8 @@ impl CoreState {
         // More is back than the functions know of, and not just now: their records are older than these, and the money
         // may be back already. No final answer, because the next answer may bring them up to date.
         let before = now_ms() - ANSWER_ON_ITS_WAY_MS;
-        if self.back_without(asked, |refund| refund.at_ms < before) > asked.so_far {
+        let is_back = |refund: &Refund| refund.status == "succeeded" && refund.at_ms < before;
+        if self.others(asked, is_back) > asked.so_far {
             return Err(Conflict::MoreIsBack);
         }
         let status = if self.fits(asked) {
@@ -134,23 +135,19 @@ impl CoreState {
         Ok(refund)
     }
 
-    /// Whether the payment was made, and so much of it is left.
+    /// Whether the payment was made, and so much of it is left. What is not decided yet may still go back.
     fn fits(&self, asked: &Asked<'_>) -> bool {
         let payment = self.payments.get(asked.transaction_id);
         let paid = payment.filter(|payment| payment.status == "paid");
         let paid = paid.map_or(0, |payment| payment.amount);
-        self.back_without(asked, |_| true)
-            .saturating_add(asked.amount)
-            <= paid
+        let holds = |refund: &Refund| refund.status != "rejected";
+        self.others(asked, holds).saturating_add(asked.amount) <= paid
     }
 
-    /// What the other refunds of the transaction have given back, in VND.
-    fn back_without(&self, asked: &Asked<'_>, counts: impl Fn(&Refund) -> bool) -> u64 {
+    /// The sum of other refunds of the transaction, in VND.
+    fn others(&self, asked: &Asked<'_>, counts: impl Fn(&Refund) -> bool) -> u64 {
         let others = self.refunds.iter().filter(|(id, refund)| {
-            *id != asked.id
-                && refund.transaction_id == asked.transaction_id
-                && refund.status == "succeeded"
-                && counts(refund)
+            *id != asked.id && refund.transaction_id == asked.transaction_id && counts(refund)
         });
         others.map(|(_, refund)| refund.amount).sum()
     }
