@@ -57,7 +57,11 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ),
     (
         "does not verify links",
-        &["screen-changed-amount", "screen-changed-return"],
+        &[
+            "screen-changed-amount",
+            "screen-changed-return",
+            "screen-link-ahead",
+        ],
     ),
     ("needs no signature of a link", &["screen-unsigned"]),
     ("pays after the end", &["screen-expired"]),
@@ -135,6 +139,7 @@ const MISTAKES: &[(&str, &[&str])] = &[
             "refund-found",
             "refund-other-amount",
             "refund-other-transaction",
+            "refund-rejected-stays",
             "refund-at-once",
         ],
     ),
@@ -149,7 +154,11 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ),
     (
         "refuses a repeat",
-        &["refund-repeat", "refund-repeat-later"],
+        &[
+            "refund-repeat",
+            "refund-repeat-later",
+            "refund-rejected-stays",
+        ],
     ),
     ("compares refunded_so_far", &["refund-repeat-later"]),
     ("takes another amount", &["refund-other-amount"]),
