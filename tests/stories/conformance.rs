@@ -51,6 +51,7 @@ async fn the_sandboxs_core_passes_test_core() {
         statement_day: None,
         listen: "127.0.0.1:0".parse().unwrap(),
         public_url: None,
+        only: Vec::new(),
         limits: core_kit::Limits::default(),
     });
     let kit = kit.await.unwrap();
@@ -61,7 +62,7 @@ async fn the_sandboxs_core_passes_test_core() {
 }
 
 /// A kit that pays by the form, and plays Tiki's API if it is asked to.
-async fn partner_kit(options: &Options, plays_tiki: bool) -> PartnerKit {
+async fn partner_kit(options: &Options, plays_tiki: bool, only: Vec<String>) -> PartnerKit {
     let listen = plays_tiki.then(|| "127.0.0.1:0".parse().unwrap());
     let kit = PartnerKit::start(PartnerOptions {
         url: "http://127.0.0.1:9".to_owned(),
@@ -73,6 +74,7 @@ async fn partner_kit(options: &Options, plays_tiki: bool) -> PartnerKit {
         amount: 100_000,
         listen,
         public_url: None,
+        only,
         limits: Limits {
             paid: Duration::from_secs(20),
             notification: Duration::from_secs(30),
@@ -93,7 +95,7 @@ fn options(tiki_url: &str) -> Options {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sandbox_passes_test_partner() {
-    let kit = partner_kit(&Options::default(), true).await;
+    let kit = partner_kit(&Options::default(), true, Vec::new()).await;
     let sandbox = Sandbox::start(options(kit.tiki_url().unwrap()))
         .await
         .unwrap();

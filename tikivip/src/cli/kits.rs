@@ -49,6 +49,9 @@ pub(crate) struct TestCore {
     /// Write that address to this file, for a core that reads it there
     #[arg(long, value_name = "FILE")]
     pub(crate) api_url_file: Option<PathBuf>,
+    /// Make this check only; may be repeated
+    #[arg(long, value_name = "CHECK")]
+    pub(crate) only: Vec<String>,
     #[command(flatten)]
     pub(crate) reports: Reports,
 }
@@ -88,6 +91,9 @@ pub(crate) struct TestPartner {
     /// How the partner's side reaches that address, if by another one
     #[arg(long, value_name = "URL", requires = "listen")]
     pub(crate) public_url: Option<String>,
+    /// Make this check only; may be repeated
+    #[arg(long, value_name = "CHECK")]
+    pub(crate) only: Vec<String>,
     #[command(flatten)]
     pub(crate) reports: Reports,
 }

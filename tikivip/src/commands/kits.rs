@@ -35,6 +35,7 @@ async fn run_core(form: Form, given: &TestCore) -> anyhow::Result<Report> {
         statement_day: given.statement_day.map(|day| day.to_string()),
         listen: given.listen,
         public_url: given.public_url.clone(),
+        only: given.only.clone(),
         limits: core_kit::Limits::default(),
     };
     let kit = CoreKit::start(options).await?;
@@ -69,6 +70,7 @@ async fn run_partner(form: Form, given: &TestPartner) -> anyhow::Result<Report> 
         amount: given.amount,
         listen: given.listen,
         public_url: given.public_url.clone(),
+        only: given.only.clone(),
         limits: partner_kit::Limits::default(),
     };
     let kit = PartnerKit::start(options).await?;

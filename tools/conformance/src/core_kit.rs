@@ -40,6 +40,7 @@ use self::bench::{Paid, Payment};
 use self::partner_api::PartnerApi;
 use crate::call::{Journal, Peer, Request, http};
 use crate::host::Host;
+use crate::only::{is_asked_for, known};
 use crate::report::{CheckResult, Outcome, Progress, Report};
 use crate::schema::Schema;
 use crate::verdict::Verdict;
@@ -67,6 +68,8 @@ pub struct CoreOptions {
     pub listen: SocketAddr,
     /// How the core reaches it, if that is another address.
     pub public_url: Option<String>,
+    /// The ids of the checks to make; empty for all.
+    pub only: Vec<String>,
     pub limits: Limits,
 }
 
@@ -144,6 +147,7 @@ impl CoreKit {
     pub async fn start(options: CoreOptions) -> anyhow::Result<Self> {
         let base = options.core_url.trim_end_matches('/').to_owned();
         Url::parse(&base).context("--core-url is no URL")?;
+        known(&options.only, checks().map(|check| check.id))?;
         let screen = options.screen_url.clone();
         let screen = screen.unwrap_or_else(|| format!("{base}/pay"));
         let screen_url = Url::parse(&screen).context("--screen-url is no URL")?;
@@ -188,7 +192,7 @@ impl CoreKit {
         let (_, nothing) = mpsc::unbounded_channel();
         let mut said = std::mem::replace(&mut self.said, nothing);
         let mut report = Report::started("test-core", &self.core.base);
-        for check in checks() {
+        for check in checks().filter(|check| is_asked_for(&self.options.only, check.id)) {
             let start = self.core.journal.len();
             let mut running = (check.run)(&self);
             let verdict = loop {

@@ -23,6 +23,7 @@ pub mod cases;
 mod clock;
 pub mod core_kit;
 mod host;
+mod only;
 pub mod partner_kit;
 mod report;
 mod schema;

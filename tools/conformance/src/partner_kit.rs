@@ -30,6 +30,7 @@ use self::tiki_api::TikiApi;
 use crate::call::{Call, Journal, Peer, Request, http};
 use crate::cases::{CASES, Needs, TestCase};
 use crate::host::Host;
+use crate::only::{is_asked_for, known};
 use crate::report::{CheckResult, Outcome, Progress, Report};
 use crate::schema::Schema;
 use crate::verdict::{Stop, Verdict};
@@ -51,6 +52,8 @@ pub struct PartnerOptions {
     pub listen: Option<SocketAddr>,
     /// How the partner's side reaches it, if that is another address.
     pub public_url: Option<String>,
+    /// The ids of the cases to play; empty for all.
+    pub only: Vec<String>,
     pub limits: Limits,
 }
 
@@ -113,6 +116,7 @@ impl PartnerKit {
     pub async fn start(options: PartnerOptions) -> anyhow::Result<Self> {
         let root = options.url.trim_end_matches('/');
         Url::parse(root).context("--url is no URL")?;
+        known(&options.only, CASES.iter().map(|case| case.id))?;
         let secret = ClientSecret::new(options.secret.as_str());
         let keys = Keyring::new(options.client_id.as_str(), secret);
         let tiki = TikiApi::new(keys.clone());
@@ -163,7 +167,8 @@ impl PartnerKit {
         let (_, nothing) = mpsc::unbounded_channel();
         let mut said = std::mem::replace(&mut self.said, nothing);
         let mut report = Report::started("test-partner", &self.partner.base);
-        for case in CASES {
+        let asked_for = |case: &&TestCase| is_asked_for(&self.options.only, case.id);
+        for case in CASES.iter().filter(asked_for) {
             let start = self.partner.journal.len();
             let mut playing = Box::pin(self.play(case));
             let verdict = loop {

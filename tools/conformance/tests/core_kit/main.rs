@@ -282,6 +282,7 @@ async fn tested(mistake: &'static str) -> Report {
         statement_day: Some(day),
         listen: "127.0.0.1:0".parse().unwrap(),
         public_url: None,
+        only: Vec::new(),
         limits: Limits {
             result: Duration::from_secs(1),
             answer: Duration::from_millis(500),
