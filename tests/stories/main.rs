@@ -15,6 +15,7 @@ mod check_transaction;
 mod conformance;
 mod contract;
 mod create_transaction;
+mod docs_page;
 mod durability;
 mod expiry;
 mod file_delivery;

@@ -28,7 +28,7 @@ impl Schema {
         Ok(Self { api, base })
     }
 
-    /// What of an answer is not as the document says. Only an answer that means something by its content is looked at.
+    /// What of an answer is not as the document says; fields that it does not have are fine. Only an answer that means something by its content is looked at.
     pub(crate) fn problems(&self, call: &Call, means: impl Fn(&Answer) -> bool) -> Vec<String> {
         let Some(answer) = call.answer.as_ref().ok().filter(|answer| means(answer)) else {
             return Vec::new();
@@ -48,6 +48,6 @@ impl Schema {
             headers: &headers,
             body: answer.text.as_bytes(),
         };
-        self.api.others_answer_problems(operation, &message)
+        self.api.answer_problems(operation, &message)
     }
 }

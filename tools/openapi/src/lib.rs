@@ -16,6 +16,7 @@ use self::schemas::Schemas;
 pub struct Api {
     document: Document,
     schemas: Schemas,
+    answers: Strictness,
 }
 
 /// A request, as it goes over the wire.
@@ -41,7 +42,20 @@ impl Api {
     pub fn parse(yaml: &str) -> Result<Self, BadDocument> {
         let document = Document::parse(yaml)?;
         let schemas = Schemas::of(&document.root);
-        Ok(Self { document, schemas })
+        let answers = Strictness::Open;
+        Ok(Self {
+            document,
+            schemas,
+            answers,
+        })
+    }
+
+    /// The same, but an answer may have no field that the document does not have, unless its schema says
+    /// `additionalProperties: true`. This is for who writes the answers: who reads them must ignore what is new.
+    #[must_use]
+    pub fn with_exact_answers(mut self) -> Self {
+        self.answers = Strictness::Closed;
+        self
     }
 
     /// The whole document.
@@ -88,29 +102,9 @@ impl Api {
         problems
     }
 
-    /// What of an answer is not as the document says; nothing if it is. A field that the document does not have is a
-    /// problem, unless the schema says `additionalProperties: true`.
+    /// What of an answer is not as the document says; nothing if it is.
     #[must_use]
     pub fn answer_problems(&self, operation: &Operation, answer: &Answer<'_>) -> Vec<String> {
-        self.problems_of(operation, answer, Strictness::Closed)
-    }
-
-    /// The same of an answer that may have more fields than the document has: one of somebody else's system.
-    #[must_use]
-    pub fn others_answer_problems(
-        &self,
-        operation: &Operation,
-        answer: &Answer<'_>,
-    ) -> Vec<String> {
-        self.problems_of(operation, answer, Strictness::Open)
-    }
-
-    fn problems_of(
-        &self,
-        operation: &Operation,
-        answer: &Answer<'_>,
-        strictness: Strictness,
-    ) -> Vec<String> {
         let described = self.document.described(operation);
         let responses = &described["responses"];
         let exact = answer.status.to_string();
@@ -134,7 +128,7 @@ impl Api {
         match content.get(kind) {
             Some(schema) if kind == "application/json" => {
                 let name = format!("answer {status} of {}", operation.id);
-                problems.extend(self.body_problems(&name, schema, answer.body, strictness));
+                problems.extend(self.body_problems(&name, schema, answer.body, self.answers));
             }
             Some(_) => {}
             None => problems.push(format!("content type {kind:?} is not in the document")),

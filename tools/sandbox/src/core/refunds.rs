@@ -99,12 +99,13 @@ impl<'m> Asked<'m> {
 impl CoreState {
     /// The refund as it is after this request. Requests that come at once are dealt with one after the other.
     fn refund(&mut self, asked: &Asked<'_>) -> Result<Refund, Conflict> {
-        let known = self.refunds.get(asked.id);
-        let differs = |known: &Refund| {
-            (known.amount, known.transaction_id.as_str()) != (asked.amount, asked.transaction_id)
-        };
-        if known.is_some_and(differs) {
-            return Err(Conflict::OtherContent);
+        if let Some(known) = self.refunds.get_mut(asked.id) {
+            let same = (known.amount, known.transaction_id.as_str());
+            if same != (asked.amount, asked.transaction_id) {
+                return Err(Conflict::OtherContent);
+            }
+            known.posted += 1;
+            return Ok(known.clone());
         }
         // More is back than the functions know of, and not just now: their records are older than these, and the money
         // may be back already. No final answer, because the next answer may bring them up to date.
@@ -118,17 +119,15 @@ impl CoreState {
         } else {
             "rejected"
         };
-        let refund = self.refunds.entry(asked.id.to_owned());
-        let refund = refund.or_insert_with(|| Refund {
+        let refund = Refund {
             transaction_id: asked.transaction_id.to_owned(),
             amount: asked.amount,
             refunded_so_far: asked.so_far,
             at_ms: now_ms(),
             status: status.to_owned(),
-            posted: 0,
-        });
-        refund.posted += 1;
-        let refund = refund.clone();
+            posted: 1,
+        };
+        self.refunds.insert(asked.id.to_owned(), refund.clone());
         if refund.status == "succeeded" {
             self.book_refund(asked.id, asked.transaction_id, asked.amount);
         }
