@@ -1,0 +1,182 @@
+//! An environment: its stack's own addresses and limits, or blanks to fill in.
+
+use crate::Text;
+
+/// Which of the two environments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Sandbox,
+    Production,
+}
+
+impl Kind {
+    /// The name in a heading.
+    #[must_use]
+    pub fn name(self) -> Text {
+        match self {
+            Self::Sandbox => Text::new("Môi trường thử nghiệm", "Sandbox"),
+            Self::Production => Text::new("Môi trường chính thức", "Production"),
+        }
+    }
+}
+
+/// An environment and what is known of it.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    pub kind: Kind,
+    /// `None` leaves blanks, to be filled in by hand.
+    pub stack: Option<Stack>,
+}
+
+/// What Tiki needs to know of a stack, as its output `OperatorSettings` has it. Nothing in it is a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stack {
+    /// Without a slash at the end.
+    pub api_url: String,
+    /// The client id that Tiki gave.
+    pub tiki_client_id: String,
+    /// Tiki's API, as this stack calls it.
+    pub tiki_api_url: String,
+    pub min_amount_vnd: u64,
+    pub max_amount_vnd: u64,
+    /// Requests a second on each route, and at once.
+    pub throttle: (u64, u64),
+    /// Refunds that run at the same time.
+    pub refunds_at_once: u64,
+    pub signature_max_age_s: u64,
+    pub signature_max_ahead_s: u64,
+    pub get_signing: String,
+    pub phone_format: String,
+    pub partner_name: String,
+    pub refund_rows: bool,
+    /// `None` as long as Tiki has not given one.
+    pub file_server: Option<FileServer>,
+    /// Whether the file server is reached from a network of the partner's own, with a fixed address.
+    pub has_fixed_address: bool,
+}
+
+/// Tiki's SFTP server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileServer {
+    pub host: String,
+    pub port: String,
+    pub user: String,
+    pub folder: String,
+}
+
+/// A setting that a hand-over needs.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the setting {name} {problem}: save the stack's output OperatorSettings again")]
+pub struct MissingSetting {
+    pub name: &'static str,
+    pub problem: &'static str,
+}
+
+impl Environment {
+    /// Reads the settings of a stack.
+    pub fn of_settings(read: impl Fn(&str) -> Option<String>) -> Result<Self, MissingSetting> {
+        let optional = |name: &str| read(name).filter(|value| !value.is_empty());
+        let required = |name: &'static str| {
+            optional(name).ok_or(MissingSetting {
+                name,
+                problem: "is missing",
+            })
+        };
+        let number = |name: &'static str| {
+            required(name)?.parse().map_err(|_| MissingSetting {
+                name,
+                problem: "is not a whole number",
+            })
+        };
+        let kind = match required("TIKI_ENVIRONMENT")?.as_str() {
+            "production" => Kind::Production,
+            _ => Kind::Sandbox,
+        };
+        let file_server = match optional("SFTP_HOST") {
+            Some(host) => Some(FileServer {
+                host,
+                port: required("SFTP_PORT")?,
+                user: required("SFTP_USER")?,
+                folder: required("SFTP_FOLDER")?,
+            }),
+            None => None,
+        };
+        let stack = Stack {
+            api_url: required("API_URL")?.trim_end_matches('/').to_owned(),
+            tiki_client_id: required("TIKI_CLIENT_ID")?,
+            tiki_api_url: required("TIKI_API_URL")?,
+            min_amount_vnd: number("MIN_AMOUNT_VND")?,
+            max_amount_vnd: number("MAX_AMOUNT_VND")?,
+            throttle: (
+                number("TIKI_THROTTLE_RATE")?,
+                number("TIKI_THROTTLE_BURST")?,
+            ),
+            refunds_at_once: number("REFUND_CONCURRENCY")?,
+            signature_max_age_s: number("SIGNATURE_MAX_AGE_S")?,
+            signature_max_ahead_s: number("SIGNATURE_MAX_AHEAD_S")?,
+            get_signing: required("TIKI_GET_SIGNING")?,
+            phone_format: required("TIKI_PHONE_FORMAT")?,
+            partner_name: required("PARTNER_NAME")?,
+            refund_rows: required("RECONCILIATION_REFUND_ROWS")? == "on",
+            file_server,
+            has_fixed_address: optional("RECONCILE_SUBNET_IDS").is_some(),
+        };
+        Ok(Self {
+            kind,
+            stack: Some(stack),
+        })
+    }
+
+    /// The environments of a partner that is made up, for the pages in `docs/`.
+    #[must_use]
+    pub fn examples() -> [Self; 2] {
+        let stack = |host: &str, client_id: &str, tiki: &str| Stack {
+            api_url: format!("https://{host}"),
+            tiki_client_id: client_id.to_owned(),
+            tiki_api_url: format!("https://{tiki}/miniapp/tikivip/"),
+            min_amount_vnd: 1_000,
+            max_amount_vnd: 500_000_000,
+            throttle: (200, 400),
+            refunds_at_once: 20,
+            signature_max_age_s: 300,
+            signature_max_ahead_s: 60,
+            get_signing: "relative_path".to_owned(),
+            phone_format: "national_number".to_owned(),
+            partner_name: "examplebank".to_owned(),
+            refund_rows: false,
+            file_server: None,
+            has_fixed_address: false,
+        };
+        [
+            Self {
+                kind: Kind::Sandbox,
+                stack: Some(stack(
+                    "payments-test.example-bank.vn",
+                    "00000000-0000-4000-8000-000000000001",
+                    "api.tala.xyz",
+                )),
+            },
+            Self {
+                kind: Kind::Production,
+                stack: Some(stack(
+                    "payments.example-bank.vn",
+                    "00000000-0000-4000-8000-000000000002",
+                    "api.tiki.vn",
+                )),
+            },
+        ]
+    }
+
+    /// Both environments, with blanks for the one that is not among these.
+    #[must_use]
+    pub fn both(known: Vec<Self>) -> [Self; 2] {
+        let mut both = [Kind::Sandbox, Kind::Production].map(|kind| Self { kind, stack: None });
+        for environment in known {
+            let place = both.iter_mut().find(|place| place.kind == environment.kind);
+            if let Some(place) = place {
+                *place = environment;
+            }
+        }
+        both
+    }
+}

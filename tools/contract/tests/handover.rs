@@ -1,0 +1,127 @@
+//! The pages in `docs/` are what the generator makes, and the page to send loads nothing.
+
+#![expect(clippy::unwrap_used, reason = "these are tests")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use contract::handover::{Environment, Handover, Kind};
+use contract::{Document, Lang, OPENAPI};
+
+const PAGES: [(Lang, &str); 2] = [
+    (Lang::En, "docs/handover.md"),
+    (Lang::Vi, "docs/vi/handover.md"),
+];
+
+fn with<T>(environments: &[Environment], make: impl FnOnce(Handover<'_>) -> T) -> T {
+    let document = Document::read(OPENAPI).unwrap();
+    make(Handover {
+        document: &document,
+        environments,
+        test_cases: &[],
+    })
+}
+
+#[test]
+fn the_pages_of_the_documentation_are_as_generated() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    for (lang, file) in PAGES {
+        let made = with(&Environment::examples(), |handover| {
+            handover.page_of_docs(lang).unwrap()
+        });
+        let path = root.join(file);
+        if std::env::var_os("REWRITE_HANDOVER").is_some() {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, &made).unwrap();
+        }
+        let there = std::fs::read_to_string(&path).unwrap_or_default();
+        let command = "REWRITE_HANDOVER=1 cargo test -p contract";
+        assert!(there == made, "{file} is not as generated: {command}");
+    }
+}
+
+#[test]
+fn both_languages_have_the_same_slots_and_sections() {
+    let shape = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter_map(|line| {
+            let first = line.split(' ').next().unwrap_or_default();
+            if line.starts_with("{{") {
+                return Some(line.to_owned());
+            }
+            let counts = first.starts_with('#') || matches!(first, "|" | "-");
+            counts.then(|| first.to_owned())
+        });
+        lines.collect()
+    };
+    let vi = include_str!("../handover/vi.md");
+    let en = include_str!("../handover/en.md");
+    assert_eq!(shape(vi), shape(en));
+}
+
+#[test]
+fn the_page_loads_nothing_and_has_the_addresses_of_the_stack() {
+    let page = with(&Environment::examples(), |handover| {
+        handover.html(&Lang::ALL).unwrap()
+    });
+    for address in [
+        "https://payments.example-bank.vn/tikivip/v1/refunds",
+        "https://payments-test.example-bank.vn/tikivip/v1/refunds",
+    ] {
+        assert!(page.contains(address), "{address}");
+    }
+    for loads in [
+        "<script", "<link", "<img", "src=", "url('", "url(\"", "url(http", "@import",
+    ] {
+        assert!(!page.contains(loads), "{loads}");
+    }
+    assert!(!page.contains("{{"));
+    assert!(page.contains(r##"<a href="#vi-8">"##) && page.contains(r#"<h2 id="vi-8">"#));
+}
+
+#[test]
+fn an_environment_that_is_not_known_is_left_blank() {
+    let [sandbox, _] = Environment::examples();
+    let both = Environment::both(vec![sandbox]);
+    let text = with(&both, |handover| handover.markdown(Lang::Vi).unwrap());
+    assert!(text.contains("https://payments-test.example-bank.vn/tikivip/v1/refunds` | …"));
+    assert!(!text.contains("https://payments.example-bank.vn/tikivip"));
+}
+
+#[test]
+fn a_stack_is_read_and_a_missing_setting_is_named() {
+    let settings = BTreeMap::from([
+        ("TIKI_ENVIRONMENT", "production"),
+        ("API_URL", "https://pay.example.vn/live/"),
+        ("TIKI_CLIENT_ID", "client"),
+        ("TIKI_API_URL", "https://api.tiki.vn/miniapp/tikivip/"),
+        ("MIN_AMOUNT_VND", "2000"),
+        ("MAX_AMOUNT_VND", "9000000"),
+        ("TIKI_THROTTLE_RATE", "50"),
+        ("TIKI_THROTTLE_BURST", "80"),
+        ("REFUND_CONCURRENCY", "20"),
+        ("SIGNATURE_MAX_AGE_S", "300"),
+        ("SIGNATURE_MAX_AHEAD_S", "60"),
+        ("TIKI_GET_SIGNING", "relative_path"),
+        ("TIKI_PHONE_FORMAT", "string"),
+        ("PARTNER_NAME", "acme"),
+        ("RECONCILIATION_REFUND_ROWS", "off"),
+        ("SFTP_HOST", ""),
+    ]);
+    let read = |name: &str| settings.get(name).map(|value| (*value).to_owned());
+    let environment = Environment::of_settings(read).unwrap();
+    assert_eq!(environment.kind, Kind::Production);
+    assert_eq!(environment.stack.as_ref().unwrap().file_server, None);
+    let both = Environment::both(vec![environment]);
+    let text = with(&both, |handover| handover.markdown(Lang::En).unwrap());
+    for part in [
+        "`POST https://pay.example.vn/live/tikivip/v1/refunds`",
+        "2,000 VND",
+        "9,000,000 VND",
+        "`/live/tikivip/v1/transactions?",
+    ] {
+        assert!(text.contains(part), "{part}");
+    }
+    let without = |name: &str| read(name).filter(|_| name != "API_URL");
+    let missing = Environment::of_settings(without).unwrap_err();
+    assert!(missing.to_string().contains("API_URL"), "{missing}");
+}
