@@ -13,7 +13,7 @@ use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response as AxumResponse};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -33,8 +33,7 @@ impl Tiki {
             .route("/webview", post(webview))
             .route("/payment/ipn", post(ipn))
             .route("/transaction", get(look_up))
-            .route("/_sandbox/orders", post(place_order))
-            .route("/_sandbox/orders/{id}", post(change))
+            .route("/_sandbox/orders/{id}", put(add_order).post(change))
             .route(
                 "/_sandbox/reconcile",
                 post(async move |tiki, event| run_or_reconcile(tiki, &reconcile, event).await),
@@ -255,38 +254,22 @@ async fn shop(State(tiki): State<Tiki>, uri: Uri) -> AxumResponse {
     }
 }
 
-/// An order that a person places.
+/// The amount of an order.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NewOrder {
+struct Amount {
     amount: u64,
 }
 
-/// `POST /_sandbox/orders`: `{"amount": 150000}`. A buyer orders for this amount, and Tiki creates the payment at the
-/// partner. If the partner refuses, its answer is in the message, and the order stays unpaid.
-async fn place_order(State(tiki): State<Tiki>, Json(order): Json<NewOrder>) -> AxumResponse {
-    let id = tiki.order(order.amount);
-    let refused = |why: String| answer(StatusCode::BAD_GATEWAY, &json!({ "message": why }));
-    let created = match tiki.create(&id, None).await {
-        Ok(created) if created.code() == Some(0) => created,
-        Ok(created) => {
-            return refused(format!(
-                "the partner answered {}: {}",
-                created.status, created.text
-            ));
-        }
-        Err(error) => return refused(format!("the partner does not answer: {error:#}")),
-    };
-    let data = &created.json["data"];
-    answer(
-        StatusCode::OK,
-        &json!({
-            "tiki_transaction_id": id,
-            "transaction_id": data["transaction_id"],
-            "payment_url": data["payment_url"],
-            "amount": order.amount,
-        }),
-    )
+/// `PUT /_sandbox/orders/{id}`: `{"amount": 150000}`. Tiki has an unpaid order with this id, and the partner does not know
+/// of it yet. The collections create its payment themselves.
+async fn add_order(
+    State(tiki): State<Tiki>,
+    Path(id): Path<String>,
+    Json(order): Json<Amount>,
+) -> StatusCode {
+    tiki.add_order(&id, order.amount);
+    StatusCode::NO_CONTENT
 }
 
 /// The fields of an order that a person may change.
