@@ -571,3 +571,52 @@ async fn completions_work_for_each_shell() {
         assert!(script.out.contains("resend-ipn"), "{shell}");
     }
 }
+
+/// What Tiki builds against is what this stack answers, and no secret goes with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_handover_has_the_stacks_own_addresses() {
+    let env = TestEnv::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("handover.html");
+    let file = file.to_str().unwrap();
+    let written = env.tikivip(&["handover", "--out", file]).await;
+    assert_eq!((written.code, written.err.as_str()), (0, ""));
+    let page = std::fs::read_to_string(file).unwrap();
+    let refunds = format!("{}/tikivip/v1/refunds", env.sandbox.url);
+    assert!(page.contains(&refunds), "{refunds}");
+    for words in ["Mã kết quả", "Codes", "500.000.000 VND", "TC-01"] {
+        assert!(page.contains(words), "{words}");
+    }
+    let settings = env.sandbox.operator_settings();
+    assert!(page.contains(&settings["TIKI_CLIENT_ID"]));
+    let credentials = sandbox::Options::default().credentials;
+    for secret in [&credentials.client_secret, &credentials.core_secret] {
+        assert!(!page.contains(secret.as_str()));
+    }
+
+    let missing = [("API_URL", "")];
+    let refused = env
+        .tikivip_set(&missing, &["handover", "--out", file])
+        .await;
+    assert_eq!(refused.code, 1);
+    assert!(
+        refused.err.contains("API_URL is missing"),
+        "{}",
+        refused.err
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_collections_call_this_stack() {
+    let env = TestEnv::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    let written = env.tikivip(&["collections", "--out", out]).await;
+    assert_eq!((written.code, written.err.as_str()), (0, ""));
+    let file = folder.path().join("tikivip.postman_environment.json");
+    let environment: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let url =
+        json!({ "key": "base_url", "value": env.sandbox.url, "type": "default", "enabled": true });
+    let values = environment["values"].as_array().unwrap();
+    assert!(values.contains(&url), "{environment}");
+}

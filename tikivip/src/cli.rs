@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use contract::Lang;
 use domain::Day;
 use reconciliation::period::Period;
 
@@ -131,6 +132,22 @@ pub(crate) enum Command {
     },
     /// Check configuration, clock, secrets, tables, Tiki and the core
     Doctor,
+    /// Write the hand-over to Tiki: a page with the stack's addresses and limits, to send
+    ///
+    /// It has the fields, codes and time limits, the signature with examples, our questions, the test cases and the lists
+    /// for going live. It has no secret.
+    Handover {
+        #[command(flatten)]
+        arguments: HandoverArgs,
+    },
+    /// Write collections of calls that sign themselves, for Postman and Bruno
+    ///
+    /// Without settings they are for a sandbox. For a stack the secrets are left empty: enter them in the program.
+    Collections {
+        /// The folder to write into
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
     /// Test a core: play this backend against it; needs no settings
     TestCore(Box<TestCore>),
     /// Test the partner's side, this one or another: play Tiki against it; needs no settings
@@ -178,6 +195,25 @@ pub(crate) enum Verdict {
     Handled,
     /// Nobody has paid, as the core's people say: a pending payment fails
     NotPaid,
+}
+
+/// The page for Tiki.
+#[derive(Debug, Args)]
+pub(crate) struct HandoverArgs {
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// The languages, one after the other
+    #[arg(
+        long,
+        value_name = "LANGUAGE",
+        value_delimiter = ',',
+        default_value = "vi,en"
+    )]
+    pub(crate) lang: Vec<Lang>,
+    /// Settings of the stack for Tiki's other environment; without them its addresses are left blank
+    #[arg(long, value_name = "FILE")]
+    pub(crate) other_settings: Option<PathBuf>,
 }
 
 /// Where the files of a report go.

@@ -1,7 +1,9 @@
 //! The commands, one module each.
 
 mod act;
+mod collections;
 mod doctor;
+mod handover;
 mod kits;
 mod list;
 mod lookup;
@@ -29,6 +31,8 @@ pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Outcome> {
     }
     let form = cli.output;
     match &cli.command {
+        Command::Handover { arguments } => return handover::handover(form, arguments),
+        Command::Collections { out } => return collections::collections(form, out),
         Command::TestCore(given) => return kits::test_core(form, given).await,
         Command::TestPartner(given) => return kits::test_partner(form, given).await,
         _ => {}
@@ -60,8 +64,10 @@ pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         } => signatures::verify(&context, form, message, headers, *explain).await,
         Command::Doctor => doctor::doctor(&context, form).await,
         // They need no context, and have run.
-        Command::TestCore(_) | Command::TestPartner(_) | Command::Completions { .. } => {
-            Ok(Outcome::Done)
-        }
+        Command::Handover { .. }
+        | Command::Collections { .. }
+        | Command::TestCore(_)
+        | Command::TestPartner(_)
+        | Command::Completions { .. } => Ok(Outcome::Done),
     }
 }

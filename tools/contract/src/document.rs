@@ -19,7 +19,7 @@ pub struct Document {
     pub codes: Vec<Code>,
 }
 
-/// A call.
+/// A call that somebody makes, with its answers.
 #[derive(Clone, Debug)]
 pub struct Operation {
     /// `createTransaction`
@@ -49,7 +49,7 @@ pub struct Parameter {
     pub example: Option<String>,
 }
 
-/// A body.
+/// The body of a request or of an answer.
 #[derive(Clone, Debug, Default)]
 pub struct Message {
     pub fields: Vec<Field>,

@@ -63,7 +63,7 @@ pub struct Text {
 }
 
 impl Text {
-    /// Both texts.
+    /// A text and its translation.
     pub fn new(vi: impl Into<String>, en: impl Into<String>) -> Self {
         Self {
             vi: vi.into(),

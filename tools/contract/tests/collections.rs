@@ -9,7 +9,7 @@ use contract::collections::{Files, Target, files, sent};
 use contract::{Document, OPENAPI};
 
 const FOLDER: &str = "examples/collections";
-/// Not generated.
+/// It is written by hand.
 const README: &str = "README.md";
 
 fn root() -> PathBuf {

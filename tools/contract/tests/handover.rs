@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use contract::handover::{Environment, Handover, Kind};
-use contract::{Document, Lang, OPENAPI};
+use conformance::cases::CASES;
+use contract::handover::{Environment, Handover, Kind, TestCase};
+use contract::{Document, Lang, OPENAPI, Text};
 
 const PAGES: [(Lang, &str); 2] = [
     (Lang::En, "docs/handover.md"),
@@ -15,10 +16,19 @@ const PAGES: [(Lang, &str); 2] = [
 
 fn with<T>(environments: &[Environment], make: impl FnOnce(Handover<'_>) -> T) -> T {
     let document = Document::read(OPENAPI).unwrap();
+    let cases = CASES.iter().map(|case| TestCase {
+        id: case.id.to_owned(),
+        title: Text::new(case.title_vi, case.title_en),
+        call: case.call.to_owned(),
+        send: Text::new(case.send_vi, case.send_en),
+        expect_http: case.expect_http,
+        expect_code: case.expect_code.map(u64::from),
+        needs: Text::new(case.needs.vi(), case.needs.en()),
+    });
     make(Handover {
         document: &document,
         environments,
-        test_cases: &[],
+        test_cases: &cases.collect::<Vec<_>>(),
     })
 }
 

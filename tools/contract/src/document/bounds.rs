@@ -4,6 +4,8 @@ use yaml_serde::Value;
 
 use crate::Lang;
 
+const LONGEST_PATTERN: usize = 40;
+
 /// The type of a value and its limits.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bounds {
@@ -72,9 +74,8 @@ impl Bounds {
         parts.extend(self.value.text(lang, ""));
         parts.extend(self.length.text(lang, lang.of(" ký tự", " characters")));
         parts.extend(self.items.text(lang, lang.of(" phần tử", " items")));
-        for code in [&self.format, &self.pattern].into_iter().flatten() {
-            parts.push(format!("`{code}`"));
-        }
+        parts.extend(self.format.as_ref().map(|format| format!("`{format}`")));
+        parts.extend(self.pattern.as_deref().and_then(|p| pattern(lang, p)));
         let default = self.default.as_ref();
         parts.extend(default.map(|d| format!("{} `{d}`", lang.of("mặc định", "default"))));
         parts.join("; ")
@@ -93,6 +94,18 @@ impl Range {
             (None, Some(most)) => Some(format!("{} {most}{unit}", lang.of("tối đa", "up to"))),
             (None, None) => None,
         }
+    }
+}
+
+/// A pattern that a reader can use. What a longer one means is in the field's description.
+fn pattern(lang: Lang, pattern: &str) -> Option<String> {
+    match pattern {
+        r"\S" => {
+            let words = lang.of("không chỉ gồm khoảng trắng", "not only blanks");
+            Some(words.to_owned())
+        }
+        pattern if pattern.len() <= LONGEST_PATTERN => Some(format!("`{pattern}`")),
+        _ => None,
     }
 }
 

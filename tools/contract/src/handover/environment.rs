@@ -33,6 +33,8 @@ pub struct Environment {
 pub struct Stack {
     /// Without a slash at the end.
     pub api_url: String,
+    /// Where customers reach the payment link, if not under `api_url`. Without a slash at the end.
+    pub link_url: String,
     /// The client id that Tiki gave.
     pub tiki_client_id: String,
     /// Tiki's API, as this stack calls it.
@@ -101,8 +103,11 @@ impl Environment {
             }),
             None => None,
         };
+        let api_url = required("API_URL")?;
+        let link_url = optional("PUBLIC_BASE_URL").unwrap_or_else(|| api_url.clone());
         let stack = Stack {
-            api_url: required("API_URL")?.trim_end_matches('/').to_owned(),
+            api_url: api_url.trim_end_matches('/').to_owned(),
+            link_url: link_url.trim_end_matches('/').to_owned(),
             tiki_client_id: required("TIKI_CLIENT_ID")?,
             tiki_api_url: required("TIKI_API_URL")?,
             min_amount_vnd: number("MIN_AMOUNT_VND")?,
@@ -132,6 +137,7 @@ impl Environment {
     pub fn examples() -> [Self; 2] {
         let stack = |host: &str, client_id: &str, tiki: &str| Stack {
             api_url: format!("https://{host}"),
+            link_url: format!("https://{host}"),
             tiki_client_id: client_id.to_owned(),
             tiki_api_url: format!("https://{tiki}/miniapp/tikivip/"),
             min_amount_vnd: 1_000,

@@ -39,50 +39,36 @@ fn part(lang: Lang, markdown: &str) -> Part {
     let mut events: Vec<Event> = Vec::new();
     let mut sections: Vec<(String, String)> = Vec::new();
     let mut title = String::new();
-    // The heading that is being read: its level and its words.
-    let mut heading: Option<(HeadingLevel, String)> = None;
+    // The words of the heading that is being read.
+    let mut heading: Option<String> = None;
     for event in Parser::new_ext(markdown, options) {
         match event {
             Event::Start(Tag::Heading { level, .. }) => {
-                heading = Some((level, String::new()));
-                let id = (level == HeadingLevel::H2)
-                    .then(|| anchor(lang, sections.len()))
-                    .map(CowStr::from);
+                heading = Some(String::new());
+                let is_section = level == HeadingLevel::H2;
+                let id = is_section.then(|| anchor(lang, sections.len()));
                 events.push(Event::Start(Tag::Heading {
                     level,
-                    id,
+                    id: id.map(CowStr::from),
                     classes: Vec::new(),
                     attrs: Vec::new(),
                 }));
             }
             Event::End(TagEnd::Heading(level)) => {
-                match heading.take() {
-                    Some((HeadingLevel::H1, words)) => title = words,
-                    Some((HeadingLevel::H2, words)) => {
-                        sections.push((anchor(lang, sections.len()), words));
-                    }
+                let words = heading.take().unwrap_or_default();
+                match level {
+                    HeadingLevel::H1 => title = words,
+                    HeadingLevel::H2 => sections.push((anchor(lang, sections.len()), words)),
                     _ => {}
                 }
-                events.push(Event::End(TagEnd::Heading(level)));
+                events.push(event);
             }
-            // A wide table scrolls by itself, and the page does not.
-            Event::Start(table @ Tag::Table(_)) => {
-                events.push(Event::Html("<div class=\"table\">".into()));
-                events.push(Event::Start(table));
-            }
-            Event::End(TagEnd::Table) => {
-                events.push(Event::End(TagEnd::Table));
-                events.push(Event::Html("</div>\n".into()));
-            }
-            // The text has no HTML of its own; what looks like it is shown.
-            Event::Html(html) | Event::InlineHtml(html) => events.push(Event::Text(html)),
             event => {
-                if let (Some((_, words)), Event::Text(text) | Event::Code(text)) =
-                    (&mut heading, &event)
+                if let (Some(words), Event::Text(text) | Event::Code(text)) = (&mut heading, &event)
                 {
                     words.push_str(text);
                 }
-                events.push(event);
+                events.extend(adapted(lang, event));
             }
         }
     }
@@ -93,6 +79,38 @@ fn part(lang: Lang, markdown: &str) -> Part {
         title,
         sections,
         html,
+    }
+}
+
+/// An event as the page needs it.
+fn adapted(lang: Lang, event: Event<'_>) -> Vec<Event<'_>> {
+    match event {
+        // A wide table scrolls by itself, and the page does not.
+        Event::Start(Tag::Table(_)) => vec![Event::Html("<div class=\"table\">".into()), event],
+        Event::End(TagEnd::Table) => vec![event, Event::Html("</div>\n".into())],
+        // The text has no HTML of its own; what looks like it is shown.
+        Event::Html(html) | Event::InlineHtml(html) => vec![Event::Text(html)],
+        Event::Start(Tag::Link {
+            link_type,
+            dest_url,
+            title,
+            id,
+        }) => vec![Event::Start(Tag::Link {
+            link_type,
+            dest_url: within(lang, dest_url),
+            title,
+            id,
+        })],
+        event => vec![event],
+    }
+}
+
+/// A link to a numbered section of the text (`#8-questions`) leads to its anchor in the page.
+fn within(lang: Lang, link: CowStr<'_>) -> CowStr<'_> {
+    let number = link.strip_prefix('#').and_then(|rest| rest.split_once('-'));
+    match number {
+        Some((number, _)) => format!("#{lang}-{number}").into(),
+        None => link,
     }
 }
 

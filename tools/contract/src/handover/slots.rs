@@ -32,8 +32,8 @@ mod tests {
             other => Err(HandoverError::UnknownSlot(other.to_owned())),
         };
         assert_eq!(filled("a {{limit x}} b", known).unwrap(), "a 7 b");
-        let unknown = filled("{{limti}}", known).unwrap_err().to_string();
-        assert!(unknown.ends_with("limti"), "{unknown}");
+        let unknown = filled("{{unknown}}", known).unwrap_err().to_string();
+        assert!(unknown.ends_with("unknown"), "{unknown}");
         assert!(filled("a {{limit x", known).is_err());
     }
 }

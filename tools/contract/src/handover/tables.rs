@@ -95,7 +95,7 @@ pub(super) fn endpoints(lang: Lang, document: &Document, environments: &[Environ
         rows.push((Text::new(vi, en), of_each(environments, value)));
     };
     row("Đường dẫn thanh toán", "Payment link", &|stack| {
-        format!("`{}/pay/…`", stack.api_url)
+        format!("`{}/pay/…`", stack.link_url)
     });
     row(
         "`X-Tikivip-Client-Id`, cả hai chiều",
@@ -336,7 +336,7 @@ fn title_of(lang: Lang, example: &Example) -> &str {
 
 fn block(out: &mut String, title: &str, json: &str) {
     let title = title.trim_end_matches('.');
-    let _ = write!(out, "{title}:\n\n```json\n{json}\n```\n\n");
+    let _ = write!(out, "**{title}**\n\n```json\n{json}\n```\n\n");
 }
 
 /// The table of codes.

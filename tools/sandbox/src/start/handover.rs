@@ -18,6 +18,9 @@ impl Sandbox {
         let mut settings = self.plan.operator_settings.clone();
         settings.extend(self.aws());
         settings.insert("AWS_ACCESS_KEY_ID".to_owned(), OPERATOR.to_owned());
+        // The template has the address that the API would have on AWS.
+        settings.insert("API_URL".to_owned(), self.url.clone());
+        settings.insert("SANDBOX_TIKI_URL".to_owned(), self.tiki_url.clone());
         settings
     }
 

@@ -1,0 +1,58 @@
+//! `tikivip handover`: the page for Tiki's engineers, with the addresses and limits of the stack.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use contract::handover::{Environment, Handover, TestCase};
+use contract::{Document, OPENAPI, Text};
+
+use crate::cli::{Form, HandoverArgs};
+use crate::output::{self, Outcome};
+
+/// Writes the page.
+pub(super) fn handover(form: Form, arguments: &HandoverArgs) -> anyhow::Result<Outcome> {
+    let mut known = vec![Environment::of_settings(|name| std::env::var(name).ok())?];
+    if let Some(file) = &arguments.other_settings {
+        let other = of_file(file)?;
+        if known.iter().any(|one| one.kind == other.kind) {
+            let file = file.display();
+            let why = format!("{file} is of the same environment of Tiki as --settings");
+            return Err(Outcome::Refused(why).into());
+        }
+        known.push(other);
+    }
+    let document = Document::read(OPENAPI)?;
+    let cases: Vec<TestCase> = conformance::cases::CASES.iter().map(case).collect();
+    let handover = Handover {
+        document: &document,
+        environments: &Environment::both(known),
+        test_cases: &cases,
+    };
+    let page = handover.html(&arguments.lang)?;
+    let file = &arguments.out;
+    std::fs::write(file, page).with_context(|| format!("--out {}", file.display()))?;
+    output::print(form, file, |file: &PathBuf| file.display().to_string());
+    Ok(Outcome::Done)
+}
+
+fn of_file(file: &Path) -> anyhow::Result<Environment> {
+    let name = file.display();
+    let text = std::fs::read(file).with_context(|| format!("cannot read {name}"))?;
+    let settings: BTreeMap<String, String> = serde_json::from_slice(&text)
+        .with_context(|| format!("{name} is not a JSON object with text values"))?;
+    let environment = Environment::of_settings(|name| settings.get(name).cloned());
+    environment.with_context(|| name.to_string())
+}
+
+fn case(case: &conformance::cases::TestCase) -> TestCase {
+    TestCase {
+        id: case.id.to_owned(),
+        title: Text::new(case.title_vi, case.title_en),
+        call: case.call.to_owned(),
+        send: Text::new(case.send_vi, case.send_en),
+        expect_http: case.expect_http,
+        expect_code: case.expect_code.map(u64::from),
+        needs: Text::new(case.needs.vi(), case.needs.en()),
+    }
+}
