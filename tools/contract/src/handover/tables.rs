@@ -396,7 +396,7 @@ pub(super) fn test_cases(lang: Lang, cases: &[TestCase]) -> String {
             format!(" ({} {needs})", lang.of("cần:", "needs:"))
         };
         [
-            case.id.clone(),
+            format!("`{}`", case.id),
             format!("{}{needs}", case.title.get(lang)),
             format!("`{}`", case.call),
             case.send.get(lang).to_owned(),
