@@ -1,6 +1,6 @@
 // The rule: payload = timestamp "." client_id "." body; encoded = base64url(payload) without padding;
 // signature = hex(HMAC-SHA256(secret, encoded)). A GET signs its path and query in place of the body.
-const CryptoJS = require('crypto-js');
+const cryptoJs = require('crypto-js');
 
 const afterOrigin = (url) => url.replace(/^[a-z]+:\/\/[^/]+/i, '');
 const path = afterOrigin(call.url());
@@ -22,10 +22,10 @@ if (caller && mistake !== 'missing') {
   const message = call.method() === 'GET' ? path : call.fixBody();
   const timestamp = String(Date.now() - (mistake === 'stale' ? 10 * 60 * 1000 : 0));
   const payload = timestamp + '.' + caller.id + '.' + message;
-  const encoded = CryptoJS.enc.Base64.stringify(CryptoJS.enc.Utf8.parse(payload))
+  const encoded = cryptoJs.enc.Base64.stringify(cryptoJs.enc.Utf8.parse(payload))
     .replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
   const secret = mistake === 'wrong' ? caller.secret + 'x' : caller.secret;
-  const signature = CryptoJS.HmacSHA256(encoded, secret).toString(CryptoJS.enc.Hex);
+  const signature = cryptoJs.HmacSHA256(encoded, secret).toString(cryptoJs.enc.Hex);
   call.setHeader(caller.headers + 'Timestamp', timestamp);
   call.setHeader(caller.headers + 'Client-Id', caller.id);
   call.setHeader(caller.headers + 'Signature', signature);

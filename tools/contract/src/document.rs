@@ -84,7 +84,7 @@ pub struct Example {
     pub summary: Text,
     /// In an answer: the example of the request that gets it.
     pub of_request: Option<String>,
-    /// Whether something must be broken to get this answer.
+    /// Whether something must be broken to get this answer: a system, or the signature.
     pub needs_fault: bool,
     pub value: Value,
 }

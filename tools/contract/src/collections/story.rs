@@ -81,7 +81,8 @@ impl Calls<'_> {
             create("other_amount")?,
             create("too_small")?,
             create("grouped_amount")?,
-            create("without_amount")?.expecting(400, &[1]),
+            create("foreign_field")?,
+            create("without_amount")?,
         ])
     }
 

@@ -31,7 +31,9 @@ impl Bounds {
     /// Reads them from a schema and the alternatives within it, whose references are resolved.
     pub(super) fn of(schemas: &[&Value]) -> Self {
         let first = schemas.first().copied().unwrap_or(&Value::Null);
-        let text = |name: &str| first.get(name).map(plain);
+        let second = schemas.get(1).copied().unwrap_or(&Value::Null);
+        // The first alternative is the usual one.
+        let text = |name: &str| first.get(name).or(second.get(name)).map(plain);
         let any = |name: &str| {
             schemas
                 .iter()

@@ -116,7 +116,9 @@ impl Reader {
                 name,
                 summary: text(example, "summary"),
                 of_request: example.get("x-request").map(plain),
-                needs_fault: example.get("x-fault").is_some(),
+                needs_fault: ["x-fault", "x-signature"]
+                    .iter()
+                    .any(|fault| example.get(fault).is_some()),
                 value: example.get("value").cloned().unwrap_or_default(),
             })
         });
@@ -133,11 +135,6 @@ impl Reader {
         found: &mut Vec<Field>,
     ) -> Result<(), DocumentError> {
         let schema = self.resolved(schema)?;
-        for combined in ["allOf", "oneOf", "anyOf"] {
-            for part in list(schema.get(combined)) {
-                self.fields(part, prefix, depth, found)?;
-            }
-        }
         let needed: Vec<&str> = list(schema.get("required"))
             .filter_map(Value::as_str)
             .collect();
@@ -158,6 +155,12 @@ impl Reader {
             self.fields(resolved, &format!("{full_name}."), deeper, found)?;
             if let Some(items) = resolved.get("items") {
                 self.fields(items, &format!("{full_name}[]."), deeper, found)?;
+            }
+        }
+        // What an object has of its own is described there, and comes first.
+        for combined in ["allOf", "oneOf", "anyOf"] {
+            for part in list(schema.get(combined)) {
+                self.fields(part, prefix, depth, found)?;
             }
         }
         Ok(())
