@@ -108,7 +108,9 @@ impl Calls<'_> {
         screen.special = Special::ReadsForm;
         let title = Text::new("Khách hàng bấm thanh toán", "The customer pays");
         let mut pay = Step::browser(title, "POST", "{{form_url}}", 303);
-        let form = ("Content-Type", "application/x-www-form-urlencoded");
+        // Without the charset Bruno expects a list of fields, and not a text.
+        let form = "application/x-www-form-urlencoded; charset=utf-8";
+        let form = ("Content-Type", form);
         pay.headers.push(form);
         pay.body = Some("{{form_body}}".to_owned());
         Ok(vec![
