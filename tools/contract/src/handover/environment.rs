@@ -68,7 +68,9 @@ pub struct FileServer {
 
 /// A setting that a hand-over needs.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the setting {name} {problem}: save the stack's output OperatorSettings again")]
+#[error(
+    "the setting {name} {problem}: save the stack's output OperatorSettings again, and pass the file with --settings"
+)]
 pub struct MissingSetting {
     pub name: &'static str,
     pub problem: &'static str,
