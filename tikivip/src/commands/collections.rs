@@ -34,7 +34,8 @@ fn target() -> Target {
     if url.is_empty() {
         return Target::sandbox();
     }
-    let (tiki_client_id, partner_client_id) = (setting("TIKI_CLIENT_ID"), setting("CORE_CLIENT_ID"));
+    let (tiki_client_id, partner_client_id) =
+        (setting("TIKI_CLIENT_ID"), setting("CORE_CLIENT_ID"));
     let tiki_url = setting("SANDBOX_TIKI_URL");
     let secrets = if tiki_url.is_empty() {
         Target {

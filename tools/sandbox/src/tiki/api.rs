@@ -33,6 +33,7 @@ impl Tiki {
             .route("/webview", post(webview))
             .route("/payment/ipn", post(ipn))
             .route("/transaction", get(look_up))
+            .route("/_sandbox/orders", post(place_order))
             .route("/_sandbox/orders/{id}", put(add_order).post(change))
             .route(
                 "/_sandbox/reconcile",
@@ -259,6 +260,33 @@ async fn shop(State(tiki): State<Tiki>, uri: Uri) -> AxumResponse {
 #[serde(deny_unknown_fields)]
 struct Amount {
     amount: u64,
+}
+
+/// `POST /_sandbox/orders`: `{"amount": 150000}`. A buyer orders for this amount, and Tiki creates the payment at the
+/// partner. If the partner refuses, its answer is in the message, and the order stays unpaid.
+async fn place_order(State(tiki): State<Tiki>, Json(order): Json<Amount>) -> AxumResponse {
+    let id = tiki.order(order.amount);
+    let refused = |why: String| answer(StatusCode::BAD_GATEWAY, &json!({ "message": why }));
+    let created = match tiki.create(&id, None).await {
+        Ok(created) if created.code() == Some(0) => created,
+        Ok(created) => {
+            return refused(format!(
+                "the partner answered {}: {}",
+                created.status, created.text
+            ));
+        }
+        Err(error) => return refused(format!("the partner does not answer: {error:#}")),
+    };
+    let data = &created.json["data"];
+    answer(
+        StatusCode::OK,
+        &json!({
+            "tiki_transaction_id": id,
+            "transaction_id": data["transaction_id"],
+            "payment_url": data["payment_url"],
+            "amount": order.amount,
+        }),
+    )
 }
 
 /// `PUT /_sandbox/orders/{id}`: `{"amount": 150000}`. Tiki has an unpaid order with this id, and the partner does not know
