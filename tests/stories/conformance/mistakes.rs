@@ -385,6 +385,8 @@ async fn free() -> (TcpListener, String) {
 
 /// The cases that must fail, and after each the next one, which must not. All of them for each mistake would take long.
 fn played(expected: &[&str]) -> Vec<String> {
+    // TC-40 makes a call, which the cases about every answer need.
+    let expected = [expected, &["TC-40"]].concat();
     let is_asked_for = |at: usize| {
         CASES
             .get(at)

@@ -27,7 +27,7 @@ use url::Url;
 
 use self::bench::{Created, new_id};
 use self::tiki_api::TikiApi;
-use crate::call::{Call, Journal, Peer, Request, http};
+use crate::call::{Answer, Call, Journal, Peer, Request, http};
 use crate::cases::{CASES, Needs, TestCase};
 use crate::host::Host;
 use crate::only::{is_asked_for, known};
@@ -109,6 +109,8 @@ pub struct PartnerKit {
     paid: OnceCell<Verdict<Created>>,
     /// The answer to TC-80.
     refunded: OnceCell<Verdict<refunds::Refunded>>,
+    /// The answer to TC-85.
+    rest: OnceCell<Verdict<Answer>>,
 }
 
 impl PartnerKit {
@@ -144,6 +146,7 @@ impl PartnerKit {
             created: OnceCell::new(),
             paid: OnceCell::new(),
             refunded: OnceCell::new(),
+            rest: OnceCell::new(),
         })
     }
 
