@@ -9,12 +9,14 @@ import base64
 import collections
 import hashlib
 import hmac
+import html
 import json
 import os
 import pathlib
 import re
 import time
 import zlib
+from urllib.parse import urljoin
 
 import jsonschema_rs
 import requests
@@ -69,18 +71,23 @@ def order(amount):
     return post(f"{READY['tiki_url']}/_sandbox/orders", {"amount": amount})
 
 
-def paid(amount):
-    payment = order(amount)
-    result = {"transaction_id": payment["transaction_id"], "status": "SUCCESS", "amount": amount}
-    post(f"{READY['url']}/partner/v1/payments/{payment['transaction_id']}/result", result)
+def at_the_screen(payment, action):
+    """The customer opens the link and presses a button; the played core then sends the payment result."""
+    screen = requests.get(payment["payment_url"], timeout=30)
+    hidden = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', screen.text)
+    form = {name: html.unescape(value) for name, value in hidden}
+    address = urljoin(screen.url, html.unescape(re.search(r'<form method="post" action="([^"]*)"', screen.text)[1]))
+    answer = requests.post(address, data={**form, "action": action}, allow_redirects=False, timeout=30)
+    assert answer.status_code == 303, answer.text
     return payment
+
+
+def paid(amount):
+    return at_the_screen(order(amount), "pay")
 
 
 def failed(amount):
-    payment = order(amount)
-    result = {"transaction_id": payment["transaction_id"], "status": "FAILURE", "reason": "declined"}
-    post(f"{READY['url']}/partner/v1/payments/{payment['transaction_id']}/result", result)
-    return payment
+    return at_the_screen(order(amount), "cancel")
 
 
 def refunded(amount):
