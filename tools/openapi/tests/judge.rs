@@ -151,7 +151,7 @@ fn each_part_of_an_answer_is_looked_at() {
     ] {
         assert_eq!(answer_problems(&open, 200, json, true, &new), "");
         assert!(
-            answer_problems(&exact, 200, json, true, &new).contains("dditional properties"),
+            answer_problems(&exact, 200, json, true, &new).contains("Additional properties"),
             "{new}"
         );
     }
