@@ -1,7 +1,5 @@
 //! The documents say what the generators need.
 
-#![expect(clippy::unwrap_used, reason = "these are tests")]
-
 use contract::document::Repeat;
 use contract::{Document, Lang, OPENAPI, OPENAPI_CORE};
 
