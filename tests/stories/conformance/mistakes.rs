@@ -132,7 +132,7 @@ impl Partner {
             return;
         }
         if let Some((code, other)) = what.split_once(" is ")
-            && answer.json["code"].to_string() == code
+            && answer.json["code"].as_u64() == code.parse().ok()
         {
             // A body that is too large has a status of its own.
             if answer.status != StatusCode::PAYLOAD_TOO_LARGE {
@@ -158,10 +158,10 @@ impl Partner {
                 let text = HeaderValue::from_static("text/plain");
                 answer.headers.insert("content-type", text);
             }
-            "no signature" => self.change_location(answer, |to| {
+            "no signature" => Self::change_location(answer, |to| {
                 to.split('?').next().unwrap_or_default().to_owned()
             }),
-            "to the screen again" => self.change_location(answer, |to| {
+            "to the screen again" => Self::change_location(answer, |to| {
                 let signed = to.contains("signature=");
                 if signed {
                     to.to_owned()
@@ -177,7 +177,7 @@ impl Partner {
         }
     }
 
-    fn change_location(&self, answer: &mut Answer, change: impl Fn(&str) -> String) {
+    fn change_location(answer: &mut Answer, change: impl Fn(&str) -> String) {
         if let Some(to) = answer.headers.get("location") {
             let to = change(to.to_str().unwrap());
             answer.headers.insert("location", to.parse().unwrap());

@@ -113,6 +113,6 @@ fn ended(form: Form, report: &Report, reports: &Reports) -> anyhow::Result<Outco
     })
 }
 
-fn could_not_run(error: anyhow::Error) -> anyhow::Error {
-    Outcome::CouldNotRun(format!("{error:#}")).into()
+fn could_not_run(error: impl Into<anyhow::Error>) -> anyhow::Error {
+    Outcome::CouldNotRun(format!("{:#}", error.into())).into()
 }
