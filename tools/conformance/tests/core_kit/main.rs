@@ -2,7 +2,9 @@
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "a test uses the real time, as the kit does"
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may panic, and uses the real time, as the kit does"
 )]
 
 mod core;
