@@ -496,7 +496,8 @@ async fn decide(State(core): State<Core>, uri: Uri, body: String) -> Response {
         if is_new {
             *debits += 1;
             let pays = pays || core.has("takes a cancellation as a payment");
-            *status = if pays { "paid" } else { "failed" }.to_owned();
+            let decided = if pays { "paid" } else { "failed" };
+            decided.clone_into(status);
         }
         result(
             &core,
