@@ -551,6 +551,40 @@ mod tests {
         }
     }
 
+    /// An operation of docs/openapi-core.yaml, a status, and a good answer.
+    const GOOD_ANSWERS: [(&str, u16, &str); 6] = [
+        (
+            "postRefund",
+            200,
+            r#"{"refund_id":"ID","amount":40000,"status":"succeeded"}"#,
+        ),
+        (
+            "findRefund",
+            200,
+            r#"{"refund_id":"ID","amount":40000,"status":"rejected","reason":"no"}"#,
+        ),
+        (
+            "findRefund",
+            404,
+            r#"{"refund_id":"ID","status":"never_seen"}"#,
+        ),
+        (
+            "findPayment",
+            200,
+            r#"{"transaction_id":"ID","status":"paid","amount":5}"#,
+        ),
+        (
+            "findPayment",
+            200,
+            r#"{"transaction_id":"ID","status":"failed","reason":"no"}"#,
+        ),
+        (
+            "findPayment",
+            404,
+            r#"{"transaction_id":"ID","status":"never_seen"}"#,
+        ),
+    ];
+
     /// What docs/openapi-core.yaml allows is read, and nothing else. An answer about something else may be as the document
     /// says; it counts as unknown.
     #[test]
@@ -566,38 +600,7 @@ mod tests {
             "amount",
         ];
         let mut differences = Vec::new();
-        for (operation, status, good) in [
-            (
-                "postRefund",
-                200,
-                r#"{"refund_id":"ID","amount":40000,"status":"succeeded"}"#,
-            ),
-            (
-                "findRefund",
-                200,
-                r#"{"refund_id":"ID","amount":40000,"status":"rejected","reason":"no"}"#,
-            ),
-            (
-                "findRefund",
-                404,
-                r#"{"refund_id":"ID","status":"never_seen"}"#,
-            ),
-            (
-                "findPayment",
-                200,
-                r#"{"transaction_id":"ID","status":"paid","amount":5}"#,
-            ),
-            (
-                "findPayment",
-                200,
-                r#"{"transaction_id":"ID","status":"failed","reason":"no"}"#,
-            ),
-            (
-                "findPayment",
-                404,
-                r#"{"transaction_id":"ID","status":"never_seen"}"#,
-            ),
-        ] {
+        for (operation, status, good) in GOOD_ANSWERS {
             let described = api.operation(operation).unwrap();
             let good = serde_json::from_str(&good.replace("ID", ID)).unwrap();
             for body in probes::variants(&good, &details) {
