@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use crate::core::Core;
 use crate::journal::{Callee, Exchange, Journal, texts};
 use crate::lambda::{Function, InvokeError};
 use crate::template::{Plan, Route};
@@ -29,6 +30,8 @@ pub(crate) struct Gateway {
     pub(crate) plan: Plan,
     pub(crate) functions: BTreeMap<String, Arc<Function>>,
     pub(crate) journal: Journal,
+    /// The played core.
+    pub(crate) core: Option<Core>,
     /// Notified after each call, because the stream may have new records.
     pub(crate) written: Arc<Notify>,
     /// The token bucket of each route, in the plan's order.
@@ -133,7 +136,13 @@ async fn answer(gateway: &Gateway, request: Request) -> Response<Bytes> {
         Ok(body) => body,
         Err(error) => return gateway.bad_body(&error),
     };
+    let paid = parameters.get("transaction_id").cloned();
     let response = invoke(gateway, route, parameters, &parts, &body).await;
+    if let (Some(core), Some(id)) = (&gateway.core, paid)
+        && route.function == "payment-result"
+    {
+        core.believe_result(&id, &body, response.body());
+    }
     gateway.journal.saw(|| Exchange {
         to: Callee::Api,
         method: route.method.clone(),

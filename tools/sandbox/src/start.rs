@@ -261,10 +261,17 @@ impl Sandbox {
         s3: &S3,
         sftp: Sftp,
     ) -> anyhow::Result<()> {
+        if options.core_url.is_none() {
+            let state = StateStore::open(options.data_dir.as_ref(), "core.json")?;
+            let core = Core::new(self.as_core(options)?, self.journal.clone(), state);
+            self.spawn(listeners.core, core.router())?;
+            self.core = Some(core);
+        }
         let gateway = Gateway {
             plan: self.plan.clone(),
             functions: self.functions.clone(),
             journal: self.journal.clone(),
+            core: self.core.clone(),
             written: Arc::clone(&self.written),
             throttles: {
                 let limits = self.plan.routes.iter().map(|route| route.throttle);
@@ -298,12 +305,6 @@ impl Sandbox {
             );
             self.spawn(listeners.tiki, tiki.router(self.function("reconcile")?))?;
             self.tiki = Some(tiki);
-        }
-        if options.core_url.is_none() {
-            let state = StateStore::open(options.data_dir.as_ref(), "core.json")?;
-            let core = Core::new(self.as_core(options)?, self.journal.clone(), state);
-            self.spawn(listeners.core, core.router())?;
-            self.core = Some(core);
         }
         self.tasks.push(tokio::spawn(sftp.serve(listeners.sftp)));
         Ok(())
