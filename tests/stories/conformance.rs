@@ -138,16 +138,11 @@ async fn the_commands_say_how_it_ended() {
         assert!(!read(file).contains(&secret));
     }
 
-    // The core's results go to the functions, which do not have the kit's payments.
-    let run = [
-        "test-core",
-        "--core-url",
-        &sandbox.core_url,
-        "--without-statements",
-    ];
-    let (code, out) = tikivip(&run).await;
+    let run = ["test-core", "--core-url", &sandbox.core_url];
+    let check = ["--client-id", "another", "--only", "payment-never-seen"];
+    let (code, out) = tikivip(&[&run[..], &check].concat()).await;
     assert_eq!(code, 1, "{out}");
-    assert!(out.contains("✘ screen-pay"), "{out}");
+    assert!(out.contains("✘ payment-never-seen"), "{out}");
 
     let (code, out) = tikivip(&["test-core", "--core-url", "http://127.0.0.1:9"]).await;
     assert_eq!(code, 2, "{out}");
