@@ -7,7 +7,7 @@
     reason = "a test may panic"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use e2e::contract::{API, CORE};
 use openapi::{Answer, Api, Operation, Request, probes};
@@ -257,4 +257,37 @@ fn the_codes_are_those_of_the_code() {
         answered.extend(listed.chain(code.get("const")).filter_map(Value::as_u64));
     }
     assert_eq!(answered, documented.into_iter().collect());
+}
+
+/// `http` of each code is a status with which an answer of the document has that code.
+#[test]
+fn each_code_comes_with_its_status() {
+    let mut statuses: BTreeMap<u64, BTreeSet<String>> = BTreeMap::new();
+    for operation in API.operations() {
+        let described = &API.document()["paths"][&operation.path][operation.method.to_lowercase()];
+        for (status, response) in described["responses"].as_object().unwrap() {
+            let schema = &referred(response)["content"]["application/json"]["schema"];
+            let parts = schema["oneOf"].as_array().or(schema["anyOf"].as_array());
+            for part in parts.map_or(std::slice::from_ref(schema), Vec::as_slice) {
+                let code = &referred(part)["properties"]["code"];
+                let listed = code["enum"].as_array().into_iter().flatten();
+                for code in listed.chain(code.get("const")).filter_map(Value::as_u64) {
+                    let status = status.replace("XX", "00");
+                    statuses.entry(code).or_default().insert(status);
+                }
+            }
+        }
+    }
+    for code in API.document()["x-codes"].as_array().unwrap() {
+        let (number, http) = (code["code"].as_u64().unwrap(), code["http"].to_string());
+        assert!(
+            statuses[&number].contains(&http),
+            "code {number}: {http}, and the answers have {statuses:?}"
+        );
+    }
+}
+
+fn referred(part: &'static Value) -> &'static Value {
+    let pointer = part["$ref"].as_str().and_then(|to| to.strip_prefix('#'));
+    pointer.map_or(part, |pointer| API.document().pointer(pointer).unwrap())
 }

@@ -45,7 +45,7 @@ fn the_table_of_codes_is_read() {
     assert_eq!(of(2).repeat, Repeat::Yes);
     assert_eq!(of(9).repeat, Repeat::Later);
     assert_eq!(of(98).repeat, Repeat::NewSignature);
-    assert!(of(3).is_final && !of(12).is_final);
+    assert!(of(4).is_final && !of(3).is_final && !of(12).is_final);
 }
 
 #[test]
