@@ -403,8 +403,9 @@ func sendResult(id string, decided *payment) {
 		}
 		// Without an answer it may have been recorded or not, and a repeat changes nothing.
 		status, err := callAPI("POST", "/partner/v1/payments/"+id+"/result", body, &said)
-		if err == nil && status == 200 {
-			if said.Code == nil || *said.Code != 0 { // a refusal, which a repeat does not change: people must look at it
+		// A 200 without a code comes from something in between.
+		if err == nil && status == 200 && said.Code != nil {
+			if *said.Code != 0 { // a refusal, which a repeat does not change: people must look at it
 				log.Print("payment result refused: ", id)
 			}
 			return

@@ -321,7 +321,8 @@ public class Core {
             for (long wait = 200; ; wait = Math.min(2 * wait, MINUTE_MS)) {
                 try {
                     ApiAnswer answer = callApi("POST", "/partner/v1/payments/" + id + "/result", body);
-                    if (answer.status == 200) {
+                    // A 200 without a code comes from something in between.
+                    if (answer.status == 200 && answer.json.get("code") instanceof Long) {
                         // Any other code is a refusal, which a repeat does not change: people must look at it.
                         if (!Long.valueOf(0).equals(answer.json.get("code")))
                             System.err.println("payment result refused: " + answer.json);

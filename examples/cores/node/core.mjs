@@ -183,7 +183,8 @@ async function sendResult(result) {
     // Without an answer it may have been recorded or not, and a repeat changes nothing.
     const path = `/partner/v1/payments/${result.transaction_id}/result`;
     const answer = await callApi("POST", path, JSON.stringify(result)).catch(() => null);
-    if (answer?.status === 200) {
+    // Any other 200 comes from something in between.
+    if (answer?.status === 200 && Number.isInteger(answer.json?.code)) {
       // Any other code is a refusal, which a repeat does not change: people must look at it.
       if (answer.json.code !== 0) console.error("payment result refused:", answer.json);
       return;

@@ -274,8 +274,9 @@ function send_results(): void
     foreach ($due as $id => $payment) {
         // Without an answer it may have been recorded or not, and a repeat changes nothing.
         $answer = call_api('POST', "/partner/v1/payments/$id/result", json_encode($payment['result']));
-        $sent = ($answer[0] ?? 0) === 200;
-        if ($sent && ($answer[1]['code'] ?? null) !== 0) { // a refusal, which a repeat does not change
+        // A 200 without a code comes from something in between.
+        $sent = ($answer[0] ?? 0) === 200 && is_int($answer[1]['code'] ?? null);
+        if ($sent && $answer[1]['code'] !== 0) { // a refusal, which a repeat does not change
             fwrite(STDERR, "payment result refused, people must look at it: $id\n");
         }
         records(function (array &$records) use ($id, $payment, $sent): void {

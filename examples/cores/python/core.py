@@ -229,13 +229,13 @@ def send_result(payment):
     while True:
         try:
             status, answer = call_api("POST", f"/partner/v1/payments/{payment['result']['transaction_id']}/result", body)
-            if status == 200:
-                break
-        except (OSError, ValueError, KeyError, http.client.HTTPException):
+            if status == 200 and isinstance(answer, dict) and type(answer.get("code")) is int:
+                break  # any other 200 comes from something in between
+        except (OSError, ValueError, RecursionError, http.client.HTTPException):
             pass  # no answer: it may have been recorded or not, and a repeat changes nothing
         time.sleep(wait)
         wait = min(2 * wait, 60)
-    if answer.get("code") != 0:  # a refusal, which a repeat does not change: people must look at it
+    if answer["code"] != 0:  # a refusal, which a repeat does not change: people must look at it
         print("payment result refused:", answer, file=sys.stderr)
     payment["sent"].set()
 
@@ -290,7 +290,11 @@ class Handler(BaseHTTPRequestHandler):
         """Writes no log of requests: the screen's link opens a payment."""
 
 
+class Server(ThreadingHTTPServer):
+    request_queue_size = 128  # so many calls may come at once (docs/core.md#how-many-calls-at-once)
+
+
 if __name__ == "__main__":
-    server = ThreadingHTTPServer(("127.0.0.1", int(os.environ.get("PORT") or 0)), Handler)
+    server = Server(("127.0.0.1", int(os.environ.get("PORT") or 0)), Handler)
     print(f"listening on http://127.0.0.1:{server.server_port}", flush=True)
     server.serve_forever()
