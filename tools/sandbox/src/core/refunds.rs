@@ -66,9 +66,9 @@ impl Core {
             return;
         };
         let data = &recorded.json["data"];
-        let goes_back = data["refunds"].as_array().is_some_and(|r| !r.is_empty());
+        let is_refunded = data["refunds"].as_array().is_some_and(|r| !r.is_empty());
         if let Some(amount) = data["transaction_amount"].as_u64()
-            && (data["status"] == "SUCCESS" || goes_back)
+            && (data["status"] == "SUCCESS" || is_refunded)
         {
             self.take_money(transaction_id, amount);
         }
