@@ -174,7 +174,7 @@ async fn refund_once(core: &Core, id: &str, amount: u64, message: &Value) -> Res
     {
         return answer;
     }
-    let fits_now = fits(core, transaction, amount);
+    let fits_now = fits(core, &core.state.lock().unwrap(), transaction, amount);
     if core.has("looks for a repeat and pays later") || core.has("adds up and pays later") {
         tokio::time::sleep(RACE).await;
     }
@@ -193,13 +193,13 @@ async fn refund_once(core: &Core, id: &str, amount: u64, message: &Value) -> Res
     if others > so_far && !core.has("does not read refunded_so_far") {
         return conflict();
     }
-    drop(state);
+    // Added up and booked under one lock: a core that let it go in between would have the mistake of "adds up and pays
+    // later".
     let fits = if core.has("adds up and pays later") {
         fits_now
     } else {
-        fits(core, transaction, amount)
+        fits(core, &state, transaction, amount)
     };
-    state = core.state.lock().unwrap();
     let status = if fits { "succeeded" } else { "rejected" };
     if fits {
         let entry = (transaction.to_owned(), amount, Instant::now());
@@ -234,8 +234,7 @@ fn repeated(core: &Core, id: &str, known: &Refund, message: &Value) -> Option<Re
 }
 
 /// Whether so much of a transaction can go back.
-fn fits(core: &Core, transaction: &str, amount: u64) -> bool {
-    let state = core.state.lock().unwrap();
+fn fits(core: &Core, state: &Books, transaction: &str, amount: u64) -> bool {
     let paid = match state.payments.get(transaction) {
         Some((status, paid)) if status == "paid" => *paid,
         _ if core.has("refunds what was not paid") => u64::MAX,

@@ -355,7 +355,12 @@ async fn each_mistake_fails_its_own_checks_and_no_other() {
         }
         if found != expected {
             let missing: Vec<_> = expected.difference(&found).cloned().collect();
-            let more: Vec<_> = found.difference(&expected).cloned().collect();
+            let more = report
+                .failed()
+                .filter(|result| !expected.contains(&result.id));
+            let more: Vec<_> = more
+                .map(|result| format!("{}: {:?}", result.id, result.outcome))
+                .collect();
             wrong.insert(*mistake, (missing, more));
         }
     }
