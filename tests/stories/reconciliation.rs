@@ -275,7 +275,7 @@ async fn a_day_is_delivered_and_its_findings_are_processed() {
         "--reason",
     ];
     let typed = env
-        .tikivip(&[&close[..], &["Tiki đã huỷ đơn"]].concat())
+        .tikivip(&[&close[..], &["Tiki đã hủy đơn"]].concat())
         .await;
     assert_eq!(typed.code, 0, "{}", typed.err);
     let typed = env.tikivip(&[&close[..], &["lần nữa"]].concat()).await;
@@ -286,7 +286,7 @@ async fn a_day_is_delivered_and_its_findings_are_processed() {
     assert!(
         archived(&env, &format!("{day}/report.html"))
             .await
-            .contains("Tiki đã huỷ đơn")
+            .contains("Tiki đã hủy đơn")
     );
     let table = archived(&env, &format!("{day}/report.csv")).await;
     assert!(table.matches("TIKIVIP-").count() > 4, "{table}");

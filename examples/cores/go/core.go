@@ -337,7 +337,7 @@ func screen(target string) answer {
 	return page(200, "Thanh toán "+grouped(asked.amount)+" ₫", "Pay Tiki VIP", fmt.Sprintf(
 		`<p>%s %s</p><form method="post" action="%s"><input type="hidden" name="query" value="%s">`+
 			`<button name="action" value="pay">Thanh toán · Pay</button> `+
-			`<button name="action" value="cancel">Huỷ giao dịch · Cancel</button></form>`,
+			`<button name="action" value="cancel">Hủy giao dịch · Cancel</button></form>`,
 		html.EscapeString(data.OrderCode), html.EscapeString(data.Description), path, html.EscapeString(query)))
 }
 

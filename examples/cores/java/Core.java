@@ -273,7 +273,7 @@ public class Core {
             + escape(data.get("description")) + "</p><form method=\"post\" action=\"" + target.substring(0, at) + "\">"
             + "<input type=\"hidden\" name=\"query\" value=\"" + escape(target.substring(at + 1)) + "\">"
             + "<button name=\"action\" value=\"pay\">Thanh toán · Pay</button> "
-            + "<button name=\"action\" value=\"cancel\">Huỷ giao dịch · Cancel</button></form>");
+            + "<button name=\"action\" value=\"cancel\">Hủy giao dịch · Cancel</button></form>");
     }
 
     static Answer decide(String path, byte[] body) throws Exception {

@@ -152,7 +152,7 @@ async function screen(target) {
   return [200, page(`Thanh toán ${amount}`, "Pay Tiki VIP",
     `<p>${about}</p><form method="post" action="${path}"><input type="hidden" name="query" value="${escapeHtml(query)}">` +
     `<button name="action" value="pay">Thanh toán · Pay</button> ` +
-    `<button name="action" value="cancel">Huỷ giao dịch · Cancel</button></form>`)];
+    `<button name="action" value="cancel">Hủy giao dịch · Cancel</button></form>`)];
 }
 
 async function decide(path, body) {

@@ -228,7 +228,7 @@ function screen(string $target): array
     return [200, page("Thanh toán $amount", 'Pay Tiki VIP', "<p>$about</p><form method=\"post\" action=\"$path\">"
         . '<input type="hidden" name="query" value="' . htmlspecialchars($query) . '">'
         . '<button name="action" value="pay">Thanh toán · Pay</button> '
-        . '<button name="action" value="cancel">Huỷ giao dịch · Cancel</button></form>')];
+        . '<button name="action" value="cancel">Hủy giao dịch · Cancel</button></form>')];
 }
 
 function decide(string $path, string $body): array

@@ -195,7 +195,7 @@ def screen(target):
     return 200, page(f"Thanh toán {amount}", "Pay Tiki VIP", (
         f'<p>{about}</p><form method="post" action="{path}"><input type="hidden" name="query" value="{html.escape(query)}">'
         '<button name="action" value="pay">Thanh toán · Pay</button> '
-        '<button name="action" value="cancel">Huỷ giao dịch · Cancel</button></form>'))
+        '<button name="action" value="cancel">Hủy giao dịch · Cancel</button></form>'))
 
 
 def decide(path, body):

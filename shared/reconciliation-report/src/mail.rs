@@ -43,7 +43,7 @@ pub fn daily_mail(day: &DaySummary, others: &[DaySummary], links: Option<&Links>
         money: [
             "Thành công",
             "Tiki yêu cầu hoàn",
-            "Còn phải quyết toán với Tiki",
+            "Còn phải trả Tiki",
             "Chênh lệch đang mở",
         ],
         other_days: "Các ngày khác chưa xong",

@@ -58,7 +58,7 @@ pub(crate) fn look_up_label(answer: LookUpAnswer) -> Phrase {
         LookUpAnswer::Found(Status::Success, _) => phrase("SUCCESS", "paid"),
         LookUpAnswer::Found(Status::Failure, _) => phrase("FAILURE", "not paid"),
         LookUpAnswer::NotFound => phrase("Không tìm thấy", "not found"),
-        LookUpAnswer::Cancelled => phrase("Đã huỷ", "cancelled"),
+        LookUpAnswer::Cancelled => phrase("Đã hủy", "cancelled"),
         LookUpAnswer::InvalidRequest => phrase("Yêu cầu không hợp lệ", "invalid request"),
         LookUpAnswer::NotOfThisPartner => phrase("Của đối tác khác", "another partner's"),
         LookUpAnswer::SystemError => phrase("Lỗi hệ thống của Tiki", "system error"),
@@ -217,7 +217,7 @@ pub(crate) fn explain(reason: MismatchReason) -> Explanation {
                 "Paid on both sides, but the amounts differ.",
             ),
             proposal: phrase(
-                "Hỏi Tiki số tiền nào đúng. Nếu giao dịch còn chờ xử lý: resolve (confirmed nếu đơn giữ nguyên, reverse nếu huỷ). Rồi đóng.",
+                "Hỏi Tiki số tiền nào đúng. Nếu giao dịch còn chờ xử lý: resolve (confirmed nếu đơn giữ nguyên, reverse nếu hủy). Rồi đóng.",
                 "Ask Tiki which amount is right. If the transaction needs review: resolve (confirmed if Tiki keeps the order, reverse if not). Then close the finding.",
             ),
             commands: &[Show, LookUp, Resolve, CloseFinding],
@@ -261,7 +261,7 @@ pub(crate) fn explain(reason: MismatchReason) -> Explanation {
                 "The payment is reversed, or being reversed, because Tiki did not have the order; now Tiki says that it is paid.",
             ),
             proposal: phrase(
-                "Báo Tiki ngay để dừng giao hàng và huỷ đơn. Đóng khi hai bên đã thống nhất.",
+                "Báo Tiki ngay để dừng giao hàng và hủy đơn. Đóng khi hai bên đã thống nhất.",
                 "Ask Tiki at once to stop the delivery and to cancel the order. Close the finding when both companies agree.",
             ),
             commands: &[Show, LookUp, CloseFinding],
@@ -404,7 +404,7 @@ pub(crate) fn explain(reason: MismatchReason) -> Explanation {
                 "Paid here, and the core says that nobody has paid.",
             ),
             proposal: phrase(
-                "Kiểm tra ngay ở hệ thống lõi. Nếu đúng là chưa thu: yêu cầu Tiki dừng giao hàng và huỷ đơn. Rồi đóng.",
+                "Kiểm tra ngay ở hệ thống lõi. Nếu đúng là chưa thu: yêu cầu Tiki dừng giao hàng và hủy đơn. Rồi đóng.",
                 "Check it in the core at once. If the money was not taken: ask Tiki to stop the delivery and to cancel the order. Then close the finding.",
             ),
             commands: &[Show, LookUp, CloseFinding],

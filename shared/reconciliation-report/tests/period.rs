@@ -198,7 +198,7 @@ fn a_mail_has_the_verdict_the_sums_and_the_links() {
 
 Thành công: 1 · 50.000 ₫
 Tiki yêu cầu hoàn: 2 · 80.000 ₫
-Còn phải quyết toán với Tiki: −30.000 ₫
+Còn phải trả Tiki: −30.000 ₫
 Chênh lệch đang mở: 7 · 1.234.567 ₫
 
 Các ngày khác chưa xong:

@@ -354,7 +354,7 @@ fn one_of_each() -> Vec<Finding> {
         MismatchReason::AmountDiffers,
     );
     findings.push(Finding {
-        closed: Some(closed("lan", "Tiki đã huỷ đơn, phiếu 4713")),
+        closed: Some(closed("lan", "Tiki đã hủy đơn, phiếu 4713")),
         ..to_close
     });
     findings
@@ -900,7 +900,7 @@ fn the_table_has_a_line_per_finding_and_plain_amounts() {
     assert_eq!(cell(last, "/ Closed at"), "23/11/2026 15:04:05");
     assert_eq!(
         cell(last, "/ Reason for closing"),
-        "Tiki đã huỷ đơn, phiếu 4713"
+        "Tiki đã hủy đơn, phiếu 4713"
     );
     assert_eq!(
         rows_of_empty_table(),
@@ -1166,7 +1166,7 @@ fn what_is_due_is_what_succeeded_without_what_tiki_had_refunded() {
         "12.408</td><td>4.310.550.000 ₫",
         "41</td><td>−12.300.000 ₫",
         "<td></td><td>4.298.250.000 ₫",
-        "Không thành công, không quyết toán",
+        "Không thành công, không phải trả",
     ] {
         assert!(page.contains(text), "{text}");
     }

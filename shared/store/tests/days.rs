@@ -184,7 +184,7 @@ impl Store {
         let command = RefundCommand {
             request_id: request.parse().unwrap(),
             amount: Vnd::new(30_000).unwrap(),
-            reason: "Khách huỷ".parse().unwrap(),
+            reason: "Khách hủy".parse().unwrap(),
         };
         let reserved = self.changed(found, |t| match t.reserve_refund(&command, when) {
             Ok(Reservation::Reserve(_, change)) => Some(change),

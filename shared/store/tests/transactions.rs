@@ -288,7 +288,7 @@ async fn every_state_is_read_back_as_it_was_written() {
                         let command = RefundCommand {
                             request_id: "R1".parse().unwrap(),
                             amount: Vnd::new(40_000).unwrap(),
-                            reason: "Khách huỷ".parse().unwrap(),
+                            reason: "Khách hủy".parse().unwrap(),
                         };
                         match t.reserve_refund(&command, now).unwrap() {
                             Reservation::Reserve(refund, change) => {

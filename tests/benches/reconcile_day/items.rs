@@ -101,7 +101,7 @@ async fn refund(transactions: &Transactions, t: Transaction, payment: &Payment) 
     let command = RefundCommand {
         request_id: REQUEST_ID.parse().unwrap(),
         amount: Vnd::new(REFUND_VND).unwrap(),
-        reason: "Khách huỷ".parse().unwrap(),
+        reason: "Khách hủy".parse().unwrap(),
     };
     let at = payment.refunded_at();
     let reserved = apply(transactions, t, |t| match t.reserve_refund(&command, at) {

@@ -63,7 +63,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "payment-failed",
         title: "A payment that the customer cancelled is failed or not paid",
-        title_vi: "Thanh toán bị khách hàng huỷ có trạng thái failed hoặc not_paid",
+        title_vi: "Thanh toán bị khách hàng hủy có trạng thái failed hoặc not_paid",
         cites: rules::PAYMENT,
         run: |kit| failed(kit).boxed(),
     },

@@ -55,7 +55,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "screen-cancel",
         title: "A customer who cancels has not paid, and comes back",
-        title_vi: "Khách hàng huỷ thì không bị thanh toán và được đưa trở lại",
+        title_vi: "Khách hàng hủy thì không bị thanh toán và được đưa trở lại",
         cites: rules::FORM,
         run: |kit| cancel(kit).boxed(),
     },

@@ -427,7 +427,7 @@ async fn screen(State(core): State<Core>, uri: Uri) -> Response {
     let cancel = if core.has("has no button to cancel") {
         ""
     } else {
-        "<button name='action' value='cancel'>Huỷ</button>"
+        "<button name='action' value='cancel'>Hủy</button>"
     };
     let form = format!(
         "<form method='post'><button name='action' value='pay'>Thanh toán {shown}</button>{cancel}</form>"

@@ -94,7 +94,7 @@ pub(super) fn endpoints(lang: Lang, document: &Document, environments: &[Environ
     let mut row = |vi: &str, en: &str, value: &dyn Fn(&Stack) -> String| {
         rows.push((Text::new(vi, en), of_each(environments, value)));
     };
-    row("Đường dẫn thanh toán", "Payment link", &|stack| {
+    row("Liên kết thanh toán", "Payment link", &|stack| {
         format!("`{}/pay/…`", stack.link_url)
     });
     row(

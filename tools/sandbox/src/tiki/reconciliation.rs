@@ -164,7 +164,7 @@ fn answer(line: &Line, order: Option<&Order>) -> Option<Answer> {
     let mut line = line.clone();
     let (code, reason) = match order {
         None => (ONLY_PARTNER, "không có ở Tiki".to_owned()),
-        Some(order) if order.cancelled => (ONLY_PARTNER, "đã huỷ ở Tiki".to_owned()),
+        Some(order) if order.cancelled => (ONLY_PARTNER, "đã hủy ở Tiki".to_owned()),
         Some(order) => {
             let same_amount = line.transaction_amount.parse() == Ok(order.amount);
             let differs = [

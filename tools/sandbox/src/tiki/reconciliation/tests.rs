@@ -91,7 +91,7 @@ fn the_result_file_has_only_lines_that_differ() {
         [
             format!("waits,ours-waits,1000,PENDING,{TIMES},03,lệch trạng thái"),
             format!("cheaper,ours-cheaper,900,SUCCESS,{TIMES},03,lệch số tiền"),
-            format!("gone,ours-gone,1000,SUCCESS,{TIMES},01,đã huỷ ở Tiki"),
+            format!("gone,ours-gone,1000,SUCCESS,{TIMES},01,đã hủy ở Tiki"),
             format!("unknown,ours-unknown,1000,SUCCESS,{TIMES},01,không có ở Tiki"),
             format!("failed,ours-failed,1000,FAILURE,{TIMES},03,lệch số tiền và lệch trạng thái"),
         ]
