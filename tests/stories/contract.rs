@@ -1,10 +1,9 @@
 //! The examples of `docs/openapi.yaml`: each request is sent, and each answer is what the functions answer.
 
 use std::collections::BTreeSet;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use e2e::TestEnv;
 use e2e::contract::API;
+use e2e::{TestEnv, now_ms};
 use sandbox::{Caller, Fault, Response};
 use serde_json::{Value, json};
 
@@ -109,8 +108,7 @@ impl Walk {
 
     async fn sends(&self, operation: &str, path: &str, body: String, signed: Signed) -> Response {
         let caller = self.caller(operation);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let now = i64::try_from(now.as_millis()).unwrap();
+        let now = now_ms();
         let message = if method(operation) == "GET" {
             path
         } else {

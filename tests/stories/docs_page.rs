@@ -4,6 +4,8 @@ use e2e::TestEnv;
 use reqwest::RequestBuilder;
 use sandbox::Response;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 const DOCUMENTS: [&str; 2] = ["openapi", "openapi-core"];
 
@@ -14,6 +16,17 @@ async fn sent(request: RequestBuilder) -> Response {
 async fn get(env: &TestEnv, path: &str) -> Response {
     let url = format!("{}/_sandbox/{path}", env.sandbox.url);
     sent(sandbox::http().unwrap().get(url)).await
+}
+
+/// The answer to a path that no client sends, because it tidies the path first.
+async fn as_written(env: &TestEnv, path: &str) -> String {
+    let address = env.sandbox.url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,7 +115,18 @@ async fn the_pages_signature_is_accepted_on_both_sides() {
         (found.status, &found.json["status"]),
         (404, &json!("never_seen"))
     );
-    assert_eq!(sent(http.get(url)).await.status, 401);
+    assert_eq!(sent(http.get(&url)).await.status, 401);
+
+    // What it answers is no page of ours, and a path leads to the core and not past it.
+    let answer = http.get(&url).send().await.unwrap();
+    let csp = answer.headers()["content-security-policy"]
+        .to_str()
+        .unwrap();
+    assert!(csp.starts_with("sandbox; default-src 'none'"), "{csp}");
+    for path in ["/refunds/%2e%2e/payments/x", "/%2E/payments/x", "/.%2e/x"] {
+        let answer = as_written(&env, &format!("/_sandbox/core{path}")).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{path}: {answer}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

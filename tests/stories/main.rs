@@ -28,6 +28,7 @@ mod partner_transaction;
 mod payment_details;
 mod payment_redirect;
 mod payment_result;
+mod payment_screen;
 mod pre_traffic_hook;
 mod purchase;
 mod reconciliation;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use e2e::{Payment, TestEnv};
+use e2e::{Payment, TestEnv, now_ms};
 use sandbox::Fault;
 use serde_json::json;
 use signing::{ClientSecret, Keyring};
@@ -376,11 +376,6 @@ async fn a_look_up_is_signed_as_the_setting_says() {
         })
         .await;
     }
-}
-
-fn now_ms() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    i64::try_from(since.unwrap().as_millis()).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

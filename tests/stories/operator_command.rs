@@ -1,6 +1,6 @@
 //! The operator's command `tikivip`, against a sandbox.
 
-use e2e::{CommandOutput, Payment, TestEnv};
+use e2e::{CommandOutput, Payment, TestEnv, now_ms};
 use sandbox::Fault;
 use serde_json::{Value, json};
 use signing::{ClientSecret, GetSigning, Keyring};
@@ -289,11 +289,6 @@ async fn verified(env: &TestEnv, message: &Message, what: &[&str]) -> CommandOut
 
 fn causes(output: &CommandOutput) -> String {
     output.json()["explanation"]["causes"].to_string()
-}
-
-fn now_ms() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    i64::try_from(since.unwrap().as_millis()).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

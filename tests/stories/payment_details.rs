@@ -86,13 +86,7 @@ async fn only_a_signature_of_the_whole_path_opens_a_payment() {
         format!("{path}?x=1"),
     ] {
         let caller = &env.core.caller;
-        let now_ms = i64::try_from(
-            std::time::SystemTime::now()
-                .duration_since(std::time::UNIX_EPOCH)
-                .unwrap()
-                .as_millis(),
-        );
-        let headers = caller.sign(now_ms.unwrap(), signed.as_bytes());
+        let headers = caller.sign(e2e::now_ms(), signed.as_bytes());
         let request = caller.http.get(caller.url(&path));
         let request = headers
             .into_iter()

@@ -6,8 +6,7 @@ use serde_json::Value;
 use signing::{ClientSecret, Keyring};
 
 fn now() -> domain::Timestamp {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    domain::Timestamp::MIN.after(since.unwrap())
+    domain::Timestamp::from_unix_ms(e2e::now_ms()).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

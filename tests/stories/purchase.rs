@@ -56,17 +56,16 @@ async fn tiki_is_notified_of_a_declined_payment() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_places_an_order_at_the_sandboxs_tiki() {
     let env = TestEnv::start().await;
-    let place = async |amount: u64| {
+    let place = async |order: Value| {
         let orders = format!("{}/_sandbox/orders", env.sandbox.tiki_url);
-        let order = sandbox::http().unwrap().post(orders);
-        let order = order.header("content-type", "application/json");
-        let order = order.body(json!({ "amount": amount }).to_string());
-        let answer = order.send().await.unwrap();
+        let post = sandbox::http().unwrap().post(orders);
+        let post = post.header("content-type", "application/json");
+        let answer = post.body(order.to_string()).send().await.unwrap();
         let status = answer.status().as_u16();
         let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
         (status, answer)
     };
-    let (status, placed) = place(150_000).await;
+    let (status, placed) = place(json!({ "amount": 150_000 })).await;
     assert_eq!((status, &placed["amount"]), (200, &json!(150_000)));
 
     // The order is known at both sides, and unpaid.
@@ -83,8 +82,26 @@ async fn a_person_places_an_order_at_the_sandboxs_tiki() {
     let screen = opened.headers()["location"].to_str().unwrap();
     assert!(screen.starts_with(&env.sandbox.core_url), "{screen}");
 
+    // It may say more of the create call.
+    let (status, placed) = place(json!({
+        "amount": 150_000,
+        "expires_in": 300,
+        "identify_code": "KH-0001",
+        "order_code": "A-1",
+        "description": "Đơn hàng",
+    }))
+    .await;
+    assert_eq!(status, 200, "{placed}");
+    let id = placed["transaction_id"].as_str().unwrap();
+    let details = env.core.details(id).await.unwrap().json;
+    assert_eq!(details["data"]["identify_code"], "KH-0001");
+    assert_eq!(details["data"]["order_code"], "A-1");
+
     // What the partner refuses is answered with the reason.
-    let (status, refused) = place(10).await;
+    let (_, refused) = place(json!({ "amount": 150_000, "expires_in": 1 })).await;
+    let message = refused["message"].as_str().unwrap();
+    assert!(message.contains("expires_in"), "{message}");
+    let (status, refused) = place(json!({ "amount": 10 })).await;
     assert_eq!(status, 502);
     let message = refused["message"].as_str().unwrap();
     assert!(message.contains(r#""code":5"#), "{message}");

@@ -1,6 +1,6 @@
 //! The signature check, on every signed route (protocol §2).
 
-use e2e::TestEnv;
+use e2e::{TestEnv, now_ms};
 use sandbox::{Caller, Response};
 use serde_json::json;
 
@@ -58,13 +58,6 @@ fn routes(env: &TestEnv) -> Vec<(Caller, &'static str, &'static str, Vec<u8>)> {
             bytes(handed_over),
         ),
     ]
-}
-
-fn now_ms() -> i64 {
-    let since = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap();
-    i64::try_from(since.as_millis()).unwrap()
 }
 
 async fn send(

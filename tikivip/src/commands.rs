@@ -32,7 +32,7 @@ pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Outcome> {
     let form = cli.output;
     match &cli.command {
         Command::Handover { arguments } => return handover::handover(form, arguments),
-        Command::Collections { out } => return collections::collections(form, out),
+        Command::Collections { out } => return collections::collections(cli, out),
         Command::TestCore(given) => return kits::test_core(form, given).await,
         Command::TestPartner(given) => return kits::test_partner(form, given).await,
         _ => {}

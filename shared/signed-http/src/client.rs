@@ -20,7 +20,7 @@ pub struct BaseUrl {
 
 /// The text is not a base URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be an http or https URL without a query")]
+#[error("must be an http or https URL without user, query and fragment")]
 pub struct BadBaseUrl;
 
 impl BaseUrl {
@@ -49,7 +49,8 @@ impl FromStr for BaseUrl {
     fn from_str(text: &str) -> Result<Self, BadBaseUrl> {
         let url = Url::parse(text).map_err(|_| BadBaseUrl)?;
         let web = matches!(url.scheme(), "http" | "https") && url.has_host();
-        let bare = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+        let nobody = url.username().is_empty() && url.password().is_none();
+        let bare = url.query().is_none() && url.fragment().is_none() && nobody;
         if !web || !bare {
             return Err(BadBaseUrl);
         }
@@ -236,6 +237,7 @@ mod tests {
             "https://tiki.vn/?a=1",
             "https://tiki.vn/#a",
             "https://u@tiki.vn",
+            "https://:p@tiki.vn",
             "file:///etc",
         ] {
             assert_eq!(bad.parse::<BaseUrl>(), Err(BadBaseUrl), "{bad}");

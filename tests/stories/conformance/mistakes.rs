@@ -192,13 +192,7 @@ impl Partner {
         let sent: i64 = text("x-tikivip-timestamp")
             .and_then(|ms| ms.parse().ok())
             .unwrap_or(0);
-        let now: i64 = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap()
-            .as_millis()
-            .try_into()
-            .unwrap();
-        let age = now - sent;
+        let age = e2e::now_ms() - sent;
         let amount = json["transaction_amount"].as_str();
         let small = body.len() < 64 * 1024;
         let refuses = match what {

@@ -6,13 +6,13 @@ use anyhow::Context;
 use contract::collections::{Target, files};
 use contract::{Document, OPENAPI};
 
-use crate::cli::Form;
+use crate::cli::Cli;
 use crate::output::{self, Outcome};
 
 /// Writes both collections into a folder.
-pub(super) fn collections(form: Form, folder: &Path) -> anyhow::Result<Outcome> {
+pub(super) fn collections(cli: &Cli, folder: &Path) -> anyhow::Result<Outcome> {
     let document = Document::read(OPENAPI)?;
-    let files = files(&document, &target())?;
+    let files = files(&document, &target(cli)?)?;
     for (name, content) in &files {
         let file = folder.join(name);
         let parent = file.parent().unwrap_or(folder);
@@ -21,37 +21,23 @@ pub(super) fn collections(form: Form, folder: &Path) -> anyhow::Result<Outcome> 
             .with_context(|| format!("--out {}", file.display()))?;
     }
     let folder = folder.to_owned();
-    output::print(form, &folder, |folder: &PathBuf| {
+    output::print(cli.output, &folder, |folder: &PathBuf| {
         format!("{} files in {}", files.len(), folder.display())
     });
     Ok(Outcome::Done)
 }
 
-/// The stack of the settings; without settings a sandbox.
-fn target() -> Target {
-    let setting = |name: &str| std::env::var(name).unwrap_or_default();
-    let url = setting("API_URL");
-    if url.is_empty() {
-        return Target::sandbox();
+/// The stack of the settings. Only whoever gives no setting at all gets the sandbox's credentials.
+fn target(cli: &Cli) -> anyhow::Result<Target> {
+    let given = [
+        "TIKI_ENVIRONMENT",
+        "API_URL",
+        "TIKI_CLIENT_ID",
+        "CORE_CLIENT_ID",
+    ];
+    let none = cli.settings.is_none() && given.iter().all(|name| std::env::var_os(name).is_none());
+    if none {
+        return Ok(Target::sandbox());
     }
-    let (tiki_client_id, partner_client_id) =
-        (setting("TIKI_CLIENT_ID"), setting("CORE_CLIENT_ID"));
-    let tiki_url = setting("SANDBOX_TIKI_URL");
-    let secrets = if tiki_url.is_empty() {
-        Target {
-            name: setting("TIKI_ENVIRONMENT"),
-            tiki_secret: String::new(),
-            partner_secret: String::new(),
-            ..Target::sandbox()
-        }
-    } else {
-        Target::sandbox()
-    };
-    Target {
-        base_url: url.trim_end_matches('/').to_owned(),
-        tiki_url,
-        tiki_client_id,
-        partner_client_id,
-        ..secrets
-    }
+    Ok(Target::of_settings(|name| std::env::var(name).ok())?)
 }

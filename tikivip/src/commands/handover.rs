@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use contract::handover::{Environment, Handover, TestCase};
-use contract::{Document, OPENAPI, Text};
+use contract::handover::{Environment, Handover};
+use contract::{Document, OPENAPI};
 
 use crate::cli::{Form, HandoverArgs};
 use crate::output::{self, Outcome};
@@ -23,11 +23,9 @@ pub(super) fn handover(form: Form, arguments: &HandoverArgs) -> anyhow::Result<O
         known.push(other);
     }
     let document = Document::read(OPENAPI)?;
-    let cases: Vec<TestCase> = conformance::cases::CASES.iter().map(case).collect();
     let handover = Handover {
         document: &document,
         environments: &Environment::both(known),
-        test_cases: &cases,
     };
     let page = handover.html(&arguments.lang)?;
     let file = &arguments.out;
@@ -43,16 +41,4 @@ fn of_file(file: &Path) -> anyhow::Result<Environment> {
         .with_context(|| format!("{name} is not a JSON object with text values"))?;
     let environment = Environment::of_settings(|name| settings.get(name).cloned());
     environment.with_context(|| name.to_string())
-}
-
-fn case(case: &conformance::cases::TestCase) -> TestCase {
-    TestCase {
-        id: case.id.to_owned(),
-        title: Text::new(case.title_vi, case.title_en),
-        call: case.call.to_owned(),
-        send: Text::new(case.send_vi, case.send_en),
-        expect_http: case.expect_http,
-        expect_code: case.expect_code.map(u64::from),
-        needs: Text::new(case.needs.vi(), case.needs.en()),
-    }
 }

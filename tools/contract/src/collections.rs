@@ -11,8 +11,9 @@ mod story;
 
 use std::collections::BTreeMap;
 
-use crate::Document;
 use crate::document::DocumentError;
+use crate::settings::Settings;
+use crate::{Document, SettingError};
 
 /// What both programs show first.
 const ABOUT: &str = "Chạy từ trên xuống dưới, chỉ trên môi trường thử nghiệm. Mỗi lời gọi được ký tự động.\n\n\
@@ -50,6 +51,36 @@ impl Target {
             partner_client_id: "sandbox-core".to_owned(),
             partner_secret: "sandbox-secret-between-core-and-functions".to_owned(),
         }
+    }
+
+    /// The stack of these settings. Its secrets are not among them, and stay empty, but for those of a sandbox.
+    pub fn of_settings(read: impl Fn(&str) -> Option<String>) -> Result<Self, SettingError> {
+        let settings = Settings::new(read);
+        let stack = Self {
+            name: settings.required("TIKI_ENVIRONMENT")?,
+            base_url: settings.url("API_URL")?,
+            tiki_url: String::new(),
+            tiki_client_id: settings.required("TIKI_CLIENT_ID")?,
+            tiki_secret: String::new(),
+            partner_client_id: settings.required("CORE_CLIENT_ID")?,
+            partner_secret: String::new(),
+        };
+        if settings.optional("SANDBOX_TIKI_URL")?.is_none() {
+            return Ok(stack);
+        }
+        let Self {
+            tiki_secret,
+            partner_secret,
+            name,
+            ..
+        } = Self::sandbox();
+        Ok(Self {
+            name,
+            tiki_url: settings.url("SANDBOX_TIKI_URL")?,
+            tiki_secret,
+            partner_secret,
+            ..stack
+        })
     }
 
     /// The variables, and whether each is a secret.

@@ -12,27 +12,10 @@ mod slots;
 mod tables;
 mod vectors;
 
-pub use self::environment::{Environment, Kind, MissingSetting, Stack};
+pub use self::environment::{Environment, Kind, Stack};
 pub use self::limits::Limit;
 use crate::document::DocumentError;
-use crate::{Document, Lang, Text};
-
-/// A row of the table of test cases. Whoever has the cases makes these of them.
-#[derive(Clone, Debug)]
-pub struct TestCase {
-    /// `TC-01`
-    pub id: String,
-    pub title: Text,
-    /// `POST /tikivip/v1/refunds`
-    pub call: String,
-    /// What is sent.
-    pub send: Text,
-    pub expect_http: u16,
-    /// `None` if the answer is a page or a redirect.
-    pub expect_code: Option<u64>,
-    /// What must be there before; empty if nothing.
-    pub needs: Text,
-}
+use crate::{Document, Lang};
 
 /// Why there is no hand-over.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +36,6 @@ pub struct Handover<'h> {
     pub document: &'h Document,
     /// Sandbox and production, in this order.
     pub environments: &'h [Environment],
-    pub test_cases: &'h [TestCase],
 }
 
 impl Handover<'_> {
@@ -97,7 +79,7 @@ impl Handover<'_> {
             "codes" => tables::codes(lang, &self.document.codes),
             "vectors" => vectors::vectors(lang)?,
             "questions" => questions::questions(lang)?,
-            "test-cases" => tables::test_cases(lang, self.test_cases),
+            "test-cases" => tables::test_cases(lang),
             "limit" => Limit::named(of)
                 .ok_or_else(|| HandoverError::UnknownSlot(slot.to_owned()))?
                 .value

@@ -12,9 +12,11 @@
 pub mod collections;
 pub mod document;
 pub mod handover;
+mod settings;
 mod text;
 
 pub use self::document::Document;
+pub use self::settings::SettingError;
 pub use self::text::{Lang, Text};
 
 /// `docs/openapi.yaml`: what Tiki, the partner's systems and customers call at us.

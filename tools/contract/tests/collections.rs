@@ -84,18 +84,50 @@ fn a_path_says_who_signs() {
 #[test]
 fn a_stack_gets_no_secret_in_a_file() {
     let document = Document::read(OPENAPI).unwrap();
-    let target = Target {
-        name: "stack".to_owned(),
-        base_url: "https://payments.example-bank.vn".to_owned(),
-        tiki_url: String::new(),
-        tiki_secret: String::new(),
-        partner_secret: String::new(),
-        ..Target::sandbox()
-    };
+    let target = Target::of_settings(stack).unwrap();
     let made = files(&document, &target).unwrap();
-    let environment = made.get("bruno/environments/stack.bru").unwrap();
+    let environment = made.get("bruno/environments/production.bru").unwrap();
     assert!(environment.contains("base_url: https://payments.example-bank.vn\n"));
     assert!(environment.contains("tiki_secret:\n"), "{environment}");
     let holds_a_secret = |content: &String| content.contains("sandbox-secret");
     assert!(!made.values().any(holds_a_secret));
+}
+
+fn stack(name: &str) -> Option<String> {
+    let value = match name {
+        "TIKI_ENVIRONMENT" => "production",
+        "API_URL" => "https://payments.example-bank.vn/",
+        "TIKI_CLIENT_ID" | "CORE_CLIENT_ID" => "client",
+        _ => return None,
+    };
+    Some(value.to_owned())
+}
+
+#[test]
+fn a_stack_that_is_not_known_whole_gets_no_collection() {
+    let with = |name: &'static str, value: &'static str| {
+        Target::of_settings(move |asked| {
+            let given = (asked == name).then(|| value.to_owned());
+            given.or_else(|| stack(asked))
+        })
+    };
+    for name in [
+        "TIKI_ENVIRONMENT",
+        "API_URL",
+        "TIKI_CLIENT_ID",
+        "CORE_CLIENT_ID",
+    ] {
+        assert_eq!(with(name, "").unwrap_err().name, name);
+        assert_eq!(with(name, "a\nsecret: b").unwrap_err().name, name);
+    }
+    for url in [
+        "ftp://pay.example.vn",
+        "pay.example.vn",
+        "https://pay.example.vn/#a",
+    ] {
+        assert_eq!(with("API_URL", url).unwrap_err().name, "API_URL", "{url}");
+    }
+    let sandbox = with("SANDBOX_TIKI_URL", "http://127.0.0.1:5001").unwrap();
+    assert_eq!(sandbox.tiki_url, "http://127.0.0.1:5001");
+    assert_eq!(sandbox.tiki_secret, Target::sandbox().tiki_secret);
 }

@@ -5,9 +5,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use conformance::cases::CASES;
-use contract::handover::{Environment, Handover, Kind, TestCase};
-use contract::{Document, Lang, OPENAPI, Text};
+use contract::handover::{Environment, Handover, Kind};
+use contract::{Document, Lang, OPENAPI};
 
 const PAGES: [(Lang, &str); 2] = [
     (Lang::En, "docs/handover.md"),
@@ -16,19 +15,9 @@ const PAGES: [(Lang, &str); 2] = [
 
 fn with<T>(environments: &[Environment], make: impl FnOnce(Handover<'_>) -> T) -> T {
     let document = Document::read(OPENAPI).unwrap();
-    let cases = CASES.iter().map(|case| TestCase {
-        id: case.id.to_owned(),
-        title: Text::new(case.title_vi, case.title_en),
-        call: case.call.to_owned(),
-        send: Text::new(case.send_vi, case.send_en),
-        expect_http: case.expect_http,
-        expect_code: case.expect_code.map(u64::from),
-        needs: Text::new(case.needs.vi(), case.needs.en()),
-    });
     make(Handover {
         document: &document,
         environments,
-        test_cases: &cases.collect::<Vec<_>>(),
     })
 }
 
@@ -98,7 +87,7 @@ fn an_environment_that_is_not_known_is_left_blank() {
 }
 
 #[test]
-fn a_stack_is_read_and_a_missing_setting_is_named() {
+fn a_stack_is_read_and_a_setting_that_is_missing_or_wrong_is_named() {
     let settings = BTreeMap::from([
         ("TIKI_ENVIRONMENT", "production"),
         ("API_URL", "https://pay.example.vn/live/"),
@@ -131,7 +120,30 @@ fn a_stack_is_read_and_a_missing_setting_is_named() {
     ] {
         assert!(text.contains(part), "{part}");
     }
-    let without = |name: &str| read(name).filter(|_| name != "API_URL");
-    let missing = Environment::of_settings(without).unwrap_err();
-    assert!(missing.to_string().contains("API_URL"), "{missing}");
+    for (name, value, problem) in [
+        ("API_URL", "", "is missing"),
+        ("API_URL", "javascript://pay.example.vn/", "is not an http"),
+        ("API_URL", "https:pay.example.vn", "is not an http"),
+        (
+            "API_URL",
+            "https://user:key@pay.example.vn",
+            "is not an http",
+        ),
+        ("API_URL", "https://pay.example.vn/?a=1", "is not an http"),
+        ("TIKI_API_URL", "api.tiki.vn", "is not an http"),
+        ("PUBLIC_BASE_URL", "ftp://pay.example.vn", "is not an http"),
+        ("TIKI_CLIENT_ID", "a\nb", "has a blank"),
+        ("TIKI_CLIENT_ID", "a`b", "has a blank"),
+        ("PARTNER_NAME", "acme\u{202e}", "has a blank"),
+        ("TIKI_ENVIRONMENT", "live", "is neither"),
+        ("MIN_AMOUNT_VND", "1.000", "is not a whole number"),
+    ] {
+        let wrong = |asked: &str| {
+            let given = (asked == name).then(|| value.to_owned());
+            given.or_else(|| read(asked))
+        };
+        let refused = Environment::of_settings(wrong).unwrap_err();
+        assert_eq!(refused.name, name, "{value:?}");
+        assert!(refused.problem.starts_with(problem), "{value:?}: {refused}");
+    }
 }

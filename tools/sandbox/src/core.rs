@@ -1,5 +1,7 @@
 //! Plays the partner's core: its payment screen, its refunds, and the payment results that it sends.
 
+mod beliefs;
+mod questions;
 mod refunds;
 mod screen;
 mod statement;
@@ -9,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response as AxumResponse};
@@ -23,7 +25,7 @@ use signing::{HeaderNames, Keyring};
 use self::refunds::ANSWER_ON_ITS_WAY_MS;
 pub use self::statement::Booking;
 use crate::caller::{Caller, Response, now_ms};
-use crate::faults::{self, Faults, words};
+use crate::faults::{self, Faults};
 use crate::journal::{Callee, Exchange, Journal, texts};
 use crate::state_store::StateStore;
 use crate::tiki::verified;
@@ -40,7 +42,7 @@ pub struct Core {
     pub faults: Faults,
     /// Calls the functions, signed as the core.
     pub caller: Caller,
-    /// Where it sends payment results, if not to the functions.
+    /// Where it sends payment results and reads payments, if not at the functions.
     api_url: Arc<Mutex<Option<String>>>,
     keys: Arc<Mutex<Keyring>>,
     journal: Journal,
@@ -99,8 +101,9 @@ impl Core {
         }
     }
 
-    /// Sends payment results to another API than the functions, as a core with another setting does. `None` ends it.
-    pub fn send_results_to(&self, api_url: Option<String>) {
+    /// Sends payment results to another API than the functions', and reads payments there, as a core with another setting
+    /// does. `None` ends it.
+    pub fn call_api_at(&self, api_url: Option<String>) {
         *self.api_url.lock().unwrap_or_else(PoisonError::into_inner) = api_url;
     }
 
@@ -200,38 +203,19 @@ impl Core {
                 .entry("transaction_id")
                 .or_insert_with(|| json!(transaction_id));
         }
-        self.believe_itself(transaction_id, &body);
+        self.believe(transaction_id, &body);
         let path = format!("/partner/v1/payments/{transaction_id}/result");
+        self.api().post(&path, &body).await
+    }
+
+    /// The API that it calls: the functions', or the one that its setting names.
+    fn api(&self) -> Caller {
         let mut caller = self.caller.clone();
         let api_url = self.api_url.lock();
         if let Some(url) = &*api_url.unwrap_or_else(PoisonError::into_inner) {
             caller.base.clone_from(url);
         }
-        caller.post(&path, &body).await
-    }
-
-    /// A person or a test may send a payment result in the core's place. What was accepted is the core's own word.
-    pub(crate) fn believe_result(&self, transaction_id: &str, result: &[u8], answer: &[u8]) {
-        let read = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap_or_default();
-        if read(answer)["code"] == 0 {
-            self.believe_itself(transaction_id, &read(result));
-        }
-    }
-
-    fn believe_itself(&self, transaction_id: &str, result: &Value) {
-        let amount = &result["amount"];
-        let digits = || amount.as_str()?.parse().ok();
-        let amount = amount.as_u64().or_else(digits);
-        let Some(amount) = amount.filter(|_| result["status"] == "SUCCESS") else {
-            return;
-        };
-        let is_paid = self.state.read(|state| {
-            let known = state.payments.get(transaction_id);
-            known.is_some_and(|payment| payment.status == "paid")
-        });
-        if !is_paid {
-            self.take_money(transaction_id, amount);
-        }
+        caller
     }
 
     /// Opens Tiki VIP for a customer, as the app's backend does. It uses the core's credentials.
@@ -247,7 +231,7 @@ impl Core {
     /// Reads a payment, as the payment screen does.
     pub async fn details(&self, transaction_id: &str) -> anyhow::Result<Response> {
         let path = format!("/partner/v1/payments/{transaction_id}");
-        self.caller.get(&path).await
+        self.api().get(&path).await
     }
 
     /// Changes the keys with which the core checks signatures.
@@ -259,8 +243,8 @@ impl Core {
         let faults = self.faults.clone();
         Router::new()
             .route("/refunds", post(refunds::refund))
-            .route("/refunds/{id}", get(find_refund))
-            .route("/payments/{id}", get(payment))
+            .route("/refunds/{id}", get(questions::refund))
+            .route("/payments/{id}", get(questions::payment))
             .route("/pay", get(screen::screen).post(screen::decide))
             .route(
                 "/_sandbox/faults",
@@ -330,86 +314,14 @@ struct ApiUrl {
     url: Option<String>,
 }
 
-/// `POST /_sandbox/api-url`: `{"url": "http://127.0.0.1:9000"}` sends payment results there; `{}` sends them to the
-/// functions again.
+/// `POST /_sandbox/api-url`: with `{"url": "http://127.0.0.1:9000"}` the core calls the API there, with `{}` the functions
+/// again.
 async fn switch_api_url(
     State(core): State<Core>,
     Json(ApiUrl { url }): Json<ApiUrl>,
 ) -> StatusCode {
-    core.send_results_to(url.map(|url| url.trim_end_matches('/').to_owned()));
+    core.call_api_at(url.map(|url| url.trim_end_matches('/').to_owned()));
     StatusCode::NO_CONTENT
-}
-
-async fn find_refund(
-    State(core): State<Core>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> AxumResponse {
-    let known = || core.state.read(|state| state.refunds.get(&id).cloned());
-    let says = || known().map(|refund| refunds::refund_json(&id, &refund));
-    let call = ("find_refund", "GET refund", format!("/refunds/{id}"));
-    look_up(&core, call, &headers, || found(says(), "refund_id", &id)).await
-}
-
-async fn payment(
-    State(core): State<Core>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> AxumResponse {
-    let known = || core.state.read(|state| state.payments.get(&id).cloned());
-    let says = || known().map(|payment| payment_json(&id, &payment));
-    let call = ("payment", "GET payment", format!("/payments/{id}"));
-    look_up(&core, call, &headers, || {
-        found(says(), "transaction_id", &id)
-    })
-    .await
-}
-
-/// A question of core-worker: its name among the faults, its name in the journal, and what it signs.
-async fn look_up(
-    core: &Core,
-    (call, title, signed): (&'static str, &'static str, String),
-    headers: &HeaderMap,
-    found: impl Fn() -> (StatusCode, Value),
-) -> AxumResponse {
-    let open = core.journal.open("core-worker", "core", title);
-    let mut answer = Value::Null;
-    let response = core.faults.around(call, async || {
-        if !core.verified(headers, signed.as_bytes()) {
-            return StatusCode::UNAUTHORIZED.into_response();
-        }
-        let (status, says) = found();
-        answer = says.clone();
-        (status, Json(says)).into_response()
-    });
-    let response = response.await;
-    open.done(words(&response, &answer));
-    response
-}
-
-fn payment_json(id: &str, payment: &Payment) -> Value {
-    let paid = payment.status == "paid";
-    json!({
-        "transaction_id": id,
-        "status": payment.status,
-        "amount": payment.amount,
-        "paid_at": paid.then(|| statement::rfc3339(payment.paid_at_ms)),
-        "partner_banking_method": paid.then_some("ACCOUNT"),
-        "rail_reference": paid.then(|| reference(id)),
-        "reason": payment.status.eq("failed").then_some("cancelled by the customer"),
-    })
-}
-
-/// What is known, or that it was never seen. A bare 404 would count for nothing: a proxy that does not reach the core
-/// gives it too.
-fn found(known: Option<Value>, field: &str, id: &str) -> (StatusCode, Value) {
-    match known {
-        Some(says) => (StatusCode::OK, says),
-        None => (
-            StatusCode::NOT_FOUND,
-            json!({ field: id, "status": "never_seen" }),
-        ),
-    }
 }
 
 pub(crate) fn money(vnd: u64) -> String {

@@ -8,7 +8,6 @@ mod document;
 
 use std::sync::Arc;
 
-use anyhow::Context;
 use askama::Template;
 use axum::body::{Body, Bytes};
 use axum::extract::{OriginalUri, Path, Query, Request, State};
@@ -23,6 +22,7 @@ use serde_json::json;
 use signing::{HeaderNames, Keyring};
 use swagger_ui_dist::{ApiDefinition, OpenApiSource};
 use tower_service::Service;
+use url::Url;
 
 use self::document::{Document, Language};
 use crate::caller::{Caller, now_ms};
@@ -30,6 +30,9 @@ use crate::caller::{Caller, now_ms};
 /// The page loads from its own address only, and stands in no frame.
 const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// What the core answers is its own, and may be a page. A browser that opens it runs nothing of it.
+const CORE_CSP: &str = "sandbox; default-src 'none'; frame-ancestors 'none'";
 
 /// The API's address has the core under this path, because a page may call its own address only.
 const CORE: &str = "/_sandbox/core";
@@ -51,12 +54,17 @@ impl Docs {
         Self {
             tiki: tiki.keys.clone(),
             partner: partner.keys.clone(),
-            core_url: core_url.trim_end_matches('/').into(),
+            core_url: written_as_read(core_url).into(),
             http: partner.http.clone(),
         }
     }
 
     pub(crate) fn router(self) -> Router {
+        let core = Router::new()
+            .route("/_sandbox/core/{*path}", any(at_core))
+            .layer(middleware::from_fn(async |request, next| {
+                with_headers(CORE_CSP, request, next).await
+            }));
         Router::new()
             .route("/_sandbox/docs", get(page))
             .route("/_sandbox/docs/page.js", get(script))
@@ -64,10 +72,18 @@ impl Docs {
             .route("/_sandbox/docs/viewer/{file}", viewer())
             .route("/_sandbox/docs/{file}", get(served_document))
             .route("/_sandbox/docs/sign", post(sign))
-            .route("/_sandbox/core/{*path}", any(at_core))
+            .layer(middleware::from_fn(async |request, next| {
+                with_headers(CSP, request, next).await
+            }))
+            .merge(core)
             .with_state(self)
-            .layer(middleware::from_fn(add_headers))
     }
+}
+
+/// A URL as a reader of URLs writes it, without a slash at its end.
+fn written_as_read(url: &str) -> String {
+    let read = Url::parse(url).map_or_else(|_| url.to_owned(), String::from);
+    read.trim_end_matches('/').to_owned()
 }
 
 /// Swagger UI's script and style. Its own page is not served, because the policy refuses the script in it.
@@ -80,11 +96,11 @@ fn viewer() -> axum::routing::MethodRouter<Docs> {
     get(async move |request: Request| files.clone().call(request).await)
 }
 
-async fn add_headers(request: Request, next: Next) -> Response {
+async fn with_headers(csp: &'static str, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in [
-        (CONTENT_SECURITY_POLICY, CSP),
+        (CONTENT_SECURITY_POLICY, csp),
         (REFERRER_POLICY, "no-referrer"),
         (CACHE_CONTROL, "no-store"),
         (HeaderName::from_static("x-content-type-options"), "nosniff"),
@@ -207,7 +223,11 @@ async fn at_core(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    match passed_on(&docs, method, &uri, &headers, body).await {
+    let Some(url) = docs.at_core(&uri) else {
+        let problem = "The path must be one of the core, without . and .. in it.\n";
+        return (StatusCode::BAD_REQUEST, problem).into_response();
+    };
+    match passed_on(&docs.http, method, url, &headers, body).await {
         Ok(response) => response,
         Err(error) => {
             let problem = format!("the core does not answer: {error:#}\n");
@@ -216,18 +236,24 @@ async fn at_core(
     }
 }
 
+impl Docs {
+    /// Where the core has what is asked for. Nothing, if a reader of URLs would lead the call elsewhere, as by `..`.
+    fn at_core(&self, uri: &axum::http::Uri) -> Option<Url> {
+        let path = uri.path_and_query()?.as_str().strip_prefix(CORE)?;
+        let text = format!("{}{path}", self.core_url);
+        Url::parse(&text).ok().filter(|url| url.as_str() == text)
+    }
+}
+
 async fn passed_on(
-    docs: &Docs,
+    http: &reqwest::Client,
     method: Method,
-    uri: &axum::http::Uri,
+    url: Url,
     headers: &HeaderMap,
     body: Bytes,
 ) -> anyhow::Result<Response> {
-    let path = uri.path_and_query().context("no path")?.as_str();
-    let path = path.strip_prefix(CORE).context("no path of the core")?;
-    let request = docs
-        .http
-        .request(method, format!("{}{path}", docs.core_url))
+    let request = http
+        .request(method, url)
         .timeout(std::time::Duration::from_secs(30))
         .body(body);
     let known = headers.iter().filter(|(name, _)| {

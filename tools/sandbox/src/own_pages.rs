@@ -1,9 +1,12 @@
 //! Who may open what only a sandbox has: a person on this machine, and no page of another site.
 //!
-//! Under `/_sandbox/` faults are switched, files are shown, and calls are signed with the credentials. A page that the
-//! same browser has open must reach none of it, neither by itself nor by a name that leads to this machine.
+//! Under `/_sandbox/` faults are switched, files are shown, and calls are signed with the credentials. Nobody on another
+//! machine may reach it, also not with `--listen 0.0.0.0` and whatever headers. And a page that the browser of this machine
+//! has open must reach none of it, neither by itself nor by a name that leads to this machine.
 
-use axum::extract::{Request, State};
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
@@ -12,19 +15,30 @@ use axum::response::{IntoResponse, Response};
 /// The names of this machine. Another name may be an attacker's that leads here.
 const THIS_MACHINE: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];
 
-/// Lets a request to `/_sandbox/…` through if it is for this machine and this port, and from no other site.
-pub(crate) async fn guard(State(port): State<u16>, request: Request, next: Next) -> Response {
+type Refusal = (StatusCode, String);
+
+/// Lets a request to `/_sandbox/…` through if it is from this machine, for this machine and this port, and from no other
+/// site.
+pub(crate) async fn guard(
+    State(port): State<u16>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response {
     if request.uri().path().starts_with("/_sandbox/")
-        && let Err(refusal) = check(request.headers(), port)
+        && let Err(refusal) = check(peer, request.headers(), port)
     {
         return refusal.into_response();
     }
     next.run(request).await
 }
 
-fn check(headers: &HeaderMap, port: u16) -> Result<(), (StatusCode, String)> {
-    let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let host = header(HOST.as_str()).unwrap_or_default();
+fn check(peer: SocketAddr, headers: &HeaderMap, port: u16) -> Result<(), Refusal> {
+    if !peer.ip().to_canonical().is_loopback() {
+        let problem = "The sandbox shows this only to the machine on which it runs.\n".to_owned();
+        return Err((StatusCode::FORBIDDEN, problem));
+    }
+    let host = only(headers, HOST.as_str())?.unwrap_or_default();
     let ours = THIS_MACHINE.map(|name| format!("{name}:{port}"));
     if !ours.iter().any(|name| name.eq_ignore_ascii_case(host)) {
         let names = ours.join(", ");
@@ -33,8 +47,8 @@ fn check(headers: &HeaderMap, port: u16) -> Result<(), (StatusCode, String)> {
         return Err((StatusCode::MISDIRECTED_REQUEST, problem));
     }
     // `none` is an address that a person typed.
-    let site = header("sec-fetch-site").unwrap_or("none");
-    let from_here = header(ORIGIN.as_str()).is_none_or(|origin| {
+    let site = only(headers, "sec-fetch-site")?.unwrap_or("none");
+    let from_here = only(headers, ORIGIN.as_str())?.is_none_or(|origin| {
         origin
             .strip_prefix("http://")
             .is_some_and(|origin| origin.eq_ignore_ascii_case(host))
@@ -44,4 +58,86 @@ fn check(headers: &HeaderMap, port: u16) -> Result<(), (StatusCode, String)> {
         return Err((StatusCode::FORBIDDEN, problem));
     }
     Ok(())
+}
+
+/// The header's value, if there is one. No browser sends it twice, or as something that is no text: whoever does wants this
+/// check to read another value than the one that counts.
+fn only<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, Refusal> {
+    let unclear = || {
+        let problem = format!("The header {name} must be there once, and be a text.\n");
+        (StatusCode::BAD_REQUEST, problem)
+    };
+    let mut values = headers.get_all(name).iter();
+    let value = values
+        .next()
+        .map(|value| value.to_str().map_err(|_| unclear()));
+    match values.next() {
+        Some(_) => Err(unclear()),
+        None => value.transpose(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    const PORT: u16 = 8080;
+    const HERE: &str = "127.0.0.1:8080";
+
+    fn status(peer: &str, headers: &[(&'static str, &[u8])]) -> Option<u16> {
+        let headers = headers.iter().map(|(name, value)| {
+            let value = HeaderValue::from_bytes(value).unwrap();
+            (HeaderName::from_static(name), value)
+        });
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(name, value);
+        }
+        let refused = check(peer.parse().unwrap(), &map, PORT).err();
+        refused.map(|(status, _)| status.as_u16())
+    }
+
+    #[test]
+    fn only_this_machine_reaches_the_pages_whatever_it_calls_itself() {
+        let host: (&str, &[u8]) = ("host", HERE.as_bytes());
+        for peer in [
+            "127.0.0.1:4000",
+            "127.8.9.1:4000",
+            "[::1]:4000",
+            "[::ffff:127.0.0.1]:4000",
+        ] {
+            assert_eq!(status(peer, &[host]), None, "{peer}");
+        }
+        for peer in [
+            "192.168.1.7:4000",
+            "0.0.0.0:4000",
+            "[fe80::1]:4000",
+            "[::ffff:10.0.0.1]:4000",
+        ] {
+            assert_eq!(status(peer, &[host]), Some(403), "{peer}");
+        }
+    }
+
+    #[test]
+    fn a_header_that_stands_twice_or_is_no_text_is_refused() {
+        let host: (&str, &[u8]) = ("host", HERE.as_bytes());
+        let ours: (&str, &[u8]) = ("origin", b"http://127.0.0.1:8080");
+        let same: (&str, &[u8]) = ("sec-fetch-site", b"same-origin");
+        let here = "127.0.0.1:4000";
+        assert_eq!(status(here, &[host, ours, same]), None);
+        for headers in [
+            &[host, host][..],
+            &[host, ("host", b"evil.example")],
+            &[host, ours, ("origin", b"http://evil.example")],
+            &[host, same, ("sec-fetch-site", b"cross-site")],
+            &[host, ("origin", b"http://\xff")],
+            &[host, ("sec-fetch-site", b"\xff")],
+            &[("host", b"\xff")],
+        ] {
+            assert_eq!(status(here, headers), Some(400), "{headers:?}");
+        }
+        assert_eq!(status(here, &[]), Some(421));
+    }
 }

@@ -314,6 +314,7 @@ impl Sandbox {
         let port = listener.local_addr()?.port();
         let router = router.layer(middleware::from_fn_with_state(port, own_pages::guard));
         self.tasks.push(tokio::spawn(async move {
+            let router = router.into_make_service_with_connect_info::<SocketAddr>();
             let _ = axum::serve(listener, router).await;
         }));
         Ok(())

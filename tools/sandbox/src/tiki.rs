@@ -1,6 +1,7 @@
 //! Plays Tiki: its APIs, its buyers, and its side of the reconciliation.
 
 mod api;
+mod orders;
 mod reconciliation;
 mod result_file;
 
@@ -129,11 +130,16 @@ impl Tiki {
 
     /// Creates the payment of an order at the partner, as Tiki's backend does.
     pub async fn create(&self, id: &str, request_id: Option<&str>) -> anyhow::Result<Response> {
+        let more = request_id.map_or_else(|| json!({}), |id| json!({ "request_id": id }));
+        self.create_with(id, more).await
+    }
+
+    /// The same, with more fields of the create call.
+    pub(crate) async fn create_with(&self, id: &str, more: Value) -> anyhow::Result<Response> {
         let amount = self.known(id).map_or(0, |order| order.amount);
-        let mut body = json!({ "tiki_transaction_id": id, "transaction_amount": amount });
-        if let Some(request_id) = request_id {
-            body["request_id"] = json!(request_id);
-        }
+        let mut body = more;
+        body["tiki_transaction_id"] = json!(id);
+        body["transaction_amount"] = json!(amount);
         self.caller.post("/tikivip/v1/transactions", &body).await
     }
 

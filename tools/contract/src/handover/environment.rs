@@ -1,6 +1,7 @@
 //! An environment: its stack's own addresses and limits, or blanks to fill in.
 
-use crate::Text;
+use crate::settings::Settings;
+use crate::{SettingError, Text};
 
 /// Which of the two environments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +38,7 @@ pub struct Stack {
     pub link_url: String,
     /// The client id that Tiki gave.
     pub tiki_client_id: String,
-    /// Tiki's API, as this stack calls it.
+    /// Tiki's API, as this stack calls it. Without a slash at the end.
     pub tiki_api_url: String,
     pub min_amount_vnd: u64,
     pub max_amount_vnd: u64,
@@ -66,72 +67,20 @@ pub struct FileServer {
     pub folder: String,
 }
 
-/// A setting that a hand-over needs.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the setting {name} {problem}: save the stack's output OperatorSettings again, and pass the file with --settings"
-)]
-pub struct MissingSetting {
-    pub name: &'static str,
-    pub problem: &'static str,
-}
-
 impl Environment {
     /// Reads the settings of a stack.
-    pub fn of_settings(read: impl Fn(&str) -> Option<String>) -> Result<Self, MissingSetting> {
-        let optional = |name: &str| read(name).filter(|value| !value.is_empty());
-        let required = |name: &'static str| {
-            optional(name).ok_or(MissingSetting {
-                name,
-                problem: "is missing",
-            })
-        };
-        let number = |name: &'static str| {
-            required(name)?.parse().map_err(|_| MissingSetting {
-                name,
-                problem: "is not a whole number",
-            })
-        };
-        let kind = match required("TIKI_ENVIRONMENT")?.as_str() {
+    pub fn of_settings(read: impl Fn(&str) -> Option<String>) -> Result<Self, SettingError> {
+        let settings = Settings::new(read);
+        let kind = match settings.required("TIKI_ENVIRONMENT")?.as_str() {
             "production" => Kind::Production,
-            _ => Kind::Sandbox,
+            "sandbox" => Kind::Sandbox,
+            _ => {
+                let (name, problem) = ("TIKI_ENVIRONMENT", "is neither sandbox nor production");
+                return Err(SettingError { name, problem });
+            }
         };
-        let file_server = match optional("SFTP_HOST") {
-            Some(host) => Some(FileServer {
-                host,
-                port: required("SFTP_PORT")?,
-                user: required("SFTP_USER")?,
-                folder: required("SFTP_FOLDER")?,
-            }),
-            None => None,
-        };
-        let api_url = required("API_URL")?;
-        let link_url = optional("PUBLIC_BASE_URL").unwrap_or_else(|| api_url.clone());
-        let stack = Stack {
-            api_url: api_url.trim_end_matches('/').to_owned(),
-            link_url: link_url.trim_end_matches('/').to_owned(),
-            tiki_client_id: required("TIKI_CLIENT_ID")?,
-            tiki_api_url: required("TIKI_API_URL")?,
-            min_amount_vnd: number("MIN_AMOUNT_VND")?,
-            max_amount_vnd: number("MAX_AMOUNT_VND")?,
-            throttle: (
-                number("TIKI_THROTTLE_RATE")?,
-                number("TIKI_THROTTLE_BURST")?,
-            ),
-            refunds_at_once: number("REFUND_CONCURRENCY")?,
-            signature_max_age_s: number("SIGNATURE_MAX_AGE_S")?,
-            signature_max_ahead_s: number("SIGNATURE_MAX_AHEAD_S")?,
-            get_signing: required("TIKI_GET_SIGNING")?,
-            phone_format: required("TIKI_PHONE_FORMAT")?,
-            partner_name: required("PARTNER_NAME")?,
-            refund_rows: required("RECONCILIATION_REFUND_ROWS")? == "on",
-            file_server,
-            has_fixed_address: optional("RECONCILE_SUBNET_IDS").is_some(),
-        };
-        Ok(Self {
-            kind,
-            stack: Some(stack),
-        })
+        let stack = Some(Stack::of_settings(&settings)?);
+        Ok(Self { kind, stack })
     }
 
     /// The environments of a partner that is made up, for the pages in `docs/`.
@@ -141,7 +90,7 @@ impl Environment {
             api_url: format!("https://{host}"),
             link_url: format!("https://{host}"),
             tiki_client_id: client_id.to_owned(),
-            tiki_api_url: format!("https://{tiki}/miniapp/tikivip/"),
+            tiki_api_url: format!("https://{tiki}/miniapp/tikivip"),
             min_amount_vnd: 1_000,
             max_amount_vnd: 500_000_000,
             throttle: (200, 400),
@@ -186,5 +135,56 @@ impl Environment {
             }
         }
         both
+    }
+}
+
+impl Stack {
+    fn of_settings<R>(settings: &Settings<R>) -> Result<Self, SettingError>
+    where
+        R: Fn(&str) -> Option<String>,
+    {
+        let api_url = settings.url("API_URL")?;
+        let link_url = match settings.optional("PUBLIC_BASE_URL")? {
+            Some(_) => settings.url("PUBLIC_BASE_URL")?,
+            None => api_url.clone(),
+        };
+        Ok(Self {
+            api_url,
+            link_url,
+            tiki_client_id: settings.required("TIKI_CLIENT_ID")?,
+            tiki_api_url: settings.url("TIKI_API_URL")?,
+            min_amount_vnd: settings.number("MIN_AMOUNT_VND")?,
+            max_amount_vnd: settings.number("MAX_AMOUNT_VND")?,
+            throttle: (
+                settings.number("TIKI_THROTTLE_RATE")?,
+                settings.number("TIKI_THROTTLE_BURST")?,
+            ),
+            refunds_at_once: settings.number("REFUND_CONCURRENCY")?,
+            signature_max_age_s: settings.number("SIGNATURE_MAX_AGE_S")?,
+            signature_max_ahead_s: settings.number("SIGNATURE_MAX_AHEAD_S")?,
+            get_signing: settings.required("TIKI_GET_SIGNING")?,
+            phone_format: settings.required("TIKI_PHONE_FORMAT")?,
+            partner_name: settings.required("PARTNER_NAME")?,
+            refund_rows: settings.required("RECONCILIATION_REFUND_ROWS")? == "on",
+            file_server: FileServer::of_settings(settings)?,
+            has_fixed_address: settings.optional("RECONCILE_SUBNET_IDS")?.is_some(),
+        })
+    }
+}
+
+impl FileServer {
+    fn of_settings<R>(settings: &Settings<R>) -> Result<Option<Self>, SettingError>
+    where
+        R: Fn(&str) -> Option<String>,
+    {
+        let Some(host) = settings.optional("SFTP_HOST")? else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            host,
+            port: settings.required("SFTP_PORT")?,
+            user: settings.required("SFTP_USER")?,
+            folder: settings.required("SFTP_FOLDER")?,
+        }))
     }
 }

@@ -40,7 +40,7 @@ pub(super) async fn refund(State(core): State<Core>, headers: HeaderMap, body: B
     let mut answer = Value::Null;
     let response = core.faults.around("refund", async || {
         if core.verified(&headers, &body) {
-            core.learn_of(message["transaction_id"].as_str().unwrap_or_default())
+            core.believe_record(message["transaction_id"].as_str().unwrap_or_default())
                 .await;
         }
         let (status, body) = refund_answer(&core, &headers, &body, &message);
@@ -50,29 +50,6 @@ pub(super) async fn refund(State(core): State<Core>, headers: HeaderMap, body: B
     let response = response.await;
     open.done(words(&response, &answer));
     response
-}
-
-impl Core {
-    /// A payment result may have been sent in the core's place where the sandbox does not see it, as by `sam local invoke`.
-    /// So a core that has never seen a payment believes what was recorded: it was paid, or its money goes back.
-    async fn learn_of(&self, transaction_id: &str) {
-        let known = self
-            .state
-            .read(|state| state.payments.contains_key(transaction_id));
-        if known {
-            return;
-        }
-        let Ok(recorded) = self.details(transaction_id).await else {
-            return;
-        };
-        let data = &recorded.json["data"];
-        let is_refunded = data["refunds"].as_array().is_some_and(|r| !r.is_empty());
-        if let Some(amount) = data["transaction_amount"].as_u64()
-            && (data["status"] == "SUCCESS" || is_refunded)
-        {
-            self.take_money(transaction_id, amount);
-        }
-    }
 }
 
 /// Refunds once for each idempotency key.

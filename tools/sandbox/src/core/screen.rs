@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::json;
 use signing::{Keyring, SignatureHeaders, Window};
 
-use super::{Core, money, reference};
+use super::{Core, CoreState, Payment, money, reference};
 use crate::caller::now_ms;
 
 #[derive(Template)]
@@ -26,9 +26,16 @@ struct PaymentScreen<'a> {
     query: &'a str,
 }
 
+/// A page that says why there is nothing to pay.
 #[derive(Template)]
-#[template(path = "invalid-link.html")]
-struct InvalidLinkPage;
+#[template(path = "screen-notice.html")]
+struct Notice<'a> {
+    title: &'a str,
+    vietnamese: &'a str,
+    english: &'a str,
+    /// The way back to the shop.
+    back: Option<&'a str>,
+}
 
 /// The content of a verified link to the payment screen.
 struct PaymentLink {
@@ -38,10 +45,21 @@ struct PaymentLink {
     return_url: String,
 }
 
+/// Why a link does not lead to the form (docs/core.md#what-the-screen-shows).
+enum NoForm {
+    /// It does not verify, or is of no payment of this amount.
+    Invalid,
+    /// The customer has decided, or the payment is no longer open: nothing is left to pay.
+    Back(PaymentLink),
+    Expired(PaymentLink),
+    /// The functions do not say what the payment is.
+    Unreadable(PaymentLink),
+}
+
 /// Verifies and reads the query that payment-redirect has signed. It is signed like a GET; the signature's own
 /// parameters come last and are not signed.
 fn verified_link(keys: &Keyring, query: &str) -> Option<PaymentLink> {
-    let (signed, rest) = query.split_once("&client_id=")?;
+    let (signed, rest) = query.rsplit_once("&client_id=")?;
     let pairs = |text: &str| -> HashMap<String, String> {
         url::form_urlencoded::parse(text.as_bytes())
             .into_owned()
@@ -74,9 +92,13 @@ fn verified_link(keys: &Keyring, query: &str) -> Option<PaymentLink> {
 pub(super) async fn screen(State(core): State<Core>, OriginalUri(uri): OriginalUri) -> Response {
     let open = core.journal.open("customer", "core", "GET payment screen");
     let query = uri.query().unwrap_or_default();
-    let Some(link) = verified_link(&core.caller.keys, query) else {
-        open.done("400, invalid link");
-        return page(StatusCode::BAD_REQUEST, &InvalidLinkPage);
+    let link = match core.opened(query).await {
+        Ok(link) => link,
+        Err(refused) => {
+            let (says, response) = refused.answer();
+            open.done(says);
+            return response;
+        }
     };
     open.done(format!("shows {}", money(link.amount)));
     let expires_at = link.expires_at.to_rfc3339();
@@ -100,24 +122,28 @@ pub(super) async fn decide(State(core): State<Core>, Form(decision): Form<Decisi
     let open = core
         .journal
         .open("customer", "core", format!("clicks “{}”", decision.action));
-    let Some(link) = verified_link(&core.caller.keys, &decision.query) else {
-        open.done("400, invalid link");
-        return page(StatusCode::BAD_REQUEST, &InvalidLinkPage);
+    let choice = match decision.action.as_str() {
+        "pay" => "paid",
+        "cancel" => "failed",
+        _ => {
+            open.done("400, neither pay nor cancel");
+            return StatusCode::BAD_REQUEST.into_response();
+        }
+    };
+    let link = match core.opened(&decision.query).await {
+        // Whether the payment is open was asked before the form was shown. Who cannot be asked at the click stops nobody.
+        Ok(link) | Err(NoForm::Unreadable(link)) => link,
+        Err(refused) => {
+            let (says, response) = refused.answer();
+            open.done(says);
+            return response;
+        }
     };
     let id = link.transaction_id.clone();
-    if now_ms() > link.expires_at.unix_ms() {
-        open.done("410, the payment has expired");
-        return page(StatusCode::GONE, &InvalidLinkPage);
-    }
-    let known = core
+    let decided = core
         .state
-        .read(|state| state.payments.get(&id).map(|p| p.status.clone()));
-    let pays = decision.action == "pay";
-    if known.is_none() {
-        core.set_payment(&id, link.amount, if pays { "paid" } else { "failed" });
-    }
-    // The first choice counts: a customer who goes back and clicks the other button changes nothing.
-    let result = if known.map_or(pays, |status| status == "paid") {
+        .write(|state| state.decide(&id, link.amount, choice));
+    let result = if decided == "paid" {
         json!({
             "transaction_id": id,
             "status": "SUCCESS",
@@ -137,6 +163,113 @@ pub(super) async fn decide(State(core): State<Core>, Form(decision): Form<Decisi
         "303, not accepted"
     });
     Redirect::to(&link.return_url).into_response()
+}
+
+impl Core {
+    /// The link, if it leads to the form. The order of the checks is that of docs/core.md; nobody logs in here, so the
+    /// step of the `identify_code` is missing.
+    async fn opened(&self, query: &str) -> Result<PaymentLink, NoForm> {
+        let link = verified_link(&self.caller.keys, query).ok_or(NoForm::Invalid)?;
+        let id = &link.transaction_id;
+        let is_decided = self.state.read(|state| {
+            let known = state.payments.get(id);
+            known.is_some_and(Payment::is_decided)
+        });
+        if is_decided {
+            return Err(NoForm::Back(link));
+        }
+        if now_ms() > link.expires_at.unix_ms() {
+            return Err(NoForm::Expired(link));
+        }
+        match self.details(id).await {
+            Ok(answer) if answer.code() == Some(0) => {
+                let recorded = &answer.json["data"];
+                if recorded["transaction_amount"] != link.amount {
+                    Err(NoForm::Invalid)
+                } else if recorded["status"] != "PENDING" {
+                    Err(NoForm::Back(link))
+                } else {
+                    Ok(link)
+                }
+            }
+            Ok(answer) if answer.code() == Some(3) => Err(NoForm::Invalid),
+            _ => Err(NoForm::Unreadable(link)),
+        }
+    }
+}
+
+impl Payment {
+    /// The customer has chosen: the form is never shown again.
+    fn is_decided(&self) -> bool {
+        self.status != "not_paid"
+    }
+}
+
+impl CoreState {
+    /// What the customer has decided: the first choice, however many windows and clicks there are.
+    fn decide(&mut self, id: &str, amount: u64, choice: &str) -> String {
+        let known = self.payments.get(id).filter(|known| known.is_decided());
+        if let Some(known) = known {
+            return known.status.clone();
+        }
+        if choice == "paid" {
+            self.book_payment(id, amount);
+        }
+        let payment = Payment {
+            amount,
+            status: choice.to_owned(),
+            paid_at_ms: now_ms(),
+        };
+        self.payments.insert(id.to_owned(), payment);
+        choice.to_owned()
+    }
+}
+
+impl NoForm {
+    /// What the journal says, and what the customer sees.
+    fn answer(&self) -> (&'static str, Response) {
+        let notice = |title, vietnamese, english, back| Notice {
+            title,
+            vietnamese,
+            english,
+            back,
+        };
+        match self {
+            Self::Invalid => {
+                let notice = notice(
+                    "Liên kết không hợp lệ",
+                    "Vui lòng quay lại Tiki VIP và mở lại màn hình thanh toán.",
+                    "This link is not valid. Please go back to Tiki VIP and open the payment screen again.",
+                    None,
+                );
+                ("400, invalid link", page(StatusCode::BAD_REQUEST, &notice))
+            }
+            Self::Back(link) => {
+                let back = Redirect::to(&link.return_url).into_response();
+                ("303, nothing is left to pay", back)
+            }
+            Self::Expired(link) => {
+                let notice = notice(
+                    "Đã hết thời hạn thanh toán",
+                    "Giao dịch chưa bị trừ tiền. Vui lòng quay lại Tiki VIP và đặt hàng lại.",
+                    "The time to pay is over, and no money was taken. Please go back to Tiki VIP and order again.",
+                    Some(link.return_url.as_str()),
+                );
+                let page = page(StatusCode::GONE, &notice);
+                ("410, the payment has expired", page)
+            }
+            Self::Unreadable(link) => {
+                let notice = notice(
+                    "Chưa mở được màn hình thanh toán",
+                    "Giao dịch chưa bị trừ tiền. Vui lòng thử lại sau ít phút.",
+                    "The payment screen cannot be opened now, and no money was taken. Please try again in some minutes.",
+                    Some(link.return_url.as_str()),
+                );
+                let page = page(StatusCode::SERVICE_UNAVAILABLE, &notice);
+                ("503, the payment cannot be read", page)
+            }
+        }
+    }
 }
 
 /// A page that loads nothing. It has no `form-action`, because the form's redirect leads to Tiki.

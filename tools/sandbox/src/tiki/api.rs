@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use askama::Template;
 use axum::body::Bytes;
-use axum::extract::{OriginalUri, Path, Query, Request, State};
+use axum::extract::{OriginalUri, Query, Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, StatusCode, Uri};
@@ -15,13 +15,12 @@ use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response as AxumResponse};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
-use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use signing::{HeaderNames, Keyring, SignatureHeaders, Window};
 use uuid::Uuid;
 
-use super::{Ipn, Tiki};
+use super::{Ipn, Tiki, orders};
 use crate::caller::now_ms;
 use crate::faults::{self, Switch, words};
 use crate::lambda::Function;
@@ -33,8 +32,11 @@ impl Tiki {
             .route("/webview", post(webview))
             .route("/payment/ipn", post(ipn))
             .route("/transaction", get(look_up))
-            .route("/_sandbox/orders", post(place_order))
-            .route("/_sandbox/orders/{id}", put(add_order).post(change))
+            .route("/_sandbox/orders", post(orders::place))
+            .route(
+                "/_sandbox/orders/{id}",
+                put(orders::add).post(orders::change),
+            )
             .route(
                 "/_sandbox/reconcile",
                 post(async move |tiki, event| run_or_reconcile(tiki, &reconcile, event).await),
@@ -81,7 +83,7 @@ pub(crate) fn verified(
         .is_ok()
 }
 
-fn answer(status: StatusCode, body: &Value) -> AxumResponse {
+pub(super) fn answer(status: StatusCode, body: &Value) -> AxumResponse {
     (status, Json(body.clone())).into_response()
 }
 
@@ -252,99 +254,6 @@ async fn shop(State(tiki): State<Tiki>, uri: Uri) -> AxumResponse {
         }
     } else {
         StatusCode::NOT_FOUND.into_response()
-    }
-}
-
-/// The amount of an order.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Amount {
-    amount: u64,
-}
-
-/// `POST /_sandbox/orders`: `{"amount": 150000}`. A buyer orders for this amount, and Tiki creates the payment at the
-/// partner. If the partner refuses, its answer is in the message, and the order stays unpaid.
-async fn place_order(State(tiki): State<Tiki>, Json(order): Json<Amount>) -> AxumResponse {
-    let id = tiki.order(order.amount);
-    let refused = |why: String| answer(StatusCode::BAD_GATEWAY, &json!({ "message": why }));
-    let created = match tiki.create(&id, None).await {
-        Ok(created) if created.code() == Some(0) => created,
-        Ok(created) => {
-            return refused(format!(
-                "the partner answered {}: {}",
-                created.status, created.text
-            ));
-        }
-        Err(error) => return refused(format!("the partner does not answer: {error:#}")),
-    };
-    let data = &created.json["data"];
-    answer(
-        StatusCode::OK,
-        &json!({
-            "tiki_transaction_id": id,
-            "transaction_id": data["transaction_id"],
-            "payment_url": data["payment_url"],
-            "amount": order.amount,
-        }),
-    )
-}
-
-/// `PUT /_sandbox/orders/{id}`: `{"amount": 150000}`. Tiki has an unpaid order with this id, and the partner does not know
-/// of it yet. The collections create its payment themselves.
-async fn add_order(
-    State(tiki): State<Tiki>,
-    Path(id): Path<String>,
-    Json(order): Json<Amount>,
-) -> StatusCode {
-    tiki.add_order(&id, order.amount);
-    StatusCode::NO_CONTENT
-}
-
-/// The fields of an order that a person may change.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Change {
-    status: Option<Status>,
-    amount: Option<u64>,
-    cancelled: Option<bool>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-enum Status {
-    Pending,
-    Success,
-    Failure,
-}
-
-impl Status {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "PENDING",
-            Self::Success => "SUCCESS",
-            Self::Failure => "FAILURE",
-        }
-    }
-}
-
-/// `POST /_sandbox/orders/{id}`: `{"status": "FAILURE", "amount": 5000, "cancelled": true}`, or some of these.
-async fn change(
-    State(tiki): State<Tiki>,
-    Path(id): Path<String>,
-    Json(change): Json<Change>,
-) -> AxumResponse {
-    let changed = tiki.orders.write(|orders| {
-        let order = orders.get_mut(&id)?;
-        if let Some(status) = change.status {
-            status.as_str().clone_into(&mut order.status);
-        }
-        order.amount = change.amount.unwrap_or(order.amount);
-        order.cancelled = change.cancelled.unwrap_or(order.cancelled);
-        Some(())
-    });
-    match changed {
-        Some(()) => StatusCode::NO_CONTENT.into_response(),
-        None => StatusCode::NOT_FOUND.into_response(),
     }
 }
 

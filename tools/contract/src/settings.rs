@@ -1,0 +1,75 @@
+//! The settings of a stack, as its output `OperatorSettings` has them. What is made of them is sent to others, so each is
+//! checked before a page or a collection has it.
+
+use std::str::FromStr;
+
+use url::Url;
+
+/// A setting that is missing, or that nothing can be made of.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the setting {name} {problem}: save the stack's output OperatorSettings again, and pass the file with --settings"
+)]
+pub struct SettingError {
+    pub name: &'static str,
+    pub problem: &'static str,
+}
+
+/// Reads settings by their names.
+pub(crate) struct Settings<R> {
+    read: R,
+}
+
+impl<R: Fn(&str) -> Option<String>> Settings<R> {
+    pub(crate) fn new(read: R) -> Self {
+        Self { read }
+    }
+
+    /// A setting that is empty counts as one that is not there: a template's empty parameter.
+    pub(crate) fn optional(&self, name: &'static str) -> Result<Option<String>, SettingError> {
+        let Some(value) = (self.read)(name).filter(|value| !value.is_empty()) else {
+            return Ok(None);
+        };
+        // Whatever else there is would begin another line, cell or code in Markdown, or another entry in a collection.
+        let plain = value
+            .chars()
+            .all(|c| c.is_ascii_graphic() && !"`|<>\"\\{}".contains(c));
+        if plain {
+            Ok(Some(value))
+        } else {
+            let problem = "has a blank, or a sign that an address, an id or a name here never has";
+            Err(SettingError { name, problem })
+        }
+    }
+
+    pub(crate) fn required(&self, name: &'static str) -> Result<String, SettingError> {
+        let problem = "is missing";
+        self.optional(name)?.ok_or(SettingError { name, problem })
+    }
+
+    pub(crate) fn number<T: FromStr>(&self, name: &'static str) -> Result<T, SettingError> {
+        let problem = "is not a whole number";
+        let parsed = self.required(name)?.parse();
+        parsed.map_err(|_| SettingError { name, problem })
+    }
+
+    /// An address of an API: `http` or `https`, without user, query and fragment. It comes without a slash at its end.
+    pub(crate) fn url(&self, name: &'static str) -> Result<String, SettingError> {
+        let text = self.required(name)?;
+        let is_address = Url::parse(&text).is_ok_and(|url| {
+            ["http", "https"].contains(&url.scheme())
+                && url.host_str().is_some()
+                && url.username().is_empty()
+                && url.password().is_none()
+                && url.query().is_none()
+                && url.fragment().is_none()
+        });
+        let problem = "is not an http or https address without user, query and fragment";
+        // What a browser reads as an address, as `https:pay.example.vn`, is not always one for others.
+        if is_address && text.contains("://") {
+            Ok(text.trim_end_matches('/').to_owned())
+        } else {
+            Err(SettingError { name, problem })
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The questions of core-worker: what became of a refund, and of a payment.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response as AxumResponse};
+use serde_json::{Value, json};
+
+use super::{Core, Payment, reference, refunds, statement};
+use crate::faults::words;
+
+pub(super) async fn refund(
+    State(core): State<Core>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> AxumResponse {
+    let known = || core.state.read(|state| state.refunds.get(&id).cloned());
+    let says = || known().map(|refund| refunds::refund_json(&id, &refund));
+    let call = ("find_refund", "GET refund", format!("/refunds/{id}"));
+    look_up(&core, call, &headers, || found(says(), "refund_id", &id)).await
+}
+
+pub(super) async fn payment(
+    State(core): State<Core>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> AxumResponse {
+    let known = || core.state.read(|state| state.payments.get(&id).cloned());
+    let says = || known().map(|payment| payment_json(&id, &payment));
+    let call = ("payment", "GET payment", format!("/payments/{id}"));
+    look_up(&core, call, &headers, || {
+        found(says(), "transaction_id", &id)
+    })
+    .await
+}
+
+/// A question of core-worker: its name among the faults, its name in the journal, and what it signs.
+async fn look_up(
+    core: &Core,
+    (call, title, signed): (&'static str, &'static str, String),
+    headers: &HeaderMap,
+    found: impl Fn() -> (StatusCode, Value),
+) -> AxumResponse {
+    let open = core.journal.open("core-worker", "core", title);
+    let mut answer = Value::Null;
+    let response = core.faults.around(call, async || {
+        if !core.verified(headers, signed.as_bytes()) {
+            return StatusCode::UNAUTHORIZED.into_response();
+        }
+        let (status, says) = found();
+        answer = says.clone();
+        (status, Json(says)).into_response()
+    });
+    let response = response.await;
+    open.done(words(&response, &answer));
+    response
+}
+
+fn payment_json(id: &str, payment: &Payment) -> Value {
+    let paid = payment.status == "paid";
+    json!({
+        "transaction_id": id,
+        "status": payment.status,
+        "amount": payment.amount,
+        "paid_at": paid.then(|| statement::rfc3339(payment.paid_at_ms)),
+        "partner_banking_method": paid.then_some("ACCOUNT"),
+        "rail_reference": paid.then(|| reference(id)),
+        "reason": payment.status.eq("failed").then_some("cancelled by the customer"),
+    })
+}
+
+/// What is known, or that it was never seen. A bare 404 would count for nothing: a proxy that does not reach the core
+/// gives it too.
+fn found(known: Option<Value>, field: &str, id: &str) -> (StatusCode, Value) {
+    match known {
+        Some(says) => (StatusCode::OK, says),
+        None => (
+            StatusCode::NOT_FOUND,
+            json!({ field: id, "status": "never_seen" }),
+        ),
+    }
+}
