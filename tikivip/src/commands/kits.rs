@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use conformance::core_kit::{CoreKit, CoreOptions};
 use conformance::partner_kit::{PartnerKit, PartnerOptions, Pay};
 use conformance::{Progress, Report, core_kit, partner_kit};
@@ -86,7 +86,12 @@ fn secret(file: Option<&Path>, variable: &str, sandbox: &str) -> anyhow::Result<
         Some(file) => std::fs::read_to_string(file).with_context(|| file.display().to_string())?,
         None => std::env::var(variable).unwrap_or_else(|_| sandbox.to_owned()),
     };
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+    let secret = text.trim_end_matches(['\r', '\n']);
+    if secret.is_empty() {
+        let place = file.map_or(variable.into(), |file| file.display().to_string());
+        bail!("the secret is empty: {place}");
+    }
+    Ok(secret.to_owned())
 }
 
 /// A line for each check as it ends. With JSON only the whole report is printed.

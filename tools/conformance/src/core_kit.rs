@@ -29,8 +29,9 @@ mod statements;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use futures::future::BoxFuture;
+use serde_json::json;
 use signing::{ClientSecret, HeaderNames, Keyring};
 use tokio::sync::{OnceCell, mpsc};
 use url::Url;
@@ -38,10 +39,12 @@ use uuid::Uuid;
 
 use self::bench::{Paid, Payment};
 use self::partner_api::PartnerApi;
+use crate::address;
 use crate::call::{Journal, Peer, Request, http};
 use crate::host::Host;
 use crate::only::{is_asked_for, known};
-use crate::report::{CheckResult, Outcome, Progress, Report};
+use crate::report::{Progress, Report};
+use crate::run::{Named, ended};
 use crate::schema::Schema;
 use crate::verdict::Verdict;
 
@@ -145,12 +148,11 @@ pub struct CoreKit {
 impl CoreKit {
     /// Starts the API that the core calls.
     pub async fn start(options: CoreOptions) -> anyhow::Result<Self> {
-        let base = options.core_url.trim_end_matches('/').to_owned();
-        Url::parse(&base).context("--core-url is no URL")?;
+        let base = address::of_option("--core-url", &options.core_url)?;
         known(&options.only, checks().map(|check| check.id))?;
         let screen = options.screen_url.clone();
         let screen = screen.unwrap_or_else(|| format!("{base}/pay"));
-        let screen_url = Url::parse(&screen).context("--screen-url is no URL")?;
+        let screen_url = address::of_page("--screen-url", &screen)?;
         let secret = ClientSecret::new(options.secret.as_str());
         let keys = Keyring::new(options.client_id.as_str(), secret);
         let mut host = Host::open(options.listen, options.public_url.as_deref()).await?;
@@ -193,36 +195,36 @@ impl CoreKit {
         let mut said = std::mem::replace(&mut self.said, nothing);
         let mut report = Report::started("test-core", &self.core.base);
         for check in checks().filter(|check| is_asked_for(&self.options.only, check.id)) {
-            let start = self.core.journal.len();
-            let mut running = (check.run)(&self);
-            let verdict = loop {
-                tokio::select! {
-                    verdict = &mut running => break verdict,
-                    Some(text) = said.recv() => progress(Progress::Says(&text)),
-                }
-            };
-            drop(running);
-            let outcome = Outcome::from(verdict);
-            let calls = self.core.journal.since(start);
-            let result = CheckResult {
-                id: check.id.to_owned(),
-                title: check.title.to_owned(),
-                title_vi: check.title_vi.to_owned(),
+            let named = Named {
+                id: check.id,
+                title: check.title,
+                title_vi: check.title_vi,
                 cites: check.cites.to_owned(),
-                outcome,
-                calls: calls.iter().map(crate::call::Call::shown).collect(),
             };
-            progress(Progress::Ended(&result));
+            let running = (check.run)(&self);
+            let result = ended(named, running, &self.core.journal, &mut said, progress).await;
             report.results.push(result);
         }
         Ok(report.finished())
     }
 
+    /// A core that refuses each call for its signature is not tested any further: nothing else could be seen.
     async fn reach(&self) -> anyhow::Result<()> {
-        let call = Request::get(format!("/payments/{}", Uuid::new_v4()));
-        match self.core.attempt(&call).await.answer {
-            Ok(_) => Ok(()),
-            Err(error) => bail!("the core cannot be reached at {}: {error}", self.core.base),
+        let harmless = [
+            Request::get(format!("/payments/{}", Uuid::new_v4())),
+            Request::post("/refunds", &json!({})),
+        ];
+        for call in harmless {
+            match self.core.attempt(&call).await.answer {
+                Ok(answer) if answer.status == 401 => {}
+                Ok(_) => return Ok(()),
+                Err(error) => bail!("the core cannot be reached at {}: {error}", self.core.base),
+            }
         }
+        let id = &self.options.client_id;
+        bail!(
+            "the core refuses each call with HTTP 401: the client id is not {id}, it has another secret, or the clocks of \
+             the two machines differ (docs/core.md#signature)"
+        )
     }
 }

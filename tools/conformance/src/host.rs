@@ -7,6 +7,8 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use crate::address;
+
 /// A server that runs until it is dropped.
 pub(crate) struct Host {
     listener: Option<TcpListener>,
@@ -21,7 +23,10 @@ impl Host {
         let listener = TcpListener::bind(listen).await;
         let listener = listener.with_context(|| format!("cannot listen on {listen}"))?;
         let own = format!("http://{}", listener.local_addr()?);
-        let url = public_url.map_or(own, |url| url.trim_end_matches('/').to_owned());
+        let url = match public_url {
+            Some(url) => address::of_option("--public-url", url)?,
+            None => own,
+        };
         Ok(Self {
             listener: Some(listener),
             url,

@@ -17,6 +17,7 @@
     reason = "only JSON is indexed, which returns null and does not panic"
 )]
 
+mod address;
 mod browser;
 mod call;
 pub mod cases;
@@ -26,7 +27,9 @@ mod host;
 mod only;
 pub mod partner_kit;
 mod report;
+mod run;
 mod schema;
 mod verdict;
 
+pub use address::api_address;
 pub use report::{CheckResult, Form, Outcome, Progress, Report};

@@ -18,20 +18,22 @@ mod tiki_api;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::json;
 use signing::{ClientSecret, HeaderNames, Keyring};
 use tokio::sync::{OnceCell, mpsc};
-use url::Url;
 
 use self::bench::{Created, new_id};
 use self::tiki_api::TikiApi;
-use crate::call::{Answer, Call, Journal, Peer, Request, http};
+use crate::address;
+use crate::call::{Answer, Journal, Peer, Request, http};
 use crate::cases::{CASES, Needs, TestCase};
 use crate::host::Host;
 use crate::only::{is_asked_for, known};
-use crate::report::{CheckResult, Outcome, Progress, Report};
+use crate::report::{Progress, Report};
+use crate::run::{Named, ended};
 use crate::schema::Schema;
 use crate::verdict::{Stop, Verdict};
 
@@ -116,8 +118,7 @@ pub struct PartnerKit {
 impl PartnerKit {
     /// Starts Tiki's API, if it is asked for.
     pub async fn start(options: PartnerOptions) -> anyhow::Result<Self> {
-        let root = options.url.trim_end_matches('/');
-        Url::parse(root).context("--url is no URL")?;
+        let root = address::of_option("--url", &options.url)?;
         known(&options.only, CASES.iter().map(|case| case.id))?;
         let secret = ClientSecret::new(options.secret.as_str());
         let keys = Keyring::new(options.client_id.as_str(), secret);
@@ -172,25 +173,14 @@ impl PartnerKit {
         let mut report = Report::started("test-partner", &self.partner.base);
         let asked_for = |case: &&TestCase| is_asked_for(&self.options.only, case.id);
         for case in CASES.iter().filter(asked_for) {
-            let start = self.partner.journal.len();
-            let mut playing = Box::pin(self.play(case));
-            let verdict = loop {
-                tokio::select! {
-                    verdict = &mut playing => break verdict,
-                    Some(text) = said.recv() => progress(Progress::Says(&text)),
-                }
-            };
-            drop(playing);
-            let calls = self.partner.journal.since(start);
-            let result = CheckResult {
-                id: case.id.to_owned(),
-                title: case.title_en.to_owned(),
-                title_vi: case.title_vi.to_owned(),
+            let named = Named {
+                id: case.id,
+                title: case.title_en,
+                title_vi: case.title_vi,
                 cites: format!("{}: {}", case.call, case.send_en),
-                outcome: Outcome::from(verdict),
-                calls: calls.iter().map(Call::shown).collect(),
             };
-            progress(Progress::Ended(&result));
+            let playing = self.play(case).boxed();
+            let result = ended(named, playing, &self.partner.journal, &mut said, progress).await;
             report.results.push(result);
         }
         Ok(report.finished())
@@ -200,6 +190,11 @@ impl PartnerKit {
         let body = json!({ "tiki_transaction_id": new_id() });
         let call = Request::post("/transactions/query", &body);
         match self.partner.attempt(&call).await.answer {
+            Ok(answer) if answer.code() == Some(97) => bail!(
+                "the partner's side refuses the first call with code 97: the client id is not {}, it has another secret, \
+                 or the clocks of the two machines differ",
+                self.options.client_id
+            ),
             Ok(_) => Ok(()),
             Err(error) => bail!("nothing answers at {}: {error}", self.partner.base),
         }

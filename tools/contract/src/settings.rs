@@ -3,8 +3,6 @@
 
 use std::str::FromStr;
 
-use url::Url;
-
 /// A setting that is missing, or that nothing can be made of.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -56,20 +54,7 @@ impl<R: Fn(&str) -> Option<String>> Settings<R> {
     /// An address of an API: `http` or `https`, without user, query and fragment. It comes without a slash at its end.
     pub(crate) fn url(&self, name: &'static str) -> Result<String, SettingError> {
         let text = self.required(name)?;
-        let is_address = Url::parse(&text).is_ok_and(|url| {
-            ["http", "https"].contains(&url.scheme())
-                && url.host_str().is_some()
-                && url.username().is_empty()
-                && url.password().is_none()
-                && url.query().is_none()
-                && url.fragment().is_none()
-        });
         let problem = "is not an http or https address without user, query and fragment";
-        // What a browser reads as an address, as `https:pay.example.vn`, is not always one for others.
-        if is_address && text.contains("://") {
-            Ok(text.trim_end_matches('/').to_owned())
-        } else {
-            Err(SettingError { name, problem })
-        }
+        conformance::api_address(&text).ok_or(SettingError { name, problem })
     }
 }

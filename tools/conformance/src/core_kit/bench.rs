@@ -30,8 +30,17 @@ pub(super) struct Paid {
     pub(super) payment: Payment,
     /// The result that the kit accepted.
     pub(super) result: Received,
-    /// The screen, its form and the answer to the form; nothing of it if a person paid.
-    pub(super) submitted: Option<(Page, HtmlForm, Answer)>,
+    /// Nothing if a person paid.
+    pub(super) submitted: Option<Submitted>,
+}
+
+/// A form that was submitted.
+pub(super) struct Submitted {
+    pub(super) page: Page,
+    pub(super) form: HtmlForm,
+    pub(super) answer: Answer,
+    /// A result of the payment was accepted before the customer's browser had this answer.
+    pub(super) after_result: bool,
 }
 
 /// A refund, as it is posted.
@@ -92,19 +101,24 @@ impl Payment {
 impl CoreKit {
     /// A new payment, which the kit's API knows.
     pub(super) fn order(&self, fails_first: bool) -> Payment {
+        let payment = self.new_payment();
+        self.api.add(&payment, fails_first);
+        payment
+    }
+
+    /// A new payment, which the kit's API does not know yet.
+    pub(super) fn new_payment(&self) -> Payment {
         let id = Uuid::new_v4().to_string();
         let number = Uuid::new_v4().as_u128() % 1_000_000_000;
         let now = now_ms();
-        let payment = Payment {
+        Payment {
             tiki_id: format!("261123TIKIVIP-{number}-{}", now / 1000),
             amount: self.options.amount,
             created_at_ms: now,
             expires_at_ms: now + EXPIRES_AFTER_MS,
             return_url: format!("{}/pay/{id}/return", self.host.url),
             id,
-        };
-        self.api.add(&payment, fails_first);
-        payment
+        }
     }
 
     /// The signed link to the payment screen: over path and query up to, and without, `&client_id=`.
@@ -148,7 +162,13 @@ impl CoreKit {
             let page = self.open(&link).await?;
             let form = page.form()?;
             let answer = page.submit(&self.core.http, &form, button).await?;
-            submitted = Some((page, form, answer));
+            let after_result = self.api.has_accepted(&payment.id);
+            submitted = Some(Submitted {
+                page,
+                form,
+                answer,
+                after_result,
+            });
             limits.result
         };
         match self.api.accepted(&payment.id, limit).await {

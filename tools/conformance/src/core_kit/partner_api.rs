@@ -37,6 +37,8 @@ struct Known {
     payment: Payment,
     /// The first result is answered with HTTP 500.
     fails_first: bool,
+    /// A question about it is answered with HTTP 500.
+    is_unreadable: bool,
     status: &'static str,
 }
 
@@ -76,9 +78,24 @@ impl PartnerApi {
         let known = Known {
             payment: payment.clone(),
             fails_first,
+            is_unreadable: false,
             status: "PENDING",
         };
         self.lock().payments.insert(payment.id.clone(), known);
+    }
+
+    /// The payment has failed, or expired, before anybody paid it.
+    pub(super) fn close(&self, payment: &Payment) {
+        self.change(payment, |known| known.status = "FAILURE");
+    }
+
+    /// Each question about the payment is answered with an error.
+    pub(super) fn hide(&self, payment: &Payment) {
+        self.change(payment, |known| known.is_unreadable = true);
+    }
+
+    fn change(&self, payment: &Payment, change: impl FnOnce(&mut Known)) {
+        self.lock().payments.get_mut(&payment.id).map(change);
     }
 
     /// The results that came for a transaction, in their order.
@@ -100,6 +117,12 @@ impl PartnerApi {
 
     pub(super) fn strays(&self) -> Vec<String> {
         self.lock().strays.clone()
+    }
+
+    /// Whether a result of a transaction was accepted.
+    pub(super) fn has_accepted(&self, id: &str) -> bool {
+        let results = self.results(id);
+        results.iter().any(|result| result.answered == 200)
     }
 
     /// Waits until a result of a transaction was accepted, and returns it.
@@ -152,6 +175,14 @@ fn done(data: &Value) -> (StatusCode, Value) {
     (StatusCode::OK, body)
 }
 
+fn broken() -> (StatusCode, Value) {
+    refused(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        2,
+        "system error, safe to repeat",
+    )
+}
+
 async fn details(
     State(api): State<PartnerApi>,
     Path(id): Path<String>,
@@ -164,6 +195,7 @@ async fn details(
     let (status, body) = match (&received.signature, got.payments.get(&id)) {
         (Err(refusal), _) => refused(StatusCode::UNAUTHORIZED, 97, refusal),
         (Ok(()), None) => refused(StatusCode::OK, 3, "transaction not found"),
+        (Ok(()), Some(known)) if known.is_unreadable => broken(),
         (Ok(()), Some(known)) => done(&shown(known)),
     };
     received.answered = status.as_u16();
@@ -203,11 +235,7 @@ async fn result(
         (Ok(()), None) => refused(StatusCode::OK, 3, "transaction not found"),
         (Ok(()), Some(known)) if known.fails_first => {
             known.fails_first = false;
-            refused(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                2,
-                "system error, safe to repeat",
-            )
+            broken()
         }
         (Ok(()), Some(known)) => {
             let paid = received.body["status"] == "SUCCESS";

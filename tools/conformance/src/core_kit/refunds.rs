@@ -235,14 +235,9 @@ async fn malformed(kit: &CoreKit) -> Verdict {
     refused(&kit.refund(&nameless).await?)
 }
 
-/// `rejected` is an answer, too: of a refund that can never be paid it is right.
 fn refused(answer: &Answer) -> Verdict {
-    let rejected = answer.status == 200 && answer.json["status"] == "rejected";
-    ensure(
-        rejected || (400..500).contains(&answer.status),
-        "HTTP 4xx",
-        || answer.shown(),
-    )
+    let refused = (400..500).contains(&answer.status);
+    ensure(refused, "HTTP 4xx", || answer.shown())
 }
 
 impl CoreKit {

@@ -44,6 +44,13 @@ pub(super) const CHECKS: &[Check] = &[
         run: |kit| repeated(kit).boxed(),
     },
     Check {
+        id: "result-before-return",
+        title: "The result is accepted before the customer is sent back",
+        title_vi: "Kết quả được chấp nhận trước khi khách hàng được đưa trở lại",
+        cites: rules::WAY_BACK,
+        run: |kit| before_return(kit).boxed(),
+    },
+    Check {
         id: "details-signed",
         title: "The core's question about a payment is signed right",
         title_vi: "Câu hỏi của hệ thống lõi về thanh toán được ký đúng",
@@ -165,4 +172,17 @@ async fn details(kit: &CoreKit) -> Verdict {
         }
     }
     Ok(())
+}
+
+/// Of the payment whose result the kit accepts at once.
+async fn before_return(kit: &CoreKit) -> Verdict {
+    let cancelled = kit.cancelled().await.map_err(no_payment)?;
+    let Some(submitted) = &cancelled.submitted else {
+        return Err(Stop::skipped("a person submits the form (--by-hand)"));
+    };
+    ensure(
+        submitted.after_result,
+        "the answer to the form after the payment result was accepted",
+        || "the answer to the form came first".to_owned(),
+    )
 }

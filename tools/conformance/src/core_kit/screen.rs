@@ -1,10 +1,14 @@
 //! The payment screen: its page, its form, and the links that it refuses.
 
+use std::time::Duration;
+
 use futures::FutureExt;
 
-use super::bench::{Payment, no_payment};
+use super::bench::{Payment, Submitted, no_payment};
 use super::{Check, CoreKit, rules};
+use crate::browser::Page;
 use crate::call::Answer;
+use crate::clock;
 use crate::verdict::{Stop, Verdict, ensure};
 
 const MINUTE_MS: i64 = 60_000;
@@ -96,10 +100,38 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         id: "screen-expired",
-        title: "An expired link cannot pay",
-        title_vi: "Liên kết hết hạn không thể thanh toán",
+        title: "An expired link shows no form, and HTTP 410",
+        title_vi: "Liên kết hết hạn trả HTTP 410 và không có biểu mẫu",
         cites: rules::LINK_AGE,
         run: |kit| expired(kit).boxed(),
+    },
+    Check {
+        id: "screen-expired-click",
+        title: "A form that was opened before expires_at cannot pay after it",
+        title_vi: "Biểu mẫu mở trước expires_at không thể thanh toán sau đó",
+        cites: rules::LINK_AGE,
+        run: |kit| expired_click(kit).boxed(),
+    },
+    Check {
+        id: "screen-unknown-payment",
+        title: "A payment that our API does not know shows no form, and HTTP 400",
+        title_vi: "Thanh toán mà API của chúng tôi không biết: HTTP 400, không có biểu mẫu",
+        cites: rules::SCREEN,
+        run: |kit| unknown_payment(kit).boxed(),
+    },
+    Check {
+        id: "screen-closed-payment",
+        title: "A payment that is not open any more leads back at once",
+        title_vi: "Thanh toán không còn mở thì được đưa trở lại ngay",
+        cites: rules::SCREEN,
+        run: |kit| closed_payment(kit).boxed(),
+    },
+    Check {
+        id: "screen-unread-payment",
+        title: "A payment that cannot be read shows no form, and HTTP 503",
+        title_vi: "Thanh toán không đọc được: HTTP 503, không có biểu mẫu",
+        cites: rules::SCREEN,
+        run: |kit| unread_payment(kit).boxed(),
     },
 ];
 
@@ -162,7 +194,7 @@ fn by_form(kit: &CoreKit) -> Verdict {
 async fn redirect(kit: &CoreKit) -> Verdict {
     by_form(kit)?;
     let paid = kit.first().await.map_err(no_payment)?;
-    let Some((_, _, answer)) = &paid.submitted else {
+    let Some(Submitted { answer, .. }) = &paid.submitted else {
         return by_form(kit);
     };
     comes_back(answer, &paid.payment)
@@ -180,7 +212,7 @@ fn comes_back(answer: &Answer, payment: &Payment) -> Verdict {
 async fn second_submit(kit: &CoreKit) -> Verdict {
     by_form(kit)?;
     let paid = kit.first().await.map_err(no_payment)?;
-    let Some((page, form, _)) = &paid.submitted else {
+    let Some(Submitted { page, form, .. }) = &paid.submitted else {
         return by_form(kit);
     };
     for button in ["pay", "cancel"] {
@@ -217,7 +249,7 @@ async fn cancel(kit: &CoreKit) -> Verdict {
         || cancelled.result.body.to_string(),
     )?;
     match &cancelled.submitted {
-        Some((_, _, answer)) => comes_back(answer, &cancelled.payment),
+        Some(Submitted { answer, .. }) => comes_back(answer, &cancelled.payment),
         None => Ok(()),
     }
 }
@@ -263,23 +295,56 @@ fn refused(page: &Answer) -> Verdict {
     )
 }
 
-/// The screen may refuse the link, or show a page on which nobody can pay.
+/// A page with this status, on which nobody can pay.
+fn no_form(page: &Page, status: u16) -> Verdict {
+    let right = page.answer.status == status && page.form().is_err();
+    ensure(right, format!("HTTP {status} and no form"), || {
+        let form = page.form().map_or("", |_| ", with a form");
+        format!("{}{form}", page.answer.shown())
+    })
+}
+
 async fn expired(kit: &CoreKit) -> Verdict {
     let mut payment = kit.order(false);
-    payment.expires_at_ms = payment.created_at_ms - 60_000;
+    payment.expires_at_ms = payment.created_at_ms - MINUTE_MS;
+    no_form(&kit.open(&kit.link(&payment)).await?, 410)
+}
+
+/// So long the form of an almost expired payment is open.
+const OPEN_MS: i64 = 2_000;
+
+async fn expired_click(kit: &CoreKit) -> Verdict {
+    by_form(kit)?;
+    let mut payment = kit.order(false);
+    payment.expires_at_ms = payment.created_at_ms + OPEN_MS;
     let page = kit.open(&kit.link(&payment)).await?;
-    let expected = "a page on which nobody can pay, and a payment that is not paid";
-    let error = page.answer.status >= 500;
-    ensure(!error, expected, || page.answer.shown())?;
-    if let Ok(form) = page.form() {
-        let answer = page.submit(&kit.core.http, &form, "pay").await?;
-        ensure(answer.status < 500, expected, || answer.shown())?;
-    }
+    let form = page.form().map_err(no_payment)?;
+    clock::wait(Duration::from_millis(OPEN_MS.unsigned_abs() + 100)).await;
+    let answer = page.submit(&kit.core.http, &form, "pay").await?;
+    let expected = "HTTP 410, and a payment that is not paid";
+    ensure(answer.status == 410, expected, || answer.shown())?;
     let after = kit.core.get(payment.path()).await?;
     ensure(after.json["status"] != "paid", expected, || after.shown())?;
     let results = kit.api.results(&payment.id);
-    let paid = results.iter().find(|r| r.body["status"] == "SUCCESS");
-    ensure(paid.is_none(), expected, || {
+    let paid = results.iter().any(|r| r.body["status"] == "SUCCESS");
+    ensure(!paid, expected, || {
         "a payment result SUCCESS after expires_at".to_owned()
     })
+}
+
+async fn unknown_payment(kit: &CoreKit) -> Verdict {
+    let payment = kit.new_payment();
+    no_form(&kit.open(&kit.link(&payment)).await?, 400)
+}
+
+async fn closed_payment(kit: &CoreKit) -> Verdict {
+    let payment = kit.order(false);
+    kit.api.close(&payment);
+    comes_back(&kit.open(&kit.link(&payment)).await?.answer, &payment)
+}
+
+async fn unread_payment(kit: &CoreKit) -> Verdict {
+    let payment = kit.order(false);
+    kit.api.hide(&payment);
+    no_form(&kit.open(&kit.link(&payment)).await?, 503)
 }

@@ -149,6 +149,10 @@ async fn refund(State(core): State<Core>, headers: HeaderMap, body: Bytes) -> Re
         if core.has("fails with a malformed body") {
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         }
+        if core.has("rejects what is malformed") {
+            let rejected = json!({ "refund_id": id, "amount": 1, "status": "rejected" });
+            return Json(rejected).into_response();
+        }
         return bad("refund_id and amount");
     };
     let key = headers.get("idempotency-key");
@@ -415,7 +419,29 @@ async fn screen(State(core): State<Core>, uri: Uri) -> Response {
             .into_response();
     };
     let (id, amount) = (&link["transaction_id"], &link["amount"]);
-    ask(&core, id).await;
+    let decided = core.state.lock().unwrap().payments.get(id).cloned();
+    if decided.is_some_and(|(status, _)| status != "not_paid") {
+        return back(&core, &link);
+    }
+    if is_over(&link) && !core.has("shows the form after the end") {
+        return (StatusCode::GONE, Html("<h1>Hết hạn</h1>")).into_response();
+    }
+    let read = ask(&core, id).await;
+    match (read["code"].as_u64(), read["data"]["status"].as_str()) {
+        (Some(3), _) if !core.has("shows what it does not know") => {
+            let page = Html("<h1>Liên kết không hợp lệ</h1>");
+            return (StatusCode::BAD_REQUEST, page).into_response();
+        }
+        (Some(0), Some(status)) if status != "PENDING" && !core.has("does not read the status") => {
+            return back(&core, &link);
+        }
+        (Some(0 | 3), _) => {}
+        _ if core.has("signs a part of the path") || core.has("shows what it cannot read") => {}
+        _ => {
+            let page = Html("<h1>Chưa mở được</h1>");
+            return (StatusCode::SERVICE_UNAVAILABLE, page).into_response();
+        }
+    }
     let known = (String::from("not_paid"), amount.parse().unwrap());
     let mut state = core.state.lock().unwrap();
     state.payments.entry(id.clone()).or_insert(known);
@@ -448,8 +474,8 @@ async fn screen(State(core): State<Core>, uri: Uri) -> Response {
     (headers, page).into_response()
 }
 
-/// Asks for the details of a payment.
-async fn ask(core: &Core, id: &str) {
+/// The payment's details.
+async fn ask(core: &Core, id: &str) -> Value {
     let path = format!("/partner/v1/payments/{id}");
     let signed = if core.has("signs a part of the path") {
         format!("/payments/{id}")
@@ -459,7 +485,24 @@ async fn ask(core: &Core, id: &str) {
     let url = format!("{}{path}", core.api_url.lock().unwrap());
     let request = core.http.get(url);
     let signed = core.keys.sign(now_ms(), signed.as_bytes());
-    let _ = with_signature(request, &signed).send().await;
+    let Ok(answer) = with_signature(request, &signed).send().await else {
+        return Value::Null;
+    };
+    let body = answer.bytes().await.unwrap_or_default();
+    serde_json::from_slice(&body).unwrap_or_default()
+}
+
+fn is_over(link: &HashMap<String, String>) -> bool {
+    link["expires_at"].parse::<i64>().unwrap() < now_ms()
+}
+
+fn back(core: &Core, link: &HashMap<String, String>) -> Response {
+    let (status, to) = match core.mistake {
+        "redirects to another host" => (StatusCode::SEE_OTHER, "https://example.com/"),
+        "redirects with 302" => (StatusCode::FOUND, link["return_url"].as_str()),
+        _ => (StatusCode::SEE_OTHER, link["return_url"].as_str()),
+    };
+    (status, [(header::LOCATION, to)]).into_response()
 }
 
 fn with_signature(
@@ -477,8 +520,7 @@ async fn decide(State(core): State<Core>, uri: Uri, body: String) -> Response {
     let Some(link) = link(&core, uri.query().unwrap_or_default()) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    let expired = link["expires_at"].parse::<i64>().unwrap() < now_ms();
-    if expired && !core.has("pays after the end") {
+    if is_over(&link) && !core.has("pays after the end") {
         return (StatusCode::GONE, Html("<h1>Hết hạn</h1>")).into_response();
     }
     let pays = body.contains("action=pay");
@@ -506,13 +548,18 @@ async fn decide(State(core): State<Core>, uri: Uri, body: String) -> Response {
             *debits,
         )
     };
-    send(&core, &id, result).await;
-    let (status, to) = match core.mistake {
-        "redirects to another host" => (StatusCode::SEE_OTHER, "https://example.com/"),
-        "redirects with 302" => (StatusCode::FOUND, link["return_url"].as_str()),
-        _ => (StatusCode::SEE_OTHER, link["return_url"].as_str()),
-    };
-    (status, [(header::LOCATION, to)]).into_response()
+    if core.has("answers the form first") {
+        tokio::spawn({
+            let core = core.clone();
+            async move {
+                tokio::time::sleep(RACE).await;
+                send(&core, &id, result).await;
+            }
+        });
+    } else {
+        send(&core, &id, result).await;
+    }
+    back(&core, &link)
 }
 
 fn result(core: &Core, id: &str, amount: u64, paid: bool, debits: u32) -> Value {

@@ -45,9 +45,12 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ),
     (
         "redirects to another host",
-        &["screen-redirect", "screen-cancel"],
+        &["screen-redirect", "screen-cancel", "screen-closed-payment"],
     ),
-    ("redirects with 302", &["screen-redirect", "screen-cancel"]),
+    (
+        "redirects with 302",
+        &["screen-redirect", "screen-cancel", "screen-closed-payment"],
+    ),
     ("debits twice", &["screen-second-submit", "payment-paid"]),
     (
         "takes the second choice",
@@ -66,7 +69,13 @@ const MISTAKES: &[(&str, &[&str])] = &[
         ],
     ),
     ("needs no signature of a link", &["screen-unsigned"]),
-    ("pays after the end", &["screen-expired"]),
+    ("shows the form after the end", &["screen-expired"]),
+    ("pays after the end", &["screen-expired-click"]),
+    ("shows what it does not know", &["screen-unknown-payment"]),
+    ("does not read the status", &["screen-closed-payment"]),
+    ("shows what it cannot read", &["screen-unread-payment"]),
+    ("answers the form first", &["result-before-return"]),
+    ("rejects what is malformed", &["refund-malformed"]),
     (
         "signs results with another secret",
         &["screen-pay", "screen-cancel", "result-signed"],
@@ -85,14 +94,22 @@ const MISTAKES: &[(&str, &[&str])] = &[
         &["result-repeated", "screen-second-submit"],
     ),
     ("sends the same signature again", &["result-repeated"]),
-    ("signs a part of the path", &["details-signed"]),
+    (
+        "signs a part of the path",
+        &[
+            "details-signed",
+            "screen-unknown-payment",
+            "screen-closed-payment",
+            "screen-unread-payment",
+        ],
+    ),
     (
         "answers a bare 404 about a transa",
         &["payment-never-seen", "answer-json"],
     ),
     (
         "calls an opened payment paid",
-        &["payment-not-paid", "screen-expired"],
+        &["payment-not-paid", "screen-expired-click"],
     ),
     (
         "calls a payment that was made not_paid",
@@ -270,13 +287,23 @@ const LOSES_RESULTS: [&str; 2] = ["sends a result once", "signs results with ano
 const MAX_CONCURRENT_KITS: usize = 6;
 
 async fn tested(mistake: &'static str) -> Report {
+    tested_with(mistake, |_| {}).await.unwrap()
+}
+
+/// Tests a core with options that differ from the right ones.
+async fn tested_with(
+    mistake: &'static str,
+    differ: impl FnOnce(&mut CoreOptions),
+) -> anyhow::Result<Report> {
     let day = two_days_ago();
     let core = Core::new(mistake, day.clone());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let core_url = format!("http://{}", listener.local_addr().unwrap());
     let router = core.router();
     let serving = tokio::spawn(async move { axum::serve(listener, router).await });
-    let options = CoreOptions {
+    let loses_results = LOSES_RESULTS.contains(&mistake);
+    let is_slow = mistake == "answers slowly";
+    let mut options = CoreOptions {
         core_url,
         screen_url: None,
         client_id: CLIENT_ID.to_owned(),
@@ -290,12 +317,8 @@ async fn tested(mistake: &'static str) -> Report {
         public_url: None,
         only: Vec::new(),
         limits: Limits {
-            result: Duration::from_secs(if LOSES_RESULTS.contains(&mistake) {
-                1
-            } else {
-                30
-            }),
-            answer: if mistake == "answers slowly" {
+            result: Duration::from_secs(if loses_results { 1 } else { 30 }),
+            answer: if is_slow {
                 SLOW / 2
             } else {
                 Duration::from_secs(30)
@@ -304,11 +327,43 @@ async fn tested(mistake: &'static str) -> Report {
             ..Limits::default()
         },
     };
-    let kit = CoreKit::start(options).await.unwrap();
+    differ(&mut options);
+    let kit = CoreKit::start(options).await?;
     kit.api_url().clone_into(&mut core.api_url.lock().unwrap());
-    let report = kit.run(&mut |_| {}).await.unwrap();
+    let report = kit.run(&mut |_| {}).await;
     serving.abort();
     report
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_tested_is_said_in_one_sentence() {
+    let said = async |differ: fn(&mut CoreOptions)| {
+        let error = tested_with("", differ).await.unwrap_err();
+        format!("{error:#}")
+    };
+    for differ in [
+        (|options| "another".clone_into(&mut options.secret)) as fn(&mut CoreOptions),
+        |options| "another".clone_into(&mut options.client_id),
+    ] {
+        let error = said(differ).await;
+        assert!(error.contains("refuses each call with HTTP 401"), "{error}");
+        assert!(!error.contains(SECRET), "{error}");
+    }
+    let error = said(|options| options.core_url.push_str("/?key=word")).await;
+    assert!(error.starts_with("--core-url must be"), "{error}");
+    let error = said(|options| options.screen_url = Some("https://u:word@bank.vn/pay".to_owned()));
+    let error = error.await;
+    assert!(
+        error.starts_with("--screen-url must be") && !error.contains("word"),
+        "{error}"
+    );
+    let error = said(|options| options.public_url = Some("ftp://bank.vn".to_owned())).await;
+    assert!(error.starts_with("--public-url must be"), "{error}");
+    let error = said(|options| options.core_url = "http://127.0.0.1:1".to_owned()).await;
+    assert!(
+        error.contains("cannot be reached at http://127.0.0.1:1"),
+        "{error}"
+    );
 }
 
 fn two_days_ago() -> String {
