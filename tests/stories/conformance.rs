@@ -139,10 +139,32 @@ async fn the_commands_say_how_it_ended() {
     }
 
     let run = ["test-core", "--core-url", &sandbox.core_url];
-    let check = ["--client-id", "another", "--only", "payment-never-seen"];
+    // The core calls the functions and not the kit, so no result comes.
+    let check = [
+        "--only",
+        "details-signed",
+        "--only",
+        "screen-closed-payment",
+    ];
     let (code, out) = tikivip(&[&run[..], &check].concat()).await;
     assert_eq!(code, 1, "{out}");
-    assert!(out.contains("✘ payment-never-seen"), "{out}");
+    assert!(out.contains("✘ screen-closed-payment"), "{out}");
+    // Another client id, or no secret: one sentence.
+    let check = ["--client-id", "another"];
+    let (code, out) = tikivip(&[&run[..], &check].concat()).await;
+    assert_eq!(code, 2, "{out}");
+    assert!(
+        out.contains("refuses each call with HTTP 401") && !out.contains('✘'),
+        "{out}"
+    );
+    let empty = file("empty");
+    std::fs::write(&empty, "\n").unwrap();
+    let (code, out) = tikivip(&[&run[..], &["--secret-file", &empty]].concat()).await;
+    assert_eq!(code, 2, "{out}");
+    assert!(out.contains("the secret is empty"), "{out}");
+    let (code, out) = tikivip(&["test-partner", "--url", &sandbox.url, "--client-id", "x"]).await;
+    assert_eq!(code, 2, "{out}");
+    assert!(out.contains("code 97"), "{out}");
 
     let (code, out) = tikivip(&["test-core", "--core-url", "http://127.0.0.1:9"]).await;
     assert_eq!(code, 2, "{out}");

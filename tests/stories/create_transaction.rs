@@ -1,6 +1,6 @@
 //! `POST /tikivip/v1/transactions`.
 
-use e2e::TestEnv;
+use e2e::{DynamoDbProxy, TestEnv};
 use sandbox::Response;
 use serde_json::{Value, json};
 
@@ -293,4 +293,44 @@ async fn an_empty_optional_text_is_as_absent() {
             assert_eq!(post(&env, &message).await.text, first.text, "{message}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_gets_the_first_answer_also_after_the_limits_have_changed() {
+    let proxy = DynamoDbProxy::start().await;
+    let before = TestEnv::with(|options| options.dynamodb_url = Some(proxy.url.clone())).await;
+    let after = TestEnv::with(|options| {
+        options.dynamodb_url = Some(proxy.url.clone());
+        let setting = ("MinAmountVnd".to_owned(), "200000".to_owned());
+        options.parameters.push(setting);
+    });
+    let after = after.await;
+    let small = before.create(100_000).await;
+    let create = async |tiki_id: &str, amount: u64| {
+        after.tiki.add_order(tiki_id, amount);
+        after.tiki.create(tiki_id, None).await.unwrap()
+    };
+
+    let repeat = create(&small.tiki_id, 100_000).await;
+    assert_eq!(repeat.code(), Some(0), "{}", repeat.text);
+    assert_eq!(repeat.json["data"]["transaction_id"], *small.id);
+    // Other content is another order under a used id, whatever the limits are.
+    assert_eq!(create(&small.tiki_id, 50_000).await.code(), Some(8));
+    assert_eq!(create(&small.tiki_id, 300_000).await.code(), Some(8));
+    // A new payment must be inside the limits of today.
+    assert_eq!(create("NEW-AND-SMALL", 100_000).await.code(), Some(5));
+    assert_eq!(create("NEW-AND-LARGE", 300_000).await.code(), Some(0));
+
+    // The app's way gives the same answers.
+    let hand_over = async |tiki_id: &str, amount: u64| {
+        let order = json!({ "tiki_transaction_id": tiki_id, "transaction_amount": amount });
+        after.core.hand_over(&order).await.unwrap()
+    };
+    after.tiki.add_order(&small.tiki_id, 100_000);
+    let repeat = hand_over(&small.tiki_id, 100_000).await;
+    assert_eq!(repeat.code(), Some(0), "{}", repeat.text);
+    assert_eq!(repeat.json["data"]["transaction_id"], *small.id);
+    assert_eq!(hand_over(&small.tiki_id, 50_000).await.code(), Some(8));
+    after.tiki.add_order("ALSO-SMALL", 100_000);
+    assert_eq!(hand_over("ALSO-SMALL", 100_000).await.code(), Some(5));
 }

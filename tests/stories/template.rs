@@ -94,8 +94,8 @@ const PLANTED: [(&str, &str, &str, &str); 39] = [
     ),
     (
         "a permission too many",
-        "Action: [dynamodb:PutItem], Resource: !GetAtt TransactionsTable.Arn }",
-        "Action: [dynamodb:PutItem, dynamodb:DeleteItem], Resource: !GetAtt TransactionsTable.Arn }",
+        "Action: [dynamodb:GetItem, dynamodb:PutItem], Resource: !GetAtt TransactionsTable.Arn }",
+        "Action: [dynamodb:GetItem, dynamodb:PutItem, dynamodb:DeleteItem], Resource: !GetAtt TransactionsTable.Arn }",
         "policies",
     ),
     (
@@ -414,6 +414,9 @@ async fn seen() -> Seen {
         env.item(&reversed).await["status"] == "FAILURE"
     })
     .await;
+    // An amount outside the limits, of which it is asked whether it was created under others.
+    let small = env.tiki.order(1);
+    assert_eq!(env.tiki.create(&small, None).await.unwrap().code(), Some(5));
     // A customer whose webview is found by the code of the customer.
     let order = json!({
         "tiki_transaction_id": env.tiki.order(100_000), "transaction_amount": 100_000,

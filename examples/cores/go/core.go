@@ -289,7 +289,7 @@ func page(status int, vietnamese, english, more string) answer {
 
 var (
 	invalid  = page(400, "Liên kết thanh toán không hợp lệ", "This payment link is not valid.", "")
-	tryAgain = page(502, "Chưa thể hiển thị thanh toán, vui lòng thử lại",
+	tryAgain = page(503, "Chưa thể hiển thị thanh toán, vui lòng thử lại",
 		"We cannot show the payment now. Please try again.", "")
 )
 
@@ -313,6 +313,7 @@ func screen(target string) answer {
 		return expired(asked)
 	}
 	var details struct {
+		Code int `json:"code"`
 		Data *struct {
 			TransactionID string `json:"transaction_id"`
 			Amount        int64  `json:"transaction_amount"`
@@ -322,6 +323,9 @@ func screen(target string) answer {
 		} `json:"data"`
 	}
 	_, err := callAPI("GET", "/partner/v1/payments/"+asked.transactionID, nil, &details)
+	if err == nil && details.Code == 3 { // our API does not know this payment
+		return invalid
+	}
 	if err != nil || details.Data == nil {
 		return tryAgain
 	}

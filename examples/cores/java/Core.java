@@ -240,7 +240,7 @@ public class Core {
     }
 
     static final Answer INVALID = page(400, "Liên kết thanh toán không hợp lệ", "This payment link is not valid.", "");
-    static final Answer TRY_AGAIN = page(502, "Chưa thể hiển thị thanh toán, vui lòng thử lại",
+    static final Answer TRY_AGAIN = page(503, "Chưa thể hiển thị thanh toán, vui lòng thử lại",
         "We cannot show the payment now. Please try again.", "");
 
     static Answer expired(Link link) {
@@ -258,6 +258,7 @@ public class Core {
         Map<?, ?> data;
         try {
             ApiAnswer answer = callApi("GET", "/partner/v1/payments/" + link.transactionId, null);
+            if (Long.valueOf(3).equals(answer.json.get("code"))) return INVALID; // our API does not know this payment
             if (!(answer.json.get("data") instanceof Map<?, ?> found)) return TRY_AGAIN;
             data = found;
         } catch (IOException | RuntimeException error) {

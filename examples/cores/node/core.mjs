@@ -128,7 +128,7 @@ const page = (vietnamese, english, more = "") =>
   `<title>${vietnamese}</title><h1>${vietnamese}</h1><p lang="en">${english}</p>${more}</html>`;
 
 const INVALID = [400, page("Liên kết thanh toán không hợp lệ", "This payment link is not valid.")];
-const TRY_AGAIN = [502, page("Chưa thể hiển thị thanh toán, vui lòng thử lại", "We cannot show the payment now. Please try again.")];
+const TRY_AGAIN = [503, page("Chưa thể hiển thị thanh toán, vui lòng thử lại", "We cannot show the payment now. Please try again.")];
 
 function expired(link) {
   const back = `<a href="${escapeHtml(link.return_url)}">Quay lại Tiki VIP · Back to Tiki VIP</a>`;
@@ -141,6 +141,7 @@ async function screen(target) {
   if (payments.has(link.transaction_id)) return [303, link.return_url];
   if (Date.now() > link.expires_at) return expired(link);
   const details = await callApi("GET", `/partner/v1/payments/${link.transaction_id}`).catch(() => null);
+  if (details?.json?.code === 3) return INVALID; // our API does not know this payment
   const data = details?.json?.data;
   if (!data) return TRY_AGAIN;
   if (data.transaction_id !== link.transaction_id || data.transaction_amount !== link.amount) return INVALID;

@@ -211,9 +211,13 @@ function screen(string $target): array
     if (now_ms() > $link['expires_at']) {
         return expired($link);
     }
-    $data = call_api('GET', "/partner/v1/payments/{$link['transaction_id']}")[1]['data'] ?? null;
+    $answer = call_api('GET', "/partner/v1/payments/{$link['transaction_id']}")[1] ?? [];
+    if (($answer['code'] ?? null) === 3) { // our API does not know this payment
+        return invalid();
+    }
+    $data = $answer['data'] ?? null;
     if (!is_array($data)) {
-        return [502, page('Chưa thể hiển thị thanh toán, vui lòng thử lại', 'We cannot show the payment now. Please try again.')];
+        return [503, page('Chưa thể hiển thị thanh toán, vui lòng thử lại', 'We cannot show the payment now. Please try again.')];
     }
     if ($data['transaction_id'] !== $link['transaction_id'] || $data['transaction_amount'] !== $link['amount']) {
         return invalid();

@@ -161,7 +161,7 @@ def page(vietnamese, english, more=""):
 
 
 INVALID = 400, page("Liên kết thanh toán không hợp lệ", "This payment link is not valid.")
-TRY_AGAIN = 502, page("Chưa thể hiển thị thanh toán, vui lòng thử lại", "We cannot show the payment now. Please try again.")
+TRY_AGAIN = 503, page("Chưa thể hiển thị thanh toán, vui lòng thử lại", "We cannot show the payment now. Please try again.")
 
 
 def expired(link):
@@ -181,6 +181,8 @@ def screen(target):
         return expired(link)
     try:
         _, answer = call_api("GET", f"/partner/v1/payments/{link['transaction_id']}")
+        if answer["code"] == 3:  # our API does not know this payment
+            return INVALID
         data = answer["data"]
     except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
         return TRY_AGAIN

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use api::{ApiError, Code, Handler, Inbound, Reply, Verifier, record_transaction_in_span};
 use async_trait::async_trait;
-use domain::{AmountLimits, Clock, Transaction};
+use domain::{AmountLimits, Clock, Transaction, TransactionId};
 use signed_http::BaseUrl;
 use signing::{KeyProvider, PaymentLink};
 use store::{Creation, Transactions};
-use tiki_api::{reply, request};
+use tiki_api::reply;
+use tiki_api::request::{self, CreateRequest};
 
 /// How long a link works after its payment has expired: a customer who paid in the last second comes back through
 /// it.
@@ -37,23 +38,8 @@ impl Handler for CreateTransaction {
     async fn handle(&self, request: &Inbound) -> Result<Reply, ApiError> {
         let verified = self.verifier.verify(request).await?;
         let command = request::create(verified)?;
-        let created = Transaction::create(
-            &command.tiki_id,
-            command.order.clone(),
-            self.limits,
-            self.expiry_grace,
-            self.clock.now(),
-        )?;
-        record_transaction_in_span(created.transaction().id());
-
-        let transaction = match self.transactions.create(created).await? {
-            Creation::New(transaction) => transaction,
-            Creation::Existing(transaction) => {
-                transaction.is_of(Some(&command.tiki_id))?;
-                transaction.repeated_by(&command.order)?;
-                transaction
-            }
-        };
+        record_transaction_in_span(TransactionId::derive(&command.tiki_id));
+        let transaction = self.created(&command).await?;
         let payment_url = self.payment_url(request, &transaction).await?;
         Ok(Reply::Json {
             code: Code::Success,
@@ -63,6 +49,32 @@ impl Handler for CreateTransaction {
 }
 
 impl CreateTransaction {
+    /// The new transaction, or the one that an earlier request has made.
+    async fn created(&self, command: &CreateRequest) -> Result<Transaction, ApiError> {
+        let created = Transaction::create(
+            &command.tiki_id,
+            command.order.clone(),
+            self.limits,
+            self.expiry_grace,
+            self.clock.now(),
+        );
+        let found = match created {
+            Ok(created) => match self.transactions.create(created).await? {
+                Creation::New(transaction) => return Ok(transaction),
+                Creation::Existing(found) => found,
+            },
+            // The limits are a setting. What was created under others is created, and its repeat gets the first answer.
+            Err(refusal) => {
+                let id = TransactionId::derive(&command.tiki_id);
+                let found = self.transactions.load(id).await?;
+                found.ok_or(refusal)?
+            }
+        };
+        found.is_of(Some(&command.tiki_id))?;
+        found.repeated_by(&command.order)?;
+        Ok(found)
+    }
+
     /// The same transaction gets the same URL, as long as the link key stays the same.
     async fn payment_url(
         &self,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use api::{ApiError, Code, Handler, Inbound, Reply, Verifier, record_transaction_in_span};
 use async_trait::async_trait;
-use domain::{AmountLimits, Clock, OrderAtTiki, Transaction, order_at_tiki};
+use domain::{AmountLimits, Clock, OrderAtTiki, Transaction, TransactionId, order_at_tiki};
 use partner_api::reply;
 use store::{Creation, Transactions};
 use tiki_api::TikiClient;
@@ -36,6 +36,13 @@ impl Handler for PartnerTransaction {
         let verified = self.verifier.verify(request).await?;
         // The message is that of Tiki's create call.
         let command = request::create(verified)?;
+        let id = TransactionId::derive(&command.tiki_id);
+        record_transaction_in_span(id);
+
+        // A repeat is answered first: by then the order may be final at Tiki, and the limits may have changed.
+        if let Some(found) = self.transactions.load(id).await? {
+            return repeated(&found, &command);
+        }
         let created = Transaction::create(
             &command.tiki_id,
             command.order.clone(),
@@ -43,13 +50,6 @@ impl Handler for PartnerTransaction {
             self.expiry_grace,
             self.clock.now(),
         )?;
-        let id = created.transaction().id();
-        record_transaction_in_span(id);
-
-        // A repeat is answered before Tiki is asked: by then the order may be final at Tiki.
-        if let Some(found) = self.transactions.load(id).await? {
-            return repeated(&found, &command);
-        }
         let at_tiki = self.tiki.look_up_in_request(&command.tiki_id).await;
         match order_at_tiki(command.order.amount, at_tiki)? {
             OrderAtTiki::Payable => {}
