@@ -145,7 +145,7 @@ fn schema(kit: &PartnerKit) -> Verdict {
     Ok(())
 }
 
-/// What a firewall answers before the partner's side (docs/handover.md#1): no function has seen the call, and there is no
+/// What a firewall answers before the partner's side: no function has seen the call, and there is no
 /// id of it.
 fn is_of_a_firewall(answer: &Answer) -> bool {
     let unsigned = answer.json["message"] == "a header of the signature is missing";
