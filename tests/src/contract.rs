@@ -96,6 +96,11 @@ fn problems_of_ours(operation: &Operation, exchange: &Exchange) -> Vec<String> {
         body: &exchange.answer,
     };
     let mut problems = API.answer_problems(operation, &answer);
+    // No firewall stands before a sandbox, so every answer has it, also where the document does not demand it.
+    let has_id = |(name, value): &(String, String)| name == "x-request-id" && !value.is_empty();
+    if !exchange.answer_headers.iter().any(has_id) {
+        problems.push("header x-request-id is missing".to_owned());
+    }
     let wrong = API.request_problems(operation, &request(exchange));
     let answered: Value = serde_json::from_slice(&exchange.answer).unwrap_or_default();
     let message = answered["message"].as_str().unwrap_or_default();

@@ -134,7 +134,7 @@ async fn the_verdict_of_a_day_is_mailed_once_with_links_that_need_no_access_to_a
     assert_eq!(links[..3], links[3..]);
     for (link, kind, text) in [
         (&links[0], "text/html; charset=utf-8", "Đối soát Tiki VIP"),
-        (&links[2], "text/html; charset=utf-8", "Các tổng trong kỳ"),
+        (&links[2], "text/html; charset=utf-8", "Tổng hợp trong kỳ"),
     ] {
         let redirect = get(link.as_str()).await;
         assert_eq!(redirect.status(), StatusCode::FOUND, "{link}");

@@ -286,6 +286,57 @@ const PLANTED: [(&str, &str, &str, &str); 39] = [
     ),
 ];
 
+/// The firewall answers in the functions' place, so it says what they say.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_firewall_answers_as_the_functions_do() {
+    let env = TestEnv::start().await;
+    let url = format!("{}/tikivip/v1/transactions", env.sandbox.url);
+    let answer = async |body: String, signed: bool| {
+        let call = env.tiki.caller.http.post(&url);
+        let call = env
+            .tiki
+            .caller
+            .sign(e2e::now_ms(), body.as_bytes())
+            .into_iter()
+            .fold(call.body(body), |call, (name, value)| {
+                if signed {
+                    call.header(name, value)
+                } else {
+                    call
+                }
+            });
+        sandbox::Response::read(call.send().await.unwrap())
+            .await
+            .unwrap()
+    };
+    let yaml = include_str!("../../template.yaml");
+    for (key, function, same_words) in [
+        ("too-large", answer("x".repeat(65_537), true).await, true),
+        // The functions name the first header that is missing; a firewall cannot.
+        ("unsigned", answer("{}".to_owned(), false).await, false),
+    ] {
+        let rule = format!(
+            "ResponseCode: {}, CustomResponseBodyKey: {key} ",
+            function.status
+        );
+        assert!(
+            yaml.contains(&rule),
+            "{key}: the functions answer {}",
+            function.status
+        );
+        let body = format!("        {key}: {{ ContentType: APPLICATION_JSON, Content: '");
+        let (_, body) = yaml.split_once(&body).unwrap();
+        let body: Value = serde_json::from_str(body.split('\'').next().unwrap()).unwrap();
+        assert_eq!(body["code"], function.json["code"], "{key}");
+        assert_eq!(
+            body["message"] == function.json["message"],
+            same_words,
+            "{key}: {}",
+            function.text
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_template_is_right_and_planted_mistakes_are_found() {
     let seen = seen().await;

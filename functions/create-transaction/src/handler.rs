@@ -63,7 +63,7 @@ impl CreateTransaction {
                 Creation::New(transaction) => return Ok(transaction),
                 Creation::Existing(found) => found,
             },
-            // The limits are a setting. What was created under others is created, and its repeat gets the first answer.
+            // The limits may have changed since the transaction was created. A repeat gets the first answer.
             Err(refusal) => {
                 let id = TransactionId::derive(&command.tiki_id);
                 let found = self.transactions.load(id).await?;

@@ -49,9 +49,10 @@ impl FromStr for BaseUrl {
     fn from_str(text: &str) -> Result<Self, BadBaseUrl> {
         let url = Url::parse(text).map_err(|_| BadBaseUrl)?;
         let web = matches!(url.scheme(), "http" | "https") && url.has_host();
-        let nobody = url.username().is_empty() && url.password().is_none();
-        let bare = url.query().is_none() && url.fragment().is_none() && nobody;
-        if !web || !bare {
+        let has_credentials = !url.username().is_empty() || url.password().is_some();
+        let bare = url.query().is_none() && url.fragment().is_none() && !has_credentials;
+        // Some readers take `https:tiki.vn` for an address, and others for a path.
+        if !web || !bare || !text.contains("://") {
             return Err(BadBaseUrl);
         }
         Ok(Self {
@@ -238,6 +239,7 @@ mod tests {
             "https://tiki.vn/#a",
             "https://u@tiki.vn",
             "https://:p@tiki.vn",
+            "https:tiki.vn",
             "file:///etc",
         ] {
             assert_eq!(bad.parse::<BaseUrl>(), Err(BadBaseUrl), "{bad}");

@@ -19,13 +19,13 @@ fn is_web(url: &Url) -> bool {
 }
 
 /// The same, for an option of a command.
-pub(crate) fn of_option(option: &str, text: &str) -> anyhow::Result<String> {
+pub(crate) fn api_option(option: &str, text: &str) -> anyhow::Result<String> {
     let problem = "must be an http or https address without user, query and fragment";
     api_address(text).with_context(|| format!("{option} {problem}"))
 }
 
 /// The address of a page, which may have a query.
-pub(crate) fn of_page(option: &str, text: &str) -> anyhow::Result<Url> {
+pub(crate) fn page_option(option: &str, text: &str) -> anyhow::Result<Url> {
     match Url::parse(text).ok().filter(is_web) {
         Some(url) if url.fragment().is_none() => Ok(url),
         _ => bail!("{option} must be an http or https address without user and fragment"),
@@ -47,7 +47,7 @@ mod tests {
             ("https://[::1]:9000", "https://[::1]:9000"),
         ] {
             assert_eq!(api_address(text).as_deref(), Some(read));
-            assert!(of_page("--screen-url", text).is_ok());
+            assert!(page_option("--screen-url", text).is_ok());
         }
         for text in [
             "",
@@ -63,11 +63,11 @@ mod tests {
             "http://",
         ] {
             assert_eq!(api_address(text), None, "{text}");
-            let error = of_option("--core-url", text).unwrap_err().to_string();
+            let error = api_option("--core-url", text).unwrap_err().to_string();
             assert!(error.starts_with("--core-url must be") && !error.contains("password"));
         }
-        assert!(of_page("--screen-url", "https://core.example.vn/pay?lang=vi").is_ok());
-        assert!(of_page("--screen-url", "https://core.example.vn/pay#top").is_err());
-        assert!(of_page("--screen-url", "https://:p@core.example.vn/pay").is_err());
+        assert!(page_option("--screen-url", "https://core.example.vn/pay?lang=vi").is_ok());
+        assert!(page_option("--screen-url", "https://core.example.vn/pay#top").is_err());
+        assert!(page_option("--screen-url", "https://:p@core.example.vn/pay").is_err());
     }
 }

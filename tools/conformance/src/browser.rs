@@ -43,6 +43,12 @@ fn no_page(error: reqwest::Error) -> Stop {
 }
 
 impl Page {
+    /// Whether something can be posted.
+    pub(crate) fn has_form(&self) -> bool {
+        let mut forms = forms(&self.answer.text).into_iter();
+        forms.any(|form| form.method == "post")
+    }
+
     /// The page's only form that is posted.
     pub(crate) fn form(&self) -> Verdict<HtmlForm> {
         let mut forms = forms(&self.answer.text);

@@ -65,7 +65,7 @@ const CHECK: &str = "POST /tikivip/v1/transactions/query";
 const GET: &str = "GET /tikivip/v1/transactions";
 const REFUND: &str = "POST /tikivip/v1/refunds";
 const LINK: &str = "GET payment_url";
-const IPN: &str = "POST payment/ipn";
+const IPN: &str = "POST /payment/ipn";
 const EVERY: &str = "*";
 
 macro_rules! cases {
@@ -229,9 +229,9 @@ cases! {
     "TC-93" IPN 200 Some(0), Tiki: "A notification that was accepted is not sent again" "Thông báo đã được chấp nhận không gửi lại"
         "Tiki answers code 0" "Tiki trả lời mã 0"
     "TC-98" EVERY 200 None, Nothing: "Every answer has the fields of docs/openapi.yaml" "Mọi câu trả lời có các trường đúng theo docs/openapi.yaml"
-        "all calls of this list; the firewall's answers have none" "mọi cuộc gọi của danh sách này; câu trả lời của tường lửa không có"
+        "all calls of this list" "mọi lời gọi của danh sách này"
     "TC-99" EVERY 200 None, Nothing: "Every answer has an X-Request-Id" "Mọi câu trả lời đều có X-Request-Id"
-        "all calls of this list; the firewall's answers have none" "mọi cuộc gọi của danh sách này; câu trả lời của tường lửa không có"
+        "all calls of this list, except those that the firewall answers" "mọi lời gọi của danh sách này, trừ lời gọi do tường lửa trả lời"
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ use crate::call::{Journal, Peer, Request, http};
 use crate::host::Host;
 use crate::only::{is_asked_for, known};
 use crate::report::{Progress, Report};
-use crate::run::{Named, ended};
+use crate::run::{CheckHeading, run_check};
 use crate::schema::Schema;
 use crate::verdict::Verdict;
 
@@ -87,6 +87,10 @@ pub struct Limits {
     pub answer: Duration,
     /// After so long, an answer of the core is no longer on its way.
     pub on_its_way: Duration,
+    /// How long the form of an almost expired payment can be used.
+    pub form_open: Duration,
+    /// So much the clocks of the two machines may differ.
+    pub clock_margin: Duration,
 }
 
 impl Default for Limits {
@@ -96,6 +100,8 @@ impl Default for Limits {
             person: Duration::from_mins(10),
             answer: Duration::from_secs(10),
             on_its_way: Duration::from_secs(65),
+            form_open: Duration::from_secs(10),
+            clock_margin: Duration::from_secs(3),
         }
     }
 }
@@ -148,11 +154,11 @@ pub struct CoreKit {
 impl CoreKit {
     /// Starts the API that the core calls.
     pub async fn start(options: CoreOptions) -> anyhow::Result<Self> {
-        let base = address::of_option("--core-url", &options.core_url)?;
+        let base = address::api_option("--core-url", &options.core_url)?;
         known(&options.only, checks().map(|check| check.id))?;
         let screen = options.screen_url.clone();
         let screen = screen.unwrap_or_else(|| format!("{base}/pay"));
-        let screen_url = address::of_page("--screen-url", &screen)?;
+        let screen_url = address::page_option("--screen-url", &screen)?;
         let secret = ClientSecret::new(options.secret.as_str());
         let keys = Keyring::new(options.client_id.as_str(), secret);
         let mut host = Host::open(options.listen, options.public_url.as_deref()).await?;
@@ -195,14 +201,14 @@ impl CoreKit {
         let mut said = std::mem::replace(&mut self.said, nothing);
         let mut report = Report::started("test-core", &self.core.base);
         for check in checks().filter(|check| is_asked_for(&self.options.only, check.id)) {
-            let named = Named {
+            let heading = CheckHeading {
                 id: check.id,
                 title: check.title,
                 title_vi: check.title_vi,
                 cites: check.cites.to_owned(),
             };
             let running = (check.run)(&self);
-            let result = ended(named, running, &self.core.journal, &mut said, progress).await;
+            let result = run_check(heading, running, &self.core.journal, &mut said, progress).await;
             report.results.push(result);
         }
         Ok(report.finished())

@@ -24,7 +24,7 @@ impl Host {
         let listener = listener.with_context(|| format!("cannot listen on {listen}"))?;
         let own = format!("http://{}", listener.local_addr()?);
         let url = match public_url {
-            Some(url) => address::of_option("--public-url", url)?,
+            Some(url) => address::api_option("--public-url", url)?,
             None => own,
         };
         Ok(Self {

@@ -33,7 +33,7 @@ use crate::cases::{CASES, Needs, TestCase};
 use crate::host::Host;
 use crate::only::{is_asked_for, known};
 use crate::report::{Progress, Report};
-use crate::run::{Named, ended};
+use crate::run::{CheckHeading, run_check};
 use crate::schema::Schema;
 use crate::verdict::{Stop, Verdict};
 
@@ -118,7 +118,7 @@ pub struct PartnerKit {
 impl PartnerKit {
     /// Starts Tiki's API, if it is asked for.
     pub async fn start(options: PartnerOptions) -> anyhow::Result<Self> {
-        let root = address::of_option("--url", &options.url)?;
+        let root = address::api_option("--url", &options.url)?;
         known(&options.only, CASES.iter().map(|case| case.id))?;
         let secret = ClientSecret::new(options.secret.as_str());
         let keys = Keyring::new(options.client_id.as_str(), secret);
@@ -173,14 +173,15 @@ impl PartnerKit {
         let mut report = Report::started("test-partner", &self.partner.base);
         let asked_for = |case: &&TestCase| is_asked_for(&self.options.only, case.id);
         for case in CASES.iter().filter(asked_for) {
-            let named = Named {
+            let heading = CheckHeading {
                 id: case.id,
                 title: case.title_en,
                 title_vi: case.title_vi,
                 cites: format!("{}: {}", case.call, case.send_en),
             };
             let playing = self.play(case).boxed();
-            let result = ended(named, playing, &self.partner.journal, &mut said, progress).await;
+            let result =
+                run_check(heading, playing, &self.partner.journal, &mut said, progress).await;
             report.results.push(result);
         }
         Ok(report.finished())

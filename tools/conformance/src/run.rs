@@ -8,7 +8,7 @@ use crate::report::{CheckResult, Outcome, Progress};
 use crate::verdict::Verdict;
 
 /// What a check is called in a report.
-pub(crate) struct Named {
+pub(crate) struct CheckHeading {
     pub(crate) id: &'static str,
     pub(crate) title: &'static str,
     pub(crate) title_vi: &'static str,
@@ -16,8 +16,8 @@ pub(crate) struct Named {
 }
 
 /// Runs a check to its end, and passes on what the person must know meanwhile.
-pub(crate) async fn ended(
-    named: Named,
+pub(crate) async fn run_check(
+    heading: CheckHeading,
     mut running: BoxFuture<'_, Verdict>,
     journal: &Journal,
     said: &mut mpsc::UnboundedReceiver<String>,
@@ -32,10 +32,10 @@ pub(crate) async fn ended(
     };
     let calls = journal.since(start);
     let result = CheckResult {
-        id: named.id.to_owned(),
-        title: named.title.to_owned(),
-        title_vi: named.title_vi.to_owned(),
-        cites: named.cites,
+        id: heading.id.to_owned(),
+        title: heading.title.to_owned(),
+        title_vi: heading.title_vi.to_owned(),
+        cites: heading.cites,
         outcome: Outcome::from(verdict).visible(),
         calls: calls.iter().map(|call| visible(&call.shown())).collect(),
     };

@@ -28,7 +28,8 @@ impl Schema {
         Ok(Self { api, base })
     }
 
-    /// What of an answer is not as the document says; fields that it does not have are fine. Only an answer that means something by its content is looked at.
+    /// What of an answer is not as the document says; fields that it does not have are fine. Only an answer that means
+    /// something by its content is looked at.
     pub(crate) fn problems(&self, call: &Call, means: impl Fn(&Answer) -> bool) -> Vec<String> {
         let Some(answer) = call.answer.as_ref().ok().filter(|answer| means(answer)) else {
             return Vec::new();

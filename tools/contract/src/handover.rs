@@ -10,6 +10,7 @@ mod page;
 mod questions;
 mod slots;
 mod tables;
+mod test_cases;
 mod vectors;
 
 pub use self::environment::{Environment, Kind, Stack};
@@ -79,7 +80,7 @@ impl Handover<'_> {
             "codes" => tables::codes(lang, &self.document.codes),
             "vectors" => vectors::vectors(lang)?,
             "questions" => questions::questions(lang)?,
-            "test-cases" => tables::test_cases(lang),
+            "test-cases" => test_cases::test_cases(lang),
             "limit" => Limit::named(of)
                 .ok_or_else(|| HandoverError::UnknownSlot(slot.to_owned()))?
                 .value

@@ -1,10 +1,10 @@
 //! Plays the partner's core: its payment screen, its refunds, and the payment results that it sends.
 
-mod beliefs;
 mod questions;
 mod refunds;
 mod screen;
 mod statement;
+mod taken_elsewhere;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -203,7 +203,7 @@ impl Core {
                 .entry("transaction_id")
                 .or_insert_with(|| json!(transaction_id));
         }
-        self.believe(transaction_id, &body);
+        self.book_result(transaction_id, &body);
         let path = format!("/partner/v1/payments/{transaction_id}/result");
         self.api().post(&path, &body).await
     }

@@ -54,7 +54,7 @@ impl Docs {
         Self {
             tiki: tiki.keys.clone(),
             partner: partner.keys.clone(),
-            core_url: written_as_read(core_url).into(),
+            core_url: normalized(core_url).into(),
             http: partner.http.clone(),
         }
     }
@@ -81,7 +81,7 @@ impl Docs {
 }
 
 /// A URL as a reader of URLs writes it, without a slash at its end.
-fn written_as_read(url: &str) -> String {
+fn normalized(url: &str) -> String {
     let read = Url::parse(url).map_or_else(|_| url.to_owned(), String::from);
     read.trim_end_matches('/').to_owned()
 }
@@ -239,9 +239,11 @@ async fn at_core(
 impl Docs {
     /// Where the core has what is asked for. Nothing, if a reader of URLs would lead the call elsewhere, as by `..`.
     fn at_core(&self, uri: &axum::http::Uri) -> Option<Url> {
-        let path = uri.path_and_query()?.as_str().strip_prefix(CORE)?;
+        let path = uri.path().strip_prefix(CORE)?;
         let text = format!("{}{path}", self.core_url);
-        Url::parse(&text).ok().filter(|url| url.as_str() == text)
+        let mut url = Url::parse(&text).ok().filter(|url| url.as_str() == text)?;
+        url.set_query(uri.query());
+        Some(url)
     }
 }
 

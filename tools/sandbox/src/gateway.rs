@@ -141,7 +141,7 @@ async fn answer(gateway: &Gateway, request: Request) -> Response<Bytes> {
     if let (Some(core), Some(id)) = (&gateway.core, paid)
         && route.function == "payment-result"
     {
-        core.believe_accepted(&id, &body, response.body());
+        core.book_accepted(&id, &body, response.body());
     }
     gateway.journal.saw(|| Exchange {
         to: Callee::Api,

@@ -1,7 +1,7 @@
 //! Who may open what only a sandbox has: a person on this machine, and no page of another site.
 //!
 //! Under `/_sandbox/` faults are switched, files are shown, and calls are signed with the credentials. Nobody on another
-//! machine may reach it, also not with `--listen 0.0.0.0` and whatever headers. And a page that the browser of this machine
+//! machine may reach it, not even with `--listen 0.0.0.0`, whatever its headers say. And a page that the browser of this machine
 //! has open must reach none of it, neither by itself nor by a name that leads to this machine.
 
 use std::net::SocketAddr;
@@ -38,7 +38,7 @@ fn check(peer: SocketAddr, headers: &HeaderMap, port: u16) -> Result<(), Refusal
         let problem = "The sandbox shows this only to the machine on which it runs.\n".to_owned();
         return Err((StatusCode::FORBIDDEN, problem));
     }
-    let host = only(headers, HOST.as_str())?.unwrap_or_default();
+    let host = single_value(headers, HOST.as_str())?.unwrap_or_default();
     let ours = THIS_MACHINE.map(|name| format!("{name}:{port}"));
     if !ours.iter().any(|name| name.eq_ignore_ascii_case(host)) {
         let names = ours.join(", ");
@@ -47,8 +47,8 @@ fn check(peer: SocketAddr, headers: &HeaderMap, port: u16) -> Result<(), Refusal
         return Err((StatusCode::MISDIRECTED_REQUEST, problem));
     }
     // `none` is an address that a person typed.
-    let site = only(headers, "sec-fetch-site")?.unwrap_or("none");
-    let from_here = only(headers, ORIGIN.as_str())?.is_none_or(|origin| {
+    let site = single_value(headers, "sec-fetch-site")?.unwrap_or("none");
+    let from_here = single_value(headers, ORIGIN.as_str())?.is_none_or(|origin| {
         origin
             .strip_prefix("http://")
             .is_some_and(|origin| origin.eq_ignore_ascii_case(host))
@@ -62,7 +62,7 @@ fn check(peer: SocketAddr, headers: &HeaderMap, port: u16) -> Result<(), Refusal
 
 /// The header's value, if there is one. No browser sends it twice, or as something that is no text: whoever does wants this
 /// check to read another value than the one that counts.
-fn only<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, Refusal> {
+fn single_value<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, Refusal> {
     let unclear = || {
         let problem = format!("The header {name} must be there once, and be a text.\n");
         (StatusCode::BAD_REQUEST, problem)

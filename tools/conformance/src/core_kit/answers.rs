@@ -33,14 +33,14 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "answer-time",
         title: "The core answers each call in time",
-        title_vi: "Hệ thống lõi trả lời mọi cuộc gọi đúng hạn",
+        title_vi: "Hệ thống lõi trả lời mọi lời gọi đúng hạn",
         cites: rules::TIME_OUTS,
         run: |kit| async { time(kit) }.boxed(),
     },
     Check {
         id: "answer-no-error",
         title: "No call is answered with an error of the server",
-        title_vi: "Không cuộc gọi nào bị trả lời bằng lỗi máy chủ",
+        title_vi: "Không lời gọi nào bị trả lời bằng lỗi máy chủ",
         cites: rules::WRONG_CALL,
         run: |kit| async { no_error(kit) }.boxed(),
     },

@@ -1,11 +1,9 @@
 //! The payment screen: its page, its form, and the links that it refuses.
 
-use std::time::Duration;
-
 use futures::FutureExt;
 
 use super::bench::{Payment, Submitted, no_payment};
-use super::{Check, CoreKit, rules};
+use super::{Check, CoreKit, Limits, rules};
 use crate::browser::Page;
 use crate::call::Answer;
 use crate::clock;
@@ -297,9 +295,9 @@ fn refused(page: &Answer) -> Verdict {
 
 /// A page with this status, on which nobody can pay.
 fn no_form(page: &Page, status: u16) -> Verdict {
-    let right = page.answer.status == status && page.form().is_err();
+    let right = page.answer.status == status && !page.has_form();
     ensure(right, format!("HTTP {status} and no form"), || {
-        let form = page.form().map_or("", |_| ", with a form");
+        let form = if page.has_form() { ", with a form" } else { "" };
         format!("{}{form}", page.answer.shown())
     })
 }
@@ -310,16 +308,19 @@ async fn expired(kit: &CoreKit) -> Verdict {
     no_form(&kit.open(&kit.link(&payment)).await?, 410)
 }
 
-/// So long the form of an almost expired payment is open.
-const OPEN_MS: i64 = 2_000;
-
 async fn expired_click(kit: &CoreKit) -> Verdict {
     by_form(kit)?;
     let mut payment = kit.order(false);
-    payment.expires_at_ms = payment.created_at_ms + OPEN_MS;
+    let Limits {
+        form_open,
+        clock_margin,
+        ..
+    } = kit.options.limits;
+    let open_ms = i64::try_from(form_open.as_millis()).unwrap_or(MINUTE_MS);
+    payment.expires_at_ms = payment.created_at_ms + open_ms;
     let page = kit.open(&kit.link(&payment)).await?;
     let form = page.form().map_err(no_payment)?;
-    clock::wait(Duration::from_millis(OPEN_MS.unsigned_abs() + 100)).await;
+    clock::wait(form_open + clock_margin).await;
     let answer = page.submit(&kit.core.http, &form, "pay").await?;
     let expected = "HTTP 410, and a payment that is not paid";
     ensure(answer.status == 410, expected, || answer.shown())?;

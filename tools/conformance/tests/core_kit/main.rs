@@ -324,6 +324,8 @@ async fn tested_with(
                 Duration::from_secs(30)
             },
             on_its_way: ON_ITS_WAY * 2,
+            form_open: Duration::from_secs(3),
+            clock_margin: Duration::from_millis(100),
             ..Limits::default()
         },
     };

@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 
-use conformance::cases::CASES;
-
 use super::environment::FileServer;
 use super::{Environment, Stack};
 use crate::document::{Code, Example, Field, Operation, Repeat};
@@ -363,47 +361,6 @@ pub(super) fn codes(lang: Lang, codes: &[Code]) -> String {
             code.meaning.get(lang).to_owned(),
             yes_or_no(lang, code.is_final).to_owned(),
             repeat.to_owned(),
-        ]
-    });
-    table(heading, rows)
-}
-
-/// The test cases that `tikivip test-partner` plays, with a column for the result.
-pub(super) fn test_cases(lang: Lang) -> String {
-    let heading = lang.of(
-        [
-            "Mã ca",
-            "Nội dung",
-            "Gọi",
-            "Dữ liệu gửi",
-            "Kết quả mong đợi",
-            "Đạt?",
-        ],
-        [
-            "Case",
-            "What it shows",
-            "Call",
-            "What is sent",
-            "Expected",
-            "Passed?",
-        ],
-    );
-    let rows = CASES.iter().map(|case| {
-        let code = case.expect_code;
-        let code = code.map(|code| format!(", {} {code}", lang.of("mã", "code")));
-        let needs = lang.of(case.needs.vi(), case.needs.en());
-        let needs = if needs.is_empty() {
-            String::new()
-        } else {
-            format!(" ({} {needs})", lang.of("cần:", "needs:"))
-        };
-        [
-            format!("`{}`", case.id),
-            format!("{}{needs}", lang.of(case.title_vi, case.title_en)),
-            format!("`{}`", case.call),
-            lang.of(case.send_vi, case.send_en).to_owned(),
-            format!("HTTP {}{}", case.expect_http, code.unwrap_or_default()),
-            "☐".to_owned(),
         ]
     });
     table(heading, rows)

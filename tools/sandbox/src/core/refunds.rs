@@ -40,7 +40,7 @@ pub(super) async fn refund(State(core): State<Core>, headers: HeaderMap, body: B
     let mut answer = Value::Null;
     let response = core.faults.around("refund", async || {
         if core.verified(&headers, &body) {
-            core.believe_record(message["transaction_id"].as_str().unwrap_or_default())
+            core.book_recorded(message["transaction_id"].as_str().unwrap_or_default())
                 .await;
         }
         let (status, body) = refund_answer(&core, &headers, &body, &message);

@@ -131,7 +131,7 @@ pub(super) async fn decide(State(core): State<Core>, Form(decision): Form<Decisi
         }
     };
     let link = match core.opened(&decision.query).await {
-        // Whether the payment is open was asked before the form was shown. Who cannot be asked at the click stops nobody.
+        // If the API cannot be asked at the click, the payment goes on: it was open when the form was shown.
         Ok(link) | Err(NoForm::Unreadable(link)) => link,
         Err(refused) => {
             let (says, response) = refused.answer();
@@ -251,7 +251,7 @@ impl NoForm {
             Self::Expired(link) => {
                 let notice = notice(
                     "Đã hết thời hạn thanh toán",
-                    "Giao dịch chưa bị trừ tiền. Vui lòng quay lại Tiki VIP và đặt hàng lại.",
+                    "Quý khách chưa bị trừ tiền. Vui lòng quay lại Tiki VIP và đặt hàng lại.",
                     "The time to pay is over, and no money was taken. Please go back to Tiki VIP and order again.",
                     Some(link.return_url.as_str()),
                 );
@@ -261,7 +261,7 @@ impl NoForm {
             Self::Unreadable(link) => {
                 let notice = notice(
                     "Chưa mở được màn hình thanh toán",
-                    "Giao dịch chưa bị trừ tiền. Vui lòng thử lại sau ít phút.",
+                    "Quý khách chưa bị trừ tiền. Vui lòng thử lại sau ít phút.",
                     "The payment screen cannot be opened now, and no money was taken. Please try again in some minutes.",
                     Some(link.return_url.as_str()),
                 );

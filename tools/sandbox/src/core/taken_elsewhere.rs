@@ -1,9 +1,8 @@
-//! What the core believes of a payment that it did not take itself.
+//! Payments that the core did not take itself, and books all the same.
 //!
-//! A person, a test or a collection may send a payment result in the core's place. It is signed as the core, so it is the
-//! core's own word, and its books must have the payment: for a refund, and for the statement of the day. Most results come
-//! by the gateway, which shows each accepted one. One that was sent past it, as by `sam local invoke`, is found when its
-//! refund comes.
+//! A person, a test or a collection may send a payment result in the core's place. It is signed as the core, so the core's
+//! books must have the payment: for a refund, and for the statement of the day. Most results come by the gateway, which
+//! shows each accepted one. One that was sent past it, as by `sam local invoke`, is found when its refund comes.
 
 use serde_json::Value;
 
@@ -11,15 +10,15 @@ use super::Core;
 
 impl Core {
     /// Books what a payment result says, if the functions have accepted it.
-    pub(crate) fn believe_accepted(&self, transaction_id: &str, result: &[u8], answer: &[u8]) {
+    pub(crate) fn book_accepted(&self, transaction_id: &str, result: &[u8], answer: &[u8]) {
         let read = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap_or_default();
         if read(answer)["code"] == 0 {
-            self.believe(transaction_id, &read(result));
+            self.book_result(transaction_id, &read(result));
         }
     }
 
     /// Books what a payment result says.
-    pub(super) fn believe(&self, transaction_id: &str, result: &Value) {
+    pub(super) fn book_result(&self, transaction_id: &str, result: &Value) {
         let amount = &result["amount"];
         let digits = || amount.as_str()?.parse().ok();
         let amount = amount.as_u64().or_else(digits);
@@ -36,7 +35,7 @@ impl Core {
     }
 
     /// Books a payment that the core has never seen, and that the functions have as paid.
-    pub(super) async fn believe_record(&self, transaction_id: &str) {
+    pub(super) async fn book_recorded(&self, transaction_id: &str) {
         let is_known = self
             .state
             .read(|state| state.payments.contains_key(transaction_id));
