@@ -124,3 +124,29 @@ async fn a_link_that_cannot_pay_shows_why_and_no_form() {
     env.send_failed_result(&payment).await;
     assert_back(&open(&link(&env, &payment.id, 100_000, 600_000)).await);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_decision_gets_a_page_and_decides_nothing() {
+    let env = TestEnv::start().await;
+    let payment = env.create(100_000).await;
+    let link = link(&env, &payment.id, 100_000, 600_000);
+    let post = async |form: &[(&str, &str)]| {
+        let url = format!("{}/pay", env.sandbox.core_url);
+        sent(sandbox::http().unwrap().post(url).form(form)).await
+    };
+    let query = link.query().unwrap();
+    for form in [
+        &[][..],
+        &[("action", "pay")],
+        &[("query", query)],
+        &[("query", query), ("action", "refund")],
+        &[("query", "transaction_id=x"), ("action", "pay")],
+    ] {
+        let page = post(form).await;
+        assert_eq!(page.status, 400, "{form:?}: {}", page.text);
+    }
+    assert_eq!(status(&env, &payment).await, "PENDING");
+    // A payment that is decided leads back, whatever is clicked.
+    assert_back(&click(&env, &link, "pay").await);
+    assert_back(&post(&[("query", query), ("action", "refund")]).await);
+}

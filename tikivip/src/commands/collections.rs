@@ -27,16 +27,9 @@ pub(super) fn collections(cli: &Cli, folder: &Path) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// The stack of the settings. Only whoever gives no setting at all gets the sandbox's credentials.
+/// The stack of the settings. Only without a file of settings, and without the name of an environment, it is the sandbox.
 fn target(cli: &Cli) -> anyhow::Result<Target> {
-    let given = [
-        "TIKI_ENVIRONMENT",
-        "API_URL",
-        "TIKI_CLIENT_ID",
-        "CORE_CLIENT_ID",
-    ];
-    let none = cli.settings.is_none() && given.iter().all(|name| std::env::var_os(name).is_none());
-    if none {
+    if cli.settings.is_none() && std::env::var_os("TIKI_ENVIRONMENT").is_none() {
         return Ok(Target::sandbox());
     }
     Ok(Target::of_settings(|name| std::env::var(name).ok())?)

@@ -6,9 +6,11 @@ use url::Url;
 /// The address of an API: `http` or `https`, without user, query and fragment. It comes without a slash at its end.
 pub fn api_address(text: &str) -> Option<String> {
     let url = Url::parse(text).ok().filter(is_web)?;
-    // What a browser reads as an address, as `https:pay.example.vn`, is not always one for others.
-    let is_base = url.query().is_none() && url.fragment().is_none() && text.contains("://");
-    is_base.then(|| text.trim_end_matches('/').to_owned())
+    // What a browser reads as an address, as `https:pay.example.vn` or `https:///pay.example.vn`, is not one for others.
+    let (_, after) = text.split_once("://")?;
+    let begins_with_host = !after.starts_with(['/', '\\', '@']);
+    let is_base = url.query().is_none() && url.fragment().is_none();
+    (is_base && begins_with_host).then(|| text.trim_end_matches('/').to_owned())
 }
 
 fn is_web(url: &Url) -> bool {
@@ -54,6 +56,8 @@ mod tests {
             "core.example.vn",
             "ftp://core.example.vn",
             "https:core.example.vn",
+            "https:///core.example.vn",
+            "https://@core.example.vn",
             "https://user@core.example.vn",
             "https://user:password@core.example.vn",
             "https://:password@core.example.vn",

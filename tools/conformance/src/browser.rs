@@ -4,7 +4,7 @@ use reqwest::Client;
 use reqwest::header::{HeaderMap, HeaderValue};
 use url::{Url, form_urlencoded};
 
-use crate::call::{Answer, read};
+use crate::call::{Answer, causes, read};
 use crate::verdict::{Stop, Verdict, ensure};
 
 /// A page and the URL that it came from.
@@ -37,9 +37,7 @@ pub(crate) async fn open(http: &Client, url: &str) -> Verdict<Page> {
 }
 
 fn no_page(error: reqwest::Error) -> Stop {
-    // Without the URL: a link is signed.
-    let error = error.without_url();
-    Stop::failed("an answer for the customer's browser", format!("{error}"))
+    Stop::failed("an answer for the customer's browser", causes(&error))
 }
 
 impl Page {

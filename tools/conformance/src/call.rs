@@ -320,7 +320,7 @@ pub(crate) async fn read(request: reqwest::RequestBuilder) -> Result<Answer, req
 }
 
 /// An error with its causes, and without the URL, which may have a signature in its query.
-fn causes(error: &reqwest::Error) -> String {
+pub(crate) fn causes(error: &reqwest::Error) -> String {
     let mut text = if error.is_timeout() {
         "time-out".to_owned()
     } else {

@@ -5,9 +5,7 @@ use std::str::FromStr;
 
 /// A setting that is missing, or that nothing can be made of.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the setting {name} {problem}: save the stack's output OperatorSettings again, and pass the file with --settings"
-)]
+#[error("the setting {name} {problem}")]
 pub struct SettingError {
     pub name: &'static str,
     pub problem: &'static str,
@@ -41,7 +39,7 @@ impl<R: Fn(&str) -> Option<String>> Settings<R> {
     }
 
     pub(crate) fn required(&self, name: &'static str) -> Result<String, SettingError> {
-        let problem = "is missing";
+        let problem = "is missing: save the stack's output OperatorSettings again, and pass the file with --settings";
         self.optional(name)?.ok_or(SettingError { name, problem })
     }
 

@@ -224,7 +224,7 @@ async fn at_core(
     body: Bytes,
 ) -> Response {
     let Some(url) = docs.at_core(&uri) else {
-        let problem = "The path must be one of the core, without . and .. in it.\n";
+        let problem = "The path must be one of the core, without . and .. and without / that is written as %2F.\n";
         return (StatusCode::BAD_REQUEST, problem).into_response();
     };
     match passed_on(&docs.http, method, url, &headers, body).await {
@@ -240,6 +240,14 @@ impl Docs {
     /// Where the core has what is asked for. Nothing, if a reader of URLs would lead the call elsewhere, as by `..`.
     fn at_core(&self, uri: &axum::http::Uri) -> Option<Url> {
         let path = uri.path().strip_prefix(CORE)?;
+        // A proxy before the core may read them as what they stand for.
+        let lower = path.to_ascii_lowercase();
+        if ["%2e", "%2f", "%5c"]
+            .iter()
+            .any(|hidden| lower.contains(hidden))
+        {
+            return None;
+        }
         let text = format!("{}{path}", self.core_url);
         let mut url = Url::parse(&text).ok().filter(|url| url.as_str() == text)?;
         url.set_query(uri.query());

@@ -8,12 +8,23 @@ use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{HOST, ORIGIN};
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 /// The names of this machine. Another name may be an attacker's that leads here.
 const THIS_MACHINE: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];
+
+/// A proxy on this machine adds one of them to what it passes on for another machine.
+const FORWARDED: [&str; 6] = [
+    "forwarded",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+];
 
 type Refusal = (StatusCode, String);
 
@@ -25,22 +36,31 @@ pub(crate) async fn guard(
     request: Request,
     next: Next,
 ) -> Response {
-    if request.uri().path().starts_with("/_sandbox/")
-        && let Err(refusal) = check(peer, request.headers(), port)
-    {
-        return refusal.into_response();
+    if request.uri().path().starts_with("/_sandbox/") {
+        let target = request.uri().authority().map(Authority::as_str);
+        if let Err(refusal) = check(peer, target, request.headers(), port) {
+            return refusal.into_response();
+        }
     }
     next.run(request).await
 }
 
-fn check(peer: SocketAddr, headers: &HeaderMap, port: u16) -> Result<(), Refusal> {
-    if !peer.ip().to_canonical().is_loopback() {
+/// `target` is the host that the request's first line names. Usually it names none.
+fn check(
+    peer: SocketAddr,
+    target: Option<&str>,
+    headers: &HeaderMap,
+    port: u16,
+) -> Result<(), Refusal> {
+    let is_forwarded = FORWARDED.iter().any(|name| headers.contains_key(*name));
+    if is_forwarded || !peer.ip().to_canonical().is_loopback() {
         let problem = "The sandbox shows this only to the machine on which it runs.\n".to_owned();
         return Err((StatusCode::FORBIDDEN, problem));
     }
     let host = single_value(headers, HOST.as_str())?.unwrap_or_default();
     let ours = THIS_MACHINE.map(|name| format!("{name}:{port}"));
-    if !ours.iter().any(|name| name.eq_ignore_ascii_case(host)) {
+    let is_ours = |host: &str| ours.iter().any(|name| name.eq_ignore_ascii_case(host));
+    if !is_ours(host) || !target.is_none_or(is_ours) {
         let names = ours.join(", ");
         let problem =
             format!("The sandbox shows this only as {names}. Open it under one of them.\n");
@@ -95,7 +115,7 @@ mod tests {
         for (name, value) in headers {
             map.append(name, value);
         }
-        let refused = check(peer.parse().unwrap(), &map, PORT).err();
+        let refused = check(peer.parse().unwrap(), None, &map, PORT).err();
         refused.map(|(status, _)| status.as_u16())
     }
 
@@ -139,5 +159,19 @@ mod tests {
             assert_eq!(status(here, headers), Some(400), "{headers:?}");
         }
         assert_eq!(status(here, &[]), Some(421));
+    }
+
+    #[test]
+    fn what_a_proxy_passes_on_is_refused() {
+        let host: (&str, &[u8]) = ("host", HERE.as_bytes());
+        for name in FORWARDED {
+            let headers = [host, (name, &b"8.8.8.8"[..])];
+            assert_eq!(status("127.0.0.1:4000", &headers), Some(403), "{name}");
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, HeaderValue::from_static(HERE));
+        let peer = "127.0.0.1:4000".parse().unwrap();
+        assert!(check(peer, Some(HERE), &headers, PORT).is_ok());
+        assert!(check(peer, Some("evil.example"), &headers, PORT).is_err());
     }
 }

@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use self::parts::{
-    Listeners, address, caller, data_dir, functions, listen, scratch, start_dynamodb,
+    Listeners, address, caller, data_dir, functions, listen, reached_at, scratch, start_dynamodb,
 };
 
 use crate::caller::{Caller, http};
@@ -279,7 +279,7 @@ impl Sandbox {
                     .map(|(rate, burst)| Throttle::new(rate, burst))
                     .collect()
             },
-            host: listeners.api.local_addr()?.to_string(),
+            host: reached_at(listeners.api.local_addr()?).to_string(),
         };
         let docs = Docs::new(
             &self.as_tiki(options)?,

@@ -174,15 +174,22 @@ async fn details(kit: &CoreKit) -> Verdict {
     Ok(())
 }
 
-/// Of the payment whose result the kit accepts at once.
+/// Of a payment whose result the kit accepts at once.
 async fn before_return(kit: &CoreKit) -> Verdict {
-    let cancelled = kit.cancelled().await.map_err(no_payment)?;
-    let Some(submitted) = &cancelled.submitted else {
-        return Err(Stop::skipped("a person submits the form (--by-hand)"));
-    };
-    ensure(
-        submitted.after_result,
-        "the answer to the form after the payment result was accepted",
-        || "the answer to the form came first".to_owned(),
-    )
+    let paid = kit.decide(kit.order(false), "pay").await;
+    let paid = paid.map_err(no_payment)?;
+    for decided in [&paid, kit.cancelled().await.map_err(no_payment)?] {
+        let Some(submitted) = &decided.submitted else {
+            return Err(Stop::skipped("a person submits the form (--by-hand)"));
+        };
+        ensure(
+            submitted.after_result,
+            "the answer to the form after the payment result was accepted",
+            || {
+                let status = &decided.result.body["status"];
+                format!("the answer to the form came before the result {status}")
+            },
+        )?;
+    }
+    Ok(())
 }

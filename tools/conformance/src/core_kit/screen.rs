@@ -303,6 +303,7 @@ fn no_form(page: &Page, status: u16) -> Verdict {
 }
 
 async fn expired(kit: &CoreKit) -> Verdict {
+    by_form(kit)?;
     let mut payment = kit.order(false);
     payment.expires_at_ms = payment.created_at_ms - MINUTE_MS;
     no_form(&kit.open(&kit.link(&payment)).await?, 410)
@@ -319,13 +320,23 @@ async fn expired_click(kit: &CoreKit) -> Verdict {
     let open_ms = i64::try_from(form_open.as_millis()).unwrap_or(MINUTE_MS);
     payment.expires_at_ms = payment.created_at_ms + open_ms;
     let page = kit.open(&kit.link(&payment)).await?;
+    let expected = format!(
+        "a form, {} s before expires_at (do the clocks of both machines agree?)",
+        form_open.as_secs()
+    );
+    ensure(page.has_form(), expected, || page.answer.shown())?;
     let form = page.form().map_err(no_payment)?;
     clock::wait(form_open + clock_margin).await;
     let answer = page.submit(&kit.core.http, &form, "pay").await?;
     let expected = "HTTP 410, and a payment that is not paid";
     ensure(answer.status == 410, expected, || answer.shown())?;
     let after = kit.core.get(payment.path()).await?;
-    ensure(after.json["status"] != "paid", expected, || after.shown())?;
+    let is_unpaid = match (after.status, after.json["status"].as_str()) {
+        (200, Some(status)) => matches!(status, "not_paid" | "failed"),
+        (404, Some(status)) => status == "never_seen",
+        _ => false,
+    };
+    ensure(is_unpaid, expected, || after.shown())?;
     let results = kit.api.results(&payment.id);
     let paid = results.iter().any(|r| r.body["status"] == "SUCCESS");
     ensure(!paid, expected, || {
@@ -334,17 +345,20 @@ async fn expired_click(kit: &CoreKit) -> Verdict {
 }
 
 async fn unknown_payment(kit: &CoreKit) -> Verdict {
+    by_form(kit)?;
     let payment = kit.new_payment();
     no_form(&kit.open(&kit.link(&payment)).await?, 400)
 }
 
 async fn closed_payment(kit: &CoreKit) -> Verdict {
+    by_form(kit)?;
     let payment = kit.order(false);
     kit.api.close(&payment);
     comes_back(&kit.open(&kit.link(&payment)).await?.answer, &payment)
 }
 
 async fn unread_payment(kit: &CoreKit) -> Verdict {
+    by_form(kit)?;
     let payment = kit.order(false);
     kit.api.hide(&payment);
     no_form(&kit.open(&kit.link(&payment)).await?, 503)

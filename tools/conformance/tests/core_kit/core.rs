@@ -424,7 +424,13 @@ async fn screen(State(core): State<Core>, uri: Uri) -> Response {
         return back(&core, &link);
     }
     if is_over(&link) && !core.has("shows the form after the end") {
-        return (StatusCode::GONE, Html("<h1>Hết hạn</h1>")).into_response();
+        let forms = if core.has("shows two forms after the end") {
+            "<form method='post'></form>".repeat(2)
+        } else {
+            String::new()
+        };
+        let page = Html(format!("<h1>Hết hạn</h1>{forms}"));
+        return (StatusCode::GONE, page).into_response();
     }
     let read = ask(&core, id).await;
     match (read["code"].as_u64(), read["data"]["status"].as_str()) {
@@ -548,7 +554,7 @@ async fn decide(State(core): State<Core>, uri: Uri, body: String) -> Response {
             *debits,
         )
     };
-    if core.has("answers the form first") {
+    if core.has("answers the form first") || (core.has("pays after the answer") && pays) {
         tokio::spawn({
             let core = core.clone();
             async move {

@@ -75,6 +75,8 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ("does not read the status", &["screen-closed-payment"]),
     ("shows what it cannot read", &["screen-unread-payment"]),
     ("answers the form first", &["result-before-return"]),
+    ("pays after the answer", &["result-before-return"]),
+    ("shows two forms after the end", &["screen-expired"]),
     ("rejects what is malformed", &["refund-malformed"]),
     (
         "signs results with another secret",

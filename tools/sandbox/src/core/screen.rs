@@ -11,9 +11,13 @@ use domain::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 use signing::{Keyring, SignatureHeaders, Window};
+use tokio::time::timeout;
 
 use super::{Core, CoreState, Payment, money, reference};
 use crate::caller::now_ms;
+
+/// So long the screen waits for the functions to say what a payment is.
+const API_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Template)]
 #[template(path = "payment-screen.html")]
@@ -114,7 +118,9 @@ pub(super) async fn screen(State(core): State<Core>, OriginalUri(uri): OriginalU
 /// The customer's choice.
 #[derive(Deserialize)]
 pub(super) struct Decision {
+    #[serde(default)]
     query: String,
+    #[serde(default)]
     action: String,
 }
 
@@ -122,28 +128,17 @@ pub(super) async fn decide(State(core): State<Core>, Form(decision): Form<Decisi
     let open = core
         .journal
         .open("customer", "core", format!("clicks “{}”", decision.action));
-    let choice = match decision.action.as_str() {
-        "pay" => "paid",
-        "cancel" => "failed",
-        _ => {
-            open.done("400, neither pay nor cancel");
-            return StatusCode::BAD_REQUEST.into_response();
-        }
-    };
-    let link = match core.opened(&decision.query).await {
-        // If the API cannot be asked at the click, the payment goes on: it was open when the form was shown.
-        Ok(link) | Err(NoForm::Unreadable(link)) => link,
+    let decided = match core.decided(&decision).await {
+        Ok(decided) => decided,
         Err(refused) => {
             let (says, response) = refused.answer();
             open.done(says);
             return response;
         }
     };
+    let (link, status) = decided;
     let id = link.transaction_id.clone();
-    let decided = core
-        .state
-        .write(|state| state.decide(&id, link.amount, choice));
-    let result = if decided == "paid" {
+    let result = if status == "paid" {
         json!({
             "transaction_id": id,
             "status": "SUCCESS",
@@ -166,6 +161,24 @@ pub(super) async fn decide(State(core): State<Core>, Form(decision): Form<Decisi
 }
 
 impl Core {
+    /// What the customer has decided, and the link: the first choice that came in time.
+    async fn decided(&self, decision: &Decision) -> Result<(PaymentLink, String), NoForm> {
+        let link = match self.opened(&decision.query).await {
+            // If the API cannot be asked at the click, the payment goes on: it was open when the form was shown.
+            Ok(link) | Err(NoForm::Unreadable(link)) => link,
+            Err(refused) => return Err(refused),
+        };
+        let choice = match decision.action.as_str() {
+            "pay" => "paid",
+            "cancel" => "failed",
+            _ => return Err(NoForm::Invalid),
+        };
+        match self.state.write(|state| state.decide(&link, choice)) {
+            Some(status) => Ok((link, status)),
+            None => Err(NoForm::Expired(link)),
+        }
+    }
+
     /// The link, if it leads to the form. The order of the checks is that of docs/core.md; nobody logs in here, so the
     /// step of the `identify_code` is missing.
     async fn opened(&self, query: &str) -> Result<PaymentLink, NoForm> {
@@ -181,8 +194,8 @@ impl Core {
         if now_ms() > link.expires_at.unix_ms() {
             return Err(NoForm::Expired(link));
         }
-        match self.details(id).await {
-            Ok(answer) if answer.code() == Some(0) => {
+        match timeout(API_TIMEOUT, self.details(id)).await {
+            Ok(Ok(answer)) if answer.code() == Some(0) => {
                 let recorded = &answer.json["data"];
                 if recorded["transaction_amount"] != link.amount {
                     Err(NoForm::Invalid)
@@ -192,7 +205,7 @@ impl Core {
                     Ok(link)
                 }
             }
-            Ok(answer) if answer.code() == Some(3) => Err(NoForm::Invalid),
+            Ok(Ok(answer)) if answer.code() == Some(3) => Err(NoForm::Invalid),
             _ => Err(NoForm::Unreadable(link)),
         }
     }
@@ -206,22 +219,28 @@ impl Payment {
 }
 
 impl CoreState {
-    /// What the customer has decided: the first choice, however many windows and clicks there are.
-    fn decide(&mut self, id: &str, amount: u64, choice: &str) -> String {
+    /// What the customer has decided: the first choice, however many windows and clicks there are. Nothing, if it comes
+    /// after `expires_at`.
+    fn decide(&mut self, link: &PaymentLink, choice: &str) -> Option<String> {
+        let id = &link.transaction_id;
         let known = self.payments.get(id).filter(|known| known.is_decided());
         if let Some(known) = known {
-            return known.status.clone();
+            return Some(known.status.clone());
+        }
+        let now = now_ms();
+        if now > link.expires_at.unix_ms() {
+            return None;
         }
         if choice == "paid" {
-            self.book_payment(id, amount);
+            self.book_payment(id, link.amount);
         }
         let payment = Payment {
-            amount,
+            amount: link.amount,
             status: choice.to_owned(),
-            paid_at_ms: now_ms(),
+            paid_at_ms: now,
         };
-        self.payments.insert(id.to_owned(), payment);
-        choice.to_owned()
+        self.payments.insert(id.clone(), payment);
+        Some(choice.to_owned())
     }
 }
 

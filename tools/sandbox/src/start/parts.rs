@@ -1,7 +1,7 @@
 //! The parts of a sandbox.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -45,8 +45,20 @@ pub(super) async fn listen(api: SocketAddr) -> anyhow::Result<Listeners> {
     })
 }
 
+/// The URL under which this machine reaches the listener.
 pub(super) fn address(listener: &TcpListener) -> anyhow::Result<String> {
-    Ok(format!("http://{}", listener.local_addr()?))
+    Ok(format!("http://{}", reached_at(listener.local_addr()?)))
+}
+
+/// `0.0.0.0` stands for every address of this machine, and is none that can be called.
+pub(super) fn reached_at(mut listens: SocketAddr) -> SocketAddr {
+    if listens.ip().is_unspecified() {
+        listens.set_ip(match listens.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    listens
 }
 
 pub(super) fn caller(
