@@ -29,15 +29,17 @@ pub(crate) struct HtmlForm {
 pub(crate) async fn open(http: &Client, url: &str) -> Verdict<Page> {
     let parsed = Url::parse(url)
         .map_err(|error| Stop::failed("a URL", format!("{error} in the address of a page")))?;
-    let answer = read(http.get(parsed.clone())).await.map_err(no_page)?;
+    let answer = read(http.get(parsed.clone()))
+        .await
+        .map_err(|error| no_page(&error))?;
     Ok(Page {
         url: parsed,
         answer,
     })
 }
 
-fn no_page(error: reqwest::Error) -> Stop {
-    Stop::failed("an answer for the customer's browser", causes(&error))
+fn no_page(error: &reqwest::Error) -> Stop {
+    Stop::failed("an answer for the customer's browser", causes(error))
 }
 
 impl Page {
@@ -94,7 +96,7 @@ impl Page {
             headers.insert("origin", origin);
         }
         let request = http.post(target).headers(headers).body(body);
-        read(request).await.map_err(no_page)
+        read(request).await.map_err(|error| no_page(&error))
     }
 }
 
