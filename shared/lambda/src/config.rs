@@ -399,7 +399,7 @@ mod tests {
             [
                 "TIKI_CLIENT_ID is not set",
                 "TIKI_SECRET_ID is not set",
-                "TIKI_API_URL must be an http or https URL without a query",
+                "TIKI_API_URL must be an http or https URL without user, query and fragment",
                 "MIN_AMOUNT_VND must be a whole number of VND",
                 "EXPIRY_GRACE_S must be a number of seconds",
             ]
