@@ -114,17 +114,8 @@ impl Core {
 
     /// Sets the core's answer about a payment.
     pub fn set_payment(&self, transaction_id: &str, amount: u64, status: &str) {
-        let payment = Payment {
-            amount,
-            status: status.to_owned(),
-            paid_at_ms: now_ms(),
-        };
-        self.state.write(|state| {
-            if payment.status == "paid" {
-                state.book_payment(transaction_id, amount);
-            }
-            state.payments.insert(transaction_id.to_owned(), payment);
-        });
+        self.state
+            .write(|state| state.set_payment(transaction_id, amount, status));
     }
 
     /// Sets when a payment was paid, by the core's word.
@@ -274,6 +265,20 @@ impl Core {
             tokio::time::sleep(RESULT_RETRY_DELAY).await;
         }
         false
+    }
+}
+
+impl CoreState {
+    fn set_payment(&mut self, transaction_id: &str, amount: u64, status: &str) {
+        if status == "paid" {
+            self.book_payment(transaction_id, amount);
+        }
+        let payment = Payment {
+            amount,
+            status: status.to_owned(),
+            paid_at_ms: now_ms(),
+        };
+        self.payments.insert(transaction_id.to_owned(), payment);
     }
 }
 

@@ -162,15 +162,19 @@ async fn after_refund(kit: &CoreKit) -> Verdict {
 async fn failed(kit: &CoreKit) -> Verdict {
     let cancelled = kit.cancelled().await.map_err(no_payment)?;
     let answer = kit.core.get(cancelled.payment.path()).await?;
-    let status = answer.json["status"].as_str().unwrap_or_default();
-    let right = match answer.status {
-        200 => matches!(status, "failed" | "not_paid"),
-        404 => status == "never_seen",
-        _ => false,
-    };
     ensure(
-        right && answer.json["transaction_id"] == *cancelled.payment.id,
+        says_unpaid(&answer) && answer.json["transaction_id"] == *cancelled.payment.id,
         "200 failed or not_paid, with the transaction_id",
         || answer.shown(),
     )
+}
+
+/// Whether the core's answer about a payment says that nobody has paid it.
+pub(super) fn says_unpaid(answer: &Answer) -> bool {
+    let status = answer.json["status"].as_str().unwrap_or_default();
+    match answer.status {
+        200 => matches!(status, "failed" | "not_paid"),
+        404 => status == "never_seen",
+        _ => false,
+    }
 }

@@ -3,6 +3,7 @@
 use futures::FutureExt;
 
 use super::bench::{Payment, Submitted, no_payment};
+use super::payments::says_unpaid;
 use super::{Check, CoreKit, Limits, rules};
 use crate::browser::Page;
 use crate::call::Answer;
@@ -331,12 +332,7 @@ async fn expired_click(kit: &CoreKit) -> Verdict {
     let expected = "HTTP 410, and a payment that is not paid";
     ensure(answer.status == 410, expected, || answer.shown())?;
     let after = kit.core.get(payment.path()).await?;
-    let is_unpaid = match (after.status, after.json["status"].as_str()) {
-        (200, Some(status)) => matches!(status, "not_paid" | "failed"),
-        (404, Some(status)) => status == "never_seen",
-        _ => false,
-    };
-    ensure(is_unpaid, expected, || after.shown())?;
+    ensure(says_unpaid(&after), expected, || after.shown())?;
     let results = kit.api.results(&payment.id);
     let paid = results.iter().any(|r| r.body["status"] == "SUCCESS");
     ensure(!paid, expected, || {

@@ -227,19 +227,10 @@ impl CoreState {
         if let Some(known) = known {
             return Some(known.status.clone());
         }
-        let now = now_ms();
-        if now > link.expires_at.unix_ms() {
+        if now_ms() > link.expires_at.unix_ms() {
             return None;
         }
-        if choice == "paid" {
-            self.book_payment(id, link.amount);
-        }
-        let payment = Payment {
-            amount: link.amount,
-            status: choice.to_owned(),
-            paid_at_ms: now,
-        };
-        self.payments.insert(id.clone(), payment);
+        self.set_payment(id, link.amount, choice);
         Some(choice.to_owned())
     }
 }
