@@ -4,10 +4,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use domain::{RefundId, TransactionId};
-use http::HeaderMap;
 use serde_json::{Value, json};
 use signed_http::{Answer, Method, Outgoing};
-use signing::{HeaderNames, SignatureHeaders, Window};
+use signing::HeaderNames;
 
 use crate::choices::Lane;
 use crate::day_file::{on_the_clock, rfc3339};
@@ -16,12 +15,17 @@ use crate::secrets::Secret;
 use crate::wiring::CORE_URL;
 use crate::world::{DAY, HOUR, MINUTE, SECOND, World};
 
+/// How often, in ten thousand, the customer decides while the core's answer “pending” is on its way to us.
+const DECIDES_MEANWHILE: u64 = 300;
+
 /// The id in an answer about something else.
 pub(crate) const ANOTHER_ID: &str = "00000000-0000-5000-8000-000000000000";
 
 #[derive(Default)]
 pub(crate) struct Core {
     pub(crate) down_until: i64,
+    /// Whether the answer that it gives now is slow on its way.
+    pub(crate) answers_slowly: bool,
     /// By idempotency key.
     pub(crate) postings: BTreeMap<String, Posting>,
     payment_of: HashMap<String, usize>,
@@ -195,7 +199,7 @@ impl World {
                 refund_id: refund_id.clone(),
                 payment,
                 amount: body["amount"].as_u64().expect("an amount"),
-                pays: !self.choices.happens(lane, 1200),
+                pays: !self.choices.happens(lane, 2500),
                 pending_until,
                 at: self.now(),
                 body: without_so_far(&body),
@@ -318,6 +322,11 @@ impl World {
         self.log(lane, "core", || {
             format!("answers “{status}” about the payment")
         });
+        let deciding = self.payments[payment].paying == Paying::Deciding;
+        if deciding && self.choices.happens(lane, DECIDES_MEANWHILE) {
+            self.core.answers_slowly = true;
+            self.after(10, move |world| world.customer_decides_at_once(payment));
+        }
         // A payment that the core has never seen gets the same answer as one that is not paid.
         if status == "not_paid" && self.choices.happens(lane, 5000) {
             return answer(404, &json!({"transaction_id": id, "status": "never_seen"}));
@@ -329,38 +338,6 @@ impl World {
                 "rail_reference": reference, "partner_banking_method": "ATM",
             }),
         )
-    }
-
-    /// Whether the counterparty accepts a call's signature now.
-    pub(crate) fn signed(
-        &self,
-        request: &Outgoing,
-        names: HeaderNames,
-        secret: Secret,
-        base: &str,
-    ) -> bool {
-        let mut headers = HeaderMap::new();
-        for (name, value) in &request.headers {
-            let value = value.parse().expect("a header of ours is text");
-            headers.insert(
-                http::HeaderName::from_bytes(name.as_bytes()).expect("a name"),
-                value,
-            );
-        }
-        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let claimed = SignatureHeaders {
-            timestamp: header(names.timestamp),
-            client_id: header(names.client_id),
-            signature: header(names.signature),
-        };
-        let relative = request.url.strip_prefix(base).unwrap_or_default();
-        let body = match request.method {
-            Method::Post => request.body.as_slice(),
-            Method::Get => relative.as_bytes(),
-        };
-        let keys = self.secrets.accepted(secret);
-        keys.verify(&claimed, body, self.now(), Window::default())
-            .is_ok()
     }
 }
 

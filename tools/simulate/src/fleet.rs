@@ -75,6 +75,12 @@ pub(crate) struct Invocation {
 pub(crate) type Done = Box<dyn FnOnce(&mut World, usize, Output) + Send>;
 
 impl Fleet {
+    /// Drops all instances. Each holds the world.
+    pub(crate) fn let_go(&mut self) {
+        self.instances.clear();
+        self.started.clear();
+    }
+
     /// No instances yet. The reserved concurrency is that of the template, or the least that an operator may set.
     pub(crate) fn new(choices: &mut Choices) -> Self {
         let mut limits = HashMap::new();

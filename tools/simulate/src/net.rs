@@ -5,11 +5,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use signed_http::{Answer, Outgoing, Transport, TransportError};
+use http::HeaderMap;
+use signed_http::{Answer, Method, Outgoing, Transport, TransportError};
+use signing::{HeaderNames, SignatureHeaders, Window};
 
 use crate::choices::Lane;
 use crate::fault::Fault;
 use crate::fleet::Function;
+use crate::secrets::Secret;
 use crate::tiki;
 use crate::world::{HOUR, MINUTE, SECOND, Waiting, World, answered};
 
@@ -129,7 +132,9 @@ impl Call {
                 world.log(lane, self.peer.name(), || "its answer is lost".to_owned());
                 return no_answer(world, reply, timeout - way, || TransportError::TimedOut);
             }
-            world.after(way, move |world| {
+            let slow = std::mem::take(&mut world.core.answers_slowly);
+            let back = if slow { timeout / 2 - 10 } else { way };
+            world.after(back, move |world| {
                 reply.answer_and(world, Ok(answer.clone()), move |world, who| {
                     world.heard(who, self.peer, &self.request, &answer);
                 });
@@ -216,6 +221,38 @@ impl World {
                 self.cells_of_core(request, answer);
             }
         }
+    }
+
+    /// Whether the counterparty accepts a call's signature now.
+    pub(crate) fn signed(
+        &self,
+        request: &Outgoing,
+        names: HeaderNames,
+        secret: Secret,
+        base: &str,
+    ) -> bool {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &request.headers {
+            let value = value.parse().expect("a header of ours is text");
+            headers.insert(
+                http::HeaderName::from_bytes(name.as_bytes()).expect("a name"),
+                value,
+            );
+        }
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let claimed = SignatureHeaders {
+            timestamp: header(names.timestamp),
+            client_id: header(names.client_id),
+            signature: header(names.signature),
+        };
+        let relative = request.url.strip_prefix(base).unwrap_or_default();
+        let body = match request.method {
+            Method::Post => request.body.as_slice(),
+            Method::Get => relative.as_bytes(),
+        };
+        let keys = self.secrets.accepted(secret);
+        keys.verify(&claimed, body, self.now(), Window::default())
+            .is_ok()
     }
 
     fn lane_of_call(&self, peer: Peer, request: &Outgoing) -> Lane {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crate::audit::{Invariant, Violation};
 use crate::cells;
-use crate::coverage::Coverage;
+use crate::coverage::{Cell, Coverage};
 use crate::fault::Fault;
 use crate::history::History;
 use crate::run::Outcome;
@@ -70,6 +70,19 @@ impl Total {
         faults.chain(cells).collect()
     }
 
+    /// The demanded cells that were reached a few times only: a change of the code may lose them.
+    fn seldom(&self) -> Vec<(Cell, u64)> {
+        const OFTEN: u64 = 12;
+        let cells = cells::required().into_iter();
+        let counted = cells.map(|cell| {
+            let count = self.coverage.of(&cell);
+            (cell, count)
+        });
+        let mut seldom: Vec<_> = counted.filter(|(_, n)| (1..OFTEN).contains(n)).collect();
+        seldom.sort_by_key(|(_, count)| *count);
+        seldom
+    }
+
     /// All counts as tables.
     #[must_use]
     pub fn tables(&self) -> String {
@@ -97,6 +110,13 @@ impl Total {
         line("\nNever happened".to_owned());
         for missing in self.missing() {
             line(format!("  {missing}"));
+        }
+        line("\nDemanded, and seldom reached".to_owned());
+        for ((table, row, column), count) in self.seldom() {
+            line(format!(
+                "  {:<66} {count:>3}",
+                format!("{table}: {row} × {column}")
+            ));
         }
         line("\nInvariants".to_owned());
         for invariant in Invariant::ALL {

@@ -78,6 +78,7 @@ pub fn run(source: Source, steps: u64, history: History) -> Outcome {
     run.run_steps(steps);
     drop(run.tasks);
     let mut world = world.lock().unwrap();
+    world.let_go();
     Outcome {
         violation: world.audit.violation().cloned(),
         script: world.choices.script(),

@@ -266,6 +266,12 @@ impl World {
         receiver
     }
 
+    /// Drops what holds the world itself, so that its memory is given back: what is still queued, and the instances.
+    pub(crate) fn let_go(&mut self) {
+        self.queue.clear();
+        self.fleet.let_go();
+    }
+
     /// Whether the run aims at a point of this function.
     pub(crate) fn aims_at(&self, function: Function) -> bool {
         self.aim.is_some_and(|(aimed, _)| aimed == function.name())

@@ -4,7 +4,7 @@ use super::{Rows, reconciliation};
 
 /// The points at which each function waits, and so can die.
 pub(super) const POINTS: Rows = &[
-    ("create-transaction", &["read secret", "put"]),
+    ("create-transaction", &["read secret", "get", "put"]),
     ("check-transaction", &["read secret", "get"]),
     (
         "refund-transaction",

@@ -120,6 +120,12 @@ impl World {
         }
     }
 
+    /// The customer decides, and the core reports it in the same moment.
+    pub(crate) fn customer_decides_at_once(&mut self, payment: usize) {
+        self.customer_decides(payment);
+        self.core_sends_result(payment, 0);
+    }
+
     fn customer_pays_after_all(&mut self, payment: usize) {
         let lane = Lane::of(payment);
         self.log(lane, "customer", || "pays late".to_owned());
