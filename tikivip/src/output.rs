@@ -5,6 +5,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use comfy_table::{ContentArrangement, Table};
+use domain::{escaped, escaped_json};
 use serde::Serialize;
 
 use crate::cli::Form;
@@ -61,14 +62,23 @@ impl std::error::Error for Outcome {}
 /// Prints a value in the chosen format.
 pub(crate) fn print<T: Serialize>(form: Form, value: &T, table: impl FnOnce(&T) -> String) {
     let text = match form {
-        Form::Table => table(value),
-        Form::Json => serde_json::to_string_pretty(value).unwrap_or_default(),
+        Form::Table => visible(&table(value)),
+        Form::Json => {
+            let json = serde_json::to_string_pretty(value).unwrap_or_default();
+            escaped_json(&json).into_owned()
+        }
     };
     // A closed pipe is not an error.
     let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
 }
 
-/// Rows under a heading.
+/// Our lines, in which nothing that came from outside acts on the terminal.
+fn visible(text: &str) -> String {
+    let lines: Vec<_> = text.split('\n').map(escaped).collect();
+    lines.join("\n")
+}
+
+/// Rows under a heading. No cell has a line end that forges a row.
 pub(crate) fn table<const N: usize>(
     heading: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
@@ -79,7 +89,7 @@ pub(crate) fn table<const N: usize>(
         .set_content_arrangement(ContentArrangement::Disabled)
         .set_header(heading);
     for row in rows {
-        table.add_row(row);
+        table.add_row(row.map(|cell| escaped(&cell).into_owned()));
     }
     let lines = table.to_string();
     let lines = lines.lines().map(str::trim_end);
@@ -96,13 +106,9 @@ pub(crate) struct Entry {
 /// A list of entries, in lines that fit into a terminal.
 pub(crate) fn list(entries: impl IntoIterator<Item = Entry>, more: bool) -> String {
     let blocks = entries.into_iter().map(|entry| {
-        let mut block = vec![folded("  ", "    ", &entry.head)];
-        block.extend(
-            entry
-                .lines
-                .iter()
-                .map(|line| folded("    ", "      ", line)),
-        );
+        let mut block = vec![folded("  ", "    ", &escaped(&entry.head))];
+        let lines = entry.lines.iter();
+        block.extend(lines.map(|line| folded("    ", "      ", &escaped(line))));
         block.join("\n")
     });
     let mut blocks: Vec<String> = blocks.collect();
@@ -139,7 +145,7 @@ pub(crate) fn folded(first: &str, next: &str, text: &str) -> String {
 
 /// Prints a message to standard error.
 pub(crate) fn print_error(text: &str) {
-    let _ = writeln!(std::io::stderr(), "tikivip: {text}");
+    let _ = writeln!(std::io::stderr(), "tikivip: {}", visible(text));
 }
 
 /// Prints an internal error with its causes.
@@ -150,6 +156,9 @@ pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
+    use domain::is_unprintable;
+    use proptest::prelude::*;
+
     use super::*;
 
     const ID: &str = "core:9e87ce51-4647-5d79-9155-19ee50d4d84e";
@@ -179,5 +188,23 @@ mod tests {
             )),
             "{shown}"
         );
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_from_outside_acts_on_a_terminal(one in any::<String>(), two in any::<String>()) {
+            let rows = [[one.clone(), two.clone()], [two.clone(), one.clone()]];
+            let entries = [Entry { head: one.clone(), lines: vec![two.clone()] }];
+            let shown = [
+                table(["Time", "Event"], rows),
+                list(entries, false),
+                visible(&format!("{one}{two}")),
+            ];
+            prop_assert_eq!(shown[0].lines().count(), 4, "{:?}", &shown[0]);
+            for text in shown {
+                let mut lines = text.split('\n');
+                prop_assert!(lines.all(|line| !line.contains(is_unprintable)), "{:?}", text);
+            }
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use lambda::config::{Env, Setting};
-use signed_http::BaseUrl;
+use signed_http::{BaseUrl, web_url};
 use url::Url;
 
 use crate::ResultUrl;
@@ -24,8 +24,8 @@ pub struct Redirects {
 impl Redirects {
     /// Reads the settings.
     pub fn read(env: &Env) -> Setting<Self> {
-        let payment_screen = env.required("PAYMENT_SCREEN_URL");
-        let apps = env.required("TIKI_APPS_URL");
+        let payment_screen = env.confidential_url("PAYMENT_SCREEN_URL");
+        let apps = env.confidential_url("TIKI_APPS_URL");
         let allowed = env.or("REDIRECT_HOSTS", AllowedHosts(Vec::new()));
         let result_url = ResultUrl::read(env);
         Ok(Self {
@@ -56,13 +56,9 @@ impl AllowedHosts {
         if !text.bytes().all(|b| b.is_ascii_graphic()) || text.contains('\\') {
             return false;
         }
-        let Ok(url) = Url::parse(text) else {
+        let Some(url) = web_url(text) else {
             return false;
         };
-        let web = matches!(url.scheme(), "http" | "https");
-        if !web || !url.username().is_empty() || url.password().is_some() {
-            return false;
-        }
         let origin = url.origin().ascii_serialization();
         let secure = url.scheme() == "https" && url.port().is_none();
         let host = url.host_str().filter(|_| secure);
@@ -121,6 +117,10 @@ mod tests {
             "",
             "/x",
             "//tiki.vn/x",
+            "https:tiki.vn/x",
+            "https:/tiki.vn/x",
+            "https:///tiki.vn/x",
+            "https:tiki.vn/x?a=https://tiki.vn",
             "http://tiki.vn/x",
             "https://tiki.vn:444/x",
             "https://tiki.vn.evil.example/",

@@ -63,8 +63,12 @@ impl Verifier {
 
         let keys = under(self.keys.keys().await?);
         let mut result = keys.verify_any(&headers, candidates.clone(), now_ms, self.window);
-        if result.as_ref().err() == Some(&SignatureRefusal::Mismatch) {
-            // After a rotation the sender may have the new secret, and we the old one.
+        if matches!(
+            result,
+            Err(SignatureRefusal::Mismatch | SignatureRefusal::UnknownClient)
+        ) {
+            // After a rotation the sender may have the new secret, and we the old one. An unknown client id takes the
+            // same way, so that the time of the answer does not say which ids are known.
             let keys = under(self.keys.reload().await?);
             result = keys.verify_any(&headers, candidates, now_ms, self.window);
         }

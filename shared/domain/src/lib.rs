@@ -10,6 +10,7 @@
 //!
 //! | module | what is there |
 //! |---|---|
+//! | `printable` | what a text from outside may show to people |
 //! | `text`, `ids`, `money`, `time` | checked values: texts of one meaning each, ids, amounts, moments and days |
 //! | `customer` | the customer for whom a webview is opened |
 //! | `schedule` | when to try again, and how long a lease is |
@@ -44,6 +45,7 @@ mod money;
 mod notification;
 mod operator;
 mod payment;
+mod printable;
 mod refund;
 mod refusal;
 mod review;
@@ -75,6 +77,7 @@ pub use payment::{
     Contradiction, CoreAnswer, Failure, FailureCause, PaidDetails, Payment, PaymentAnswer,
     PaymentResult, PaymentResultMessage, PaymentState, Reversal,
 };
+pub use printable::{escaped, escaped_json, is_unprintable, printable};
 pub use refund::{
     Balance, MAX_REJECTED_REFUNDS, MAX_TIKI_REFUNDS, Origin, Refund, RefundAnswer, RefundCommand,
     RefundState,

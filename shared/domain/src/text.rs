@@ -1,48 +1,63 @@
-//! Texts from outside: bounded, checked once, and one type for each meaning.
+//! Texts from outside: bounded, checked once, printable, and one type for each meaning.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A text is empty or too long.
+use crate::printable::{is_unprintable, printable};
+
+/// Why a text is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must have 1 to {max} characters")]
-pub struct BadText {
-    /// The most characters that are allowed.
-    pub max: usize,
+pub enum BadText {
+    /// It is empty or too long.
+    #[error("must have 1 to {max} characters")]
+    Length {
+        /// The most characters that are allowed.
+        max: usize,
+    },
+    /// It is a code, and has a character that acts on whoever reads it.
+    #[error("must not have a control character, a line end or a mark for the direction of text")]
+    Unprintable,
 }
 
-/// A text of 1 to `MAX` characters; what it says is not checked. Each meaning has a type of its own over it,
-/// made by [`text_newtype`].
+/// A text of 1 to `MAX` characters, none of them unprintable ([`is_unprintable`]). Each meaning has a type of its own
+/// over it, made by [`text_newtype`].
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Text<const MAX: usize>(String);
 
 impl<const MAX: usize> Text<MAX> {
     /// The first `MAX` characters, or `None` if the text is empty.
     fn truncated(text: &str) -> Option<Self> {
-        let text: String = text.chars().take(MAX).collect();
+        let text: String = printable(text).chars().take(MAX).collect();
         (!text.is_empty()).then_some(Self(text))
     }
-}
 
-impl<const MAX: usize> FromStr for Text<MAX> {
-    type Err = BadText;
+    /// A code: two sides compare it, so nothing in it is replaced.
+    fn code(text: &str) -> Result<Self, BadText> {
+        let checked = Self::free(text)?;
+        if text.contains(is_unprintable) {
+            return Err(BadText::Unprintable);
+        }
+        Ok(checked)
+    }
 
-    fn from_str(text: &str) -> Result<Self, BadText> {
+    /// A text for people: each unprintable character becomes a blank.
+    fn free(text: &str) -> Result<Self, BadText> {
         // A character has at most four bytes: a text that is too long anyway is not counted.
         let fits = text.len() <= MAX.saturating_mul(4) && text.chars().count() <= MAX;
         if fits && !text.is_empty() {
-            Ok(Self(text.to_owned()))
+            Ok(Self(printable(text).into_owned()))
         } else {
-            Err(BadText { max: MAX })
+            Err(BadText::Length { max: MAX })
         }
     }
 }
 
-/// A type of its own over [`Text`], so that two texts of different meaning cannot be mixed up. With
-/// `personal`, the type has no `Display`, and its `Debug` shows nothing of the text.
+/// A type of its own over [`Text`], so that two texts of different meaning cannot be mixed up. A `code` is refused if
+/// it has an unprintable character; in a `free` text it becomes a blank. With `personal`, the type has no `Display`, and
+/// its `Debug` shows nothing of the text.
 macro_rules! text_newtype {
-    ($(#[$doc:meta])* $name:ident, $max:literal) => {
-        text_newtype!(@common $(#[$doc])* $name, $max);
+    ($(#[$doc:meta])* $name:ident, $max:literal, $kind:ident) => {
+        text_newtype!(@common $(#[$doc])* $name, $max, $kind);
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -56,8 +71,8 @@ macro_rules! text_newtype {
             }
         }
     };
-    ($(#[$doc:meta])* $name:ident, $max:literal, personal) => {
-        text_newtype!(@common $(#[$doc])* $name, $max);
+    ($(#[$doc:meta])* $name:ident, $max:literal, $kind:ident, personal) => {
+        text_newtype!(@common $(#[$doc])* $name, $max, $kind);
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -65,20 +80,20 @@ macro_rules! text_newtype {
             }
         }
     };
-    (@common $(#[$doc:meta])* $name:ident, $max:literal) => {
+    (@common $(#[$doc:meta])* $name:ident, $max:literal, $kind:ident) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Text<$max>);
 
         impl $name {
-            /// The text as it came in.
+            /// The text, without unprintable characters.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0.0
             }
 
-            /// The text cut to the allowed length, or `None` if it is empty: for an explanation from outside
-            /// that must not stop the work it explains.
+            /// The text cut to the allowed length and made printable, or `None` if it is empty: for an explanation
+            /// from outside that must not stop the work it explains.
             #[must_use]
             pub fn truncated(text: &str) -> Option<Self> {
                 Text::truncated(text).map(Self)
@@ -89,7 +104,7 @@ macro_rules! text_newtype {
             type Err = BadText;
 
             fn from_str(text: &str) -> Result<Self, BadText> {
-                text.parse().map(Self)
+                Text::$kind(text).map(Self)
             }
         }
     };
@@ -97,59 +112,59 @@ macro_rules! text_newtype {
 
 text_newtype!(
     /// The client id that Tiki gave the partner (protocol §1).
-    ClientId, 128
+    ClientId, 128, code
 );
 text_newtype!(
     /// Tiki's id of a webview session (protocol §6).
-    WebviewRequestId, 128
+    WebviewRequestId, 128, code
 );
 text_newtype!(
     /// The partner's code of a customer, under which the webview was opened (protocol §6).
-    IdentifyCode, 128
+    IdentifyCode, 128, code
 );
 text_newtype!(
     /// Tiki's code of the order that is paid for.
-    OrderCode, 128
+    OrderCode, 128, code
 );
 text_newtype!(
     /// The idempotency key of Tiki's refund request (protocol §5).
-    RequestId, 128
+    RequestId, 128, code
 );
 text_newtype!(
     /// The core's own reference of a payment.
-    CoreReference, 128
+    CoreReference, 128, code
 );
 text_newtype!(
     /// How the customer paid: a code that the partner publishes to Tiki (protocol §3).
-    BankingMethod, 64
+    BankingMethod, 64, code
 );
 text_newtype!(
     /// The name of a person who acts by the command line.
-    OperatorName, 64
+    OperatorName, 64, code
 );
 text_newtype!(
     /// Why a person acts.
-    OperatorReason, 255
+    OperatorReason, 255, free
 );
 text_newtype!(
     /// What is paid for, for the payment screen.
-    Description, 255
+    Description, 255, free
 );
 text_newtype!(
     /// Why money goes back, for the core.
-    RefundReason, 255
+    RefundReason, 255, free
 );
 text_newtype!(
     /// Why a payment was not made, in the core's words.
-    FailureReason, 255
+    FailureReason, 255, free
 );
 text_newtype!(
     /// Why the core refused a refund, in its words.
-    RejectionReason, 255
+    RejectionReason, 255, free
 );
 text_newtype!(
     /// A customer's name.
-    CustomerName, 255, personal
+    CustomerName, 255, free, personal
 );
 
 impl RejectionReason {
@@ -166,11 +181,31 @@ mod tests {
 
     #[test]
     fn a_text_is_counted_in_characters() {
-        assert!("đđđ".parse::<Text<3>>().is_ok());
-        assert_eq!("đđđđ".parse::<Text<3>>().err(), Some(BadText { max: 3 }));
-        assert_eq!("".parse::<Text<3>>().err(), Some(BadText { max: 3 }));
+        assert!(Text::<3>::free("đđđ").is_ok());
+        for text in ["đđđđ", ""] {
+            let refused = Some(BadText::Length { max: 3 });
+            assert_eq!(Text::<3>::free(text).err(), refused);
+            assert_eq!(Text::<3>::code(text).err(), refused);
+        }
         assert_eq!(Text::<3>::truncated("đđđđ").unwrap().0, "đđđ");
         assert!(Text::<3>::truncated("").is_none());
+    }
+
+    #[test]
+    fn a_code_is_refused_and_a_text_made_printable() {
+        for bad in ["a\nb", "a\u{1b}[2J", "\u{202e}a", "a\u{85}b", "\u{2029}"] {
+            assert_eq!(
+                bad.parse::<OrderCode>(),
+                Err(BadText::Unprintable),
+                "{bad:?}"
+            );
+        }
+        let reason: RejectionReason = "no\u{1b}]0;x\u{7}\r\nrow".parse().unwrap();
+        assert_eq!(reason.as_str(), "no ]0;x   row");
+        let cut = RejectionReason::truncated("\u{9b}31m").unwrap();
+        assert_eq!(cut.as_str(), " 31m");
+        let name: CustomerName = "NGUYỄN\tVĂN A".parse().unwrap();
+        assert_eq!(name.as_str(), "NGUYỄN VĂN A");
     }
 
     #[test]

@@ -67,16 +67,21 @@ impl Fields {
         })
     }
 
-    /// Makes fields from the texts of a query.
-    #[must_use]
-    pub fn of_texts<'t>(texts: impl IntoIterator<Item = (&'t str, &'t str)>) -> Self {
-        let raw = |text: &str| serde_json::value::to_raw_value(text).ok();
-        Self(
-            texts
-                .into_iter()
-                .filter_map(|(name, text)| Some((name.to_owned(), raw(text)?)))
-                .collect(),
-        )
+    /// Makes fields from the texts of a query. A name that comes twice is refused, as in a body.
+    pub fn of_texts<'t>(
+        texts: impl IntoIterator<Item = (&'t str, &'t str)>,
+    ) -> Result<Self, InvalidField> {
+        let mut fields = BTreeMap::new();
+        for (name, text) in texts {
+            let Ok(raw) = serde_json::value::to_raw_value(text) else {
+                continue;
+            };
+            // The name is from outside, and may be any text: it is not quoted.
+            if fields.insert(name.to_owned(), raw).is_some() {
+                return Err(InvalidField::field("the query", "has a name twice"));
+            }
+        }
+        Ok(Self(fields))
     }
 
     /// Refuses a message that has a field of another message. The signature covers neither method nor path, so a body
@@ -298,6 +303,15 @@ mod tests {
         assert!(problem(Fields::read(br#"{"a":1,"a":2}"#)).contains("a name twice"));
         // The same name, spelt differently.
         assert!(Fields::read(br#"{"a":1,"\u0061":2}"#).is_err());
+    }
+
+    #[test]
+    fn a_query_has_each_name_once() {
+        let query = [("a", "1"), ("b", "1")];
+        let fields = Fields::of_texts(query).unwrap();
+        assert_eq!(fields.text::<String>("b"), Ok("1".to_owned()));
+        let twice = Fields::of_texts([("a", "1"), ("b", "2"), ("a", "1")]);
+        assert_eq!(problem(twice), "the query has a name twice");
     }
 
     #[test]

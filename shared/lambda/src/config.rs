@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use domain::{AmountLimits, ClientId, Vnd};
-use signed_http::BaseUrl;
+use signed_http::{BaseUrl, is_confidential, web_url};
 use signing::{GetSigning, Window};
 use tiki_api::PhoneFormat;
 use tracing::level_filters::LevelFilter;
@@ -87,6 +87,33 @@ impl Env {
             Some(text) => self.parse(name, &text).map(Some),
             None => Ok(None),
         }
+    }
+
+    /// A URL that must be set, and to which nothing goes in the clear: money and personal data go over HTTPS alone. This
+    /// machine itself is excepted, and so is what `sam local` runs in a container on it.
+    pub fn confidential_url<T: FromStr<Err: fmt::Display>>(&self, name: &str) -> Setting<T> {
+        let url = self.required(name)?;
+        self.encrypted(name).map(|()| url)
+    }
+
+    /// The same, of a URL that may be unset.
+    pub fn optional_confidential_url<T: FromStr<Err: fmt::Display>>(
+        &self,
+        name: &str,
+    ) -> Setting<Option<T>> {
+        match self.optional(name)? {
+            Some(url) => self.encrypted(name).map(|()| Some(url)),
+            None => Ok(None),
+        }
+    }
+
+    fn encrypted(&self, name: &str) -> Setting<()> {
+        let sam_local = (self.source)("AWS_SAM_LOCAL").as_deref() == Some("true");
+        let url = self.text(name).as_deref().and_then(web_url);
+        if sam_local || url.is_some_and(|url| is_confidential(&url)) {
+            return Ok(());
+        }
+        Err(self.problem(name, "must be an https URL; http is for this machine alone"))
     }
 
     /// A variable that is set to nothing counts as unset: a template's empty parameter.
@@ -209,12 +236,12 @@ pub fn phone_format(env: &Env) -> Setting<PhoneFormat> {
 
 /// `TIKI_API_URL`: the base URL of Tiki's API (protocol §1).
 pub fn tiki_api(env: &Env) -> Setting<BaseUrl> {
-    env.required("TIKI_API_URL")
+    env.confidential_url("TIKI_API_URL")
 }
 
 /// `CORE_URL`: the base URL of the core's API.
 pub fn core_url(env: &Env) -> Setting<BaseUrl> {
-    env.required("CORE_URL")
+    env.confidential_url("CORE_URL")
 }
 
 /// `CORE_STATEMENT`: how the core gives its statement of a day (docs/core.md).
@@ -330,7 +357,7 @@ impl Links {
     /// Reads both settings.
     pub fn read(env: &Env) -> Setting<Self> {
         let secret_id = env.required("LINK_SECRET_ID");
-        let public_base_url = env.optional("PUBLIC_BASE_URL");
+        let public_base_url = env.optional_confidential_url("PUBLIC_BASE_URL");
         Ok(Self {
             secret_id: secret_id?,
             public_base_url: public_base_url?,
@@ -375,6 +402,27 @@ mod tests {
             let found = vars.iter().find(|(n, _)| *n == name);
             found.map(|(_, value)| (*value).to_owned())
         })
+    }
+
+    #[test]
+    fn nothing_goes_to_another_machine_in_the_clear() {
+        for (url, sam_local, expected) in [
+            ("https://core.example.vn", "", true),
+            ("http://core.example.vn", "", false),
+            ("http://core.example.vn", "false", false),
+            ("http://172.17.0.1:9000", "true", true),
+            ("http://127.0.0.1:9000", "", true),
+        ] {
+            let env = Env::new(move |name| match name {
+                "CORE_URL" => Some(url.to_owned()),
+                "AWS_SAM_LOCAL" => Some(sam_local.to_owned()),
+                _ => None,
+            });
+            let read = env.load(core_url);
+            assert_eq!(read.is_ok(), expected, "{url} {sam_local}");
+            let problem = "CORE_URL must be an https URL; http is for this machine alone";
+            assert!(expected || read == Err(ConfigError(vec![problem.to_owned()])));
+        }
     }
 
     #[test]

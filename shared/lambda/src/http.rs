@@ -5,7 +5,7 @@ use std::future::pending;
 use api::{Handler, Inbound, TIME_TO_ANSWER};
 use domain::{Clock, Timestamp};
 use http::{HeaderValue, Response};
-use lambda_http::request::RequestContext;
+use lambda_http::request::{LambdaRequest, RequestContext};
 use lambda_http::{Body, Request, RequestExt};
 use tracing::Instrument;
 
@@ -24,6 +24,22 @@ pub(crate) async fn respond(handler: &dyn Handler, request: Request) -> Response
         response.headers_mut().insert("x-request-id", id);
     }
     response.map(Body::Text)
+}
+
+/// The event without what the caller says of our address. `lambda_http` makes a URL of these headers and of the path, and
+/// panics if that fails, which ends the process. Our address comes from the context that API Gateway adds.
+pub(crate) fn without_callers_address(mut event: LambdaRequest) -> LambdaRequest {
+    if let LambdaRequest::ApiGatewayV1(request) = &mut event {
+        for name in ["host", "x-forwarded-proto"] {
+            request.headers.remove(name);
+            request.multi_value_headers.remove(name);
+        }
+        let path = request.path.get_or_insert_default();
+        if !path.starts_with('/') {
+            path.insert(0, '/');
+        }
+    }
+    event
 }
 
 /// Comes shortly before Lambda ends the function, at this time in Unix milliseconds. A runtime that gives no deadline
@@ -82,7 +98,80 @@ fn inbound(request: Request) -> Inbound {
 mod tests {
     use std::time::Duration;
 
+    use proptest::prelude::*;
+    use serde_json::json;
+
     use super::*;
+
+    /// An event of API Gateway. Everything but `requestContext` is the caller's.
+    fn event(path: &str, headers: &[(&str, &str)], query: &[(&str, &str)]) -> String {
+        let headers: serde_json::Map<_, _> = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), json!(value)))
+            .collect();
+        let query: serde_json::Map<_, _> = query
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), json!([value])))
+            .collect();
+        json!({
+            "resource": "/{proxy+}", "path": path, "httpMethod": "GET", "headers": headers,
+            "multiValueQueryStringParameters": query, "body": null, "isBase64Encoded": false,
+            "requestContext": {
+                "stage": "live", "domainName": "api.example.vn", "requestId": "r", "identity": {},
+                "resourcePath": "/{proxy+}", "httpMethod": "GET", "accountId": "1", "apiId": "a",
+                "protocol": "HTTP/1.1", "path": path,
+            },
+        })
+        .to_string()
+    }
+
+    fn received(event: &str) -> Inbound {
+        let event: LambdaRequest = serde_json::from_str(event).unwrap();
+        let request = Request::from(without_callers_address(event));
+        inbound(request.with_lambda_context(lambda_runtime::Context::default()))
+    }
+
+    #[test]
+    fn no_address_of_the_caller_ends_the_process() {
+        for (host, scheme) in [
+            ("", ""),
+            ("a b", "https"),
+            ("[", "https"),
+            ("api.example.vn:99999999", "https"),
+            ("api.example.vn", "ht tp"),
+            ("api.example.vn", ""),
+            ("api.example.vn", "javascript"),
+            ("@", "://"),
+        ] {
+            let headers = [
+                ("Host", host),
+                ("X-Forwarded-Proto", scheme),
+                ("X-Own", "1"),
+            ];
+            let read = received(&event("/pay/x", &headers, &[]));
+            assert_eq!(
+                read.base_url, "https://api.example.vn/live",
+                "{host} {scheme}"
+            );
+            assert_eq!(
+                (read.path.as_str(), read.header("x-own")),
+                ("/pay/x", Some("1"))
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_event_ends_the_process(
+            path in any::<String>(),
+            host in "[ -~]{0,20}",
+            query in any::<(String, String)>(),
+        ) {
+            let headers = [("host", host.as_str()), ("x-forwarded-proto", host.as_str())];
+            let query = [(query.0.as_str(), query.1.as_str())];
+            received(&event(&path, &headers, &query));
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_function_is_late_shortly_before_its_end_and_never_without_a_deadline() {

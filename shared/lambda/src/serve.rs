@@ -5,23 +5,27 @@
 
 use api::Handler;
 use domain::Timestamp;
-use lambda_http::Request;
-use lambda_runtime::{LambdaEvent, service_fn};
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Adapter, Request};
+use lambda_runtime::{LambdaEvent, Service, service_fn};
 use outbox::{Outbox, Worker};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracing::Instrument;
 
-use crate::http::respond;
+use crate::http::{respond, without_callers_address};
 
 /// Serves a function behind API Gateway.
 pub async fn serve_http(handler: impl Handler) -> anyhow::Result<()> {
     let handler = &handler;
-    lambda_http::run(service_fn(async |request: Request| {
+    let mut adapter = Adapter::from(service_fn(async |request: Request| {
         Ok::<_, lambda_http::Error>(respond(handler, request).await)
-    }))
-    .await
-    .map_err(|error| anyhow::anyhow!(error))
+    }));
+    let served = lambda_runtime::run(service_fn(|event: LambdaEvent<LambdaRequest>| {
+        let (request, context) = event.into_parts();
+        adapter.call(LambdaEvent::new(without_callers_address(request), context))
+    }));
+    served.await.map_err(|error| anyhow::anyhow!(error))
 }
 
 /// Serves a worker that the table's stream and the schedule invoke.

@@ -2,12 +2,14 @@
 //! metric format.
 
 mod emf;
+mod printable;
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 
 use self::emf::EmbeddedMetrics;
+use self::printable::Printable;
 use crate::config::{Env, log_level, metrics_namespace};
 
 /// Foreign crates log from this level on: below it they may write what a request contains.
@@ -54,6 +56,7 @@ pub fn init(env: &Env, function: &'static str) {
         .flatten_event(true)
         .with_current_span(false)
         .with_span_list(true)
+        .with_writer(Printable(std::io::stdout))
         .with_filter(targets);
     let figures = EmbeddedMetrics::new(metrics_namespace(env), function, std::io::stdout)
         .with_filter(Targets::new().with_target(metrics::TARGET, LevelFilter::INFO));

@@ -1,19 +1,11 @@
 //! How texts, numbers and times are printed.
 
-use domain::{Day, Timestamp};
+use domain::{Day, Timestamp, is_unprintable};
 
 /// A text from outside, in which each character that could hide or reorder the text around it is replaced by
 /// U+FFFD. It is not escaped: that is the template's part.
 pub(crate) fn visible(text: &str) -> String {
-    let hides = |c: char| c.is_control() || changes_direction(c);
-    text.chars()
-        .map(|c| if hides(c) { '\u{fffd}' } else { c })
-        .collect()
-}
-
-/// Unicode's marks, embeddings, overrides and isolates for right-to-left text.
-fn changes_direction(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    text.replace(is_unprintable, "\u{fffd}")
 }
 
 /// A time in Vietnam: `22/11/2026 23:59:59`.
@@ -121,8 +113,7 @@ mod tests {
         #[test]
         fn no_text_hides_or_reorders_what_is_around_it(text in ".*") {
             let shown = visible(&text);
-            let hides = |c: char| c.is_control() || changes_direction(c);
-            prop_assert!(!shown.contains(hides), "{}", shown);
+            prop_assert!(!shown.contains(is_unprintable), "{}", shown);
             prop_assert_eq!(shown.chars().count(), text.chars().count());
         }
     }

@@ -2,6 +2,7 @@
 
 use std::io::{Seek, Write};
 
+use domain::printable;
 use reconciliation::period::Period;
 use reconciliation::record::Finding;
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
@@ -73,9 +74,8 @@ impl FindingsWorkbook {
     }
 }
 
-/// A text without control characters, which a workbook cannot have, and not longer than a cell may be.
+/// A printable text, because a workbook cannot have control characters, and not longer than a cell may be.
 fn readable(text: &str) -> String {
     const MAX_CELL_CHARS: usize = 32_000;
-    let shown = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    shown.take(MAX_CELL_CHARS).collect()
+    printable(text).chars().take(MAX_CELL_CHARS).collect()
 }

@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use std::str::FromStr;
 
 use csv::{Terminator, Writer, WriterBuilder};
-use domain::{Day, FinalStatus, FinalTransaction, RefundId, RequestId, Timestamp, Vnd};
+use domain::{
+    Day, FinalStatus, FinalTransaction, RefundId, RequestId, Timestamp, Vnd, is_unprintable,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::hash::{Hashed, HashingWriter};
@@ -74,7 +76,7 @@ pub fn day_in(name: &str, partner: &PartnerName) -> Option<Day> {
     let counter = rest.strip_prefix('_')?;
     counter.chars().next().filter(char::is_ascii_digit)?;
     // The name becomes part of paths and keys.
-    if counter.contains(|c: char| c.is_control() || "/\\".contains(c)) {
+    if counter.contains(|c: char| is_unprintable(c) || "/\\".contains(c)) {
         return None;
     }
     Day::from_digits(digits).ok()

@@ -10,7 +10,7 @@ mod header;
 use std::io::{self, BufRead};
 use std::str::FromStr;
 
-use domain::{RefundId, RequestId, TikiTransactionId, Vnd};
+use domain::{RefundId, RequestId, TikiTransactionId, Vnd, printable};
 
 use self::format::{Column, normalised};
 use self::header::{Columns, First};
@@ -326,10 +326,7 @@ fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A text of Tiki without control characters, cut after [`MAX_TEXT_CHARS`].
+/// A text of Tiki, printable and cut after [`MAX_TEXT_CHARS`].
 fn cut(text: &str) -> String {
-    text.chars()
-        .filter(|c| !c.is_control())
-        .take(MAX_TEXT_CHARS)
-        .collect()
+    printable(text).chars().take(MAX_TEXT_CHARS).collect()
 }

@@ -67,6 +67,14 @@ fn a_name_says_what_a_file_is() {
             Name::Unrecognised("20261122.csv".to_owned()),
         ),
         ("a/b", Name::Unrecognised("a_b".to_owned())),
+        (
+            "tikivip_vnptmoney_20261122_1\u{1b}]0;title\u{7}",
+            Name::Unrecognised(r"tikivip_vnptmoney_20261122_1\u{1b}]0;title\u{7}".to_owned()),
+        ),
+        (
+            "a\nb\u{202e}",
+            Name::Unrecognised(r"a\u{a}b\u{202e}".to_owned()),
+        ),
         (&long, Name::Unrecognised("x".repeat(200))),
     ] {
         assert_eq!(Name::of(name, &partner, &format), expected, "{name}");

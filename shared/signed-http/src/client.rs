@@ -9,6 +9,7 @@ use domain::Clock;
 use signing::{GetSigning, HeaderNames, KeyError, KeyProvider, Keyring};
 use url::Url;
 
+use crate::address::web_url;
 use crate::transport::{Answer, Connection, Method, Outgoing, Transport, TransportError};
 
 /// The base URL of a counterparty's API. The path of a call follows it: `{base}/payment/ipn`.
@@ -47,14 +48,8 @@ impl FromStr for BaseUrl {
     type Err = BadBaseUrl;
 
     fn from_str(text: &str) -> Result<Self, BadBaseUrl> {
-        let url = Url::parse(text).map_err(|_| BadBaseUrl)?;
-        let web = matches!(url.scheme(), "http" | "https") && url.has_host();
-        let has_credentials = !url.username().is_empty() || url.password().is_some();
-        let bare = url.query().is_none() && url.fragment().is_none() && !has_credentials;
-        // Some readers take `https:tiki.vn` for an address, and others for a path.
-        if !web || !bare || !text.contains("://") {
-            return Err(BadBaseUrl);
-        }
+        let is_base = |url: &Url| url.query().is_none() && url.fragment().is_none();
+        let url = web_url(text).filter(is_base).ok_or(BadBaseUrl)?;
         Ok(Self {
             path: url.path().trim_end_matches('/').to_owned(),
             text: url.as_str().trim_end_matches('/').to_owned(),

@@ -5,10 +5,12 @@
 //! tries once more (protocol §3). If a kept connection was dead, it sends once more on a new one. It sends through a
 //! [`Transport`]: one request, and one answer or none in time. Tests and the simulation replace the transport.
 
+mod address;
 mod client;
 mod http_transport;
 mod transport;
 
+pub use address::{is_confidential, web_url};
 pub use client::{BadBaseUrl, BaseUrl, CallError, SignedClient};
 pub use http_transport::{HttpTransport, IDLE_LIMIT};
 pub use transport::{Answer, Connection, Method, Outgoing, Transport, TransportError};

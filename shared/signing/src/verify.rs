@@ -63,6 +63,9 @@ impl<'b> Verified<'b> {
     }
 }
 
+/// What a caller hears whose message is not signed as agreed.
+const WRONG: &str = "the client id or the signature is wrong";
+
 /// Why a message is not accepted. The texts name headers, and contain no values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureRefusal {
@@ -73,10 +76,12 @@ pub enum SignatureRefusal {
     #[error("the {0} header is malformed")]
     Malformed(&'static str),
     /// The client id is not the agreed one.
-    #[error("the client id is not known")]
+    ///
+    /// The caller hears the same as of a wrong signature: only a holder of the secret may learn which ids are known.
+    #[error("{WRONG}")]
     UnknownClient,
     /// No accepted secret gives this signature.
-    #[error("the signature does not match")]
+    #[error("{WRONG}")]
     Mismatch,
     /// The signature is right, and the timestamp is outside the window.
     #[error("the timestamp is outside the accepted window")]
@@ -110,10 +115,6 @@ impl Keyring {
 
         let sent_ms = parse_timestamp(timestamp)?;
         let signature = parse_signature(signature)?;
-        if client_id != self.client_id() {
-            return Err(SignatureRefusal::UnknownClient);
-        }
-
         let matches = |secret: &ClientSecret, body: &[u8]| {
             message::mac(secret, timestamp, client_id, body)
                 .verify_slice(&signature)
@@ -128,8 +129,12 @@ impl Keyring {
                 let previous = self.previous.as_ref()?;
                 matches(previous, body).then_some((body, KeyUsed::Previous))
             })
-            .map(|(body, key)| Verified { body, key })
-            .ok_or(SignatureRefusal::Mismatch)?;
+            .map(|(body, key)| Verified { body, key });
+        // After the signature, so that both refusals take the same time.
+        if client_id != self.client_id() {
+            return Err(SignatureRefusal::UnknownClient);
+        }
+        let verified = verified.ok_or(SignatureRefusal::Mismatch)?;
 
         // After the signature: only a holder of the secret may learn the time of our clock.
         within(window, sent_ms, now_ms)?;

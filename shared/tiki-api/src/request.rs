@@ -118,7 +118,7 @@ pub fn check_query<'q>(
     _verified: Verified<'_>,
     query: impl IntoIterator<Item = (&'q str, &'q str)>,
 ) -> Result<CheckRequest, InvalidField> {
-    let fields = Fields::of_texts(query);
+    let fields = Fields::of_texts(query)?;
     fields.reject_foreign_fields(TIKI_FIELDS, CHECK)?;
     check_fields(&fields)
 }

@@ -26,20 +26,18 @@ impl<R: Fn(&str) -> Option<String>> Settings<R> {
         let Some(value) = (self.read)(name).filter(|value| !value.is_empty()) else {
             return Ok(None);
         };
-        // Whatever else there is would begin another line, cell or code in Markdown, or another entry in a collection.
-        let plain = value
-            .chars()
-            .all(|c| c.is_ascii_graphic() && !"`|<>\"\\{}".contains(c));
-        if plain {
-            Ok(Some(value))
-        } else {
-            let problem = "has a blank, or a sign that an address, an id or a name here never has";
-            Err(SettingError { name, problem })
-        }
+        plain(name, value).map(Some)
+    }
+
+    /// Values that are separated by commas; none if the setting is empty.
+    pub(crate) fn list(&self, name: &'static str) -> Result<Vec<String>, SettingError> {
+        let text = (self.read)(name).unwrap_or_default();
+        let values = text.split(',').map(str::trim).filter(|v| !v.is_empty());
+        values.map(|value| plain(name, value.to_owned())).collect()
     }
 
     pub(crate) fn required(&self, name: &'static str) -> Result<String, SettingError> {
-        let problem = "is missing: save the stack's output OperatorSettings again, and pass the file with --settings";
+        let problem = "is missing: give --settings with the file of the stack's output OperatorSettings. Of a file of an older version: save that output again";
         self.optional(name)?.ok_or(SettingError { name, problem })
     }
 
@@ -55,4 +53,14 @@ impl<R: Fn(&str) -> Option<String>> Settings<R> {
         let problem = "is not an http or https address without user, query and fragment";
         conformance::api_address(&text).ok_or(SettingError { name, problem })
     }
+}
+
+/// Whatever else there is would begin another line, cell or code in Markdown, or another entry in a collection.
+fn plain(name: &'static str, value: String) -> Result<String, SettingError> {
+    let is_plain = |c: char| c.is_ascii_graphic() && !"`|<>\"\\{}".contains(c);
+    if value.chars().all(is_plain) {
+        return Ok(value);
+    }
+    let problem = "has a blank, or a sign that an address, an id or a name here never has";
+    Err(SettingError { name, problem })
 }

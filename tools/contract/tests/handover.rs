@@ -103,6 +103,10 @@ fn a_stack_is_read_and_a_setting_that_is_missing_or_wrong_is_named() {
         ("TIKI_GET_SIGNING", "relative_path"),
         ("TIKI_PHONE_FORMAT", "string"),
         ("PARTNER_NAME", "acme"),
+        ("REDIRECT_HOSTS", "shop.example.vn, m.example.vn"),
+        ("RESULT_URL_APPEND", "tiki_transaction_id"),
+        ("RESULT_URL_PARAMETER", "orderId"),
+        ("REVERSAL_CONFIRM_AFTER_S", "300"),
         ("RECONCILIATION_REFUND_ROWS", "off"),
         ("SFTP_HOST", ""),
     ]);
@@ -116,6 +120,10 @@ fn a_stack_is_read_and_a_setting_that_is_missing_or_wrong_is_named() {
         "`POST https://pay.example.vn/live/tikivip/v1/refunds`",
         "2,000 VND",
         "9,000,000 VND",
+        // What we do until Tiki has answered a question is a setting, too.
+        "`tiki.vn`, `beta.tala.xyz`, `shop.example.vn`, `m.example.vn`",
+        "`orderId` = `tiki_transaction_id`",
+        "| 300 seconds |",
         "`/live/tikivip/v1/transactions?",
     ] {
         assert!(text.contains(part), "{part}");
@@ -135,6 +143,9 @@ fn a_stack_is_read_and_a_setting_that_is_missing_or_wrong_is_named() {
         ("TIKI_CLIENT_ID", "a\nb", "has a blank"),
         ("TIKI_CLIENT_ID", "a`b", "has a blank"),
         ("PARTNER_NAME", "acme\u{202e}", "has a blank"),
+        ("REDIRECT_HOSTS", "shop.example.vn,<b>", "has a blank"),
+        ("RESULT_URL_PARAMETER", "", "is missing"),
+        ("REVERSAL_CONFIRM_AFTER_S", "", "is missing"),
         ("TIKI_ENVIRONMENT", "live", "is neither"),
         ("MIN_AMOUNT_VND", "1.000", "is not a whole number"),
     ] {

@@ -35,7 +35,7 @@ const OTHERS: [&str; 24] = [
 ];
 
 /// Texts of every kind that our messages have, and their misspellings.
-const TEXTS: [&str; 53] = [
+const TEXTS: [&str; 58] = [
     "",
     " ",
     "\t\n",
@@ -69,6 +69,11 @@ const TEXTS: [&str; 53] = [
     "A.b_c-9",
     "đ",
     "x\n",
+    "x\u{1b}[2J",
+    "x\u{7f}",
+    "x\u{85}y",
+    "\u{202e}x",
+    "x\u{2028}y",
     "SUCCESS",
     "FAILURE",
     "PENDING",

@@ -1,6 +1,6 @@
 //! A file in Tiki's folder: what to do with it when it is listed, and when it was fetched.
 
-use domain::{Day, Timestamp};
+use domain::{Day, Timestamp, escaped};
 
 use crate::file::{PartnerName, day_in};
 use crate::hash::Hashed;
@@ -93,7 +93,8 @@ impl Name {
         if let Some(day) = day_in(name, partner) {
             return Self::Results(day);
         }
-        let name = name.replace('/', "_");
+        // Whoever can write on the server chooses the name, and people read it in a terminal.
+        let name = escaped(name).replace('/', "_");
         Self::Unrecognised(name.chars().take(MAX_NAME_CHARS).collect())
     }
 }

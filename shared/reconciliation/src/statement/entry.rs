@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead};
 
-use domain::{Day, Timestamp, TransactionId, Vnd};
+use domain::{Day, Timestamp, TransactionId, Vnd, printable};
 
 use super::NEAR_MIDNIGHT;
 use crate::csv_line::{self, CsvLines};
@@ -99,8 +99,7 @@ impl RawEntry<'_> {
 }
 
 fn cut(text: &str) -> String {
-    let shown = text.chars().filter(|c| !c.is_control());
-    shown.take(MAX_TEXT_CHARS).collect()
+    printable(text).chars().take(MAX_TEXT_CHARS).collect()
 }
 
 /// Reads a statement as CSV, entry by entry. After an entry that cannot be read, the next one is read.

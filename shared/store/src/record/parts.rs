@@ -378,6 +378,8 @@ pub(super) fn named<T: std::str::FromStr>(name: &str, field: &str) -> Result<T, 
 }
 
 pub(super) fn parsed<T: std::str::FromStr>(text: &str, name: &str) -> Result<T, String> {
+    // An older version stored a code as it came, and a payment must stay readable.
+    let text = domain::printable(text);
     text.parse().map_err(|_| format!("{name} is malformed"))
 }
 

@@ -50,6 +50,12 @@ pub struct Stack {
     pub signature_max_ahead_s: u64,
     pub get_signing: String,
     pub phone_format: String,
+    /// The hosts to which customers are sent beside Tiki's own.
+    pub more_hosts: Vec<String>,
+    /// The query parameter that is appended to the URL of Tiki's result screen, and whose id it has.
+    pub appended: Option<(String, String)>,
+    /// How far apart, in seconds, two look-ups must be before Tiki's "not found" is believed.
+    pub confirm_after_s: String,
     pub partner_name: String,
     pub refund_rows: bool,
     /// `None` as long as Tiki has not given one.
@@ -99,6 +105,9 @@ impl Environment {
             signature_max_ahead_s: 60,
             get_signing: "relative_path".to_owned(),
             phone_format: "national_number".to_owned(),
+            more_hosts: Vec::new(),
+            appended: None,
+            confirm_after_s: "120".to_owned(),
             partner_name: "examplebank".to_owned(),
             refund_rows: false,
             file_server: None,
@@ -164,6 +173,12 @@ impl Stack {
             signature_max_ahead_s: settings.number("SIGNATURE_MAX_AHEAD_S")?,
             get_signing: settings.required("TIKI_GET_SIGNING")?,
             phone_format: settings.required("TIKI_PHONE_FORMAT")?,
+            more_hosts: settings.list("REDIRECT_HOSTS")?,
+            appended: match settings.optional("RESULT_URL_APPEND")? {
+                Some(id) => Some((settings.required("RESULT_URL_PARAMETER")?, id)),
+                None => None,
+            },
+            confirm_after_s: settings.required("REVERSAL_CONFIRM_AFTER_S")?,
             partner_name: settings.required("PARTNER_NAME")?,
             refund_rows: settings.required("RECONCILIATION_REFUND_ROWS")? == "on",
             file_server: FileServer::of_settings(settings)?,

@@ -163,7 +163,41 @@ pub(super) fn limits(lang: Lang, environments: &[Environment]) -> String {
         "What our GET to Tiki signs",
         &|stack| format!("`{}`", stack.get_signing),
     );
+    rows.extend(open_points(lang, environments));
     by_environment(lang, environments, rows)
+}
+
+/// What the two companies have yet to agree, as it is set now.
+fn open_points(lang: Lang, environments: &[Environment]) -> [(Text, [String; 2]); 3] {
+    let seconds = lang.of("giây", "seconds");
+    let row = |vi: &str, en: &str, value: &dyn Fn(&Stack) -> String| {
+        (Text::new(vi, en), of_each(environments, value))
+    };
+    [
+        row(
+            "Tên miền mà khách hàng được chuyển đến",
+            "Hosts to which customers are sent",
+            &|stack| {
+                let tikis = ["tiki.vn", "beta.tala.xyz"].into_iter();
+                let hosts = tikis.chain(stack.more_hosts.iter().map(String::as_str));
+                let hosts: Vec<String> = hosts.map(|host| format!("`{host}`")).collect();
+                hosts.join(", ")
+            },
+        ),
+        row(
+            "Tham số thêm vào `url_checkout_result`",
+            "Parameter that is appended to `url_checkout_result`",
+            &|stack| match &stack.appended {
+                Some((parameter, id)) => format!("`{parameter}` = `{id}`"),
+                None => lang.of("không thêm", "none").to_owned(),
+            },
+        ),
+        row(
+            "Hai lần tra cứu trả mã 3 phải cách nhau ít nhất",
+            "Two look-ups with code 3 are apart by at least",
+            &|stack| format!("{} {seconds}", stack.confirm_after_s),
+        ),
+    ]
 }
 
 /// The files of reconciliation in each environment.

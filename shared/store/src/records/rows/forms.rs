@@ -11,6 +11,7 @@ pub(super) mod text {
     use std::fmt::Display;
     use std::str::FromStr;
 
+    use domain::printable;
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serializer};
 
@@ -27,7 +28,8 @@ pub(super) mod text {
         D: Deserializer<'d>,
     {
         let text = String::deserialize(deserializer)?;
-        text.parse().map_err(D::Error::custom)
+        // An older version stored a code as it came.
+        printable(&text).parse().map_err(D::Error::custom)
     }
 }
 
@@ -36,6 +38,7 @@ pub(super) mod maybe_text {
     use std::fmt::Display;
     use std::str::FromStr;
 
+    use domain::printable;
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -52,7 +55,7 @@ pub(super) mod maybe_text {
         D: Deserializer<'d>,
     {
         let text = Option::<String>::deserialize(deserializer)?;
-        let value = text.map(|text| text.parse()).transpose();
+        let value = text.map(|text| printable(&text).parse()).transpose();
         value.map_err(D::Error::custom)
     }
 }
@@ -62,6 +65,7 @@ pub(super) mod texts {
     use std::fmt::Display;
     use std::str::FromStr;
 
+    use domain::printable;
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serializer};
 
@@ -78,7 +82,7 @@ pub(super) mod texts {
         D: Deserializer<'d>,
     {
         let texts = Vec::<String>::deserialize(deserializer)?;
-        let values = texts.iter().map(|text| text.parse());
+        let values = texts.iter().map(|text| printable(text).parse());
         values.collect::<Result<_, _>>().map_err(D::Error::custom)
     }
 }
