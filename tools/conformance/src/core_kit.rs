@@ -3,6 +3,7 @@
 //! | module | what it checks |
 //! |---|---|
 //! | `screen` | the payment screen: its page, its form, its links |
+//! | `once` | that the screen takes the money once |
 //! | `results` | the payment result that the core sends |
 //! | `payments` | the answers about a payment |
 //! | `refunds` | the answers about a refund, and that money goes back once |
@@ -17,6 +18,7 @@
 mod answers;
 mod bench;
 mod crossing;
+mod once;
 mod partner_api;
 mod payments;
 mod refunds;
@@ -121,6 +123,7 @@ pub struct Check {
 pub fn checks() -> impl Iterator<Item = &'static Check> {
     let groups = [
         screen::CHECKS,
+        once::CHECKS,
         results::CHECKS,
         payments::CHECKS,
         refunds::CHECKS,

@@ -106,6 +106,16 @@ impl CoreKit {
         payment
     }
 
+    /// A new payment of this amount, which the kit's API knows.
+    pub(super) fn order_of(&self, amount: u64) -> Payment {
+        let payment = Payment {
+            amount,
+            ..self.new_payment()
+        };
+        self.api.add(&payment, false);
+        payment
+    }
+
     /// A new payment, which the kit's API does not know yet.
     pub(super) fn new_payment(&self) -> Payment {
         let id = Uuid::new_v4().to_string();

@@ -33,6 +33,13 @@ pub(super) const CHECKS: &[Check] = &[
         run: |kit| two_parts(kit).boxed(),
     },
     Check {
+        id: "refund-many-parts",
+        title: "Of many parts none goes back that exceeds what remains",
+        title_vi: "Hoàn làm nhiều phần, không phần nào vượt quá số còn lại",
+        cites: rules::NEVER_MORE,
+        run: |kit| many_parts(kit).boxed(),
+    },
+    Check {
         id: "refund-after-all",
         title: "After a full refund nothing more goes back",
         title_vi: "Sau khi hoàn hết thì không hoàn thêm",
@@ -59,6 +66,20 @@ pub(super) const CHECKS: &[Check] = &[
         title_vi: "Hoàn tiền của giao dịch chưa thanh toán không được chi trả",
         cites: rules::ONLY_PAID,
         run: |kit| unpaid(kit).boxed(),
+    },
+    Check {
+        id: "refund-cancelled",
+        title: "A refund of a cancelled payment is not paid",
+        title_vi: "Hoàn tiền của thanh toán đã hủy không được chi trả",
+        cites: rules::ONLY_PAID,
+        run: |kit| cancelled(kit).boxed(),
+    },
+    Check {
+        id: "refund-rejected-then-paid",
+        title: "A refund that was rejected stays so when its payment is made later",
+        title_vi: "Hoàn tiền đã bị từ chối vẫn là rejected khi sau đó có thanh toán",
+        cites: rules::FINAL,
+        run: |kit| rejected_then_paid(kit).boxed(),
     },
     Check {
         id: "refund-so-far",
@@ -120,6 +141,16 @@ async fn two_parts(kit: &CoreKit) -> Verdict {
         .await
 }
 
+/// Three times two fifths are more than all: the third is not paid, whatever the last refund was, and the last fifth is.
+async fn many_parts(kit: &CoreKit) -> Verdict {
+    let payment = kit.paid().await?;
+    let part = payment.amount / 5;
+    kit.refunded(&payment.refund(2 * part, 0)).await?;
+    kit.refunded(&payment.refund(2 * part, 2 * part)).await?;
+    stays_unpaid(kit, &payment.refund(2 * part, 4 * part)).await?;
+    kit.rest_goes_back(&payment, 4 * part).await
+}
+
 async fn after_all(kit: &CoreKit) -> Verdict {
     let payment = kit.paid().await?;
     let all = payment.refund(payment.amount, 0);
@@ -140,6 +171,37 @@ async fn unpaid(kit: &CoreKit) -> Verdict {
     let mut unknown = payment.clone();
     unknown.id = Uuid::new_v4().to_string();
     stays_unpaid(kit, &unknown.refund(1_000, 0)).await
+}
+
+async fn cancelled(kit: &CoreKit) -> Verdict {
+    let cancelled = kit.cancelled().await.map_err(no_payment)?;
+    if cancelled.result.body["status"] != "FAILURE" {
+        return Err(Stop::skipped("no payment could be cancelled"));
+    }
+    stays_unpaid(kit, &cancelled.payment.refund(1_000, 0)).await?;
+    let all = cancelled.payment.refund(cancelled.payment.amount, 0);
+    stays_unpaid(kit, &all).await
+}
+
+/// We never post such a refund. But an answer that is final must not depend on when a question is repeated.
+async fn rejected_then_paid(kit: &CoreKit) -> Verdict {
+    kit.first().await.map_err(no_payment)?;
+    let payment = kit.order(false);
+    let refund = payment.refund(1_000, 0);
+    let first = kit.refund(&refund).await?;
+    if first.json["status"] != "rejected" {
+        let why = "the core rejected no refund of a payment that is not made";
+        return Err(Stop::skipped(why));
+    }
+    let paid = kit.decide(payment, "pay").await.map_err(no_payment)?;
+    if paid.result.body["status"] != "SUCCESS" {
+        return Err(Stop::skipped("the payment was not made"));
+    }
+    let again = kit.refund(&refund).await?;
+    let same = again.status == 200 && again.json == first.json;
+    ensure(same, "the status rejected again", || again.shown())?;
+    kit.refunded(&paid.payment.refund(paid.payment.amount, 0))
+        .await
 }
 
 /// `rejected` is the right answer: it is final. An error leaves the refund unknown, which moves no money either.

@@ -5,10 +5,11 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::bench::no_payment;
+use super::screen::by_form;
 use super::{Check, CoreKit, rules};
 use crate::call::Answer;
 use crate::clock::{now_ms, read_time};
-use crate::verdict::{Verdict, ensure, says};
+use crate::verdict::{Stop, Verdict, ensure, says};
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -38,6 +39,13 @@ pub(super) const CHECKS: &[Check] = &[
         title_vi: "Số tiền thanh toán là số nguyên VND",
         cites: rules::AMOUNTS,
         run: |kit| amount(kit).boxed(),
+    },
+    Check {
+        id: "payment-large",
+        title: "A large amount is kept to the dong",
+        title_vi: "Số tiền lớn được lưu chính xác đến từng đồng",
+        cites: rules::AMOUNTS,
+        run: |kit| large(kit).boxed(),
     },
     Check {
         id: "payment-paid-at",
@@ -112,6 +120,30 @@ async fn amount(kit: &CoreKit) -> Verdict {
         format!("\"amount\":{amount}, a whole JSON number"),
         || answer.shown(),
     )
+}
+
+/// The first whole number that a floating-point number of 32 bits cannot hold.
+const LARGE: u64 = 16_777_217;
+
+async fn large(kit: &CoreKit) -> Verdict {
+    by_form(kit)?;
+    kit.first().await.map_err(no_payment)?;
+    let payment = kit.order_of(LARGE);
+    let paid = kit.decide(payment, "pay").await.map_err(no_payment)?;
+    if paid.result.body["status"] == "FAILURE" {
+        let why = format!("the core takes no payment of {LARGE} VND");
+        return Err(Stop::skipped(why));
+    }
+    let payment = &paid.payment;
+    let result = &paid.result;
+    let expected = format!("a payment result and a payment with \"amount\":{LARGE}");
+    ensure(result.body["amount"] == LARGE, &*expected, || {
+        result.text.clone()
+    })?;
+    let found = kit.core.get(payment.path()).await?;
+    ensure(found.json["amount"] == LARGE, expected, || found.shown())?;
+    kit.refunded(&payment.refund(1, 0)).await?;
+    kit.rest_goes_back(payment, 1).await
 }
 
 async fn paid_at(kit: &CoreKit) -> Verdict {

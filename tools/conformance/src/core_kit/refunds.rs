@@ -46,6 +46,13 @@ pub(super) const CHECKS: &[Check] = &[
         run: |kit| repeat_later(kit).boxed(),
     },
     Check {
+        id: "refund-repeat-reason",
+        title: "A repeat with another reason is paid once, too",
+        title_vi: "Gửi lại với lý do khác cũng chỉ được chi trả một lần",
+        cites: rules::ONE_CONTENT,
+        run: |kit| repeat_reason(kit).boxed(),
+    },
+    Check {
         id: "refund-other-amount",
         title: "The same refund_id with another amount is refused",
         title_vi: "Cùng refund_id với số tiền khác phải bị từ chối",
@@ -149,7 +156,17 @@ async fn repeat_later(kit: &CoreKit) -> Verdict {
     let again = kit
         .refund(&first.with("refunded_so_far", part(kit)))
         .await?;
-    succeeded(&again, &first)
+    succeeded(&again, &first)?;
+    kit.rest_goes_back(&payment, 2 * part(kit)).await
+}
+
+async fn repeat_reason(kit: &CoreKit) -> Verdict {
+    let payment = kit.paid().await?;
+    let refund = payment.refund(part(kit), 0);
+    kit.refunded(&refund).await?;
+    let again = kit.refund(&refund.with("reason", "by_operator")).await?;
+    succeeded(&again, &refund)?;
+    kit.rest_goes_back(&payment, part(kit)).await
 }
 
 async fn other_amount(kit: &CoreKit) -> Verdict {

@@ -49,13 +49,6 @@ pub(super) const CHECKS: &[Check] = &[
         run: |kit| redirect(kit).boxed(),
     },
     Check {
-        id: "screen-second-submit",
-        title: "The form submitted a second time does not pay a second time",
-        title_vi: "Gửi biểu mẫu lần thứ hai không thanh toán thêm lần nữa",
-        cites: rules::PAYS_ONCE,
-        run: |kit| second_submit(kit).boxed(),
-    },
-    Check {
         id: "screen-cancel",
         title: "A customer who cancels has not paid, and comes back",
         title_vi: "Khách hàng hủy thì không bị thanh toán và được đưa trở lại",
@@ -117,6 +110,13 @@ pub(super) const CHECKS: &[Check] = &[
         title_vi: "Thanh toán mà API của chúng tôi không biết: HTTP 400, không có biểu mẫu",
         cites: rules::SCREEN,
         run: |kit| unknown_payment(kit).boxed(),
+    },
+    Check {
+        id: "screen-other-amount",
+        title: "A link whose amount is not our API's shows no form, and HTTP 400",
+        title_vi: "Số tiền trong liên kết khác API của chúng tôi: HTTP 400, không có biểu mẫu",
+        cites: rules::SCREEN,
+        run: |kit| other_amount(kit).boxed(),
     },
     Check {
         id: "screen-closed-payment",
@@ -183,7 +183,7 @@ async fn headers(kit: &CoreKit) -> Verdict {
     Ok(())
 }
 
-fn by_form(kit: &CoreKit) -> Verdict {
+pub(super) fn by_form(kit: &CoreKit) -> Verdict {
     if kit.options.by_hand {
         return Err(Stop::skipped("a person submits the form (--by-hand)"));
     }
@@ -206,38 +206,6 @@ fn comes_back(answer: &Answer, payment: &Payment) -> Verdict {
         format!("HTTP 303 to {}", payment.return_url),
         || format!("HTTP {} to {location}", answer.status),
     )
-}
-
-async fn second_submit(kit: &CoreKit) -> Verdict {
-    by_form(kit)?;
-    let paid = kit.first().await.map_err(no_payment)?;
-    let Some(Submitted { page, form, .. }) = &paid.submitted else {
-        return by_form(kit);
-    };
-    for button in ["pay", "cancel"] {
-        let again = page.submit(&kit.core.http, form, button).await?;
-        ensure(
-            again.status < 500,
-            "a redirect or a page, and no error of the server",
-            || again.shown(),
-        )?;
-    }
-    let payment = kit.core.get(paid.payment.path()).await?;
-    ensure(
-        payment.json["status"] == "paid" && payment.json["amount"] == paid.payment.amount,
-        "a payment that is still paid, with the same amount",
-        || payment.shown(),
-    )?;
-    // A second debit has a reference of its own (docs/core.md, code 8 of the payment result).
-    let first = &paid.result.body;
-    for result in kit.api.results(&paid.payment.id) {
-        let same = ["status", "amount", "rail_reference"];
-        let same = same.iter().all(|name| result.body[*name] == first[*name]);
-        ensure(same, format!("only the result {first}"), || {
-            format!("another result of the same payment: {}", result.body)
-        })?;
-    }
-    Ok(())
 }
 
 async fn cancel(kit: &CoreKit) -> Verdict {
@@ -343,6 +311,13 @@ async fn expired_click(kit: &CoreKit) -> Verdict {
 async fn unknown_payment(kit: &CoreKit) -> Verdict {
     by_form(kit)?;
     let payment = kit.new_payment();
+    no_form(&kit.open(&kit.link(&payment)).await?, 400)
+}
+
+async fn other_amount(kit: &CoreKit) -> Verdict {
+    by_form(kit)?;
+    let mut payment = kit.order(false);
+    payment.amount -= 1_000;
     no_form(&kit.open(&kit.link(&payment)).await?, 400)
 }
 

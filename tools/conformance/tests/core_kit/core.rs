@@ -1,6 +1,6 @@
 //! A small core that is right, and a switch for each mistake that a core can make.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -40,7 +40,10 @@ struct Books {
     refunds: HashMap<String, Refund>,
     /// What went back: transaction, amount, when.
     back: Vec<(String, u64, Instant)>,
-    debits: u32,
+    /// How often the money of a payment was taken.
+    debits: HashMap<String, u32>,
+    /// The links on which somebody has clicked, by their timestamps.
+    links: HashSet<String>,
 }
 
 #[derive(Clone)]
@@ -184,9 +187,10 @@ async fn refund_once(core: &Core, id: &str, amount: u64, message: &Value) -> Res
     }
     let mut state = core.state.lock().unwrap();
     let again = state.refunds.get(id).cloned();
-    let pays_again =
-        core.has("looks for a repeat and pays later") || core.has("pays a repeat again");
-    if let Some(known) = again.filter(|_| !pays_again) {
+    let pays_again = |known: &Refund| {
+        core.has("looks for a repeat and pays later") || is_taken_as_new(core, known, message)
+    };
+    if let Some(known) = again.filter(|known| !pays_again(known)) {
         drop(state);
         return repeated(core, id, &known, message).unwrap_or_else(conflict);
     }
@@ -219,10 +223,22 @@ async fn refund_once(core: &Core, id: &str, amount: u64, message: &Value) -> Res
     refund_answer(core, id, &refund)
 }
 
+/// Whether a refund that is known is decided again.
+fn is_taken_as_new(core: &Core, known: &Refund, message: &Value) -> bool {
+    let same = |field: &str| known.body[field] == message[field];
+    match core.mistake {
+        "pays a repeat again" => true,
+        "pays a repeat with a larger sum" => !same("refunded_so_far"),
+        "pays a repeat with another reason" => !same("reason"),
+        "decides a rejected refund anew" => known.status == "rejected",
+        _ => false,
+    }
+}
+
 /// The answer to a refund that is known, or nothing if it is taken as a new one.
 fn repeated(core: &Core, id: &str, known: &Refund, message: &Value) -> Option<Response> {
     let same = |field: &str| known.body[field] == message[field];
-    if core.has("pays a repeat again") {
+    if is_taken_as_new(core, known, message) {
         return None;
     }
     if core.has("refuses a repeat")
@@ -242,10 +258,16 @@ fn fits(core: &Core, state: &Books, transaction: &str, amount: u64) -> bool {
     let paid = match state.payments.get(transaction) {
         Some((status, paid)) if status == "paid" => *paid,
         _ if core.has("refunds what was not paid") => u64::MAX,
+        Some((status, paid)) if status == "failed" && core.has("refunds what was cancelled") => {
+            *paid
+        }
         _ => return false,
     };
     let back = state.back.iter().filter(|(of, ..)| of == transaction);
-    let back: Vec<u64> = back.map(|(_, amount, _)| *amount).collect();
+    let mut back: Vec<u64> = back.map(|(_, amount, _)| *amount).collect();
+    if core.has("remembers the last refund") {
+        back.drain(..back.len().saturating_sub(1));
+    }
     if core.has("refunds only once") && !back.is_empty() {
         return false;
     }
@@ -438,6 +460,14 @@ async fn screen(State(core): State<Core>, uri: Uri) -> Response {
             let page = Html("<h1>Liên kết không hợp lệ</h1>");
             return (StatusCode::BAD_REQUEST, page).into_response();
         }
+        (Some(0), _)
+            if read["data"]["transaction_amount"].to_string() != *amount
+                && !core.has("does not compare the amount")
+                && !core.has("does not verify links") =>
+        {
+            let page = Html("<h1>Liên kết không hợp lệ</h1>");
+            return (StatusCode::BAD_REQUEST, page).into_response();
+        }
         (Some(0), Some(status)) if status != "PENDING" && !core.has("does not read the status") => {
             return back(&core, &link);
         }
@@ -448,7 +478,7 @@ async fn screen(State(core): State<Core>, uri: Uri) -> Response {
             return (StatusCode::SERVICE_UNAVAILABLE, page).into_response();
         }
     }
-    let known = (String::from("not_paid"), amount.parse().unwrap());
+    let known = (String::from("not_paid"), kept(&core, amount));
     let mut state = core.state.lock().unwrap();
     state.payments.entry(id.clone()).or_insert(known);
     let shown = if core.has("shows no amount") {
@@ -478,6 +508,21 @@ async fn screen(State(core): State<Core>, uri: Uri) -> Response {
         (header::REFERRER_POLICY, "no-referrer"),
     ];
     (headers, page).into_response()
+}
+
+/// An amount as the core keeps it.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "that is the mistake"
+)]
+fn kept(core: &Core, amount: &str) -> u64 {
+    let amount: u64 = amount.parse().unwrap();
+    if core.has("keeps money as a float") {
+        return amount as f32 as u64;
+    }
+    amount
 }
 
 /// The payment's details.
@@ -530,18 +575,29 @@ async fn decide(State(core): State<Core>, uri: Uri, body: String) -> Response {
         return (StatusCode::GONE, Html("<h1>Hết hạn</h1>")).into_response();
     }
     let pays = body.contains("action=pay");
-    let (id, amount) = (link["transaction_id"].clone(), link["amount"].clone());
+    let id = link["transaction_id"].clone();
+    let was = core.state.lock().unwrap().payments[&id].0.clone();
+    if core.has("has no lock on the click") {
+        tokio::time::sleep(RACE).await;
+    }
     let result = {
         let mut state = core.state.lock().unwrap();
         let Books {
-            payments, debits, ..
+            payments,
+            debits,
+            links,
+            ..
         } = &mut *state;
-        let (status, _) = payments.get_mut(&id).unwrap();
+        let (status, amount) = payments.get_mut(&id).unwrap();
+        let first_of_link = links.insert(link["timestamp"].clone());
         let is_new = status == "not_paid"
             || core.has("debits twice")
+            || (core.has("debits once a link") && first_of_link)
+            || (core.has("has no lock on the click") && was == "not_paid")
+            || (core.has("pays what was cancelled") && pays && status == "failed")
             || (core.has("takes the second choice") && !pays);
         if is_new {
-            *debits += 1;
+            *debits.entry(id.clone()).or_default() += 1;
             let pays = pays || core.has("takes a cancellation as a payment");
             let decided = if pays { "paid" } else { "failed" };
             decided.clone_into(status);
@@ -549,9 +605,9 @@ async fn decide(State(core): State<Core>, uri: Uri, body: String) -> Response {
         result(
             &core,
             &id,
-            amount.parse().unwrap(),
+            *amount,
             status == "paid",
-            *debits,
+            debits.get(&id).copied().unwrap_or_default(),
         )
     };
     if core.has("answers the form first") || (core.has("pays after the answer") && pays) {
@@ -569,8 +625,13 @@ async fn decide(State(core): State<Core>, uri: Uri, body: String) -> Response {
 }
 
 fn result(core: &Core, id: &str, amount: u64, paid: bool, debits: u32) -> Value {
-    let reference = if core.has("debits twice") {
-        format!("FT-{debits}")
+    let several = [
+        "debits twice",
+        "debits once a link",
+        "has no lock on the click",
+    ];
+    let reference = if several.contains(&core.mistake) {
+        format!("FT-{id}-{debits}")
     } else {
         format!("FT-{id}")
     };

@@ -33,7 +33,10 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ("holds links to the time of a call", &["screen-old-link"]),
     ("takes links of the future", &["screen-link-ahead"]),
     ("takes refunds off the payment", &["payment-after-refund"]),
-    ("forgets a rejected refund", &["refund-rejected-stays"]),
+    (
+        "forgets a rejected refund",
+        &["refund-rejected-stays", "refund-rejected-then-paid"],
+    ),
     ("shows no amount", &["screen-page"]),
     (
         "has two forms",
@@ -51,7 +54,16 @@ const MISTAKES: &[(&str, &[&str])] = &[
         "redirects with 302",
         &["screen-redirect", "screen-cancel", "screen-closed-payment"],
     ),
-    ("debits twice", &["screen-second-submit", "payment-paid"]),
+    (
+        "debits twice",
+        &[
+            "screen-second-submit",
+            "payment-paid",
+            "screen-two-windows",
+            "screen-two-clicks",
+            "screen-pay-after-cancel",
+        ],
+    ),
     (
         "takes the second choice",
         &["screen-second-submit", "payment-paid"],
@@ -66,12 +78,29 @@ const MISTAKES: &[(&str, &[&str])] = &[
             "screen-changed-amount",
             "screen-changed-return",
             "screen-link-ahead",
+            "screen-other-amount",
         ],
     ),
     ("needs no signature of a link", &["screen-unsigned"]),
     ("shows the form after the end", &["screen-expired"]),
     ("pays after the end", &["screen-expired-click"]),
     ("shows what it does not know", &["screen-unknown-payment"]),
+    ("does not compare the amount", &["screen-other-amount"]),
+    ("debits once a link", &["screen-two-windows"]),
+    ("has no lock on the click", &["screen-two-clicks"]),
+    ("pays what was cancelled", &["screen-pay-after-cancel"]),
+    ("keeps money as a float", &["payment-large"]),
+    ("refunds what was cancelled", &["refund-cancelled"]),
+    ("remembers the last refund", &["refund-many-parts"]),
+    ("pays a repeat with a larger sum", &["refund-repeat-later"]),
+    (
+        "pays a repeat with another reason",
+        &["refund-repeat-reason"],
+    ),
+    (
+        "decides a rejected refund anew",
+        &["refund-rejected-then-paid"],
+    ),
     ("does not read the status", &["screen-closed-payment"]),
     ("shows what it cannot read", &["screen-unread-payment"]),
     ("answers the form first", &["result-before-return"]),
@@ -87,7 +116,10 @@ const MISTAKES: &[(&str, &[&str])] = &[
         "sends a result of another transaction",
         &["result-transaction"],
     ),
-    ("sends amounts with points", &["result-amount"]),
+    (
+        "sends amounts with points",
+        &["result-amount", "payment-large"],
+    ),
     ("sends a long reference", &["result-fields"]),
     ("sends a time in its own form", &["result-fields"]),
     ("sends a field of another message", &["result-fields"]),
@@ -103,6 +135,7 @@ const MISTAKES: &[(&str, &[&str])] = &[
             "screen-unknown-payment",
             "screen-closed-payment",
             "screen-unread-payment",
+            "screen-other-amount",
         ],
     ),
     (
@@ -115,7 +148,12 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ),
     (
         "calls a payment that was made not_paid",
-        &["payment-paid", "screen-second-submit"],
+        &[
+            "payment-paid",
+            "screen-second-submit",
+            "screen-two-windows",
+            "screen-two-clicks",
+        ],
     ),
     (
         "names another transaction",
@@ -123,11 +161,20 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ),
     (
         "writes amounts with points",
-        &["payment-amount", "screen-second-submit"],
+        &[
+            "payment-amount",
+            "screen-second-submit",
+            "screen-two-windows",
+            "screen-two-clicks",
+            "payment-large",
+        ],
     ),
     ("writes paid_at in its own form", &["payment-paid-at"]),
     ("writes a long banking method", &["payment-texts"]),
-    ("calls a cancelled payment paid", &["payment-failed"]),
+    (
+        "calls a cancelled payment paid",
+        &["payment-failed", "screen-pay-after-cancel"],
+    ),
     (
         "answers a bare 404 about a refund",
         &[
@@ -152,6 +199,10 @@ const MISTAKES: &[(&str, &[&str])] = &[
             "refund-at-once",
             "refund-two-parts",
             "refund-so-far",
+            "payment-large",
+            "refund-repeat-reason",
+            "refund-many-parts",
+            "refund-rejected-then-paid",
         ],
     ),
     (
@@ -171,6 +222,9 @@ const MISTAKES: &[(&str, &[&str])] = &[
             "refund-other-amount",
             "refund-other-transaction",
             "refund-at-once",
+            "refund-repeat-later",
+            "refund-repeat-reason",
+            "refund-rejected-then-paid",
         ],
     ),
     (
@@ -179,6 +233,8 @@ const MISTAKES: &[(&str, &[&str])] = &[
             "refund-repeat",
             "refund-repeat-later",
             "refund-rejected-stays",
+            "refund-repeat-reason",
+            "refund-rejected-then-paid",
         ],
     ),
     ("compares refunded_so_far", &["refund-repeat-later"]),
@@ -195,7 +251,12 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ("adds up and pays later", &["refund-crossing"]),
     (
         "does not add up",
-        &["refund-crossing", "refund-after-all", "refund-too-much"],
+        &[
+            "refund-crossing",
+            "refund-after-all",
+            "refund-too-much",
+            "refund-many-parts",
+        ],
     ),
     (
         "refunds only once",
@@ -206,9 +267,15 @@ const MISTAKES: &[(&str, &[&str])] = &[
             "refund-at-once",
             "refund-two-parts",
             "refund-so-far",
+            "payment-large",
+            "refund-repeat-reason",
+            "refund-many-parts",
         ],
     ),
-    ("refunds what was not paid", &["refund-unpaid"]),
+    (
+        "refunds what was not paid",
+        &["refund-unpaid", "refund-cancelled"],
+    ),
     ("does not read refunded_so_far", &["refund-so-far"]),
     (
         "does not verify refunds",
@@ -277,6 +344,9 @@ const MISTAKES: &[(&str, &[&str])] = &[
             "payment-paid",
             "payment-amount",
             "answer-no-error",
+            "screen-two-windows",
+            "screen-two-clicks",
+            "payment-large",
         ],
     ),
 ];

@@ -1,0 +1,151 @@
+//! The payment screen takes the money once, however it is used.
+
+use futures::FutureExt;
+use futures::future::join;
+
+use super::bench::{Paid, Payment, Submitted, no_payment};
+use super::partner_api::Received;
+use super::payments::says_unpaid;
+use super::screen::by_form;
+use super::{Check, CoreKit, rules};
+use crate::clock::now_ms;
+use crate::verdict::{Stop, Verdict, ensure};
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "screen-second-submit",
+        title: "The form submitted a second time does not pay a second time",
+        title_vi: "Gửi biểu mẫu lần thứ hai không thanh toán thêm lần nữa",
+        cites: rules::PAYS_ONCE,
+        run: |kit| second_submit(kit).boxed(),
+    },
+    Check {
+        id: "screen-two-windows",
+        title: "A payment that is open in two windows is debited once",
+        title_vi: "Thanh toán mở ở hai cửa sổ chỉ bị trừ tiền một lần",
+        cites: rules::PAYS_ONCE,
+        run: |kit| two_windows(kit).boxed(),
+    },
+    Check {
+        id: "screen-two-clicks",
+        title: "Two clicks at the same time debit once",
+        title_vi: "Bấm hai lần cùng lúc chỉ bị trừ tiền một lần",
+        cites: rules::PAYS_ONCE,
+        run: |kit| two_clicks(kit).boxed(),
+    },
+    Check {
+        id: "screen-pay-after-cancel",
+        title: "A payment that the customer cancelled cannot be paid any more",
+        title_vi: "Thanh toán đã bị khách hàng hủy thì không thể thanh toán nữa",
+        cites: rules::PAYS_ONCE,
+        run: |kit| pay_after_cancel(kit).boxed(),
+    },
+];
+
+async fn second_submit(kit: &CoreKit) -> Verdict {
+    by_form(kit)?;
+    let paid = kit.first().await.map_err(no_payment)?;
+    let Some(Submitted { page, form, .. }) = &paid.submitted else {
+        return by_form(kit);
+    };
+    for button in ["pay", "cancel"] {
+        let again = page.submit(&kit.core.http, form, button).await?;
+        ensure(
+            again.status < 500,
+            "a redirect or a page, and no error of the server",
+            || again.shown(),
+        )?;
+    }
+    one_debit(kit, &paid.payment, &paid.result).await
+}
+
+/// Two links of one payment: the customer has opened the payment link twice.
+async fn two_windows(kit: &CoreKit) -> Verdict {
+    by_form(kit)?;
+    kit.first().await.map_err(no_payment)?;
+    let payment = kit.order(false);
+    let mut windows = Vec::new();
+    for link in [kit.link_at(&payment, now_ms() - 1_000), kit.link(&payment)] {
+        let page = kit.open(&link).await?;
+        let form = page.form()?;
+        windows.push((page, form));
+    }
+    for (page, form) in &windows {
+        page.submit(&kit.core.http, form, "pay").await?;
+    }
+    let result = accepted(kit, &payment).await?;
+    one_debit(kit, &payment, &result).await
+}
+
+async fn two_clicks(kit: &CoreKit) -> Verdict {
+    by_form(kit)?;
+    kit.first().await.map_err(no_payment)?;
+    let payment = kit.order(false);
+    let page = kit.open(&kit.link(&payment)).await?;
+    let form = page.form()?;
+    let click = || page.submit(&kit.core.http, &form, "pay");
+    let (one, two) = join(click(), click()).await;
+    for answer in [one?, two?] {
+        ensure(
+            answer.status < 500,
+            "a redirect or a page, and no error of the server",
+            || answer.shown(),
+        )?;
+    }
+    let result = accepted(kit, &payment).await?;
+    one_debit(kit, &payment, &result).await
+}
+
+async fn accepted(kit: &CoreKit, payment: &Payment) -> Verdict<Received> {
+    let limit = kit.options.limits.result;
+    let result = kit.api.accepted(&payment.id, limit).await;
+    let expected = format!("a payment result within {} seconds", limit.as_secs());
+    result.ok_or_else(|| Stop::failed(expected, "none"))
+}
+
+/// The payment is paid, and every result says the same of it. A second debit has a reference of its own (docs/core.md,
+/// code 8 of the payment result).
+async fn one_debit(kit: &CoreKit, payment: &Payment, first: &Received) -> Verdict {
+    let found = kit.core.get(payment.path()).await?;
+    ensure(
+        found.json["status"] == "paid" && found.json["amount"] == payment.amount,
+        "a payment that is paid, with its amount",
+        || found.shown(),
+    )?;
+    let first = &first.body;
+    for result in kit.api.results(&payment.id) {
+        let same = ["status", "amount", "rail_reference"];
+        let same = same.iter().all(|name| result.body[*name] == first[*name]);
+        ensure(same, format!("only the result {first}"), || {
+            format!("another result of the same payment: {}", result.body)
+        })?;
+    }
+    Ok(())
+}
+
+async fn pay_after_cancel(kit: &CoreKit) -> Verdict {
+    by_form(kit)?;
+    kit.first().await.map_err(no_payment)?;
+    let cancelled = kit.decide(kit.order(false), "cancel").await;
+    let Paid {
+        payment,
+        result,
+        submitted: Some(Submitted { page, form, .. }),
+    } = cancelled.map_err(no_payment)?
+    else {
+        return by_form(kit);
+    };
+    if result.body["status"] != "FAILURE" {
+        return Err(Stop::skipped("no payment could be cancelled"));
+    }
+    let again = page.submit(&kit.core.http, &form, "pay").await?;
+    let expected = "no error of the server, and a payment that stays cancelled";
+    ensure(again.status < 500, expected, || again.shown())?;
+    let after = kit.core.get(payment.path()).await?;
+    ensure(says_unpaid(&after), expected, || after.shown())?;
+    let results = kit.api.results(&payment.id);
+    let paid = results.iter().find(|r| r.body["status"] == "SUCCESS");
+    ensure(paid.is_none(), expected, || {
+        "a payment result SUCCESS after the FAILURE".to_owned()
+    })
+}
