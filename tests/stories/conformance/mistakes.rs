@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use signing::{ClientSecret, Keyring};
 use tokio::net::TcpListener;
 
-use super::{failed, options, partner_kit};
+use super::{failed, options, partner_kit, report_of};
 
 /// The schema's case fails for many mistakes beside their own, and is named where it must.
 const SCHEMA: &str = "TC-98";
@@ -74,6 +74,8 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ("link: no signature", &["TC-51", "TC-70"]),
     ("link: no page", &["TC-52"]),
     ("link: to the screen again", &["TC-71"]),
+    ("check: FAILURE is SUCCESS", &["TC-73", "TC-75"]),
+    ("refund: 6 is 0", &["TC-74"]),
     ("refund: 9 is 0", &["TC-60"]),
     ("refund: 3 is 9", &["TC-61"]),
     (
@@ -85,6 +87,8 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ("refund: another answer each time", &["TC-81"]),
     ("refund: 11 is 0", &["TC-82"]),
     ("refund: 10 is 0", &["TC-83", "TC-86"]),
+    ("refund: forgets the last but one", &["TC-88"]),
+    ("refund: does not see itself at work", &["TC-89"]),
     ("ipn: another secret", &["TC-90"]),
     ("ipn: another amount", &["TC-91"]),
     ("ipn: one signature for all", &["TC-92"]),
@@ -105,9 +109,24 @@ struct Partner {
     keys: Keyring,
     http: reqwest::Client,
     count: Arc<AtomicU64>,
+    refunds: Arc<Mutex<Refunds>>,
     /// Which Tiki has an order: its address, and the mistake of the side that notifies it.
     tikis: Tikis,
     tiki_url: String,
+}
+
+/// What a side remembers of refunds, by their `request_id`.
+#[derive(Default)]
+struct Refunds {
+    seen: BTreeSet<String>,
+    last: String,
+    at_work: Vec<String>,
+}
+
+impl Refunds {
+    fn ended(&mut self, id: &str) {
+        self.at_work.retain(|at_work| at_work != id);
+    }
 }
 
 type Tikis = Arc<Mutex<HashMap<String, (String, &'static str)>>>;
@@ -152,6 +171,9 @@ impl Partner {
             "another balance" if data => answer.json["data"]["remaining_amount"] = json!(1),
             "another amount" if answer.json["code"] == 0 => answer.json["amount"] = json!(1),
             "no created_at" if answer.json["code"] == 0 => answer.json["created_at"] = Value::Null,
+            "FAILURE is SUCCESS" if answer.json["status"] == "FAILURE" => {
+                answer.json["status"] = json!("SUCCESS");
+            }
             "no paid_at" => answer.json["paid_at"] = Value::Null,
             "no refunds" if answer.json["code"] == 0 => answer.json["refunded_amount"] = json!(0),
             "no page" if answer.status == StatusCode::NOT_FOUND => {
@@ -209,6 +231,38 @@ impl Partner {
         refuses.then_some((400, 1))
     }
 
+    /// What this side does with a refund: one that it wrongly takes for a new one gets a `request_id` of its own.
+    fn taken(&self, call: &str, headers: &mut HeaderMap, body: Bytes) -> Bytes {
+        let Ok(mut refund) = serde_json::from_slice::<Value>(&body) else {
+            return body;
+        };
+        let Some(id) = refund["request_id"].as_str().map(str::to_owned) else {
+            return body;
+        };
+        let mut refunds = self.refunds.lock().unwrap();
+        let is_new = match self.mistake {
+            "refund: forgets the last but one" => refunds.seen.contains(&id) && refunds.last != id,
+            "refund: does not see itself at work" => refunds.at_work.contains(&id),
+            _ => false,
+        };
+        refunds.last.clone_from(&id);
+        refunds.seen.insert(id.clone());
+        refunds.at_work.push(id);
+        if call != "refund" || !is_new {
+            return body;
+        }
+        refund["request_id"] = json!(format!("new-{}", refunds.at_work.len()));
+        let body = Bytes::from(refund.to_string());
+        let signed = self.keys.sign(e2e::now_ms(), &body);
+        for (name, value) in [
+            ("x-tikivip-timestamp", signed.timestamp),
+            ("x-tikivip-signature", signed.signature),
+        ] {
+            headers.insert(name, value.parse().unwrap());
+        }
+        body
+    }
+
     /// Whether a GET is signed in the way that this side does not take.
     fn refuses_get(&self, headers: &HeaderMap, uri: &Uri) -> bool {
         let whole = uri.path_and_query().unwrap().as_str();
@@ -237,7 +291,7 @@ async fn proxy(
     State(partner): State<Partner>,
     method: Method,
     uri: Uri,
-    headers: HeaderMap,
+    mut headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     let is_get = method == Method::GET && uri.path() == "/tikivip/v1/transactions";
@@ -258,6 +312,7 @@ async fn proxy(
         return (status, [("x-request-id", "proxy")], body).into_response();
     }
     let to = format!("{}{}", partner.sandbox_url, uri.path_and_query().unwrap());
+    let body = partner.taken(call, &mut headers, body);
     let mut request = partner.http.request(method, to).body(body);
     for (name, value) in &headers {
         if name != "host" && name != "content-length" {
@@ -265,6 +320,8 @@ async fn proxy(
         }
     }
     let answer = request.send().await.unwrap();
+    let done = json["request_id"].as_str().unwrap_or_default();
+    partner.refunds.lock().unwrap().ended(done);
     let mut headers = answer.headers().clone();
     headers.remove("content-length");
     headers.remove("transfer-encoding");
@@ -394,7 +451,7 @@ fn played(expected: &[&str]) -> Vec<String> {
 /// The cases that fail at a partner's side with this mistake.
 async fn failed_with(
     (mistake, expected): (&'static str, &[&str]),
-    sandbox_url: &str,
+    sandbox: &Sandbox,
     notifier: &Notifier,
 ) -> BTreeSet<String> {
     let defaults = Options::default();
@@ -402,17 +459,18 @@ async fn failed_with(
     let (listener, url) = free().await;
     let partner = Partner {
         mistake,
-        sandbox_url: sandbox_url.to_owned(),
+        sandbox_url: sandbox.url.clone(),
         url: url.clone(),
         keys: notifier.keys.clone(),
         http: notifier.http.clone(),
         count: Arc::default(),
+        refunds: Arc::default(),
         tikis: notifier.tikis.clone(),
         tiki_url: kit.tiki_url().unwrap_or_default().to_owned(),
     };
     let router = Router::new().fallback(proxy).with_state(partner);
     let serving = tokio::spawn(serve(router, listener));
-    let report = kit.against(&url).run(&mut |_| {}).await.unwrap();
+    let report = report_of(kit.against(&url), sandbox).await;
     serving.abort();
     failed(&report)
 }
@@ -433,7 +491,7 @@ async fn each_mistake_of_a_partner_fails_its_own_cases() {
     let sandbox = Sandbox::start(options(&tiki_url)).await.unwrap();
 
     let runs = stream::iter(MISTAKES).map(async |(mistake, expected)| {
-        let found = failed_with((mistake, expected), &sandbox.url, &notifier).await;
+        let found = failed_with((mistake, expected), &sandbox, &notifier).await;
         (*mistake, *expected, found)
     });
     let runs: Vec<_> = runs.buffer_unordered(MAX_CONCURRENT_KITS).collect().await;

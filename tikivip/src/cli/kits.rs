@@ -79,6 +79,9 @@ pub(crate) struct TestPartner {
     /// It is a test environment: ask for refunds, too
     #[arg(long)]
     pub(crate) test_environment: bool,
+    /// Also play TC-75, which waits more than five minutes for a payment to expire
+    #[arg(long)]
+    pub(crate) slow: bool,
     /// How a payment is paid
     #[arg(long, value_name = "HOW", default_value = "none")]
     pub(crate) pay: PayArg,

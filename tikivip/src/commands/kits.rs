@@ -61,6 +61,7 @@ async fn run_partner(form: Form, given: &TestPartner) -> anyhow::Result<Report> 
         base_path: given.base_path.clone(),
         client_id: given.client_id.clone(),
         secret: secret(file, "TIKI_SECRET", SANDBOX_TIKI_SECRET)?,
+        slow: given.slow,
         test_environment: given.test_environment,
         pay: match given.pay {
             PayArg::Form => Pay::Form,

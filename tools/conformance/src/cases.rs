@@ -28,7 +28,11 @@ pub enum Needs {
     Payment,
     /// A payment that a customer has paid.
     PaidPayment,
-    /// The same in a test environment: money goes back.
+    /// A payment that a customer has cancelled.
+    CancelledPayment,
+    /// A payment that nobody has paid in time: more than five minutes of waiting.
+    ExpiredPayment,
+    /// A paid payment in a test environment: money goes back.
     TestEnvironment,
     /// A Tiki to which the partner sends its notifications.
     Tiki,
@@ -42,6 +46,8 @@ impl Needs {
             Self::Nothing => "",
             Self::Payment => "a created payment",
             Self::PaidPayment => "a paid payment",
+            Self::CancelledPayment => "a cancelled payment",
+            Self::ExpiredPayment => "an expired payment: more than 5 minutes of waiting",
             Self::TestEnvironment => "a paid payment in a test environment",
             Self::Tiki => "Tiki's API",
         }
@@ -54,6 +60,8 @@ impl Needs {
             Self::Nothing => "",
             Self::Payment => "một giao dịch đã tạo",
             Self::PaidPayment => "một giao dịch đã thanh toán",
+            Self::CancelledPayment => "một giao dịch khách hàng đã hủy",
+            Self::ExpiredPayment => "một giao dịch đã hết hạn: chờ hơn 5 phút",
             Self::TestEnvironment => "một giao dịch đã thanh toán trong môi trường thử nghiệm",
             Self::Tiki => "API của Tiki",
         }
@@ -120,7 +128,7 @@ cases! {
         "also reference_transaction_id" "thêm reference_transaction_id"
     "TC-17" CREATE 200 Some(0), Nothing: "A new field is ignored" "Trường mới được bỏ qua"
         "also x_new" "thêm x_new"
-    "TC-18" CREATE 200 Some(0), Nothing: "An empty optional text is as absent" "Chuỗi tuỳ chọn rỗng coi như không có"
+    "TC-18" CREATE 200 Some(0), Nothing: "An empty optional text is as absent" "Chuỗi tùy chọn rỗng coi như không có"
         "order_code \"\", description null" "order_code \"\", description null"
     "TC-19" CREATE 200 Some(0), Nothing: "The shortest expires_in is accepted" "expires_in ngắn nhất được chấp nhận"
         "expires_in 300" "expires_in 300"
@@ -204,6 +212,12 @@ cases! {
         "payment_url of a paid payment" "payment_url của giao dịch đã thanh toán"
     "TC-72" CREATE 200 Some(0), PaidPayment: "A create repeated after the payment gets the first answer" "Gửi lại yêu cầu tạo sau khi thanh toán nhận câu trả lời đầu"
         "the create body of the paid payment" "nội dung tạo của giao dịch đã thanh toán"
+    "TC-73" CHECK 200 Some(0), CancelledPayment: "A cancelled payment is FAILURE" "Giao dịch khách hàng đã hủy có trạng thái FAILURE"
+        "tiki_transaction_id of a cancelled payment" "tiki_transaction_id của giao dịch đã hủy"
+    "TC-74" REFUND 500 Some(6), CancelledPayment: "A cancelled payment cannot be refunded" "Giao dịch đã hủy không thể hoàn tiền"
+        "the ids of the cancelled payment" "mã của giao dịch đã hủy"
+    "TC-75" CHECK 200 Some(0), ExpiredPayment: "An expired payment is FAILURE" "Giao dịch hết hạn có trạng thái FAILURE"
+        "a create with expires_in 300 that nobody pays, then tiki_transaction_id" "tạo với expires_in 300, không ai thanh toán, sau đó tiki_transaction_id"
     "TC-80" REFUND 200 Some(0), TestEnvironment: "A part of a payment goes back" "Hoàn một phần giao dịch"
         "40 % of the payment" "40 % giao dịch"
     "TC-81" REFUND 200 Some(0), TestEnvironment: "A refund repeated with its request_id gets the same answer" "Gửi lại hoàn tiền cùng request_id nhận cùng câu trả lời"
@@ -220,6 +234,10 @@ cases! {
         "a new request_id, 1000" "request_id mới, 1000"
     "TC-87" CHECK 200 Some(0), TestEnvironment: "A look-up shows the refunds" "Tra cứu hiển thị các khoản hoàn tiền"
         "tiki_transaction_id of the refunded payment" "tiki_transaction_id của giao dịch đã hoàn"
+    "TC-88" REFUND 200 Some(0), TestEnvironment: "The first refund repeated after later ones gets its first answer" "Gửi lại lần hoàn đầu sau các lần khác vẫn nhận câu trả lời đầu"
+        "the body of TC-80 again, after TC-85" "gửi lại nội dung của TC-80, sau TC-85"
+    "TC-89" REFUND 200 Some(0), TestEnvironment: "The same refund twice at the same time goes back once" "Cùng một yêu cầu hoàn gửi hai lần cùng lúc chỉ hoàn một lần"
+        "30 % of another paid payment, the same body twice at once" "30 % của giao dịch đã thanh toán khác, cùng nội dung hai lần cùng lúc"
     "TC-90" IPN 200 Some(0), Tiki: "A payment's result is notified, signed right" "Kết quả thanh toán được thông báo, ký đúng"
         "the partner notifies SUCCESS" "đối tác thông báo SUCCESS"
     "TC-91" IPN 200 Some(0), Tiki: "The notification names both ids and the amount" "Thông báo nêu cả hai mã và số tiền"

@@ -45,6 +45,8 @@ pub struct PartnerOptions {
     pub base_path: String,
     pub client_id: String,
     pub secret: String,
+    /// Also play the case that needs more than five minutes of waiting.
+    pub slow: bool,
     /// Money may go back: the environment is a test one.
     pub test_environment: bool,
     pub pay: Pay,
@@ -77,6 +79,8 @@ pub struct Limits {
     pub paid: Duration,
     /// For a person who pays.
     pub person: Duration,
+    /// For the final status of a payment that expires after five minutes.
+    pub expired: Duration,
     /// For a notification and its repeat.
     pub notification: Duration,
     /// So long no notification may follow one that was accepted.
@@ -88,6 +92,7 @@ impl Default for Limits {
         Self {
             paid: Duration::from_secs(60),
             person: Duration::from_mins(15),
+            expired: Duration::from_mins(10),
             notification: Duration::from_mins(3),
             quiet: Duration::from_secs(10),
         }
@@ -109,6 +114,7 @@ pub struct PartnerKit {
     /// The payment of TC-01.
     created: OnceCell<Verdict<Created>>,
     paid: OnceCell<Verdict<Created>>,
+    cancelled: OnceCell<Verdict<Created>>,
     /// The answer to TC-80.
     refunded: OnceCell<Verdict<refunds::Refunded>>,
     /// The answer to TC-85.
@@ -146,6 +152,7 @@ impl PartnerKit {
             said,
             created: OnceCell::new(),
             paid: OnceCell::new(),
+            cancelled: OnceCell::new(),
             refunded: OnceCell::new(),
             rest: OnceCell::new(),
         })

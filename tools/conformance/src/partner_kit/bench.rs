@@ -1,6 +1,6 @@
 //! Tiki's backend and its customer: what the cases use.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -14,6 +14,9 @@ use crate::cases::TestCase;
 use crate::clock;
 use crate::clock::now_ms;
 use crate::verdict::{Stop, Verdict, ensure};
+
+/// The `order_code` of the payment that nobody pays.
+const EXPIRES: &str = "TC-75";
 
 /// A payment that the partner's side has created.
 #[derive(Clone, Debug)]
@@ -106,7 +109,10 @@ impl PartnerKit {
     }
 
     async fn new_payment(&self, fails_first: bool) -> Verdict<Created> {
-        let body = self.new_order(fails_first);
+        self.create_payment(self.new_order(fails_first)).await
+    }
+
+    async fn create_payment(&self, body: Value) -> Verdict<Created> {
         let answer = self
             .partner
             .send(Request::post("/transactions", &body))
@@ -147,7 +153,7 @@ impl PartnerKit {
         let pay = async || {
             self.payment().await?;
             let payment = self.new_payment(self.host.is_some()).await?;
-            self.pay(&payment).await?;
+            self.decide(&payment, "pay").await?;
             self.until_paid(&payment).await?;
             Ok(payment)
         };
@@ -160,13 +166,55 @@ impl PartnerKit {
         self.paid().await.map_err(|stop| no_payment("paid", stop))
     }
 
-    async fn pay(&self, payment: &Created) -> Verdict {
+    /// A payment that a customer has cancelled.
+    pub(super) async fn cancelled(&self) -> Verdict<&Created> {
+        let cancel = async || {
+            self.payment().await?;
+            let payment = self.new_payment(false).await?;
+            self.decide(&payment, "cancel").await?;
+            self.until_decided(&payment, self.patience()).await?;
+            Ok(payment)
+        };
+        let cancelled = self.cancelled.get_or_init(cancel).await;
+        cancelled.as_ref().map_err(Clone::clone)
+    }
+
+    /// A payment that nobody pays, and that is not pending any more.
+    pub(super) async fn expired(&self) -> Verdict<Created> {
+        if !self.options.slow {
+            let why = "it needs more than five minutes of waiting (--slow)";
+            return Err(Stop::skipped(why));
+        }
+        self.payment().await?;
+        let mut body = self.new_order(false);
+        body["expires_in"] = json!(300);
+        body["order_code"] = json!(EXPIRES);
+        let payment = self.create_payment(body).await?;
+        self.until_decided(&payment, self.options.limits.expired)
+            .await?;
+        Ok(payment)
+    }
+
+    /// Another paid payment than [`PartnerKit::paid`].
+    pub(super) async fn another_paid(&self) -> Verdict<Created> {
+        self.paid_payment().await?;
+        let payment = self.new_payment(false).await?;
+        self.decide(&payment, "pay").await?;
+        self.until_decided(&payment, self.patience()).await?;
+        Ok(payment)
+    }
+
+    /// The customer decides: `pay` or `cancel`.
+    async fn decide(&self, payment: &Created, button: &str) -> Verdict {
         match self.options.pay {
             Pay::Nothing => Err(Stop::skipped("no payment is paid (--pay none)")),
             Pay::Hand => {
-                let _ = self
-                    .says
-                    .send(format!("Open this link and pay:\n{}", payment.payment_url));
+                let what = if button == "pay" {
+                    "Open this link and pay"
+                } else {
+                    "Open this link and cancel the payment"
+                };
+                let _ = self.says.send(format!("{what}:\n{}", payment.payment_url));
                 Ok(())
             }
             Pay::Form => {
@@ -177,34 +225,41 @@ impl PartnerKit {
                 })?;
                 let page = browser::open(http, screen).await?;
                 let form = page.form()?;
-                let answer = page.submit(http, &form, "pay").await?;
+                let answer = page.submit(http, &form, button).await?;
                 ensure(answer.status < 400, "a redirect back", || answer.shown())
             }
         }
     }
 
+    /// How long a decision may take.
+    fn patience(&self) -> Duration {
+        match self.options.pay {
+            Pay::Hand => self.options.limits.person,
+            Pay::Form | Pay::Nothing => self.options.limits.paid,
+        }
+    }
+
     async fn until_paid(&self, payment: &Created) -> Verdict {
-        let limits = self.options.limits;
-        let limit = if self.options.pay == Pay::Hand {
-            limits.person
-        } else {
-            limits.paid
-        };
+        let checked = self.until_decided(payment, self.patience()).await?;
+        let paid = checked.json["status"] == "SUCCESS";
+        ensure(paid, "the status SUCCESS", || checked.shown())
+    }
+
+    /// Waits until the look-up says another status than PENDING, and returns its answer.
+    async fn until_decided(&self, payment: &Created, limit: Duration) -> Verdict<Answer> {
         let began = Instant::now();
         loop {
             let checked = self
                 .check(&json!({ "tiki_transaction_id": payment.tiki_id }))
                 .await?;
-            if checked.json["status"] == "SUCCESS" {
-                return Ok(());
+            if checked.status == 200 && checked.json["status"] != "PENDING" {
+                return Ok(checked);
             }
             if began.elapsed() > limit {
-                let expected = format!("the status SUCCESS within {} s", limit.as_secs());
+                let expected = format!("a final status within {} s", limit.as_secs());
                 return Err(Stop::failed(expected, checked.shown()));
             }
-            let pause = limit.as_millis() / 100;
-            let pause = std::time::Duration::from_millis(u64::try_from(pause).unwrap_or(1000));
-            clock::wait(pause).await;
+            clock::wait(limit / 100).await;
         }
     }
 

@@ -53,6 +53,8 @@ pub(super) const PLAYS: &[(&str, Play)] = &[
         get_refused(kit, case, &["", "{}"]).boxed()
     }),
     ("TC-70", |kit, case| paid(kit, case).boxed()),
+    ("TC-73", |kit, case| cancelled(kit, case).boxed()),
+    ("TC-75", |kit, case| expired(kit, case).boxed()),
     ("TC-98", |kit, _| async { schema(kit) }.boxed()),
     ("TC-99", |kit, case| {
         async { request_ids(kit, case) }.boxed()
@@ -133,6 +135,25 @@ async fn paid(kit: &PartnerKit, case: &TestCase) -> Verdict {
     is_about(&answer, payment, "SUCCESS")?;
     let paid_at = answer.json["paid_at"].as_str().and_then(read_time);
     ensure(paid_at.is_some(), "paid_at by RFC 3339", || answer.shown())
+}
+
+async fn cancelled(kit: &PartnerKit, case: &TestCase) -> Verdict {
+    failed(kit, case, kit.cancelled().await?).await
+}
+
+async fn expired(kit: &PartnerKit, case: &TestCase) -> Verdict {
+    failed(kit, case, &kit.expired().await?).await
+}
+
+/// A failure, which says of no money that it was taken.
+async fn failed(kit: &PartnerKit, case: &TestCase, payment: &Created) -> Verdict {
+    let answer = kit
+        .check(&json!({ "tiki_transaction_id": payment.tiki_id }))
+        .await?;
+    expect(case, &answer)?;
+    is_about(&answer, payment, "FAILURE")?;
+    let paid_at = &answer.json["paid_at"];
+    ensure(paid_at.is_null(), "no paid_at", || answer.shown())
 }
 
 fn schema(kit: &PartnerKit) -> Verdict {

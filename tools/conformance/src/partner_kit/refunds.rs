@@ -1,6 +1,7 @@
 //! The cases of the refund.
 
 use futures::FutureExt;
+use futures::future::join;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -39,6 +40,7 @@ pub(super) const PLAYS: &[(&str, Play)] = &[
         })
         .boxed()
     }),
+    ("TC-74", |kit, case| of_cancelled(kit, case).boxed()),
     ("TC-80", |kit, case| part(kit, case).boxed()),
     ("TC-81", |kit, case| repeat(kit, case).boxed()),
     ("TC-82", |kit, case| reused(kit, case).boxed()),
@@ -47,6 +49,8 @@ pub(super) const PLAYS: &[(&str, Play)] = &[
     ("TC-85", |kit, case| rest(kit, case).boxed()),
     ("TC-86", |kit, case| after_all(kit, case).boxed()),
     ("TC-87", |kit, case| shown(kit, case).boxed()),
+    ("TC-88", |kit, case| first_again(kit, case).boxed()),
+    ("TC-89", |kit, case| at_once(kit, case).boxed()),
 ];
 
 /// The partial refund that the later cases are about.
@@ -218,4 +222,44 @@ async fn shown(kit: &PartnerKit, case: &TestCase) -> Verdict {
     let all = answer.json["refunded_amount"] == kit.options.amount;
     let expected = "the whole amount as refunded_amount, and each refund by its request_id";
     ensure(named && all, expected, || answer.shown())
+}
+
+async fn of_cancelled(kit: &PartnerKit, case: &TestCase) -> Verdict {
+    let cancelled = kit.cancelled().await.map_err(|stop| match stop {
+        Stop::Failed { found, .. } => Stop::skipped(format!("no payment was cancelled: {found}")),
+        Stop::Skipped(why) => Stop::Skipped(why),
+    })?;
+    expect(case, &send(kit, &refund(cancelled, 1_000)).await?)
+}
+
+/// A side that remembers the last `request_id` only pays this one again.
+async fn first_again(kit: &PartnerKit, case: &TestCase) -> Verdict {
+    let first = after_part(kit).await?;
+    after_rest(kit).await?;
+    let again = send(kit, &first.body).await?;
+    expect(case, &again)?;
+    let expected = format!("the first answer again: {}", first.answer.shown());
+    ensure(again.json == first.answer.json, expected, || again.shown())
+}
+
+/// Either answer may be "in progress". Afterwards the look-up has one refund.
+async fn at_once(kit: &PartnerKit, case: &TestCase) -> Verdict {
+    const IN_PROGRESS: i64 = 12;
+    let payment = kit.another_paid().await?;
+    let part = kit.options.amount / 10 * 3;
+    let body = refund(&payment, part);
+    let (one, two) = join(send(kit, &body), send(kit, &body)).await;
+    for answer in [one?, two?] {
+        if answer.code() != Some(IN_PROGRESS) {
+            expect(case, &answer)?;
+        }
+    }
+    expect(case, &send(kit, &body).await?)?;
+    let checked = kit
+        .check(&json!({ "tiki_transaction_id": payment.tiki_id }))
+        .await?;
+    let refunds = checked.json["refunds"].as_array().map_or(0, Vec::len);
+    let once = checked.json["refunded_amount"] == part && refunds == 1;
+    let expected = format!("one refund, and refunded_amount {part}");
+    ensure(once, expected, || checked.shown())
 }
