@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use conformance::core_kit::{self, CoreKit, CoreOptions};
 use conformance::partner_kit::{Limits, PartnerKit, PartnerOptions, Pay};
-use conformance::{Outcome, Report};
+use conformance::{Outcome, Progress, Report};
 use sandbox::{Options, Sandbox};
 use serde_json::Value;
 
@@ -129,9 +129,10 @@ async fn let_it_expire(sandbox: &Sandbox) {
 
 /// The report of a kit, while payments expire at the sandbox.
 async fn report_of(kit: PartnerKit, sandbox: &Sandbox) -> Report {
-    let run = async { kit.run(&mut |_| {}).await.unwrap() };
+    let mut progress = |_: Progress<'_>| {};
+    let run = Box::pin(kit.run(&mut progress));
     tokio::select! {
-        report = run => report,
+        report = run => report.unwrap(),
         () = let_it_expire(sandbox) => unreachable!("it never ends"),
     }
 }

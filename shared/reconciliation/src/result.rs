@@ -328,5 +328,6 @@ fn lossy(bytes: &[u8]) -> String {
 
 /// A text of Tiki, printable and cut after [`MAX_TEXT_CHARS`].
 fn cut(text: &str) -> String {
-    printable(text).chars().take(MAX_TEXT_CHARS).collect()
+    let text = printable(text);
+    text.trim().chars().take(MAX_TEXT_CHARS).collect()
 }

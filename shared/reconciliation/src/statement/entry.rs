@@ -99,7 +99,8 @@ impl RawEntry<'_> {
 }
 
 fn cut(text: &str) -> String {
-    printable(text).chars().take(MAX_TEXT_CHARS).collect()
+    let text = printable(text);
+    text.trim().chars().take(MAX_TEXT_CHARS).collect()
 }
 
 /// Reads a statement as CSV, entry by entry. After an entry that cannot be read, the next one is read.

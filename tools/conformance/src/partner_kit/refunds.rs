@@ -259,7 +259,7 @@ async fn at_once(kit: &PartnerKit, case: &TestCase) -> Verdict {
         .check(&json!({ "tiki_transaction_id": payment.tiki_id }))
         .await?;
     let refunds = checked.json["refunds"].as_array().map_or(0, Vec::len);
-    let once = checked.json["refunded_amount"] == part && refunds == 1;
+    let is_one = checked.json["refunded_amount"] == part && refunds == 1;
     let expected = format!("one refund, and refunded_amount {part}");
-    ensure(once, expected, || checked.shown())
+    ensure(is_one, expected, || checked.shown())
 }

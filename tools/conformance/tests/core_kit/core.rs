@@ -434,11 +434,7 @@ fn link(core: &Core, query: &str) -> Option<HashMap<String, String>> {
 
 async fn screen(State(core): State<Core>, uri: Uri) -> Response {
     let Some(link) = link(&core, uri.query().unwrap_or_default()) else {
-        return (
-            StatusCode::BAD_REQUEST,
-            Html("<h1>Liên kết không hợp lệ</h1>"),
-        )
-            .into_response();
+        return invalid_link();
     };
     let (id, amount) = (&link["transaction_id"], &link["amount"]);
     let decided = core.state.lock().unwrap().payments.get(id).cloned();
@@ -455,28 +451,8 @@ async fn screen(State(core): State<Core>, uri: Uri) -> Response {
         return (StatusCode::GONE, page).into_response();
     }
     let read = ask(&core, id).await;
-    match (read["code"].as_u64(), read["data"]["status"].as_str()) {
-        (Some(3), _) if !core.has("shows what it does not know") => {
-            let page = Html("<h1>Liên kết không hợp lệ</h1>");
-            return (StatusCode::BAD_REQUEST, page).into_response();
-        }
-        (Some(0), _)
-            if read["data"]["transaction_amount"].to_string() != *amount
-                && !core.has("does not compare the amount")
-                && !core.has("does not verify links") =>
-        {
-            let page = Html("<h1>Liên kết không hợp lệ</h1>");
-            return (StatusCode::BAD_REQUEST, page).into_response();
-        }
-        (Some(0), Some(status)) if status != "PENDING" && !core.has("does not read the status") => {
-            return back(&core, &link);
-        }
-        (Some(0 | 3), _) => {}
-        _ if core.has("signs a part of the path") || core.has("shows what it cannot read") => {}
-        _ => {
-            let page = Html("<h1>Chưa mở được</h1>");
-            return (StatusCode::SERVICE_UNAVAILABLE, page).into_response();
-        }
+    if let Some(answer) = unpayable(&core, &link, &read) {
+        return answer;
     }
     let known = (String::from("not_paid"), kept(&core, amount));
     let mut state = core.state.lock().unwrap();
@@ -508,6 +484,31 @@ async fn screen(State(core): State<Core>, uri: Uri) -> Response {
         (header::REFERRER_POLICY, "no-referrer"),
     ];
     (headers, page).into_response()
+}
+
+fn invalid_link() -> Response {
+    let page = Html("<h1>Liên kết không hợp lệ</h1>");
+    (StatusCode::BAD_REQUEST, page).into_response()
+}
+
+/// The answer about a payment that cannot be paid, as the partner's API has it.
+fn unpayable(core: &Core, link: &HashMap<String, String>, read: &Value) -> Option<Response> {
+    let data = &read["data"];
+    let is_other = data["transaction_amount"].as_u64() != link["amount"].parse().ok();
+    let compares = !core.has("does not compare the amount") && !core.has("does not verify links");
+    match (read["code"].as_u64(), data["status"].as_str()) {
+        (Some(3), _) if !core.has("shows what it does not know") => Some(invalid_link()),
+        (Some(0), _) if is_other && compares => Some(invalid_link()),
+        (Some(0), Some(status)) if status != "PENDING" && !core.has("does not read the status") => {
+            Some(back(core, link))
+        }
+        (Some(0 | 3), _) => None,
+        _ if core.has("signs a part of the path") || core.has("shows what it cannot read") => None,
+        _ => {
+            let page = Html("<h1>Chưa mở được</h1>");
+            Some((StatusCode::SERVICE_UNAVAILABLE, page).into_response())
+        }
+    }
 }
 
 /// An amount as the core keeps it.
