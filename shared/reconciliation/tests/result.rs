@@ -194,11 +194,11 @@ fn columns_are_found_by_the_header_and_others_are_skipped() {
 }
 
 #[test]
-fn control_characters_are_removed_from_tikis_texts() {
+fn tikis_texts_have_no_control_characters() {
     let text = format!("{HEADER}T-1,,,\u{1b}[31mSUCCESS\0,,,03,\u{1b}[2Ja\tb\n");
     let line = by_default(&text).remove(0).unwrap();
     assert_eq!(line.values.status.as_deref(), Some("[31mSUCCESS"));
-    assert_eq!(line.reason, "[2Jab");
+    assert_eq!(line.reason, "[2Ja b");
     let text = format!("{HEADER}T-1,,,,,,03,{}\n", "ộ".repeat(300));
     let line = by_default(&text).remove(0).unwrap();
     assert_eq!(line.reason, "ộ".repeat(255), "counted in characters");

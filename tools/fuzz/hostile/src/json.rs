@@ -150,6 +150,12 @@ impl Object {
         (!text.trim().is_empty()).then_some(text)
     }
 
+    /// The same for people: what would act on a terminal or turn the text around it is a blank.
+    pub(crate) fn text_for_people(&self, name: &str) -> Option<String> {
+        let blank = |c: char| if acts(c) { ' ' } else { c };
+        Some(self.text(name)?.chars().map(blank).collect())
+    }
+
     pub(crate) fn object(&self, name: &str) -> Option<Self> {
         Self::of(self.raw(name)?.as_bytes())
     }
@@ -312,6 +318,14 @@ fn text<'f>(fields: impl Iterator<Item = (&'f str, &'f str)>) -> Vec<u8> {
         .map(|(field, raw)| format!("{}:{raw}", name(field)))
         .collect();
     format!("{{{}}}", fields.join(",")).into_bytes()
+}
+
+/// Control characters, Unicode's line ends, and its marks for the direction of text.
+pub(crate) fn acts(c: char) -> bool {
+    matches!(
+        u32::from(c),
+        0..=0x1f | 0x7f..=0x9f | 0x61c | 0x200e | 0x200f | 0x2028..=0x202e | 0x2066..=0x2069
+    )
 }
 
 impl<'de> Deserialize<'de> for Object {

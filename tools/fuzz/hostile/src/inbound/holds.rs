@@ -7,7 +7,7 @@ use domain::{
 use partner_api::request::PaymentResultRequest;
 use tiki_api::request::{CheckRequest, CreateRequest, GivenId, RefundRequest};
 
-use crate::json::Object;
+use crate::json::{Object, acts};
 
 /// A type of message in the protocol.
 pub(super) struct Kind {
@@ -137,7 +137,7 @@ pub(super) fn create(message: &CreateRequest, body: &Object) {
         (customer, "identify_code"),
         (order_code, "order_code"),
     ] {
-        a_text(text, 128, body, name);
+        a_code(text, 128, body, name);
     }
     match &order.description {
         Some(text) => a_text(Some(text.as_str()), 255, body, "description"),
@@ -171,12 +171,12 @@ pub(super) fn refund(message: &RefundRequest, body: &Object) {
     if body.has("request_amount") {
         an_amount(command.amount.get(), body, "request_amount");
     }
-    a_text(Some(command.request_id.as_str()), 128, body, "request_id");
+    a_code(Some(command.request_id.as_str()), 128, body, "request_id");
     a_text(Some(command.reason.as_str()), 255, body, "reason");
 }
 
 pub(super) fn webview(message: &Customer, body: &Object) {
-    a_text(
+    a_code(
         Some(message.identify_code.as_str()),
         128,
         body,
@@ -222,9 +222,9 @@ pub(super) fn report(read: &PaymentResultRequest, body: &Object, id: Transaction
             assert_eq!(status, "SUCCESS");
             assert!(message.amount.is_some(), "paid without an amount");
             let method = details.banking_method.as_ref().map(BankingMethod::as_str);
-            a_text(method, 64, body, "partner_banking_method");
+            a_code(method, 64, body, "partner_banking_method");
             let reference = details.core_reference.as_ref().map(CoreReference::as_str);
-            a_text(reference, 128, body, "rail_reference");
+            a_code(reference, 128, body, "rail_reference");
             // A time that cannot be read is left out, and said.
             assert_eq!(
                 details.paid_at.is_some() || read.left_out.is_some(),
@@ -234,7 +234,7 @@ pub(super) fn report(read: &PaymentResultRequest, body: &Object, id: Transaction
         }
         PaymentResult::Declined { reason } => {
             assert_eq!(status, "FAILURE");
-            let cut = body.text("reason").unwrap_or_default();
+            let cut = body.text_for_people("reason").unwrap_or_default();
             let cut: String = cut.chars().take(255).collect();
             assert_eq!(reason.as_ref().map_or("", |reason| reason.as_str()), cut);
         }
@@ -283,5 +283,12 @@ fn a_text(text: Option<&str>, most: usize, body: &Object, name: &str) {
         let length = text.chars().count();
         assert!((1..=most).contains(&length), "{name} of {length}");
     }
+    assert_eq!(body.text_for_people(name).as_deref(), text, "{name}");
+}
+
+/// A text that two sides compare: it is as it came, and nothing in it acts on whoever reads it.
+fn a_code(text: Option<&str>, most: usize, body: &Object, name: &str) {
+    a_text(text, most, body, name);
     assert_eq!(body.text(name).as_deref(), text, "{name}");
+    assert!(!text.is_some_and(|text| text.contains(acts)), "{name}");
 }
