@@ -35,6 +35,63 @@ async fn run(env: &TestEnv, event: Value) -> Value {
     outcome
 }
 
+/// A page of another site, a name that leads here, and whoever does not sign, get nothing of the sandbox's AWS: with
+/// `--tiki-url` the secrets may be real.
+#[tokio::test]
+async fn the_services_of_aws_answer_no_browser() {
+    let env = TestEnv::start().await;
+    let settings = env.sandbox.operator_settings();
+    let signed = "AWS4-HMAC-SHA256 Credential=somebody/20261123/x/y/aws4_request, SignedHeaders=host, Signature=0";
+    let secret = json!({ "SecretId": settings["CORE_SECRET_ID"] });
+    let services = [
+        (
+            &*env.sandbox.secrets_url,
+            "secretsmanager.GetSecretValue",
+            &secret,
+        ),
+        (
+            env.sandbox.aws_dynamodb_url(),
+            "DynamoDB_20120810.ListTables",
+            &json!({}),
+        ),
+    ];
+    for (url, target, body) in services {
+        let call = async |headers: &[(&str, &str)]| {
+            let post = sandbox::http().unwrap().post(url);
+            let post = post
+                .header("x-amz-target", target)
+                .header("content-type", "application/x-amz-json-1.0")
+                .header("x-amz-date", "20261123T000000Z");
+            let post = headers
+                .iter()
+                .fold(post, |post, (name, value)| post.header(*name, *value));
+            let answer = post.body(body.to_string()).send().await.unwrap();
+            let cors = answer.headers().contains_key("access-control-allow-origin");
+            assert!(!cors, "{target} {headers:?}");
+            (answer.status().as_u16(), answer.text().await.unwrap())
+        };
+        let (status, answer) = call(&[("authorization", signed)]).await;
+        assert_eq!(status, 200, "{target}: {answer}");
+        for (refusal, header) in [
+            (403, ("origin", "https://evil.example")),
+            (403, ("sec-fetch-site", "cross-site")),
+            (421, ("host", "evil.example")),
+        ] {
+            let (status, answer) = call(&[("authorization", signed), header]).await;
+            assert_eq!(status, refusal, "{target} {header:?}: {answer}");
+        }
+    }
+    let page = sandbox::http().unwrap().post(&env.sandbox.sns_url);
+    let page = page.header("origin", "https://evil.example").body("");
+    assert_eq!(page.send().await.unwrap().status(), 403);
+    let unsigned = sandbox::http().unwrap().post(&env.sandbox.secrets_url);
+    let unsigned = unsigned.header("x-amz-target", "secretsmanager.GetSecretValue");
+    let answer = unsigned.body(secret.to_string()).send().await.unwrap();
+    assert_eq!(answer.status(), 400);
+    let answer = answer.text().await.unwrap();
+    assert!(answer.contains("MissingAuthenticationToken"), "{answer}");
+}
+
 fn names(answer: &Value) -> Vec<String> {
     serde_json::from_value(answer.clone()).unwrap()
 }

@@ -62,7 +62,7 @@ pub use commands::{RecordedResult, Reservation};
 pub use customer::{BadPhone, Customer, PhoneNumber};
 pub use ids::{BadId, RefundId, TikiTransactionId, TransactionId};
 pub use inconsistent::Inconsistent;
-pub use money::{BadAmount, Vnd};
+pub use money::{BadAmount, Vnd, integer_from_json_number};
 pub use notification::{
     Decision, DecisionKind, DisputeReason, FailedNotification, Ipn, IpnAnswer, IpnLease,
     IpnRefusal, IpnSubject, LookUpAnswer, NotificationOutcome, NotificationStep, PaidNotification,

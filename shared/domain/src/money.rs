@@ -48,16 +48,8 @@ impl Vnd {
     /// and `1e5` are the same amount, `100000.00000000001` is a fraction although a float could not tell. In JSON the
     /// point is always a decimal one.
     pub fn from_json_number(text: &str) -> Result<Self, BadAmount> {
-        let (negative, unsigned) = split_sign(text);
-        let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (mantissa, parse_exponent(exponent)?),
-            None => (unsigned, 0),
-        };
-        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
-        if !digits(whole) || !digits(fraction) {
-            return Err(BadAmount::NotANumber);
-        }
-        positive(negative, scaled(whole, fraction, exponent)?)
+        let (negative, size) = json_whole_number(text)?;
+        positive(negative, size)
     }
 
     /// The number of đồng.
@@ -126,6 +118,29 @@ impl FromStr for Vnd {
         }
         positive(negative, scaled(whole, "0", 0)?)
     }
+}
+
+/// A whole number other than money (seconds, a code), read from the text of a JSON number as exactly as an amount:
+/// `900`, `900.0` and `9e2` are the same.
+#[must_use]
+pub fn integer_from_json_number(text: &str) -> Option<i64> {
+    let (negative, size) = json_whole_number(text).ok()?;
+    let size = i128::from(size);
+    i64::try_from(if negative { -size } else { size }).ok()
+}
+
+/// The sign and the size of a JSON number that is whole.
+fn json_whole_number(text: &str) -> Result<(bool, u64), BadAmount> {
+    let (negative, unsigned) = split_sign(text);
+    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, parse_exponent(exponent)?),
+        None => (unsigned, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
+    if !digits(whole) || !digits(fraction) {
+        return Err(BadAmount::NotANumber);
+    }
+    Ok((negative, scaled(whole, fraction, exponent)?))
 }
 
 fn split_sign(text: &str) -> (bool, &str) {

@@ -178,16 +178,14 @@ impl Fields {
         let Some(number) = self.number(name)? else {
             return Ok(None);
         };
-        let (number, most_zeros) = match &number {
-            Number::Json(number) => (number.as_str(), usize::MAX),
-            Number::Text(text) => (text.as_str(), 2),
+        let read = match &number {
+            Number::Json(number) => domain::integer_from_json_number(number),
+            Number::Text(text) => {
+                let (whole, zeros) = text.split_once('.').unwrap_or((text, "0"));
+                whole.parse().ok().filter(|_| matches!(zeros, "0" | "00"))
+            }
         };
-        let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-        let zeros =
-            (1..=most_zeros).contains(&fraction.len()) && fraction.bytes().all(|b| b == b'0');
-        let whole = whole.parse().ok().filter(|_| zeros);
-        whole
-            .map(Some)
+        read.map(Some)
             .ok_or_else(|| InvalidField::field(name, "must be a whole number"))
     }
 
@@ -372,7 +370,14 @@ mod tests {
             assert_eq!(found, read.map_err(str::to_owned), "{json}");
         }
         let seconds = |json: &str| fields(&format!(r#"{{"a":{json}}}"#)).optional_integer("a");
-        assert_eq!(seconds("900.000"), Ok(Some(900)));
+        for same in ["900.000", "9e2", "9.00E+2", "90000e-2"] {
+            assert_eq!(seconds(same), Ok(Some(900)), "{same}");
+        }
+        assert_eq!(seconds("-9e2"), Ok(Some(-900)));
+        assert_eq!(seconds("-9223372036854775808"), Ok(Some(i64::MIN)));
+        for refused in ["9e-1", "900.5", "1e400", "9223372036854775808", r#""9e2""#] {
+            assert!(seconds(refused).is_err(), "{refused}");
+        }
         assert_eq!(seconds(r#""900.00""#), Ok(Some(900)));
         assert!(seconds(r#""900.000""#).is_err());
         assert_eq!(seconds(r#""""#), Ok(None));

@@ -448,7 +448,7 @@ pub(crate) fn explain(reason: MismatchReason) -> Explanation {
                 "The statement has the same refund more than once.",
             ),
             proposal: phrase(
-                "Kiểm tra ở hệ thống lõi: mã hoàn tiền là khoá chống lặp. Thu lại phần thừa. Rồi đóng.",
+                "Kiểm tra ở hệ thống lõi: mã hoàn tiền là khóa chống lặp. Thu lại phần thừa. Rồi đóng.",
                 "Check it in the core: the refund's id is the idempotency key. Recover what was paid twice. Then close the finding.",
             ),
             commands: &[Show, CloseFinding],

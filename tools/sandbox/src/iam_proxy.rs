@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::grants::Grant;
 use crate::template::Plan;
-use crate::{faults, s3};
+use crate::{faults, own_pages, s3};
 
 /// The access key of the operator's command.
 pub(crate) const OPERATOR: &str = "operator";
@@ -69,12 +69,15 @@ impl IamProxy {
 
     /// DynamoDB behind this proxy.
     pub(crate) fn dynamodb(&self) -> Router {
-        Router::new().fallback(forward).with_state(self.clone())
+        let router = Router::new().fallback(forward).with_state(self.clone());
+        router.layer(middleware::from_fn(own_pages::no_browser))
     }
 
     /// A JSON service behind this proxy.
     pub(crate) fn guard_service(&self, service: Router) -> Router {
-        service.layer(middleware::from_fn_with_state(self.clone(), guard))
+        service
+            .layer(middleware::from_fn_with_state(self.clone(), guard))
+            .layer(middleware::from_fn(own_pages::no_browser))
     }
 
     /// S3 behind this proxy. Only the head of a request is read, because an object may be large.
@@ -139,7 +142,11 @@ fn needed(headers: &HeaderMap, body: &Value) -> Option<Grant> {
 }
 
 fn denied(message: &str) -> Response {
-    let body = json!({ "__type": "AccessDeniedException", "message": message });
+    refused("AccessDeniedException", message)
+}
+
+fn refused(kind: &str, message: &str) -> Response {
+    let body = json!({ "__type": kind, "message": message });
     (StatusCode::BAD_REQUEST, axum::Json(body)).into_response()
 }
 
@@ -148,6 +155,12 @@ async fn guard(State(proxy): State<IamProxy>, request: Request, next: Next) -> R
     let Ok(body) = to_bytes(body, LARGEST_CALL).await else {
         return StatusCode::BAD_REQUEST.into_response();
     };
+    if access_key(&parts.headers).is_none() {
+        return refused(
+            "MissingAuthenticationTokenException",
+            "the call is not signed",
+        );
+    }
     let json = serde_json::from_slice(&body).unwrap_or_default();
     match proxy.authorize(access_key(&parts.headers), needed(&parts.headers, &json)) {
         Err(message) => return denied(&message),

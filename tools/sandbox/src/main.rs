@@ -130,7 +130,7 @@ fn banner(sandbox: &Sandbox, options: &Options) -> String {
         url = sandbox.url,
         tiki_url = sandbox.tiki_url,
         core_url = sandbox.core_url,
-        dynamodb = sandbox.dynamodb_url,
+        dynamodb = sandbox.aws_dynamodb_url(),
         secrets = sandbox.secrets_url,
         s3 = sandbox.s3_url,
         sns = sandbox.sns_url,

@@ -1,10 +1,11 @@
-//! Who may open what only a sandbox has: a person on this machine, and no page of another site.
+//! Who may open what only a sandbox has: a person on this machine, and no page of another site. And who may call its AWS:
+//! programs, and no browser.
 //!
 //! Under `/_sandbox/` faults are switched, files are shown, and calls are signed with the credentials. Nobody on another
 //! machine may reach it, not even with `--listen 0.0.0.0`, whatever its headers say. And a page that the browser of this machine
 //! has open must reach none of it, neither by itself nor by a name that leads to this machine.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{HOST, ORIGIN};
@@ -26,6 +27,9 @@ const FORWARDED: [&str; 6] = [
     "x-real-ip",
 ];
 
+/// The name under which a container reaches its host. It is Docker's own, and leads nowhere else.
+const CONTAINERS_HOST: &str = "host.docker.internal";
+
 type Refusal = (StatusCode, String);
 
 /// Lets a request to `/_sandbox/…` through if it is from this machine, for this machine and this port, and from no other
@@ -43,6 +47,46 @@ pub(crate) async fn guard(
         }
     }
     next.run(request).await
+}
+
+/// Lets a call of an AWS service through if no browser made it. The services have what is not for a page: the secrets, and
+/// the data of payments. A browser says who asks; and a name that leads to this machine stands in `Host`.
+pub(crate) async fn no_browser(request: Request, next: Next) -> Response {
+    match check_program(
+        request.uri().authority().map(Authority::as_str),
+        request.headers(),
+    ) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+fn check_program(target: Option<&str>, headers: &HeaderMap) -> Result<(), Refusal> {
+    if [ORIGIN.as_str(), "sec-fetch-site", "sec-fetch-mode"]
+        .iter()
+        .any(|name| headers.contains_key(*name))
+    {
+        let problem = "The services of the sandbox answer no browser.\n".to_owned();
+        return Err((StatusCode::FORBIDDEN, problem));
+    }
+    let host = single_value(headers, HOST.as_str())?.unwrap_or_default();
+    if !is_no_domain(host) || !target.is_none_or(is_no_domain) {
+        let problem = "The services of the sandbox answer to an IP address, to localhost and to host.docker.internal.\n";
+        return Err((StatusCode::MISDIRECTED_REQUEST, problem.to_owned()));
+    }
+    Ok(())
+}
+
+/// Whether the host is one that nobody can register and lead to this machine.
+fn is_no_domain(host: &str) -> bool {
+    let Ok(authority) = host.parse::<Authority>() else {
+        return false;
+    };
+    let name = authority.host().trim_matches(['[', ']']);
+    name.parse::<IpAddr>().is_ok()
+        || ["localhost", CONTAINERS_HOST]
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(name))
 }
 
 /// `target` is the host that the request's first line names. Usually it names none.
@@ -173,5 +217,49 @@ mod tests {
         let peer = "127.0.0.1:4000".parse().unwrap();
         assert!(check(peer, Some(HERE), &headers, PORT).is_ok());
         assert!(check(peer, Some("evil.example"), &headers, PORT).is_err());
+    }
+
+    #[test]
+    fn the_services_answer_no_browser_and_no_name_that_somebody_can_register() {
+        let refused = |target: Option<&str>, headers: &[(&'static str, &'static str)]| {
+            let mut map = HeaderMap::new();
+            for (name, value) in headers {
+                map.append(*name, HeaderValue::from_static(value));
+            }
+            let refused = check_program(target, &map).err();
+            refused.map(|(status, _)| status.as_u16())
+        };
+        for host in [
+            HERE,
+            "[::1]:8080",
+            "localhost",
+            "172.17.0.1:9",
+            "HOST.docker.internal:1",
+        ] {
+            assert_eq!(refused(None, &[("host", host)]), None, "{host}");
+        }
+        for host in [
+            "evil.example:8080",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "",
+            "a b",
+        ] {
+            assert_eq!(refused(None, &[("host", host)]), Some(421), "{host}");
+        }
+        assert_eq!(refused(None, &[]), Some(421));
+        assert_eq!(refused(Some("evil.example"), &[("host", HERE)]), Some(421));
+        assert_eq!(refused(None, &[("host", HERE), ("host", HERE)]), Some(400));
+        for browsers in [
+            ("origin", "http://127.0.0.1:8080"),
+            ("sec-fetch-site", "none"),
+            ("sec-fetch-mode", "no-cors"),
+        ] {
+            assert_eq!(
+                refused(None, &[("host", HERE), browsers]),
+                Some(403),
+                "{browsers:?}"
+            );
+        }
     }
 }

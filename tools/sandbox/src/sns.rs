@@ -8,12 +8,13 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Form, Router};
+use axum::{Form, Router, middleware};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::grants::Grant;
 use crate::iam_proxy::IamProxy;
+use crate::own_pages;
 use crate::template::Plan;
 
 /// The limits of SNS: characters of a subject, and bytes of a message.
@@ -75,6 +76,7 @@ impl Sns {
     pub(crate) fn router(&self, proxy: IamProxy) -> Router {
         Router::new()
             .route("/", post(publish))
+            .route_layer(middleware::from_fn(own_pages::no_browser))
             .with_state((self.clone(), proxy))
             .route("/_sandbox/mails", get(show).with_state(self.clone()))
     }

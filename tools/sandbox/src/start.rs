@@ -178,6 +178,12 @@ impl Sandbox {
         }
     }
 
+    /// DynamoDB as the functions and the operator call it: each call is checked against the caller's role.
+    #[must_use]
+    pub fn aws_dynamodb_url(&self) -> &str {
+        &self.iam_proxy_url
+    }
+
     /// A caller with Tiki's credentials.
     pub fn as_tiki(&self, options: &Options) -> anyhow::Result<Caller> {
         caller(

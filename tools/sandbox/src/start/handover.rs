@@ -52,7 +52,7 @@ impl Sandbox {
             "url": self.url,
             "tiki_url": self.tiki_url,
             "core_url": self.core_url,
-            "dynamodb_url": self.dynamodb_url,
+            "dynamodb_url": self.iam_proxy_url,
             "secrets_url": self.secrets_url,
             "s3_url": self.s3_url,
             "sns_url": self.sns_url,
