@@ -57,7 +57,7 @@ impl Target {
     pub fn of_settings(read: impl Fn(&str) -> Option<String>) -> Result<Self, SettingError> {
         let settings = Settings::new(read);
         let stack = Self {
-            name: settings.required("TIKI_ENVIRONMENT")?,
+            name: settings.word("TIKI_ENVIRONMENT")?,
             base_url: settings.url("API_URL")?,
             tiki_url: String::new(),
             tiki_client_id: settings.required("TIKI_CLIENT_ID")?,

@@ -86,9 +86,9 @@ fn an_environment_that_is_not_known_is_left_blank() {
     assert!(!text.contains("https://payments.example-bank.vn/tikivip"));
 }
 
-#[test]
-fn a_stack_is_read_and_a_setting_that_is_missing_or_wrong_is_named() {
-    let settings = BTreeMap::from([
+/// The settings of a stack, with one of them changed.
+fn stack_with(name: &str, value: &str) -> impl Fn(&str) -> Option<String> {
+    let mut settings = BTreeMap::from([
         ("TIKI_ENVIRONMENT", "production"),
         ("API_URL", "https://pay.example.vn/live/"),
         ("TIKI_CLIENT_ID", "client"),
@@ -108,10 +108,22 @@ fn a_stack_is_read_and_a_setting_that_is_missing_or_wrong_is_named() {
         ("RESULT_URL_PARAMETER", "orderId"),
         ("REVERSAL_CONFIRM_AFTER_S", "300"),
         ("RECONCILIATION_REFUND_ROWS", "off"),
-        ("SFTP_HOST", ""),
+        ("SFTP_HOST", "sftp.tiki.vn"),
+        ("SFTP_PORT", "22"),
+        ("SFTP_USER", "acme"),
+        ("SFTP_FOLDER", "/IF_TIKI_VIP"),
     ]);
-    let read = |name: &str| settings.get(name).map(|value| (*value).to_owned());
-    let environment = Environment::of_settings(read).unwrap();
+    settings.insert(name, value);
+    let own = settings
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let settings: BTreeMap<String, String> = own.collect();
+    move |name| settings.get(name).cloned()
+}
+
+#[test]
+fn a_stack_is_read_with_its_own_values() {
+    let environment = Environment::of_settings(stack_with("SFTP_HOST", "")).unwrap();
     assert_eq!(environment.kind, Kind::Production);
     assert_eq!(environment.stack.as_ref().unwrap().file_server, None);
     let both = Environment::both(vec![environment]);
@@ -128,7 +140,19 @@ fn a_stack_is_read_and_a_setting_that_is_missing_or_wrong_is_named() {
     ] {
         assert!(text.contains(part), "{part}");
     }
-    for (name, value, problem) in [
+}
+
+fn assert_refused(rows: &[(&str, &str, &str)]) {
+    for (name, value, problem) in rows {
+        let refused = Environment::of_settings(stack_with(name, value)).unwrap_err();
+        assert_eq!(refused.name, *name, "{value:?}");
+        assert!(refused.problem.starts_with(problem), "{value:?}: {refused}");
+    }
+}
+
+#[test]
+fn a_setting_that_is_missing_or_no_plain_text_is_named() {
+    assert_refused(&[
         ("API_URL", "", "is missing"),
         ("API_URL", "javascript://pay.example.vn/", "is not an http"),
         ("API_URL", "https:pay.example.vn", "is not an http"),
@@ -145,16 +169,48 @@ fn a_stack_is_read_and_a_setting_that_is_missing_or_wrong_is_named() {
         ("PARTNER_NAME", "acme\u{202e}", "has a blank"),
         ("REDIRECT_HOSTS", "shop.example.vn,<b>", "has a blank"),
         ("RESULT_URL_PARAMETER", "", "is missing"),
+        ("RESULT_URL_APPEND", "", "is missing"),
         ("REVERSAL_CONFIRM_AFTER_S", "", "is missing"),
-        ("TIKI_ENVIRONMENT", "live", "is neither"),
-        ("MIN_AMOUNT_VND", "1.000", "is not a whole number"),
-    ] {
-        let wrong = |asked: &str| {
-            let given = (asked == name).then(|| value.to_owned());
-            given.or_else(|| read(asked))
-        };
-        let refused = Environment::of_settings(wrong).unwrap_err();
-        assert_eq!(refused.name, name, "{value:?}");
-        assert!(refused.problem.starts_with(problem), "{value:?}: {refused}");
-    }
+        ("RECONCILIATION_REFUND_ROWS", "", "is missing"),
+    ]);
+}
+
+#[test]
+fn a_setting_that_no_stack_can_have_is_refused() {
+    let (two_to_60, long) = ((1_u64 << 60).to_string(), "a".repeat(41));
+    assert_refused(&[
+        ("TIKI_ENVIRONMENT", "live", "must be sandbox or production"),
+        ("MIN_AMOUNT_VND", "9000001", "is more than MAX_AMOUNT_VND"),
+        ("MIN_AMOUNT_VND", "0", "must be more than zero"),
+        ("MIN_AMOUNT_VND", "1.000", "as a text must be digits"),
+        ("MAX_AMOUNT_VND", &two_to_60, "is too large"),
+        ("MAX_AMOUNT_VND", "-1", "must be more than zero"),
+        (
+            "TIKI_GET_SIGNING",
+            "foo",
+            "must be relative_path, full_path",
+        ),
+        ("TIKI_PHONE_FORMAT", "text", "must be national_number"),
+        ("SIGNATURE_MAX_AGE_S", "0", "must be a whole number, 1 or"),
+        ("SIGNATURE_MAX_AGE_S", "18446744073709551615", "must be"),
+        ("SIGNATURE_MAX_AHEAD_S", "-1", "must be a whole number, 0"),
+        ("TIKI_THROTTLE_RATE", "0", "must be a whole number, 1 or"),
+        ("TIKI_THROTTLE_BURST", "+1", "must be a whole number, 1 or"),
+        ("REFUND_CONCURRENCY", "1", "must be a whole number, 2 or"),
+        ("RECONCILIATION_REFUND_ROWS", "maybe", "must be off or on"),
+        ("RESULT_URL_APPEND", "id", "must be transaction_id or tiki_"),
+        ("RESULT_URL_PARAMETER", "a&b", "must have only"),
+        ("RESULT_URL_PARAMETER", "abcdefghijklmnopq", "must have at"),
+        ("REVERSAL_CONFIRM_AFTER_S", "soon", "must be a number of"),
+        ("REVERSAL_CONFIRM_AFTER_S", "inf", "must be a number of"),
+        ("PARTNER_NAME", "-acme", "must be 1 to 32 letters"),
+        ("TIKI_CLIENT_ID", &long, "must have at most 40"),
+        ("TIKI_API_URL", "http://api.tiki.vn", "must be an https"),
+        ("PUBLIC_BASE_URL", "http://pay.vn", "must be an https"),
+        ("REDIRECT_HOSTS", "shop.vn/path", "must be hosts"),
+        ("REDIRECT_HOSTS", "ftp://shop.vn", "must be hosts"),
+        ("SFTP_HOST", "sftp_1", "must be a host's name"),
+        ("SFTP_PORT", "65536", "must be a whole number from 1 to"),
+        ("SFTP_PORT", "0", "must be a whole number from 1 to 65535"),
+    ]);
 }

@@ -1,6 +1,11 @@
 //! An environment: its stack's own addresses and limits, or blanks to fill in.
 
-use crate::settings::Settings;
+use domain::ClientId;
+use reconciliation::file::PartnerName;
+use signing::GetSigning;
+use tiki_api::PhoneFormat;
+
+use crate::settings::{HostName, ParameterName, Seconds, Settings};
 use crate::{SettingError, Text};
 
 /// Which of the two environments.
@@ -68,7 +73,7 @@ pub struct Stack {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileServer {
     pub host: String,
-    pub port: String,
+    pub port: u64,
     pub user: String,
     pub folder: String,
 }
@@ -77,13 +82,9 @@ impl Environment {
     /// Reads the settings of a stack.
     pub fn of_settings(read: impl Fn(&str) -> Option<String>) -> Result<Self, SettingError> {
         let settings = Settings::new(read);
-        let kind = match settings.required("TIKI_ENVIRONMENT")?.as_str() {
+        let kind = match settings.word("TIKI_ENVIRONMENT")?.as_str() {
             "production" => Kind::Production,
-            "sandbox" => Kind::Sandbox,
-            _ => {
-                let (name, problem) = ("TIKI_ENVIRONMENT", "is neither sandbox nor production");
-                return Err(SettingError { name, problem });
-            }
+            _ => Kind::Sandbox,
         };
         let stack = Some(Stack::of_settings(&settings)?);
         Ok(Self { kind, stack })
@@ -154,16 +155,17 @@ impl Stack {
     {
         let api_url = settings.url("API_URL")?;
         let link_url = match settings.optional("PUBLIC_BASE_URL")? {
-            Some(_) => settings.url("PUBLIC_BASE_URL")?,
+            Some(_) => settings.confidential_url("PUBLIC_BASE_URL")?,
             None => api_url.clone(),
         };
+        let (min_amount_vnd, max_amount_vnd) = settings.amounts()?;
         Ok(Self {
             api_url,
             link_url,
-            tiki_client_id: settings.required("TIKI_CLIENT_ID")?,
-            tiki_api_url: settings.url("TIKI_API_URL")?,
-            min_amount_vnd: settings.number("MIN_AMOUNT_VND")?,
-            max_amount_vnd: settings.number("MAX_AMOUNT_VND")?,
+            tiki_client_id: settings.readable::<ClientId>("TIKI_CLIENT_ID")?,
+            tiki_api_url: settings.confidential_url("TIKI_API_URL")?,
+            min_amount_vnd,
+            max_amount_vnd,
             throttle: (
                 settings.number("TIKI_THROTTLE_RATE")?,
                 settings.number("TIKI_THROTTLE_BURST")?,
@@ -171,20 +173,32 @@ impl Stack {
             refunds_at_once: settings.number("REFUND_CONCURRENCY")?,
             signature_max_age_s: settings.number("SIGNATURE_MAX_AGE_S")?,
             signature_max_ahead_s: settings.number("SIGNATURE_MAX_AHEAD_S")?,
-            get_signing: settings.required("TIKI_GET_SIGNING")?,
-            phone_format: settings.required("TIKI_PHONE_FORMAT")?,
-            more_hosts: settings.list("REDIRECT_HOSTS")?,
-            appended: match settings.optional("RESULT_URL_APPEND")? {
-                Some(id) => Some((settings.required("RESULT_URL_PARAMETER")?, id)),
-                None => None,
-            },
-            confirm_after_s: settings.required("REVERSAL_CONFIRM_AFTER_S")?,
-            partner_name: settings.required("PARTNER_NAME")?,
-            refund_rows: settings.required("RECONCILIATION_REFUND_ROWS")? == "on",
+            get_signing: settings.readable::<GetSigning>("TIKI_GET_SIGNING")?,
+            phone_format: settings.readable::<PhoneFormat>("TIKI_PHONE_FORMAT")?,
+            more_hosts: settings.hosts("REDIRECT_HOSTS")?,
+            appended: appended(settings)?,
+            confirm_after_s: settings.readable::<Seconds>("REVERSAL_CONFIRM_AFTER_S")?,
+            partner_name: settings.readable::<PartnerName>("PARTNER_NAME")?,
+            refund_rows: settings.word("RECONCILIATION_REFUND_ROWS")? == "on",
             file_server: FileServer::of_settings(settings)?,
             has_fixed_address: settings.optional("RECONCILE_SUBNET_IDS")?.is_some(),
         })
     }
+}
+
+/// The parameter that is appended to the URL of Tiki's result screen, and its id. One setting alone is a mistake.
+fn appended<R>(settings: &Settings<R>) -> Result<Option<(String, String)>, SettingError>
+where
+    R: Fn(&str) -> Option<String>,
+{
+    let has_id = settings.optional("RESULT_URL_APPEND")?.is_some();
+    let has_parameter = settings.optional("RESULT_URL_PARAMETER")?.is_some();
+    if !has_id && !has_parameter {
+        return Ok(None);
+    }
+    let id = settings.word("RESULT_URL_APPEND")?;
+    let parameter = settings.readable::<ParameterName>("RESULT_URL_PARAMETER")?;
+    Ok(Some((parameter, id)))
 }
 
 impl FileServer {
@@ -192,12 +206,12 @@ impl FileServer {
     where
         R: Fn(&str) -> Option<String>,
     {
-        let Some(host) = settings.optional("SFTP_HOST")? else {
+        if settings.optional("SFTP_HOST")?.is_none() {
             return Ok(None);
-        };
+        }
         Ok(Some(Self {
-            host,
-            port: settings.required("SFTP_PORT")?,
+            host: settings.readable::<HostName>("SFTP_HOST")?,
+            port: settings.number("SFTP_PORT")?,
             user: settings.required("SFTP_USER")?,
             folder: settings.required("SFTP_FOLDER")?,
         }))
