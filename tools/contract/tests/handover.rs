@@ -74,7 +74,7 @@ fn the_page_loads_nothing_and_has_the_addresses_of_the_stack() {
         assert!(!page.contains(loads), "{loads}");
     }
     assert!(!page.contains("{{"));
-    assert!(page.contains(r##"<a href="#vi-8">"##) && page.contains(r#"<h2 id="vi-8">"#));
+    assert!(page.contains(r##"<a href="#vi-9">"##) && page.contains(r#"<h2 id="vi-9">"#));
 }
 
 #[test]
