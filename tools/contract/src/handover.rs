@@ -46,7 +46,22 @@ impl Handover<'_> {
             include_str!("../handover/vi.md"),
             include_str!("../handover/en.md"),
         );
-        slots::filled(text, |slot| self.slot(lang, slot))
+        let text = slots::filled(text, |slot| self.slot(lang, slot))?;
+        let mut stacks = self.environments.iter().filter_map(|e| e.stack.as_ref());
+        if !stacks.any(Stack::is_rehearsal) {
+            return Ok(text);
+        }
+        let warning = lang.of(
+            "> **Bản chạy thử trên một máy. Không gửi cho Tiki.** Tài liệu này có địa chỉ của môi trường giả lập (`http://127.0.0.1…`), Tiki không truy cập được.",
+            "> **A rehearsal on one machine. Do not send it to Tiki.** This document has addresses of a sandbox (`http://127.0.0.1…`), which Tiki cannot reach.",
+        );
+        Ok(below_title(&text, warning))
+    }
+
+    /// The texts of these languages, one after the other.
+    pub fn markdown_of(&self, langs: &[Lang]) -> Result<String, HandoverError> {
+        let texts = langs.iter().map(|lang| self.markdown(*lang));
+        Ok(texts.collect::<Result<Vec<_>, _>>()?.join("\n---\n\n"))
     }
 
     /// The text as a page of `docs/`, which says how it is made.
@@ -55,9 +70,7 @@ impl Handover<'_> {
             "*Trang này do `tikivip handover` tạo ra. Ở đây là địa chỉ ví dụ; bản gửi Tiki có địa chỉ của hệ thống. Không sửa trực tiếp trang này: sửa `tools/contract/handover/`, rồi chạy `REWRITE_HANDOVER=1 cargo test -p contract`.*",
             "*`tikivip handover` makes this page. Here it has example addresses; the one that you send has those of your stack. Do not edit it: edit `tools/contract/handover/`, and run `REWRITE_HANDOVER=1 cargo test -p contract`.*",
         );
-        let text = self.markdown(lang)?;
-        let (title, rest) = text.split_once('\n').unwrap_or((&text, ""));
-        Ok(format!("{title}\n\n{note}\n{rest}"))
+        Ok(below_title(&self.markdown(lang)?, note))
     }
 
     /// One page that loads nothing from elsewhere, with the languages one after the other.
@@ -88,4 +101,10 @@ impl Handover<'_> {
             _ => return Err(HandoverError::UnknownSlot(slot.to_owned())),
         })
     }
+}
+
+/// The text with a paragraph after its title.
+fn below_title(text: &str, paragraph: &str) -> String {
+    let (title, rest) = text.split_once('\n').unwrap_or((text, ""));
+    format!("{title}\n\n{paragraph}\n{rest}")
 }

@@ -214,3 +214,25 @@ fn a_setting_that_no_stack_can_have_is_refused() {
         ("SFTP_PORT", "0", "must be a whole number from 1 to 65535"),
     ]);
 }
+
+#[test]
+fn a_page_of_a_sandbox_says_that_it_is_not_to_be_sent() {
+    const WARNINGS: [&str; 2] = ["Không gửi cho Tiki.", "Do not send it to Tiki."];
+    for (name, value, is_rehearsal) in [
+        ("API_URL", "http://127.0.0.1:8080", true),
+        ("API_URL", "http://sandbox:8080", true),
+        ("API_URL", "https://localhost:8443", true),
+        ("TIKI_API_URL", "http://127.0.0.1:8081/tiki", true),
+        ("PUBLIC_BASE_URL", "http://[::1]:8080", true),
+        ("API_URL", "https://pay.example.vn", false),
+    ] {
+        let known = Environment::of_settings(stack_with(name, value)).unwrap();
+        let both = Environment::both(vec![known]);
+        let html = with(&both, |handover| handover.html(&Lang::ALL).unwrap());
+        let text = with(&both, |handover| handover.markdown_of(&Lang::ALL).unwrap());
+        for warning in WARNINGS {
+            assert_eq!(html.contains(warning), is_rehearsal, "{value}");
+            assert_eq!(text.contains(warning), is_rehearsal, "{value}");
+        }
+    }
+}

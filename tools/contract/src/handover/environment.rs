@@ -2,6 +2,7 @@
 
 use domain::ClientId;
 use reconciliation::file::PartnerName;
+use signed_http::{is_confidential, web_url};
 use signing::GetSigning;
 use tiki_api::PhoneFormat;
 
@@ -149,6 +150,18 @@ impl Environment {
 }
 
 impl Stack {
+    /// Whether it is a sandbox on somebody's machine: Tiki cannot reach it, or what it calls is not Tiki.
+    #[must_use]
+    pub fn is_rehearsal(&self) -> bool {
+        let addresses = [&self.api_url, &self.link_url, &self.tiki_api_url];
+        addresses.into_iter().any(|address| {
+            // Without TLS only this machine itself is confidential.
+            let in_the_clear = address.replacen("https://", "http://", 1);
+            let at_this_machine = web_url(&in_the_clear).is_some_and(|url| is_confidential(&url));
+            address.starts_with("http://") || at_this_machine
+        })
+    }
+
     fn of_settings<R>(settings: &Settings<R>) -> Result<Self, SettingError>
     where
         R: Fn(&str) -> Option<String>,

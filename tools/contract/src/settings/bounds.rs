@@ -102,13 +102,12 @@ mod tests {
     /// The parameter of the template from which the output `OperatorSettings` has this setting.
     fn parameter(setting: &str) -> (String, Value) {
         let (_, output) = TEMPLATE.split_once("\n  OperatorSettings:\n").unwrap();
-        let name = match setting {
-            // The output has this one in two parts.
-            "TIKI_API_URL" => "TikiApiUrl",
-            _ => {
-                let (_, after) = output.split_once(&format!("\"{setting}\":\"${{")).unwrap();
-                after.split_once('}').unwrap().0
-            }
+        // The output has the address of Tiki's API in two parts.
+        let name = if setting == "TIKI_API_URL" {
+            "TikiApiUrl"
+        } else {
+            let (_, after) = output.split_once(&format!("\"{setting}\":\"${{")).unwrap();
+            after.split_once('}').unwrap().0
         };
         let (_, after) = TEMPLATE.split_once("\nParameters:\n").unwrap();
         let (section, _) = after.split_once("\n# ---- Rules").unwrap();
