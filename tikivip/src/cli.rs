@@ -200,8 +200,8 @@ pub(crate) enum Verdict {
 /// The page for Tiki.
 #[derive(Debug, Args)]
 pub(crate) struct HandoverArgs {
-    /// The file to write
-    #[arg(long, value_name = "FILE")]
+    /// The file to write: a page to send (.html), or Markdown (.md)
+    #[arg(long, value_name = "FILE", value_parser = page_or_markdown)]
     pub(crate) out: PathBuf,
     /// The languages, one after the other
     #[arg(
@@ -214,6 +214,15 @@ pub(crate) struct HandoverArgs {
     /// Settings of the stack for Tiki's other environment; without them its addresses are left blank
     #[arg(long, value_name = "FILE")]
     pub(crate) other_settings: Option<PathBuf>,
+}
+
+/// The ending of the file says what is written into it.
+fn page_or_markdown(text: &str) -> Result<PathBuf, &'static str> {
+    let file = PathBuf::from(text);
+    match file.extension().and_then(|ending| ending.to_str()) {
+        Some("html" | "md") => Ok(file),
+        _ => Err("must end in .html or .md"),
+    }
 }
 
 /// Where the files of a report go.

@@ -11,6 +11,10 @@ use crate::output::{self, Outcome};
 
 /// Writes both collections into a folder.
 pub(super) fn collections(cli: &Cli, folder: &Path) -> anyhow::Result<Outcome> {
+    if folder.is_file() {
+        let why = format!("--out {} is a file: give a folder", folder.display());
+        return Err(Outcome::Refused(why).into());
+    }
     let document = Document::read(OPENAPI)?;
     let files = files(&document, &target(cli)?)?;
     for (name, content) in &files {

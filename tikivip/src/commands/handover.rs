@@ -27,8 +27,11 @@ pub(super) fn handover(form: Form, arguments: &HandoverArgs) -> anyhow::Result<O
         document: &document,
         environments: &Environment::both(known),
     };
-    let page = handover.html(&arguments.lang)?;
     let file = &arguments.out;
+    let page = match file.extension() {
+        Some(ending) if ending == "md" => handover.markdown_of(&arguments.lang)?,
+        _ => handover.html(&arguments.lang)?,
+    };
     std::fs::write(file, page).with_context(|| format!("--out {}", file.display()))?;
     output::print(form, file, |file: &PathBuf| file.display().to_string());
     Ok(Outcome::Done)
