@@ -13,10 +13,49 @@ pub struct TestCase {
     pub call: &'static str,
     pub send_en: &'static str,
     pub send_vi: &'static str,
+    /// Of a notification it is Tiki's answer to us.
     pub expect_http: u16,
     /// The code in the body; `None` if the answer is a page or a redirect.
     pub expect_code: Option<u8>,
     pub needs: Needs,
+}
+
+impl TestCase {
+    /// What is expected, in English.
+    #[must_use]
+    pub fn expected_en(&self) -> String {
+        let answer = self.answer("code");
+        match self.call {
+            EVERY => "it holds for each answer, whatever its status".to_owned(),
+            IPN if self.expect_code.is_none() => {
+                format!("our notification comes again after Tiki's answer {answer}")
+            }
+            IPN => format!("our notification comes; Tiki answers {answer}"),
+            _ => answer,
+        }
+    }
+
+    /// What is expected, in Vietnamese.
+    #[must_use]
+    pub fn expected_vi(&self) -> String {
+        let answer = self.answer("mã");
+        match self.call {
+            EVERY => "đúng với mọi câu trả lời, bất kể trạng thái HTTP".to_owned(),
+            IPN if self.expect_code.is_none() => {
+                format!("Tiki nhận lại thông báo của chúng tôi sau khi trả lời {answer}")
+            }
+            IPN => format!("Tiki nhận thông báo của chúng tôi và trả lời {answer}"),
+            _ => answer,
+        }
+    }
+
+    fn answer(&self, word: &str) -> String {
+        let http = self.expect_http;
+        match self.expect_code {
+            Some(code) => format!("HTTP {http}, {word} {code}"),
+            None => format!("HTTP {http}"),
+        }
+    }
 }
 
 /// What must be there before a case can be tried.
@@ -243,7 +282,7 @@ cases! {
     "TC-91" IPN 200 Some(0), Tiki: "The notification names both ids and the amount" "Thông báo nêu cả hai mã và số tiền"
         "reference_transaction_id, transaction_id, transaction_amount, status" "reference_transaction_id, transaction_id, transaction_amount, status"
     "TC-92" IPN 500 None, Tiki: "A notification that was answered with 500 is sent again, signed anew" "Thông báo bị trả lời 500 được gửi lại với chữ ký mới"
-        "Tiki answers the first notification with 500" "Tiki trả lời 500 cho thông báo đầu"
+        "Tiki answers the first notification with HTTP 500" "Tiki trả lời HTTP 500 cho thông báo đầu"
     "TC-93" IPN 200 Some(0), Tiki: "A notification that was accepted is not sent again" "Thông báo đã được chấp nhận không gửi lại"
         "Tiki answers code 0" "Tiki trả lời mã 0"
     "TC-98" EVERY 200 None, Nothing: "Every answer has the fields of docs/openapi.yaml" "Mọi câu trả lời có các trường đúng theo docs/openapi.yaml"
@@ -261,6 +300,8 @@ mod tests {
         assert!(CASES.len() >= 35);
         assert!(CASES.is_sorted_by(|one, next| one.id < next.id));
         for case in CASES {
+            let has_status = case.expected_en().contains("HTTP ");
+            assert_eq!(has_status, case.call != EVERY, "{}", case.id);
             let texts = [case.title_en, case.title_vi, case.send_en, case.send_vi];
             assert!(texts.iter().all(|text| !text.is_empty()), "{}", case.id);
             assert!(case.title_en != case.title_vi, "{}", case.id);

@@ -5,6 +5,8 @@
 mod bounds;
 mod read;
 
+use std::collections::BTreeSet;
+
 use yaml_serde::Value;
 
 pub use self::bounds::Bounds;
@@ -53,6 +55,8 @@ pub struct Parameter {
 #[derive(Clone, Debug, Default)]
 pub struct Message {
     pub fields: Vec<Field>,
+    /// The codes that an answer can have; none in a request.
+    pub codes: BTreeSet<u64>,
     pub examples: Vec<Example>,
 }
 
@@ -129,6 +133,15 @@ pub enum Repeat {
 pub struct DocumentError {
     pub place: String,
     pub problem: String,
+}
+
+impl Operation {
+    /// Whether an answer to this call can have the code.
+    #[must_use]
+    pub fn can_answer(&self, code: u64) -> bool {
+        let mut answers = self.answers.iter();
+        answers.any(|answer| answer.message.codes.contains(&code))
+    }
 }
 
 impl Document {

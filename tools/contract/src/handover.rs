@@ -4,6 +4,7 @@
 //! filled from the document, from the settings of a stack and from the test cases. The result is Markdown, and the page
 //! to send is made of that.
 
+mod codes;
 mod environment;
 mod limits;
 mod page;
@@ -90,7 +91,7 @@ impl Handover<'_> {
             "answer" => tables::answer_fields(lang, self.document.operation(of)?),
             "examples" => tables::examples(lang, self.document.operation(of)?),
             "shared-answers" => tables::shared_answers(lang, self.document),
-            "codes" => tables::codes(lang, &self.document.codes),
+            "codes" => codes::codes(lang, self.document),
             "vectors" => vectors::vectors(lang)?,
             "questions" => questions::questions(lang)?,
             "test-cases" => test_cases::test_cases(lang),

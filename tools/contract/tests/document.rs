@@ -49,6 +49,24 @@ fn the_table_of_codes_is_read() {
 }
 
 #[test]
+fn a_call_has_the_codes_of_its_answers() {
+    let document = Document::read(OPENAPI).unwrap();
+    let can = |call: &str, code| document.operation(call).unwrap().can_answer(code);
+    for (code, create, refund) in [
+        (0, true, true),
+        (4, false, false),
+        (5, true, true),
+        (8, true, false),
+        (11, false, true),
+        (12, false, true),
+        (97, true, true),
+    ] {
+        assert_eq!(can("createTransaction", code), create, "{code}");
+        assert_eq!(can("refundTransaction", code), refund, "{code}");
+    }
+}
+
+#[test]
 fn a_document_that_points_nowhere_is_refused() {
     let yaml =
         "paths: { /x: { get: { operationId: x, responses: { '200': { $ref: '#/nowhere' } } } } }";

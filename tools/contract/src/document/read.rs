@@ -1,5 +1,7 @@
 //! Reads a document: resolves references, and flattens objects into fields.
 
+use std::collections::BTreeSet;
+
 use yaml_serde::Value;
 
 use super::bounds::{Bounds, plain};
@@ -105,9 +107,10 @@ impl Reader {
         let Some((_, media)) = json else {
             return Ok(Message::default());
         };
-        let mut fields = Vec::new();
+        let (mut fields, mut codes) = (Vec::new(), BTreeSet::new());
         if let Some(schema) = media.get("schema") {
             self.fields(schema, "", MAX_DEPTH, &mut fields)?;
+            codes = self.codes(schema)?;
         }
         let examples = entries(media.get("examples"));
         let examples = examples.map(|(name, example)| {
@@ -123,7 +126,28 @@ impl Reader {
             })
         });
         let examples = examples.collect::<Result<_, DocumentError>>()?;
-        Ok(Message { fields, examples })
+        Ok(Message {
+            fields,
+            codes,
+            examples,
+        })
+    }
+
+    /// The codes that a body of this schema can have.
+    fn codes(&self, schema: &Value) -> Result<BTreeSet<u64>, DocumentError> {
+        let mut schemas = Vec::new();
+        self.alternatives(schema, MAX_DEPTH, &mut schemas)?;
+        let mut codes = BTreeSet::new();
+        for schema in schemas {
+            let properties = schema.get("properties");
+            let Some(code) = properties.and_then(|all| all.get("code")) else {
+                continue;
+            };
+            let code = self.resolved(code)?;
+            let words = code.get("const").into_iter().chain(list(code.get("enum")));
+            codes.extend(words.filter_map(Value::as_u64));
+        }
+        Ok(codes)
     }
 
     /// Adds the fields of an object, and of the objects within it.

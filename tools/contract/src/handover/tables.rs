@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::environment::FileServer;
 use super::{Environment, Stack};
-use crate::document::{Code, Example, Field, Operation, Repeat};
+use crate::document::{Example, Field, Operation};
 use crate::{Document, Lang, Text};
 
 /// A table in Markdown.
@@ -40,7 +40,7 @@ fn grouped(lang: Lang, number: u64) -> String {
     out
 }
 
-fn yes_or_no(lang: Lang, yes: bool) -> &'static str {
+pub(super) fn yes_or_no(lang: Lang, yes: bool) -> &'static str {
     if yes {
         lang.of("có", "yes")
     } else {
@@ -371,31 +371,4 @@ fn title_of(lang: Lang, example: &Example) -> &str {
 fn block(out: &mut String, title: &str, json: &str) {
     let title = title.trim_end_matches('.');
     let _ = write!(out, "**{title}**\n\n```json\n{json}\n```\n\n");
-}
-
-/// The table of codes.
-pub(super) fn codes(lang: Lang, codes: &[Code]) -> String {
-    let heading = lang.of(
-        ["Mã", "HTTP", "Ý nghĩa", "Kết quả cuối cùng?", "Gửi lại?"],
-        ["Code", "HTTP", "Meaning", "Final?", "Repeat?"],
-    );
-    let rows = codes.iter().map(|code| {
-        let repeat = match code.repeat {
-            Repeat::No => lang.of("không", "no"),
-            Repeat::Yes => lang.of("có, cùng mã định danh", "yes, with the same id"),
-            Repeat::Later => lang.of("để sau", "later"),
-            Repeat::NewSignature => lang.of(
-                "có, với dấu thời gian và chữ ký mới",
-                "yes, with a new timestamp and signature",
-            ),
-        };
-        [
-            code.number.to_string(),
-            code.http.clone(),
-            code.meaning.get(lang).to_owned(),
-            yes_or_no(lang, code.is_final).to_owned(),
-            repeat.to_owned(),
-        ]
-    });
-    table(heading, rows)
 }

@@ -26,8 +26,6 @@ pub(super) fn test_cases(lang: Lang) -> String {
         ],
     );
     let rows = CASES.iter().map(|case| {
-        let code = case.expect_code;
-        let code = code.map(|code| format!(", {} {code}", lang.of("mã", "code")));
         let needs = lang.of(case.needs.vi(), case.needs.en());
         let needs = if needs.is_empty() {
             String::new()
@@ -39,7 +37,7 @@ pub(super) fn test_cases(lang: Lang) -> String {
             format!("{}{needs}", lang.of(case.title_vi, case.title_en)),
             format!("`{}`", case.call),
             lang.of(case.send_vi, case.send_en).to_owned(),
-            format!("HTTP {}{}", case.expect_http, code.unwrap_or_default()),
+            lang.of(case.expected_vi(), case.expected_en()),
             "☐".to_owned(),
         ]
     });
