@@ -142,7 +142,9 @@ pub(crate) enum Command {
     },
     /// Write collections of calls that sign themselves, for Postman and Bruno
     ///
-    /// Without settings they are for a sandbox. For a stack the secrets are left empty: enter them in the program.
+    /// Without settings they are for a sandbox. For a stack the secrets are left empty, also for a sandbox with client ids
+    /// of its own: enter them in the program. The secrets of a sandbox that has its default client ids are the default
+    /// ones; if it was started with others, enter those.
     Collections {
         /// The folder to write into
         #[arg(long, value_name = "DIR")]

@@ -16,7 +16,8 @@ pub(super) fn collections(cli: &Cli, folder: &Path) -> anyhow::Result<Outcome> {
         return Err(Outcome::Refused(why).into());
     }
     let document = Document::read(OPENAPI)?;
-    let files = files(&document, &target(cli)?)?;
+    let target = target(cli)?;
+    let files = files(&document, &target)?;
     for (name, content) in &files {
         let file = folder.join(name);
         let parent = file.parent().unwrap_or(folder);
@@ -26,7 +27,11 @@ pub(super) fn collections(cli: &Cli, folder: &Path) -> anyhow::Result<Outcome> {
     }
     let folder = folder.to_owned();
     output::print(cli.output, &folder, |folder: &PathBuf| {
-        format!("{} files in {}", files.len(), folder.display())
+        let written = format!("{} files in {}", files.len(), folder.display());
+        match target.missing_secrets().as_slice() {
+            [] => written,
+            empty => format!("{written}; enter by hand: {}", empty.join(", ")),
+        }
     });
     Ok(Outcome::Done)
 }

@@ -53,7 +53,8 @@ impl Target {
         }
     }
 
-    /// The stack of these settings. Its secrets are not among them, and stay empty, but for those of a sandbox.
+    /// The stack of these settings. Its secrets are not among them, and stay empty. A sandbox has its default secrets under
+    /// its default client ids, and empty ones under others.
     pub fn of_settings(read: impl Fn(&str) -> Option<String>) -> Result<Self, SettingError> {
         let settings = Settings::new(read);
         let stack = Self {
@@ -68,19 +69,38 @@ impl Target {
         if settings.optional("SANDBOX_TIKI_URL")?.is_none() {
             return Ok(stack);
         }
-        let Self {
-            tiki_secret,
-            partner_secret,
-            name,
-            ..
-        } = Self::sandbox();
+        let default = Self::sandbox();
+        // Under another client id the sandbox was started with credentials of its own, which the settings do not have.
+        let secret = |id: &str, default_id: &str, secret: String| {
+            if id == default_id {
+                secret
+            } else {
+                String::new()
+            }
+        };
         Ok(Self {
-            name,
+            name: default.name,
             tiki_url: settings.url("SANDBOX_TIKI_URL")?,
-            tiki_secret,
-            partner_secret,
+            tiki_secret: secret(
+                &stack.tiki_client_id,
+                &default.tiki_client_id,
+                default.tiki_secret,
+            ),
+            partner_secret: secret(
+                &stack.partner_client_id,
+                &default.partner_client_id,
+                default.partner_secret,
+            ),
             ..stack
         })
+    }
+
+    /// The variables that are left empty, and must be entered by hand.
+    #[must_use]
+    pub fn missing_secrets(&self) -> Vec<&'static str> {
+        let variables = self.variables().into_iter();
+        let missing = variables.filter(|(_, value, is_secret)| *is_secret && value.is_empty());
+        missing.map(|(name, _, _)| name).collect()
     }
 
     /// The variables, and whether each is a secret.

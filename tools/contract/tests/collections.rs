@@ -127,7 +127,27 @@ fn a_stack_that_is_not_known_whole_gets_no_collection() {
     ] {
         assert_eq!(with("API_URL", url).unwrap_err().name, "API_URL", "{url}");
     }
-    let sandbox = with("SANDBOX_TIKI_URL", "http://127.0.0.1:5001").unwrap();
-    assert_eq!(sandbox.tiki_url, "http://127.0.0.1:5001");
-    assert_eq!(sandbox.tiki_secret, Target::sandbox().tiki_secret);
+}
+
+#[test]
+fn a_sandbox_has_its_default_secrets_under_its_ids_only() {
+    let default = Target::sandbox();
+    let target = |tiki: &str, core: &str| {
+        let (tiki, core) = (tiki.to_owned(), core.to_owned());
+        let read = move |asked: &str| match asked {
+            "SANDBOX_TIKI_URL" => Some("http://127.0.0.1:5001".to_owned()),
+            "TIKI_CLIENT_ID" => Some(tiki.clone()),
+            "CORE_CLIENT_ID" => Some(core.clone()),
+            _ => stack(asked),
+        };
+        Target::of_settings(read).unwrap()
+    };
+    let (tiki, core) = (&default.tiki_client_id, &default.partner_client_id);
+    let same = target(tiki, core);
+    assert_eq!(same.tiki_url, "http://127.0.0.1:5001");
+    assert_eq!(same.tiki_secret, default.tiki_secret);
+    assert_eq!(same.partner_secret, default.partner_secret);
+    assert!(same.missing_secrets().is_empty());
+    assert_eq!(target("other", core).missing_secrets(), ["tiki_secret"]);
+    assert_eq!(target(tiki, "other").missing_secrets(), ["partner_secret"]);
 }
