@@ -125,8 +125,11 @@ impl FromStr for Vnd {
 #[must_use]
 pub fn integer_from_json_number(text: &str) -> Option<i64> {
     let (negative, size) = json_whole_number(text).ok()?;
-    let size = i128::from(size);
-    i64::try_from(if negative { -size } else { size }).ok()
+    if negative {
+        0_i64.checked_sub_unsigned(size)
+    } else {
+        i64::try_from(size).ok()
+    }
 }
 
 /// The sign and the size of a JSON number that is whole.
