@@ -483,7 +483,9 @@ pub fn kill(pids: &[u32]) {
     }
 }
 
-fn plain(value: &AttributeValue) -> Value {
+/// A value of DynamoDB as JSON, without its type.
+#[must_use]
+pub fn plain(value: &AttributeValue) -> Value {
     match value {
         AttributeValue::S(text) => json!(text),
         AttributeValue::N(number) => serde_json::from_str(number).unwrap(),

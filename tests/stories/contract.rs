@@ -316,7 +316,7 @@ async fn broken() -> BTreeSet<String> {
     shown.extend(walk.shown);
 
     let (_, forbidden) = answer_example(create, 403, "forbidden");
-    let (_, words) = &walk.env.sandbox.plan.gateway_responses["DEFAULT_4XX"];
+    let (_, words) = &walk.env.sandbox.plan.gateway_responses["WAF_FILTERED"];
     assert_eq!(
         words,
         &forbidden["value"].to_string(),

@@ -33,6 +33,7 @@ mod pre_traffic_hook;
 mod purchase;
 mod reconciliation;
 mod refund_transaction;
+mod replay;
 mod reports;
 mod result_files;
 mod reversal;

@@ -1,7 +1,7 @@
 //! `POST /partner/v1/webview` (protocol §6).
 
-use e2e::TestEnv;
-use sandbox::Fault;
+use e2e::{TestEnv, now_ms};
+use sandbox::{Fault, Response};
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -145,5 +145,70 @@ async fn the_phone_number_is_sent_as_the_setting_says() {
             "identify_code": "KH-1", "identify_phone": phone, "identify_fullname": "Nguyễn Văn An",
         });
         assert_eq!(env.tiki.webviews(), [sent]);
+    }
+}
+
+/// A webview is opened for whoever has the answer. So a captured call must not open another one.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_signed_bytes_open_one_webview() {
+    let env = TestEnv::start().await;
+    let caller = env.sandbox.as_core(&env.options).unwrap();
+    let body = json!({ "identify_code": "KH-1", "identify_phone": "0912345678" }).to_string();
+    let send = async |headers: [(&'static str, String); 3]| {
+        let post = caller.http.post(caller.url("/partner/v1/webview"));
+        let post = headers
+            .into_iter()
+            .fold(post, |post, (name, value)| post.header(name, value));
+        let answer = post.body(body.clone()).send().await.unwrap();
+        Response::read(answer).await.unwrap()
+    };
+
+    let signed = caller.sign(now_ms(), body.as_bytes());
+    let first = send(signed.clone()).await;
+    assert_eq!(first.code(), Some(0), "{}", first.text);
+    for _ in 0..4 {
+        let again = send(signed.clone()).await;
+        assert_eq!((again.status, &again.text), (200, &first.text));
+    }
+    // The signature in capitals is the same signature.
+    let mut capitals = signed.clone();
+    capitals[2].1 = capitals[2].1.to_uppercase();
+    assert_eq!(send(capitals).await.text, first.text);
+    assert_eq!(env.tiki.webviews().len(), 1);
+
+    // Two at once: one opens it, and the other gets the same answer or none.
+    let signed = caller.sign(now_ms() + 1, body.as_bytes());
+    let (one, other) = tokio::join!(send(signed.clone()), send(signed.clone()));
+    assert!([&one, &other].iter().any(|answer| answer.code() == Some(0)));
+    assert_eq!(env.tiki.webviews().len(), 2);
+    assert_eq!(send(signed).await.code(), Some(0));
+
+    // What Tiki did not answer is not asked a second time with the same bytes. With new ones it is.
+    env.tiki.faults.next("webview", [Fault::Lost]);
+    let lost = caller.sign(now_ms() + 2, body.as_bytes());
+    assert_eq!(send(lost.clone()).await.status, 502);
+    let opened = env.tiki.webviews().len();
+    let again = send(lost).await;
+    assert_eq!((again.status, again.code()), (502, Some(2)));
+    let message = again.json["message"].as_str().unwrap();
+    assert!(message.contains("sign it anew"), "{message}");
+    assert_eq!(env.tiki.webviews().len(), opened);
+    let anew = caller.sign(now_ms() + 3, body.as_bytes());
+    assert_eq!(send(anew).await.code(), Some(0));
+
+    // A refusal of Tiki's is repeated, too.
+    let refusal = r#"{"code":1,"message":"invalid request"}"#.to_owned();
+    let (status, body_of) = (200, refusal.clone());
+    env.tiki.faults.next(
+        "webview",
+        [Fault::Answer {
+            status,
+            body: body_of,
+        }],
+    );
+    let refused = caller.sign(now_ms() + 4, body.as_bytes());
+    for _ in 0..2 {
+        let answer = send(refused.clone()).await;
+        assert_eq!((answer.status, &answer.text), (400, &refusal));
     }
 }

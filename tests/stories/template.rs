@@ -46,10 +46,41 @@ const CHECKS: [(&str, Check); 16] = [
     ("workers", workers),
     ("reconciliation", reconciliation),
     ("deployment", deployment),
+    ("front door", front_door),
 ];
 
 /// A mistake, the text in which it is planted, the text with the mistake, and the check that must find it.
-const PLANTED: [(&str, &str, &str, &str); 39] = [
+const PLANTED: [(&str, &str, &str, &str); 44] = [
+    (
+        "payment links in traces",
+        "      TracingEnabled: false\n",
+        "      TracingEnabled: true\n",
+        "front door",
+    ),
+    (
+        "the API's own address speaks TLS 1.0",
+        "      SecurityPolicy: SecurityPolicy_TLS13_1_2_2021_06\n",
+        "      SecurityPolicy: TLS_1_0\n",
+        "front door",
+    ),
+    (
+        "an answer of API Gateway without a request id",
+        "        THROTTLED:\n          StatusCode: 429\n",
+        "        THROTTLED:\n          StatusCode: 429\n          ResponseParameters: { Headers: {} }\n        OTHER:\n          StatusCode: 429\n",
+        "front door",
+    ),
+    (
+        "the firewall answers in its own words",
+        "Action: { Block: { CustomResponse: { ResponseCode: 429, CustomResponseBodyKey: too-many } } }",
+        "Action: { Block: {} }",
+        "front door",
+    ),
+    (
+        "a customer gets JSON from the firewall",
+        "CustomResponseBodyKey: busy,",
+        "CustomResponseBodyKey: too-many,",
+        "front door",
+    ),
     (
         "a day is not in the order of time",
         "{ AttributeName: final_at, KeyType: RANGE }",
@@ -1302,6 +1333,109 @@ fn reconciliation(plan: &Plan, _: &Seen) -> Result<(), String> {
         && properties["VersioningConfiguration"]["Status"] == "Enabled"
         && properties["ObjectLockEnabled"] == true;
     must(kept, "what was sent can be lost")
+}
+
+/// No old TLS, no payment link in a trace, and in each answer of API Gateway and of the firewall our own words.
+fn front_door(plan: &Plan, _: &Seen) -> Result<(), String> {
+    let (_, api) = of_type(plan, "AWS::Serverless::Api")
+        .next()
+        .ok_or("no API")?;
+    must(api["TracingEnabled"] == false, "URLs are traced")?;
+    let policy = api["SecurityPolicy"].as_str().unwrap_or_default();
+    must(policy.starts_with("SecurityPolicy_TLS13_1_"), policy)?;
+    let (_, domain) = of_type(plan, "AWS::ApiGateway::DomainName")
+        .next()
+        .ok_or("no domain")?;
+    must(domain["SecurityPolicy"] == "TLS_1_2", "the domain's TLS")?;
+
+    let answers = api["GatewayResponses"].as_object().ok_or("no answers")?;
+    for kind in ["DEFAULT_4XX", "DEFAULT_5XX", "WAF_FILTERED", "THROTTLED"] {
+        must(answers.contains_key(kind), kind)?;
+    }
+    for (kind, answer) in answers {
+        let headers = &answer["ResponseParameters"]["Headers"];
+        must(
+            headers["X-Request-Id"] == "context.requestId",
+            format!("{kind}: no id"),
+        )?;
+        let hsts = headers["Strict-Transport-Security"].as_str();
+        must(
+            hsts == Some("'max-age=31536000'"),
+            format!("{kind}: no HSTS"),
+        )?;
+        let body = answer["ResponseTemplates"]["application/json"].as_str();
+        let body: Value = serde_json::from_str(body.unwrap_or_default()).unwrap_or_default();
+        must(body["code"].is_number(), format!("{kind}: no code"))?;
+    }
+
+    let (_, waf) = of_type(plan, "AWS::WAFv2::WebACL")
+        .next()
+        .ok_or("no firewall")?;
+    // What these rules block is a call from elsewhere, which WAF_FILTERED answers.
+    let by_gateway = ["only-tiki", "only-core", "known-bad-inputs"];
+    for rule in waf["Rules"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|rule| !rule.is_null())
+    {
+        let name = rule["Name"].as_str().unwrap_or_default();
+        let own = &rule["Action"]["Block"]["CustomResponse"];
+        let body = own["CustomResponseBodyKey"].as_str().unwrap_or_default();
+        let html = waf["CustomResponseBodies"][body]["ContentType"] == "TEXT_HTML";
+        let known = !waf["CustomResponseBodies"][body].is_null();
+        must(
+            by_gateway.contains(&name) != known,
+            format!("{name}: whose words?"),
+        )?;
+        must(
+            html == (name == "customer-rate"),
+            format!("{name}: a page, or JSON?"),
+        )?;
+    }
+    Ok(())
+}
+
+/// CloudFormation makes no production stack that anybody may call.
+#[test]
+fn a_production_stack_knows_its_callers() {
+    let yaml = include_str!("../../template.yaml");
+    let stack = |set: &[(&str, &str)]| {
+        let known = [
+            ("TikiClientId", "client"),
+            ("CoreClientId", "core"),
+            ("CoreUrl", "https://core.example/api"),
+            ("PaymentScreenUrl", "https://core.example/pay"),
+            ("PartnerName", "acme"),
+        ];
+        let known = known.iter().chain(set);
+        let given = known.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let made = Plan::read(yaml, &given.collect());
+        made.err().map(|error| error.to_string())
+    };
+    let live = ("TikiEnvironment", "production");
+    let (tiki, core) = (
+        ("TikiIpRanges", "203.0.113.0/24"),
+        ("CoreIpRanges", "198.51.100.7/32"),
+    );
+    assert_eq!(stack(&[]), None);
+    assert_eq!(stack(&[live, tiki, core]), None);
+    for (set, names) in [
+        (vec![live], "Set TikiIpRanges"),
+        (vec![live, core], "Set TikiIpRanges"),
+        (vec![live, tiki], "Set CoreIpRanges"),
+        (
+            vec![live, tiki, core, ("EnableWaf", "false")],
+            "Set EnableWaf",
+        ),
+        (
+            vec![("DomainName", "pay.example")],
+            "DomainName needs CertificateArn",
+        ),
+    ] {
+        let refused = stack(&set).unwrap_or_default();
+        assert!(refused.contains(names), "{set:?}: {refused}");
+    }
 }
 
 /// Each function is published as a version, checked before it gets calls, and watched while it gets them.

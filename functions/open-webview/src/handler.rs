@@ -6,7 +6,7 @@ use std::sync::Arc;
 use api::{ApiError, Code, Handler, Inbound, Reply, Verifier};
 use async_trait::async_trait;
 use domain::Clock;
-use store::{SessionStore, WebviewSession};
+use store::{Arrival, WebviewCall, WebviewCalls, WebviewReply, WebviewSession};
 use tiki_api::{TikiClient, WebviewAnswer};
 
 /// What the function works with.
@@ -15,8 +15,8 @@ pub struct OpenWebview {
     pub verifier: Verifier,
     /// The client for Tiki.
     pub tiki: TikiClient,
-    /// Keeps the URL to which the customer returns after the payment.
-    pub sessions: Arc<dyn SessionStore>,
+    /// Remembers each call, and keeps the URL to which the customer returns after the payment.
+    pub calls: Arc<dyn WebviewCalls>,
     pub clock: Arc<dyn Clock>,
 }
 
@@ -24,9 +24,19 @@ pub struct OpenWebview {
 impl Handler for OpenWebview {
     async fn handle(&self, request: &Inbound) -> Result<Reply, ApiError> {
         let verified = self.verifier.verify(request).await?;
+        let call = WebviewCall {
+            signature: verified.signature(),
+            accepted_until: self.clock.now().after(self.verifier.window.span()),
+        };
         let customer = partner_api::request::webview(verified)?;
 
-        match self.tiki.open_webview(&customer).await {
+        // A webview is opened for whoever has the answer, so the same signed bytes never open a second one.
+        match self.calls.arrive(&call).await? {
+            Arrival::First => {}
+            Arrival::Repeated(Some(first)) => return Ok(reply(first)),
+            Arrival::Repeated(None) => return Err(ApiError::Repeated),
+        }
+        let (answer, session) = match self.tiki.open_webview(&customer).await {
             WebviewAnswer::Opened(webview, body) => {
                 let session = WebviewSession {
                     request_id: webview.request_id,
@@ -34,15 +44,26 @@ impl Handler for OpenWebview {
                     url_checkout_result: webview.url_checkout_result,
                     opened_at: self.clock.now(),
                 };
-                self.sessions.put(&session).await?;
-                let code = Code::Success;
-                Ok(Reply::Json { code, body })
+                let is_open = true;
+                (WebviewReply { is_open, body }, Some(session))
             }
             WebviewAnswer::InvalidRequest(body) => {
-                let code = Code::InvalidRequest;
-                Ok(Reply::Json { code, body })
+                let is_open = false;
+                (WebviewReply { is_open, body }, None)
             }
-            WebviewAnswer::Unavailable => Err(ApiError::Unavailable("Tiki")),
-        }
+            WebviewAnswer::Unavailable => return Err(ApiError::Unavailable("Tiki")),
+        };
+        self.calls.keep(&call, &answer, session.as_ref()).await?;
+        Ok(reply(answer))
     }
+}
+
+fn reply(answer: WebviewReply) -> Reply {
+    let code = if answer.is_open {
+        Code::Success
+    } else {
+        Code::InvalidRequest
+    };
+    let body = answer.body;
+    Reply::Json { code, body }
 }

@@ -21,7 +21,7 @@ async fn main() -> anyhow::Result<()> {
     lambda::serve_http(OpenWebview {
         verifier: aws.verifier(HeaderNames::PARTNER, &core_keys, settings.window),
         tiki: TikiClient::new(client, settings.phone_format),
-        sessions: Arc::new(aws.sessions(&settings.sessions)),
+        calls: Arc::new(aws.sessions(&settings.sessions)),
         clock: Arc::clone(&aws.clock),
     })
     .await

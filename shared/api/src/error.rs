@@ -27,6 +27,8 @@ pub enum ApiError {
     Late,
     /// The answer needs a counterparty, here by its name, and the counterparty does not answer.
     Unavailable(&'static str),
+    /// The same signed bytes came before, and there is no answer to give again.
+    Repeated,
     /// An internal error. It is logged once, where the answer is made, and the caller gets a generic message.
     Internal(anyhow::Error),
 }
@@ -43,6 +45,11 @@ impl ApiError {
             Self::Unavailable(counterparty) => {
                 let message = format!("{counterparty} does not answer, repeat later");
                 return (Code::SystemError, handler.status_unavailable(), message);
+            }
+            Self::Repeated => {
+                let message = "this call came before, and its answer is not kept: sign it anew";
+                let status = handler.status_unavailable();
+                return (Code::SystemError, status, message.to_owned());
             }
             Self::Late => {
                 metrics::INTERNAL_ERRORS.count(&[]);

@@ -1,5 +1,7 @@
 //! Verification: the only way to a [`Verified`] body (protocol §2).
 
+use std::time::Duration;
+
 use hmac::Mac;
 
 use crate::{ClientSecret, Keyring, message};
@@ -22,6 +24,16 @@ pub struct Window {
     pub max_age_ms: i64,
     /// How far a message may be ahead, in milliseconds: one minute, for a sender whose clock is fast.
     pub max_ahead_ms: i64,
+}
+
+impl Window {
+    /// For how long one and the same message is accepted: from the moment at which a sender with a fast clock sends it until
+    /// it is too old.
+    #[must_use]
+    pub fn span(self) -> Duration {
+        let ms = self.max_age_ms.saturating_add(self.max_ahead_ms);
+        Duration::from_millis(ms.try_into().unwrap_or_default())
+    }
 }
 
 impl Default for Window {
@@ -47,6 +59,7 @@ pub enum KeyUsed {
 pub struct Verified<'b> {
     body: &'b [u8],
     key: KeyUsed,
+    signature: [u8; 32],
 }
 
 impl<'b> Verified<'b> {
@@ -54,6 +67,13 @@ impl<'b> Verified<'b> {
     #[must_use]
     pub fn body(&self) -> &'b [u8] {
         self.body
+    }
+
+    /// Their signature as 64 lower-case hex digits, however the sender wrote it: the same for a call that comes a second time,
+    /// and for no other call.
+    #[must_use]
+    pub fn signature(&self) -> String {
+        hex::encode(self.signature)
     }
 
     /// The secret that they were signed with.
@@ -129,7 +149,11 @@ impl Keyring {
                 let previous = self.previous.as_ref()?;
                 matches(previous, body).then_some((body, KeyUsed::Previous))
             })
-            .map(|(body, key)| Verified { body, key });
+            .map(|(body, key)| Verified {
+                body,
+                key,
+                signature,
+            });
         // After the signature, so that both refusals take the same time.
         if client_id != self.client_id() {
             return Err(SignatureRefusal::UnknownClient);

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::error::TableError;
 
 /// The attribute with the id of the write that stored the item.
-const WRITE_ID: &str = "write_id";
+pub(crate) const WRITE_ID: &str = "write_id";
 
 /// The condition of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,6 +6,9 @@ use domain::Day;
 /// The partition key of the table of transactions.
 pub const TRANSACTION_ID: &str = "transaction_id";
 
+/// The partition key of the table of webview sessions.
+pub(crate) const WEBVIEW_REQUEST_ID: &str = "request_id";
+
 /// The partition key of the table of reconciliation.
 pub const PARTITION: &str = "partition";
 

@@ -57,7 +57,9 @@ pub use records::{
     RecordTable, StoredKey, Versioned, Written, day_partition,
 };
 pub use serde_dynamo::Item;
-pub use sessions::{DynamoSessions, SessionStore, WebviewSession};
+pub use sessions::{
+    Arrival, DynamoSessions, SessionStore, WebviewCall, WebviewCalls, WebviewReply, WebviewSession,
+};
 pub use table::{DayPage, Indexed, Table};
 pub use transactions::{Creation, Transactions, Updated};
 pub use write_ids::{RandomWriteIds, WriteIds};

@@ -1,6 +1,6 @@
 //! The calls between the parties: who called whom, with what outcome, and how long it took.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
@@ -54,7 +54,7 @@ type Watcher = dyn Fn(&Exchange) + Send + Sync;
 pub struct Journal {
     began: Instant,
     entries: Arc<Mutex<Vec<Entry>>>,
-    watcher: Arc<OnceLock<Box<Watcher>>>,
+    watchers: Arc<RwLock<Vec<Box<Watcher>>>>,
 }
 
 /// Entries kept. Enough for a walk, and a limit for a long run.
@@ -65,23 +65,29 @@ impl Journal {
         Self {
             began: Instant::now(),
             entries: Arc::default(),
-            watcher: Arc::default(),
+            watchers: Arc::default(),
         }
     }
 
-    /// Has each call of the API and of the played core seen as it goes over the wire. The first watcher stays.
+    /// Has each call of the API and of the played core seen as it goes over the wire.
     pub fn watch(&self, watcher: impl Fn(&Exchange) + Send + Sync + 'static) {
-        let _ = self.watcher.set(Box::new(watcher));
+        let watchers = self.watchers.write();
+        let mut watchers = watchers.unwrap_or_else(PoisonError::into_inner);
+        watchers.push(Box::new(watcher));
     }
 
     pub(crate) fn saw(&self, exchange: impl FnOnce() -> Exchange) {
-        if let Some(watcher) = self.watcher.get() {
-            watcher(&exchange());
+        let watchers = self.watchers.read();
+        let watchers = watchers.unwrap_or_else(PoisonError::into_inner);
+        if !watchers.is_empty() {
+            let exchange = exchange();
+            watchers.iter().for_each(|watcher| watcher(&exchange));
         }
     }
 
     pub(crate) fn is_watched(&self) -> bool {
-        self.watcher.get().is_some()
+        let watchers = self.watchers.read();
+        !watchers.unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// Begins an entry; [`Open::done`] ends it.

@@ -131,6 +131,7 @@ impl Plan {
 
 impl Stack {
     fn plan(&self) -> anyhow::Result<Plan> {
+        self.keeps_the_rules()?;
         let mut plan = Plan {
             functions: BTreeMap::new(),
             routes: Vec::new(),

@@ -1,8 +1,12 @@
 //! The table of webview sessions.
 
+use std::collections::hash_map::Entry;
+
 use async_trait::async_trait;
 use domain::Timestamp;
-use store::{SessionStore, TableError, WebviewSession};
+use store::{
+    Arrival, SessionStore, TableError, WebviewCall, WebviewCalls, WebviewReply, WebviewSession,
+};
 
 use crate::choices::Lane;
 use crate::fault::Fault;
@@ -10,9 +14,35 @@ use crate::table::{SimTable, failed};
 use crate::world::answered;
 
 #[async_trait]
-impl SessionStore for SimTable {
-    async fn put(&self, session: &WebviewSession) -> Result<(), TableError> {
-        let session = session.clone();
+impl WebviewCalls for SimTable {
+    async fn arrive(&self, call: &WebviewCall) -> Result<Arrival, TableError> {
+        let signature = call.signature.clone();
+        let receiver = {
+            let mut world = self.world.lock().unwrap();
+            world.ask(self.who, Lane::WORLD, "note call", |world, waiting| {
+                world.after(5, move |world| {
+                    let arrival = match world.webview_calls.entry(signature) {
+                        Entry::Occupied(first) => Arrival::Repeated(first.get().clone()),
+                        Entry::Vacant(new) => {
+                            new.insert(None);
+                            Arrival::First
+                        }
+                    };
+                    waiting.answer(world, Ok(arrival));
+                });
+            })
+        };
+        answered(receiver).await
+    }
+
+    async fn keep(
+        &self,
+        call: &WebviewCall,
+        reply: &WebviewReply,
+        session: Option<&WebviewSession>,
+    ) -> Result<(), TableError> {
+        let (signature, reply) = (call.signature.clone(), reply.clone());
+        let session = session.cloned();
         let receiver = {
             let mut world = self.world.lock().unwrap();
             world.ask(self.who, Lane::WORLD, "put session", |world, waiting| {
@@ -21,16 +51,19 @@ impl SessionStore for SimTable {
                     if lost {
                         return waiting.answer(world, Err(failed("PutItem")));
                     }
-                    world
-                        .sessions
-                        .insert(session.request_id.to_string(), session);
+                    world.webview_calls.insert(signature, Some(reply));
+                    let session = session.map(|s| (s.request_id.to_string(), s));
+                    world.sessions.extend(session);
                     waiting.answer(world, Ok(()));
                 });
             })
         };
         answered(receiver).await
     }
+}
 
+#[async_trait]
+impl SessionStore for SimTable {
     async fn result_url(
         &self,
         request_id: &domain::WebviewRequestId,

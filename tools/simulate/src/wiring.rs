@@ -158,7 +158,7 @@ impl Edges {
         OpenWebview {
             verifier: self.verifier(HeaderNames::PARTNER, Secret::Core),
             tiki: TikiClient::new(self.tiki(), PhoneFormat::default()),
-            sessions: self.table(),
+            calls: self.table(),
             clock: Arc::clone(&self.clock),
         }
     }

@@ -92,6 +92,8 @@ pub(crate) struct World {
     pub(crate) streams: Streams,
     pub(crate) secrets: Secrets,
     pub(crate) sessions: HashMap<String, store::WebviewSession>,
+    /// By the signature of the call: the answer, once there is one.
+    pub(crate) webview_calls: HashMap<String, Option<store::WebviewReply>>,
     pub(crate) tiki: Tiki,
     pub(crate) core: Core,
     /// The settings of ipn-sender.
@@ -158,6 +160,7 @@ impl World {
                 streams: Streams::default(),
                 secrets: Secrets::new(),
                 sessions: HashMap::new(),
+                webview_calls: HashMap::new(),
                 tiki: Tiki::default(),
                 core: Core::default(),
                 reversals,

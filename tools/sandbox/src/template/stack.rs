@@ -146,6 +146,22 @@ impl Stack {
         Ok(json!(out))
     }
 
+    /// The template's `Rules`, which CloudFormation checks before it makes anything.
+    pub(super) fn keeps_the_rules(&self) -> anyhow::Result<()> {
+        for (name, rule) in self.template["Rules"].as_object().into_iter().flatten() {
+            let condition = &rule["RuleCondition"];
+            if !condition.is_null() && !self.holds(condition).context(name.clone())? {
+                continue;
+            }
+            for assertion in rule["Assertions"].as_array().into_iter().flatten() {
+                if !self.holds(&assertion["Assert"]).context(name.clone())? {
+                    bail!("{}", text(&assertion["AssertDescription"]));
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn condition(&self, name: &str) -> anyhow::Result<bool> {
         self.holds(&self.template["Conditions"][name])
             .with_context(|| format!("condition {name}"))
