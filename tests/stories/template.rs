@@ -1420,6 +1420,7 @@ fn a_production_stack_knows_its_callers() {
     );
     assert_eq!(stack(&[]), None);
     assert_eq!(stack(&[live, tiki, core]), None);
+    assert_eq!(stack(&[("LogRetentionDays", "30")]), None);
     for (set, names) in [
         (vec![live], "Set TikiIpRanges"),
         (vec![live, core], "Set TikiIpRanges"),
@@ -1427,6 +1428,10 @@ fn a_production_stack_knows_its_callers() {
         (
             vec![live, tiki, core, ("EnableWaf", "false")],
             "Set EnableWaf",
+        ),
+        (
+            vec![live, tiki, core, ("LogRetentionDays", "180")],
+            "Set LogRetentionDays",
         ),
         (
             vec![("DomainName", "pay.example")],

@@ -174,6 +174,14 @@ impl Stack {
             };
             return Ok(text(&self.resolve(left)?) == text(&self.resolve(right)?));
         }
+        if let Some(contains) = condition["Fn::Contains"].as_array() {
+            let [list, value] = contains.as_slice() else {
+                bail!("Fn::Contains needs a list and a value");
+            };
+            let (list, value) = (self.resolve(list)?, text(&self.resolve(value)?));
+            let mut list = list.as_array().into_iter().flatten();
+            return Ok(list.any(|item| text(item) == value));
+        }
         if let Some(inner) = condition["Fn::Not"].as_array() {
             return Ok(!self.holds(inner.first().context("Fn::Not needs a condition")?)?);
         }
