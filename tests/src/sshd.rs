@@ -26,7 +26,7 @@ pub struct Sshd {
     process: Child,
 }
 
-/// The type of the server's and the client's key.
+/// The type of the server's key. Ours is an Ed25519 key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keys {
     /// The usual type.
@@ -46,7 +46,7 @@ impl Sshd {
         Self::with_all(Keys::Ed25519, requests).await
     }
 
-    /// Starts a server with keys of this type.
+    /// Starts a server with a key of this type.
     pub async fn with(keys: Keys) -> Option<Self> {
         Self::with_all(keys, "").await
     }
@@ -67,14 +67,13 @@ impl Sshd {
         for folder in ["INBOUND", "OUTBOUND", "ARCHIVED"] {
             fs::create_dir_all(home.path().join("IF_TIKI_VIP").join(folder)).unwrap();
         }
-        let kind = match keys {
-            Keys::Ed25519 => ["-t", "ed25519"].as_slice(),
-            Keys::Rsa => &["-t", "rsa", "-b", "2048"],
+        let host = match keys {
+            Keys::Ed25519 => "ed25519",
+            Keys::Rsa => "rsa",
         };
-        for key in ["host", "client"] {
+        for (key, kind) in [("host", host), ("client", "ed25519")] {
             let made = Command::new("ssh-keygen")
-                .args(kind)
-                .args(["-q", "-N", "", "-C", key, "-f"])
+                .args(["-q", "-t", kind, "-N", "", "-C", key, "-f"])
                 .arg(home.path().join(key))
                 .status();
             assert!(made.unwrap().success(), "ssh-keygen");
@@ -115,21 +114,6 @@ impl Sshd {
         let mut names: Vec<String> = names.collect();
         names.sort();
         names
-    }
-
-    /// The private key that may log in, in another form of `ssh-keygen`, with a passphrase or an empty one.
-    #[must_use]
-    pub fn private_key_as(&self, form: &str, passphrase: &str) -> String {
-        let path = self.home.path().join("converted");
-        fs::write(&path, &self.private_key).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        let made = Command::new("ssh-keygen")
-            .args(["-q", "-p", "-m", form, "-P", "", "-N", passphrase, "-f"])
-            .arg(&path)
-            .stdout(Stdio::null())
-            .status();
-        assert!(made.unwrap().success(), "ssh-keygen");
-        fs::read_to_string(&path).unwrap()
     }
 
     /// A private key that the server does not know, and its public key.

@@ -78,8 +78,8 @@ impl Server {
         let pinned = Pinned(self.host_keys.clone());
         let address = (self.host.as_str(), self.port);
         let mut connection = client::connect(Arc::new(config), address, pinned).await?;
-        let hash = connection.best_supported_rsa_hash().await?.flatten();
-        let key = PrivateKeyWithHashAlg::new(Arc::new(key), hash);
+        // The choice of a hash is for RSA, which our key is not.
+        let key = PrivateKeyWithHashAlg::new(Arc::new(key), None);
         let let_in = connection.authenticate_publickey(&self.user, key).await?;
         if !let_in.success() {
             return Err(SftpError::NotLetIn);
