@@ -37,6 +37,10 @@ lint:
 gate:
     .ci/run
 
+# Write the bills of materials of the functions and of tikivip
+sbom folder="target/sbom" build="":
+    .ci/sbom {{ folder }} {{ build }}
+
 # Look for what is set up wrongly, by the settings of a sandbox or a stack
 doctor settings="tikivip.json":
     cargo run --quiet --package tikivip -- --settings {{ settings }} doctor
