@@ -440,6 +440,35 @@ fn without_statements_reconcile_may_not_read_the_cores_secret() {
     }
 }
 
+/// With a signing profile Lambda refuses code that it has not signed. Without one, code is not signed.
+#[test]
+fn with_a_signing_profile_other_code_is_refused() {
+    let profile = "arn:aws:signer:ap-southeast-1:000000000000:/signing-profiles/tikivip/a1b2c3d4e5";
+    for (arn, expected) in [("", Value::Null), (profile, json!("CodeSigningConfig"))] {
+        let given = [
+            ("TikiClientId", "client"),
+            ("CoreClientId", "core"),
+            ("CoreUrl", "https://core.example/api"),
+            ("PaymentScreenUrl", "https://core.example/pay"),
+            ("PartnerName", "acme"),
+            ("SigningProfileVersionArn", arn),
+        ];
+        let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let yaml = include_str!("../../template.yaml");
+        let plan = Plan::read(yaml, &BTreeMap::from(given)).unwrap();
+        for (name, properties) in of_type(&plan, "AWS::Serverless::Function") {
+            assert_eq!(properties["CodeSigningConfigArn"], expected, "{name}");
+        }
+        let config = &plan.resources["CodeSigningConfig"];
+        assert_eq!(config["Condition"], "HasSigningProfile");
+        let config = &config["Properties"];
+        let policy = &config["CodeSigningPolicies"]["UntrustedArtifactOnDeployment"];
+        assert_eq!(policy, "Enforce");
+        let trusted = &config["AllowedPublishers"]["SigningProfileVersionArns"];
+        assert_eq!(trusted, &json!([arn]));
+    }
+}
+
 /// A plan in which each text parameter has its greatest length.
 fn long_plan() -> Plan {
     let yaml = include_str!("../../template.yaml");
