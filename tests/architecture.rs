@@ -265,3 +265,35 @@ fn shared_packages_have_the_prefix() {
         assert!(manifest.contains(&line), "shared/{name}/Cargo.toml: {line}");
     }
 }
+
+/// A crate that is missing there logs warnings only, and nobody notices.
+#[test]
+fn every_crate_that_logs_is_heard() {
+    let telemetry = format!("{}/shared/lambda/src/telemetry.rs", root());
+    let telemetry = std::fs::read_to_string(telemetry).unwrap();
+    let (_, targets) = telemetry.split_once("const OUR_TARGETS").unwrap();
+    let (targets, _) = targets.split_once("];").unwrap();
+    for (folder, all) in [("functions", true), ("shared", false)] {
+        for package in std::fs::read_dir(format!("{}/{folder}", root())).unwrap() {
+            let package = package.unwrap();
+            let name = package.file_name().into_string().unwrap().replace('-', "_");
+            // Metrics have a target of their own.
+            let logs = all || (name != "metrics" && writes_events(&package.path().join("src")));
+            let listed = [format!("\"{name}\""), format!("\"{name}::\"")];
+            let is_listed = listed.iter().any(|entry| targets.contains(entry));
+            assert!(!logs || is_listed, "{folder}/{name} is not in OUR_TARGETS");
+        }
+    }
+}
+
+fn writes_events(folder: &std::path::Path) -> bool {
+    std::fs::read_dir(folder).unwrap().any(|entry| {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            return writes_events(&path);
+        }
+        std::fs::read_to_string(&path)
+            .unwrap()
+            .contains("tracing::")
+    })
+}

@@ -29,7 +29,7 @@ struct Seen {
 
 type Check = fn(&Plan, &Seen) -> Result<(), String>;
 
-const CHECKS: [(&str, Check); 16] = [
+const CHECKS: [(&str, Check); 17] = [
     ("routes", routes),
     ("environment", environment),
     ("policies", policies),

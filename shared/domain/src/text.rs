@@ -54,7 +54,7 @@ impl<const MAX: usize> Text<MAX> {
 
 /// A type of its own over [`Text`], so that two texts of different meaning cannot be mixed up. A `code` is refused if
 /// it has an unprintable character; in a `free` text it becomes a blank. With `personal`, the type has no `Display`, and
-/// its `Debug` shows nothing of the text.
+/// its `Debug` shows nothing of the text: no log line and no error can have it by mistake.
 macro_rules! text_newtype {
     ($(#[$doc:meta])* $name:ident, $max:literal, $kind:ident) => {
         text_newtype!(@common $(#[$doc])* $name, $max, $kind);
@@ -100,6 +100,12 @@ macro_rules! text_newtype {
             }
         }
 
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                self.as_str()
+            }
+        }
+
         impl FromStr for $name {
             type Err = BadText;
 
@@ -120,11 +126,11 @@ text_newtype!(
 );
 text_newtype!(
     /// The partner's code of a customer, under which the webview was opened (protocol §6).
-    IdentifyCode, 128, code
+    IdentifyCode, 128, code, personal
 );
 text_newtype!(
     /// Tiki's code of the order that is paid for.
-    OrderCode, 128, code
+    OrderCode, 128, code, personal
 );
 text_newtype!(
     /// The idempotency key of Tiki's refund request (protocol §5).
@@ -148,7 +154,7 @@ text_newtype!(
 );
 text_newtype!(
     /// What is paid for, for the payment screen.
-    Description, 255, free
+    Description, 255, free, personal
 );
 text_newtype!(
     /// Why money goes back, for the core.
@@ -209,10 +215,15 @@ mod tests {
     }
 
     #[test]
-    fn a_customers_name_is_not_printed() {
+    fn what_is_personal_is_not_printed() {
         let name: CustomerName = "NGUYEN VAN A".parse().unwrap();
         assert_eq!(format!("{name:?}"), "CustomerName(redacted)");
-        let code: OrderCode = "42".parse().unwrap();
-        assert_eq!(format!("{code:?} {code}"), "OrderCode(\"42\") 42");
+        let code: IdentifyCode = "42".parse().unwrap();
+        assert_eq!(format!("{code:?}"), "IdentifyCode(redacted)");
+        let reference: CoreReference = "42".parse().unwrap();
+        assert_eq!(
+            format!("{reference:?} {reference}"),
+            "CoreReference(\"42\") 42"
+        );
     }
 }

@@ -17,7 +17,7 @@ const LEVEL_OF_OTHERS: LevelFilter = LevelFilter::WARN;
 
 /// Our crates, whose events carry ids and codes and no personal data. A target matches by its prefix, so a name
 /// that foreign crates begin with has its colons.
-const OUR_TARGETS: [&str; 22] = [
+const OUR_TARGETS: [&str; 24] = [
     "api::",
     "check_reconciliation",
     "check_transaction",
@@ -31,6 +31,8 @@ const OUR_TARGETS: [&str; 22] = [
     "open_webview",
     "outbox",
     "partner_api",
+    "partner_transaction",
+    "payment_details",
     "payment_redirect",
     "payment_result",
     "pre_traffic_hook",

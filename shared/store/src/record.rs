@@ -274,8 +274,8 @@ impl Record {
     }
 }
 
-fn text<T: ToString>(text: Option<&T>) -> Option<String> {
-    text.map(ToString::to_string)
+fn text<T: AsRef<str>>(text: Option<&T>) -> Option<String> {
+    text.map(|text| text.as_ref().to_owned())
 }
 
 impl Derived {

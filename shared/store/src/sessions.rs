@@ -183,7 +183,7 @@ impl SessionStore for DynamoSessions {
         until: Timestamp,
         now: Timestamp,
     ) -> Result<Option<String>, TableError> {
-        let customer = AttributeValue::S(customer.to_string());
+        let customer = text(customer.as_str());
         let answer = self
             .client
             .query()
