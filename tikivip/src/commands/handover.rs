@@ -1,6 +1,5 @@
 //! `tikivip handover`: the page for Tiki's engineers, with the addresses and limits of the stack.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -38,10 +37,7 @@ pub(super) fn handover(form: Form, arguments: &HandoverArgs) -> anyhow::Result<O
 }
 
 fn of_file(file: &Path) -> anyhow::Result<Environment> {
-    let name = file.display();
-    let text = std::fs::read(file).with_context(|| format!("cannot read {name}"))?;
-    let settings: BTreeMap<String, String> = serde_json::from_slice(&text)
-        .with_context(|| format!("{name} is not a JSON object with text values"))?;
+    let settings = crate::settings::read(file)?;
     let environment = Environment::of_settings(|name| settings.get(name).cloned());
-    environment.with_context(|| name.to_string())
+    environment.with_context(|| file.display().to_string())
 }
