@@ -11,7 +11,7 @@ use e2e::contract::API;
 use lambda::secrets::SECRET_TIMEOUT;
 use outbox::{Event, Group, MAX_CONCURRENT_RECORDS, MEASURING_TIME, TIME_TO_RETURN};
 use pre_traffic_hook::INVOKE_TIMEOUT;
-use sandbox::{Fault, Grant, Plan};
+use sandbox::{ACCOUNT, Fault, Grant, Plan};
 use serde_json::{Value, json};
 use store::{BY_CUSTOMER, BY_STATUS, DayIndex, DueIndex, NEEDS_REVIEW, REQUEST_TIMEOUT};
 use tiki_api::{TIKI_ANSWER_TIMEOUT, TIKI_ANSWER_TIMEOUT_IN_REQUEST};
@@ -29,12 +29,13 @@ struct Seen {
 
 type Check = fn(&Plan, &Seen) -> Result<(), String>;
 
-const CHECKS: [(&str, Check); 17] = [
+const CHECKS: [(&str, Check); 18] = [
     ("routes", routes),
     ("environment", environment),
     ("policies", policies),
     ("separation", separation),
     ("wildcards", wildcards),
+    ("source accounts", source_accounts),
     ("operator", operator),
     ("statements", statements),
     ("alarms", alarms),
@@ -50,7 +51,7 @@ const CHECKS: [(&str, Check); 17] = [
 ];
 
 /// A mistake, the text in which it is planted, the text with the mistake, and the check that must find it.
-const PLANTED: [(&str, &str, &str, &str); 44] = [
+const PLANTED: [(&str, &str, &str, &str); 48] = [
     (
         "payment links in traces",
         "      TracingEnabled: false\n",
@@ -308,6 +309,30 @@ const PLANTED: [(&str, &str, &str, &str); 44] = [
         "${ReconciliationBucket.Arn}/*/report.html",
         "${ReconciliationBucket.Arn}/*",
         "separation",
+    ),
+    (
+        "check-reconciliation opens the reports and the core's statements",
+        "${ReconciliationBucket.Arn}/*/sent/*",
+        "${ReconciliationBucket.Arn}/*",
+        "separation",
+    ),
+    (
+        "another account's Lambda may take our roles",
+        "Service: lambda.amazonaws.com }, Action: \"sts:AssumeRole\", Condition: { StringEquals: { \"aws:SourceAccount\": !Ref AWS::AccountId } }",
+        "Service: lambda.amazonaws.com }, Action: \"sts:AssumeRole\"",
+        "source accounts",
+    ),
+    (
+        "our roles are for another account's CodeDeploy",
+        "Service: codedeploy.amazonaws.com }, Action: \"sts:AssumeRole\", Condition: { StringEquals: { \"aws:SourceAccount\": !Ref AWS::AccountId } }",
+        "Service: codedeploy.amazonaws.com }, Action: \"sts:AssumeRole\", Condition: { StringEquals: { \"aws:SourceAccount\": \"111122223333\" } }",
+        "source accounts",
+    ),
+    (
+        "another account's alarms may use our topic",
+        "            Resource: !Ref Alarms\n            Condition: { StringEquals: { \"aws:SourceAccount\": !Ref AWS::AccountId } }",
+        "            Resource: !Ref Alarms",
+        "source accounts",
     ),
     (
         "a new version is not checked",
@@ -766,6 +791,14 @@ fn separation(plan: &Plan, _: &Seen) -> Result<(), String> {
             .all(|grant| grant.action == "s3:GetObject" && grant.resource.contains("/*/report.")),
         "report-redirect opens more than reports",
     )?;
+    must(
+        plan.functions["check-reconciliation"]
+            .grants
+            .iter()
+            .filter(|grant| grant.action.starts_with("s3:"))
+            .all(|grant| grant.action == "s3:GetObject" && grant.resource.ends_with("/*/sent/*")),
+        "check-reconciliation opens more than the files that we sent",
+    )?;
     for action in ["dynamodb:PutItem", "s3:PutObject", "dynamodb:DeleteItem"] {
         must(
             !may(plan, "check-reconciliation", action, ""),
@@ -831,6 +864,51 @@ fn wildcards(plan: &Plan, _: &Seen) -> Result<(), String> {
         must(!grant.action.contains('*'), format!("operator: {grant:?}"))?;
     }
     Ok(())
+}
+
+/// The roles without a condition on the account, with the reason: docs/operations.md#who-may-take-a-role.
+const ANY_ACCOUNT: [&str; 1] = ["ApiGatewayLoggingRole"];
+
+/// A service of AWS acts here only for this account: it takes a role, uses the key or a topic because something of this
+/// account makes it do so. Otherwise whoever knows an ARN could have the service do it for another account.
+fn source_accounts(plan: &Plan, _: &Seen) -> Result<(), String> {
+    let policies = [
+        ("AWS::IAM::Role", "/AssumeRolePolicyDocument/Statement"),
+        ("AWS::KMS::Key", "/KeyPolicy/Statement"),
+        ("AWS::SNS::TopicPolicy", "/PolicyDocument/Statement"),
+        ("AWS::SQS::QueuePolicy", "/PolicyDocument/Statement"),
+        ("AWS::S3::BucketPolicy", "/PolicyDocument/Statement"),
+    ];
+    let mut to_services = 0;
+    for (kind, place) in policies {
+        for (name, properties) in of_type(plan, kind) {
+            let statements = properties.pointer(place).and_then(Value::as_array);
+            let statements = statements.ok_or(format!("{name} has no policy"))?;
+            for statement in statements {
+                let is_for_services = !statement["Principal"]["Service"].is_null();
+                if statement["Effect"] == "Deny" || !is_for_services {
+                    continue;
+                }
+                to_services += 1;
+                let condition = &statement["Condition"];
+                let account = condition["StringEquals"]["aws:SourceAccount"].as_str();
+                // CloudWatch Logs says for which log group it uses the key; its ARN has the account.
+                let groups = condition["ArnLike"]["kms:EncryptionContext:aws:logs:arn"].as_array();
+                let ours = format!(":{ACCOUNT}:log-group:");
+                let is_ours = |arn: &Value| arn.as_str().is_some_and(|arn| arn.contains(&ours));
+                let of_our_logs =
+                    groups.is_some_and(|groups| !groups.is_empty() && groups.iter().all(is_ours));
+                must(
+                    account == Some(ACCOUNT) || of_our_logs || ANY_ACCOUNT.contains(&name.as_str()),
+                    format!("{name} serves every account: {statement}"),
+                )?;
+            }
+        }
+    }
+    must(
+        to_services >= 20,
+        format!("only {to_services} statements are for services"),
+    )
 }
 
 /// What only reads, and what AWS allows on all resources or not at all.

@@ -76,5 +76,5 @@ pub use settings::sdk;
 pub use sftp::SftpFault;
 pub use sns::{PublishedMail, Sns};
 pub use start::Sandbox;
-pub use template::{FunctionPlan, Plan};
+pub use template::{ACCOUNT, FunctionPlan, Plan};
 pub use walk::walk;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use serde_json::Value;
 
+pub use self::stack::ACCOUNT;
 use self::stack::{Stack, number, secret_arn, text};
 use crate::grants::Grant;
 

@@ -6,7 +6,8 @@ use anyhow::{Context, bail};
 use serde_json::{Map, Value, json};
 
 const REGION: &str = "ap-southeast-1";
-const ACCOUNT: &str = "000000000000";
+/// The account that the sandbox plays.
+pub const ACCOUNT: &str = "000000000000";
 
 pub(super) struct Stack {
     pub(super) template: Value,
