@@ -1,5 +1,7 @@
 //! The signature check, on every signed route (protocol §2).
 
+use std::time::Duration;
+
 use e2e::{TestEnv, now_ms};
 use sandbox::{Caller, Response};
 use serde_json::json;
@@ -201,6 +203,37 @@ async fn the_previous_secret_is_valid_only_during_a_rotation() {
     env.sandbox.restart("create-transaction").await;
     assert_eq!(old.post(path, &body).await.unwrap().status, 401, "over");
     assert_eq!(new.post(path, &body).await.unwrap().status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_previous_secret_ends_by_itself() {
+    let env = TestEnv::start().await;
+    let day = Duration::from_hours(24);
+    let arn = &env.sandbox.plan.secrets["TikiSecret"];
+    let old = env.tiki.caller.clone();
+    let new = env.caller_with(&old, old.keys.client_id(), "the secret that is next");
+    env.sandbox.secrets.put(arn, "the secret that is next");
+    let body = json!({ "tiki_transaction_id": "T-none" });
+    let path = "/tikivip/v1/transactions/query";
+    // In days: how many pass, and whether the previous secret still counts then.
+    for (pass, is_accepted) in [(8, true), (5, true), (2, false)] {
+        env.sandbox.secrets.age(arn, day * pass);
+        env.sandbox.restart("check-transaction").await;
+        let taken = new.post(path, &body).await.unwrap();
+        assert_eq!(taken.code(), Some(3), "{}", taken.text);
+        let answer = old.post(path, &body).await.unwrap();
+        let expected = if is_accepted { 3 } else { 97 };
+        assert_eq!(answer.code(), Some(expected), "{}", answer.text);
+    }
+    // The alarm after a week has its data.
+    let week_ms = 7 * 24 * 60 * 60 * 1000;
+    env.until("its age is measured", async || {
+        env.sandbox.logs().iter().any(|line| {
+            let age_ms = line.event["PreviousSecretAge"].as_i64();
+            age_ms.is_some_and(|age_ms| age_ms > week_ms)
+        })
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

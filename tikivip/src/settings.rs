@@ -16,7 +16,7 @@ use crate::cli::Cli;
 const SETTINGS_LOADED: &str = "TIKIVIP_SETTINGS_LOADED";
 
 /// What a file of settings may have: the stack's output `OperatorSettings`.
-const OURS: [&str; 38] = [
+const OURS: [&str; 39] = [
     "API_URL",
     "AWS_REGION",
     "CORE_CLIENT_ID",
@@ -27,6 +27,7 @@ const OURS: [&str; 38] = [
     "MAX_AMOUNT_VND",
     "MIN_AMOUNT_VND",
     "PARTNER_NAME",
+    "PREVIOUS_SECRET_DAYS",
     "PUBLIC_BASE_URL",
     "RECONCILE_SUBNET_IDS",
     "RECONCILIATION_REFUND_ROWS",

@@ -15,7 +15,7 @@ async fn main() -> anyhow::Result<()> {
     let settings = aws.env.load(Settings::read)?;
     let (keys, link_keys) = tokio::join!(
         aws.keys(&settings.tiki),
-        aws.link_keys(&settings.links.secret_id)
+        aws.link_keys(&settings.links.secret)
     );
     lambda::serve_http(CreateTransaction {
         verifier: aws.tiki_verifier(&keys, settings.former, settings.window),

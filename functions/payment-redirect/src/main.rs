@@ -14,7 +14,7 @@ async fn main() -> anyhow::Result<()> {
     let aws = AwsContext::start(env!("CARGO_PKG_NAME")).await;
     let settings = aws.env.load(Settings::read)?;
     let (link_keys, core_keys) = tokio::join!(
-        aws.link_keys(&settings.links.secret_id),
+        aws.link_keys(&settings.links.secret),
         aws.keys(&settings.core)
     );
     lambda::serve_http(PaymentRedirect {

@@ -49,7 +49,7 @@ async fn main() -> anyhow::Result<()> {
             links: match mail.links {
                 Some(links) => Some(LinkMaker {
                     base_url: links.base_url,
-                    keys: aws.link_keys(&links.secret_id).await,
+                    keys: aws.link_keys(&links.secret).await,
                 }),
                 None => None,
             },

@@ -36,7 +36,7 @@ impl FileServer for SftpServer {
         let key = secret(self.key.as_ref(), Stage::Current).await;
         let key = key.map_err(DropError::Broken)?;
         let key = key.ok_or_else(|| broken("the SFTP key's secret has no AWSCURRENT version"))?;
-        Ok(Box::new(self.server.connect(&key).await?))
+        Ok(Box::new(self.server.connect(&key.text).await?))
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use files::sftp::Server;
 use lambda::config::{
-    Env, Identity, Setting, StatementSetting, TableName, archive_bucket, core_url, get_signing,
-    tiki_api,
+    Env, Identity, LinkSecret, Setting, StatementSetting, TableName, archive_bucket, core_url,
+    get_signing, tiki_api,
 };
 use reconcile::Upload;
 use reconciliation::file::PartnerName;
@@ -53,7 +53,7 @@ pub(crate) struct LinkSettings {
     /// `REPORT_BASE_URL`: the URL that comes before the path of report-redirect.
     pub(crate) base_url: BaseUrl,
     /// `LINK_SECRET_ID`: the secret that signs their tokens.
-    pub(crate) secret_id: String,
+    pub(crate) secret: LinkSecret,
 }
 
 /// The core, which has statements.
@@ -115,7 +115,7 @@ fn daily_mail(env: &Env) -> Setting<Option<MailSettings>> {
     let links = match env.optional("REPORT_BASE_URL")? {
         Some(base_url) => Some(LinkSettings {
             base_url,
-            secret_id: env.required("LINK_SECRET_ID")?,
+            secret: LinkSecret::read(env)?,
         }),
         None => None,
     };

@@ -15,7 +15,7 @@ async fn main() -> anyhow::Result<()> {
     let aws = AwsContext::start(env!("CARGO_PKG_NAME")).await;
     let settings = aws.env.load(Settings::read)?;
     lambda::serve_http(ReportRedirect {
-        link_keys: aws.link_keys(&settings.link_secret_id).await,
+        link_keys: aws.link_keys(&settings.link_secret).await,
         objects: Arc::new(S3ObjectStore::new(aws.sdk(), settings.bucket)),
         clock: Arc::clone(&aws.clock),
     })

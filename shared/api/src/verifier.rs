@@ -61,7 +61,7 @@ impl Verifier {
             None => keys,
         };
 
-        let keys = under(self.keys.keys().await?);
+        let mut keys = under(self.keys.keys().await?);
         let mut result = keys.verify_any(&headers, candidates.clone(), now_ms, self.window);
         if matches!(
             result,
@@ -69,13 +69,17 @@ impl Verifier {
         ) {
             // After a rotation the sender may have the new secret, and we the old one. An unknown client id takes the
             // same way, so that the time of the answer does not say which ids are known.
-            let keys = under(self.keys.reload().await?);
+            keys = under(self.keys.reload().await?);
             result = keys.verify_any(&headers, candidates, now_ms, self.window);
         }
         self.measure_clock(&headers, now_ms, &result);
         let verified = result?;
         if verified.key() == KeyUsed::Previous {
             metrics::PREVIOUS_SECRET_USES.count(&[self.headers.counterparty]);
+            if let Some(replaced_at_ms) = keys.replaced_at_ms() {
+                let age_ms = now_ms.saturating_sub(replaced_at_ms);
+                metrics::PREVIOUS_SECRET_AGE.record(&[self.headers.counterparty], age_ms);
+            }
             tracing::info!(previous_secret = true, "signed with the previous secret");
         }
         if let Some(former_client_id) = former {

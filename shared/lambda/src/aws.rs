@@ -1,6 +1,7 @@
 //! The clients and keys that the functions' `main.rs` wire, made once in INIT.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::Verifier;
 use aws_config::SdkConfig;
@@ -9,7 +10,7 @@ use signed_http::{BaseUrl, HttpTransport, SignedClient, Transport};
 use signing::{GetSigning, HeaderNames, KeyProvider, Window};
 use store::{DynamoSessions, DynamoTable, RandomWriteIds, Transactions};
 
-use crate::config::{Env, FormerClientIds, Identity, TableName};
+use crate::config::{Env, FormerClientIds, Identity, LinkSecret, TableName};
 use crate::secrets::{SECRETS_IN_INIT_TIMEOUT, SecretKeys, SecretsManager};
 use crate::{SystemClock, sdk, telemetry};
 
@@ -71,18 +72,26 @@ impl AwsContext {
     /// for them. If that fails, the first request tries again and fails with the reason. A function with several
     /// secrets reads them side by side (`tokio::join!`), because the time to start is short.
     pub async fn keys(&self, identity: &Identity) -> Arc<dyn KeyProvider> {
-        self.secret(&identity.secret_id, identity.client_id.as_str())
+        let client_id = identity.client_id.as_str();
+        self.secret(&identity.secret_id, client_id, identity.previous_for)
             .await
     }
 
     /// The keys that sign payment links.
-    pub async fn link_keys(&self, secret_id: &str) -> Arc<dyn KeyProvider> {
-        self.secret(secret_id, "payment-link").await
+    pub async fn link_keys(&self, secret: &LinkSecret) -> Arc<dyn KeyProvider> {
+        self.secret(&secret.id, "payment-link", secret.previous_for)
+            .await
     }
 
-    async fn secret(&self, secret_id: &str, client_id: &str) -> Arc<dyn KeyProvider> {
+    async fn secret(
+        &self,
+        secret_id: &str,
+        client_id: &str,
+        previous_for: Duration,
+    ) -> Arc<dyn KeyProvider> {
         let source = Arc::new(SecretsManager::new(&self.sdk, secret_id));
-        let keys = SecretKeys::new(source, Arc::clone(&self.clock), secret_id, client_id);
+        let clock = Arc::clone(&self.clock);
+        let keys = SecretKeys::new(source, clock, secret_id, client_id, previous_for);
         match tokio::time::timeout(SECRETS_IN_INIT_TIMEOUT, keys.keys()).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::error!(

@@ -151,32 +151,57 @@ pub struct Identity {
     pub client_id: ClientId,
     /// Name or ARN of the secret.
     pub secret_id: String,
+    /// For how long its previous version is accepted.
+    pub previous_for: Duration,
 }
 
 impl Identity {
     /// `TIKI_CLIENT_ID` and `TIKI_SECRET_ID`: towards Tiki.
     pub fn tiki(env: &Env) -> Setting<Self> {
-        let (client_id, secret_id) = (
-            env.required("TIKI_CLIENT_ID"),
-            env.required("TIKI_SECRET_ID"),
-        );
-        Ok(Self {
-            client_id: client_id?,
-            secret_id: secret_id?,
-        })
+        Self::read(env, "TIKI_CLIENT_ID", "TIKI_SECRET_ID")
     }
 
     /// `CORE_CLIENT_ID` and `CORE_SECRET_ID`: towards the partner's app and core.
     pub fn core(env: &Env) -> Setting<Self> {
-        let (client_id, secret_id) = (
-            env.required("CORE_CLIENT_ID"),
-            env.required("CORE_SECRET_ID"),
-        );
+        Self::read(env, "CORE_CLIENT_ID", "CORE_SECRET_ID")
+    }
+
+    fn read(env: &Env, client_id: &str, secret_id: &str) -> Setting<Self> {
+        let (client_id, secret_id) = (env.required(client_id), env.required(secret_id));
+        let previous_for = previous_secret_lifetime(env);
         Ok(Self {
             client_id: client_id?,
             secret_id: secret_id?,
+            previous_for: previous_for?,
         })
     }
+}
+
+/// The secret that signs payment links and links to reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkSecret {
+    /// Name or ARN of the secret.
+    pub id: String,
+    /// For how long its previous version is accepted.
+    pub previous_for: Duration,
+}
+
+impl LinkSecret {
+    /// `LINK_SECRET_ID`.
+    pub fn read(env: &Env) -> Setting<Self> {
+        let id = env.required("LINK_SECRET_ID");
+        let previous_for = previous_secret_lifetime(env);
+        Ok(Self {
+            id: id?,
+            previous_for: previous_for?,
+        })
+    }
+}
+
+/// `PREVIOUS_SECRET_DAYS`: how long the secret from before a rotation is accepted beside the new one.
+fn previous_secret_lifetime(env: &Env) -> Setting<Duration> {
+    env.or("PREVIOUS_SECRET_DAYS", Days(14))
+        .map(|days| Duration::from_hours(24 * u64::from(days.0)))
 }
 
 /// `TIKI_FORMER_CLIENT_IDS`: the client ids that Tiki gave us earlier, and under which Tiki's calls are still accepted
@@ -347,8 +372,8 @@ impl ReversalPolicy {
 /// Payment links: `LINK_SECRET_ID`, and `PUBLIC_BASE_URL` if the API has a domain of its own.
 #[derive(Clone, Debug)]
 pub struct Links {
-    /// Name or ARN of the secret that signs tokens.
-    pub secret_id: String,
+    /// The secret that signs tokens.
+    pub secret: LinkSecret,
     /// The URL under which customers reach us. Unset, it is the one that the request came to.
     pub public_base_url: Option<BaseUrl>,
 }
@@ -356,10 +381,10 @@ pub struct Links {
 impl Links {
     /// Reads both settings.
     pub fn read(env: &Env) -> Setting<Self> {
-        let secret_id = env.required("LINK_SECRET_ID");
+        let secret = LinkSecret::read(env);
         let public_base_url = env.optional_confidential_url("PUBLIC_BASE_URL");
         Ok(Self {
-            secret_id: secret_id?,
+            secret: secret?,
             public_base_url: public_base_url?,
         })
     }
@@ -376,6 +401,20 @@ impl FromStr for Seconds {
         Duration::try_from_secs_f64(seconds)
             .map(Self)
             .map_err(|_| "must be a number of seconds")
+    }
+}
+
+/// A setting in days: at least one, at most a year.
+struct Days(u16);
+
+impl FromStr for Days {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse() {
+            Ok(days @ 1..=365) => Ok(Self(days)),
+            _ => Err("must be a number of days from 1 to 365"),
+        }
     }
 }
 
@@ -505,6 +544,27 @@ mod tests {
         assert_eq!(env.load(|env| env.optional::<u16>("UNSET")), Ok(None));
         let malformed = env.load(|env| env.optional::<u16>("PORT")).unwrap_err();
         assert_eq!(malformed.0, ["PORT invalid digit found in string"]);
+    }
+
+    #[test]
+    fn a_previous_secret_ends() {
+        let read = |days: &'static str| {
+            let env = Env::new(move |name| match name {
+                "LINK_SECRET_ID" => Some("secret".to_owned()),
+                "PREVIOUS_SECRET_DAYS" => Some(days.to_owned()),
+                _ => None,
+            });
+            env.load(LinkSecret::read)
+                .map(|secret| secret.previous_for.as_secs() / 86_400)
+        };
+        assert_eq!(read(""), Ok(14));
+        assert_eq!(read("1"), Ok(1));
+        assert_eq!(read("365"), Ok(365));
+        for never_or_no_number in ["0", "366", "-1", "1.5", "x"] {
+            let problem = "PREVIOUS_SECRET_DAYS must be a number of days from 1 to 365";
+            let refused = Err(ConfigError(vec![problem.to_owned()]));
+            assert_eq!(read(never_or_no_number), refused);
+        }
     }
 
     #[test]

@@ -106,6 +106,8 @@ metrics! {
     CALL_DURATION = "CallDuration", Milliseconds, ["To"];
     /// Calls of `tiki` or `core` that were signed with the previous secret. While there are any, it is still needed.
     PREVIOUS_SECRET_USES = "PreviousSecretUses", Count, ["Counterparty"];
+    /// How long ago the secret of `tiki` or `core` was replaced, at each call that is still signed with the one before it.
+    PREVIOUS_SECRET_AGE = "PreviousSecretAge", Milliseconds, ["Counterparty"];
     /// Calls of `tiki` that were signed under a former client id. While there are any, the setting is still needed.
     FORMER_CLIENT_ID_USES = "FormerClientIdUses", Count, ["Counterparty"];
     /// The age of the timestamps of `tiki` or `core` by our clock. It is negative if they are ahead.

@@ -5,6 +5,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use hmac::Mac;
+use zeroize::Zeroizing;
 
 use crate::{ClientSecret, Keyring, SignatureHeaders, message};
 
@@ -98,17 +99,17 @@ impl Keyring {
     /// Secrets that are easily mistaken for this one, each with its name.
     fn mistakable_secrets(&self, others: &[(&str, &Self)]) -> Vec<(Option<String>, ClientSecret)> {
         let text = |secret: &ClientSecret| String::from_utf8_lossy(secret.as_bytes()).into_owned();
-        let current = text(&self.current);
+        let current = Zeroizing::new(text(&self.current));
         let named = |name: &str, secret: String| (Some(name.to_owned()), ClientSecret::new(secret));
         let mut all = vec![
             (None, self.current.clone()),
             named(
                 "the secret with a line break at its end",
-                format!("{current}\n"),
+                [current.as_str(), "\n"].concat(),
             ),
             named(
                 "the secret's whole JSON instead of its value",
-                format!("{{\"secret\":\"{current}\"}}"),
+                ["{\"secret\":\"", &current, "\"}"].concat(),
             ),
         ];
         let previous = self.previous.as_ref().map(text);

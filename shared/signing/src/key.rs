@@ -4,21 +4,43 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use zeroize::Zeroizing;
 
-/// A shared secret. Its `Debug` shows nothing, so that no log can.
+/// The fewest bytes of a secret. A shorter one is a placeholder, or can be guessed (docs/decisions/0013).
+pub const MIN_SECRET_BYTES: usize = 16;
+
+/// A shared secret. Its `Debug` shows nothing, so that no log can. Its memory is overwritten when the last clone is
+/// dropped, so that no dump of the process has a secret that was replaced.
 #[derive(Clone, PartialEq, Eq)]
-pub struct ClientSecret(Arc<str>);
+pub struct ClientSecret(Arc<Zeroizing<String>>);
 
 impl ClientSecret {
-    /// The secret as a text. Its bytes are the key of the HMAC.
+    /// The secret as a text. Its bytes are the key of the HMAC. A `String` is taken as it is, and not copied.
     #[must_use]
-    pub fn new(secret: impl Into<Arc<str>>) -> Self {
-        Self(secret.into())
+    pub fn new(secret: impl Into<String>) -> Self {
+        Self(Arc::new(Zeroizing::new(secret.into())))
+    }
+
+    /// A secret as a person has stored it. Whoever pastes it easily adds a blank or a newline, which is no part of it.
+    pub fn stored(text: &str) -> Result<Self, TooShort> {
+        let secret = text.trim();
+        match secret.len() {
+            MIN_SECRET_BYTES.. => Ok(Self::new(secret)),
+            bytes => Err(TooShort { bytes }),
+        }
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
+}
+
+/// A secret that nobody may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it has {bytes} bytes, and a secret has at least {MIN_SECRET_BYTES}: store the real one")]
+pub struct TooShort {
+    /// How many it has, without blanks at its ends.
+    pub bytes: usize,
 }
 
 impl fmt::Debug for ClientSecret {
@@ -36,6 +58,7 @@ pub struct Keyring {
     pub(crate) client_id: Arc<str>,
     pub(crate) current: ClientSecret,
     pub(crate) previous: Option<ClientSecret>,
+    replaced_at_ms: Option<i64>,
 }
 
 impl Keyring {
@@ -46,6 +69,7 @@ impl Keyring {
             client_id: client_id.into(),
             current,
             previous: None,
+            replaced_at_ms: None,
         }
     }
 
@@ -54,6 +78,19 @@ impl Keyring {
     pub fn accepting(mut self, previous: Option<ClientSecret>) -> Self {
         self.previous = previous;
         self
+    }
+
+    /// The same keyring, which knows when the current secret replaced the previous one, in Unix milliseconds.
+    #[must_use]
+    pub fn replaced_at(mut self, unix_ms: i64) -> Self {
+        self.replaced_at_ms = Some(unix_ms);
+        self
+    }
+
+    /// When the current secret replaced the previous one, in Unix milliseconds, if that is known.
+    #[must_use]
+    pub fn replaced_at_ms(&self) -> Option<i64> {
+        self.replaced_at_ms
     }
 
     /// Whether a previous secret is also accepted.
@@ -70,6 +107,7 @@ impl Keyring {
             client_id: Arc::clone(&self.client_id),
             current,
             previous: None,
+            replaced_at_ms: None,
         })
     }
 

@@ -30,7 +30,7 @@ mod verify;
 pub use explain::{PayloadCandidate, SignatureMatch, SigningSteps};
 pub use get::{GetSigning, UnknownGetSigning};
 pub use header_names::HeaderNames;
-pub use key::{ClientSecret, KeyError, KeyProvider, Keyring};
+pub use key::{ClientSecret, KeyError, KeyProvider, Keyring, MIN_SECRET_BYTES, TooShort};
 pub use link::{LinkRefusal, PaymentLink, ReportLink};
 pub use message::Signed;
 pub use verify::{KeyUsed, SignatureHeaders, SignatureRefusal, Verified, Window};

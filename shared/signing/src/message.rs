@@ -52,3 +52,16 @@ pub(crate) fn mac(
 pub(crate) fn keyed(secret: &ClientSecret) -> Hmac<Sha256> {
     Hmac::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without the feature `zeroize` of `sha2` it does not compile: who finds the state of a key in memory can sign with
+    /// it, without the secret itself. An HMAC is two such states and their buffer.
+    #[test]
+    fn the_state_of_a_key_is_overwritten_at_its_end() {
+        fn is_overwritten(_: &impl zeroize::ZeroizeOnDrop) {}
+        is_overwritten(&Sha256::default());
+    }
+}

@@ -62,6 +62,28 @@ fn every_vector_is_signed_and_verified() {
 }
 
 #[test]
+fn a_secret_that_can_be_guessed_is_refused() {
+    let bytes = |text: &str| ClientSecret::stored(text).map_err(|error| error.bytes);
+    assert_eq!(bytes("fifteen bytes!!"), Err(15));
+    assert_eq!(
+        bytes("   fifteen bytes!!\r\n"),
+        Err(15),
+        "blanks do not count"
+    );
+    assert_eq!(bytes(" \n"), Err(0));
+    assert!(bytes("sixteen bytes ok").is_ok());
+    for v in vectors() {
+        assert!(
+            bytes(&v.client_secret).is_ok(),
+            "{}: a secret of Tiki's",
+            v.name
+        );
+    }
+    let error = ClientSecret::stored("hunter2").unwrap_err().to_string();
+    assert!(!error.contains("hunter2"), "{error}");
+}
+
+#[test]
 fn the_previous_secret_is_accepted_and_reported() {
     let old = keys().sign(NOW, b"body");
     let rotated = Keyring::new("client", ClientSecret::new("next"));

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -19,8 +20,14 @@ pub struct SecretsManager(Arc<Mutex<HashMap<String, Versions>>>);
 
 #[derive(Clone, Debug)]
 struct Versions {
-    current: String,
-    previous: Option<String>,
+    current: Version,
+    previous: Option<Version>,
+}
+
+#[derive(Clone, Debug)]
+struct Version {
+    value: String,
+    created_at: SystemTime,
 }
 
 impl SecretsManager {
@@ -36,10 +43,23 @@ impl SecretsManager {
         }
     }
 
+    /// Lets time pass for a secret: its versions were made so much earlier.
+    pub fn age(&self, arn: &str, by: Duration) {
+        if let Some(versions) = self.lock().get_mut(arn) {
+            let previous = versions.previous.iter_mut();
+            for version in previous.chain([&mut versions.current]) {
+                version.created_at -= by;
+            }
+        }
+    }
+
     fn put_value(&self, arn: &str, value: String) {
         let mut secrets = self.lock();
         let previous = secrets.get(arn).map(|versions| versions.current.clone());
-        let current = value;
+        let current = Version {
+            value,
+            created_at: SystemTime::now(),
+        };
         secrets.insert(arn.to_owned(), Versions { current, previous });
     }
 
@@ -87,22 +107,29 @@ async fn call(State(secrets): State<SecretsManager>, headers: HeaderMap, body: B
 fn get(secrets: &SecretsManager, arn: &str, request: &Value) -> Response {
     let stage = request["VersionStage"].as_str().unwrap_or("AWSCURRENT");
     let versions = secrets.lock().get(arn).cloned();
-    let value = versions.and_then(|versions| match stage {
+    let version = versions.and_then(|versions| match stage {
         "AWSCURRENT" => Some(versions.current),
         "AWSPREVIOUS" => versions.previous,
         _ => None,
     });
-    match value {
-        Some(value) => Json(json!({
+    match version {
+        Some(version) => Json(json!({
             "ARN": arn,
+            "CreatedDate": epoch_seconds(version.created_at),
             "Name": arn.rsplit(':').next(),
-            "SecretString": value,
+            "SecretString": version.value,
             "VersionId": Uuid::new_v4().to_string(),
             "VersionStages": [stage],
         }))
         .into_response(),
         None => error("ResourceNotFoundException", "the version does not exist"),
     }
+}
+
+/// A time as AWS's JSON services write it: seconds since 1970 with a fraction.
+fn epoch_seconds(at: SystemTime) -> f64 {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_secs_f64()
 }
 
 fn error(kind: &str, message: &str) -> Response {

@@ -303,7 +303,8 @@ fn end_faults(world: &mut World) {
     world.faults.end(now);
     world.fleet.correct_clocks();
     world.fleet.roll_back();
-    world.secrets.use_newest();
+    let now = world.now();
+    world.secrets.use_newest(now);
     world.plan_sweeps();
     world.schedule();
 }

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use lambda::secrets::{SecretSource, Stage};
+use domain::Timestamp;
+use lambda::secrets::{SecretSource, Stage, Version};
 use signing::{ClientSecret, Keyring};
 
 use crate::choices::Lane;
@@ -52,6 +53,8 @@ struct Versions {
     signs: u64,
     /// The newest version that the counterparty accepts; it also accepts the version before.
     accepts: u64,
+    /// When `ours` was put.
+    put_at: i64,
 }
 
 pub(crate) struct Secrets([Versions; 3]);
@@ -62,6 +65,7 @@ impl Secrets {
             ours: 1,
             signs: 1,
             accepts: 1,
+            put_at: 0,
         };
         Self([first; 3])
     }
@@ -79,13 +83,18 @@ impl Secrets {
     }
 
     /// Both sides use the newest version, as after a completed rotation.
-    pub(crate) fn use_newest(&mut self) {
+    pub(crate) fn use_newest(&mut self, now: i64) {
         for versions in &mut self.0 {
             let newest = versions.ours.max(versions.accepts);
             *versions = Versions {
                 ours: newest,
                 signs: newest,
                 accepts: newest,
+                put_at: if newest == versions.ours {
+                    versions.put_at
+                } else {
+                    now
+                },
             };
         }
     }
@@ -103,8 +112,14 @@ impl World {
         let step = |world: &mut Self, of: fn(&mut Versions) -> &mut u64| {
             let after = world.choices.span(Lane::WORLD, 0, 10 * MINUTE);
             world.after(after, move |world| {
-                let version = of(&mut world.secrets.0[which as usize]);
+                let now = world.now();
+                let versions = &mut world.secrets.0[which as usize];
+                let before = versions.ours;
+                let version = of(versions);
                 *version = next.max(*version);
+                if versions.ours != before {
+                    versions.put_at = now;
+                }
             });
         };
         step(self, |versions| &mut versions.accepts);
@@ -125,7 +140,7 @@ impl SecretSource for SimSecret {
     async fn version(
         &self,
         stage: Stage,
-    ) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>> {
+    ) -> Result<Option<Version>, Box<dyn std::error::Error + Send + Sync>> {
         let secret = self.secret;
         let receiver = {
             let mut world = self.world.lock().unwrap();
@@ -133,13 +148,17 @@ impl SecretSource for SimSecret {
                 let fails = world.inject(Lane::WORLD, Fault::SecretsDown);
                 let ms = if fails { 4 * SECOND } else { 15 };
                 world.after(ms, move |world| {
-                    let current = world.secrets.0[secret as usize].ours;
+                    let versions = world.secrets.0[secret as usize];
+                    let current = versions.ours;
                     let version = match stage {
                         Stage::Current => Some(current),
                         Stage::Previous => current.checked_sub(1).filter(|version| *version > 0),
                     };
-                    let value = version
-                        .map(|version| format!(r#"{{"secret":"{}"}}"#, secret.value(version)));
+                    // The version before was put earlier, and so does not count.
+                    let value = version.map(|version| Version {
+                        text: format!(r#"{{"secret":"{}"}}"#, secret.value(version)).into(),
+                        created_at: Timestamp::from_unix_ms(versions.put_at).ok(),
+                    });
                     let answer = if fails {
                         Err("simulated".into())
                     } else {

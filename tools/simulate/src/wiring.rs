@@ -48,6 +48,8 @@ pub(crate) const MIN_AMOUNT: u64 = 1_000;
 pub(crate) const MAX_AMOUNT: u64 = 500_000_000;
 /// The time after a payment's expiry at which the core is asked about it.
 const EXPIRY_GRACE: Duration = Duration::from_secs(60);
+/// So long the previous version of a secret is accepted.
+const PREVIOUS_SECRET_FOR: Duration = Duration::from_hours(14 * 24);
 /// So long a new result file must have stood still.
 const UNCHANGED_FOR: Duration = Duration::from_secs(120);
 
@@ -245,6 +247,7 @@ impl Edges {
             Arc::clone(&self.clock),
             secret.name(),
             secret.client_id(),
+            PREVIOUS_SECRET_FOR,
         ))
     }
 

@@ -47,7 +47,7 @@ pub(super) async fn check(context: &CommandContext, findings: &mut Findings) {
             return findings.wrong(WHAT, text, advice);
         }
     };
-    let session = match settings.server.connect(&key).await {
+    let session = match settings.server.connect(&key.text).await {
         Ok(session) => session,
         Err(error) => {
             let advice = "check SftpHost, SftpUser, SftpHostKey and the key. From this machine Tiki's firewall may block you although it lets reconcile in";
