@@ -1,14 +1,35 @@
 #!/bin/sh
-# The signature in a shell (docs/protocol.md, section 2): printf, basenc and openssl. `sign.sh < lines` checks it: one
+# The signature in a shell (docs/protocol.md, section 2): printf, basenc, od and openssl. `sign.sh < lines` checks it: one
 # vector in a line, as timestamp, client id, secret, message and signature, with a tab between two of them.
 #
-# For trying things out by hand. Other users of the machine can read the secret in the list of processes.
+# For trying things out by hand. The HMAC of openssl takes the key on its command line, where everybody on the machine can
+# read it. So here is HMAC itself (RFC 2104): `printf` is a part of the shell, and no process.
 set -eu
+
+# hmac KEY: of what is read, as hex.
+hmac() {
+    secret=$1
+    # The bytes, as numbers.
+    # shellcheck disable=SC2046
+    set -- $(printf '%s' "$secret" | od -An -v -tu1)
+    # A longer key is hashed first.
+    # shellcheck disable=SC2046
+    [ "$#" -le 64 ] || set -- $(printf '%s' "$secret" | openssl dgst -sha256 -binary | od -An -v -tu1)
+    inner='' outer='' n=0
+    while [ "$n" -lt 64 ]; do
+        a=$((${1:-0} ^ 54)) b=$((${1:-0} ^ 92)) n=$((n + 1))
+        inner="$inner\\$((a / 64))$((a / 8 % 8))$((a % 8))"
+        outer="$outer\\$((b / 64))$((b / 8 % 8))$((b % 8))"
+        [ "$#" -eq 0 ] || shift
+    done
+    # shellcheck disable=SC2059 # Octal escapes of 64 bytes.
+    { printf "$inner" && cat; } | openssl dgst -sha256 -binary |
+        { printf "$outer" && cat; } | openssl dgst -sha256 -r | cut -d' ' -f1
+}
 
 # sign SECRET CLIENT_ID TIMESTAMP_MS MESSAGE; the message is the body, or of a GET its path and query.
 sign() {
-    printf '%s.%s.%s' "$3" "$2" "$4" | basenc --base64url --wrap=0 | tr -d '=' |
-        openssl dgst -sha256 -hmac "$1" -r | cut -d' ' -f1
+    printf '%s.%s.%s' "$3" "$2" "$4" | basenc --base64url --wrap=0 | tr -d '=' | hmac "$1"
 }
 
 # verify SECRET CLIENT_ID MESSAGE NOW_MS TIMESTAMP SENT_CLIENT_ID SIGNATURE; the last three came in the headers.

@@ -173,6 +173,11 @@ async fn another_process_can_play_tiki_and_the_core() {
     let others = TestEnv::start().await;
     let folder = TempDir::new().unwrap();
     let log = folder.path().join("log");
+    let file = |name: &str, secret: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, format!("{secret}\n")).unwrap();
+        file
+    };
     let mut command = command().await;
     command
         .args([
@@ -182,18 +187,10 @@ async fn another_process_can_play_tiki_and_the_core() {
             &others.sandbox.core_url,
         ])
         .args(["--sweep-every", "0.2", "--expiry-grace", "0.5"])
-        .args([
-            "--client-id",
-            "a-client",
-            "--client-secret",
-            "a-secret-of-tiki",
-        ])
-        .args([
-            "--core-client-id",
-            "a-core",
-            "--core-secret",
-            "a-secret-of-the-core",
-        ])
+        .args(["--client-id", "a-client", "--client-secret-file"])
+        .arg(file("tiki", "a-secret-of-tiki"))
+        .args(["--core-client-id", "a-core", "--core-secret-file"])
+        .arg(file("core", "a-secret-of-the-core"))
         .arg("--log")
         .arg(&log);
     let (mut child, ready) = started(&mut command, folder.path()).await;

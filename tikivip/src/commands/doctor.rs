@@ -92,7 +92,7 @@ async fn secret(
         Counterparty::Tiki => "secret of Tiki",
         Counterparty::Core => "secret of the core",
     };
-    let advice = "store it with `aws secretsmanager put-secret-value --secret-id … --secret-string '{\"secret\":\"…\"}'`";
+    let advice = "store it with `aws secretsmanager put-secret-value --secret-id … --secret-string file://secret.json`, as docs/operations.md#rotate-a-secret says";
     let provider = context.provider(counterparty).await.ok()?;
     match provider.keys().await {
         Err(error) => {

@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use conformance::core_kit::{CoreKit, CoreOptions};
 use conformance::partner_kit::{PartnerKit, PartnerOptions, Pay};
 use conformance::{Progress, Report, core_kit, partner_kit};
+use signing::ClientSecret;
 
 use crate::cli::{Form, PayArg, Reports, TestCore, TestPartner};
 use crate::output::{self, Outcome};
@@ -87,12 +88,13 @@ fn secret(file: Option<&Path>, variable: &str, sandbox: &str) -> anyhow::Result<
         Some(file) => std::fs::read_to_string(file).with_context(|| file.display().to_string())?,
         None => std::env::var(variable).unwrap_or_else(|_| sandbox.to_owned()),
     };
-    let secret = text.trim_end_matches(['\r', '\n']);
-    if secret.is_empty() {
-        let place = file.map_or(variable.into(), |file| file.display().to_string());
-        bail!("the secret is empty: {place}");
+    let place = || file.map_or(variable.into(), |file| file.display().to_string());
+    if text.trim().is_empty() {
+        bail!("the secret is empty: {}", place());
     }
-    Ok(secret.to_owned())
+    // As the functions read it: what they refuse would only be found in their logs.
+    ClientSecret::stored(&text).with_context(|| format!("the secret: {}", place()))?;
+    Ok(text.trim().to_owned())
 }
 
 /// A line for each check as it ends. With JSON only the whole report is printed.
@@ -121,4 +123,26 @@ fn ended(form: Form, report: &Report, reports: &Reports) -> anyhow::Result<Outco
 
 fn could_not_run(error: impl Into<anyhow::Error>) -> anyhow::Error {
     Outcome::CouldNotRun(format!("{:#}", error.into())).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_secret_is_refused_by_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secret.txt");
+        std::fs::write(&file, "fifteen bytes!!\n").unwrap();
+        let error = secret(Some(&file), "CORE_SECRET", SANDBOX_CORE_SECRET).unwrap_err();
+        let error = format!("{error:#}");
+        let says = error.contains("secret.txt") && error.contains("at least 16");
+        assert!(says && !error.contains("fifteen"), "{error}");
+        std::fs::write(&file, "sixteen bytes ok\r\n").unwrap();
+        let read = secret(Some(&file), "CORE_SECRET", SANDBOX_CORE_SECRET).unwrap();
+        assert_eq!(read, "sixteen bytes ok");
+        for own in [SANDBOX_CORE_SECRET, SANDBOX_TIKI_SECRET] {
+            assert!(ClientSecret::stored(own).is_ok());
+        }
+    }
 }

@@ -18,7 +18,12 @@ fn main() -> ExitCode {
         print(&shim::become_function(arguments));
         return ExitCode::FAILURE;
     }
-    match run(&Options::parse()) {
+    let mut options = Options::parse();
+    let run = options
+        .credentials
+        .read_files()
+        .and_then(|()| run(&options));
+    match run {
         Ok(code) => code,
         Err(error) => {
             print_error(&format!("sandbox: {error:#}"));

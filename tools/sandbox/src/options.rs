@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::Parser;
 use signed_http::BaseUrl;
+use signing::ClientSecret;
 
 /// Runs the Tiki VIP payment partner on this machine: builds and runs the functions, and plays everything around them.
 #[derive(Clone, Debug, Parser)]
@@ -94,25 +96,43 @@ pub struct Credentials {
     )]
     pub client_id: String,
 
+    /// File with the secret that Tiki and the partner share; without it the sandbox's own
+    #[arg(long, value_name = "FILE")]
+    pub client_secret_file: Option<PathBuf>,
+
     /// Secret that Tiki and the partner share
-    #[arg(
-        long,
-        value_name = "SECRET",
-        default_value = "sandbox-secret-between-tiki-and-partner"
-    )]
+    #[arg(skip = "sandbox-secret-between-tiki-and-partner")]
     pub client_secret: String,
 
     /// Client id that the partner's core and the functions share
     #[arg(long, value_name = "ID", default_value = "sandbox-core")]
     pub core_client_id: String,
 
+    /// File with the secret that the partner's core and the functions share; without it the sandbox's own
+    #[arg(long, value_name = "FILE")]
+    pub core_secret_file: Option<PathBuf>,
+
     /// Secret that the partner's core and the functions share
-    #[arg(
-        long,
-        value_name = "SECRET",
-        default_value = "sandbox-secret-between-core-and-functions"
-    )]
+    #[arg(skip = "sandbox-secret-between-core-and-functions")]
     pub core_secret: String,
+}
+
+impl Credentials {
+    /// Reads the secrets that are in files. None is on the command line: everybody on the machine can see that.
+    pub fn read_files(&mut self) -> anyhow::Result<()> {
+        for (file, secret) in [
+            (&self.client_secret_file, &mut self.client_secret),
+            (&self.core_secret_file, &mut self.core_secret),
+        ] {
+            if let Some(file) = file {
+                let name = || file.display().to_string();
+                let text = std::fs::read_to_string(file).with_context(name)?;
+                ClientSecret::stored(&text).with_context(name)?;
+                text.trim().clone_into(secret);
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Default for Options {
@@ -133,4 +153,45 @@ fn seconds(text: &str) -> Result<Duration, String> {
 fn parameter(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_comes_from_a_file_and_is_long_enough() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secret-file");
+        let name = file.to_str().unwrap();
+        for option in ["--client-secret-file", "--core-secret-file"] {
+            let mut options = Options::parse_from(["sandbox", option, name]);
+            std::fs::write(&file, "fifteen bytes!!\n").unwrap();
+            let error = options.credentials.read_files().unwrap_err();
+            let error = format!("{error:#}");
+            let says = error.contains("secret-file") && error.contains("at least 16");
+            assert!(says && !error.contains("fifteen"), "{error}");
+
+            std::fs::write(&file, "sixteen bytes ok\n").unwrap();
+            options.credentials.read_files().unwrap();
+            let Credentials {
+                client_secret,
+                core_secret,
+                ..
+            } = options.credentials;
+            assert!([client_secret, core_secret].contains(&"sixteen bytes ok".to_owned()));
+        }
+        for option in ["--client-secret", "--core-secret"] {
+            let read = Options::try_parse_from(["sandbox", option, "a secret for all to see"]);
+            assert!(read.is_err(), "{option}: everybody on the machine sees it");
+        }
+    }
+
+    #[test]
+    fn the_sandboxs_own_secrets_are_long_enough() {
+        let credentials = Options::default().credentials;
+        for secret in [credentials.client_secret, credentials.core_secret] {
+            assert!(ClientSecret::stored(&secret).is_ok());
+        }
+    }
 }
