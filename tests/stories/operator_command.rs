@@ -1,5 +1,7 @@
 //! The operator's command `tikivip`, against a sandbox.
 
+use std::time::Duration;
+
 use e2e::{CommandOutput, Payment, TestEnv, now_ms};
 use sandbox::Fault;
 use serde_json::{Value, json};
@@ -347,6 +349,10 @@ async fn verify_explains_each_signature_mistake() {
     let previous = verified(&env, &message(&right, now_ms(), body, body), &[]).await;
     assert_eq!(previous.code, 0, "the overlap accepts it");
     assert!(causes(&previous).contains("the previous secret"));
+    env.sandbox.secrets.age(&arn, Duration::from_hours(15 * 24));
+    let ended = verified(&env, &message(&right, now_ms(), body, body), &[]).await;
+    assert_eq!(ended.code, 5, "it has ended, and is named all the same");
+    assert!(causes(&ended).contains("the previous secret"), "{ended:?}");
     let table = env.tikivip(&["verify", "--help"]).await;
     assert_eq!(table.code, 0);
 }
@@ -487,6 +493,14 @@ async fn doctor_names_each_known_fault() {
         text_of(&previous, "Tiki").contains("Tiki still has the previous secret"),
         "{previous:?}"
     );
+    assert!(text_of(&previous, "secret of Tiki").contains("still accepted"));
+    secrets.age(&tiki_arn, Duration::from_hours(15 * 24));
+    let ended = doctor(&[]).await;
+    assert!(
+        text_of(&ended, "Tiki").contains("Tiki still has the previous secret"),
+        "{ended:?}"
+    );
+    assert!(!text_of(&ended, "secret of Tiki").contains("still accepted"));
     secrets.put(&tiki_arn, "");
     let empty = doctor(&[]).await;
     assert_eq!(finding(&empty.json(), "secret of Tiki")["state"], "wrong");

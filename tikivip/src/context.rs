@@ -1,6 +1,7 @@
 //! What the commands use: the same tables, secrets and clients as the functions.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::{Clock, TikiTransactionId, Transaction, TransactionId};
 use lambda::aws::AwsContext;
@@ -69,15 +70,31 @@ impl CommandContext {
         Ok(self.provider(counterparty).await?.keys().await?)
     }
 
+    /// The same with the previous secret also when it has ended: to find out who still uses it, and not to accept it.
+    pub(crate) async fn keys_for_diagnosis(
+        &self,
+        counterparty: Counterparty,
+    ) -> anyhow::Result<Keyring> {
+        let identity = Identity {
+            previous_for: Duration::MAX,
+            ..self.identity(counterparty)?
+        };
+        Ok(self.aws.keys(&identity).await.keys().await?)
+    }
+
     pub(crate) async fn provider(
         &self,
         counterparty: Counterparty,
     ) -> anyhow::Result<Arc<dyn KeyProvider>> {
+        Ok(self.aws.keys(&self.identity(counterparty)?).await)
+    }
+
+    fn identity(&self, counterparty: Counterparty) -> anyhow::Result<Identity> {
         let identity = self.aws.env.load(match counterparty {
             Counterparty::Tiki => Identity::tiki,
             Counterparty::Core => Identity::core,
         })?;
-        Ok(self.aws.keys(&identity).await)
+        Ok(identity)
     }
 
     pub(crate) async fn tiki(&self) -> anyhow::Result<TikiClient> {

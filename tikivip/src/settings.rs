@@ -103,11 +103,11 @@ pub(crate) fn read(file: &Path) -> anyhow::Result<BTreeMap<String, String>> {
         format!("the settings file {name} is not a JSON object with text values")
     })?;
     let is_sandbox = SANDBOX_SERVICES.iter().all(|name| is_here(&settings, name));
-    let refused = settings.keys().find(|name| {
-        let name = name.as_str();
-        let of_a_sandbox = SANDBOX.contains(&name) || SANDBOX_SERVICES.contains(&name);
-        !OURS.contains(&name) && !(is_sandbox && of_a_sandbox)
-    });
+    let is_allowed = |name: &str| {
+        let is_sandboxs = SANDBOX.contains(&name) || SANDBOX_SERVICES.contains(&name);
+        OURS.contains(&name) || (is_sandbox && is_sandboxs)
+    };
+    let refused = settings.keys().find(|name| !is_allowed(name));
     if let Some(refused) = refused {
         // A name may be as long and as odd as its writer likes.
         let shown: String = refused.escape_debug().take(64).collect();

@@ -264,8 +264,10 @@ pub async fn secret(source: &dyn SecretSource, stage: Stage) -> Result<Option<Ve
     let Some(version) = source.version(stage).await? else {
         return Ok(None);
     };
+    // A struct is also read from an array, which is not what we say.
+    let is_object = version.text.trim_start().starts_with('{');
     let text = match serde_json::from_str::<Stored<'_>>(&version.text) {
-        Ok(stored) if !stored.secret.trim().is_empty() => stored.secret.into_owned(),
+        Ok(stored) if is_object && !stored.secret.trim().is_empty() => stored.secret.into_owned(),
         _ => return Err(r#"its value is not {"secret":"…"}"#.into()),
     };
     Ok(Some(Version {
@@ -438,6 +440,46 @@ mod tests {
         );
     }
 
+    /// A source with this text.
+    struct Holds(&'static str);
+
+    #[async_trait]
+    impl SecretSource for Holds {
+        async fn version(&self, _: Stage) -> Result<Option<Version>, BoxError> {
+            Ok(Some(Version {
+                text: self.0.to_owned().into(),
+                created_at: None,
+            }))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stored_secret_is_an_object_with_one_text() {
+        let read = async |json| secret(&Holds(json), Stage::Current).await;
+        for (json, text) in [
+            (r#"{"secret":"sixteen bytes ok"}"#, "sixteen bytes ok"),
+            (r#" { "made": 1, "secret": "a\nb" } "#, "a\nb"),
+        ] {
+            assert_eq!(*read(json).await.unwrap().unwrap().text, text);
+        }
+        for json in [
+            "",
+            "null",
+            "sixteen bytes ok",
+            r#""sixteen bytes ok""#,
+            r#"["sixteen bytes ok"]"#,
+            r#"{"secret":["sixteen bytes ok"]}"#,
+            r#"{"secret":null}"#,
+            r#"{"secret":" "}"#,
+            r#"{"Secret":"sixteen bytes ok"}"#,
+            r#"{"secret":"sixteen bytes ok","secret":"another one, longer"}"#,
+            r#"{"secret":"sixteen bytes ok"} {}"#,
+        ] {
+            let error = read(json).await.unwrap_err().to_string();
+            assert!(error.starts_with("its value is not"), "{json}: {error}");
+        }
+    }
+
     const DAY: Duration = Duration::from_hours(24);
 
     /// A clock that stands where it is put.
@@ -508,12 +550,13 @@ mod tests {
     #[tokio::test]
     async fn a_previous_secret_ends_some_days_after_it_was_replaced() {
         let second = Duration::from_secs(1);
+        let almost_14_days = (DAY * 14).saturating_sub(second);
         let ahead = |by: Duration| Some(at(NOW).after(by));
         for (name, current, previous, is_accepted) in [
             ("just replaced", before(second), before(DAY * 900), true),
             (
                 "in its last second",
-                before(DAY * 14 - second),
+                before(almost_14_days),
                 before(DAY * 900),
                 true,
             ),
@@ -553,9 +596,10 @@ mod tests {
             for (days, is_accepted) in [(0, true), (1, false), (2, false)] {
                 let later = at(NOW).after(DAY * days);
                 clock.0.store(later.unix_ms(), Ordering::Relaxed);
-                let keys = match forced {
-                    true => keys.reload().await,
-                    false => keys.keys().await,
+                let keys = if forced {
+                    keys.reload().await
+                } else {
+                    keys.keys().await
                 };
                 assert_eq!(keys.unwrap().has_previous(), is_accepted, "{days}");
             }
@@ -566,7 +610,7 @@ mod tests {
     #[tokio::test]
     async fn a_previous_secret_ends_also_in_the_cache() {
         let (keys, clock) = dated(
-            before(DAY * 14 - Duration::from_mins(1)),
+            before((DAY * 14).saturating_sub(Duration::from_mins(1))),
             before(DAY * 900),
             usize::MAX,
         );

@@ -1,6 +1,7 @@
 //! What is left of a secret in the memory of the process when nobody uses it any more. A core dump, or a heap that is
 //! read through another hole, has what is left.
 #![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;

@@ -97,17 +97,15 @@ async fn secret(
     match provider.keys().await {
         Err(error) => {
             findings.wrong(what, error_chain(&error), advice);
-            None
+            return None;
         }
         Ok(keys) if keys.has_previous() => {
             findings.good(what, "found; the previous secret is still accepted");
-            Some(keys)
         }
-        Ok(keys) => {
-            findings.good(what, "found");
-            Some(keys)
-        }
+        Ok(_) => findings.good(what, "found"),
     }
+    // The other side may still have the secret that has ended here.
+    context.keys_for_diagnosis(counterparty).await.ok()
 }
 
 /// Looks up a transaction that cannot exist at Tiki, and finds out how Tiki expects a GET to be signed.

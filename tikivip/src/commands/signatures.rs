@@ -243,9 +243,10 @@ async fn explanation(
         Counterparty::Core => (Counterparty::Tiki, "Tiki"),
     };
     // The other counterparty's secret is tried only if it can be read.
-    let other = context.keys(other).await.ok();
+    let other = context.keys_for_diagnosis(other).await.ok();
     let others: Vec<(&str, &Keyring)> = other.iter().map(|keys| (name, keys)).collect();
-    let found = keys.explain(&received.headers(), &received.candidates, &others);
+    let known = context.keys_for_diagnosis(received.counterparty).await?;
+    let found = known.explain(&received.headers(), &received.candidates, &others);
     let steps = keys.steps(received.timestamp.as_deref().unwrap_or_default(), text);
     Ok(Explanation {
         payload: String::from_utf8_lossy(&steps.payload).into_owned(),
