@@ -31,7 +31,8 @@ async fn each_operation_makes_the_planned_round_trips() {
 
     let customer = json!({ "identify_code": "c", "identify_phone": "0912345678" });
     let opened = env.core.open_webview(&customer).await.unwrap();
-    assert_eq!(round_trips(&proxy), (0, 1), "webview");
+    // The call, the session and the call's answer (decision 23).
+    assert_eq!(round_trips(&proxy), (0, 3), "webview");
     let tiki_id = env.tiki.order(100_000);
     let created = env
         .tiki
