@@ -420,18 +420,26 @@ async fn the_template_is_right_and_planted_mistakes_are_found() {
 
 fn read(yaml: &str) -> anyhow::Result<Plan> {
     let given = [
+        ("AlarmEmail", "ops@example.com"),
+        ("ReportEmail", "finance@example.com"),
+        ("EnableWaf", "true"),
+        ("CoreStatement", "api"),
+    ];
+    stack(yaml, &given)
+}
+
+/// The template with what every stack must be given, and with these parameters.
+fn stack(yaml: &str, parameters: &[(&str, &str)]) -> anyhow::Result<Plan> {
+    let needed = [
         ("TikiClientId", "client"),
         ("CoreClientId", "core"),
         ("CoreUrl", "https://core.example/api"),
         ("PaymentScreenUrl", "https://core.example/pay"),
-        ("AlarmEmail", "ops@example.com"),
-        ("ReportEmail", "finance@example.com"),
-        ("EnableWaf", "true"),
         ("PartnerName", "acme"),
-        ("CoreStatement", "api"),
     ];
-    let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    Plan::read(yaml, &BTreeMap::from(given))
+    let given = needed.iter().chain(parameters);
+    let given = given.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Plan::read(yaml, &given.collect())
 }
 
 /// Who compares no statements has no need to ask the core.
@@ -442,17 +450,8 @@ fn without_statements_reconcile_may_not_read_the_cores_secret() {
         ("api", true, false),
         ("file", true, true),
     ] {
-        let given = [
-            ("TikiClientId", "client"),
-            ("CoreClientId", "core"),
-            ("CoreUrl", "https://core.example/api"),
-            ("PaymentScreenUrl", "https://core.example/pay"),
-            ("PartnerName", "acme"),
-            ("CoreStatement", statement),
-        ];
-        let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let yaml = include_str!("../../template.yaml");
-        let plan = Plan::read(yaml, &BTreeMap::from(given)).unwrap();
+        let plan = stack(yaml, &[("CoreStatement", statement)]).unwrap();
         let secret = may(
             &plan,
             "reconcile",
@@ -470,17 +469,8 @@ fn without_statements_reconcile_may_not_read_the_cores_secret() {
 fn with_a_signing_profile_other_code_is_refused() {
     let profile = "arn:aws:signer:ap-southeast-1:000000000000:/signing-profiles/tikivip/a1b2c3d4e5";
     for (arn, expected) in [("", Value::Null), (profile, json!("CodeSigningConfig"))] {
-        let given = [
-            ("TikiClientId", "client"),
-            ("CoreClientId", "core"),
-            ("CoreUrl", "https://core.example/api"),
-            ("PaymentScreenUrl", "https://core.example/pay"),
-            ("PartnerName", "acme"),
-            ("SigningProfileVersionArn", arn),
-        ];
-        let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let yaml = include_str!("../../template.yaml");
-        let plan = Plan::read(yaml, &BTreeMap::from(given)).unwrap();
+        let plan = stack(yaml, &[("SigningProfileVersionArn", arn)]).unwrap();
         for (name, properties) in of_type(&plan, "AWS::Serverless::Function") {
             assert_eq!(properties["CodeSigningConfigArn"], expected, "{name}");
         }
@@ -1508,17 +1498,8 @@ fn front_door(plan: &Plan, _: &Seen) -> Result<(), String> {
 #[test]
 fn a_production_stack_knows_its_callers() {
     let yaml = include_str!("../../template.yaml");
-    let stack = |set: &[(&str, &str)]| {
-        let known = [
-            ("TikiClientId", "client"),
-            ("CoreClientId", "core"),
-            ("CoreUrl", "https://core.example/api"),
-            ("PaymentScreenUrl", "https://core.example/pay"),
-            ("PartnerName", "acme"),
-        ];
-        let known = known.iter().chain(set);
-        let given = known.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let made = Plan::read(yaml, &given.collect());
+    let refusal = |parameters: &[(&str, &str)]| {
+        let made = stack(yaml, parameters);
         made.err().map(|error| error.to_string())
     };
     let live = ("TikiEnvironment", "production");
@@ -1526,9 +1507,9 @@ fn a_production_stack_knows_its_callers() {
         ("TikiIpRanges", "203.0.113.0/24"),
         ("CoreIpRanges", "198.51.100.7/32"),
     );
-    assert_eq!(stack(&[]), None);
-    assert_eq!(stack(&[live, tiki, core]), None);
-    assert_eq!(stack(&[("LogRetentionDays", "30")]), None);
+    assert_eq!(refusal(&[]), None);
+    assert_eq!(refusal(&[live, tiki, core]), None);
+    assert_eq!(refusal(&[("LogRetentionDays", "30")]), None);
     for (set, names) in [
         (vec![live], "Set TikiIpRanges"),
         (vec![live, core], "Set TikiIpRanges"),
@@ -1546,7 +1527,7 @@ fn a_production_stack_knows_its_callers() {
             "DomainName needs CertificateArn",
         ),
     ] {
-        let refused = stack(&set).unwrap_or_default();
+        let refused = refusal(&set).unwrap_or_default();
         assert!(refused.contains(names), "{set:?}: {refused}");
     }
 }
