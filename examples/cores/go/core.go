@@ -71,8 +71,9 @@ var (
 	vietnam  = time.FixedZone("+07", 7*3600)
 	client   = &http.Client{Timeout: 10 * time.Second, CheckRedirect: noRedirect}
 
-	mutex    sync.Mutex // whoever reads or changes these three holds it
+	mutex    sync.Mutex // whoever reads or changes these four holds it
 	payments = map[string]*payment{}
+	opened   = map[string]int64{} // expires_at of each payment whose form was shown
 	refunds  = map[string]*refundRecord{}
 	bookings []booking
 )
@@ -211,6 +212,13 @@ func findPayment(id string) answer {
 	mutex.Lock()
 	defer mutex.Unlock()
 	known := payments[id]
+	if until, shown := opened[id]; known == nil && shown { // the customer may still pay, until it is too late
+		status := "pending"
+		if time.Now().UnixMilli() > until {
+			status = "not_paid"
+		}
+		return reply(200, object{"transaction_id": id, "status": status})
+	}
 	if known == nil {
 		return reply(404, object{"transaction_id": id, "status": "never_seen"})
 	}
@@ -336,6 +344,9 @@ func screen(target string) answer {
 	if data.Status != "PENDING" {
 		return answer{status: 303, location: asked.returnURL}
 	}
+	mutex.Lock()
+	opened[asked.transactionID] = asked.expiresAt
+	mutex.Unlock()
 	// A real core shows the payment only to the signed-in customer whose code is the data's identify_code.
 	path, query, _ := strings.Cut(target, "?")
 	return page(200, "Thanh toán "+grouped(asked.amount)+" ₫", "Pay Tiki VIP", fmt.Sprintf(

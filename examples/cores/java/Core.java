@@ -65,8 +65,9 @@ public class Core {
 
     record Link(String transactionId, long amount, long expiresAt, String returnUrl) {}
 
-    static final Object LOCK = new Object(); // whoever reads or changes these three holds it
+    static final Object LOCK = new Object(); // whoever reads or changes these four holds it
     static final Map<String, Payment> PAYMENTS = new HashMap<>();
+    static final Map<String, Long> OPENED = new HashMap<>(); // expires_at of each payment whose form was shown
     static final Map<String, Refund> REFUNDS = new HashMap<>();
     static final List<Booking> BOOKINGS = new ArrayList<>();
 
@@ -186,6 +187,9 @@ public class Core {
     static Answer findPayment(String id) {
         synchronized (LOCK) {
             Payment known = PAYMENTS.get(id);
+            Long until = OPENED.get(id);
+            if (known == null && until != null) // the customer may still pay, until it is too late
+                return new Answer(200, map("transaction_id", id, "status", now() <= until ? "pending" : "not_paid"));
             if (known == null) return new Answer(404, map("transaction_id", id, "status", "never_seen"));
             Map<String, Object> found = new LinkedHashMap<>(known.result);
             found.putAll(map("status", known.status, "amount", known.amount));
@@ -267,6 +271,9 @@ public class Core {
         if (!link.transactionId.equals(data.get("transaction_id"))
             || !Long.valueOf(link.amount).equals(data.get("transaction_amount"))) return INVALID;
         if (!"PENDING".equals(data.get("status"))) return new Answer(303, "", link.returnUrl);
+        synchronized (LOCK) {
+            OPENED.put(link.transactionId, link.expiresAt);
+        }
         // A real core shows the payment only to the signed-in customer whose code is data.get("identify_code").
         String amount = String.format(Locale.ROOT, "%,d", link.amount).replace(',', '.') + " ₫";
         int at = target.indexOf('?');

@@ -15,6 +15,7 @@ const OFFERED_AFTER_MS = DAY_MS; // a day's statement is there when the day is o
 const PAGE_SIZE = 100, MAX_BODY = 64 * 1024;
 
 const payments = new Map(), refunds = new Map(), bookings = [];
+const opened = new Map(); // transaction id -> expires_at of each payment whose form was shown
 
 const rfc3339 = (ms) => new Date(ms + VIETNAM_MS).toISOString().slice(0, 19) + "+07:00";
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -92,6 +93,9 @@ function findRefund(refund_id) {
 
 function findPayment(transaction_id) {
   const known = payments.get(transaction_id);
+  const until = opened.get(transaction_id);
+  if (!known && until) // the customer may still pay, until it is too late
+    return [200, { transaction_id, status: Date.now() <= until ? "pending" : "not_paid" }];
   if (!known) return [404, { transaction_id, status: "never_seen" }];
   return [200, { ...known.result, status: known.status, amount: known.amount }];
 }
@@ -146,6 +150,7 @@ async function screen(target) {
   if (!data) return TRY_AGAIN;
   if (data.transaction_id !== link.transaction_id || data.transaction_amount !== link.amount) return INVALID;
   if (data.status !== "PENDING") return [303, link.return_url];
+  opened.set(link.transaction_id, link.expires_at);
   // A real core shows the payment only to the signed-in customer whose code is data.identify_code.
   const amount = String(link.amount).replace(/\B(?=(\d{3})+$)/g, ".") + " ₫";
   const [path, query] = [target.slice(0, target.indexOf("?")), target.slice(target.indexOf("?") + 1)];

@@ -22,7 +22,8 @@ function records(callable $decide): mixed
 {
     $file = fopen(getenv('CORE_RECORDS'), 'c+');
     flock($file, LOCK_EX);
-    $records = json_decode(stream_get_contents($file) ?: '{"payments":{},"refunds":{},"bookings":[]}', true);
+    // `opened` has the expires_at of each payment whose form was shown.
+    $records = json_decode(stream_get_contents($file) ?: '{"payments":{},"opened":{},"refunds":{},"bookings":[]}', true);
     $before = $records;
     $answer = $decide($records);
     if ($records !== $before) {
@@ -138,10 +139,17 @@ function find_refund(string $id): array
 
 function find_payment(string $id): array
 {
-    $known = records(fn (array $records) => $records['payments'][$id] ?? null);
-    return $known
-        ? [200, ['status' => $known['status'], 'amount' => $known['amount']] + $known['result']]
-        : [404, ['transaction_id' => $id, 'status' => 'never_seen']];
+    return records(function (array $records) use ($id): array {
+        $known = $records['payments'][$id] ?? null;
+        if ($known) {
+            return [200, ['status' => $known['status'], 'amount' => $known['amount']] + $known['result']];
+        }
+        if (isset($records['opened'][$id])) { // the customer may still pay, until it is too late
+            $status = now_ms() <= $records['opened'][$id] ? 'pending' : 'not_paid';
+            return [200, ['transaction_id' => $id, 'status' => $status]];
+        }
+        return [404, ['transaction_id' => $id, 'status' => 'never_seen']];
+    });
 }
 
 function statement(string $day, string $query): array
@@ -225,6 +233,7 @@ function screen(string $target): array
     if ($data['status'] !== 'PENDING') {
         return [303, $link['return_url']];
     }
+    records(fn (array &$records) => $records['opened'][$link['transaction_id']] = $link['expires_at']);
     // A real core shows the payment only to the signed-in customer whose code is $data['identify_code'].
     $amount = number_format($link['amount'], 0, ',', '.') . ' ₫';
     [$path, $query] = explode('?', $target, 2);

@@ -17,8 +17,9 @@ OFFERED_AFTER_MS = DAY_MS  # a day's statement is there when the day is over
 PAGE_SIZE = 100
 MAX_BODY, MAX_AMOUNT = 64 * 1024, 2**53 - 1
 
-LOCK = threading.Lock()  # whoever reads or changes these three holds it
+LOCK = threading.Lock()  # whoever reads or changes these four holds it
 PAYMENTS, REFUNDS, BOOKINGS = {}, {}, []
+OPENED = {}  # transaction id -> expires_at of each payment whose form was shown
 
 
 def now_ms(): return time.time_ns() // 1_000_000
@@ -114,6 +115,9 @@ def find_refund(refund_id):
 def find_payment(transaction_id):
     with LOCK:
         known = PAYMENTS.get(transaction_id)
+        if known is None and transaction_id in OPENED:  # the customer may still pay, until it is too late
+            open_still = now_ms() <= OPENED[transaction_id]
+            return 200, {"transaction_id": transaction_id, "status": "pending" if open_still else "not_paid"}
         if known is None:
             return 404, {"transaction_id": transaction_id, "status": "never_seen"}
         answer = {"transaction_id": transaction_id, "status": known["status"], "amount": known["amount"]}
@@ -190,6 +194,8 @@ def screen(target):
         return INVALID
     if data["status"] != "PENDING":
         return 303, link["return_url"]
+    with LOCK:
+        OPENED[link["transaction_id"]] = link["expires_at"]
     # A real core shows the payment only to the signed-in customer whose code is data["identify_code"].
     amount = f"{link['amount']:,} ₫".replace(",", ".")
     path, _, query = target.partition("?")
@@ -205,9 +211,9 @@ def decide(path, body):
     link, action = verified_link(f"{path}?{form.get('query', [''])[0]}"), form.get("action", [""])[0]
     if link is None or action not in ("pay", "cancel"):
         return INVALID
-    transaction_id, now = link["transaction_id"], now_ms()
+    transaction_id = link["transaction_id"]
     with LOCK:
-        payment = PAYMENTS.get(transaction_id)
+        now, payment = now_ms(), PAYMENTS.get(transaction_id)
         if payment is None:  # the first decision counts; a second one changes nothing
             if now > link["expires_at"]:
                 return expired(link)

@@ -52,6 +52,9 @@ pub struct Core {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct CoreState {
     payments: HashMap<String, Payment>,
+    /// The `expires_at` of each payment whose form was shown, in Unix milliseconds.
+    #[serde(default)]
+    opened: HashMap<String, i64>,
     refunds: HashMap<String, Refund>,
     /// What its statements say, in the order of time.
     #[serde(default)]

@@ -6,7 +6,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response as AxumResponse};
 use serde_json::{Value, json};
 
-use super::{Core, Payment, reference, refunds, statement};
+use super::{Core, CoreState, Payment, reference, refunds, statement};
+use crate::caller::now_ms;
 use crate::faults::words;
 
 pub(super) async fn refund(
@@ -25,8 +26,7 @@ pub(super) async fn payment(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> AxumResponse {
-    let known = || core.state.read(|state| state.payments.get(&id).cloned());
-    let says = || known().map(|payment| payment_json(&id, &payment));
+    let says = || core.state.read(|state| state.payment_json(&id));
     let call = ("payment", "GET payment", format!("/payments/{id}"));
     look_up(&core, call, &headers, || {
         found(says(), "transaction_id", &id)
@@ -54,6 +54,18 @@ async fn look_up(
     let response = response.await;
     open.done(words(&response, &answer));
     response
+}
+
+impl CoreState {
+    /// What is known about a payment. One whose form was shown can be paid until its `expires_at`.
+    fn payment_json(&self, id: &str) -> Option<Value> {
+        if let Some(payment) = self.payments.get(id) {
+            return Some(payment_json(id, payment));
+        }
+        let is_open = now_ms() <= *self.opened.get(id)?;
+        let status = if is_open { "pending" } else { "not_paid" };
+        Some(json!({ "transaction_id": id, "status": status }))
+    }
 }
 
 fn payment_json(id: &str, payment: &Payment) -> Value {

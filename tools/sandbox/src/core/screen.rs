@@ -104,6 +104,10 @@ pub(super) async fn screen(State(core): State<Core>, OriginalUri(uri): OriginalU
             return response;
         }
     };
+    core.state.write(|state| {
+        let until = link.expires_at.unix_ms();
+        state.opened.insert(link.transaction_id.clone(), until);
+    });
     open.done(format!("shows {}", money(link.amount)));
     let expires_at = link.expires_at.to_rfc3339();
     let screen = PaymentScreen {
