@@ -74,6 +74,16 @@ impl Page {
             format!("a submit button with name=\"action\" value=\"{button}\""),
             || format!("the buttons {:?}", form.buttons),
         )?;
+        self.post(http, form, Some(button)).await
+    }
+
+    /// Posts the form with any `action`, or without one, as a customer can who writes the request by hand.
+    pub(crate) async fn post(
+        &self,
+        http: &Client,
+        form: &HtmlForm,
+        action: Option<&str>,
+    ) -> Verdict<Answer> {
         let target = if form.action.is_empty() {
             Ok(self.url.clone())
         } else {
@@ -85,7 +95,8 @@ impl Page {
         ensure(same, "a form that goes to the screen's own host", || {
             format!("an action at {}", target.origin().ascii_serialization())
         })?;
-        let pairs = form.fields.iter().chain([&wanted]);
+        let fields = form.fields.iter().map(|(name, value)| (&**name, &**value));
+        let pairs = fields.chain(action.map(|action| ("action", action)));
         let body = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(pairs)
             .finish();

@@ -83,6 +83,7 @@ pub(crate) struct Request {
     signed: Vec<u8>,
     shifted_ms: i64,
     client_id: Option<String>,
+    keys: Option<Keyring>,
     change: Option<fn(&mut SignatureHeaders)>,
 }
 
@@ -114,6 +115,7 @@ impl Request {
             signed: Vec::new(),
             shifted_ms: 0,
             client_id: None,
+            keys: None,
             change: None,
         }
     }
@@ -141,6 +143,12 @@ impl Request {
         self
     }
 
+    /// Signs with these keys.
+    pub(crate) fn with_keys(mut self, keys: Keyring) -> Self {
+        self.keys = Some(keys);
+        self
+    }
+
     /// Changes the headers of the signature after it was made.
     pub(crate) fn changed(mut self, change: fn(&mut SignatureHeaders)) -> Self {
         self.change = Some(change);
@@ -148,6 +156,7 @@ impl Request {
     }
 
     fn sign(&self, keys: &Keyring) -> SignatureHeaders {
+        let keys = self.keys.as_ref().unwrap_or(keys);
         let keys = match &self.client_id {
             Some(id) => keys.under(id.as_str()),
             None => keys.clone(),

@@ -4,12 +4,15 @@
 //! |---|---|
 //! | `screen` | the payment screen: its page, its form, its links |
 //! | `once` | that the screen takes the money once |
+//! | `forged` | what a dishonest customer sends to the screen |
 //! | `results` | the payment result that the core sends |
 //! | `payments` | the answers about a payment |
 //! | `refunds` | the answers about a refund, and that money goes back once |
+//! | `contents` | what a refund must have, and may have |
 //! | `crossing` | refunds that come at once, together, or too late |
 //! | `signatures` | calls that are signed wrong |
 //! | `statements` | the statement of a day |
+//! | `replay` | that nothing has changed at the end |
 //! | `answers` | every answer of the run |
 //!
 //! `partner_api` is the API that the core calls; `bench` makes the payments that the checks use; `rules` names the
@@ -17,11 +20,14 @@
 
 mod answers;
 mod bench;
+mod contents;
 mod crossing;
+mod forged;
 mod once;
 mod partner_api;
 mod payments;
 mod refunds;
+mod replay;
 mod results;
 mod rules;
 mod screen;
@@ -39,7 +45,7 @@ use tokio::sync::{OnceCell, mpsc};
 use url::Url;
 use uuid::Uuid;
 
-use self::bench::{Paid, Payment};
+use self::bench::{FinalRefunds, Paid, Payment};
 use self::partner_api::PartnerApi;
 use crate::address;
 use crate::call::{Journal, Peer, Request, http};
@@ -87,6 +93,10 @@ pub struct Limits {
     pub person: Duration,
     /// The core's time for an answer.
     pub answer: Duration,
+    /// For a refund that is `pending`, until it is final.
+    pub refund: Duration,
+    /// So long our API hangs where a check has it hang: longer than a core waits.
+    pub api_hangs: Duration,
     /// After so long, an answer of the core is no longer on its way.
     pub on_its_way: Duration,
     /// How long the form of an almost expired payment can be used.
@@ -101,6 +111,8 @@ impl Default for Limits {
             result: Duration::from_secs(60),
             person: Duration::from_mins(10),
             answer: Duration::from_secs(10),
+            refund: Duration::from_secs(30),
+            api_hangs: Duration::from_secs(14),
             on_its_way: Duration::from_secs(65),
             form_open: Duration::from_secs(10),
             clock_margin: Duration::from_secs(3),
@@ -124,12 +136,15 @@ pub fn checks() -> impl Iterator<Item = &'static Check> {
     let groups = [
         screen::CHECKS,
         once::CHECKS,
+        forged::CHECKS,
         results::CHECKS,
         payments::CHECKS,
         refunds::CHECKS,
+        contents::CHECKS,
         crossing::CHECKS,
         signatures::CHECKS,
         statements::CHECKS,
+        replay::CHECKS,
         answers::CHECKS,
     ];
     groups.into_iter().flatten()
@@ -152,6 +167,9 @@ pub struct CoreKit {
     cancelled: OnceCell<Verdict<Paid>>,
     /// A payment of which the screen was opened, and nothing submitted.
     unpaid: OnceCell<Verdict<Payment>>,
+    /// A payment that was paid shortly before its `expires_at`.
+    short: OnceCell<Verdict<Payment>>,
+    refunds: FinalRefunds,
 }
 
 impl CoreKit {
@@ -165,7 +183,7 @@ impl CoreKit {
         let secret = ClientSecret::new(options.secret.as_str());
         let keys = Keyring::new(options.client_id.as_str(), secret);
         let mut host = Host::open(options.listen, options.public_url.as_deref()).await?;
-        let api = PartnerApi::new(keys.clone());
+        let api = PartnerApi::new(keys.clone(), options.limits.api_hangs);
         host.serve(api.router());
         let core = Peer {
             http: http()?,
@@ -188,6 +206,8 @@ impl CoreKit {
             first: OnceCell::new(),
             cancelled: OnceCell::new(),
             unpaid: OnceCell::new(),
+            short: OnceCell::new(),
+            refunds: FinalRefunds::default(),
         })
     }
 

@@ -1,18 +1,25 @@
 //! The payments that the checks use, and how they are paid.
 
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::http::StatusCode;
 use serde_json::{Value, json};
+use signing::Keyring;
 use url::Url;
 use uuid::Uuid;
 
 use super::CoreKit;
-use super::partner_api::Received;
+use super::partner_api::{Fault, Received};
 use crate::browser::{self, HtmlForm, Page};
 use crate::call::{Answer, Request};
-use crate::clock::now_ms;
-use crate::verdict::{Stop, Verdict};
+use crate::clock::{self, now_ms};
+use crate::verdict::{Stop, Verdict, ensure};
 
 /// So long a customer may pay, in milliseconds.
 const EXPIRES_AFTER_MS: i64 = 15 * 60 * 1000;
+/// A refund that is `pending` is asked about so often.
+const ASK_EVERY: Duration = Duration::from_millis(200);
 
 /// A payment as this backend knows it.
 #[derive(Clone, Debug)]
@@ -68,6 +75,28 @@ impl Refund {
     }
 }
 
+/// The refunds of the run about which the core has said a final word: the first post of each, and that word.
+#[derive(Default)]
+pub(super) struct FinalRefunds(Mutex<Vec<(Refund, String)>>);
+
+impl FinalRefunds {
+    pub(super) fn all(&self) -> Vec<(Refund, String)> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.clone()
+    }
+
+    fn add(&self, refund: &Refund, answer: &Answer) {
+        let status = answer.json["status"].as_str().unwrap_or_default();
+        if answer.status != 200 || !matches!(status, "succeeded" | "rejected") {
+            return;
+        }
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.iter().all(|(other, _)| other.id != refund.id) {
+            known.push((refund.clone(), status.to_owned()));
+        }
+    }
+}
+
 impl Payment {
     /// A new refund of it.
     pub(super) fn refund(&self, amount: u64, refunded_so_far: u64) -> Refund {
@@ -100,9 +129,14 @@ impl Payment {
 
 impl CoreKit {
     /// A new payment, which the kit's API knows.
-    pub(super) fn order(&self, fails_first: bool) -> Payment {
+    pub(super) fn order(&self) -> Payment {
+        self.order_answered(&[])
+    }
+
+    /// The same; the API answers its first results with these faults.
+    pub(super) fn order_answered(&self, faults: &[Fault]) -> Payment {
         let payment = self.new_payment();
-        self.api.add(&payment, fails_first);
+        self.api.add(&payment, faults);
         payment
     }
 
@@ -112,7 +146,7 @@ impl CoreKit {
             amount,
             ..self.new_payment()
         };
-        self.api.add(&payment, false);
+        self.api.add(&payment, &[]);
         payment
     }
 
@@ -138,11 +172,16 @@ impl CoreKit {
 
     /// The same, signed at another time.
     pub(super) fn link_at(&self, payment: &Payment, signed_at_ms: i64) -> Url {
+        self.link_by(&self.keys, payment, signed_at_ms)
+    }
+
+    /// The same, signed with these keys.
+    pub(super) fn link_by(&self, keys: &Keyring, payment: &Payment, signed_at_ms: i64) -> Url {
         let mut url = self.screen_url.clone();
         url.query_pairs_mut().extend_pairs(payment.parameters());
         let query = url.query().unwrap_or_default();
         let signed = format!("{}?{query}", url.path());
-        let signed = self.keys.sign(signed_at_ms, signed.as_bytes());
+        let signed = keys.sign(signed_at_ms, signed.as_bytes());
         url.query_pairs_mut()
             .append_pair("client_id", &signed.client_id)
             .append_pair("timestamp", &signed.timestamp)
@@ -212,14 +251,17 @@ impl CoreKit {
 
     /// The first payment: its first result was answered with an error.
     pub(super) async fn first(&self) -> Verdict<&Paid> {
-        let pay = async || self.decide(self.order(true), "pay").await;
+        let pay = async || {
+            let fault = Fault::Status(StatusCode::INTERNAL_SERVER_ERROR);
+            self.decide(self.order_answered(&[fault]), "pay").await
+        };
         let paid = self.first.get_or_init(pay).await;
         paid.as_ref().map_err(Clone::clone)
     }
 
     /// The payment that the customer cancelled.
     pub(super) async fn cancelled(&self) -> Verdict<&Paid> {
-        let cancel = async || self.decide(self.order(false), "cancel").await;
+        let cancel = async || self.decide(self.order(), "cancel").await;
         let cancelled = self.cancelled.get_or_init(cancel).await;
         cancelled.as_ref().map_err(Clone::clone)
     }
@@ -227,7 +269,7 @@ impl CoreKit {
     /// The payment whose screen was opened only.
     pub(super) async fn unpaid(&self) -> Verdict<&Payment> {
         let open = async || {
-            let payment = self.order(false);
+            let payment = self.order();
             if !self.options.by_hand {
                 self.open(&self.link(&payment)).await?;
             }
@@ -241,18 +283,41 @@ impl CoreKit {
     pub(super) async fn paid(&self) -> Verdict<Payment> {
         // One that cannot be made is one finding, and not twenty.
         self.first().await.map_err(no_payment)?;
-        let paid = self.decide(self.order(false), "pay").await;
+        let paid = self.decide(self.order(), "pay").await;
         Ok(paid.map_err(no_payment)?.payment)
     }
 
     /// Posts a refund.
     pub(super) async fn refund(&self, refund: &Refund) -> Verdict<Answer> {
-        self.core.send(refund.call()).await
+        let answer = self.core.send(refund.call()).await?;
+        self.refunds.add(refund, &answer);
+        Ok(answer)
     }
 
-    /// Posts a refund that must go back.
-    pub(super) async fn refunded(&self, refund: &Refund) -> Verdict {
+    /// Posts a refund, and waits until the answer is final.
+    pub(super) async fn refund_to_its_end(&self, refund: &Refund) -> Verdict<Answer> {
         let answer = self.refund(refund).await?;
+        self.when_final(refund, answer).await
+    }
+
+    /// The answer about a refund when it is final. While it is `pending` the kit asks by its id, as our worker does.
+    pub(super) async fn when_final(&self, refund: &Refund, answer: Answer) -> Verdict<Answer> {
+        let began = Instant::now();
+        let limit = self.options.limits.refund;
+        let mut answer = answer;
+        while answer.status == 200 && answer.json["status"] == "pending" {
+            let expected = format!("a final answer within {} seconds", limit.as_secs());
+            ensure(began.elapsed() < limit, expected, || answer.shown())?;
+            clock::wait(ASK_EVERY).await;
+            answer = self.core.get(refund.path()).await?;
+        }
+        self.refunds.add(refund, &answer);
+        Ok(answer)
+    }
+
+    /// Posts a refund that must go back, at once or later.
+    pub(super) async fn refunded(&self, refund: &Refund) -> Verdict {
+        let answer = self.refund_to_its_end(refund).await?;
         succeeded(&answer, refund)
     }
 }

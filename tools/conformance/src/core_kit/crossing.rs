@@ -5,6 +5,7 @@ use futures::future::join;
 use uuid::Uuid;
 
 use super::bench::{Refund, no_payment, succeeded};
+use super::refunds::same_word;
 use super::{Check, CoreKit, rules};
 use crate::call::Answer;
 use crate::clock;
@@ -24,6 +25,20 @@ pub(super) const CHECKS: &[Check] = &[
         title_vi: "Hai hoàn tiền cùng lúc không vượt quá số đã thanh toán",
         cites: rules::REFUNDS_CROSS,
         run: |kit| crossing(kit).boxed(),
+    },
+    Check {
+        id: "refund-crossing-fits",
+        title: "Two refunds at the same time that both fit go back",
+        title_vi: "Hai hoàn tiền cùng lúc, tổng không vượt quá, đều được chi trả",
+        cites: rules::REFUNDS_CROSS,
+        run: |kit| crossing_fits(kit).boxed(),
+    },
+    Check {
+        id: "refund-twenty-parts",
+        title: "A payment can go back in twenty parts, and no more",
+        title_vi: "Có thể hoàn thanh toán làm hai mươi phần, không hơn",
+        cites: rules::REFUNDS_CROSS,
+        run: |kit| twenty_parts(kit).boxed(),
     },
     Check {
         id: "refund-two-parts",
@@ -108,7 +123,7 @@ async fn at_once(kit: &CoreKit) -> Verdict {
         answers.each_ref().map(Answer::shown).join("; ")
     })?;
     let found = kit.core.get(refund.path()).await?;
-    succeeded(&found, &refund)?;
+    succeeded(&kit.when_final(&refund, found).await?, &refund)?;
     kit.rest_goes_back(&payment, payment.amount / 10).await
 }
 
@@ -117,7 +132,17 @@ async fn crossing(kit: &CoreKit) -> Verdict {
     let most = payment.amount / 10 * 6;
     let refunds = [payment.refund(most, 0), payment.refund(most, 0)];
     let (one, two) = join(kit.refund(&refunds[0]), kit.refund(&refunds[1])).await;
-    let answers = [one?, two?];
+    let mut answers = [one?, two?];
+    for (refund, answer) in refunds.iter().zip(&mut answers) {
+        if answer.status == 200 {
+            // It is known from its first answer on, also while it is pending.
+            let found = kit.core.get(refund.path()).await?;
+            ensure(found.status == 200, "a refund that is known", || {
+                found.shown()
+            })?;
+            *answer = kit.when_final(refund, found).await?;
+        }
+    }
     let paid = answers.iter().filter(|answer| is_paid(answer)).count();
     ensure(
         paid <= 1,
@@ -127,6 +152,28 @@ async fn crossing(kit: &CoreKit) -> Verdict {
         ),
         || answers.each_ref().map(Answer::shown).join("; "),
     )
+}
+
+/// Neither knows of the other one: both say that nothing has gone back before.
+async fn crossing_fits(kit: &CoreKit) -> Verdict {
+    let payment = kit.paid().await?;
+    let part = payment.amount / 10 * 3;
+    let refunds = [payment.refund(part, 0), payment.refund(part, 0)];
+    let (one, two) = join(kit.refunded(&refunds[0]), kit.refunded(&refunds[1])).await;
+    one?;
+    two?;
+    kit.rest_goes_back(&payment, 2 * part).await
+}
+
+async fn twenty_parts(kit: &CoreKit) -> Verdict {
+    let payment = kit.paid().await?;
+    let part = payment.amount / 20;
+    let mut back = 0;
+    for _ in 0..20 {
+        kit.refunded(&payment.refund(part, back)).await?;
+        back += part;
+    }
+    stays_unpaid(kit, &payment.refund(part, back)).await
 }
 
 fn is_paid(answer: &Answer) -> bool {
@@ -186,10 +233,12 @@ async fn cancelled(kit: &CoreKit) -> Verdict {
 /// We never post such a refund. But an answer that is final must not depend on when a question is repeated.
 async fn rejected_then_paid(kit: &CoreKit) -> Verdict {
     kit.first().await.map_err(no_payment)?;
-    let payment = kit.order(false);
+    let payment = kit.order();
     let refund = payment.refund(1_000, 0);
-    let first = kit.refund(&refund).await?;
-    if first.json["status"] != "rejected" {
+    let first = kit.refund_to_its_end(&refund).await?;
+    // A core that was not sure has said nothing final. It is asked again when the payment is made.
+    let was_unsure = first.status == 503;
+    if first.json["status"] != "rejected" && !was_unsure {
         let why = "the core rejected no refund of a payment that is not made";
         return Err(Stop::skipped(why));
     }
@@ -197,20 +246,28 @@ async fn rejected_then_paid(kit: &CoreKit) -> Verdict {
     if paid.result.body["status"] != "SUCCESS" {
         return Err(Stop::skipped("the payment was not made"));
     }
+    if was_unsure {
+        kit.refunded(&refund).await?;
+        return kit.rest_goes_back(&paid.payment, 1_000).await;
+    }
     let again = kit.refund(&refund).await?;
-    let same = again.status == 200 && again.json == first.json;
-    ensure(same, "the status rejected again", || again.shown())?;
+    ensure(
+        same_word(&first, &again),
+        "the status rejected again",
+        || again.shown(),
+    )?;
     kit.refunded(&paid.payment.refund(paid.payment.amount, 0))
         .await
 }
 
 /// `rejected` is the right answer: it is final. An error leaves the refund unknown, which moves no money either.
-async fn stays_unpaid(kit: &CoreKit, refund: &Refund) -> Verdict {
+pub(super) async fn stays_unpaid(kit: &CoreKit, refund: &Refund) -> Verdict {
     let expected = "\"status\":\"rejected\", or an error, and no money that goes back";
-    let answer = kit.refund(refund).await?;
+    let answer = kit.refund_to_its_end(refund).await?;
     let rejected = answer.status == 200 && answer.json["status"] == "rejected";
     let named = answer.json["refund_id"] == *refund.id;
-    let right = (rejected && named) || (400..500).contains(&answer.status);
+    // 503: the core cannot say now whether the transaction is paid.
+    let right = (rejected && named) || matches!(answer.status, 400..500 | 503);
     ensure(right, expected, || answer.shown())?;
     let found = kit.core.get(refund.path()).await?;
     ensure(!is_paid(&found), expected, || found.shown())
@@ -219,7 +276,7 @@ async fn stays_unpaid(kit: &CoreKit, refund: &Refund) -> Verdict {
 async fn rejected_stays(kit: &CoreKit) -> Verdict {
     let payment = kit.paid().await?;
     let refund = payment.refund(payment.amount + 1_000, 0);
-    let answer = kit.refund(&refund).await?;
+    let answer = kit.refund_to_its_end(&refund).await?;
     if answer.json["status"] != "rejected" {
         return Err(Stop::skipped("the core rejected no refund"));
     }
@@ -228,8 +285,7 @@ async fn rejected_stays(kit: &CoreKit) -> Verdict {
         kit.refund(&refund).await?,
         kit.core.get(refund.path()).await?,
     ] {
-        let same = again.status == 200 && again.json == answer.json;
-        ensure(same, expected, || again.shown())?;
+        ensure(same_word(&answer, &again), expected, || again.shown())?;
     }
     Ok(())
 }

@@ -1,10 +1,11 @@
 //! The payment screen takes the money once, however it is used.
 
+use axum::http::StatusCode;
 use futures::FutureExt;
 use futures::future::join;
 
 use super::bench::{Paid, Payment, Submitted, no_payment};
-use super::partner_api::Received;
+use super::partner_api::{Fault, Received};
 use super::payments::says_unpaid;
 use super::screen::by_form;
 use super::{Check, CoreKit, rules};
@@ -32,6 +33,13 @@ pub(super) const CHECKS: &[Check] = &[
         title_vi: "Bấm hai lần cùng lúc chỉ bị trừ tiền một lần",
         cites: rules::PAYS_ONCE,
         run: |kit| two_clicks(kit).boxed(),
+    },
+    Check {
+        id: "screen-opened-again",
+        title: "After the click the form is not shown again, also before the result is accepted",
+        title_vi: "Sau khi bấm, biểu mẫu không hiện lại, kể cả khi kết quả chưa được chấp nhận",
+        cites: rules::PAYS_ONCE,
+        run: |kit| opened_again(kit).boxed(),
     },
     Check {
         id: "screen-pay-after-cancel",
@@ -63,7 +71,7 @@ async fn second_submit(kit: &CoreKit) -> Verdict {
 async fn two_windows(kit: &CoreKit) -> Verdict {
     by_form(kit)?;
     kit.first().await.map_err(no_payment)?;
-    let payment = kit.order(false);
+    let payment = kit.order();
     let mut windows = Vec::new();
     for link in [kit.link_at(&payment, now_ms() - 1_000), kit.link(&payment)] {
         let page = kit.open(&link).await?;
@@ -80,7 +88,7 @@ async fn two_windows(kit: &CoreKit) -> Verdict {
 async fn two_clicks(kit: &CoreKit) -> Verdict {
     by_form(kit)?;
     kit.first().await.map_err(no_payment)?;
-    let payment = kit.order(false);
+    let payment = kit.order();
     let page = kit.open(&kit.link(&payment)).await?;
     let form = page.form()?;
     let click = || page.submit(&kit.core.http, &form, "pay");
@@ -94,6 +102,30 @@ async fn two_clicks(kit: &CoreKit) -> Verdict {
     }
     let result = accepted(kit, &payment).await?;
     one_debit(kit, &payment, &result).await
+}
+
+/// Our API knows nothing of the click yet: only the core itself does.
+async fn opened_again(kit: &CoreKit) -> Verdict {
+    by_form(kit)?;
+    kit.first().await.map_err(no_payment)?;
+    let fault = Fault::Status(StatusCode::SERVICE_UNAVAILABLE);
+    let payment = kit.order_answered(&[fault; 3]);
+    let link = kit.link(&payment);
+    let page = kit.open(&link).await?;
+    let form = page.form()?;
+    let again = async {
+        let limit = kit.options.limits.result;
+        kit.api.has_result(&payment.id, limit).await;
+        kit.open(&link).await
+    };
+    let (submitted, again) = join(page.submit(&kit.core.http, &form, "pay"), again).await;
+    submitted?;
+    let again = again?;
+    let right = again.answer.status < 500 && !again.has_form();
+    ensure(right, "a redirect, or a page without a form", || {
+        again.answer.shown()
+    })?;
+    accepted(kit, &payment).await.map(drop)
 }
 
 async fn accepted(kit: &CoreKit, payment: &Payment) -> Verdict<Received> {
@@ -126,7 +158,7 @@ async fn one_debit(kit: &CoreKit, payment: &Payment, first: &Received) -> Verdic
 async fn pay_after_cancel(kit: &CoreKit) -> Verdict {
     by_form(kit)?;
     kit.first().await.map_err(no_payment)?;
-    let cancelled = kit.decide(kit.order(false), "cancel").await;
+    let cancelled = kit.decide(kit.order(), "cancel").await;
     let Paid {
         payment,
         result,

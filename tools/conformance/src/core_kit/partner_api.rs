@@ -1,15 +1,17 @@
 //! The API that the core calls: the details of a payment, and the payment result.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use futures::stream;
 use serde_json::{Value, json};
 use signing::{HeaderNames, Keyring, SignatureHeaders, Window};
 
@@ -21,7 +23,26 @@ use crate::clock::{now_ms, rfc3339};
 #[derive(Clone)]
 pub(super) struct PartnerApi {
     keys: Keyring,
+    /// An answer that comes too late comes after so long.
+    too_late: Duration,
     got: Arc<Mutex<Got>>,
+}
+
+/// How a call is answered that is not answered as it should be. A stack, and what stands before it, can do all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// An error of the server.
+    Status(StatusCode),
+    /// HTTP 200 with a page: a proxy's.
+    Page,
+    /// HTTP 200 with JSON that has no `code`.
+    NoCode,
+    /// The connection breaks within the answer.
+    BreaksOff,
+    /// The right answer, too late.
+    TooLate,
+    /// HTTP 200 with a code that refuses. A repeat does not change it.
+    Code(u8),
 }
 
 #[derive(Default)]
@@ -35,10 +56,10 @@ struct Got {
 
 struct Known {
     payment: Payment,
-    /// The first result is answered with HTTP 500.
-    fails_first: bool,
-    /// A question about it is answered with HTTP 500.
-    is_unreadable: bool,
+    /// How its first results are answered.
+    result_faults: VecDeque<Fault>,
+    /// How each question about it is answered.
+    details_fault: Option<Fault>,
     status: &'static str,
 }
 
@@ -54,12 +75,15 @@ pub(super) struct Received {
     pub(super) text: String,
     /// The HTTP status of the kit's answer.
     pub(super) answered: u16,
+    /// The answer is HTTP 200 with a `code`: the core needs not send it again.
+    pub(super) is_accepted: bool,
 }
 
 impl PartnerApi {
-    pub(super) fn new(keys: Keyring) -> Self {
+    pub(super) fn new(keys: Keyring, too_late: Duration) -> Self {
         Self {
             keys,
+            too_late,
             got: Arc::default(),
         }
     }
@@ -74,11 +98,12 @@ impl PartnerApi {
             .with_state(self.clone())
     }
 
-    pub(super) fn add(&self, payment: &Payment, fails_first: bool) {
+    /// Knows a payment from now on. Its first results are answered with these faults.
+    pub(super) fn add(&self, payment: &Payment, faults: &[Fault]) {
         let known = Known {
             payment: payment.clone(),
-            fails_first,
-            is_unreadable: false,
+            result_faults: faults.iter().copied().collect(),
+            details_fault: None,
             status: "PENDING",
         };
         self.lock().payments.insert(payment.id.clone(), known);
@@ -89,9 +114,23 @@ impl PartnerApi {
         self.change(payment, |known| known.status = "FAILURE");
     }
 
-    /// Each question about the payment is answered with an error.
-    pub(super) fn hide(&self, payment: &Payment) {
-        self.change(payment, |known| known.is_unreadable = true);
+    /// Each question about the payment is answered with this fault.
+    pub(super) fn hide(&self, payment: &Payment, fault: Fault) {
+        self.change(payment, |known| known.details_fault = Some(fault));
+    }
+
+    /// The payments that a customer has decided, each with the result that was accepted.
+    pub(super) fn decided(&self) -> Vec<(Payment, Received)> {
+        let got = self.lock();
+        let accepted = got.results.iter().filter(|result| result.is_accepted);
+        let mut decided: Vec<(Payment, Received)> = Vec::new();
+        for result in accepted {
+            let is_new = decided.iter().all(|(payment, _)| payment.id != result.id);
+            if let Some(known) = got.payments.get(&result.id).filter(|_| is_new) {
+                decided.push((known.payment.clone(), result.clone()));
+            }
+        }
+        decided
     }
 
     fn change(&self, payment: &Payment, change: impl FnOnce(&mut Known)) {
@@ -122,7 +161,15 @@ impl PartnerApi {
     /// Whether a result of a transaction was accepted.
     pub(super) fn has_accepted(&self, id: &str) -> bool {
         let results = self.results(id);
-        results.iter().any(|result| result.answered == 200)
+        results.iter().any(|result| result.is_accepted)
+    }
+
+    /// Waits until a result of a transaction came, however it was answered.
+    pub(super) async fn has_result(&self, id: &str, limit: Duration) {
+        let began = Instant::now();
+        while self.results(id).is_empty() && began.elapsed() < limit {
+            clock::wait(Duration::from_millis(5)).await;
+        }
     }
 
     /// Waits until a result of a transaction was accepted, and returns it.
@@ -130,7 +177,7 @@ impl PartnerApi {
         let began = Instant::now();
         loop {
             let mut results = self.results(id).into_iter();
-            if let Some(accepted) = results.find(|result| result.answered == 200) {
+            if let Some(accepted) = results.find(|result| result.is_accepted) {
                 return Some(accepted);
             }
             if began.elapsed() > limit {
@@ -162,6 +209,7 @@ impl PartnerApi {
             body: serde_json::from_slice(body).unwrap_or_default(),
             text: String::from_utf8_lossy(body).into_owned(),
             answered: 401,
+            is_accepted: false,
         }
     }
 }
@@ -175,12 +223,36 @@ fn done(data: &Value) -> (StatusCode, Value) {
     (StatusCode::OK, body)
 }
 
-fn broken() -> (StatusCode, Value) {
-    refused(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        2,
-        "system error, safe to repeat",
-    )
+impl Fault {
+    /// The status and the body of the answer.
+    fn answer(self, right: impl FnOnce() -> (StatusCode, Value)) -> (StatusCode, Value) {
+        match self {
+            Self::Status(status) => refused(status, 2, "system error, safe to repeat"),
+            Self::Page | Self::BreaksOff => (StatusCode::OK, Value::Null),
+            Self::NoCode => (StatusCode::OK, json!({ "message": "success" })),
+            Self::TooLate => right(),
+            Self::Code(code) => refused(StatusCode::OK, code, "the amount differs"),
+        }
+    }
+}
+
+impl PartnerApi {
+    async fn respond(&self, fault: Option<Fault>, (status, body): (StatusCode, Value)) -> Response {
+        match fault {
+            Some(Fault::Page) => Html("<!doctype html><title>Proxy</title>").into_response(),
+            Some(Fault::BreaksOff) => {
+                let start = Ok(Bytes::from_static(b"{\"code\":0,"));
+                let broken = stream::iter([start, Err(io::Error::other("broken off"))]);
+                let length = [(header::CONTENT_LENGTH, "100")];
+                (length, Body::from_stream(broken)).into_response()
+            }
+            Some(Fault::TooLate) => {
+                clock::wait(self.too_late).await;
+                (status, Json(body)).into_response()
+            }
+            _ => (status, Json(body)).into_response(),
+        }
+    }
 }
 
 async fn details(
@@ -190,17 +262,61 @@ async fn details(
     headers: HeaderMap,
 ) -> Response {
     let path = uri.path_and_query().map_or("", |path| path.as_str());
-    let mut received = api.received(&id, &headers, path.as_bytes(), b"");
-    let mut got = api.lock();
-    let (status, body) = match (&received.signature, got.payments.get(&id)) {
-        (Err(refusal), _) => refused(StatusCode::UNAUTHORIZED, 97, refusal),
-        (Ok(()), None) => refused(StatusCode::OK, 3, "transaction not found"),
-        (Ok(()), Some(known)) if known.is_unreadable => broken(),
-        (Ok(()), Some(known)) => done(&shown(known)),
-    };
-    received.answered = status.as_u16();
-    got.details.push(received);
-    (status, Json(body)).into_response()
+    let received = api.received(&id, &headers, path.as_bytes(), b"");
+    let (fault, answer) = api.answer_details(received);
+    api.respond(fault, answer).await
+}
+
+impl PartnerApi {
+    fn answer_details(&self, mut received: Received) -> (Option<Fault>, (StatusCode, Value)) {
+        let mut got = self.lock();
+        let mut fault = None;
+        let answer = match (&received.signature, got.payments.get(&received.id)) {
+            (Err(refusal), _) => refused(StatusCode::UNAUTHORIZED, 97, refusal),
+            (Ok(()), None) => refused(StatusCode::OK, 3, "transaction not found"),
+            (Ok(()), Some(known)) => {
+                fault = known.details_fault;
+                let right = || done(&shown(known));
+                fault.map_or_else(right, |fault| fault.answer(right))
+            }
+        };
+        received.answered = answer.0.as_u16();
+        got.details.push(received);
+        (fault, answer)
+    }
+
+    fn answer_result(&self, mut received: Received) -> (Option<Fault>, (StatusCode, Value)) {
+        let mut got = self.lock();
+        let mut fault = None;
+        let answer = match (&received.signature, got.payments.get_mut(&received.id)) {
+            (Err(refusal), _) => refused(StatusCode::UNAUTHORIZED, 97, refusal),
+            (Ok(()), None) => refused(StatusCode::OK, 3, "transaction not found"),
+            (Ok(()), Some(known)) => {
+                fault = known.result_faults.pop_front();
+                let mut right = || record(known, &received.body);
+                match fault {
+                    Some(fault) => fault.answer(right),
+                    None => right(),
+                }
+            }
+        };
+        received.answered = answer.0.as_u16();
+        received.is_accepted = answer.0 == StatusCode::OK && answer.1["code"].is_u64();
+        got.results.push(received);
+        (fault, answer)
+    }
+}
+
+/// Records a result, as our API does.
+fn record(known: &mut Known, result: &Value) -> (StatusCode, Value) {
+    let paid = result["status"] == "SUCCESS";
+    known.status = if paid { "SUCCESS" } else { "FAILURE" };
+    done(&json!({
+        "transaction_id": known.payment.id,
+        "tiki_transaction_id": known.payment.tiki_id,
+        "transaction_amount": known.payment.amount,
+        "status": known.status,
+    }))
 }
 
 fn shown(known: &Known) -> Value {
@@ -228,29 +344,9 @@ async fn result(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let mut received = api.received(&id, &headers, &body, &body);
-    let mut got = api.lock();
-    let (status, body) = match (&received.signature, got.payments.get_mut(&id)) {
-        (Err(refusal), _) => refused(StatusCode::UNAUTHORIZED, 97, refusal),
-        (Ok(()), None) => refused(StatusCode::OK, 3, "transaction not found"),
-        (Ok(()), Some(known)) if known.fails_first => {
-            known.fails_first = false;
-            broken()
-        }
-        (Ok(()), Some(known)) => {
-            let paid = received.body["status"] == "SUCCESS";
-            known.status = if paid { "SUCCESS" } else { "FAILURE" };
-            done(&json!({
-                "transaction_id": id,
-                "tiki_transaction_id": known.payment.tiki_id,
-                "transaction_amount": known.payment.amount,
-                "status": known.status,
-            }))
-        }
-    };
-    received.answered = status.as_u16();
-    got.results.push(received);
-    (status, Json(body)).into_response()
+    let received = api.received(&id, &headers, &body, &body);
+    let (fault, answer) = api.answer_result(received);
+    api.respond(fault, answer).await
 }
 
 /// Where the customer comes back to.

@@ -1,11 +1,15 @@
 //! The payment result that the core sends, and its question about a payment.
 
+use axum::http::StatusCode;
 use futures::FutureExt;
+use serde_json::json;
 
-use super::bench::no_payment;
+use super::bench::{Payment, no_payment};
+use super::partner_api::{Fault, Received};
+use super::screen::by_form;
 use super::{Check, CoreKit, rules};
-use crate::clock::read_time;
-use crate::verdict::{Stop, Verdict, ensure};
+use crate::clock::{now_ms, read_time};
+use crate::verdict::{Stop, Verdict, ensure, says};
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -42,6 +46,20 @@ pub(super) const CHECKS: &[Check] = &[
         title_vi: "Kết quả bị trả lời 500 được gửi lại với chữ ký mới",
         cites: rules::ANEW,
         run: |kit| repeated(kit).boxed(),
+    },
+    Check {
+        id: "result-kept-on",
+        title: "A result is sent again after every kind of failure, however many come",
+        title_vi: "Kết quả được gửi lại sau mọi loại lỗi, dù lỗi bao nhiêu lần",
+        cites: rules::RESULT,
+        run: |kit| kept_on(kit).boxed(),
+    },
+    Check {
+        id: "result-refused",
+        title: "A result that is refused with code 5 does not change the payment",
+        title_vi: "Kết quả bị từ chối với code 5 không làm thay đổi thanh toán",
+        cites: rules::RESULT,
+        run: |kit| refused(kit).boxed(),
     },
     Check {
         id: "result-before-return",
@@ -87,14 +105,34 @@ async fn transaction(kit: &CoreKit) -> Verdict {
 
 async fn amount(kit: &CoreKit) -> Verdict {
     let paid = kit.first().await.map_err(no_payment)?;
-    let (amount, body) = (paid.payment.amount, &paid.result.body);
-    let found = &body["amount"];
+    right_amount(&paid.payment, &paid.result)?;
+    let status = &paid.result.body["status"];
+    ensure(*status == "SUCCESS", "\"status\":\"SUCCESS\"", || {
+        paid.result.text.clone()
+    })
+}
+
+/// A failure needs no amount. If it has one, it is that of the payment, too.
+fn right_amount(payment: &Payment, result: &Received) -> Verdict {
+    let amount = payment.amount;
+    let found = &result.body["amount"];
     let whole = found.as_u64() == Some(amount) || found.as_str() == Some(&amount.to_string());
+    let is_optional = result.body["status"] == "FAILURE" && found.is_null();
+    ensure(whole || is_optional, format!("\"amount\":{amount}"), || {
+        result.text.clone()
+    })
+}
+
+/// A result of any payment has the right transaction, status and amount, and its fields within their bounds.
+pub(super) fn content(payment: &Payment, result: &Received) -> Verdict {
+    let status = result.body["status"].as_str().unwrap_or_default();
     ensure(
-        whole && body["status"] == "SUCCESS",
-        format!("\"status\":\"SUCCESS\",\"amount\":{amount}"),
-        || paid.result.text.clone(),
-    )
+        result.body["transaction_id"] == *payment.id && matches!(status, "SUCCESS" | "FAILURE"),
+        format!("SUCCESS or FAILURE of the transaction {}", payment.id),
+        || result.text.clone(),
+    )?;
+    right_amount(payment, result)?;
+    right_fields(result)
 }
 
 /// The names of a payment result's fields, and the most characters of each text.
@@ -114,8 +152,11 @@ const FOREIGN: [&str; 6] = [
 ];
 
 async fn fields(kit: &CoreKit) -> Verdict {
-    let paid = kit.first().await.map_err(no_payment)?;
-    let (body, text) = (&paid.result.body, &paid.result.text);
+    right_fields(&kit.first().await.map_err(no_payment)?.result)
+}
+
+fn right_fields(result: &Received) -> Verdict {
+    let (body, text) = (&result.body, &result.text);
     for (name, most) in TEXTS {
         let fits = match body[name].as_str() {
             Some(value) => value.chars().count() <= most,
@@ -130,6 +171,10 @@ async fn fields(kit: &CoreKit) -> Verdict {
             .as_str()
             .is_some_and(|at| at.is_empty() || read_time(at).is_some());
     ensure(readable, "paid_at by RFC 3339, or none", || text.clone())?;
+    let paid_at = at.as_str().and_then(read_time);
+    let is_near = paid_at.is_none_or(|at| (now_ms() - at).abs() < 60 * 60 * 1000);
+    let expected = "a paid_at that is less than an hour ago, with the offset of its clock";
+    ensure(is_near, expected, || text.clone())?;
     let foreign = FOREIGN.iter().find(|name| body.get(**name).is_some());
     ensure(foreign.is_none(), "no field of another message", || {
         foreign.copied().unwrap_or_default().to_owned()
@@ -154,6 +199,37 @@ async fn repeated(kit: &CoreKit) -> Verdict {
     )
 }
 
+/// What can stand before our API answers in many ways. Only HTTP 200 with a code is an answer to a result.
+async fn kept_on(kit: &CoreKit) -> Verdict {
+    by_form(kit)?;
+    kit.first().await.map_err(no_payment)?;
+    let faults = [
+        Fault::NoCode,
+        Fault::BreaksOff,
+        Fault::Status(StatusCode::SERVICE_UNAVAILABLE),
+        Fault::Status(StatusCode::TOO_MANY_REQUESTS),
+        Fault::Page,
+    ];
+    let payment = kit.order_answered(&faults);
+    let paid = kit.decide(payment, "pay").await?;
+    let results = kit.api.results(&paid.payment.id);
+    ensure(
+        results.len() > faults.len(),
+        format!("a result after {} failures", faults.len()),
+        || format!("{} results", results.len()),
+    )
+}
+
+/// Our API refuses a result that it cannot record, and people look at it. The money was taken all the same.
+async fn refused(kit: &CoreKit) -> Verdict {
+    by_form(kit)?;
+    kit.first().await.map_err(no_payment)?;
+    let payment = kit.order_answered(&[Fault::Code(5)]);
+    let paid = kit.decide(payment, "pay").await?;
+    let expected = json!({ "status": "paid", "amount": paid.payment.amount });
+    says(&kit.core.get(paid.payment.path()).await?, 200, &expected)
+}
+
 async fn details(kit: &CoreKit) -> Verdict {
     kit.first().await.map_err(no_payment)?;
     let asked = kit.api.details();
@@ -176,7 +252,7 @@ async fn details(kit: &CoreKit) -> Verdict {
 
 /// Of a payment whose result the kit accepts at once.
 async fn before_return(kit: &CoreKit) -> Verdict {
-    let paid = kit.decide(kit.order(false), "pay").await;
+    let paid = kit.decide(kit.order(), "pay").await;
     let paid = paid.map_err(no_payment)?;
     for decided in [&paid, kit.cancelled().await.map_err(no_payment)?] {
         let Some(submitted) = &decided.submitted else {

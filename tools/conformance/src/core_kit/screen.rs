@@ -1,8 +1,10 @@
 //! The payment screen: its page, its form, and the links that it refuses.
 
+use axum::http::StatusCode;
 use futures::FutureExt;
 
 use super::bench::{Payment, Submitted, no_payment};
+use super::partner_api::Fault;
 use super::payments::says_unpaid;
 use super::{Check, CoreKit, Limits, rules};
 use crate::browser::Page;
@@ -222,7 +224,7 @@ async fn cancel(kit: &CoreKit) -> Verdict {
 }
 
 async fn changed(kit: &CoreKit, name: &str, value: &str) -> Verdict {
-    let link = kit.link(&kit.order(false));
+    let link = kit.link(&kit.order());
     let pairs = link.query_pairs().map(|(found, kept)| {
         let kept = if found == name { value.into() } else { kept };
         (found, kept)
@@ -234,13 +236,13 @@ async fn changed(kit: &CoreKit, name: &str, value: &str) -> Verdict {
 
 async fn unsigned(kit: &CoreKit) -> Verdict {
     let mut link = kit.screen_url.clone();
-    let payment = kit.order(false);
+    let payment = kit.order();
     link.query_pairs_mut().extend_pairs(payment.parameters());
     refused(&kit.open(&link).await?.answer)
 }
 
 async fn old_link(kit: &CoreKit) -> Verdict {
-    let payment = kit.order(false);
+    let payment = kit.order();
     let link = kit.link_at(&payment, payment.created_at_ms - 20 * MINUTE_MS);
     let page = kit.open(&link).await?.answer;
     ensure(page.status == 200, "HTTP 200: the payment screen", || {
@@ -249,12 +251,12 @@ async fn old_link(kit: &CoreKit) -> Verdict {
 }
 
 async fn link_ahead(kit: &CoreKit) -> Verdict {
-    let payment = kit.order(false);
+    let payment = kit.order();
     let link = kit.link_at(&payment, payment.created_at_ms + 2 * MINUTE_MS);
     refused(&kit.open(&link).await?.answer)
 }
 
-fn refused(page: &Answer) -> Verdict {
+pub(super) fn refused(page: &Answer) -> Verdict {
     ensure(
         (400..500).contains(&page.status),
         "HTTP 4xx and no payment screen",
@@ -263,7 +265,7 @@ fn refused(page: &Answer) -> Verdict {
 }
 
 /// A page with this status, on which nobody can pay.
-fn no_form(page: &Page, status: u16) -> Verdict {
+pub(super) fn no_form(page: &Page, status: u16) -> Verdict {
     let right = page.answer.status == status && !page.has_form();
     ensure(right, format!("HTTP {status} and no form"), || {
         let form = if page.has_form() { ", with a form" } else { "" };
@@ -273,21 +275,19 @@ fn no_form(page: &Page, status: u16) -> Verdict {
 
 async fn expired(kit: &CoreKit) -> Verdict {
     by_form(kit)?;
-    let mut payment = kit.order(false);
+    let mut payment = kit.order();
     payment.expires_at_ms = payment.created_at_ms - MINUTE_MS;
     no_form(&kit.open(&kit.link(&payment)).await?, 410)
 }
 
 async fn expired_click(kit: &CoreKit) -> Verdict {
     by_form(kit)?;
-    let mut payment = kit.order(false);
+    let payment = kit.short_lived();
     let Limits {
         form_open,
         clock_margin,
         ..
     } = kit.options.limits;
-    let open_ms = i64::try_from(form_open.as_millis()).unwrap_or(MINUTE_MS);
-    payment.expires_at_ms = payment.created_at_ms + open_ms;
     let page = kit.open(&kit.link(&payment)).await?;
     let expected = format!(
         "a form, {} s before expires_at (do the clocks of both machines agree?)",
@@ -295,6 +295,8 @@ async fn expired_click(kit: &CoreKit) -> Verdict {
     );
     ensure(page.has_form(), expected, || page.answer.shown())?;
     let form = page.form().map_err(no_payment)?;
+    // Its time passes while this check waits for its own form.
+    let _ = kit.paid_shortly_before().await;
     clock::wait(form_open + clock_margin).await;
     let answer = page.submit(&kit.core.http, &form, "pay").await?;
     let expected = "HTTP 410, and a payment that is not paid";
@@ -308,6 +310,27 @@ async fn expired_click(kit: &CoreKit) -> Verdict {
     })
 }
 
+impl CoreKit {
+    /// A payment that can be paid for some seconds only.
+    pub(super) fn short_lived(&self) -> Payment {
+        let mut payment = self.new_payment();
+        let open_ms = i64::try_from(self.options.limits.form_open.as_millis());
+        payment.expires_at_ms = payment.created_at_ms + open_ms.unwrap_or(MINUTE_MS);
+        self.api.add(&payment, &[]);
+        payment
+    }
+
+    /// A payment that was paid shortly before its `expires_at`.
+    pub(super) async fn paid_shortly_before(&self) -> Verdict<&Payment> {
+        let pay = async || {
+            let paid = self.decide(self.short_lived(), "pay").await;
+            Ok(paid.map_err(no_payment)?.payment)
+        };
+        let paid = self.short.get_or_init(pay).await;
+        paid.as_ref().map_err(Clone::clone)
+    }
+}
+
 async fn unknown_payment(kit: &CoreKit) -> Verdict {
     by_form(kit)?;
     let payment = kit.new_payment();
@@ -316,21 +339,22 @@ async fn unknown_payment(kit: &CoreKit) -> Verdict {
 
 async fn other_amount(kit: &CoreKit) -> Verdict {
     by_form(kit)?;
-    let mut payment = kit.order(false);
+    let mut payment = kit.order();
     payment.amount -= 1_000;
     no_form(&kit.open(&kit.link(&payment)).await?, 400)
 }
 
 async fn closed_payment(kit: &CoreKit) -> Verdict {
     by_form(kit)?;
-    let payment = kit.order(false);
+    let payment = kit.order();
     kit.api.close(&payment);
     comes_back(&kit.open(&kit.link(&payment)).await?.answer, &payment)
 }
 
 async fn unread_payment(kit: &CoreKit) -> Verdict {
     by_form(kit)?;
-    let payment = kit.order(false);
-    kit.api.hide(&payment);
+    let payment = kit.order();
+    kit.api
+        .hide(&payment, Fault::Status(StatusCode::INTERNAL_SERVER_ERROR));
     no_form(&kit.open(&kit.link(&payment)).await?, 503)
 }

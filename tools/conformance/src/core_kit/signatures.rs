@@ -1,9 +1,11 @@
 //! Calls that are signed wrong, and some that are signed right at the edge of what is allowed.
 
 use futures::FutureExt;
+use signing::{ClientSecret, Keyring};
 use uuid::Uuid;
 
 use super::bench::Refund;
+use super::refunds::not_paid;
 use super::{Check, CoreKit, rules};
 use crate::call::{Answer, Request, SignatureHeaders};
 use crate::clock::day_ago;
@@ -53,6 +55,20 @@ pub(super) const CHECKS: &[Check] = &[
         title_vi: "Chữ ký của đường dẫn khác bị từ chối",
         cites: rules::SIGNED_GET,
         run: |kit| other_path(kit).boxed(),
+    },
+    Check {
+        id: "signature-post-path",
+        title: "A refund that is signed like a GET, over its path, is refused",
+        title_vi: "Hoàn tiền ký theo đường dẫn như lời gọi GET bị từ chối",
+        cites: rules::SIGNED,
+        run: |kit| post_path(kit).boxed(),
+    },
+    Check {
+        id: "signature-empty-secret",
+        title: "A signature that is made with an empty secret is refused",
+        title_vi: "Chữ ký tạo bằng khóa rỗng bị từ chối",
+        cites: rules::ROTATION,
+        run: |kit| empty_secret(kit).boxed(),
     },
     Check {
         id: "signature-missing",
@@ -109,22 +125,37 @@ fn unauthorized(answer: &Answer) -> Verdict {
     ensure(answer.status == 401, "HTTP 401", || answer.shown())
 }
 
-/// A right signature with its first digit changed.
-fn spoil(headers: &mut SignatureHeaders) {
+/// A right signature with its first, a middle, or its last digit changed.
+const SPOILT: [fn(&mut SignatureHeaders); 3] = [
+    |headers| spoil(headers, 0),
+    |headers| spoil(headers, 32),
+    |headers| spoil(headers, 63),
+];
+
+fn spoil(headers: &mut SignatureHeaders, at: usize) {
     if let Some(signature) = &mut headers.signature {
-        let other = if signature.starts_with('0') { "1" } else { "0" };
-        signature.replace_range(..1, other);
+        *signature = spoilt(signature, at);
     }
+}
+
+/// The same text with another digit at one place.
+pub(super) fn spoilt(hex: &str, at: usize) -> String {
+    let other = |c| if c == '0' { '1' } else { '0' };
+    let changed = hex.chars().enumerate();
+    let changed = changed.map(|(place, c)| if place == at { other(c) } else { c });
+    changed.collect()
 }
 
 /// A refund of an unknown transaction: no core pays it, whatever it makes of the signature.
 fn any_refund(kit: &CoreKit) -> Refund {
-    kit.order(false).refund(1_000, 0)
+    kit.order().refund(1_000, 0)
 }
 
 async fn refund(kit: &CoreKit) -> Verdict {
     let refund = kit.paid().await?.refund(1_000, 0);
-    unauthorized(&kit.core.send(refund.call().changed(spoil)).await?)?;
+    for spoil in SPOILT {
+        unauthorized(&kit.core.send(refund.call().changed(spoil)).await?)?;
+    }
     let found = kit.core.get(refund.path()).await?;
     ensure(
         found.json["status"] == "never_seen",
@@ -134,14 +165,19 @@ async fn refund(kit: &CoreKit) -> Verdict {
 }
 
 async fn wrong(kit: &CoreKit, path: &str) -> Verdict {
-    let call = Request::get(format!("{path}{}", Uuid::new_v4()));
-    unauthorized(&kit.core.send(call.changed(spoil)).await?)
+    for spoil in SPOILT {
+        let call = Request::get(format!("{path}{}", Uuid::new_v4()));
+        unauthorized(&kit.core.send(call.changed(spoil)).await?)?;
+    }
+    Ok(())
 }
 
 async fn statement(kit: &CoreKit) -> Verdict {
     kit.has_statements()?;
     let path = format!("/statements/{}", day_ago(3));
-    unauthorized(&kit.core.send(Request::get(&*path).changed(spoil)).await?)?;
+    for spoil in SPOILT {
+        unauthorized(&kit.core.send(Request::get(&*path).changed(spoil)).await?)?;
+    }
     // The signature covers the query: a page is not another one.
     let other = Request::get(format!("{path}?cursor=x")).signing(path);
     unauthorized(&kit.core.send(other).await?)
@@ -166,6 +202,25 @@ async fn other_path(kit: &CoreKit) -> Verdict {
         unauthorized(&kit.core.send(call.clone().signing(empty)).await?)?;
     }
     Ok(())
+}
+
+async fn post_path(kit: &CoreKit) -> Verdict {
+    let refund = kit.paid().await?.refund(1_000, 0);
+    for path in ["/refunds", ""] {
+        unauthorized(&kit.core.send(refund.call().signing(path)).await?)?;
+    }
+    not_paid(kit, &refund).await
+}
+
+/// A core whose previous secret is not set must not take the empty text for one.
+async fn empty_secret(kit: &CoreKit) -> Verdict {
+    let nothing = Keyring::new(&*kit.options.client_id, ClientSecret::new(""));
+    let call = Request::get(format!("/payments/{}", Uuid::new_v4()));
+    unauthorized(&kit.core.send(call.with_keys(nothing.clone())).await?)?;
+    let refund = kit.paid().await?.refund(1_000, 0);
+    let call = refund.call().with_keys(nothing);
+    unauthorized(&kit.core.send(call).await?)?;
+    not_paid(kit, &refund).await
 }
 
 async fn missing(kit: &CoreKit) -> Verdict {
@@ -204,7 +259,13 @@ async fn all_refused(kit: &CoreKit, changes: &[fn(&mut SignatureHeaders)]) -> Ve
 
 async fn client_id(kit: &CoreKit) -> Verdict {
     let call = Request::get(format!("/payments/{}", Uuid::new_v4()));
-    unauthorized(&kit.core.send(call.client_id("another-client")).await?)
+    unauthorized(&kit.core.send(call.client_id("another-client")).await?)?;
+    // The signature is that of the right client id, and the header names another one.
+    let call = Request::get(format!("/payments/{}", Uuid::new_v4()));
+    let other = |headers: &mut SignatureHeaders| {
+        headers.client_id = Some("another-client".to_owned());
+    };
+    unauthorized(&kit.core.send(call.changed(other)).await?)
 }
 
 async fn refused_at(kit: &CoreKit, shift_ms: i64) -> Verdict {

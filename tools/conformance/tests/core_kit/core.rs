@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
@@ -20,6 +20,8 @@ pub(crate) const SECRET: &str = "a secret of the test";
 pub(crate) const ON_ITS_WAY: Duration = Duration::from_secs(1);
 /// Slower than the kit of the test allows.
 pub(crate) const SLOW: Duration = Duration::from_millis(700);
+/// So long the core waits for our API.
+pub(crate) const WAITS: Duration = Duration::from_secs(2);
 const RACE: Duration = Duration::from_millis(80);
 
 #[derive(Clone)]
@@ -37,6 +39,16 @@ pub(crate) struct Core {
 struct Books {
     /// Status and amount.
     payments: HashMap<String, (String, u64)>,
+    /// The `expires_at` of each payment that was opened.
+    expires: HashMap<String, i64>,
+    /// Payments whose debit runs.
+    running: HashSet<String>,
+    /// Transactions of which a refund is being decided.
+    deciding: HashSet<String>,
+    /// Ids of refunds, and of payments that were paid, in their order.
+    order: (Vec<String>, Vec<String>),
+    /// The link that was opened last.
+    last_link: String,
     refunds: HashMap<String, Refund>,
     /// What went back: transaction, amount, when.
     back: Vec<(String, u64, Instant)>,
@@ -52,6 +64,26 @@ struct Refund {
     status: &'static str,
 }
 
+impl Books {
+    /// A refund was decided: the oldest of many is forgotten.
+    fn forget_refunds(&mut self, id: &str) {
+        self.order.0.push(id.to_owned());
+        if self.order.0.len() > 10 {
+            let oldest = self.order.0.remove(0);
+            self.refunds.remove(&oldest);
+        }
+    }
+
+    /// A payment was made: the oldest of many is forgotten.
+    fn forget_payments(&mut self, id: &str) {
+        self.order.1.push(id.to_owned());
+        if self.order.1.len() > 25 {
+            let oldest = self.order.1.remove(0);
+            self.payments.remove(&oldest);
+        }
+    }
+}
+
 fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     since.as_millis().try_into().unwrap()
@@ -65,17 +97,24 @@ impl Core {
             keys: Keyring::new(CLIENT_ID, ClientSecret::new(SECRET)),
             api_url: Arc::default(),
             state: Arc::default(),
-            http: reqwest::Client::new(),
+            http: reqwest::Client::builder().timeout(WAITS).build().unwrap(),
         }
     }
 
     pub(crate) fn router(&self) -> Router {
+        let most_bytes = match self.mistake {
+            "has no limit of a body" => 1024 * 1024,
+            "takes small bodies only" => 32 * 1024,
+            _ => 64 * 1024,
+        };
         Router::new()
             .route("/refunds", post(refund))
             .route("/refunds/{id}", get(find_refund))
             .route("/payments/{id}", get(payment))
             .route("/statements/{day}", get(statement))
             .route("/pay", get(screen).post(decide))
+            .fallback(no_route)
+            .layer(DefaultBodyLimit::max(most_bytes))
             .with_state(self.clone())
     }
 
@@ -113,6 +152,9 @@ impl Core {
         let problem = keys
             .verify_any(&given, candidates, now_ms(), window)
             .err()?;
+        if self.is_taken_for_right(&given, signed, false) {
+            return None;
+        }
         let status = match (self.mistake, problem) {
             ("fails without a header", signing::SignatureRefusal::Missing(_))
             | ("fails with a malformed header", signing::SignatureRefusal::Malformed(_)) => {
@@ -121,6 +163,41 @@ impl Core {
             _ => StatusCode::UNAUTHORIZED,
         };
         Some((status, Json(json!({ "message": "signature" }))).into_response())
+    }
+
+    /// What the mistakes of a comparison accept, in calls and in links.
+    fn is_taken_for_right(&self, given: &SignatureHeaders, signed: &[u8], of_link: bool) -> bool {
+        let (start, empty) = if of_link {
+            (
+                "compares the start in links",
+                "takes an empty secret in links",
+            )
+        } else {
+            (
+                "compares the start in calls",
+                "takes an empty secret in calls",
+            )
+        };
+        let SignatureHeaders {
+            timestamp: Some(timestamp),
+            signature: Some(signature),
+            client_id: Some(CLIENT_ID),
+        } = given
+        else {
+            return false;
+        };
+        let Ok(at) = timestamp.parse() else {
+            return false;
+        };
+        if at > now_ms() + 60_000 || (!of_link && at < now_ms() - 300_000) {
+            return false;
+        }
+        if self.has(start) {
+            let right = self.keys.sign(at, signed).signature;
+            return signature.len() == right.len() && signature[..8] == right[..8];
+        }
+        let nothing = Keyring::new(CLIENT_ID, ClientSecret::new(""));
+        self.has(empty) && nothing.sign(at, signed).signature == *signature
     }
 
     fn never_seen(&self, field: &str, id: &str) -> Response {
@@ -133,6 +210,14 @@ impl Core {
     }
 }
 
+async fn no_route(State(core): State<Core>) -> Response {
+    if core.has("calls any path never_seen") {
+        let body = json!({ "transaction_id": "none", "status": "never_seen" });
+        return (StatusCode::NOT_FOUND, Json(body)).into_response();
+    }
+    StatusCode::NOT_FOUND.into_response()
+}
+
 fn bad(what: &str) -> Response {
     (StatusCode::BAD_REQUEST, Json(json!({ "message": what }))).into_response()
 }
@@ -143,11 +228,29 @@ fn conflict() -> Response {
 
 async fn refund(State(core): State<Core>, headers: HeaderMap, body: Bytes) -> Response {
     let checks = !core.has("does not verify refunds");
-    if let Some(refused) = core.refused(&headers, &body).filter(|_| checks) {
+    let mut refused = core.refused(&headers, &body).filter(|_| checks);
+    if core.has("takes a signature of the path") {
+        refused = refused.and_then(|_| core.refused(&headers, b"/refunds"));
+    }
+    if let Some(refused) = refused {
         return refused;
     }
-    let message: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let (id, amount) = (message["refund_id"].as_str(), message["amount"].as_u64());
+    let mut message: Value = serde_json::from_slice(&body).unwrap_or_default();
+    if core.has("ignores capitals") && message["transaction_id"].is_string() {
+        let small = message["transaction_id"].as_str().map(str::to_lowercase);
+        message["transaction_id"] = json!(small);
+    }
+    let key = headers.get("idempotency-key");
+    let key = key.and_then(|key| key.to_str().ok());
+    let id = match message.get("refund_id") {
+        None if core.has("takes the refund id from the key") => key,
+        id => id.and_then(Value::as_str),
+    };
+    let transaction = message["transaction_id"].as_str().unwrap_or_default();
+    if transaction.is_empty() && !core.has("takes any transaction") {
+        return bad("transaction_id");
+    }
+    let amount = message["amount"].as_u64();
     let (Some(id), Some(amount @ 1..)) = (id, amount) else {
         if core.has("fails with a malformed body") {
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
@@ -158,8 +261,10 @@ async fn refund(State(core): State<Core>, headers: HeaderMap, body: Bytes) -> Re
         }
         return bad("refund_id and amount");
     };
-    let key = headers.get("idempotency-key");
-    let key = key.and_then(|key| key.to_str().ok());
+    let reason = message["reason"].as_str().unwrap_or_default();
+    if core.has("refuses a long reason") && reason.chars().count() > 100 {
+        return bad("reason");
+    }
     let key_is_fine = match key {
         None => core.has("needs no idempotency key"),
         Some(key) => key == id || core.has("takes any idempotency key"),
@@ -175,6 +280,7 @@ async fn refund(State(core): State<Core>, headers: HeaderMap, body: Bytes) -> Re
 
 async fn refund_once(core: &Core, id: &str, amount: u64, message: &Value) -> Response {
     let transaction = message["transaction_id"].as_str().unwrap_or_default();
+    let crosses = crosses(core, transaction).await;
     let known = core.state.lock().unwrap().refunds.get(id).cloned();
     if let Some(known) = known
         && let Some(answer) = repeated(core, id, &known, message)
@@ -208,19 +314,95 @@ async fn refund_once(core: &Core, id: &str, amount: u64, message: &Value) -> Res
     } else {
         fits(core, &state, transaction, amount)
     };
-    let status = if fits { "succeeded" } else { "rejected" };
-    if fits {
-        let entry = (transaction.to_owned(), amount, Instant::now());
-        state.back.push(entry);
+    let is_paid = matches!(state.payments.get(transaction), Some((status, _)) if status == "paid");
+    let (fits, status) = match core.mistake {
+        "is not sure about what is unpaid" if !is_paid => {
+            return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        }
+        "does not find a crossing refund" if crosses => {
+            let pending = json!({ "refund_id": id, "amount": amount, "status": "pending" });
+            return Json(pending).into_response();
+        }
+        _ => decided(core, fits, crosses),
+    };
+    if status == "pending" {
+        tokio::spawn(decide_later(core.clone(), id.to_owned()));
     }
     let refund = Refund {
         body: message.clone(),
         status,
     };
+    if fits {
+        let entry = (transaction.to_owned(), amount, Instant::now());
+        state.back.push(entry);
+        after_booking(core, &mut state, transaction);
+    }
     if fits || !core.has("forgets a rejected refund") {
         state.refunds.insert(id.to_owned(), refund.clone());
     }
+    if core.has("forgets old refunds") {
+        state.forget_refunds(id);
+    }
     refund_answer(core, id, &refund)
+}
+
+/// The mistakes of a core that changes its word about a payment when all of it has gone back.
+fn after_booking(core: &Core, state: &mut Books, transaction: &str) {
+    let back = state.back.iter().filter(|(of, ..)| of == transaction);
+    let back: u64 = back.map(|(_, amount, _)| amount).sum();
+    let payment = state.payments.get_mut(transaction);
+    if let Some((status, _)) = payment.filter(|(_, paid)| *paid == back) {
+        if core.has("contradicts itself after a refund") {
+            let result = json!({ "transaction_id": transaction, "status": "FAILURE" });
+            let (core, id) = (core.clone(), transaction.to_owned());
+            tokio::spawn(async move { send(&core, &id, result).await });
+        }
+        if core.has("calls what went back failed") {
+            "failed".clone_into(status);
+        }
+    }
+}
+
+/// Whether a new refund is booked, and what is said about it.
+fn decided(core: &Core, fits: bool, crosses: bool) -> (bool, &'static str) {
+    match core.mistake {
+        "refuses a crossing refund" if crosses => (false, "rejected"),
+        "pays a crossing refund later" if crosses => (true, "pending"),
+        "decides refunds later" if fits => (true, "pending"),
+        _ if fits => (true, "succeeded"),
+        _ => (false, "rejected"),
+    }
+}
+
+/// Whether another refund of the transaction is being decided. Some mistakes need that two of them meet.
+async fn crosses(core: &Core, transaction: &str) -> bool {
+    let meets = [
+        "refuses a crossing refund",
+        "pays a crossing refund later",
+        "does not find a crossing refund",
+    ];
+    if !meets.contains(&core.mistake) {
+        return false;
+    }
+    let first = core
+        .state
+        .lock()
+        .unwrap()
+        .deciding
+        .insert(transaction.to_owned());
+    tokio::time::sleep(if first { RACE } else { RACE * 2 }).await;
+    if first {
+        core.state.lock().unwrap().deciding.remove(transaction);
+    }
+    !first
+}
+
+async fn decide_later(core: Core, id: String) {
+    tokio::time::sleep(RACE).await;
+    let mut state = core.state.lock().unwrap();
+    if let Some(refund) = state.refunds.get_mut(&id) {
+        refund.status = "succeeded";
+    }
 }
 
 /// Whether a refund that is known is decided again.
@@ -231,6 +413,7 @@ fn is_taken_as_new(core: &Core, known: &Refund, message: &Value) -> bool {
         "pays a repeat with a larger sum" => !same("refunded_so_far"),
         "pays a repeat with another reason" => !same("reason"),
         "decides a rejected refund anew" => known.status == "rejected",
+        "decides another amount anew" => known.status == "rejected" && !same("amount"),
         _ => false,
     }
 }
@@ -243,7 +426,7 @@ fn repeated(core: &Core, id: &str, known: &Refund, message: &Value) -> Option<Re
     }
     if core.has("refuses a repeat")
         || (core.has("compares refunded_so_far") && !same("refunded_so_far"))
-        || (!same("amount") && !core.has("takes another amount"))
+        || (!same("amount") && !takes_amount(core, known, message))
         || (!same("transaction_id") && !core.has("takes another transaction"))
     {
         return Some(conflict());
@@ -251,6 +434,11 @@ fn repeated(core: &Core, id: &str, known: &Refund, message: &Value) -> Option<Re
     let mut refund = known.clone();
     refund.body = message.clone();
     Some(refund_answer(core, id, &refund))
+}
+
+fn takes_amount(core: &Core, known: &Refund, message: &Value) -> bool {
+    let is_smaller = message["amount"].as_u64() < known.body["amount"].as_u64();
+    core.has("takes another amount") || (core.has("takes a smaller amount") && is_smaller)
 }
 
 /// Whether so much of a transaction can go back.
@@ -263,10 +451,23 @@ fn fits(core: &Core, state: &Books, transaction: &str, amount: u64) -> bool {
         }
         _ => return false,
     };
+    let is_over = state
+        .expires
+        .get(transaction)
+        .is_some_and(|at| *at < now_ms());
+    if core.has("refunds until expires_at") && is_over {
+        return false;
+    }
     let back = state.back.iter().filter(|(of, ..)| of == transaction);
     let mut back: Vec<u64> = back.map(|(_, amount, _)| *amount).collect();
     if core.has("remembers the last refund") {
         back.drain(..back.len().saturating_sub(1));
+    }
+    if core.has("adds up three refunds") {
+        back.drain(..back.len().saturating_sub(3));
+    }
+    if core.has("refunds four times at most") && back.len() >= 4 {
+        return false;
     }
     if core.has("refunds only once") && !back.is_empty() {
         return false;
@@ -295,7 +496,15 @@ async fn find_refund(
     if let Some(refused) = refused.filter(|_| !core.has("does not verify look-ups of refunds")) {
         return refused;
     }
-    let known = core.state.lock().unwrap().refunds.get(&id).cloned();
+    let mut known = core.state.lock().unwrap().refunds.get(&id).cloned();
+    if core.has("looks refunds up by their start") {
+        let state = core.state.lock().unwrap();
+        let mut refunds = state.refunds.iter();
+        let start = id.get(..32).unwrap_or(&id);
+        known = refunds
+            .find(|(other, _)| other.starts_with(start))
+            .map(|(_, refund)| refund.clone());
+    }
     match known.filter(|_| !core.has("finds no refund")) {
         Some(refund) => refund_answer(&core, &id, &refund),
         None => core.never_seen("refund_id", &id),
@@ -307,14 +516,28 @@ async fn payment(State(core): State<Core>, Path(id): Path<String>, headers: Head
     if let Some(refused) = refused.filter(|_| !core.has("does not verify look-ups of payments")) {
         return refused;
     }
-    let known = core.state.lock().unwrap().payments.get(&id).cloned();
-    let Some((status, amount)) = known else {
+    let (known, expires_at, runs) = {
+        let state = core.state.lock().unwrap();
+        let expires_at = state.expires.get(&id).copied().unwrap_or_default();
+        let runs = state.running.contains(&id);
+        (state.payments.get(&id).cloned(), expires_at, runs)
+    };
+    let Some((mut status, amount)) = known.filter(|_| !runs) else {
         return core.never_seen("transaction_id", &id);
     };
+    if status == "paid" && core.has("forgets the payment at expires_at") && expires_at < now_ms() {
+        "not_paid".clone_into(&mut status);
+    }
     let paid = status == "paid";
+    let is_open = status == "not_paid" && now_ms() <= expires_at;
+    let says = if is_open && !core.has("calls an opened payment not_paid") {
+        "pending"
+    } else {
+        &status
+    };
     let mut answer = json!({
         "transaction_id": id,
-        "status": status,
+        "status": says,
         "amount": amount,
         "paid_at": paid.then_some(rfc3339()),
         "partner_banking_method": paid.then_some("ACCOUNT"),
@@ -406,16 +629,16 @@ fn link(core: &Core, query: &str) -> Option<HashMap<String, String>> {
             .into_owned()
             .collect()
     };
-    let Some((signed, _)) = query.split_once("&client_id=") else {
+    let Some((signed, rest)) = query.rsplit_once("&client_id=") else {
         return core
             .has("needs no signature of a link")
             .then(|| pairs(query));
     };
-    let all = pairs(query);
+    let mut proof = pairs(&format!("client_id={rest}"));
     let given = SignatureHeaders {
-        timestamp: all.get("timestamp").map(String::as_str),
-        client_id: all.get("client_id").map(String::as_str),
-        signature: all.get("signature").map(String::as_str),
+        timestamp: proof.get("timestamp").map(String::as_str),
+        client_id: proof.get("client_id").map(String::as_str),
+        signature: proof.get("signature").map(String::as_str),
     };
     let message = format!("/pay?{signed}");
     let mut window = Window::default();
@@ -428,8 +651,15 @@ fn link(core: &Core, query: &str) -> Option<HashMap<String, String>> {
     let verified = core
         .keys
         .verify(&given, message.as_bytes(), now_ms(), window);
-    let verified = verified.is_ok() || core.has("does not verify links");
-    verified.then_some(all)
+    let verified = verified.is_ok()
+        || core.has("does not verify links")
+        || core.is_taken_for_right(&given, message.as_bytes(), true);
+    let mut link = pairs(signed);
+    if core.has("reads what is appended") {
+        link = pairs(query);
+    }
+    link.insert("timestamp".to_owned(), proof.remove("timestamp")?);
+    verified.then_some(link)
 }
 
 async fn screen(State(core): State<Core>, uri: Uri) -> Response {
@@ -438,7 +668,8 @@ async fn screen(State(core): State<Core>, uri: Uri) -> Response {
     };
     let (id, amount) = (&link["transaction_id"], &link["amount"]);
     let decided = core.state.lock().unwrap().payments.get(id).cloned();
-    if decided.is_some_and(|(status, _)| status != "not_paid") {
+    let shows_again = core.has("shows the form until it is accepted");
+    if decided.is_some_and(|(status, _)| status != "not_paid") && !shows_again {
         return back(&core, &link);
     }
     if is_over(&link) && !core.has("shows the form after the end") {
@@ -456,6 +687,11 @@ async fn screen(State(core): State<Core>, uri: Uri) -> Response {
     }
     let known = (String::from("not_paid"), kept(&core, amount));
     let mut state = core.state.lock().unwrap();
+    let expires_at = link["expires_at"].parse().unwrap();
+    state.expires.insert(id.clone(), expires_at);
+    uri.query()
+        .unwrap_or_default()
+        .clone_into(&mut state.last_link);
     state.payments.entry(id.clone()).or_insert(known);
     let shown = if core.has("shows no amount") {
         "?"
@@ -467,8 +703,13 @@ async fn screen(State(core): State<Core>, uri: Uri) -> Response {
     } else {
         "<button name='action' value='cancel'>Hủy</button>"
     };
+    let hidden = if core.has("takes the amount from the form") {
+        format!("<input type=hidden name=amount value={amount}>")
+    } else {
+        String::new()
+    };
     let form = format!(
-        "<form method='post'><button name='action' value='pay'>Thanh toán {shown}</button>{cancel}</form>"
+        "<form method='post'>{hidden}<button name='action' value='pay'>Thanh toán {shown}</button>{cancel}</form>"
     );
     let forms = if core.has("has two forms") {
         format!("{form}{form}")
@@ -504,6 +745,7 @@ fn unpayable(core: &Core, link: &HashMap<String, String>, read: &Value) -> Optio
         }
         (Some(0 | 3), _) => None,
         _ if core.has("signs a part of the path") || core.has("shows what it cannot read") => None,
+        _ if read.is_null() && core.has("shows the form without an answer") => None,
         _ => {
             let page = Html("<h1>Chưa mở được</h1>");
             Some((StatusCode::SERVICE_UNAVAILABLE, page).into_response())
@@ -568,21 +810,70 @@ fn with_signature(
         .header(names.signature, &signed.signature)
 }
 
+/// What the customer has clicked: the link, and whether it is to pay.
+fn clicked(
+    core: &Core,
+    uri: &Uri,
+    body: &str,
+) -> Result<(HashMap<String, String>, bool), StatusCode> {
+    let query = if core.has("pays the link that was opened last") {
+        core.state.lock().unwrap().last_link.clone()
+    } else {
+        uri.query().unwrap_or_default().to_owned()
+    };
+    let form: HashMap<String, String> = form_urlencoded::parse(body.as_bytes())
+        .into_owned()
+        .collect();
+    let mut link = match link(core, &query) {
+        Some(link) => link,
+        None if core.has("does not verify the click") => form_urlencoded::parse(query.as_bytes())
+            .into_owned()
+            .collect(),
+        None => return Err(StatusCode::BAD_REQUEST),
+    };
+    if core.has("takes the amount from the form")
+        && let Some(amount) = form.get("amount")
+    {
+        link.insert("amount".to_owned(), amount.clone());
+    }
+    let action = form.get("action").map_or("", String::as_str);
+    if !matches!(action, "pay" | "cancel") && !core.has("pays with any action") {
+        return Err(StatusCode::BAD_REQUEST);
+    }
+    Ok((link, action != "cancel"))
+}
+
+/// The mistakes of a core that holds no lock while it decides.
+async fn dawdles(core: &Core, id: &str, pays: bool) {
+    if core.has("says never_seen of a running debit") {
+        core.state.lock().unwrap().running.insert(id.to_owned());
+        tokio::time::sleep(RACE).await;
+        core.state.lock().unwrap().running.remove(id);
+    }
+    if core.has("has no lock on the click") || (!pays && core.has("cancels without a lock")) {
+        tokio::time::sleep(RACE).await;
+    }
+}
+
 async fn decide(State(core): State<Core>, uri: Uri, body: String) -> Response {
-    let Some(link) = link(&core, uri.query().unwrap_or_default()) else {
-        return StatusCode::BAD_REQUEST.into_response();
+    let (link, pays) = match clicked(&core, &uri, &body) {
+        Ok(clicked) => clicked,
+        Err(refused) => return refused.into_response(),
     };
     if is_over(&link) && !core.has("pays after the end") {
         return (StatusCode::GONE, Html("<h1>Hết hạn</h1>")).into_response();
     }
-    let pays = body.contains("action=pay");
     let id = link["transaction_id"].clone();
-    let was = core.state.lock().unwrap().payments[&id].0.clone();
-    if core.has("has no lock on the click") {
-        tokio::time::sleep(RACE).await;
-    }
+    let Some((was, _)) = core.state.lock().unwrap().payments.get(&id).cloned() else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    dawdles(&core, &id, pays).await;
+    let cancels_late = !pays && core.has("cancels without a lock");
     let result = {
         let mut state = core.state.lock().unwrap();
+        if pays && core.has("forgets old payments") {
+            state.forget_payments(&id);
+        }
         let Books {
             payments,
             debits,
@@ -590,11 +881,15 @@ async fn decide(State(core): State<Core>, uri: Uri, body: String) -> Response {
             ..
         } = &mut *state;
         let (status, amount) = payments.get_mut(&id).unwrap();
+        if core.has("takes the amount from the form") || core.has("does not verify the click") {
+            *amount = link["amount"].parse().unwrap();
+        }
         let first_of_link = links.insert(link["timestamp"].clone());
         let is_new = status == "not_paid"
             || core.has("debits twice")
             || (core.has("debits once a link") && first_of_link)
             || (core.has("has no lock on the click") && was == "not_paid")
+            || (cancels_late && was == "not_paid")
             || (core.has("pays what was cancelled") && pays && status == "failed")
             || (core.has("takes the second choice") && !pays);
         if is_new {
@@ -636,12 +931,17 @@ fn result(core: &Core, id: &str, amount: u64, paid: bool, debits: u32) -> Value 
     } else {
         format!("FT-{id}")
     };
+    let reference = if core.has("has one reference for all") {
+        "TIKIVIP".to_owned()
+    } else {
+        reference
+    };
     let mut result = if paid {
         json!({
             "transaction_id": id,
             "status": "SUCCESS",
             "amount": amount,
-            "paid_at": "2026-11-23T10:00:00+07:00",
+            "paid_at": rfc3339(),
             "rail_reference": reference,
         })
     } else {
@@ -651,7 +951,12 @@ fn result(core: &Core, id: &str, amount: u64, paid: bool, debits: u32) -> Value 
         "sends a result of another transaction" => result["transaction_id"] = json!("another"),
         "sends amounts with points" if paid => result["amount"] = json!("100.000"),
         "sends a long reference" if paid => result["rail_reference"] = json!("x".repeat(129)),
+        "sends a time of another zone" if paid => {
+            let utc = rfc3339();
+            result["paid_at"] = json!(format!("{}+07:00", utc.get(..19).unwrap()));
+        }
         "sends a time in its own form" if paid => result["paid_at"] = json!("23/11/2026"),
+        "sends an amount of zero with a failure" if !paid => result["amount"] = json!(0),
         "sends a field of another message" => result["refund_id"] = json!("x"),
         _ => {}
     }
@@ -680,8 +985,24 @@ async fn send(core: &Core, id: &str, mut result: Value) {
         }
         let request = core.http.post(&url).body(body);
         let sent = with_signature(request, &signed).send().await;
-        let accepted = sent.is_ok_and(|answer| answer.status() == 200);
-        if accepted || core.has("sends a result once") {
+        let (status, said) = match sent {
+            Ok(answer) => (answer.status().as_u16(), answer.bytes().await.ok()),
+            Err(_) => (0, None),
+        };
+        let broken = said.is_none();
+        let said: Value = serde_json::from_slice(&said.unwrap_or_default()).unwrap_or_default();
+        if core.has("takes a refusal as a failure") && said["code"] == 5 {
+            "failed".clone_into(&mut core.state.lock().unwrap().payments.get_mut(id).unwrap().0);
+        }
+        let gives_up = match core.mistake {
+            "sends a result once" => true,
+            "takes a 200 without a code" => status == 200 && !broken,
+            "stops at a broken connection" => broken,
+            "repeats after 500 only" => status != 500,
+            "gives up after three tries" => attempt >= 3,
+            _ => false,
+        };
+        if status == 200 && said["code"].is_u64() || gives_up {
             return;
         }
         tokio::time::sleep(Duration::from_millis(15)).await;

@@ -18,12 +18,22 @@ use futures::StreamExt;
 use futures::stream;
 use tokio::net::TcpListener;
 
-use self::core::{CLIENT_ID, Core, ON_ITS_WAY, SECRET, SLOW};
+use self::core::{CLIENT_ID, Core, ON_ITS_WAY, SECRET, SLOW, WAITS};
 
-/// Fails for many mistakes beside their own checks, and is named where it is the only one that must.
 const SCHEMA: &str = "answer-schema";
+/// They fail for many mistakes beside their own checks, and are named where they are the only ones that must: the kit
+/// sees at the end what another check has seen before, and which of two calls comes first is chance.
+const FOLLOWING: [&str; 7] = [
+    "screen-pay-and-cancel",
+    "payment-while-paying",
+    SCHEMA,
+    "end-refunds",
+    "end-payments",
+    "end-results",
+    "end-references",
+];
 
-/// Each mistake, and the checks that fail for it. No other check fails, but for `SCHEMA`.
+/// Each mistake, and the checks that fail for it. No other check fails, but for `FOLLOWING`.
 const MISTAKES: &[(&str, &[&str])] = &[
     (
         "writes a time where a text belongs",
@@ -35,7 +45,12 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ("takes refunds off the payment", &["payment-after-refund"]),
     (
         "forgets a rejected refund",
-        &["refund-rejected-stays", "refund-rejected-then-paid"],
+        &[
+            "refund-rejected-stays",
+            "refund-rejected-then-paid",
+            "refund-rejected-amount",
+            "refund-crossing",
+        ],
     ),
     ("shows no amount", &["screen-page"]),
     (
@@ -79,6 +94,9 @@ const MISTAKES: &[(&str, &[&str])] = &[
             "screen-changed-return",
             "screen-link-ahead",
             "screen-other-amount",
+            "screen-wrong-signature",
+            "screen-empty-secret",
+            "screen-forged-form",
         ],
     ),
     ("needs no signature of a link", &["screen-unsigned"]),
@@ -91,7 +109,10 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ("pays what was cancelled", &["screen-pay-after-cancel"]),
     ("keeps money as a float", &["payment-large"]),
     ("refunds what was cancelled", &["refund-cancelled"]),
-    ("remembers the last refund", &["refund-many-parts"]),
+    (
+        "remembers the last refund",
+        &["refund-many-parts", "refund-twenty-parts"],
+    ),
     ("pays a repeat with a larger sum", &["refund-repeat-later"]),
     (
         "pays a repeat with another reason",
@@ -99,14 +120,24 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ),
     (
         "decides a rejected refund anew",
-        &["refund-rejected-then-paid"],
+        &["refund-rejected-then-paid", "refund-rejected-amount"],
     ),
     ("does not read the status", &["screen-closed-payment"]),
-    ("shows what it cannot read", &["screen-unread-payment"]),
+    (
+        "shows what it cannot read",
+        &["screen-unread-payment", "screen-api-broken"],
+    ),
     ("answers the form first", &["result-before-return"]),
     ("pays after the answer", &["result-before-return"]),
     ("shows two forms after the end", &["screen-expired"]),
-    ("rejects what is malformed", &["refund-malformed"]),
+    (
+        "rejects what is malformed",
+        &[
+            "refund-malformed",
+            "refund-captured",
+            "refund-field-missing",
+        ],
+    ),
     (
         "signs results with another secret",
         &["screen-pay", "screen-cancel", "result-signed"],
@@ -136,6 +167,7 @@ const MISTAKES: &[(&str, &[&str])] = &[
             "screen-closed-payment",
             "screen-unread-payment",
             "screen-other-amount",
+            "screen-api-broken",
         ],
     ),
     (
@@ -144,7 +176,14 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ),
     (
         "calls an opened payment paid",
-        &["payment-not-paid", "screen-expired-click"],
+        &[
+            "payment-not-paid",
+            "screen-expired-click",
+            "screen-appended",
+            "screen-two-payments",
+            "screen-forged-form",
+            "screen-unknown-action",
+        ],
     ),
     (
         "calls a payment that was made not_paid",
@@ -153,6 +192,8 @@ const MISTAKES: &[(&str, &[&str])] = &[
             "screen-second-submit",
             "screen-two-windows",
             "screen-two-clicks",
+            "result-refused",
+            "payment-after-expiry",
         ],
     ),
     (
@@ -167,6 +208,10 @@ const MISTAKES: &[(&str, &[&str])] = &[
             "screen-two-windows",
             "screen-two-clicks",
             "payment-large",
+            "screen-appended",
+            "screen-forged-form",
+            "result-refused",
+            "payment-after-expiry",
         ],
     ),
     ("writes paid_at in its own form", &["payment-paid-at"]),
@@ -184,6 +229,11 @@ const MISTAKES: &[(&str, &[&str])] = &[
             "refund-malformed",
             "signature-refund",
             "answer-json",
+            "refund-field-missing",
+            "refund-ids-exact",
+            "refund-size",
+            "signature-post-path",
+            "signature-empty-secret",
         ],
     ),
     (
@@ -203,6 +253,16 @@ const MISTAKES: &[(&str, &[&str])] = &[
             "refund-repeat-reason",
             "refund-many-parts",
             "refund-rejected-then-paid",
+            "payment-after-expiry",
+            "refund-captured",
+            "refund-field-missing",
+            "refund-rejected-amount",
+            "refund-ids-exact",
+            "refund-long-reason",
+            "refund-size",
+            "refund-crossing-fits",
+            "refund-twenty-parts",
+            "payment-after-refund",
         ],
     ),
     (
@@ -213,6 +273,8 @@ const MISTAKES: &[(&str, &[&str])] = &[
             "refund-other-transaction",
             "refund-rejected-stays",
             "refund-at-once",
+            "refund-rejected-amount",
+            "refund-crossing",
         ],
     ),
     (
@@ -225,6 +287,7 @@ const MISTAKES: &[(&str, &[&str])] = &[
             "refund-repeat-later",
             "refund-repeat-reason",
             "refund-rejected-then-paid",
+            "refund-rejected-amount",
         ],
     ),
     (
@@ -238,14 +301,25 @@ const MISTAKES: &[(&str, &[&str])] = &[
         ],
     ),
     ("compares refunded_so_far", &["refund-repeat-later"]),
-    ("takes another amount", &["refund-other-amount"]),
+    (
+        "takes another amount",
+        &["refund-other-amount", "refund-rejected-amount"],
+    ),
     ("takes another transaction", &["refund-other-transaction"]),
     ("needs no idempotency key", &["refund-key-missing"]),
     ("takes any idempotency key", &["refund-key-differs"]),
-    ("refuses unknown fields", &["refund-unknown-field"]),
+    (
+        "refuses unknown fields",
+        &["refund-unknown-field", "refund-size"],
+    ),
     (
         "fails with a malformed body",
-        &["refund-malformed", "answer-no-error"],
+        &[
+            "refund-malformed",
+            "answer-no-error",
+            "refund-captured",
+            "refund-field-missing",
+        ],
     ),
     ("looks for a repeat and pays later", &["refund-at-once"]),
     ("adds up and pays later", &["refund-crossing"]),
@@ -256,6 +330,7 @@ const MISTAKES: &[(&str, &[&str])] = &[
             "refund-after-all",
             "refund-too-much",
             "refund-many-parts",
+            "refund-twenty-parts",
         ],
     ),
     (
@@ -270,11 +345,14 @@ const MISTAKES: &[(&str, &[&str])] = &[
             "payment-large",
             "refund-repeat-reason",
             "refund-many-parts",
+            "refund-ids-exact",
+            "refund-crossing-fits",
+            "refund-twenty-parts",
         ],
     ),
     (
         "refunds what was not paid",
-        &["refund-unpaid", "refund-cancelled"],
+        &["refund-unpaid", "refund-cancelled", "refund-ids-exact"],
     ),
     ("does not read refunded_so_far", &["refund-so-far"]),
     (
@@ -286,6 +364,8 @@ const MISTAKES: &[(&str, &[&str])] = &[
             "signature-malformed",
             "signature-stale",
             "signature-ahead",
+            "signature-post-path",
+            "signature-empty-secret",
         ],
     ),
     (
@@ -302,10 +382,14 @@ const MISTAKES: &[(&str, &[&str])] = &[
             "signature-client-id",
             "signature-stale",
             "signature-ahead",
+            "signature-empty-secret",
         ],
     ),
     ("does not verify statements", &["signature-statement"]),
-    ("accepts a signature of nothing", &["signature-other-path"]),
+    (
+        "accepts a signature of nothing",
+        &["signature-other-path", "signature-post-path"],
+    ),
     (
         "fails without a header",
         &["signature-missing", "answer-no-error"],
@@ -335,6 +419,85 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ),
     ("takes any text as a day", &["statement-no-day"]),
     ("answers as text", &["answer-json"]),
+    (
+        "shows the form until it is accepted",
+        &["screen-opened-again"],
+    ),
+    ("calls any path never_seen", &["path-unknown"]),
+    ("sends a time of another zone", &["result-fields"]),
+    ("compares the start in links", &["screen-wrong-signature"]),
+    ("takes an empty secret in links", &["screen-empty-secret"]),
+    ("reads what is appended", &["screen-appended"]),
+    (
+        "pays the link that was opened last",
+        &["screen-two-payments"],
+    ),
+    ("does not verify the click", &["screen-forged-form"]),
+    ("takes the amount from the form", &["screen-forged-form"]),
+    ("pays with any action", &["screen-unknown-action"]),
+    ("cancels without a lock", &["screen-pay-and-cancel"]),
+    ("shows the form without an answer", &["screen-api-broken"]),
+    ("takes a 200 without a code", &["result-kept-on"]),
+    ("stops at a broken connection", &["result-kept-on"]),
+    (
+        "repeats after 500 only",
+        &["result-kept-on", "screen-opened-again"],
+    ),
+    ("gives up after three tries", &["result-kept-on"]),
+    ("takes a refusal as a failure", &["result-refused"]),
+    ("calls an opened payment not_paid", &["payment-not-paid"]),
+    (
+        "says never_seen of a running debit",
+        &["payment-while-paying"],
+    ),
+    (
+        "forgets the payment at expires_at",
+        &["payment-after-expiry"],
+    ),
+    ("refunds until expires_at", &["payment-after-expiry"]),
+    (
+        "takes the refund id from the key",
+        &["refund-captured", "refund-field-missing"],
+    ),
+    ("takes any transaction", &["refund-field-missing"]),
+    (
+        "takes a smaller amount",
+        &["refund-other-amount", "refund-rejected-amount"],
+    ),
+    ("decides another amount anew", &["refund-rejected-amount"]),
+    ("looks refunds up by their start", &["refund-ids-exact"]),
+    ("ignores capitals", &["refund-ids-exact"]),
+    ("refuses a long reason", &["refund-long-reason"]),
+    ("has no limit of a body", &["refund-size"]),
+    ("takes small bodies only", &["refund-size"]),
+    ("pays a crossing refund later", &["refund-crossing"]),
+    (
+        "does not find a crossing refund",
+        &["refund-crossing", "refund-crossing-fits"],
+    ),
+    ("refuses a crossing refund", &["refund-crossing-fits"]),
+    ("adds up three refunds", &["refund-twenty-parts"]),
+    ("refunds four times at most", &["refund-twenty-parts"]),
+    (
+        "compares the start in calls",
+        &[
+            "signature-refund",
+            "signature-find-refund",
+            "signature-payment",
+            "signature-statement",
+        ],
+    ),
+    (
+        "takes an empty secret in calls",
+        &["signature-empty-secret"],
+    ),
+    ("takes a signature of the path", &["signature-post-path"]),
+    ("forgets old refunds", &["end-refunds"]),
+    ("forgets old payments", &["end-refunds", "end-payments"]),
+    ("calls what went back failed", &["end-payments"]),
+    ("sends an amount of zero with a failure", &["end-results"]),
+    ("contradicts itself after a refund", &["end-results"]),
+    ("has one reference for all", &["end-references"]),
     ("answers too much", &["answer-size"]),
     ("answers slowly", &["answer-time"]),
     (
@@ -347,13 +510,29 @@ const MISTAKES: &[(&str, &[&str])] = &[
             "screen-two-windows",
             "screen-two-clicks",
             "payment-large",
+            "result-refused",
+            "payment-after-expiry",
         ],
     ),
 ];
 
 /// For the results of these cores the kit waits in vain, so it must not wait long. For all others it has the patience that a
 /// busy machine needs.
-const LOSES_RESULTS: [&str; 2] = ["sends a result once", "signs results with another secret"];
+const LOSES_RESULTS: [&str; 6] = [
+    "sends a result once",
+    "signs results with another secret",
+    "takes a 200 without a code",
+    "stops at a broken connection",
+    "repeats after 500 only",
+    "gives up after three tries",
+];
+
+/// Cores that are right in another way: docs/core.md allows each of them.
+const RIGHT: [&str; 3] = [
+    "",
+    "decides refunds later",
+    "is not sure about what is unpaid",
+];
 
 /// How many cores are tested at the same time.
 const MAX_CONCURRENT_KITS: usize = 6;
@@ -395,6 +574,8 @@ async fn tested_with(
             } else {
                 Duration::from_secs(30)
             },
+            refund: Duration::from_secs(10),
+            api_hangs: WAITS + Duration::from_secs(1),
             on_its_way: ON_ITS_WAY * 2,
             form_open: Duration::from_secs(3),
             clock_margin: Duration::from_millis(100),
@@ -451,14 +632,14 @@ fn failed(report: &Report) -> BTreeSet<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_core_that_is_right_passes_every_check() {
+    for right in RIGHT {
+        let report = tested(right).await;
+        assert!(report.passed(), "{right}\n{}", report.text());
+        let skipped = report.results.iter();
+        let skipped = skipped.filter(|result| matches!(result.outcome, Outcome::Skipped { .. }));
+        assert_eq!(skipped.count(), 0, "{right}\n{}", report.text());
+    }
     let report = tested("").await;
-    assert!(report.passed(), "{}", report.text());
-    let skipped = report
-        .results
-        .iter()
-        .filter(|result| matches!(result.outcome, Outcome::Skipped { .. }));
-    assert_eq!(skipped.count(), 0, "{}", report.text());
-    assert!(report.results.len() >= 25);
     let text = report.text();
     assert!(
         text.lines().all(|line| line.chars().count() <= 80),
@@ -479,9 +660,7 @@ async fn each_mistake_fails_its_own_checks_and_no_other() {
     for (mistake, expected, report) in &runs {
         let expected: BTreeSet<String> = expected.iter().map(|id| (*id).to_owned()).collect();
         let mut found = failed(report);
-        if !expected.contains(SCHEMA) {
-            found.remove(SCHEMA);
-        }
+        found.retain(|id| expected.contains(id) || !FOLLOWING.contains(&id.as_str()));
         if found != expected {
             let missing: Vec<_> = expected.difference(&found).cloned().collect();
             let more = report
