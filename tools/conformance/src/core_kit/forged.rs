@@ -120,6 +120,11 @@ async fn wrong_signature(kit: &CoreKit) -> Verdict {
         let link = with_signature(&kit.link(&payment), |hex| spoilt(hex, at))?;
         refused(&kit.open(&link).await?.answer)?;
     }
+    let link = kit.link(&payment);
+    let (client_id, other) = ("&client_id=", "&client_id=another-");
+    let other = Url::parse(&link.as_str().replace(client_id, other))
+        .map_err(|error| Stop::failed("a link", error.to_string()))?;
+    refused(&kit.open(&other).await?.answer)?;
     let link = with_signature(&kit.link(&payment), |hex| hex.chars().take(32).collect())?;
     refused(&kit.open(&link).await?.answer)
 }

@@ -167,7 +167,10 @@ async fn found(kit: &CoreKit) -> Verdict<Answer> {
 async fn paid(kit: &CoreKit) -> Verdict {
     let id = &kit.first().await.map_err(no_payment)?.payment.id;
     let expected = json!({ "transaction_id": id, "status": "paid" });
-    says(&found(kit).await?, 200, &expected)
+    says(&found(kit).await?, 200, &expected)?;
+    // A query is signed, and has no meaning.
+    let path = format!("/payments/{id}?x=1");
+    says(&kit.core.get(path).await?, 200, &expected)
 }
 
 async fn amount(kit: &CoreKit) -> Verdict {

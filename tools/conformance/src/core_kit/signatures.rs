@@ -11,7 +11,9 @@ use crate::call::{Answer, Request, SignatureHeaders};
 use crate::clock::day_ago;
 use crate::verdict::{Verdict, ensure};
 
-const MINUTE_MS: i64 = 60_000;
+/// The ends of what is accepted.
+const OLDEST_MS: i64 = 5 * 60_000;
+const FURTHEST_AHEAD_MS: i64 = 60_000;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -93,31 +95,31 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         id: "signature-stale",
-        title: "A signature that is 6 minutes old is refused",
-        title_vi: "Chữ ký cũ 6 phút bị từ chối",
+        title: "A signature that is 5 minutes and 20 seconds old is refused",
+        title_vi: "Chữ ký cũ 5 phút 20 giây bị từ chối",
         cites: rules::AGE,
-        run: |kit| refused_at(kit, -6 * MINUTE_MS).boxed(),
+        run: |kit| refused_at(kit, -OLDEST_MS - 20_000).boxed(),
     },
     Check {
         id: "signature-ahead",
-        title: "A signature that is 2 minutes ahead is refused",
-        title_vi: "Chữ ký vượt trước 2 phút bị từ chối",
+        title: "A signature that is 80 seconds ahead is refused",
+        title_vi: "Chữ ký vượt trước 80 giây bị từ chối",
         cites: rules::AGE,
-        run: |kit| refused_at(kit, 2 * MINUTE_MS).boxed(),
+        run: |kit| refused_at(kit, FURTHEST_AHEAD_MS + 20_000).boxed(),
     },
     Check {
         id: "signature-old-enough",
-        title: "A signature that is 4 minutes old is accepted",
-        title_vi: "Chữ ký cũ 4 phút được chấp nhận",
+        title: "A signature that is 4 minutes and 40 seconds old is accepted",
+        title_vi: "Chữ ký cũ 4 phút 40 giây được chấp nhận",
         cites: rules::AGE,
-        run: |kit| accepted_at(kit, -4 * MINUTE_MS).boxed(),
+        run: |kit| accepted_at(kit, 20_000 - OLDEST_MS).boxed(),
     },
     Check {
         id: "signature-little-ahead",
-        title: "A signature that is 30 seconds ahead is accepted",
-        title_vi: "Chữ ký vượt trước 30 giây được chấp nhận",
+        title: "A signature that is 45 seconds ahead is accepted",
+        title_vi: "Chữ ký vượt trước 45 giây được chấp nhận",
         cites: rules::AGE,
-        run: |kit| accepted_at(kit, MINUTE_MS / 2).boxed(),
+        run: |kit| accepted_at(kit, FURTHEST_AHEAD_MS - 15_000).boxed(),
     },
 ];
 
@@ -197,6 +199,13 @@ async fn other_path(kit: &CoreKit) -> Verdict {
         .clone()
         .signing(format!("/payments/{}", Uuid::new_v4()));
     unauthorized(&kit.core.send(other).await?)?;
+    // The question about a refund of the same id is another question.
+    let id = Uuid::new_v4();
+    for (path, other) in [("payments", "refunds"), ("refunds", "payments")] {
+        let call = Request::get(format!("/{path}/{id}"));
+        let other = call.signing(format!("/{other}/{id}"));
+        unauthorized(&kit.core.send(other).await?)?;
+    }
     // One signature of an empty body would open every GET.
     for empty in ["", "{}"] {
         unauthorized(&kit.core.send(call.clone().signing(empty)).await?)?;
@@ -233,7 +242,13 @@ async fn missing(kit: &CoreKit) -> Verdict {
 }
 
 async fn malformed(kit: &CoreKit) -> Verdict {
-    let changes: [fn(&mut SignatureHeaders); 5] = [
+    let changes: [fn(&mut SignatureHeaders); 6] = [
+        // The payload has the text of the header, and this is another text.
+        |headers| {
+            if let Some(timestamp) = &mut headers.timestamp {
+                timestamp.insert(0, '0');
+            }
+        },
         |headers| headers.timestamp = Some("yesterday".to_owned()),
         |headers| headers.timestamp = Some("99999999999999999999999".to_owned()),
         |headers| headers.signature = Some("z".repeat(64)),

@@ -186,9 +186,12 @@ impl Core {
         else {
             return false;
         };
-        let Ok(at) = timestamp.parse() else {
+        let Ok(at) = timestamp.parse::<i64>() else {
             return false;
         };
+        if at.to_string() != *timestamp {
+            return false;
+        }
         if at > now_ms() + 60_000 || (!of_link && at < now_ms() - 300_000) {
             return false;
         }
@@ -511,8 +514,16 @@ async fn find_refund(
     }
 }
 
-async fn payment(State(core): State<Core>, Path(id): Path<String>, headers: HeaderMap) -> Response {
-    let refused = core.refused(&headers, format!("/payments/{id}").as_bytes());
+async fn payment(
+    State(core): State<Core>,
+    Path(id): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let refused = core.refused(&headers, uri.path_and_query().unwrap().as_str().as_bytes());
+    if uri.query().is_some() && core.has("knows no query") {
+        return StatusCode::NOT_FOUND.into_response();
+    }
     if let Some(refused) = refused.filter(|_| !core.has("does not verify look-ups of payments")) {
         return refused;
     }

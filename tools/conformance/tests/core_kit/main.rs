@@ -370,7 +370,7 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ),
     (
         "does not verify look-ups of refunds",
-        &["signature-find-refund"],
+        &["signature-find-refund", "signature-other-path"],
     ),
     (
         "does not verify look-ups of payments",
@@ -423,6 +423,7 @@ const MISTAKES: &[(&str, &[&str])] = &[
         "shows the form until it is accepted",
         &["screen-opened-again"],
     ),
+    ("knows no query", &["payment-paid", "answer-json"]),
     ("calls any path never_seen", &["path-unknown"]),
     ("sends a time of another zone", &["result-fields"]),
     ("compares the start in links", &["screen-wrong-signature"]),
