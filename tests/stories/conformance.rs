@@ -193,6 +193,17 @@ async fn the_commands_say_how_it_ended() {
     let (code, out) = tikivip(&[&run[..], &check].concat()).await;
     assert_eq!(code, 1, "{out}");
     assert!(out.contains("✘ screen-closed-payment"), "{out}");
+    // Nothing was looked at: that is no success, and the reason is said.
+    let check = ["--only", "refund-answer"];
+    let (code, out) = tikivip(&[&run[..], &check].concat()).await;
+    assert_eq!(code, 2, "{out}");
+    for said in [
+        "has never called",
+        "– refund-answer",
+        "no check could be made",
+    ] {
+        assert!(out.contains(said), "{said}: {out}");
+    }
     // Another client id, or no secret: one sentence.
     let check = ["--client-id", "another"];
     let (code, out) = tikivip(&[&run[..], &check].concat()).await;

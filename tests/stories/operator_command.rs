@@ -167,6 +167,7 @@ async fn an_operator_resends_an_exhausted_notification() {
         choices.contains("returned --amount 100000   This payment, 100.000 ₫, is back already."),
         "{choices}"
     );
+    assert!(!choices.contains(r"\u{"), "{choices}");
     assert_eq!(env.refund(&payment, "R1", 100_000).await.code(), Some(0));
     let verdicts = env
         .tikivip(&["show", &payment.id, "--output", "json"])

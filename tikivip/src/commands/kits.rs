@@ -114,10 +114,13 @@ fn ended(form: Form, report: &Report, reports: &Reports) -> anyhow::Result<Outco
     for file in &reports.files {
         report.write(file).map_err(could_not_run)?;
     }
-    Ok(if report.passed() {
-        Outcome::Done
-    } else {
-        Outcome::CheckFailed
+    Ok(match report.counts() {
+        (_, failed, _) if failed > 0 => Outcome::CheckFailed,
+        // What was skipped for want of a payment is no success.
+        (0, _, skipped) if skipped > 0 => {
+            Outcome::CouldNotRun("no check could be made: see why each was skipped".to_owned())
+        }
+        _ => Outcome::Done,
     })
 }
 

@@ -101,10 +101,7 @@ impl TransactionView {
         let needs_review = match (self.needs_review, self.next_step) {
             (Some(reason), Some(step)) => format!(
                 "\n  Needs review: {reason}\n  {step}\n\n{}\n",
-                output::table(
-                    ["Resolve as", "What follows"],
-                    choices(t).map(|(typed, what)| [typed, what])
-                )
+                output::table(["Resolve as", "What follows"], choices(t).flat_map(rows))
             ),
             _ => String::new(),
         };
@@ -146,6 +143,16 @@ fn choices(t: &Transaction) -> impl Iterator<Item = (String, String)> {
     fitting
         .filter(move |verdict| !(nothing_left && *verdict == Verdict::Returned))
         .map(|verdict| (typed(t, verdict), text::verdict(t, verdict)))
+}
+
+/// A row for each line of what follows from a verdict.
+fn rows((typed, what): (String, String)) -> Vec<[String; 2]> {
+    let lines = what.lines().enumerate();
+    let row = |(number, line): (usize, &str)| {
+        let typed = if number == 0 { typed.as_str() } else { "" };
+        [typed.to_owned(), line.to_owned()]
+    };
+    lines.map(row).collect()
 }
 
 fn typed(t: &Transaction, verdict: Verdict) -> String {

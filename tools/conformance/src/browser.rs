@@ -55,10 +55,11 @@ impl Page {
         forms.retain(|form| form.method == "post");
         let count = forms.len();
         let expected = "exactly one <form method=\"post\">";
-        match (forms.pop(), count) {
-            (Some(form), 1) => Ok(form),
-            _ => Err(Stop::failed(expected, format!("{count} of them"))),
+        if let (Some(form), 1) = (forms.pop(), count) {
+            return Ok(form);
         }
+        let found = format!("{count} of them on a page with HTTP {}", self.answer.status);
+        Err(Stop::failed(expected, found))
     }
 
     /// Clicks a button of the form, by its value.

@@ -223,6 +223,7 @@ impl CoreKit {
         let (_, nothing) = mpsc::unbounded_channel();
         let mut said = std::mem::replace(&mut self.said, nothing);
         let mut report = Report::started("test-core", &self.core.base);
+        let mut is_said = false;
         for check in checks().filter(|check| is_asked_for(&self.options.only, check.id)) {
             let heading = CheckHeading {
                 id: check.id,
@@ -233,8 +234,22 @@ impl CoreKit {
             let running = (check.run)(&self);
             let result = run_check(heading, running, &self.core.journal, &mut said, progress).await;
             report.results.push(result);
+            if !is_said && self.was_never_called() {
+                is_said = true;
+                let says = format!(
+                    "The core has never called {}. Is that its setting for our API? Without it most checks are skipped.",
+                    self.host.url
+                );
+                progress(Progress::Says(&says));
+            }
         }
         Ok(report.finished())
+    }
+
+    /// Whether a payment could not be made, and the core has called nothing of the kit.
+    fn was_never_called(&self) -> bool {
+        let failed = self.first.get().is_some_and(Result::is_err);
+        failed && self.api.got_nothing()
     }
 
     /// A core that refuses each call for its signature is not tested any further: nothing else could be seen.

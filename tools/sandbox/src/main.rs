@@ -37,10 +37,12 @@ async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     if options.costs {
         return costs(options).await;
     }
-    let plays_both = options.tiki_url.is_none() && options.core_url.is_none();
-    if options.once && !plays_both {
-        bail!("--once needs the sandbox's own Tiki and core; remove --tiki-url and --core-url");
+    let foreign = options.foreign();
+    if options.once && !foreign.is_empty() {
+        let foreign = foreign.join(" and ");
+        bail!("--once needs the sandbox's own Tiki and core; remove {foreign}");
     }
+    let plays_both = foreign.is_empty();
     let mut terminate = signal(SignalKind::terminate())?;
     let work = async {
         print_error("Building the functions. The first build takes a few minutes …");
@@ -49,6 +51,7 @@ async fn run(options: &Options) -> anyhow::Result<ExitCode> {
         let code = if plays_both {
             walked(&sandbox).await
         } else {
+            print(&next_step(&sandbox));
             ExitCode::SUCCESS
         };
         Ok::<_, anyhow::Error>((sandbox, code))
@@ -99,6 +102,17 @@ async fn walked(sandbox: &Sandbox) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// How to buy something, if the sandbox does not do it by itself.
+fn next_step(sandbox: &Sandbox) -> String {
+    if sandbox.tiki.is_none() {
+        return String::new();
+    }
+    format!(
+        "\n  Buy something, and open its payment_url in a browser\n\n    curl --json '{{\"amount\":150000}}' {}/_sandbox/orders",
+        sandbox.tiki_url
+    )
 }
 
 fn banner(sandbox: &Sandbox, options: &Options) -> String {

@@ -60,6 +60,10 @@ pub struct Options {
     #[arg(long, value_name = "PATH")]
     pub ready_file: Option<PathBuf>,
 
+    /// Write the address of the API to this file, for a core that reads it there
+    #[arg(long, value_name = "FILE")]
+    pub api_url_file: Option<PathBuf>,
+
     /// Write the settings of the operator's command to this file, for `tikivip --settings FILE`
     #[arg(long, value_name = "PATH")]
     pub operator_file: Option<PathBuf>,
@@ -83,6 +87,19 @@ pub struct Options {
     /// Run release builds of the functions
     #[arg(long)]
     pub release: bool,
+}
+
+impl Options {
+    /// The options by which others play Tiki or the core.
+    #[must_use]
+    pub fn foreign(&self) -> Vec<&'static str> {
+        let given = [
+            ("--tiki-url", self.tiki_url.is_some()),
+            ("--core-url", self.core_url.is_some()),
+        ];
+        let given = given.into_iter().filter(|(_, given)| *given);
+        given.map(|(name, _)| name).collect()
+    }
 }
 
 /// Development credentials, which are valid only in a sandbox.

@@ -196,9 +196,19 @@ impl CoreKit {
 
     /// Lets the customer decide: `pay` or `cancel`.
     pub(super) async fn decide(&self, payment: Payment, button: &str) -> Verdict<Paid> {
+        let limit = self.options.limits.result;
+        self.decide_within(payment, button, limit).await
+    }
+
+    /// The same; so long the kit waits for a result that it accepts.
+    pub(super) async fn decide_within(
+        &self,
+        payment: Payment,
+        button: &str,
+        limit: Duration,
+    ) -> Verdict<Paid> {
         let link = self.link(&payment);
         let mut submitted = None;
-        let limits = self.options.limits;
         let limit = if self.options.by_hand {
             let what = if button == "pay" {
                 "Open this link and pay"
@@ -206,7 +216,7 @@ impl CoreKit {
                 "Open this link and cancel the payment"
             };
             let _ = self.says.send(format!("{what}:\n{link}"));
-            limits.person
+            self.options.limits.person
         } else {
             let page = self.open(&link).await?;
             let form = page.form()?;
@@ -218,7 +228,7 @@ impl CoreKit {
                 answer,
                 after_result,
             });
-            limits.result
+            limit
         };
         match self.api.accepted(&payment.id, limit).await {
             Some(result) => Ok(Paid {
@@ -238,11 +248,16 @@ impl CoreKit {
         );
         let results = self.api.results(&payment.id);
         let strays = self.api.strays();
-        let found = match (results.last(), strays.last()) {
-            (Some(refused), _) => match &refused.signature {
-                Err(problem) => format!("a result that is refused: {problem}"),
-                Ok(()) => "one result, which the kit answered with 500, and no repeat".to_owned(),
-            },
+        let refused = results
+            .last()
+            .and_then(|last| last.signature.as_ref().err());
+        let found = match (refused, strays.last()) {
+            (Some(problem), _) => format!("a result that is refused: {problem}"),
+            (None, _) if !results.is_empty() => {
+                let answered = results.iter().map(|result| result.answered.to_string());
+                let answered = answered.collect::<Vec<_>>().join(", ");
+                format!("results that the kit answered badly ({answered}), and no further one")
+            }
             (None, Some(stray)) => format!("no result, but this call: {stray}"),
             (None, None) => "no result. Is the core's setting for our API this address?".to_owned(),
         };
@@ -325,7 +340,9 @@ impl CoreKit {
 /// A check that needs a payment is skipped without one: the checks of the screen say why there is none.
 pub(super) fn no_payment(stop: Stop) -> Stop {
     match stop {
-        Stop::Failed { found, .. } => Stop::skipped(format!("no payment could be made: {found}")),
+        Stop::Failed { expected, found } => Stop::skipped(format!(
+            "no payment could be made: expected {expected}, found {found}"
+        )),
         Stop::Skipped(why) => Stop::Skipped(why),
     }
 }

@@ -50,7 +50,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "refund-many-parts",
         title: "Of many parts none goes back that exceeds what remains",
-        title_vi: "Hoàn làm nhiều phần, không phần nào vượt quá số còn lại",
+        title_vi: "Hoàn thành nhiều lần, không lần nào vượt quá số còn lại",
         cites: rules::NEVER_MORE,
         run: |kit| many_parts(kit).boxed(),
     },

@@ -42,14 +42,14 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "screen-two-payments",
         title: "Of two open payments the one is paid whose form is submitted",
-        title_vi: "Trong hai thanh toán đang mở, chỉ thanh toán được gửi biểu mẫu bị trừ tiền",
+        title_vi: "Trong hai thanh toán đang mở, chỉ thanh toán được gửi biểu mẫu bị ghi nợ",
         cites: rules::PAYS_ONCE,
         run: |kit| two_payments(kit).boxed(),
     },
     Check {
         id: "screen-forged-form",
         title: "A form whose hidden values were changed pays nothing else",
-        title_vi: "Biểu mẫu bị đổi giá trị ẩn không thanh toán khác đi",
+        title_vi: "Biểu mẫu bị đổi giá trị ẩn không làm thay đổi khoản được trả",
         cites: rules::LINK_AGE,
         run: |kit| forged_form(kit).boxed(),
     },

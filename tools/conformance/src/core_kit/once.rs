@@ -23,14 +23,14 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "screen-two-windows",
         title: "A payment that is open in two windows is debited once",
-        title_vi: "Thanh toán mở ở hai cửa sổ chỉ bị trừ tiền một lần",
+        title_vi: "Thanh toán mở ở hai cửa sổ chỉ bị ghi nợ một lần",
         cites: rules::PAYS_ONCE,
         run: |kit| two_windows(kit).boxed(),
     },
     Check {
         id: "screen-two-clicks",
         title: "Two clicks at the same time debit once",
-        title_vi: "Bấm hai lần cùng lúc chỉ bị trừ tiền một lần",
+        title_vi: "Bấm hai lần cùng lúc chỉ bị ghi nợ một lần",
         cites: rules::PAYS_ONCE,
         run: |kit| two_clicks(kit).boxed(),
     },

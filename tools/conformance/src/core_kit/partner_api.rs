@@ -158,6 +158,12 @@ impl PartnerApi {
         self.lock().strays.clone()
     }
 
+    /// Whether no call came at all.
+    pub(super) fn got_nothing(&self) -> bool {
+        let got = self.lock();
+        got.results.is_empty() && got.details.is_empty() && got.strays.is_empty()
+    }
+
     /// Whether a result of a transaction was accepted.
     pub(super) fn has_accepted(&self, id: &str) -> bool {
         let results = self.results(id);

@@ -13,7 +13,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "refund-never-seen",
         title: "An unknown refund is never_seen, as JSON that names the id",
-        title_vi: "Hoàn tiền không có thì trả never_seen, JSON có nêu mã",
+        title_vi: "Mã khoản hoàn không biết thì trả never_seen, JSON có nêu mã",
         cites: rules::NEVER_SEEN,
         run: |kit| never_seen(kit).boxed(),
     },
@@ -69,7 +69,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "refund-key-missing",
         title: "A refund without an Idempotency-Key is refused",
-        title_vi: "Hoàn tiền không có Idempotency-Key phải bị từ chối",
+        title_vi: "Khoản hoàn thiếu Idempotency-Key phải bị từ chối",
         cites: rules::IDEMPOTENCY_KEY,
         run: |kit| key(kit, None).boxed(),
     },

@@ -53,7 +53,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "screen-cancel",
         title: "A customer who cancels has not paid, and comes back",
-        title_vi: "Khách hàng hủy thì không bị thanh toán và được đưa trở lại",
+        title_vi: "Khách hàng hủy thì không bị ghi nợ và được đưa trở lại",
         cites: rules::FORM,
         run: |kit| cancel(kit).boxed(),
     },
@@ -88,7 +88,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "screen-link-ahead",
         title: "A link that was signed 2 minutes ahead is refused",
-        title_vi: "Liên kết ký vượt trước 2 phút phải bị từ chối",
+        title_vi: "Liên kết có thời điểm ký ở tương lai (2 phút) phải bị từ chối",
         cites: rules::LINK_AGE,
         run: |kit| link_ahead(kit).boxed(),
     },

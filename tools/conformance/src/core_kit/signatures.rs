@@ -47,7 +47,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "signature-body",
         title: "A signature of another body is refused",
-        title_vi: "Chữ ký của nội dung khác bị từ chối",
+        title_vi: "Chữ ký của phần thân khác bị từ chối",
         cites: rules::SIGNED,
         run: |kit| other_body(kit).boxed(),
     },
@@ -75,7 +75,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "signature-missing",
         title: "A call without one of the three headers is refused",
-        title_vi: "Thiếu một trong ba tiêu đề chữ ký bị từ chối",
+        title_vi: "Thiếu một trong ba header chữ ký bị từ chối",
         cites: rules::SIGNATURE,
         run: |kit| missing(kit).boxed(),
     },

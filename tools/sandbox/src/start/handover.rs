@@ -29,6 +29,9 @@ impl Sandbox {
         if let Some(file) = &options.operator_file {
             self.write_operator_settings(file)?;
         }
+        if let Some(file) = &options.api_url_file {
+            std::fs::write(file, &self.url).with_context(|| file.display().to_string())?;
+        }
         if let Some(file) = &options.env_file {
             self.write_environment(file)?;
         }
