@@ -6,6 +6,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -69,7 +70,7 @@ var (
 	clientID = environment("CORE_CLIENT_ID", "sandbox-core")
 	secret   = environment("CORE_SECRET", "sandbox-secret-between-core-and-functions")
 	vietnam  = time.FixedZone("+07", 7*3600)
-	client   = &http.Client{Timeout: 10 * time.Second, CheckRedirect: noRedirect}
+	client   = &http.Client{CheckRedirect: noRedirect}
 
 	mutex    sync.Mutex // whoever reads or changes these four holds it
 	payments = map[string]*payment{}
@@ -121,7 +122,13 @@ func callAPI(method, path string, body []byte, into any) (int, error) {
 		}
 		base = strings.TrimSpace(string(text))
 	}
-	request, err := http.NewRequest(method, strings.TrimRight(base, "/")+path, bytes.NewReader(body))
+	limit := 30 * time.Second
+	if method == "GET" {
+		limit = 10 * time.Second // a customer waits for it
+	}
+	patience, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	request, err := http.NewRequestWithContext(patience, method, strings.TrimRight(base, "/")+path, bytes.NewReader(body))
 	if err != nil {
 		return 0, err
 	}

@@ -116,7 +116,7 @@ public class Core {
         if (base == null) base = Files.readString(Path.of(System.getenv("API_URL_FILE"))).strip();
         String timestamp = String.valueOf(now());
         var request = HttpRequest.newBuilder(URI.create(base.replaceAll("/+$", "") + path))
-            .timeout(Duration.ofSeconds(10))
+            .timeout(Duration.ofSeconds(body == null ? 10 : 30)) // a customer waits for a GET
             .header("Content-Type", "application/json")
             .header("X-Partner-Timestamp", timestamp)
             .header("X-Partner-Client-Id", CLIENT_ID)

@@ -42,7 +42,7 @@ async function callApi(method, path, body) {
     "Content-Type": "application/json", "X-Partner-Timestamp": timestamp, "X-Partner-Client-Id": CLIENT_ID,
     "X-Partner-Signature": sign(timestamp, body ?? path),
   };
-  const signal = AbortSignal.timeout(10_000);
+  const signal = AbortSignal.timeout(method === "POST" ? 30_000 : 10_000); // a customer waits for a GET
   const answer = await fetch(base.replace(/\/+$/, "") + path, { method, headers, body, signal, redirect: "manual" });
   return { status: answer.status, json: await answer.json() };
 }

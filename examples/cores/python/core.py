@@ -51,7 +51,7 @@ def call_api(method, path, body=b""):
                "X-Partner-Signature": sign(timestamp, body if method == "POST" else path.encode()),
                "Content-Type": "application/json"}
     kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
-    connection = kind(url.netloc, timeout=10)
+    connection = kind(url.netloc, timeout=30 if method == "POST" else 10)  # a customer waits for a GET
     try:
         connection.request(method, url.path.rstrip("/") + path, body or None, headers)
         answer = connection.getresponse()
@@ -286,6 +286,8 @@ class Handler(BaseHTTPRequestHandler):
         content = (json.dumps(content) if is_json else content).encode()
         self.send_header("Content-Type", "application/json" if is_json else "text/html; charset=utf-8")
         self.send_header("Content-Length", str(len(content)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
         self.send_header("Cache-Control", "no-store")
         self.send_header("Referrer-Policy", "no-referrer")
         self.send_header("Content-Security-Policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'")

@@ -114,14 +114,15 @@ fn ended(form: Form, report: &Report, reports: &Reports) -> anyhow::Result<Outco
     for file in &reports.files {
         report.write(file).map_err(could_not_run)?;
     }
-    Ok(match report.counts() {
-        (_, failed, _) if failed > 0 => Outcome::CheckFailed,
+    match report.counts() {
+        (_, failed, _) if failed > 0 => Ok(Outcome::CheckFailed),
         // What was skipped for want of a payment is no success.
         (0, _, skipped) if skipped > 0 => {
-            Outcome::CouldNotRun("no check could be made: see why each was skipped".to_owned())
+            let why = "no check could be made: see why each was skipped";
+            Err(Outcome::CouldNotRun(why.to_owned()).into())
         }
-        _ => Outcome::Done,
-    })
+        _ => Ok(Outcome::Done),
+    }
 }
 
 fn could_not_run(error: impl Into<anyhow::Error>) -> anyhow::Error {

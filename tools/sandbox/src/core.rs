@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response as AxumResponse};
@@ -30,6 +30,8 @@ use crate::journal::{Callee, Exchange, Journal, texts};
 use crate::state_store::StateStore;
 use crate::tiki::verified;
 
+/// A larger body is refused before its signature is looked at.
+const MAX_BODY_BYTES: usize = 64 * 1024;
 /// How often the core sends a payment result until it is accepted, and the wait between two attempts.
 const RESULT_ATTEMPTS: u32 = 50;
 const RESULT_RETRY_DELAY: Duration = Duration::from_millis(200);
@@ -246,6 +248,7 @@ impl Core {
             )
             .route("/_sandbox/api-url", post(switch_api_url))
             .merge(statement::routes())
+            .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
             .layer(from_fn_with_state(self.journal.clone(), watched))
             .with_state(self.clone())
     }
@@ -261,8 +264,8 @@ impl Core {
             let answer = self.send_result(transaction_id, body).await;
             match answer {
                 Ok(answer) if answer.code() == Some(0) => return true,
-                // A refusal does not change when it is repeated.
-                Ok(answer) if answer.status == 200 => return false,
+                // A refusal does not change when it is repeated. Without a code it is none of ours.
+                Ok(answer) if answer.status == 200 && answer.code().is_some() => return false,
                 _ => {}
             }
             tokio::time::sleep(RESULT_RETRY_DELAY).await;

@@ -1,8 +1,9 @@
 //! The questions of core-worker: what became of a refund, and of a payment.
 
 use axum::Json;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{OriginalUri, Path, State};
+use axum::http::uri::PathAndQuery;
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response as AxumResponse};
 use serde_json::{Value, json};
 
@@ -13,35 +14,43 @@ use crate::faults::words;
 pub(super) async fn refund(
     State(core): State<Core>,
     Path(id): Path<String>,
+    OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
 ) -> AxumResponse {
     let known = || core.state.read(|state| state.refunds.get(&id).cloned());
     let says = || known().map(|refund| refunds::refund_json(&id, &refund));
-    let call = ("find_refund", "GET refund", format!("/refunds/{id}"));
-    look_up(&core, call, &headers, || found(says(), "refund_id", &id)).await
+    look_up(
+        &core,
+        ("find_refund", "GET refund"),
+        (&uri, &headers),
+        || found(says(), "refund_id", &id),
+    )
+    .await
 }
 
 pub(super) async fn payment(
     State(core): State<Core>,
     Path(id): Path<String>,
+    OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
 ) -> AxumResponse {
     let says = || core.state.read(|state| state.payment_json(&id));
-    let call = ("payment", "GET payment", format!("/payments/{id}"));
-    look_up(&core, call, &headers, || {
+    look_up(&core, ("payment", "GET payment"), (&uri, &headers), || {
         found(says(), "transaction_id", &id)
     })
     .await
 }
 
-/// A question of core-worker: its name among the faults, its name in the journal, and what it signs.
+/// A question of core-worker, by its name among the faults and its name in the journal. Path and query are signed, as they
+/// came.
 async fn look_up(
     core: &Core,
-    (call, title, signed): (&'static str, &'static str, String),
-    headers: &HeaderMap,
+    (call, title): (&'static str, &'static str),
+    (uri, headers): (&Uri, &HeaderMap),
     found: impl Fn() -> (StatusCode, Value),
 ) -> AxumResponse {
     let open = core.journal.open("core-worker", "core", title);
+    let signed = uri.path_and_query().map_or("", PathAndQuery::as_str);
     let mut answer = Value::Null;
     let response = core.faults.around(call, async || {
         if !core.verified(headers, signed.as_bytes()) {

@@ -64,7 +64,7 @@ fn refund_answer(
         return refused(StatusCode::UNAUTHORIZED, "signature");
     }
     let Some(asked) = Asked::read(message) else {
-        let what = "refund_id, transaction_id and amount";
+        let what = "refund_id, transaction_id, amount and refunded_so_far";
         return refused(StatusCode::BAD_REQUEST, what);
     };
     let key = headers.get("idempotency-key");
@@ -91,11 +91,12 @@ pub(super) fn refund_json(id: &str, refund: &Refund) -> Value {
 
 impl<'m> Asked<'m> {
     fn read(message: &'m Value) -> Option<Self> {
+        let id = |name: &str| message[name].as_str().filter(|id| !id.trim().is_empty());
         Some(Self {
-            id: message["refund_id"].as_str()?,
-            transaction_id: message["transaction_id"].as_str()?,
+            id: id("refund_id")?,
+            transaction_id: id("transaction_id")?,
             amount: message["amount"].as_u64().filter(|amount| *amount > 0)?,
-            so_far: message["refunded_so_far"].as_u64().unwrap_or_default(),
+            so_far: message["refunded_so_far"].as_u64()?,
         })
     }
 }
