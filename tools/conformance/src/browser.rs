@@ -1,7 +1,7 @@
 //! A customer's browser, as far as a payment screen needs one: it opens a page, and submits the page's one form.
 
 use reqwest::Client;
-use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
 use url::{Url, form_urlencoded};
 
 use crate::call::{Answer, causes, read};
@@ -62,6 +62,15 @@ impl Page {
         Err(Stop::failed(expected, found))
     }
 
+    /// The cookies that came with the page, as they go back with its form.
+    fn cookies(&self) -> Option<HeaderValue> {
+        let set = self.answer.headers.get_all(SET_COOKIE).iter();
+        let pairs = set.filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
+        let pairs: Vec<&str> = pairs.map(str::trim).collect();
+        let cookies = pairs.join("; ").parse().ok()?;
+        (!pairs.is_empty()).then_some(cookies)
+    }
+
     /// Clicks a button of the form, by its value.
     pub(crate) async fn submit(
         &self,
@@ -107,6 +116,7 @@ impl Page {
         if let Ok(origin) = self.url.origin().ascii_serialization().parse() {
             headers.insert("origin", origin);
         }
+        headers.extend(self.cookies().map(|cookies| (COOKIE, cookies)));
         let request = http.post(target).headers(headers).body(body);
         read(request).await.map_err(|error| no_page(&error))
     }
@@ -117,11 +127,7 @@ fn forms(html: &str) -> Vec<HtmlForm> {
     let mut forms: Vec<HtmlForm> = Vec::new();
     let mut open = false;
     for tag in tags(html) {
-        let get = |name: &str| {
-            let mut attributes = tag.attributes.iter();
-            let found = attributes.find(|(found, _)| found == name);
-            found.map(|(_, value)| value.clone())
-        };
+        let get = |name: &str| tag.get(name).map(str::to_owned);
         let text = |name: &str| get(name).unwrap_or_default();
         match tag.name.as_str() {
             "form" => {
@@ -154,10 +160,24 @@ fn forms(html: &str) -> Vec<HtmlForm> {
     forms
 }
 
-struct Tag {
+pub(crate) struct Tag {
     /// In small letters, with a slash before an end: `form`, `/form`.
-    name: String,
+    pub(crate) name: String,
     attributes: Vec<(String, String)>,
+}
+
+impl Tag {
+    /// The value of an attribute.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        let mut attributes = self.attributes.iter();
+        let found = attributes.find(|(found, _)| found == name);
+        found.map(|(_, value)| &**value)
+    }
+
+    pub(crate) fn has(&self, name: &str, value: &str) -> bool {
+        let found = self.get(name);
+        found.is_some_and(|found| found.eq_ignore_ascii_case(value))
+    }
 }
 
 fn tags(html: &str) -> Vec<Tag> {
@@ -183,7 +203,7 @@ fn tags(html: &str) -> Vec<Tag> {
 }
 
 /// Reads a tag after its `<`, and returns what follows it.
-fn tag(text: &str) -> (Tag, &str) {
+pub(crate) fn tag(text: &str) -> (Tag, &str) {
     let end = text.find(|c: char| c.is_whitespace() || c == '>');
     let (name, mut rest) = text.split_at(end.unwrap_or(text.len()));
     let mut attributes = Vec::new();
@@ -225,7 +245,7 @@ fn value(text: &str) -> (String, &str) {
 }
 
 /// Resolves the references that templates write: `&amp;`, `&#38;`, `&#x26;` and the like.
-fn unescaped(text: &str) -> String {
+pub(crate) fn unescaped(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('&') {
@@ -238,6 +258,7 @@ fn unescaped(text: &str) -> String {
                 ("gt", _) => Some('>'),
                 ("quot", _) => Some('"'),
                 ("apos", _) => Some('\''),
+                ("nbsp", _) => Some('\u{a0}'),
                 (_, Some(digits)) => {
                     let hex = digits.strip_prefix(['x', 'X']);
                     let code = hex.map_or_else(

@@ -8,7 +8,7 @@ use reqwest::header::HeaderMap;
 use serde_json::Value;
 use signing::{HeaderNames, Keyring, Signed};
 
-use crate::clock::now_ms;
+use crate::clock::CallClock;
 use crate::verdict::{Stop, Verdict};
 
 /// No answer is waited for any longer.
@@ -35,6 +35,7 @@ pub(crate) struct Peer {
     pub(crate) names: HeaderNames,
     pub(crate) keys: Keyring,
     pub(crate) journal: Journal,
+    pub(crate) clock: CallClock,
 }
 
 /// The calls so far, in the order of their ends.
@@ -82,6 +83,7 @@ pub(crate) struct Request {
     headers: Vec<(&'static str, String)>,
     signed: Vec<u8>,
     shifted_ms: i64,
+    at_ms: Option<i64>,
     client_id: Option<String>,
     keys: Option<Keyring>,
     change: Option<fn(&mut SignatureHeaders)>,
@@ -114,6 +116,7 @@ impl Request {
             headers: Vec::new(),
             signed: Vec::new(),
             shifted_ms: 0,
+            at_ms: None,
             client_id: None,
             keys: None,
             change: None,
@@ -137,6 +140,27 @@ impl Request {
         self
     }
 
+    /// Signs at this time, also if another call is signed at it.
+    pub(crate) fn at(mut self, ms: i64) -> Self {
+        self.at_ms = Some(ms);
+        self
+    }
+
+    /// Uses another method.
+    pub(crate) fn method(mut self, method: Method) -> Self {
+        self.method = method;
+        self
+    }
+
+    /// Sends no header of a signature.
+    pub(crate) fn unsigned(self) -> Self {
+        self.changed(|headers| {
+            headers.timestamp = None;
+            headers.client_id = None;
+            headers.signature = None;
+        })
+    }
+
     /// Signs under another client id.
     pub(crate) fn client_id(mut self, id: &str) -> Self {
         self.client_id = Some(id.to_owned());
@@ -155,17 +179,18 @@ impl Request {
         self
     }
 
-    fn sign(&self, keys: &Keyring) -> SignatureHeaders {
+    fn sign(&self, keys: &Keyring, clock: &CallClock) -> SignatureHeaders {
         let keys = self.keys.as_ref().unwrap_or(keys);
         let keys = match &self.client_id {
             Some(id) => keys.under(id.as_str()),
             None => keys.clone(),
         };
+        let at_ms = self.at_ms.unwrap_or_else(|| clock.next_ms());
         let Signed {
             timestamp,
             client_id,
             signature,
-        } = keys.sign(now_ms() + self.shifted_ms, &self.signed);
+        } = keys.sign(at_ms + self.shifted_ms, &self.signed);
         let mut headers = SignatureHeaders {
             timestamp: Some(timestamp),
             client_id: Some(client_id),
@@ -219,9 +244,19 @@ impl Peer {
         self.send(Request::get(path)).await
     }
 
-    /// Signs and sends a call, and keeps it in the journal.
+    /// Signs and sends a call, and keeps it in the journal. If a connection breaks before the answer begins, the call is
+    /// sent once more, signed anew, as our backend does.
     pub(crate) async fn attempt(&self, request: &Request) -> Call {
-        let signature = request.sign(&self.keys);
+        let (call, is_repeated) = self.attempt_once(request).await;
+        if !is_repeated {
+            return call;
+        }
+        self.attempt_once(request).await.0
+    }
+
+    /// The call, and whether it is to be repeated.
+    async fn attempt_once(&self, request: &Request) -> (Call, bool) {
+        let signature = request.sign(&self.keys, &self.clock);
         let url = format!("{}{}", self.base, request.path);
         let mut sending = self.http.request(request.method.clone(), url);
         for (name, value) in &request.headers {
@@ -238,6 +273,11 @@ impl Peer {
         }
         let began = Instant::now();
         let answer = read(sending.body(request.body.clone())).await;
+        // An error of the request, and not of the body, came before the head of an answer.
+        let broke = |error: &reqwest::Error| {
+            error.is_request() && !error.is_timeout() && !error.is_connect()
+        };
+        let is_repeated = answer.as_ref().is_err_and(broke);
         let path = request.path.split('?').next().unwrap_or_default();
         let call = Call {
             request: request.shown(&signature),
@@ -247,7 +287,7 @@ impl Peer {
             took: began.elapsed(),
         };
         self.journal.add(call.clone());
-        call
+        (call, is_repeated)
     }
 }
 
@@ -341,4 +381,45 @@ pub(crate) fn causes(error: &reqwest::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use signing::ClientSecret;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_whose_connection_broke_is_sent_once_more_and_signed_anew() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let server = thread::spawn(move || {
+            let mut asked = Vec::new();
+            for answer in ["", "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"] {
+                let (mut connection, _) = listener.accept().unwrap();
+                let mut request = [0; 4096];
+                let length = connection.read(&mut request).unwrap();
+                asked.push(String::from_utf8_lossy(&request[..length]).into_owned());
+                connection.write_all(answer.as_bytes()).unwrap();
+            }
+            asked
+        });
+        let peer = Peer {
+            http: http().unwrap(),
+            base,
+            names: HeaderNames::PARTNER,
+            keys: Keyring::new("core", ClientSecret::new("a secret of the test")),
+            journal: Journal::default(),
+            clock: CallClock::default(),
+        };
+        let call = peer.attempt(&Request::get("/refunds/1")).await;
+        assert_eq!(call.answer.unwrap().status, 200);
+        let asked = server.join().unwrap();
+        assert_eq!((asked.len(), peer.journal.len()), (2, 2));
+        assert_ne!(asked[0], asked[1]);
+    }
 }

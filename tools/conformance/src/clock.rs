@@ -1,5 +1,7 @@
 //! The time of this machine, and how a report and a signature write it.
 
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use time::format_description::well_known::Rfc3339;
@@ -9,6 +11,22 @@ use time::{OffsetDateTime, UtcOffset};
 pub(crate) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     i64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Gives each call a time of its own: two tries of one call are never the same bytes.
+#[derive(Default)]
+pub(crate) struct CallClock(Mutex<HashSet<i64>>);
+
+impl CallClock {
+    /// The last Unix millisecond that no other call has got. It is never ahead, also if this machine's clock is set back.
+    pub(crate) fn next_ms(&self) -> i64 {
+        let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ms = now_ms();
+        while !used.insert(ms) {
+            ms -= 1;
+        }
+        ms
+    }
 }
 
 /// A time on Vietnam's clock: `2026-11-22T10:00:00+07:00`.
@@ -50,6 +68,20 @@ pub(crate) async fn wait(time: Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_time_comes_twice() {
+        let clock = CallClock::default();
+        let ask = || (0..500).map(|_| clock.next_ms()).collect::<Vec<_>>();
+        let all = std::thread::scope(|scope| {
+            let threads = [ask, ask, ask, ask].map(|ask| scope.spawn(ask));
+            threads.map(|thread| thread.join().unwrap())
+        });
+        let mut all = all.concat();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 2_000);
+    }
 
     #[test]
     fn the_forms_of_a_time_are_read() {

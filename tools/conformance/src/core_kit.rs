@@ -5,6 +5,7 @@
 //! | `screen` | the payment screen: its page, its form, its links |
 //! | `once` | that the screen takes the money once |
 //! | `forged` | what a dishonest customer sends to the screen |
+//! | `links` | links that are forged or late, and texts of an order |
 //! | `results` | the payment result that the core sends |
 //! | `payments` | the answers about a payment |
 //! | `refunds` | the answers about a refund, and that money goes back once |
@@ -13,6 +14,7 @@
 //! | `signatures` | calls that are signed wrong |
 //! | `statements` | the statement of a day |
 //! | `replay` | that nothing has changed at the end |
+//! | `booked` | that the statement says what the run has done |
 //! | `answers` | every answer of the run |
 //!
 //! `partner_api` is the API that the core calls; `bench` makes the payments that the checks use; `rules` names the
@@ -20,9 +22,11 @@
 
 mod answers;
 mod bench;
+mod booked;
 mod contents;
 mod crossing;
 mod forged;
+mod links;
 mod once;
 mod partner_api;
 mod payments;
@@ -49,6 +53,7 @@ use self::bench::{FinalRefunds, Paid, Payment};
 use self::partner_api::PartnerApi;
 use crate::address;
 use crate::call::{Journal, Peer, Request, http};
+use crate::clock::CallClock;
 use crate::host::Host;
 use crate::only::{is_asked_for, known};
 use crate::report::{Progress, Report};
@@ -137,6 +142,7 @@ pub fn checks() -> impl Iterator<Item = &'static Check> {
         screen::CHECKS,
         once::CHECKS,
         forged::CHECKS,
+        links::CHECKS,
         results::CHECKS,
         payments::CHECKS,
         refunds::CHECKS,
@@ -145,6 +151,7 @@ pub fn checks() -> impl Iterator<Item = &'static Check> {
         signatures::CHECKS,
         statements::CHECKS,
         replay::CHECKS,
+        booked::CHECKS,
         answers::CHECKS,
     ];
     groups.into_iter().flatten()
@@ -191,6 +198,7 @@ impl CoreKit {
             names: HeaderNames::PARTNER,
             keys: keys.clone(),
             journal: Journal::default(),
+            clock: CallClock::default(),
         };
         let (says, said) = mpsc::unbounded_channel();
         Ok(Self {

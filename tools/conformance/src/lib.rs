@@ -25,6 +25,7 @@ mod clock;
 pub mod core_kit;
 mod host;
 mod only;
+mod page_text;
 pub mod partner_kit;
 mod report;
 mod run;

@@ -30,6 +30,7 @@ use self::tiki_api::TikiApi;
 use crate::address;
 use crate::call::{Answer, Journal, Peer, Request, http};
 use crate::cases::{CASES, Needs, TestCase};
+use crate::clock::CallClock;
 use crate::host::Host;
 use crate::only::{is_asked_for, known};
 use crate::report::{Progress, Report};
@@ -143,6 +144,7 @@ impl PartnerKit {
                 names: HeaderNames::TIKI,
                 keys,
                 journal: Journal::default(),
+                clock: CallClock::default(),
             },
             options,
             tiki,

@@ -65,7 +65,11 @@ fn json(kit: &CoreKit) -> Verdict {
             let Ok(answer) = &call.answer else {
                 return true;
             };
-            let of_id = call.path.starts_with("/refunds/") || call.path.starts_with("/payments/");
+            let mut parts = call.path.split('/').skip(1);
+            let kind = parts.next().unwrap_or_default();
+            let has_id = parts.next().is_some_and(|id| !id.is_empty()) && parts.next().is_none();
+            let of_id =
+                call.method == Method::GET && matches!(kind, "refunds" | "payments") && has_id;
             let means = answer.status == 200 || (answer.status == 404 && of_id);
             let json =
                 answer.content_type().starts_with("application/json") && answer.json.is_object();
@@ -104,8 +108,12 @@ fn no_error(kit: &CoreKit) -> Verdict {
     let may_be_unsure = |call: &Call| call.method == Method::POST && call.path == "/refunds";
     all(kit, "no HTTP 5xx, but 503 to a refund", |call| {
         let answer = call.answer.as_ref();
+        // 501 is said of a method that a server does not have.
+        let is_known = matches!(call.method, Method::GET | Method::POST);
         answer.map_or(true, |answer| {
-            answer.status < 500 || (answer.status == 503 && may_be_unsure(call))
+            answer.status < 500
+                || (answer.status == 501 && !is_known)
+                || (answer.status == 503 && may_be_unsure(call))
         })
     })
 }

@@ -20,6 +20,8 @@ use crate::verdict::{Stop, Verdict, ensure};
 const EXPIRES_AFTER_MS: i64 = 15 * 60 * 1000;
 /// A refund that is `pending` is asked about so often.
 const ASK_EVERY: Duration = Duration::from_millis(200);
+/// A refund that is answered with 503 is posted again so often: a core may not wait for the lock of a payment.
+const MOST_REPEATS: usize = 4;
 
 /// A payment as this backend knows it.
 #[derive(Clone, Debug)]
@@ -309,9 +311,20 @@ impl CoreKit {
         Ok(answer)
     }
 
-    /// Posts a refund, and waits until the answer is final.
+    /// Posts a refund, and waits until the answer is final. After 503 the kit asks by the id, and posts it again some
+    /// times if it was never seen, as our worker does.
     pub(super) async fn refund_to_its_end(&self, refund: &Refund) -> Verdict<Answer> {
-        let answer = self.refund(refund).await?;
+        let mut answer = self.refund(refund).await?;
+        for _ in 0..MOST_REPEATS {
+            if answer.status != 503 {
+                break;
+            }
+            clock::wait(ASK_EVERY).await;
+            answer = self.core.get(refund.path()).await?;
+            if answer.json["status"] == "never_seen" {
+                answer = self.refund(refund).await?;
+            }
+        }
         self.when_final(refund, answer).await
     }
 

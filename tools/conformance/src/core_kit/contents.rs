@@ -4,7 +4,7 @@ use futures::FutureExt;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::bench::Refund;
+use super::bench::{Refund, succeeded};
 use super::crossing::stays_unpaid;
 use super::refunds::{contradicts, not_paid, part, same_word};
 use super::{Check, CoreKit, rules};
@@ -46,8 +46,8 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         id: "refund-long-reason",
-        title: "A reason of 255 characters is accepted",
-        title_vi: "Lý do dài 255 ký tự được chấp nhận",
+        title: "A reason of 255 characters is accepted, and one with signs of every kind",
+        title_vi: "Lý do dài 255 ký tự, hoặc có ký tự đặc biệt, được chấp nhận",
         cites: rules::BOUNDS,
         run: |kit| long_reason(kit).boxed(),
     },
@@ -57,6 +57,13 @@ pub(super) const CHECKS: &[Check] = &[
         title_vi: "Nội dung 60.000 byte được chấp nhận, 70.000 byte bị trả 413",
         cites: rules::SIZES,
         run: |kit| size(kit).boxed(),
+    },
+    Check {
+        id: "refund-query",
+        title: "What stands in the query of a refund changes nothing",
+        title_vi: "Phần truy vấn của lời gọi hoàn tiền không làm thay đổi khoản hoàn",
+        cites: rules::WRONG_CALL,
+        run: |kit| query(kit).boxed(),
     },
 ];
 
@@ -74,8 +81,13 @@ async fn captured(kit: &CoreKit) -> Verdict {
         "amount": payment.amount,
         "rail_reference": "FT26327001",
     });
-    let call = Request::post("/refunds", &result).header("idempotency-key", &*key);
-    bad_request(&kit.core.send(call).await?)?;
+    let call = Request::post("/refunds", &result);
+    bad_request(&kit.core.send(call.clone()).await?)?;
+    // A header and a field that are both missing are not the same.
+    for key in ["", "null", &*key] {
+        let call = call.clone().header("idempotency-key", key);
+        bad_request(&kit.core.send(call).await?)?;
+    }
     kit.rest_goes_back(&payment, 0).await
 }
 
@@ -131,9 +143,14 @@ async fn ids_exact(kit: &CoreKit) -> Verdict {
     kit.rest_goes_back(&payment, part(kit)).await
 }
 
+/// And what a database, a page or a reader of JSON can stumble over.
 async fn long_reason(kit: &CoreKit) -> Verdict {
-    let refund = kit.paid().await?.refund(part(kit), 0);
-    kit.refunded(&refund.with("reason", "đ".repeat(255))).await
+    let signs = "a/b <c> & 'd' \"e\" \\ 😀 ﷺ %s".to_owned();
+    for reason in ["đ".repeat(255), signs] {
+        let refund = kit.paid().await?.refund(part(kit), 0);
+        kit.refunded(&refund.with("reason", reason)).await?;
+    }
+    Ok(())
 }
 
 /// A refund whose body has this many bytes, by a field that nobody knows.
@@ -152,4 +169,19 @@ async fn size(kit: &CoreKit) -> Verdict {
     not_paid(kit, &large).await?;
     kit.refunded(&of_size(&payment.refund(part(kit), 0), ACCEPTED_BYTES))
         .await
+}
+
+/// Nothing signs the query of a POST.
+async fn query(kit: &CoreKit) -> Verdict {
+    let payment = kit.paid().await?;
+    let refund = payment.refund(part(kit), 0);
+    let path = format!("/refunds?amount={}&refunded_so_far=0", 5 * part(kit));
+    let call = Request::post(path, &refund.body).header("idempotency-key", &*refund.id);
+    let answer = kit.core.send(call).await?;
+    if answer.status == 404 {
+        not_paid(kit, &refund).await?;
+        return kit.rest_goes_back(&payment, 0).await;
+    }
+    succeeded(&kit.when_final(&refund, answer).await?, &refund)?;
+    kit.rest_goes_back(&payment, part(kit)).await
 }

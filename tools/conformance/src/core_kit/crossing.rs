@@ -1,7 +1,7 @@
 //! Refunds that come at once, and that no more goes back than was paid.
 
 use futures::FutureExt;
-use futures::future::join;
+use futures::future::{join, try_join_all};
 use uuid::Uuid;
 
 use super::bench::{Refund, no_payment, succeeded};
@@ -103,18 +103,33 @@ pub(super) const CHECKS: &[Check] = &[
         cites: rules::REFUNDED_SO_FAR,
         run: |kit| so_far(kit).boxed(),
     },
+    Check {
+        id: "refund-twenty-at-once",
+        title: "Twenty refunds at the same time never pay more than was paid",
+        title_vi: "Hai mươi khoản hoàn cùng lúc không vượt quá số đã thanh toán",
+        cites: rules::REFUNDS_CROSS,
+        run: |kit| twenty_at_once(kit).boxed(),
+    },
 ];
 
+/// A part, and all of it: of the whole amount nothing remains for the second post.
 async fn at_once(kit: &CoreKit) -> Verdict {
     let payment = kit.paid().await?;
-    let refund = payment.refund(payment.amount / 10, 0);
-    let (one, two) = join(kit.refund(&refund), kit.refund(&refund)).await;
+    let part = payment.amount / 10;
+    twice(kit, &payment.refund(part, 0)).await?;
+    kit.rest_goes_back(&payment, part).await?;
+    let payment = kit.paid().await?;
+    twice(kit, &payment.refund(payment.amount, 0)).await
+}
+
+async fn twice(kit: &CoreKit, refund: &Refund) -> Verdict {
+    let (one, two) = join(kit.refund(refund), kit.refund(refund)).await;
     let answers = [one?, two?];
     let paid = answers.iter().filter(|answer| answer.status == 200);
     for answer in paid.clone() {
         let named = answer.json["refund_id"] == *refund.id;
         let pending = answer.json["status"] == "pending";
-        let right = named && (pending || succeeded(answer, &refund).is_ok());
+        let right = named && (pending || succeeded(answer, refund).is_ok());
         ensure(right, "succeeded, or pending, about this refund", || {
             answer.shown()
         })?;
@@ -123,8 +138,7 @@ async fn at_once(kit: &CoreKit) -> Verdict {
         answers.each_ref().map(Answer::shown).join("; ")
     })?;
     let found = kit.core.get(refund.path()).await?;
-    succeeded(&kit.when_final(&refund, found).await?, &refund)?;
-    kit.rest_goes_back(&payment, payment.amount / 10).await
+    succeeded(&kit.when_final(refund, found).await?, refund)
 }
 
 async fn crossing(kit: &CoreKit) -> Verdict {
@@ -163,6 +177,23 @@ async fn crossing_fits(kit: &CoreKit) -> Verdict {
     one?;
     two?;
     kit.rest_goes_back(&payment, 2 * part).await
+}
+
+/// Each of a tenth. A core that waits for its lock for some time only must not go on without it.
+async fn twenty_at_once(kit: &CoreKit) -> Verdict {
+    let payment = kit.paid().await?;
+    let part = payment.amount / 10;
+    let refunds: Vec<Refund> = (0..20).map(|_| payment.refund(part, 0)).collect();
+    let answers = refunds.iter().map(|refund| kit.refund_to_its_end(refund));
+    let answers = try_join_all(answers).await?;
+    let paid = answers.iter().filter(|answer| is_paid(answer)).count();
+    let expected = "at most ten tenths of the payment that go back";
+    ensure(paid <= 10, expected, || format!("{paid} of them"))?;
+    let back = part * u64::try_from(paid).unwrap_or_default();
+    if back < payment.amount {
+        return kit.rest_goes_back(&payment, back).await;
+    }
+    Ok(())
 }
 
 async fn twenty_parts(kit: &CoreKit) -> Verdict {
@@ -207,9 +238,19 @@ async fn after_all(kit: &CoreKit) -> Verdict {
     stays_unpaid(kit, &payment.refund(1_000, payment.amount)).await
 }
 
+/// By much, and by one đồng; at once, and after a part.
 async fn too_much(kit: &CoreKit) -> Verdict {
     let payment = kit.paid().await?;
-    stays_unpaid(kit, &payment.refund(payment.amount + 1_000, 0)).await
+    // The last one is small again for a number of 32 bits.
+    for more in [1_000, 1, 1 << 32] {
+        stays_unpaid(kit, &payment.refund(payment.amount + more, 0)).await?;
+    }
+    let part = payment.amount / 10 * 4;
+    if kit.refunded(&payment.refund(part, 0)).await.is_err() {
+        return Err(Stop::skipped("no part could go back"));
+    }
+    let rest = payment.amount - part;
+    stays_unpaid(kit, &payment.refund(rest + 1, part)).await
 }
 
 async fn unpaid(kit: &CoreKit) -> Verdict {

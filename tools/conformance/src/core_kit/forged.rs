@@ -15,6 +15,7 @@ use super::{Check, CoreKit, rules};
 use crate::browser::{HtmlForm, Page};
 use crate::call::Answer;
 use crate::clock::now_ms;
+use crate::page_text::shows_amount;
 use crate::verdict::{Stop, Verdict, ensure};
 
 pub(super) const CHECKS: &[Check] = &[
@@ -73,6 +74,13 @@ pub(super) const CHECKS: &[Check] = &[
         title_vi: "API của chúng tôi ngắt kết nối, treo hoặc trả lời sai: 503, không có biểu mẫu",
         cites: rules::SCREEN,
         run: |kit| api_broken(kit).boxed(),
+    },
+    Check {
+        id: "screen-get-action",
+        title: "Opening a link never pays, also with an action behind it",
+        title_vi: "Chỉ mở liên kết thì không bị ghi nợ, kể cả khi nối thêm action",
+        cites: rules::FORM,
+        run: |kit| get_action(kit).boxed(),
     },
 ];
 
@@ -140,7 +148,7 @@ async fn empty_secret(kit: &CoreKit) -> Verdict {
 async fn appended(kit: &CoreKit) -> Verdict {
     by_form(kit)?;
     kit.first().await.map_err(no_payment)?;
-    let (payment, other) = (kit.order(), kit.order());
+    let (payment, other) = (kit.order(), kit.order_of(kit.options.amount + 1_000));
     opened(kit, &kit.link(&other)).await?;
     let mut link = kit.link(&payment);
     link.query_pairs_mut()
@@ -150,12 +158,35 @@ async fn appended(kit: &CoreKit) -> Verdict {
         .append_pair("return_url", "https://attacker.example/");
     let page = kit.open(&link).await?;
     if page.has_form() {
+        let shown = shows_amount(&page.answer.text, other.amount);
+        ensure(!shown, "a page that shows what was signed", || {
+            format!("the appended amount, {} VND", other.amount)
+        })?;
         let form = page.form().map_err(no_payment)?;
         let answer = page.submit(&kit.core.http, &form, "pay").await?;
         not_elsewhere(&answer)?;
     }
     is_unpaid(kit, &other).await?;
     is_unpaid_or_right(kit, &payment).await
+}
+
+/// A scanner of links, or a preview, opens a page. Only a click on the form pays.
+async fn get_action(kit: &CoreKit) -> Verdict {
+    by_form(kit)?;
+    kit.first().await.map_err(no_payment)?;
+    let payment = kit.order();
+    for action in ["pay", "cancel"] {
+        let mut link = kit.link(&payment);
+        kit.open(&link).await?;
+        link.query_pairs_mut().append_pair("action", action);
+        kit.open(&link).await?;
+        is_unpaid(kit, &payment).await?;
+        let results = kit.api.results(&payment.id);
+        ensure(results.is_empty(), "no payment result", || {
+            format!("{} of them", results.len())
+        })?;
+    }
+    Ok(())
 }
 
 /// The customer is sent to no page of somebody else.
@@ -264,7 +295,14 @@ async fn unknown_action(kit: &CoreKit) -> Verdict {
     kit.first().await.map_err(no_payment)?;
     let payment = kit.order();
     let (page, form) = opened(kit, &kit.link(&payment)).await?;
-    for action in [Some("x"), Some(""), None] {
+    for action in [
+        Some("x"),
+        Some(""),
+        None,
+        Some("PAY"),
+        Some("p"),
+        Some("pay "),
+    ] {
         let answer = page.post(&kit.core.http, &form, action).await?;
         ensure(answer.status == 400, "HTTP 400", || answer.shown())?;
         is_unpaid(kit, &payment).await?;

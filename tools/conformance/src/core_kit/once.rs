@@ -2,11 +2,12 @@
 
 use axum::http::StatusCode;
 use futures::FutureExt;
-use futures::future::join;
+use futures::future::{join, try_join_all};
 
 use super::bench::{Paid, Payment, Submitted, no_payment};
 use super::partner_api::{Fault, Received};
 use super::payments::says_unpaid;
+use super::results::{same_result, vnd};
 use super::screen::by_form;
 use super::{Check, CoreKit, rules};
 use crate::clock::now_ms;
@@ -47,6 +48,20 @@ pub(super) const CHECKS: &[Check] = &[
         title_vi: "Thanh toán đã bị khách hàng hủy thì không thể thanh toán nữa",
         cites: rules::PAYS_ONCE,
         run: |kit| pay_after_cancel(kit).boxed(),
+    },
+    Check {
+        id: "screen-two-links",
+        title: "Two links of one payment, clicked at the same time, debit once",
+        title_vi: "Hai liên kết của một thanh toán, bấm cùng lúc, chỉ bị ghi nợ một lần",
+        cites: rules::PAYS_ONCE,
+        run: |kit| two_links(kit).boxed(),
+    },
+    Check {
+        id: "screen-clicks-cross",
+        title: "Two payments that are clicked at the same time are each paid as asked",
+        title_vi: "Hai thanh toán được bấm cùng lúc: mỗi thanh toán đúng số tiền của mình",
+        cites: rules::PAYS_ONCE,
+        run: |kit| clicks_cross(kit).boxed(),
     },
 ];
 
@@ -108,17 +123,25 @@ async fn two_clicks(kit: &CoreKit) -> Verdict {
 async fn opened_again(kit: &CoreKit) -> Verdict {
     by_form(kit)?;
     kit.first().await.map_err(no_payment)?;
+    opened_again_after(kit, "pay").await?;
+    opened_again_after(kit, "cancel").await
+}
+
+async fn opened_again_after(kit: &CoreKit, button: &str) -> Verdict {
     let fault = Fault::Status(StatusCode::SERVICE_UNAVAILABLE);
     let payment = kit.order_answered(&[fault; 3]);
     let link = kit.link(&payment);
     let page = kit.open(&link).await?;
     let form = page.form()?;
+    if form.buttons.iter().all(|(_, value)| value != button) {
+        return Err(Stop::skipped(format!("there is no button to {button}")));
+    }
     let again = async {
         let limit = kit.options.limits.result;
         kit.api.has_result(&payment.id, limit).await;
         kit.open(&link).await
     };
-    let (submitted, again) = join(page.submit(&kit.core.http, &form, "pay"), again).await;
+    let (submitted, again) = join(page.submit(&kit.core.http, &form, button), again).await;
     submitted?;
     let again = again?;
     let right = again.answer.status < 500 && !again.has_form();
@@ -144,13 +167,20 @@ async fn one_debit(kit: &CoreKit, payment: &Payment, first: &Received) -> Verdic
         "a payment that is paid, with its amount",
         || found.shown(),
     )?;
-    let first = &first.body;
-    for result in kit.api.results(&payment.id) {
-        let same = ["status", "amount", "rail_reference"];
-        let same = same.iter().all(|name| result.body[*name] == first[*name]);
-        ensure(same, format!("only the result {first}"), || {
-            format!("another result of the same payment: {}", result.body)
-        })?;
+    one_word(&kit.api.results(&payment.id), first)
+}
+
+/// All results of a payment say the same: each the same as each, because a reference may come later.
+pub(super) fn one_word(results: &[Received], first: &Received) -> Verdict {
+    for result in results {
+        let other = results.iter().chain([first]);
+        let other = other.filter(|other| !same_result(&other.body, &result.body));
+        if let Some(other) = { other }.next() {
+            return Err(Stop::failed(
+                format!("only the result {}", other.text),
+                format!("another result of the same payment: {}", result.text),
+            ));
+        }
     }
     Ok(())
 }
@@ -180,4 +210,45 @@ async fn pay_after_cancel(kit: &CoreKit) -> Verdict {
     ensure(paid.is_none(), expected, || {
         "a payment result SUCCESS after the FAILURE".to_owned()
     })
+}
+
+/// The links differ in their timestamps: a lock on the link, or on a session, is none on the payment.
+async fn two_links(kit: &CoreKit) -> Verdict {
+    by_form(kit)?;
+    kit.first().await.map_err(no_payment)?;
+    let payment = kit.order();
+    let links = [kit.link_at(&payment, now_ms() - 1_000), kit.link(&payment)];
+    let pages = try_join_all(links.iter().map(|link| kit.open(link))).await?;
+    let clicks = pages.iter().map(async |page| {
+        let form = page.form()?;
+        page.submit(&kit.core.http, &form, "pay").await
+    });
+    try_join_all(clicks).await?;
+    let result = accepted(kit, &payment).await?;
+    one_debit(kit, &payment, &result).await
+}
+
+/// What belongs to one click must not stand where another click changes it.
+async fn clicks_cross(kit: &CoreKit) -> Verdict {
+    by_form(kit)?;
+    kit.first().await.map_err(no_payment)?;
+    let amount = kit.options.amount;
+    let payments = [kit.order_of(amount), kit.order_of(amount + 1_000)];
+    let mut pages = Vec::new();
+    for payment in &payments {
+        pages.push(kit.open(&kit.link(payment)).await?);
+    }
+    let clicks = pages.iter().map(async |page| {
+        let form = page.form()?;
+        page.submit(&kit.core.http, &form, "pay").await
+    });
+    try_join_all(clicks).await?;
+    for payment in &payments {
+        let result = accepted(kit, payment).await?;
+        let expected = format!("a result with \"amount\":{}", payment.amount);
+        let right = vnd(&result.body["amount"]) == Some(payment.amount);
+        ensure(right, expected, || result.text.clone())?;
+        one_debit(kit, payment, &result).await?;
+    }
+    Ok(())
 }

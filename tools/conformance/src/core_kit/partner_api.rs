@@ -61,6 +61,7 @@ struct Known {
     /// How each question about it is answered.
     details_fault: Option<Fault>,
     status: &'static str,
+    description: &'static str,
 }
 
 /// A call of the core.
@@ -105,13 +106,19 @@ impl PartnerApi {
             result_faults: faults.iter().copied().collect(),
             details_fault: None,
             status: "PENDING",
+            description: "Đơn hàng thử nghiệm",
         };
         self.lock().payments.insert(payment.id.clone(), known);
     }
 
-    /// The payment has failed, or expired, before anybody paid it.
-    pub(super) fn close(&self, payment: &Payment) {
-        self.change(payment, |known| known.status = "FAILURE");
+    /// The payment has this status, whatever the core knows of it.
+    pub(super) fn close(&self, payment: &Payment, status: &'static str) {
+        self.change(payment, |known| known.status = status);
+    }
+
+    /// The order has this description.
+    pub(super) fn describe(&self, payment: &Payment, description: &'static str) {
+        self.change(payment, |known| known.description = description);
     }
 
     /// Each question about the payment is answered with this fault.
@@ -237,7 +244,7 @@ impl Fault {
             Self::Page | Self::BreaksOff => (StatusCode::OK, Value::Null),
             Self::NoCode => (StatusCode::OK, json!({ "message": "success" })),
             Self::TooLate => right(),
-            Self::Code(code) => refused(StatusCode::OK, code, "the amount differs"),
+            Self::Code(code) => refused(StatusCode::OK, code, "the result is refused"),
         }
     }
 }
@@ -327,7 +334,10 @@ fn record(known: &mut Known, result: &Value) -> (StatusCode, Value) {
 
 fn shown(known: &Known) -> Value {
     let Known {
-        payment, status, ..
+        payment,
+        status,
+        description,
+        ..
     } = known;
     json!({
         "transaction_id": payment.id,
@@ -338,7 +348,7 @@ fn shown(known: &Known) -> Value {
         "expires_at": rfc3339(payment.expires_at_ms),
         "identify_code": "KH-0001",
         "order_code": null,
-        "description": "Đơn hàng thử nghiệm",
+        "description": description,
         "refunded_amount": 0,
         "refunds": [],
     })

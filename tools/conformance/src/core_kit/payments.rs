@@ -9,6 +9,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::bench::no_payment;
+use super::results::vnd;
 use super::screen::by_form;
 use super::{Check, CoreKit, rules};
 use crate::call::Answer;
@@ -99,6 +100,13 @@ pub(super) const CHECKS: &[Check] = &[
         title_vi: "Thanh toán bị khách hàng hủy có trạng thái failed hoặc not_paid",
         cites: rules::PAYMENT,
         run: |kit| failed(kit).boxed(),
+    },
+    Check {
+        id: "payment-seen-later",
+        title: "A payment that was asked about before is found as it is now",
+        title_vi: "Thanh toán đã được hỏi trước đó vẫn trả lời đúng hiện trạng",
+        cites: rules::PAYMENT,
+        run: |kit| seen_later(kit).boxed(),
     },
 ];
 
@@ -203,9 +211,11 @@ async fn large(kit: &CoreKit) -> Verdict {
     let payment = &paid.payment;
     let result = &paid.result;
     let expected = format!("a payment result and a payment with \"amount\":{LARGE}");
-    ensure(result.body["amount"] == LARGE, &*expected, || {
-        result.text.clone()
-    })?;
+    ensure(
+        vnd(&result.body["amount"]) == Some(LARGE),
+        &*expected,
+        || result.text.clone(),
+    )?;
     let found = kit.core.get(payment.path()).await?;
     ensure(found.json["amount"] == LARGE, expected, || found.shown())?;
     kit.refunded(&payment.refund(1, 0)).await?;
@@ -215,9 +225,7 @@ async fn large(kit: &CoreKit) -> Verdict {
 async fn after_expiry(kit: &CoreKit) -> Verdict {
     by_form(kit)?;
     let payment = kit.paid_shortly_before().await?;
-    let after_ms = payment.expires_at_ms - now_ms();
-    let remaining = Duration::from_millis(after_ms.try_into().unwrap_or_default());
-    clock::wait(remaining + kit.options.limits.clock_margin).await;
+    kit.after_expiry(payment).await;
     let answer = kit.core.get(payment.path()).await?;
     let expected = json!({ "status": "paid", "amount": payment.amount });
     says(&answer, 200, &expected)?;
@@ -288,4 +296,22 @@ pub(super) fn says_unpaid(answer: &Answer) -> bool {
         404 => status == "never_seen",
         _ => false,
     }
+}
+
+/// An answer that was kept for some time would be an old one.
+async fn seen_later(kit: &CoreKit) -> Verdict {
+    by_form(kit)?;
+    kit.first().await.map_err(no_payment)?;
+    let payment = kit.order();
+    let status = async |expected: &str| {
+        let answer = kit.core.get(payment.path()).await?;
+        let right = answer.json["status"] == expected;
+        ensure(right, format!("the status {expected}"), || answer.shown())
+    };
+    status("never_seen").await?;
+    let page = kit.open(&kit.link(&payment)).await?;
+    let form = page.form()?;
+    status("pending").await?;
+    page.submit(&kit.core.http, &form, "pay").await?;
+    status("paid").await
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::bench::{Refund, succeeded};
 use super::{Check, CoreKit, rules};
 use crate::call::{Answer, Request};
-use crate::verdict::{Verdict, ensure, says};
+use crate::verdict::{Stop, Verdict, ensure, says};
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -94,6 +94,13 @@ pub(super) const CHECKS: &[Check] = &[
         cites: rules::WRONG_CALL,
         run: |kit| malformed(kit).boxed(),
     },
+    Check {
+        id: "refund-seen-later",
+        title: "A refund that was never_seen is found after it was posted",
+        title_vi: "Khoản hoàn từng là never_seen tra cứu được sau khi gửi",
+        cites: rules::REFUND_FOUND,
+        run: |kit| seen_later(kit).boxed(),
+    },
 ];
 
 async fn never_seen(kit: &CoreKit) -> Verdict {
@@ -136,6 +143,18 @@ async fn found(kit: &CoreKit) -> Verdict {
         || found.shown(),
     )?;
     succeeded(&kit.when_final(&refund, found).await?, &refund)
+}
+
+/// An answer that was kept for some time would be an old one.
+async fn seen_later(kit: &CoreKit) -> Verdict {
+    let refund = kit.paid().await?.refund(part(kit), 0);
+    let before = kit.core.get(refund.path()).await?;
+    let expected = json!({ "refund_id": refund.id, "status": "never_seen" });
+    says(&before, 404, &expected)?;
+    if kit.refunded(&refund).await.is_err() {
+        return Err(Stop::skipped("the refund did not go back"));
+    }
+    succeeded(&kit.core.get(refund.path()).await?, &refund)
 }
 
 /// The books show it: after the refund and its repeat, exactly the rest of the payment can go back.

@@ -2,8 +2,8 @@
 
 use axum::http::StatusCode;
 use futures::FutureExt;
-use futures::future::join_all;
-use serde_json::json;
+use futures::future::join;
+use serde_json::{Value, json};
 
 use super::bench::{Payment, no_payment};
 use super::partner_api::{Fault, Received};
@@ -57,8 +57,8 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         id: "result-refused",
-        title: "A result that is refused with code 5 does not change the payment",
-        title_vi: "Kết quả bị từ chối với code 5 không làm thay đổi thanh toán",
+        title: "A result that is refused with a code does not change the payment",
+        title_vi: "Kết quả bị từ chối với một code không làm thay đổi thanh toán",
         cites: rules::RESULT,
         run: |kit| refused(kit).boxed(),
     },
@@ -113,11 +113,35 @@ async fn amount(kit: &CoreKit) -> Verdict {
     })
 }
 
+/// An amount of a payment result, in each form that our API accepts.
+pub(super) fn vnd(amount: &Value) -> Option<u64> {
+    let text = match amount {
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => text.clone(),
+        _ => return None,
+    };
+    let forms = ["", ".0", ".00"];
+    forms
+        .iter()
+        .find_map(|end| text.strip_suffix(end)?.parse().ok())
+}
+
+/// Whether two results of one payment say the same. A reference may come later, and an amount is optional if it failed.
+pub(super) fn same_result(one: &Value, other: &Value) -> bool {
+    let text = |result: &Value, name: &str| result[name].as_str().unwrap_or_default().to_owned();
+    let reference = "rail_reference";
+    let references = [one, other].map(|result| text(result, reference));
+    let amounts = [one, other].map(|result| vnd(&result["amount"]));
+    one["status"] == other["status"]
+        && (references[0] == references[1] || references.contains(&String::new()))
+        && (amounts[0] == amounts[1] || amounts.contains(&None))
+}
+
 /// A failure needs no amount. If it has one, it is that of the payment, too.
 fn right_amount(payment: &Payment, result: &Received) -> Verdict {
     let amount = payment.amount;
     let found = &result.body["amount"];
-    let whole = found.as_u64() == Some(amount) || found.as_str() == Some(&amount.to_string());
+    let whole = vnd(found) == Some(amount);
     let is_optional = result.body["status"] == "FAILURE" && found.is_null();
     ensure(whole || is_optional, format!("\"amount\":{amount}"), || {
         result.text.clone()
@@ -188,8 +212,14 @@ async fn repeated(kit: &CoreKit) -> Verdict {
     let Some(first) = results.iter().find(|result| result.answered == 500) else {
         return Err(Stop::skipped("no result was answered with 500"));
     };
+    // A reference that comes later is no other content.
+    let bare = |result: &Received| {
+        let mut body = result.body.clone();
+        body["rail_reference"] = Value::Null;
+        body
+    };
     ensure(
-        first.body == paid.result.body,
+        bare(first) == bare(&paid.result) && same_result(&first.body, &paid.result.body),
         format!("the same content again: {}", first.text),
         || paid.result.text.clone(),
     )?;
@@ -223,8 +253,16 @@ async fn kept_on(kit: &CoreKit) -> Verdict {
         ],
     ];
     let limit = kit.options.limits.result * RESULT_TIMES;
-    let pay = faults.map(|faults| kit.decide_within(kit.order_answered(&faults), "pay", limit));
-    for (paid, faults) in join_all(pay).await.into_iter().zip(faults) {
+    let payments = faults.map(|faults| kit.order_answered(&faults));
+    let [one, other] = payments.clone();
+    let first = one.id.clone();
+    let second = async {
+        // The second screen is opened after the first click: who confuses two screens has a check of its own.
+        kit.api.has_result(&first, limit).await;
+        kit.decide_within(other, "pay", limit).await
+    };
+    let paid = join(kit.decide_within(one, "pay", limit), second).await;
+    for (paid, faults) in <[_; 2]>::from(paid).into_iter().zip(faults) {
         let results = kit.api.results(&paid?.payment.id);
         ensure(
             results.len() > faults.len(),
@@ -239,10 +277,17 @@ async fn kept_on(kit: &CoreKit) -> Verdict {
 async fn refused(kit: &CoreKit) -> Verdict {
     by_form(kit)?;
     kit.first().await.map_err(no_payment)?;
-    let payment = kit.order_answered(&[Fault::Code(5)]);
-    let paid = kit.decide(payment, "pay").await?;
-    let expected = json!({ "status": "paid", "amount": paid.payment.amount });
-    says(&kit.core.get(paid.payment.path()).await?, 200, &expected)
+    for code in [5, 3, 8] {
+        let payment = kit.order_answered(&[Fault::Code(code)]);
+        let paid = kit.decide(payment, "pay").await?;
+        let expected = json!({ "status": "paid", "amount": paid.payment.amount });
+        says(&kit.core.get(paid.payment.path()).await?, 200, &expected)?;
+        let again = kit.open(&kit.link(&paid.payment)).await?;
+        ensure(!again.has_form(), "no form after the decision", || {
+            again.answer.shown()
+        })?;
+    }
+    Ok(())
 }
 
 async fn details(kit: &CoreKit) -> Verdict {

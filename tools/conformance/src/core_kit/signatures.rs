@@ -1,6 +1,7 @@
 //! Calls that are signed wrong, and some that are signed right at the edge of what is allowed.
 
 use futures::FutureExt;
+use reqwest::Method;
 use signing::{ClientSecret, Keyring};
 use uuid::Uuid;
 
@@ -74,8 +75,8 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         id: "signature-missing",
-        title: "A call without one of the three headers is refused",
-        title_vi: "Thiếu một trong ba header chữ ký bị từ chối",
+        title: "A call without one of the three headers, or without all, is refused",
+        title_vi: "Thiếu một hoặc cả ba header chữ ký bị từ chối",
         cites: rules::SIGNATURE,
         run: |kit| missing(kit).boxed(),
     },
@@ -120,6 +121,13 @@ pub(super) const CHECKS: &[Check] = &[
         title_vi: "Chữ ký vượt trước 45 giây được chấp nhận",
         cites: rules::AGE,
         run: |kit| accepted_at(kit, FURTHEST_AHEAD_MS - 15_000).boxed(),
+    },
+    Check {
+        id: "signature-spelling",
+        title: "A call without a signature does nothing under another spelling or method",
+        title_vi: "Thiếu chữ ký: cách viết đường dẫn hay phương thức khác cũng không có tác dụng",
+        cites: rules::SIGNATURE,
+        run: |kit| spelling(kit).boxed(),
     },
 ];
 
@@ -190,7 +198,15 @@ async fn other_body(kit: &CoreKit) -> Verdict {
     let small = payment.refund(1_000, 0);
     let large = small.with("amount", 2_000);
     let call = large.call().signing(small.body.to_string());
-    unauthorized(&kit.core.send(call).await?)
+    unauthorized(&kit.core.send(call).await?)?;
+    // The same headers again, after they were right with their own body.
+    let at = kit.core.clock.next_ms();
+    let answer = kit.core.send(small.call().at(at)).await?;
+    kit.when_final(&small, answer).await?;
+    let other = payment.refund(2_000, 1_000);
+    let call = other.call().at(at).signing(small.body.to_string());
+    unauthorized(&kit.core.send(call).await?)?;
+    not_paid(kit, &other).await
 }
 
 async fn other_path(kit: &CoreKit) -> Verdict {
@@ -233,10 +249,15 @@ async fn empty_secret(kit: &CoreKit) -> Verdict {
 }
 
 async fn missing(kit: &CoreKit) -> Verdict {
-    let changes: [fn(&mut SignatureHeaders); 3] = [
+    let changes: [fn(&mut SignatureHeaders); 4] = [
         |headers| headers.timestamp = None,
         |headers| headers.client_id = None,
         |headers| headers.signature = None,
+        |headers| {
+            headers.timestamp = None;
+            headers.client_id = None;
+            headers.signature = None;
+        },
     ];
     all_refused(kit, &changes).await
 }
@@ -262,10 +283,22 @@ async fn malformed(kit: &CoreKit) -> Verdict {
     all_refused(kit, &changes).await
 }
 
+/// A path of each GET that the core has.
+fn questions(kit: &CoreKit) -> Vec<String> {
+    let id = Uuid::new_v4();
+    let mut paths = vec![format!("/payments/{id}"), format!("/refunds/{id}")];
+    if kit.options.statements {
+        paths.push(format!("/statements/{}", day_ago(3)));
+    }
+    paths
+}
+
 async fn all_refused(kit: &CoreKit, changes: &[fn(&mut SignatureHeaders)]) -> Verdict {
     for change in changes {
-        let call = Request::get(format!("/payments/{}", Uuid::new_v4()));
-        unauthorized(&kit.core.send(call.changed(*change)).await?)?;
+        for path in questions(kit) {
+            let call = Request::get(path).changed(*change);
+            unauthorized(&kit.core.send(call).await?)?;
+        }
         let refund = any_refund(kit).call().changed(*change);
         unauthorized(&kit.core.send(refund).await?)?;
     }
@@ -284,8 +317,10 @@ async fn client_id(kit: &CoreKit) -> Verdict {
 }
 
 async fn refused_at(kit: &CoreKit, shift_ms: i64) -> Verdict {
-    let call = Request::get(format!("/payments/{}", Uuid::new_v4()));
-    unauthorized(&kit.core.send(call.shifted(shift_ms)).await?)?;
+    for path in questions(kit) {
+        let call = Request::get(path).shifted(shift_ms);
+        unauthorized(&kit.core.send(call).await?)?;
+    }
     let refund = any_refund(kit).call().shifted(shift_ms);
     unauthorized(&kit.core.send(refund).await?)
 }
@@ -298,4 +333,39 @@ async fn accepted_at(kit: &CoreKit, shift_ms: i64) -> Verdict {
         "HTTP 404 never_seen, as with a fresh signature",
         || answer.shown(),
     )
+}
+
+/// A filter that looks at the path must look at what the program behind it answers.
+async fn spelling(kit: &CoreKit) -> Verdict {
+    let payment = kit.paid().await?;
+    let posts = [
+        "/refunds/",
+        "//refunds",
+        "/REFUNDS",
+        "/Refunds",
+        "/%72efunds",
+    ];
+    let posts = posts.map(|path| (Method::POST, path));
+    let others = [(Method::PUT, "/refunds"), (Method::PATCH, "/refunds")];
+    for (method, path) in posts.into_iter().chain(others) {
+        let refund = payment.refund(1_000, 0);
+        let call = Request::post(path, &refund.body).method(method);
+        let call = call.header("idempotency-key", &*refund.id).unsigned();
+        nothing_said(&kit.core.send(call).await?)?;
+        not_paid(kit, &refund).await?;
+    }
+    for path in [
+        format!("/payments/{}/", payment.id),
+        format!("//payments/{}", payment.id),
+        format!("/PAYMENTS/{}", payment.id),
+    ] {
+        nothing_said(&kit.core.send(Request::get(path).unsigned()).await?)?;
+    }
+    kit.rest_goes_back(&payment, 0).await
+}
+
+fn nothing_said(answer: &Answer) -> Verdict {
+    ensure(answer.status != 200, "HTTP 401, 404 or 405", || {
+        answer.shown()
+    })
 }

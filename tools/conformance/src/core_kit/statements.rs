@@ -15,6 +15,8 @@ use crate::verdict::{Stop, Verdict, ensure};
 /// No statement is read any further.
 const MOST_PAGES: usize = 1_000;
 const MOST_ENTRIES: usize = 1_000;
+/// So many pages are asked for again: we begin with the first one again if one fails.
+const MOST_ASKED_TWICE: usize = 5;
 const MOST_CURSOR_BYTES: usize = 1_024;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -71,8 +73,17 @@ impl CoreKit {
         given.unwrap_or_else(|| day_ago(2))
     }
 
-    /// Every page of a day.
-    async fn statement(&self, day: &str) -> Verdict<Vec<Answer>> {
+    /// Whether a day that nobody named is not there yet.
+    pub(super) async fn is_not_there(&self, day: &str) -> Verdict<bool> {
+        if self.options.statement_day.as_deref() == Some(day) {
+            return Ok(false);
+        }
+        let answer = self.core.get(format!("/statements/{day}")).await?;
+        Ok(answer.status == 404 && answer.json["status"] == "not_there")
+    }
+
+    /// Every page of a day, with its path.
+    pub(super) async fn statement(&self, day: &str) -> Verdict<Vec<(String, Answer)>> {
         let mut pages = Vec::new();
         let mut cursors = HashSet::new();
         let mut path = format!("/statements/{day}");
@@ -80,7 +91,7 @@ impl CoreKit {
             let page = self.core.get(&*path).await?;
             is_page(&page, day)?;
             let next = page.json["next"].as_str().map(str::to_owned);
-            pages.push(page);
+            pages.push((path, page));
             let Some(cursor) = next.filter(|next| !next.is_empty()) else {
                 return Ok(pages);
             };
@@ -125,7 +136,18 @@ async fn today(kit: &CoreKit) -> Verdict {
 
 async fn pages(kit: &CoreKit) -> Verdict {
     kit.has_statements()?;
-    kit.statement(&kit.past_day()).await.map(drop)
+    let day = kit.past_day();
+    let pages = kit.statement(&day).await?;
+    // Today's may have grown.
+    if day == day_ago(0) {
+        return Ok(());
+    }
+    for (path, page) in pages.into_iter().take(MOST_ASKED_TWICE) {
+        let again = kit.core.get(path).await?;
+        let same = again.status == 200 && again.json["entries"] == page.json["entries"];
+        ensure(same, "the same entries of a page again", || again.shown())?;
+    }
+    Ok(())
 }
 
 async fn entries(kit: &CoreKit) -> Verdict {
@@ -135,7 +157,7 @@ async fn entries(kit: &CoreKit) -> Verdict {
     let pages = pages.map_err(|_| Stop::skipped("no statement can be read"))?;
     let entries = pages
         .iter()
-        .filter_map(|page| page.json["entries"].as_array());
+        .filter_map(|(_, page)| page.json["entries"].as_array());
     let mut count = 0;
     for entry in entries.flatten() {
         count += 1;
@@ -155,7 +177,7 @@ async fn entries(kit: &CoreKit) -> Verdict {
 }
 
 /// The field that is wrong, and what it must be.
-fn readable(entry: &Value, day: &str) -> Result<(), (&'static str, &'static str)> {
+pub(super) fn readable(entry: &Value, day: &str) -> Result<(), (&'static str, &'static str)> {
     let text = |field: &str| entry[field].as_str().unwrap_or_default();
     let rules = [
         (

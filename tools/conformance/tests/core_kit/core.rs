@@ -56,6 +56,18 @@ struct Books {
     debits: HashMap<String, u32>,
     /// The links on which somebody has clicked, by their timestamps.
     links: HashSet<String>,
+    /// Signatures that came, and those that were right.
+    signatures: (HashSet<String>, HashSet<String>),
+    /// Ids about which `never_seen` was said.
+    never_seen: HashSet<String>,
+    /// The amount of the click that came last.
+    last_amount: String,
+    /// Refunds that are being decided.
+    waiting: u32,
+    /// The statement of today.
+    booked: Vec<Value>,
+    /// The cursors that came.
+    cursors: HashSet<String>,
 }
 
 #[derive(Clone)]
@@ -65,6 +77,22 @@ struct Refund {
 }
 
 impl Books {
+    /// An entry of the statement of today.
+    fn book(&mut self, core: &Core, kind: &str, id: &str, transaction: &str, amount: u64) {
+        let (kind, amount) = match core.mistake {
+            "books refunds as payments" => ("payment", amount),
+            "books a refund without its fee" if kind == "refund" => (kind, amount - amount / 100),
+            _ => (kind, amount),
+        };
+        self.booked.push(json!({
+            "type": kind,
+            "id": id,
+            "transaction_id": transaction,
+            "amount": amount,
+            "at": rfc3339(),
+        }));
+    }
+
     /// A refund was decided: the oldest of many is forgotten.
     fn forget_refunds(&mut self, id: &str) {
         self.order.0.push(id.to_owned());
@@ -77,7 +105,7 @@ impl Books {
     /// A payment was made: the oldest of many is forgotten.
     fn forget_payments(&mut self, id: &str) {
         self.order.1.push(id.to_owned());
-        if self.order.1.len() > 25 {
+        if self.order.1.len() > 45 {
             let oldest = self.order.1.remove(0);
             self.payments.remove(&oldest);
         }
@@ -122,6 +150,11 @@ impl Core {
         self.mistake == mistake
     }
 
+    /// It is right in every way in which docs/core.md lets it differ.
+    fn differs(&self) -> bool {
+        self.has("differs where it may")
+    }
+
     /// `None` if the call is signed right.
     fn refused(&self, headers: &HeaderMap, signed: &[u8]) -> Option<Response> {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
@@ -149,9 +182,20 @@ impl Core {
         if self.has("accepts a signature of nothing") {
             candidates.push(b"");
         }
-        let problem = keys
-            .verify_any(&given, candidates, now_ms(), window)
-            .err()?;
+        let signature = given.signature.unwrap_or_default().to_owned();
+        let mut state = self.state.lock().unwrap();
+        if self.differs() && !state.signatures.0.insert(signature.clone()) {
+            return Some(StatusCode::UNAUTHORIZED.into_response());
+        }
+        if self.has("keeps what it has verified") && state.signatures.1.contains(&signature) {
+            return None;
+        }
+        let verified = keys.verify_any(&given, candidates, now_ms(), window);
+        if verified.is_ok() {
+            state.signatures.1.insert(signature);
+        }
+        drop(state);
+        let problem = verified.err()?;
         if self.is_taken_for_right(&given, signed, false) {
             return None;
         }
@@ -208,12 +252,17 @@ impl Core {
         if self.has(bare.trim_end()) {
             return StatusCode::NOT_FOUND.into_response();
         }
+        self.state.lock().unwrap().never_seen.insert(id.to_owned());
         let body = json!({ field: id, "status": "never_seen" });
         (StatusCode::NOT_FOUND, Json(body)).into_response()
     }
 }
 
-async fn no_route(State(core): State<Core>) -> Response {
+async fn no_route(State(core): State<Core>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+    let path = uri.path().trim_end_matches('/').to_lowercase();
+    if core.has("filters one spelling of a path") && path == "/refunds" {
+        return read_refund(&core, &headers, &body, "").await;
+    }
     if core.has("calls any path never_seen") {
         let body = json!({ "transaction_id": "none", "status": "never_seen" });
         return (StatusCode::NOT_FOUND, Json(body)).into_response();
@@ -229,7 +278,7 @@ fn conflict() -> Response {
     (StatusCode::CONFLICT, Json(json!({ "message": "conflict" }))).into_response()
 }
 
-async fn refund(State(core): State<Core>, headers: HeaderMap, body: Bytes) -> Response {
+async fn refund(State(core): State<Core>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let checks = !core.has("does not verify refunds");
     let mut refused = core.refused(&headers, &body).filter(|_| checks);
     if core.has("takes a signature of the path") {
@@ -238,7 +287,16 @@ async fn refund(State(core): State<Core>, headers: HeaderMap, body: Bytes) -> Re
     if let Some(refused) = refused {
         return refused;
     }
-    let mut message: Value = serde_json::from_slice(&body).unwrap_or_default();
+    read_refund(&core, &headers, &body, uri.query().unwrap_or_default()).await
+}
+
+async fn read_refund(core: &Core, headers: &HeaderMap, body: &[u8], query: &str) -> Response {
+    let mut message: Value = serde_json::from_slice(body).unwrap_or_default();
+    if core.has("reads the query of a refund") && message.is_object() {
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            message[&*name] = json!(value.parse::<u64>().unwrap());
+        }
+    }
     if core.has("ignores capitals") && message["transaction_id"].is_string() {
         let small = message["transaction_id"].as_str().map(str::to_lowercase);
         message["transaction_id"] = json!(small);
@@ -254,6 +312,8 @@ async fn refund(State(core): State<Core>, headers: HeaderMap, body: Bytes) -> Re
         return bad("transaction_id");
     }
     let amount = message["amount"].as_u64();
+    let lacks_both = id.is_none() && key.is_none() && message.is_object();
+    let id = id.or_else(|| (lacks_both && core.has("compares what both lack")).then_some("None"));
     let (Some(id), Some(amount @ 1..)) = (id, amount) else {
         if core.has("fails with a malformed body") {
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
@@ -265,11 +325,14 @@ async fn refund(State(core): State<Core>, headers: HeaderMap, body: Bytes) -> Re
         return bad("refund_id and amount");
     };
     let reason = message["reason"].as_str().unwrap_or_default();
+    if core.has("stumbles over signs in a reason") && reason.contains(['\'', '😀']) {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
     if core.has("refuses a long reason") && reason.chars().count() > 100 {
         return bad("reason");
     }
     let key_is_fine = match key {
-        None => core.has("needs no idempotency key"),
+        None => core.has("needs no idempotency key") || id == "None",
         Some(key) => key == id || core.has("takes any idempotency key"),
     };
     if !key_is_fine {
@@ -278,11 +341,39 @@ async fn refund(State(core): State<Core>, headers: HeaderMap, body: Bytes) -> Re
     if core.has("refuses unknown fields") && message.get("x_new").is_some() {
         return bad("x_new");
     }
-    refund_once(&core, id, amount, &message).await
+    let ahead = {
+        let mut state = core.state.lock().unwrap();
+        state.waiting += 1;
+        state.waiting
+    };
+    let no_lock = core.has("waits a moment for its lock") && ahead > 2;
+    let answer = refund_once(core, id, amount, &message, no_lock).await;
+    core.state.lock().unwrap().waiting -= 1;
+    answer
 }
 
-async fn refund_once(core: &Core, id: &str, amount: u64, message: &Value) -> Response {
+/// A core that does not wait for the lock of a payment.
+async fn is_locked(core: &Core, transaction: &str) -> bool {
+    let lock = transaction.to_owned();
+    if !core.state.lock().unwrap().deciding.insert(lock) {
+        return true;
+    }
+    tokio::time::sleep(RACE).await;
+    core.state.lock().unwrap().deciding.remove(transaction);
+    false
+}
+
+async fn refund_once(
+    core: &Core,
+    id: &str,
+    amount: u64,
+    message: &Value,
+    no_lock: bool,
+) -> Response {
     let transaction = message["transaction_id"].as_str().unwrap_or_default();
+    if core.differs() && is_locked(core, transaction).await {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
     let crosses = crosses(core, transaction).await;
     let known = core.state.lock().unwrap().refunds.get(id).cloned();
     if let Some(known) = known
@@ -291,18 +382,41 @@ async fn refund_once(core: &Core, id: &str, amount: u64, message: &Value) -> Res
         return answer;
     }
     let fits_now = fits(core, &core.state.lock().unwrap(), transaction, amount);
-    if core.has("looks for a repeat and pays later") || core.has("adds up and pays later") {
+    let dawdles = [
+        "looks for a repeat and pays later",
+        "looks for a repeat before the lock",
+        "adds up and pays later",
+        "waits a moment for its lock",
+    ];
+    if dawdles.contains(&core.mistake) {
         tokio::time::sleep(RACE).await;
     }
     let mut state = core.state.lock().unwrap();
     let again = state.refunds.get(id).cloned();
     let pays_again = |known: &Refund| {
-        core.has("looks for a repeat and pays later") || is_taken_as_new(core, known, message)
+        core.has("looks for a repeat and pays later")
+            || (core.has("looks for a repeat before the lock")
+                && !fits(core, &state, transaction, amount))
+            || is_taken_as_new(core, known, message)
     };
     if let Some(known) = again.filter(|known| !pays_again(known)) {
         drop(state);
         return repeated(core, id, &known, message).unwrap_or_else(conflict);
     }
+    let early = (core.has("adds up and pays later") || no_lock).then_some(fits_now);
+    book_refund(core, &mut state, (id, amount), message, crosses, early)
+}
+
+/// Decides a refund that is new, and books it. `early` is what was found out before the lock.
+fn book_refund(
+    core: &Core,
+    state: &mut Books,
+    (id, amount): (&str, u64),
+    message: &Value,
+    crosses: bool,
+    early: Option<bool>,
+) -> Response {
+    let transaction = message["transaction_id"].as_str().unwrap_or_default();
     let so_far = message["refunded_so_far"].as_u64().unwrap_or_default();
     let others = state.back.iter();
     let others = others.filter(|(of, _, at)| of == transaction && at.elapsed() > ON_ITS_WAY);
@@ -312,11 +426,7 @@ async fn refund_once(core: &Core, id: &str, amount: u64, message: &Value) -> Res
     }
     // Added up and booked under one lock: a core that let it go in between would have the mistake of "adds up and pays
     // later".
-    let fits = if core.has("adds up and pays later") {
-        fits_now
-    } else {
-        fits(core, &state, transaction, amount)
-    };
+    let fits = early.unwrap_or_else(|| fits(core, state, transaction, amount));
     let is_paid = matches!(state.payments.get(transaction), Some((status, _)) if status == "paid");
     let (fits, status) = match core.mistake {
         "is not sure about what is unpaid" if !is_paid => {
@@ -338,7 +448,10 @@ async fn refund_once(core: &Core, id: &str, amount: u64, message: &Value) -> Res
     if fits {
         let entry = (transaction.to_owned(), amount, Instant::now());
         state.back.push(entry);
-        after_booking(core, &mut state, transaction);
+        after_booking(core, state, transaction);
+    }
+    if fits || core.has("books what it rejected") {
+        state.book(core, "refund", id, transaction, amount);
     }
     if fits || !core.has("forgets a rejected refund") {
         state.refunds.insert(id.to_owned(), refund.clone());
@@ -475,6 +588,15 @@ fn fits(core: &Core, state: &Books, transaction: &str, amount: u64) -> bool {
     if core.has("refunds only once") && !back.is_empty() {
         return false;
     }
+    if core.has("adds up in 32 bits") {
+        let amount = amount & u64::from(u32::MAX);
+        return back.iter().sum::<u64>() + amount <= paid;
+    }
+    let paid = if core.has("allows a difference of 999") {
+        paid + 999
+    } else {
+        paid
+    };
     core.has("does not add up") || back.iter().sum::<u64>().saturating_add(amount) <= paid
 }
 
@@ -508,6 +630,10 @@ async fn find_refund(
             .find(|(other, _)| other.starts_with(start))
             .map(|(_, refund)| refund.clone());
     }
+    let was_never_seen = core.state.lock().unwrap().never_seen.contains(&id);
+    if core.has("keeps what it said of a refund") && was_never_seen {
+        known = None;
+    }
     match known.filter(|_| !core.has("finds no refund")) {
         Some(refund) => refund_answer(&core, &id, &refund),
         None => core.never_seen("refund_id", &id),
@@ -530,7 +656,8 @@ async fn payment(
     let (known, expires_at, runs) = {
         let state = core.state.lock().unwrap();
         let expires_at = state.expires.get(&id).copied().unwrap_or_default();
-        let runs = state.running.contains(&id);
+        let runs = state.running.contains(&id)
+            || (core.has("keeps what it said of a payment") && state.never_seen.contains(&id));
         (state.payments.get(&id).cloned(), expires_at, runs)
     };
     let Some((mut status, amount)) = known.filter(|_| !runs) else {
@@ -582,6 +709,12 @@ fn rfc3339() -> String {
         .unwrap()
 }
 
+/// Today in Vietnam.
+fn today() -> String {
+    let now = time::OffsetDateTime::now_utc() + Duration::from_hours(7);
+    now.date().to_string()
+}
+
 async fn statement(
     State(core): State<Core>,
     Path(day): Path<String>,
@@ -601,6 +734,14 @@ async fn statement(
         if core.has("fails for today") {
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         }
+        let mut booked = core.state.lock().unwrap().booked.clone();
+        if core.has("gives a half of today") {
+            booked.truncate(booked.len() / 2);
+        }
+        if day == today() && !core.differs() {
+            let page = json!({ "day": day, "entries": booked, "next": null });
+            return Json(page).into_response();
+        }
         let not_there = json!({ "status": "not_there" });
         return (StatusCode::NOT_FOUND, Json(not_there)).into_response();
     }
@@ -610,6 +751,12 @@ async fn statement(
         Some(Err(_)) if core.has("begins anew with an unknown cursor") => 0,
         Some(Err(_)) => return bad("cursor"),
     };
+    if core.has("takes a cursor once")
+        && let Some(cursor) = query.get("cursor")
+        && !core.state.lock().unwrap().cursors.insert(cursor.clone())
+    {
+        return bad("cursor");
+    }
     let mut entry = json!({
         "type": "payment",
         "id": format!("B-{from}"),
@@ -673,14 +820,35 @@ fn link(core: &Core, query: &str) -> Option<HashMap<String, String>> {
     verified.then_some(link)
 }
 
+/// What some mistakes do with a link before they verify it.
+fn unverified(core: &Core, query: &str) -> Option<Response> {
+    let pairs = form_urlencoded::parse(query.as_bytes()).into_owned();
+    let link: HashMap<String, String> = pairs.collect();
+    let id = link.get("transaction_id")?;
+    if core.has("looks at the time before it verifies") && is_over(&link) {
+        let page = Html(format!("<a href='{}'>Quay lại</a>", link["return_url"]));
+        return Some((StatusCode::GONE, page).into_response());
+    }
+    let known = core.state.lock().unwrap().payments.get(id).cloned();
+    let is_decided = known.is_some_and(|(status, _)| status != "not_paid");
+    let leads = core.has("leads back before it verifies") && is_decided;
+    leads.then(|| back(core, &link))
+}
+
 async fn screen(State(core): State<Core>, uri: Uri) -> Response {
+    if let Some(answer) = unverified(&core, uri.query().unwrap_or_default()) {
+        return answer;
+    }
     let Some(link) = link(&core, uri.query().unwrap_or_default()) else {
         return invalid_link();
     };
     let (id, amount) = (&link["transaction_id"], &link["amount"]);
     let decided = core.state.lock().unwrap().payments.get(id).cloned();
-    let shows_again = core.has("shows the form until it is accepted");
-    if decided.is_some_and(|(status, _)| status != "not_paid") && !shows_again {
+    let decided = decided.map_or_else(String::new, |(status, _)| status);
+    let shows_again = core.has("shows the form until it is accepted")
+        || (core.has("shows the form again after a cancel") && decided == "failed")
+        || (core.has("looks at the time before the decision") && is_over(&link));
+    if matches!(&*decided, "paid" | "failed") && !shows_again {
         return back(&core, &link);
     }
     if is_over(&link) && !core.has("shows the form after the end") {
@@ -691,6 +859,10 @@ async fn screen(State(core): State<Core>, uri: Uri) -> Response {
         };
         let page = Html(format!("<h1>Hết hạn</h1>{forms}"));
         return (StatusCode::GONE, page).into_response();
+    }
+    if core.has("pays by any method") && has_action(&uri) {
+        let (uri, body) = (uri.clone(), "action=pay");
+        return decide_signed(&core, &uri, body).await;
     }
     let read = ask(&core, id).await;
     if let Some(answer) = unpayable(&core, &link, &read) {
@@ -704,10 +876,35 @@ async fn screen(State(core): State<Core>, uri: Uri) -> Response {
         .unwrap_or_default()
         .clone_into(&mut state.last_link);
     state.payments.entry(id.clone()).or_insert(known);
-    let shown = if core.has("shows no amount") {
-        "?"
+    if core.differs() {
+        tokio::spawn(fail_at_expiry(core.clone(), id.clone(), expires_at));
+    }
+    drop(state);
+    form_page(&core, &uri, amount, &read)
+}
+
+/// The amount as the page shows it.
+fn shown_amount(core: &Core, uri: &Uri, amount: &str) -> String {
+    match core.mistake {
+        "shows no amount" => "?".to_owned(),
+        "shows the amount in hundredths" => "1,000.00".to_owned(),
+        "shows the appended amount" => {
+            let query = uri.query().unwrap_or_default();
+            let pairs = form_urlencoded::parse(query.as_bytes());
+            let amounts = pairs.filter(|(name, _)| name == "amount");
+            amounts.last().unwrap().1.into_owned()
+        }
+        _ => amount.to_owned(),
+    }
+}
+
+fn form_page(core: &Core, uri: &Uri, amount: &str, read: &Value) -> Response {
+    let shown = shown_amount(core, uri, amount);
+    let about = read["data"]["description"].as_str().unwrap_or_default();
+    let about = if core.has("writes a description as it came") {
+        about.to_owned()
     } else {
-        amount
+        about.replace('&', "&amp;").replace('<', "&lt;")
     };
     let cancel = if core.has("has no button to cancel") {
         ""
@@ -727,15 +924,39 @@ async fn screen(State(core): State<Core>, uri: Uri) -> Response {
     } else {
         form
     };
-    let page = Html(format!("<!doctype html><title>Thanh toán</title>{forms}"));
+    let page = Html(format!(
+        "<!doctype html><title>Thanh toán</title><p>{about}</p>{forms}"
+    ));
     if core.has("lets the screen be kept") {
         return page.into_response();
     }
     let headers = [
         (header::CACHE_CONTROL, "no-store"),
         (header::REFERRER_POLICY, "no-referrer"),
+        (
+            header::SET_COOKIE,
+            "session=of-this-customer; Path=/; HttpOnly",
+        ),
     ];
     (headers, page).into_response()
+}
+
+fn has_action(uri: &Uri) -> bool {
+    uri.query().unwrap_or_default().ends_with("&action=pay")
+}
+
+/// The customer has not decided until `expires_at`: the payment has failed.
+async fn fail_at_expiry(core: Core, id: String, expires_at: i64) {
+    let rest = u64::try_from(expires_at - now_ms()).unwrap_or_default();
+    tokio::time::sleep(Duration::from_millis(rest + 20)).await;
+    if let Some((status, _)) = core.state.lock().unwrap().payments.get_mut(&id) {
+        if status != "not_paid" {
+            return;
+        }
+        "failed".clone_into(status);
+    }
+    let failure = result(&core, &id, 0, false, 0);
+    send(&core, &id, failure).await;
 }
 
 fn invalid_link() -> Response {
@@ -751,6 +972,7 @@ fn unpayable(core: &Core, link: &HashMap<String, String>, read: &Value) -> Optio
     match (read["code"].as_u64(), data["status"].as_str()) {
         (Some(3), _) if !core.has("shows what it does not know") => Some(invalid_link()),
         (Some(0), _) if is_other && compares => Some(invalid_link()),
+        (Some(0), Some("SUCCESS")) if core.has("leads back from failed payments only") => None,
         (Some(0), Some(status)) if status != "PENDING" && !core.has("does not read the status") => {
             Some(back(core, link))
         }
@@ -847,7 +1069,17 @@ fn clicked(
     {
         link.insert("amount".to_owned(), amount.clone());
     }
+    if core.has("reads the appended amount at the click") {
+        let pairs = form_urlencoded::parse(query.as_bytes()).into_owned();
+        link.extend(pairs.filter(|(name, _)| name == "amount"));
+    }
     let action = form.get("action").map_or("", String::as_str);
+    let small = action.trim().to_lowercase();
+    let action = if core.has("reads an action in any case") {
+        &small
+    } else {
+        action
+    };
     if !matches!(action, "pay" | "cancel") && !core.has("pays with any action") {
         return Err(StatusCode::BAD_REQUEST);
     }
@@ -861,16 +1093,38 @@ async fn dawdles(core: &Core, id: &str, pays: bool) {
         tokio::time::sleep(RACE).await;
         core.state.lock().unwrap().running.remove(id);
     }
-    if core.has("has no lock on the click") || (!pays && core.has("cancels without a lock")) {
+    let waits = [
+        "has no lock on the click",
+        "locks the link on the click",
+        "keeps the click in one place",
+    ];
+    if waits.contains(&core.mistake) || (!pays && core.has("cancels without a lock")) {
         tokio::time::sleep(RACE).await;
     }
 }
 
-async fn decide(State(core): State<Core>, uri: Uri, body: String) -> Response {
-    let (link, pays) = match clicked(&core, &uri, &body) {
+async fn decide(State(core): State<Core>, uri: Uri, headers: HeaderMap, body: String) -> Response {
+    let cookie = headers.get(header::COOKIE);
+    let has_session = cookie.is_some_and(|cookie| cookie == "session=of-this-customer");
+    if core.differs() && !has_session {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    decide_signed(&core, &uri, &body).await
+}
+
+async fn decide_signed(core: &Core, uri: &Uri, body: &str) -> Response {
+    let (mut link, pays) = match clicked(core, uri, body) {
         Ok(clicked) => clicked,
         Err(refused) => return refused.into_response(),
     };
+    let was_decided = {
+        let state = core.state.lock().unwrap();
+        let known = state.payments.get(&link["transaction_id"]);
+        known.is_some_and(|(status, _)| status != "not_paid")
+    };
+    if core.differs() && was_decided && is_over(&link) {
+        return back(core, &link);
+    }
     if is_over(&link) && !core.has("pays after the end") {
         return (StatusCode::GONE, Html("<h1>Hết hạn</h1>")).into_response();
     }
@@ -878,45 +1132,14 @@ async fn decide(State(core): State<Core>, uri: Uri, body: String) -> Response {
     let Some((was, _)) = core.state.lock().unwrap().payments.get(&id).cloned() else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    dawdles(&core, &id, pays).await;
-    let cancels_late = !pays && core.has("cancels without a lock");
-    let result = {
-        let mut state = core.state.lock().unwrap();
-        if pays && core.has("forgets old payments") {
-            state.forget_payments(&id);
-        }
-        let Books {
-            payments,
-            debits,
-            links,
-            ..
-        } = &mut *state;
-        let (status, amount) = payments.get_mut(&id).unwrap();
-        if core.has("takes the amount from the form") || core.has("does not verify the click") {
-            *amount = link["amount"].parse().unwrap();
-        }
-        let first_of_link = links.insert(link["timestamp"].clone());
-        let is_new = status == "not_paid"
-            || core.has("debits twice")
-            || (core.has("debits once a link") && first_of_link)
-            || (core.has("has no lock on the click") && was == "not_paid")
-            || (cancels_late && was == "not_paid")
-            || (core.has("pays what was cancelled") && pays && status == "failed")
-            || (core.has("takes the second choice") && !pays);
-        if is_new {
-            *debits.entry(id.clone()).or_default() += 1;
-            let pays = pays || core.has("takes a cancellation as a payment");
-            let decided = if pays { "paid" } else { "failed" };
-            decided.clone_into(status);
-        }
-        result(
-            &core,
-            &id,
-            *amount,
-            status == "paid",
-            debits.get(&id).copied().unwrap_or_default(),
-        )
-    };
+    let mine = &link["amount"];
+    mine.clone_into(&mut core.state.lock().unwrap().last_amount);
+    dawdles(core, &id, pays).await;
+    if core.has("keeps the click in one place") {
+        let last = core.state.lock().unwrap().last_amount.clone();
+        link.insert("amount".to_owned(), last);
+    }
+    let result = book_click(core, &link, &was, pays);
     if core.has("answers the form first") || (core.has("pays after the answer") && pays) {
         tokio::spawn({
             let core = core.clone();
@@ -926,9 +1149,59 @@ async fn decide(State(core): State<Core>, uri: Uri, body: String) -> Response {
             }
         });
     } else {
-        send(&core, &id, result).await;
+        send(core, &id, result).await;
     }
-    back(&core, &link)
+    back(core, &link)
+}
+
+/// The decision of a click, and the result of the payment.
+fn book_click(core: &Core, link: &HashMap<String, String>, was: &str, pays: bool) -> Value {
+    let cancels_late = !pays && core.has("cancels without a lock");
+    let id = &link["transaction_id"];
+    let mut is_booked = false;
+    let mut state = core.state.lock().unwrap();
+    if pays && core.has("forgets old payments") {
+        state.forget_payments(id);
+    }
+    let Books {
+        payments,
+        debits,
+        links,
+        ..
+    } = &mut *state;
+    let (status, amount) = payments.get_mut(id).unwrap();
+    let reads_amount = [
+        "takes the amount from the form",
+        "does not verify the click",
+        "reads the appended amount at the click",
+        "keeps the click in one place",
+    ];
+    if reads_amount.contains(&core.mistake) {
+        *amount = link["amount"].parse().unwrap();
+    }
+    let first_of_link = links.insert(link["timestamp"].clone());
+    let is_new = status == "not_paid"
+        || core.has("debits twice")
+        || (core.has("debits once a link") && first_of_link)
+        || (core.has("has no lock on the click") && was == "not_paid")
+        || (core.has("locks the link on the click") && was == "not_paid" && first_of_link)
+        || (cancels_late && was == "not_paid")
+        || (core.has("pays what was cancelled") && pays && status == "failed")
+        || (core.has("takes the second choice") && !pays);
+    if is_new {
+        *debits.entry(id.clone()).or_default() += 1;
+        let pays = pays || core.has("takes a cancellation as a payment");
+        let decided = if pays { "paid" } else { "failed" };
+        decided.clone_into(status);
+        is_booked = pays;
+    }
+    let (amount, is_paid) = (*amount, status == "paid");
+    let debits = debits.get(id).copied().unwrap_or_default();
+    if is_booked {
+        let own = format!("B-{id}-{debits}");
+        state.book(core, "payment", &own, id, amount);
+    }
+    result(core, id, amount, is_paid, debits)
 }
 
 fn result(core: &Core, id: &str, amount: u64, paid: bool, debits: u32) -> Value {
@@ -936,6 +1209,7 @@ fn result(core: &Core, id: &str, amount: u64, paid: bool, debits: u32) -> Value 
         "debits twice",
         "debits once a link",
         "has no lock on the click",
+        "locks the link on the click",
     ];
     let reference = if several.contains(&core.mistake) {
         format!("FT-{id}-{debits}")
@@ -947,7 +1221,9 @@ fn result(core: &Core, id: &str, amount: u64, paid: bool, debits: u32) -> Value 
     } else {
         reference
     };
-    let mut result = if paid {
+    let mut result = if paid && core.differs() && debits < 2 {
+        json!({ "transaction_id": id, "status": "SUCCESS", "amount": amount.to_string() })
+    } else if paid {
         json!({
             "transaction_id": id,
             "status": "SUCCESS",
@@ -981,6 +1257,9 @@ async fn send(core: &Core, id: &str, mut result: Value) {
     );
     let mut first = None;
     for attempt in 0..20 {
+        if core.differs() && attempt > 0 && result["status"] == "SUCCESS" {
+            result["rail_reference"] = json!(format!("FT-{id}"));
+        }
         if core.has("changes a repeated result") && attempt > 0 {
             result["rail_reference"] = json!("FT-again");
         }
@@ -1003,6 +1282,9 @@ async fn send(core: &Core, id: &str, mut result: Value) {
         let broken = said.is_none();
         let said: Value = serde_json::from_slice(&said.unwrap_or_default()).unwrap_or_default();
         if core.has("takes a refusal as a failure") && said["code"] == 5 {
+            "failed".clone_into(&mut core.state.lock().unwrap().payments.get_mut(id).unwrap().0);
+        }
+        if core.has("reverses the debit after code 8") && said["code"] == 8 {
             "failed".clone_into(&mut core.state.lock().unwrap().payments.get_mut(id).unwrap().0);
         }
         let gives_up = match core.mistake {
