@@ -18,6 +18,9 @@ use crate::clock::now_ms;
 use crate::page_text::shows_amount;
 use crate::verdict::{Stop, Verdict, ensure};
 
+/// Somebody else's page.
+pub(super) const ELSEWHERE: &str = "https://attacker.example/";
+
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "screen-wrong-signature",
@@ -155,7 +158,7 @@ async fn appended(kit: &CoreKit) -> Verdict {
         .append_pair("transaction_id", &other.id)
         .append_pair("amount", &other.amount.to_string())
         .append_pair("expires_at", &other.expires_at_ms.to_string())
-        .append_pair("return_url", "https://attacker.example/");
+        .append_pair("return_url", ELSEWHERE);
     let page = kit.open(&link).await?;
     if page.has_form() {
         let shown = shows_amount(&page.answer.text, other.amount);
@@ -180,24 +183,28 @@ async fn get_action(kit: &CoreKit) -> Verdict {
         kit.open(&link).await?;
         link.query_pairs_mut().append_pair("action", action);
         kit.open(&link).await?;
-        is_unpaid(kit, &payment).await?;
-        let results = kit.api.results(&payment.id);
-        ensure(results.is_empty(), "no payment result", || {
-            format!("{} of them", results.len())
-        })?;
+        nothing_came_of_it(kit, &payment).await?;
     }
     Ok(())
 }
 
+/// The payment is not paid, and no result says anything of it.
+async fn nothing_came_of_it(kit: &CoreKit, payment: &Payment) -> Verdict {
+    is_unpaid(kit, payment).await?;
+    let results = kit.api.results(&payment.id);
+    ensure(results.is_empty(), "no payment result", || {
+        format!("{} of them", results.len())
+    })
+}
+
 /// The customer is sent to no page of somebody else.
-fn not_elsewhere(answer: &Answer) -> Verdict {
+pub(super) fn not_elsewhere(answer: &Answer) -> Verdict {
     let location = answer.header("location").unwrap_or_default();
-    let elsewhere = location.starts_with("https://attacker.example");
-    ensure(
-        !elsewhere && answer.status < 500,
-        "no error of the server, and no redirect to https://attacker.example/",
-        || format!("HTTP {} to {location}", answer.status),
-    )
+    let elsewhere = location.starts_with(ELSEWHERE.trim_end_matches('/'));
+    let expected = format!("no error of the server, and no redirect to {ELSEWHERE}");
+    ensure(!elsewhere && answer.status < 500, expected, || {
+        format!("HTTP {} to {location}", answer.status)
+    })
 }
 
 async fn two_payments(kit: &CoreKit) -> Verdict {
@@ -259,14 +266,14 @@ async fn hidden_values(kit: &CoreKit) -> Verdict {
         match name.as_str() {
             "amount" | "transaction_amount" => "1000".clone_into(value),
             "transaction_id" | "id" => value.clone_from(&other.id),
-            "return_url" => "https://attacker.example/".clone_into(value),
+            "return_url" => ELSEWHERE.clone_into(value),
             _ => {}
         }
     }
     for (name, value) in [
         ("amount", "1000"),
         ("transaction_id", &*other.id),
-        ("return_url", "https://attacker.example/"),
+        ("return_url", ELSEWHERE),
     ] {
         if form.fields.iter().all(|(known, _)| known != name) {
             form.fields.push((name.to_owned(), value.to_owned()));
@@ -305,11 +312,7 @@ async fn unknown_action(kit: &CoreKit) -> Verdict {
     ] {
         let answer = page.post(&kit.core.http, &form, action).await?;
         ensure(answer.status == 400, "HTTP 400", || answer.shown())?;
-        is_unpaid(kit, &payment).await?;
-        let results = kit.api.results(&payment.id);
-        ensure(results.is_empty(), "no payment result", || {
-            format!("{} of them", results.len())
-        })?;
+        nothing_came_of_it(kit, &payment).await?;
     }
     Ok(())
 }

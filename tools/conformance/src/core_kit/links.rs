@@ -4,12 +4,12 @@ use futures::FutureExt;
 use url::Url;
 
 use super::bench::no_payment;
+use super::forged::{ELSEWHERE, not_elsewhere};
 use super::screen::{MINUTE_MS, by_form, refused};
 use super::{Check, CoreKit, rules};
 use crate::call::Answer;
 use crate::verdict::{Stop, Verdict, ensure};
 
-const ELSEWHERE: &str = "https://attacker.example/";
 /// Markup, as somebody can write it who orders something.
 const MARKUP: &str = "<form method=\"post\"><b>Đơn hàng</b></form>'\"&";
 
@@ -39,10 +39,9 @@ pub(super) const CHECKS: &[Check] = &[
 
 /// Neither a redirect nor a link of the page goes to the forged address.
 fn stays_here(answer: &Answer) -> Verdict {
-    let location = answer.header("location").unwrap_or_default();
-    let leads = location.starts_with(ELSEWHERE) || answer.text.contains(ELSEWHERE);
-    let expected = format!("no error of the server, and nothing that leads to {ELSEWHERE}");
-    ensure(answer.status < 500 && !leads, expected, || {
+    not_elsewhere(answer)?;
+    let expected = format!("nothing that leads to {ELSEWHERE}");
+    ensure(!answer.text.contains(ELSEWHERE), expected, || {
         format!("HTTP {} with this address", answer.status)
     })
 }

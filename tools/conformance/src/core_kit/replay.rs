@@ -14,7 +14,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "end-refunds",
         title: "At the end each refund of the run has the answer that it had",
-        title_vi: "Cuối cùng, mọi hoàn tiền vẫn có câu trả lời như trước",
+        title_vi: "Cuối cùng, mọi khoản hoàn vẫn có câu trả lời như trước",
         cites: rules::ID_KEEPING,
         run: |kit| refunds(kit).boxed(),
     },
