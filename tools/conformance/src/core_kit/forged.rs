@@ -321,7 +321,7 @@ async fn pay_and_cancel(kit: &CoreKit) -> Verdict {
     by_form(kit)?;
     kit.first().await.map_err(no_payment)?;
     // Which of them comes first is chance, so it is tried more than once.
-    for buttons in [["pay", "cancel"], ["cancel", "pay"]].repeat(2) {
+    for buttons in [["pay", "cancel"], ["cancel", "pay"]].repeat(6) {
         one_counts(kit, buttons).await?;
     }
     Ok(())
