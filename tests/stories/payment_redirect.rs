@@ -1,5 +1,7 @@
 //! `GET /pay/{token}` and `GET /pay/{token}/return`.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use e2e::{Payment, TestEnv};
 use sandbox::Response;
@@ -264,6 +266,7 @@ async fn an_expired_webview_session_is_not_used() {
     let (payment, result_url) = in_a_webview(&env).await;
     let url = format!("{}/return", payment.url);
     assert_eq!(location(&browse(&url).await), result_url);
+    let result = AttributeValue::S(result_url);
     let sessions = env
         .dynamodb
         .scan()
@@ -271,7 +274,11 @@ async fn an_expired_webview_session_is_not_used() {
         .send()
         .await
         .unwrap();
-    let key = sessions.items()[0]["request_id"].clone();
+    // The signed call lies beside the session that it opened.
+    let is_session =
+        |item: &&HashMap<String, AttributeValue>| item.get("url_checkout_result") == Some(&result);
+    let session = sessions.items().iter().find(is_session).unwrap();
+    let key = session["request_id"].clone();
     let update = env
         .dynamodb
         .update_item()
