@@ -26,6 +26,19 @@ pub struct Inbound {
     pub path_parameters: HashMap<String, String>,
     /// The exact bytes of the body.
     pub body: Vec<u8>,
+    /// Who calls, if AWS has authenticated the call (`AWS_IAM`).
+    pub iam_caller: Option<IamCaller>,
+}
+
+/// A caller whom AWS knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IamCaller {
+    /// The account of the caller.
+    pub account: String,
+    /// The account of the API.
+    pub api_account: String,
+    /// `arn:aws:sts::123456789012:assumed-role/tikivip-operator/lan`.
+    pub arn: String,
 }
 
 impl Inbound {

@@ -31,7 +31,7 @@ pub use error::ApiError;
 pub use handler::{
     Handler, MAX_BODY_BYTES, Reply, TIME_TO_ANSWER, answer, record_transaction_in_span,
 };
-pub use inbound::Inbound;
+pub use inbound::{IamCaller, Inbound};
 pub use payload_candidates::payload_candidates;
 pub use tiki_fields::TIKI_FIELDS;
 pub use verifier::Verifier;

@@ -4,9 +4,11 @@
 //! be about something that did not happen. The trail is bounded: what may happen without end (a question to the
 //! core without a clear answer) is one entry that counts, and what a person may do is limited in number.
 
+use crate::money::Vnd;
 use crate::notification::NotificationOutcome;
-use crate::operator::{OperatorWord, Verdict};
+use crate::operator::{MAX_OPEN_ACTS, OperatorWord, Verdict};
 use crate::payment::{Contradiction, CoreAnswer};
+use crate::proposal::ProposedAct;
 use crate::review::{RaisedReason, ReviewReason};
 use crate::text::CoreReference;
 use crate::time::Timestamp;
@@ -83,11 +85,38 @@ pub enum AuditEvent {
         /// Who decided it, and why.
         word: OperatorWord,
     },
+    /// A person proposed an act. Counted, if proposals that came to nothing take the room of decisions.
+    Proposed {
+        /// The number of the proposal.
+        number: u32,
+        act: ProposedAct,
+        /// What could still go back to the customer.
+        remaining: Vnd,
+        /// Who proposed it, and why.
+        word: OperatorWord,
+    },
+    /// A person approved a proposal. The next entry is what was done on it, with the word of the one who proposed it.
+    Approved {
+        /// The number of the proposal.
+        number: u32,
+        /// Who approved it, and why.
+        word: OperatorWord,
+    },
+    /// A person declined a proposal, or withdrew it. Counted as the proposals.
+    ProposalDeclined {
+        /// The number of the proposal.
+        number: u32,
+        /// Who declined it, and why.
+        word: OperatorWord,
+    },
+    /// The personal content of the create call was forgotten: after its days, or on an operator's word.
+    PersonalDataForgotten(Option<OperatorWord>),
     /// Something that a newer version of this software has written, and this one does not know.
     Unknown,
 }
 
-/// An entry of the audit trail. Entries are in the order in which their events first happened.
+/// An entry of the audit trail. Entries are in the order in which their events first happened; a proposal can take the
+/// place of an earlier one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEntry {
     /// When it happened for the first time.
@@ -133,6 +162,10 @@ impl AuditEvent {
             Self::Requeued => "requeued",
             Self::Resent(_) => "resent",
             Self::Resolved { .. } => "resolved",
+            Self::Proposed { .. } => "proposed",
+            Self::Approved { .. } => "approved",
+            Self::ProposalDeclined { .. } => "proposal_declined",
+            Self::PersonalDataForgotten(_) => "personal_data_forgotten",
             Self::Unknown => "unknown",
         }
     }
@@ -155,8 +188,14 @@ impl AuditEvent {
             Self::RefundReserved { .. }
             | Self::RefundReturned { .. }
             | Self::Requeued
+            | Self::PersonalDataForgotten(None)
             | Self::Unknown => Actor::Ours,
-            Self::Resent(_) | Self::Resolved { .. } => Actor::Operator,
+            Self::Resent(_)
+            | Self::Resolved { .. }
+            | Self::Proposed { .. }
+            | Self::Approved { .. }
+            | Self::ProposalDeclined { .. }
+            | Self::PersonalDataForgotten(Some(_)) => Actor::Operator,
         }
     }
 
@@ -181,6 +220,10 @@ impl AuditEvent {
             | Self::Requeued
             | Self::Resent(_)
             | Self::Resolved { .. }
+            | Self::Proposed { .. }
+            | Self::Approved { .. }
+            | Self::ProposalDeclined { .. }
+            | Self::PersonalDataForgotten(_)
             | Self::Unknown => None,
         }
     }
@@ -200,14 +243,15 @@ impl AuditEvent {
 
 /// Adds an event to an audit trail, or counts it if it may happen without end and has happened before.
 pub(crate) fn note(trail: &mut Vec<AuditEntry>, event: AuditEvent, now: Timestamp) {
-    let contradicted = |entry: &AuditEntry| matches!(entry.event, AuditEvent::Contradicted(_));
-    let full = matches!(event, AuditEvent::Contradicted(_))
-        && trail.iter().filter(|entry| contradicted(entry)).count() >= MAX_CONTRADICTIONS;
-    let mut earlier = trail.iter_mut().rev();
-    match earlier.find(|entry| event.repeats(&entry.event) || (full && contradicted(entry))) {
+    let earlier = place_of_earlier(trail, &event);
+    match earlier.and_then(|place| trail.get_mut(place)) {
         Some(entry) => {
             entry.times = entry.times.saturating_add(1);
             entry.last_at = now;
+            if is_of_one_person(&event) {
+                // Nobody is said to have done it before he did.
+                entry.at = now;
+            }
             entry.event = event;
         }
         None => trail.push(AuditEntry {
@@ -217,6 +261,58 @@ pub(crate) fn note(trail: &mut Vec<AuditEntry>, event: AuditEvent, now: Timestam
             event,
         }),
     }
+}
+
+/// Whether an entry names one person, also if it takes the place of another one's.
+fn is_of_one_person(event: &AuditEvent) -> bool {
+    matches!(
+        event,
+        AuditEvent::Proposed { .. } | AuditEvent::ProposalDeclined { .. }
+    )
+}
+
+/// The place of the entry with which an event is counted.
+fn place_of_earlier(trail: &[AuditEntry], event: &AuditEvent) -> Option<usize> {
+    let last =
+        |found: &dyn Fn(&AuditEvent) -> bool| trail.iter().rposition(|entry| found(&entry.event));
+    match event {
+        AuditEvent::Proposed { .. } => place_of_next_proposal(trail),
+        AuditEvent::ProposalDeclined { .. } => {
+            // What is behind the proposal is of an earlier one, which had the same place.
+            let proposed = last(&|event| matches!(event, AuditEvent::Proposed { .. }))?;
+            last(&|event| matches!(event, AuditEvent::ProposalDeclined { .. }))
+                .filter(|declined| *declined > proposed)
+        }
+        AuditEvent::Contradicted(_) => {
+            let contradicted = |event: &AuditEvent| matches!(event, AuditEvent::Contradicted(_));
+            let kept = trail.iter().filter(|entry| contradicted(&entry.event));
+            let full = kept.count() >= MAX_CONTRADICTIONS;
+            last(&|earlier| event.repeats(earlier) || (full && contradicted(earlier)))
+        }
+        _ => last(&|earlier| event.repeats(earlier)),
+    }
+}
+
+/// The place that the next proposal takes over, if the last acts are reached and the last proposal came to nothing: so
+/// proposals never use up what is kept for decisions that end something.
+pub(crate) fn place_of_next_proposal(trail: &[AuditEntry]) -> Option<usize> {
+    if operator_acts(trail) < MAX_OPEN_ACTS {
+        return None;
+    }
+    let proposed = |entry: &AuditEntry| matches!(entry.event, AuditEvent::Proposed { .. });
+    let place = trail.iter().rposition(proposed)?;
+    let approved = |entry: &AuditEntry| matches!(entry.event, AuditEvent::Approved { .. });
+    let came_to_nothing = !trail.iter().skip(place).any(approved);
+    came_to_nothing.then_some(place)
+}
+
+/// The number of the last proposal.
+pub(crate) fn last_proposal(trail: &[AuditEntry]) -> u32 {
+    let numbers = trail.iter().filter_map(|entry| match entry.event {
+        AuditEvent::Proposed { number, .. } => Some(number),
+        _ => None,
+    });
+    numbers.max().unwrap_or(0)
 }
 
 /// The number of the last lease whose outcome is recorded.
@@ -234,6 +330,20 @@ pub(crate) fn requeues(trail: &[AuditEntry]) -> u32 {
         .iter()
         .find(|entry| entry.event == AuditEvent::Requeued);
     requeued.map_or(0, |entry| entry.times)
+}
+
+/// How often the core has contradicted the record, each time with news.
+pub(crate) fn contradictions(trail: &[AuditEntry]) -> u32 {
+    let noted = trail
+        .iter()
+        .filter(|entry| matches!(entry.event, AuditEvent::Contradicted(_)));
+    noted.fold(0, |sum, entry| sum.saturating_add(entry.times))
+}
+
+/// Whether a person has decided before.
+pub(crate) fn was_resolved(trail: &[AuditEntry]) -> bool {
+    let mut events = trail.iter().map(|entry| &entry.event);
+    events.any(|event| matches!(event, AuditEvent::Resolved { .. }))
 }
 
 /// When this contradiction was last noted.
@@ -268,8 +378,15 @@ pub(crate) fn other_amount_references(
     })
 }
 
-/// How often persons have acted.
+/// How often persons have acted. What is done on an approved proposal is one act with it.
 pub(crate) fn operator_acts(trail: &[AuditEntry]) -> usize {
-    let by_person = |entry: &&AuditEntry| entry.event.actor() == Actor::Operator;
-    trail.iter().filter(by_person).count()
+    let count = |is: fn(&AuditEvent) -> bool| trail.iter().filter(|e| is(&e.event)).count();
+    let begun = count(|event| {
+        matches!(
+            event,
+            AuditEvent::Resent(_) | AuditEvent::Resolved { .. } | AuditEvent::Proposed { .. }
+        )
+    });
+    let approved = count(|event| matches!(event, AuditEvent::Approved { .. }));
+    begun.saturating_sub(approved)
 }

@@ -13,13 +13,15 @@
 //! | `printable` | what a text from outside may show to people |
 //! | `text`, `ids`, `money`, `time` | checked values: texts of one meaning each, ids, amounts, moments and days |
 //! | `customer` | the customer for whom a webview is opened |
+//! | `principal` | who acts, as AWS names the caller, and whether two callers are two persons |
 //! | `schedule` | when to try again, and how long a lease is |
 //! | `status`, `inconsistent` | a transaction's status; the error of data that no command can have made |
 //! | `notification` | Tiki's answers, the decision tables of protocol §3 and §4, what Tiki knows of a result |
 //! | `payment` | the state of a payment, and the core's answers |
+//! | `review` | what a person must look at |
 //! | `operator` | what a person says |
 //! | `refund` | a refund and its states |
-//! | `review` | what a person must look at |
+//! | `proposal` | what one person proposes, and another one approves or declines |
 //! | `audit_trail` | what happened, when, on whose word |
 //! | `refusal` | why a request is refused |
 //! | `transaction` | the data together, what follows from it, and changes to it |
@@ -45,7 +47,9 @@ mod money;
 mod notification;
 mod operator;
 mod payment;
+mod principal;
 mod printable;
+mod proposal;
 mod refund;
 mod refusal;
 mod review;
@@ -58,7 +62,7 @@ mod time;
 mod transaction;
 
 pub use audit_trail::{Actor, AuditEntry, AuditEvent, MAX_CONTRADICTIONS, MAX_REQUEUES};
-pub use commands::{RecordedResult, Reservation};
+pub use commands::{RecordedResult, Reservation, StillNeeded};
 pub use customer::{BadPhone, Customer, PhoneNumber};
 pub use ids::{BadId, RefundId, TikiTransactionId, TransactionId};
 pub use inconsistent::Inconsistent;
@@ -77,7 +81,9 @@ pub use payment::{
     Contradiction, CoreAnswer, Failure, FailureCause, PaidDetails, Payment, PaymentAnswer,
     PaymentResult, PaymentResultMessage, PaymentState, Reversal,
 };
+pub use principal::{BadPrincipal, Principal};
 pub use printable::{escaped, escaped_json, is_unprintable, printable};
+pub use proposal::{ApprovalRule, PROPOSAL_HOURS, Proposal, ProposedAct};
 pub use refund::{
     Balance, MAX_REJECTED_REFUNDS, MAX_TIKI_REFUNDS, Origin, Refund, RefundAnswer, RefundCommand,
     RefundState,
@@ -95,6 +101,6 @@ pub use text::{
 };
 pub use time::{BadDay, BadTimestamp, Clock, Day, Timestamp};
 pub use transaction::{
-    AmountLimits, Change, Created, DueMarks, FinalTransaction, Kept, Order, OrderAtTiki, Snapshot,
-    Transaction, order_at_tiki,
+    AmountLimits, BadContentHash, Change, ContentHash, Created, DueMarks, FinalTransaction, Kept,
+    Order, OrderAtTiki, Snapshot, Transaction, order_at_tiki,
 };

@@ -3,16 +3,19 @@
 use strum::{EnumDiscriminants, EnumString, IntoStaticStr, VariantArray};
 
 use crate::money::Vnd;
+use crate::review::ReviewReason;
 use crate::text::{OperatorName, OperatorReason};
 
-/// How often persons may act on one transaction: the audit trail is bounded.
+/// How often persons may act on one transaction: the audit trail is bounded. A proposal, its approval and what follows
+/// from it are one act.
 pub const MAX_OPERATOR_ACTS: usize = 20;
 
 /// How many of these acts may be resends.
 pub const MAX_RESENDS: usize = 10;
 
 /// How many of these acts may be resends and reversals: the core may reject a reversal, so it need not end anything.
-/// The others are kept for decisions that end something.
+/// The others are kept for decisions that end something: from here on, a proposal takes the place of the last one in
+/// the audit trail if that one came to nothing.
 pub const MAX_OPEN_ACTS: usize = 15;
 
 /// Who acts, and why.
@@ -87,6 +90,17 @@ pub enum OperatorRefusal {
     /// It waits for another decision.
     #[error("this decision does not fit what waits: `tikivip show` says which do")]
     DoesNotFit,
+    /// It is not what is next in the review queue.
+    #[error("not {}, but {} waits for a decision: `tikivip show` says why", .named.as_str(), .next.as_str())]
+    AnotherReview {
+        /// What the person named.
+        named: ReviewReason,
+        /// What is next in the review queue.
+        next: ReviewReason,
+    },
+    /// There was more than one decision to take on it.
+    #[error("there is more than one decision to take on it: name this one with --review {}", .0.as_str())]
+    ReviewNotNamed(ReviewReason),
     /// Another amount than what remains was given back.
     #[error("what remains is {remaining} VND: money has moved meanwhile, or the amount is wrong")]
     AmountDiffers {
@@ -96,4 +110,26 @@ pub enum OperatorRefusal {
     /// The audit trail is bounded, and the last acts are kept for decisions that end something.
     #[error("persons have acted {0} times on it already: only a decision that ends it is left")]
     TooManyActs(usize),
+    /// At most one proposal is open.
+    #[error("proposal {number} of {by} is open: approve or decline it first")]
+    Proposed {
+        /// The number of the open proposal.
+        number: u32,
+        /// Who has proposed it.
+        by: OperatorName,
+    },
+    /// No proposal with this number is open.
+    #[error("no such proposal is open: `tikivip show` says what has become of it")]
+    NoProposal,
+    /// It was not approved in time.
+    #[error("the proposal has expired: propose it again")]
+    ProposalExpired,
+    /// The one who proposed it approves it, or it may be the same person.
+    #[error(
+        "another person must approve it: another name, and if both of you have a role, another role"
+    )]
+    SamePerson,
+    /// The transaction is not any more as it was when this was proposed.
+    #[error("the proposal is outdated, because something has changed since: propose it again")]
+    ProposalOutdated,
 }

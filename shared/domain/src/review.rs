@@ -111,6 +111,12 @@ impl ReviewReason {
             })
     }
 
+    /// The reason of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::all().find(|reason| reason.as_str() == name)
+    }
+
     /// Whether a person's decision on this review deals with what is raised for that reason, too.
     #[must_use]
     pub fn ends(self, raised: RaisedReason) -> bool {

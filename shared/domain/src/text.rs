@@ -14,20 +14,26 @@ pub enum BadText {
         /// The most characters that are allowed.
         max: usize,
     },
+    /// It has few enough characters, but they take too much room.
+    #[error("must have at most {max} bytes in UTF-8: use fewer characters")]
+    Bytes {
+        /// The most bytes that are allowed.
+        max: usize,
+    },
     /// It is a code, and has a character that acts on whoever reads it.
     #[error("must not have a control character, a line end or a mark for the direction of text")]
     Unprintable,
 }
 
-/// A text of 1 to `MAX` characters, none of them unprintable ([`is_unprintable`]). Each meaning has a type of its own
-/// over it, made by [`text_newtype`].
+/// A text of 1 to `MAX` characters and at most `BYTES` bytes, none of them unprintable ([`is_unprintable`]). Each
+/// meaning has a type of its own over it, made by [`text_newtype`].
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Text<const MAX: usize>(String);
+struct Text<const MAX: usize, const BYTES: usize>(String);
 
-impl<const MAX: usize> Text<MAX> {
-    /// The first `MAX` characters, or `None` if the text is empty.
+impl<const MAX: usize, const BYTES: usize> Text<MAX, BYTES> {
+    /// What fits of it from its beginning, or `None` if that is nothing.
     fn truncated(text: &str) -> Option<Self> {
-        let text: String = printable(text).chars().take(MAX).collect();
+        let text = first(&printable(text), MAX, BYTES).to_owned();
         (!text.is_empty()).then_some(Self(text))
     }
 
@@ -44,20 +50,38 @@ impl<const MAX: usize> Text<MAX> {
     fn free(text: &str) -> Result<Self, BadText> {
         // A character has at most four bytes: a text that is too long anyway is not counted.
         let fits = text.len() <= MAX.saturating_mul(4) && text.chars().count() <= MAX;
-        if fits && !text.is_empty() {
-            Ok(Self(printable(text).into_owned()))
-        } else {
-            Err(BadText::Length { max: MAX })
+        if !fits || text.is_empty() {
+            return Err(BadText::Length { max: MAX });
         }
+        if text.len() > BYTES {
+            return Err(BadText::Bytes { max: BYTES });
+        }
+        Ok(Self(printable(text).into_owned()))
     }
 }
 
-/// A type of its own over [`Text`], so that two texts of different meaning cannot be mixed up. A `code` is refused if
-/// it has an unprintable character; in a `free` text it becomes a blank. With `personal`, the type has no `Display`, and
-/// its `Debug` shows nothing of the text: no log line and no error can have it by mistake.
+/// The longest beginning of a text that has no more characters and no more bytes.
+fn first(text: &str, characters: usize, bytes: usize) -> &str {
+    let ends = text
+        .char_indices()
+        .map(|(at, c)| at.saturating_add(c.len_utf8()));
+    let end = ends.take(characters).take_while(|end| *end <= bytes).last();
+    text.get(..end.unwrap_or(0)).unwrap_or_default()
+}
+
+/// A type of its own over [`Text`], so that two texts of different meaning cannot be mixed up: its longest length in
+/// characters, and in bytes if four for each character would be too many. A `code` is refused if it has an unprintable
+/// character; in a `free` text it becomes a blank. With `personal`, the type has no `Display`, and its `Debug` shows
+/// nothing of the text: no log line and no error can have it by mistake.
 macro_rules! text_newtype {
     ($(#[$doc:meta])* $name:ident, $max:literal, $kind:ident) => {
-        text_newtype!(@common $(#[$doc])* $name, $max, $kind);
+        text_newtype!(@shown $(#[$doc])* $name, $max, { $max * 4 }, $kind);
+    };
+    ($(#[$doc:meta])* $name:ident, $max:literal ($bytes:literal bytes), $kind:ident) => {
+        text_newtype!(@shown $(#[$doc])* $name, $max, $bytes, $kind);
+    };
+    (@shown $(#[$doc:meta])* $name:ident, $max:literal, $bytes:tt, $kind:ident) => {
+        text_newtype!(@common $(#[$doc])* $name, $max, $bytes, $kind);
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -72,7 +96,7 @@ macro_rules! text_newtype {
         }
     };
     ($(#[$doc:meta])* $name:ident, $max:literal, $kind:ident, personal) => {
-        text_newtype!(@common $(#[$doc])* $name, $max, $kind);
+        text_newtype!(@common $(#[$doc])* $name, $max, { $max * 4 }, $kind);
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -80,10 +104,10 @@ macro_rules! text_newtype {
             }
         }
     };
-    (@common $(#[$doc:meta])* $name:ident, $max:literal, $kind:ident) => {
+    (@common $(#[$doc:meta])* $name:ident, $max:literal, $bytes:tt, $kind:ident) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Text<$max>);
+        pub struct $name(Text<$max, $bytes>);
 
         impl $name {
             /// The text, without unprintable characters.
@@ -145,12 +169,12 @@ text_newtype!(
     BankingMethod, 64, code
 );
 text_newtype!(
-    /// The name of a person who acts by the command line.
-    OperatorName, 64, code
+    /// The name of a person who acts: a [`Principal`](crate::Principal), whose names are ASCII.
+    OperatorName, 140 (256 bytes), code
 );
 text_newtype!(
-    /// Why a person acts.
-    OperatorReason, 255, free
+    /// Why a person acts. Vietnamese needs about one byte and a half for each character.
+    OperatorReason, 255 (510 bytes), free
 );
 text_newtype!(
     /// What is paid for, for the payment screen.
@@ -174,10 +198,9 @@ text_newtype!(
 );
 
 impl RejectionReason {
-    /// The first so many characters, or `None` if that is none.
-    pub(crate) fn first(&self, characters: usize) -> Option<Self> {
-        let text: String = self.as_str().chars().take(characters).collect();
-        Self::truncated(&text)
+    /// Its beginning, of no more characters and no more bytes, or `None` if that is nothing.
+    pub(crate) fn first(&self, characters: usize, bytes: usize) -> Option<Self> {
+        Self::truncated(first(self.as_str(), characters, bytes))
     }
 }
 
@@ -187,14 +210,27 @@ mod tests {
 
     #[test]
     fn a_text_is_counted_in_characters() {
-        assert!(Text::<3>::free("đđđ").is_ok());
+        assert!(Text::<3, 12>::free("đđđ").is_ok());
         for text in ["đđđđ", ""] {
             let refused = Some(BadText::Length { max: 3 });
-            assert_eq!(Text::<3>::free(text).err(), refused);
-            assert_eq!(Text::<3>::code(text).err(), refused);
+            assert_eq!(Text::<3, 12>::free(text).err(), refused);
+            assert_eq!(Text::<3, 12>::code(text).err(), refused);
         }
-        assert_eq!(Text::<3>::truncated("đđđđ").unwrap().0, "đđđ");
-        assert!(Text::<3>::truncated("").is_none());
+        assert_eq!(Text::<3, 12>::truncated("đđđđ").unwrap().0, "đđđ");
+        assert!(Text::<3, 12>::truncated("").is_none());
+    }
+
+    #[test]
+    fn a_text_of_many_bytes_is_refused_or_cut_between_characters() {
+        assert!(Text::<3, 4>::free("đa").is_ok());
+        let bytes = Some(BadText::Bytes { max: 4 });
+        assert_eq!(Text::<3, 4>::free("đđa").err(), bytes);
+        assert_eq!(Text::<3, 4>::code("đđa").err(), bytes);
+        let length = Some(BadText::Length { max: 3 });
+        assert_eq!(Text::<3, 4>::free("aaaa").err(), length);
+        assert_eq!(Text::<3, 4>::truncated("ađđ").unwrap().0, "ađ");
+        assert_eq!(Text::<3, 4>::truncated("aaaa").unwrap().0, "aaa");
+        assert!(Text::<3, 1>::truncated("đ").is_none());
     }
 
     #[test]

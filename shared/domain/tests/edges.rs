@@ -888,6 +888,40 @@ fn every_stored_name_is_read_back_as_what_it_names() {
     assert_eq!(names.len(), 14);
 }
 
+/// The item has room for the reasons of all refunds, whatever their characters are.
+#[test]
+fn of_a_rejection_the_beginning_of_its_reason_is_kept() {
+    let command = RefundCommand {
+        request_id: "R1".parse().unwrap(),
+        amount: Vnd::new(1).unwrap(),
+        reason: "r".parse().unwrap(),
+    };
+    let Ok(Reservation::Reserve(id, change)) = paid().reserve_refund(&command, at(20)) else {
+        unreachable!("a paid transaction can be refunded")
+    };
+    let reserved = change.assume_committed();
+    let vietnamese = "Tài khoản thụ hưởng đã bị phong tỏa theo yêu cầu của cơ quan có thẩm quyền";
+    for (reason, kept) in [
+        ("x".repeat(255), "x".repeat(64)),
+        ("đ".repeat(255), "đ".repeat(48)),
+        ("€".repeat(255), "€".repeat(32)),
+        ("😀".repeat(255), "😀".repeat(24)),
+        (vietnamese.to_owned(), vietnamese.chars().take(64).collect()),
+    ] {
+        let rejected = RefundAnswer::Rejected {
+            reason: reason.parse().ok(),
+        };
+        let change = reserved.record_refund_outcome(id, &rejected, at(21));
+        let state = change.unwrap().assume_committed().refunds()[0]
+            .state
+            .clone();
+        let RefundState::Rejected { reason, .. } = state else {
+            unreachable!("it is rejected")
+        };
+        assert_eq!(reason.unwrap().as_str(), kept);
+    }
+}
+
 #[test]
 fn only_an_open_refund_of_the_same_amount_is_like_another() {
     let command = |request_id: &str, vnd| RefundCommand {

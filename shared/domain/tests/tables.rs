@@ -13,12 +13,13 @@ use std::time::Duration;
 
 use domain::testing::{AssumeCommitted, lease_now};
 use domain::{
-    AmountLimits, Change, Decision, DisputeReason, Ipn, IpnAnswer, IpnLease, IpnRefusal,
-    IpnSubject, LookUpAnswer, NotificationOutcome, NotificationStep, OperatorRefusal, OperatorWord,
-    Order, PaidDetails, PaymentAnswer, PaymentResult, PaymentResultMessage, PaymentState,
-    RecordedResult, RefundAnswer, RefundCommand, RefundId, Refusal, Reservation, Resolution,
-    ReversalReason, Status, TikiTransactionId, Timestamp, Transaction, Vnd, after_look_up,
-    after_notification, after_reversal_look_up,
+    AmountLimits, ApprovalRule, AuditEvent, Change, ContentHash, Decision, DisputeReason, Ipn,
+    IpnAnswer, IpnLease, IpnRefusal, IpnSubject, LookUpAnswer, NotificationOutcome,
+    NotificationStep, OperatorRefusal, OperatorWord, Order, PaidDetails, PaymentAnswer,
+    PaymentResult, PaymentResultMessage, PaymentState, Principal, ProposedAct, RecordedResult,
+    RefundAnswer, RefundCommand, RefundId, Refusal, Reservation, Resolution, ReversalReason,
+    Status, TikiTransactionId, Timestamp, Transaction, Vnd, after_look_up, after_notification,
+    after_reversal_look_up,
 };
 use proptest::prelude::*;
 
@@ -44,11 +45,16 @@ fn order(amount: u64) -> Order {
     Order {
         amount: vnd(amount),
         webview_request_id: None,
-        identify_code: None,
+        identify_code: "KH-1".parse().ok(),
         order_code: None,
-        description: None,
+        description: "A kettle".parse().ok(),
         expires_in_s: 900,
     }
+}
+
+fn content_hash() -> ContentHash {
+    let text = format!("{}.{}", "a".repeat(16), "b".repeat(64));
+    text.parse().unwrap()
 }
 
 fn limits() -> AmountLimits {
@@ -113,6 +119,41 @@ fn person() -> OperatorWord {
     }
 }
 
+fn said_by(name: &str) -> OperatorWord {
+    OperatorWord {
+        by: name.parse().unwrap(),
+        ..person()
+    }
+}
+
+/// Every act of a person.
+fn every_act(t: &Transaction) -> [ProposedAct; 7] {
+    let amount = t.remaining_amount();
+    let more = vnd(amount.get() + 1);
+    [
+        ProposedAct::Resend,
+        ProposedAct::Resolve(Resolution::Confirmed),
+        ProposedAct::Resolve(Resolution::Reverse),
+        ProposedAct::Resolve(Resolution::Returned { amount }),
+        ProposedAct::Resolve(Resolution::Returned { amount: more }),
+        ProposedAct::Resolve(Resolution::Handled),
+        ProposedAct::Resolve(Resolution::NotPaid),
+    ]
+}
+
+/// What one person does alone.
+fn alone(
+    t: &Transaction,
+    act: ProposedAct,
+    word: &OperatorWord,
+    now: Timestamp,
+) -> Result<Change, OperatorRefusal> {
+    match act {
+        ProposedAct::Resolve(resolution) => t.resolve(resolution, word, now),
+        ProposedAct::Resend => t.resend_ipn(word, now),
+    }
+}
+
 /// Carries a change out, as the store would, and checks what must hold of every change.
 fn commit(before: &Transaction, change: Change) -> Transaction {
     assert_eq!(change.expected_version(), before.version());
@@ -159,7 +200,12 @@ fn assert_lawful(before: &Transaction, after: &Transaction) {
         assert_eq!(before.final_at(), after.final_at(), "nor its day");
     }
     assert!(before.updated_at() <= after.updated_at(), "time goes on");
-    assert_eq!(before.order(), after.order());
+    if after.is_forgotten() {
+        assert_eq!(before.order().amount, after.order().amount);
+        assert_eq!(before.order().expires_in_s, after.order().expires_in_s);
+    } else {
+        assert_eq!(before.order(), after.order());
+    }
     for refund in before.refunds() {
         let now = after
             .refund_by_id(refund.id)
@@ -506,6 +552,13 @@ fn table() -> String {
             (
                 "reconciliation: send again",
                 outcome(&t, t.requeue_ipn(now)),
+            ),
+            (
+                "personal data: forget",
+                match t.forget_personal(&content_hash(), None, now) {
+                    Ok(change) => outcome(&t, change),
+                    Err(needed) => format!("kept: {needed}"),
+                },
             ),
             (
                 "person: send again",
@@ -931,7 +984,7 @@ fn a_lease_keeps_others_away_until_it_runs_out() {
 #[test]
 fn only_a_repeat_with_the_same_content_is_a_repeat() {
     let pending = create(AMOUNT).unwrap();
-    assert_eq!(pending.repeated_by(&order(AMOUNT)), Ok(()));
+    assert_eq!(pending.repeated_by(&order(AMOUNT), &[]), Ok(()));
     let others = [
         order(AMOUNT + 1),
         Order {
@@ -957,7 +1010,7 @@ fn only_a_repeat_with_the_same_content_is_a_repeat() {
     ];
     for other in others {
         assert_eq!(
-            pending.repeated_by(&other),
+            pending.repeated_by(&other, &[]),
             Err(Refusal::IdReused),
             "{other:?}"
         );
@@ -994,6 +1047,62 @@ fn what_no_command_can_have_made_is_not_taken() {
     assert!(damaged(&|s| s.refunds[0].amount = vnd(AMOUNT + 1)).is_err());
     assert!(damaged(&|s| s.refunds[0].amount = Vnd::ZERO).is_err());
     assert!(damaged(&|s| s.order.amount = Vnd::ZERO).is_err());
+}
+
+/// The two ways to an act: alone, and by a proposal that another person approves.
+#[test]
+fn an_approved_act_does_what_one_person_would_have_done() {
+    let (lan, binh) = (said_by("user/lan"), said_by("user/binh"));
+    let mut done = 0;
+    for (name, t) in states() {
+        let now = later(&t);
+        for act in every_act(&t) {
+            let about = format!("{name}: {act:?}");
+            let proposed = t.propose(act, &lan, now);
+            let expected = match alone(&t, act, &lan, now) {
+                Ok(change) => change,
+                Err(refusal) => {
+                    assert_eq!(proposed, Err(refusal), "{about}");
+                    continue;
+                }
+            };
+            done += 1;
+            let proposed = proposed.unwrap().unwrap();
+            assert_eq!((proposed.due_marks(), proposed.alarm()), Default::default());
+            let proposed = commit(&t, proposed);
+            let unchanged = domain::Snapshot {
+                proposal: None,
+                audit_trail: t.audit_trail().to_vec(),
+                version: t.version(),
+                updated_at: t.updated_at(),
+                ..proposed.to_snapshot()
+            };
+            assert_eq!(
+                unchanged,
+                t.to_snapshot(),
+                "{about}: a proposal does nothing"
+            );
+
+            let approved = proposed.approve(1, &binh, now).unwrap();
+            assert_eq!(approved.due_marks(), expected.due_marks(), "{about}");
+            assert_eq!(approved.alarm(), expected.alarm(), "{about}");
+            let approval = AuditEvent::Approved {
+                number: 1,
+                word: binh.clone(),
+            };
+            let events = [&[approval], expected.events()].concat();
+            assert_eq!(approved.events(), events, "{about}");
+            let approved = commit(&proposed, approved).to_snapshot();
+            let expected = expected.assume_committed().to_snapshot();
+            let same = domain::Snapshot {
+                audit_trail: expected.audit_trail.clone(),
+                version: expected.version,
+                ..approved
+            };
+            assert_eq!(same, expected, "{about}");
+        }
+    }
+    assert!(done > 40, "{done} acts were done");
 }
 
 /// What a stored payment and a stored notification state may come to together.
@@ -1075,7 +1184,14 @@ enum Act {
     Requeue,
     Resend,
     Resolve(Resolution),
+    Propose(ProposedAct, usize),
+    Approve(u32, usize),
+    DeclineProposal(u32, usize),
+    Forget,
 }
+
+/// The first and the second are one person.
+const PERSONS: [&str; 4] = ["operators/lan", "heads/lan", "user/binh", "heads/minh"];
 
 fn acts() -> impl Strategy<Value = Act> {
     let refund = prop_oneof![
@@ -1106,6 +1222,10 @@ fn acts() -> impl Strategy<Value = Act> {
         Just(Resolution::Handled),
         Just(Resolution::NotPaid),
     ];
+    let proposed = prop_oneof![
+        3 => resolution.clone().prop_map(ProposedAct::Resolve),
+        1 => Just(ProposedAct::Resend),
+    ];
     let decision = prop_oneof![
         Just(Decision::LookAgain),
         Just(Decision::Confirm),
@@ -1128,7 +1248,11 @@ fn acts() -> impl Strategy<Value = Act> {
         Just(Act::LeaseIpn),
         Just(Act::Requeue),
         Just(Act::Resend),
+        Just(Act::Forget),
         resolution.prop_map(Act::Resolve),
+        (proposed, 0..4_usize).prop_map(|(act, by)| Act::Propose(act, by)),
+        (1..4_u32, 0..4_usize).prop_map(|(number, by)| Act::Approve(number, by)),
+        (1..4_u32, 0..4_usize).prop_map(|(number, by)| Act::DeclineProposal(number, by)),
         (0u32..4, decision).prop_map(|(attempt, decision)| Act::Record(attempt, decision)),
     ]
 }
@@ -1154,6 +1278,14 @@ fn carry_out(t: &Transaction, act: &Act, now: Timestamp) -> Option<Change> {
         Act::Requeue => t.requeue_ipn(now),
         Act::Resend => t.resend_ipn(&person(), now).ok(),
         Act::Resolve(resolution) => t.resolve(*resolution, &person(), now).ok(),
+        Act::Propose(act, by) => t.propose(*act, &said_by(PERSONS[*by]), now).ok().flatten(),
+        Act::Approve(number, by) => t.approve(*number, &said_by(PERSONS[*by]), now).ok(),
+        Act::DeclineProposal(number, by) => t
+            .decline_proposal(*number, &said_by(PERSONS[*by]), now)
+            .ok(),
+        Act::Forget => t
+            .forget_personal(&content_hash(), Some(&person()), now)
+            .ok()?,
         Act::LeaseIpn => t.lease_ipn(CONFIRM_AFTER, now).map(|(_, change)| change),
         Act::Record(attempt, decision) => {
             t.record_ipn(lease_of(t, *attempt), notified(*decision), now)
@@ -1189,6 +1321,54 @@ proptest! {
             }
             if transaction.refunds().iter().any(|refund| refund.due().is_some()) {
                 prop_assert!(transaction.refund_due_at().is_some());
+            }
+        }
+    }
+
+    #[test]
+    fn no_person_moves_money_alone(
+        acts in prop::collection::vec((acts(), 0i64..50_000), 1..60),
+        above in prop_oneof![Just(0), Just(AMOUNT - 1), Just(AMOUNT)],
+    ) {
+        let rule = ApprovalRule { above: vnd(above), one_person: false };
+        let mut t = create(AMOUNT).unwrap();
+        let mut now = 0;
+        for (act, wait) in acts {
+            now += wait;
+            let alone = match &act {
+                Act::Resolve(resolution) => Some(ProposedAct::Resolve(*resolution)),
+                Act::Resend => Some(ProposedAct::Resend),
+                _ => None,
+            };
+            // As whoever serves a person asks.
+            if alone.is_some_and(|act| t.needs_approval(act, rule, true)) {
+                continue;
+            }
+            let Some(change) = carry_out(&t, &act, at(now)) else {
+                continue;
+            };
+            let remained = t.remaining_amount();
+            let proposal = t.proposal().cloned();
+            let events = change.events().to_vec();
+            t = commit(&t, change);
+            let acted = events.iter().find_map(|event| match event {
+                AuditEvent::Resolved { word, .. } | AuditEvent::Resent(word) => Some(word),
+                _ => None,
+            });
+            let Some(acted) = acted else {
+                continue;
+            };
+            if let Some(AuditEvent::Approved { number, word }) = events.first() {
+                let proposal = proposal.expect("what is approved was proposed");
+                prop_assert_eq!((proposal.number, &proposal.word), (*number, acted));
+                prop_assert_eq!(proposal.remaining, remained, "nothing has moved since");
+                let who = |word: &OperatorWord| Principal::of_name(&word.by).unwrap();
+                prop_assert!(who(word).is_another_person(&who(acted)));
+                prop_assert!(at(now) < proposal.expires_at);
+                prop_assert_eq!(t.proposal(), None);
+            } else {
+                prop_assert!(alone.is_some());
+                prop_assert!(remained <= rule.above, "{} alone", remained);
             }
         }
     }

@@ -9,7 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use domain::{AmountLimits, Vnd};
+use domain::{AmountLimits, ApprovalRule, Vnd};
 use signed_http::{BaseUrl, is_confidential, web_url};
 use signing::{GetSigning, Window};
 use tiki_api::PhoneFormat;
@@ -280,6 +280,20 @@ impl ReversalPolicy {
             max_per_hour: max_per_hour?,
         })
     }
+}
+
+/// What one person may decide alone: `APPROVAL_ABOVE_VND` and `ONE_PERSON_ACTS`.
+pub fn approval_rule(env: &Env) -> Setting<ApprovalRule> {
+    let above = env.or("APPROVAL_ABOVE_VND", 0);
+    let one_person = env.or("ONE_PERSON_ACTS", false);
+    let above = match above? {
+        0 => Vnd::ZERO,
+        above => Vnd::new(above).map_err(|problem| env.problem("APPROVAL_ABOVE_VND", problem))?,
+    };
+    Ok(ApprovalRule {
+        above,
+        one_person: one_person?,
+    })
 }
 
 /// Payment links: `LINK_SECRET_ID`, and `PUBLIC_BASE_URL` if the API has a domain of its own.

@@ -2,9 +2,10 @@
 
 use std::future::pending;
 
-use api::{Handler, Inbound, TIME_TO_ANSWER};
+use api::{Handler, IamCaller, Inbound, TIME_TO_ANSWER};
 use domain::{Clock, Timestamp};
 use http::{HeaderValue, Response};
+use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyRequestContext;
 use lambda_http::request::{LambdaRequest, RequestContext};
 use lambda_http::{Body, Request, RequestExt};
 use tracing::Instrument;
@@ -77,6 +78,7 @@ fn inbound(request: Request) -> Inbound {
         let domain = context.domain_name.as_deref().unwrap_or_default();
         inbound.base_url = format!("https://{domain}/{stage}");
         inbound.resource = context.resource_path.clone().unwrap_or_default();
+        inbound.iam_caller = iam_caller(context);
         if let Some(full_path) = &context.path {
             inbound.full_path.clone_from(full_path);
         }
@@ -92,6 +94,16 @@ fn inbound(request: Request) -> Inbound {
         _ => Vec::new(),
     };
     inbound
+}
+
+/// Who calls, as API Gateway has authenticated it. On a route without IAM it names nobody.
+fn iam_caller(context: &ApiGatewayProxyRequestContext) -> Option<IamCaller> {
+    let caller = &context.identity;
+    Some(IamCaller {
+        account: caller.account_id.clone()?,
+        api_account: context.account_id.clone()?,
+        arn: caller.user_arn.clone()?,
+    })
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ const LEVEL_OF_OTHERS: LevelFilter = LevelFilter::WARN;
 
 /// Our crates, whose events carry ids and codes and no personal data. A target matches by its prefix, so a name
 /// that foreign crates begin with has its colons.
-const OUR_TARGETS: [&str; 24] = [
+const OUR_TARGETS: [&str; 25] = [
     "api::",
     "check_reconciliation",
     "check_transaction",
@@ -29,6 +29,7 @@ const OUR_TARGETS: [&str; 24] = [
     // lambda_runtime and lambda_http are not ours.
     "lambda::",
     "open_webview",
+    "operator::",
     "outbox",
     "partner_api",
     "partner_transaction",
@@ -45,6 +46,9 @@ const OUR_TARGETS: [&str; 24] = [
     "tiki_api",
 ];
 
+/// Who asked for what is written whatever the level is: an auditor must find it (docs/security.md).
+pub const TRAIL_OF_OPERATORS: &str = "operator::trail";
+
 /// Writes events from the level of `LOG_LEVEL` on, and all metrics, to standard output. `function` is the name of
 /// the binary.
 pub fn init(env: &Env, function: &'static str) {
@@ -52,7 +56,8 @@ pub fn init(env: &Env, function: &'static str) {
     let targets = Targets::new()
         .with_default(LEVEL_OF_OTHERS)
         .with_target(metrics::TARGET, LevelFilter::OFF)
-        .with_targets(OUR_TARGETS.map(|target| (target, level)));
+        .with_targets(OUR_TARGETS.map(|target| (target, level)))
+        .with_target(TRAIL_OF_OPERATORS, LevelFilter::INFO);
     let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)

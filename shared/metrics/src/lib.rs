@@ -73,6 +73,8 @@ metrics! {
     REVERSALS = "Reversals", Count, [];
     /// Payments whose status is another at Tiki than here.
     DISPUTES = "Disputes", Count, [];
+    /// Messages that the function operator signed for a person.
+    SIGNED_BY_HAND = "SignedByHand", Count, [];
     /// Refunds with a final outcome: `succeeded`, `rejected`.
     REFUNDS = "Refunds", Count, ["Outcome"];
     /// Refunds of Tiki for the same amount as another one of the payment that is still open.

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
-use domain::{Clock, Timestamp, Transaction};
+use domain::{Clock, Timestamp, Transaction, TransactionId};
 use futures::future::join;
 use futures::{StreamExt, stream};
 use serde_json::Value;
@@ -48,8 +48,8 @@ pub trait Worker: Send + Sync {
     /// fail when it fails.
     async fn measure(&self) {}
 
-    /// Processes what this transaction owes now, if it still owes anything. The transaction may be out of date:
-    /// the conditional writes find out.
+    /// Processes what this transaction owes now, if it still owes anything. It was just read from the table; if it has
+    /// changed meanwhile, the conditional writes find out.
     async fn process(&self, found: Transaction) -> anyhow::Result<()>;
 }
 
@@ -85,14 +85,32 @@ impl<W: Worker> Outbox<W> {
     /// Processes the transactions of a batch, each once: two records of one would be sent side by side. A record
     /// whose work could not be started or recorded is returned as failed, and the stream delivers it again.
     async fn records(&self, records: Vec<StreamRecord>) -> DynamoDbEventResponse {
-        let work = newest(records).into_iter().map(async |(found, number)| {
-            let processed = self.process(found).await;
+        let work = newest(records).into_iter().map(async |(id, number)| {
+            let processed = self.process_as_stored(id).await;
             processed.err().map(|_| failure(number))
         });
         let failed = stream::iter(work).buffer_unordered(MAX_CONCURRENT_RECORDS);
         let mut response = DynamoDbEventResponse::default();
         response.batch_item_failures = failed.filter_map(async |failure| failure).collect().await;
         response
+    }
+
+    /// Processes what a transaction owes by what the table has. A record says which one it is about, and nothing else that
+    /// it says is believed: it may come late or once more, and whoever may invoke a worker can send it any record.
+    async fn process_as_stored(&self, id: TransactionId) -> anyhow::Result<()> {
+        let span = tracing::info_span!("obligation", transaction_id = %id);
+        match self.transactions.load(id).instrument(span.clone()).await {
+            Ok(Some(found)) => self.process(found).await,
+            // It was deleted, and owes nothing.
+            Ok(None) => Ok(()),
+            Err(error) => {
+                let again = !matches!(error, StoreError::Unreadable { .. });
+                let said = error.to_string();
+                span.in_scope(|| record_unread(error));
+                anyhow::ensure!(!again, said);
+                Ok(())
+            }
+        }
     }
 
     /// Processes what one transaction owes. An internal error is logged here, once.
@@ -113,10 +131,10 @@ impl<W: Worker> Outbox<W> {
     }
 }
 
-/// Of each transaction in a batch its newest record, with its sequence number: the stream keeps the order of the
+/// The transactions of a batch, each with the sequence number of its newest record: the stream keeps the order of the
 /// writes of one item. What cannot be read is left out: a new delivery would not make it readable, and would hold up
 /// every record after it.
-fn newest(records: Vec<StreamRecord>) -> Vec<(Transaction, String)> {
+fn newest(records: Vec<StreamRecord>) -> Vec<(TransactionId, String)> {
     let mut newest = Vec::new();
     let mut seen = HashSet::new();
     for record in records.into_iter().rev() {
@@ -124,7 +142,9 @@ fn newest(records: Vec<StreamRecord>) -> Vec<(Transaction, String)> {
             continue;
         };
         match store::read(image) {
-            Ok(found) if seen.insert(found.id()) => newest.push((found, record.sequence_number)),
+            Ok(found) if seen.insert(found.id()) => {
+                newest.push((found.id(), record.sequence_number));
+            }
             Ok(_) => {}
             Err(error) => record_unread(error),
         }

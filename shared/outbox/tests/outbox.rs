@@ -19,8 +19,8 @@ use domain::{Clock, Day, ReviewReason, Timestamp, Transaction, TransactionId, Vn
 use outbox::{Outbox, Worker};
 use serde_json::json;
 use store::{
-    Condition, Creation, DayIndex, DayPage, DueIndex, Indexed, Item, RandomWriteIds, SHARDS, Table,
-    TableError, Transactions, WriteOutcome,
+    Condition, Creation, DayIndex, DayPage, DueIndex, HourlyCount, Indexed, Item, RandomWriteIds,
+    SHARDS, Table, TableError, Transactions, WriteOutcome,
 };
 
 const FASTER: u32 = 25;
@@ -61,8 +61,8 @@ impl Table for Memory {
         Ok(WriteOutcome::Stored)
     }
 
-    async fn count_reversal(&self, _: i64, _: u32) -> Result<bool, TableError> {
-        unreachable!("nothing is reversed here")
+    async fn count_in_hour(&self, _: HourlyCount, _: i64, _: u32) -> Result<bool, TableError> {
+        unreachable!("nothing is counted here")
     }
 
     async fn due(

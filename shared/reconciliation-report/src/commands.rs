@@ -22,10 +22,10 @@ pub(crate) fn commands_for(finding: &Finding) -> Vec<String> {
     let line = |command: &Command| match command {
         Command::Show => format!("tikivip show {id}"),
         Command::LookUp => format!("tikivip lookup {id}"),
-        Command::ResendIpn => format!("tikivip resend-ipn {id} --by … --reason …"),
-        Command::Resolve => format!("tikivip resolve {id} --as … --by … --reason …"),
+        Command::ResendIpn => format!("tikivip resend-ipn {id} --reason …"),
+        Command::Resolve => format!("tikivip resolve {id} --as … --reason …"),
         Command::CloseFinding => {
-            format!("tikivip close-finding {subject} --day {day} --by … --reason …")
+            format!("tikivip close-finding {subject} --day {day} --reason …")
         }
     };
     let commands = explain(finding.mismatch).commands;

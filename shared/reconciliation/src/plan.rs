@@ -9,11 +9,13 @@
 //! | [`mod@line`] | what a line of it means, and what its finding then says |
 //! | [`check`] | what a look-up at Tiki means for a finding |
 //! | [`core_check`] | what the core's statement and answer mean for a finding |
+//! | [`forget`] | which day's personal data are forgotten next |
 //! | [`watch`] | which payments are looked up again because their money went back |
 
 pub mod check;
 pub mod core_check;
 pub mod export;
+pub mod forget;
 pub mod import;
 pub mod line;
 pub mod watch;

@@ -4,6 +4,7 @@
 mod closed;
 mod files;
 mod finding;
+mod forgetting;
 mod run;
 mod subject;
 mod summary;
@@ -11,6 +12,7 @@ mod summary;
 pub use self::closed::{Closed, ClosedBy};
 pub use self::files::{Doubt, Exported, Received, Sent, StatementRead, Unrecognised};
 pub use self::finding::{Claim, CoreWord, Finding, LastWord, Ours, StatementWord, Step, Values};
+pub use self::forgetting::Forgetting;
 pub use self::run::{
     BadRunName, Began, ComparedFrom, DeliveredUntil, Lease, Mailed, Reported, RunName, Watched,
 };

@@ -1,4 +1,5 @@
-//! Signs and verifies messages by Tiki's rule (protocol §2), and makes the tokens of payment links. `signed-http`
+//! Signs and verifies messages by Tiki's rule (protocol §2), makes the tokens of payment links, and the keyed hashes of
+//! personal data. `signed-http`
 //! signs with it, `api` verifies with it, and `tikivip` explains with it why a signature does not match. It is pure:
 //! no I/O, no clock, no configuration; and it must not depend on any other crate of ours.
 //!
@@ -23,6 +24,7 @@ mod explain;
 mod get;
 mod header_names;
 mod key;
+mod keyed_hash;
 mod link;
 mod message;
 mod verify;
@@ -31,6 +33,7 @@ pub use explain::{PayloadCandidate, SignatureMatch, SigningSteps};
 pub use get::{GetSigning, UnknownGetSigning};
 pub use header_names::HeaderNames;
 pub use key::{ClientSecret, KeyError, KeyProvider, Keyring, MIN_SECRET_BYTES, TooShort};
+pub use keyed_hash::{Hashed, KeyedHash};
 pub use link::{LinkRefusal, PaymentLink, ReportLink};
 pub use message::Signed;
 pub use verify::{KeyUsed, SignatureHeaders, SignatureRefusal, Verified, Window};

@@ -48,9 +48,13 @@ pub(crate) fn mac(
     mac
 }
 
-#[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
 pub(crate) fn keyed(secret: &ClientSecret) -> Hmac<Sha256> {
-    Hmac::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length")
+    keyed_by(secret.as_bytes())
+}
+
+#[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
+pub(crate) fn keyed_by(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ struct Shard {
 }
 
 /// The next page of a shard.
-enum Next {
+pub(crate) enum Next {
     First,
     After(Item),
     Nothing,
@@ -270,7 +270,7 @@ fn final_transaction(entry: Item) -> Result<FinalTransaction, StoreError> {
     })
 }
 
-fn key(entry: &Item) -> Result<domain::TransactionId, StoreError> {
+pub(crate) fn key(entry: &Item) -> Result<domain::TransactionId, StoreError> {
     let id = named(entry);
     id.parse().map_err(|_| StoreError::Unreadable {
         transaction_id: id,

@@ -14,10 +14,10 @@ use serde_dynamo::Item;
 
 use crate::conditional_write::{self, Condition, WriteOutcome};
 use crate::error::TableError;
+use crate::hourly_count::{self, HourlyCount};
 use crate::keys::{
     DayIndex, DueIndex, FINAL_AT, Index, NEEDS_REVIEW, TRANSACTION_ID, day_shard, shard_key,
 };
-use crate::reversal_count;
 use crate::table::{DayPage, Indexed, Table};
 
 /// The limits of one request to DynamoDB: to connect, and one attempt.
@@ -80,8 +80,14 @@ impl Table for DynamoTable {
         conditional_write::put_item(&self.client, &self.name, TRANSACTION_ID, item, condition).await
     }
 
-    async fn count_reversal(&self, hour: i64, limit: u32) -> Result<bool, TableError> {
-        reversal_count::count(&self.client, &self.name, TRANSACTION_ID, hour, limit).await
+    async fn count_in_hour(
+        &self,
+        counted: HourlyCount,
+        hour: i64,
+        limit: u32,
+    ) -> Result<bool, TableError> {
+        let table = (self.name.as_str(), TRANSACTION_ID);
+        hourly_count::count(&self.client, table, counted, hour, limit).await
     }
 
     async fn due(

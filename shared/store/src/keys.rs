@@ -58,7 +58,8 @@ pub const NEEDS_REVIEW: Index = Index {
     projection: Projection::KeysOnly,
 };
 
-/// Opened webviews by customer, the oldest first. The key is the partner's own code of the customer.
+/// Opened webviews by customer, the oldest first. The key is a keyed hash of the partner's own code of the
+/// customer; its name is from before it was one.
 pub const BY_CUSTOMER: Index = Index {
     name: "by_customer",
     partition_key: "identify_code",

@@ -1,6 +1,6 @@
 //! The state of the system in DynamoDB: transactions, webview sessions and reconciliation records. The functions
 //! and the operator's command use it, and nothing else in the repository calls DynamoDB for them. It depends on the
-//! pure crates `domain` and `reconciliation`, whose types it maps to items, and must not depend on Lambda, on HTTP,
+//! pure crates `domain` and `reconciliation`, whose types it maps to items, and `signing`, which hashes. It must not depend on Lambda, on HTTP,
 //! or on Tiki's and the core's messages.
 //!
 //! ```text
@@ -16,6 +16,7 @@
 //!
 //! | module | what it is for |
 //! |---|---|
+//! | `personal` | keyed hashes of personal data, and their end |
 //! | `daily` | the transactions of a day, in order |
 //! | `transactions` | load, create, change |
 //! | `records` | the reconciliation records |
@@ -24,7 +25,7 @@
 //! | `record` | a transaction as an item |
 //! | `dynamo` | the table of transactions, through the AWS SDK |
 //! | `table` | the seam to that table |
-//! | `reversal_count` | how many payments were reversed in this hour |
+//! | `hourly_count` | how often something has happened in this hour |
 //! | `conditional_write` | the one conditional write |
 //! | `keys` | the keys of tables and indexes |
 //! | `write_ids`, `error` | |
@@ -33,11 +34,12 @@ mod conditional_write;
 mod daily;
 mod dynamo;
 mod error;
+mod hourly_count;
 mod keys;
 mod notify;
+mod personal;
 mod record;
 mod records;
-mod reversal_count;
 mod sessions;
 mod table;
 mod transactions;
@@ -47,10 +49,12 @@ pub use conditional_write::{Condition, WriteOutcome};
 pub use daily::{FinalOnDay, RefundedOnDay};
 pub use dynamo::{DynamoTable, REQUEST_TIMEOUT, connect};
 pub use error::{StoreError, TableError};
+pub use hourly_count::HourlyCount;
 pub use keys::{
     BY_CUSTOMER, BY_STATUS, DayIndex, DueIndex, Index, NEEDS_REVIEW, PARTITION, Projection, SHARDS,
     SORT, TRANSACTION_ID,
 };
+pub use personal::{FinalInShard, ForgetError, content_hashes};
 pub use record::{SCHEMA, read};
 pub use records::{
     CLOSED, DynamoRecords, Key, Pages, RUNS, ReconciliationRecords, Record, RecordPage,
@@ -58,7 +62,8 @@ pub use records::{
 };
 pub use serde_dynamo::Item;
 pub use sessions::{
-    Arrival, DynamoSessions, SessionStore, WebviewCall, WebviewCalls, WebviewReply, WebviewSession,
+    Arrival, CustomerHash, DynamoSessions, SessionStore, WebviewCall, WebviewCalls, WebviewReply,
+    WebviewSession,
 };
 pub use table::{DayPage, Indexed, Table};
 pub use transactions::{Creation, Transactions, Updated};

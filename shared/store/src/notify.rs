@@ -59,6 +59,11 @@ fn count(event: &AuditEvent, t: &Transaction) {
         | AuditEvent::Requeued
         | AuditEvent::Resent(_)
         | AuditEvent::Resolved { .. }
+        | AuditEvent::Proposed { .. }
+        | AuditEvent::Approved { .. }
+        | AuditEvent::ProposalDeclined { .. }
+        // Reconciliation logs how many it has forgotten.
+        | AuditEvent::PersonalDataForgotten(_)
         | AuditEvent::Unknown => {}
     }
 }

@@ -3,10 +3,11 @@
 mod audit_trail;
 mod kept;
 mod parts;
+mod proposal;
 
 use domain::{
-    AuditEntry, DueMarks, Inconsistent, Kept, Order, PaymentState, Reversal, Snapshot, Timestamp,
-    Transaction,
+    AuditEntry, DueMarks, Inconsistent, Kept, Order, PaymentState, Proposal, Reversal, Snapshot,
+    Timestamp, Transaction,
 };
 use serde::{Deserialize, Serialize};
 use serde_dynamo::Item;
@@ -17,6 +18,7 @@ use self::parts::{
     DueRecord, FailureRecord, IpnRecord, PaymentRecord, RaisedRecord, RefundRecord, ReversalRecord,
     amount, named, optional, parsed, time,
 };
+use self::proposal::ProposalRecord;
 use crate::error::StoreError;
 use crate::keys::{SHARDS, day_shard, shard_key};
 
@@ -50,8 +52,9 @@ fn parse(item: Item) -> Result<Transaction, String> {
     }
     let found = item.clone();
     let (trail, item) = audit_trail::take(item)?;
+    let (proposal, item) = proposal::take(item);
     let record: Record = serde_dynamo::from_item(item).map_err(|error| error.to_string())?;
-    let snapshot = record.into_snapshot(trail)?;
+    let snapshot = record.into_snapshot(trail, proposal)?;
     let transaction = Transaction::restore(snapshot).map_err(|e| e.to_string())?;
     let ours = item_of(&transaction, DueMarks::default(), Uuid::nil())?;
     let kept = kept::unknown(&found, &ours)?;
@@ -107,6 +110,9 @@ struct Record {
     order_code: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     description: Option<String>,
+    /// Only of a transaction whose personal content is forgotten.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    content_hash: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expiry_check: Option<DueRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -128,6 +134,9 @@ struct Record {
     not_found_at: Option<i64>,
     #[serde(skip_deserializing, skip_serializing_if = "Vec::is_empty")]
     trail: Vec<AuditEntryRecord>,
+    /// What a person has proposed, until it is approved or declined.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    proposal: Option<ProposalRecord>,
     #[serde(flatten, skip_deserializing)]
     derived: Derived,
 }
@@ -202,6 +211,7 @@ impl Record {
             identify_code: text(t.order().identify_code.as_ref()),
             order_code: text(t.order().order_code.as_ref()),
             description: text(t.order().description.as_ref()),
+            content_hash: t.content_hash().map(ToString::to_string),
             expiry_check,
             payment,
             reversal,
@@ -211,11 +221,16 @@ impl Record {
             ipn: t.ipn().into(),
             not_found_at: t.payment().not_found_at().map(Timestamp::unix_ms),
             trail: t.audit_trail().iter().map(AuditEntryRecord::from).collect(),
+            proposal: t.proposal().map(ProposalRecord::from),
             derived: Derived::of(t, due_marks),
         }
     }
 
-    fn into_snapshot(self, audit_trail: Vec<AuditEntry>) -> Result<Snapshot, String> {
+    fn into_snapshot(
+        self,
+        audit_trail: Vec<AuditEntry>,
+        proposal: Option<Proposal>,
+    ) -> Result<Snapshot, String> {
         let ipn = self.ipn.read()?;
         let inconsistent = |error: Inconsistent| error.to_string();
         let parts = (self.expiry_check, self.payment, self.reversal, self.failure);
@@ -261,6 +276,7 @@ impl Record {
                 description: optional(self.description, "description")?,
                 expires_in_s: self.expires_in_s,
             },
+            content_hash: optional(self.content_hash, "content_hash")?,
             created_at: time(self.created_at, "created_at")?,
             expires_at: time(self.expires_at, "expires_at")?,
             updated_at: time(self.updated_at, "updated_at")?,
@@ -268,6 +284,7 @@ impl Record {
             raised: raised.collect::<Result<_, _>>()?,
             refunds: refunds.collect::<Result<_, _>>()?,
             audit_trail,
+            proposal,
             kept: Kept::default(),
             version: self.version,
         })

@@ -8,6 +8,8 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{IdentifyCode, Timestamp, WebviewRequestId};
+use futures::future::try_join_all;
+use signing::{Hashed, Keyring};
 
 use crate::conditional_write::{self, Condition, WriteOutcome};
 use crate::error::TableError;
@@ -29,11 +31,35 @@ pub struct WebviewSession {
     /// Tiki's id of the webview.
     pub request_id: WebviewRequestId,
     /// The customer for whom it was opened.
-    pub identify_code: IdentifyCode,
+    pub customer: CustomerHash,
     /// Tiki's result screen for this customer.
     pub url_checkout_result: String,
     /// The start of its lifetime.
     pub opened_at: Timestamp,
+}
+
+/// A customer, as the sessions have one: only whether two are the same can be seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CustomerHash(String);
+
+impl CustomerHash {
+    /// As a session is stored under it: by the current link secret.
+    #[must_use]
+    pub fn new(keys: &Keyring, customer: &IdentifyCode) -> Self {
+        let code = customer.as_str().as_bytes();
+        Self(keys.keyed_hash(Hashed::CustomerOfSession, code).to_string())
+    }
+
+    /// As a session may have been stored under it: by each link secret that is accepted, the current one first; and the
+    /// code itself, as version 0.1 has stored it. A session lives for a day, so what has the code can go a day after the
+    /// last function of that version is gone (docs/decisions/0024).
+    #[must_use]
+    pub fn candidates(keys: &Keyring, customer: &IdentifyCode) -> Vec<Self> {
+        let code = customer.as_str();
+        let hashes = keys.keyed_hashes(Hashed::CustomerOfSession, code.as_bytes());
+        let hashes = hashes.iter().map(ToString::to_string);
+        hashes.chain([code.to_owned()]).map(Self).collect()
+    }
 }
 
 /// The seam to the table of sessions.
@@ -46,10 +72,11 @@ pub trait SessionStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Option<String>, TableError>;
 
-    /// The same for the newest session of a customer that was opened at `until` or before.
+    /// The same for the newest session of a customer that was opened at `until` or before, under any of these names of
+    /// the customer.
     async fn result_url_of_customer(
         &self,
-        customer: &IdentifyCode,
+        customer: &[CustomerHash],
         until: Timestamp,
         now: Timestamp,
     ) -> Result<Option<String>, TableError>;
@@ -179,11 +206,24 @@ impl SessionStore for DynamoSessions {
 
     async fn result_url_of_customer(
         &self,
-        customer: &IdentifyCode,
+        customer: &[CustomerHash],
         until: Timestamp,
         now: Timestamp,
     ) -> Result<Option<String>, TableError> {
-        let customer = text(customer.as_str());
+        let found = customer.iter().map(|name| self.newest(name, until));
+        let found = try_join_all(found).await?;
+        let newest = found.iter().flatten().max_by_key(|item| opened_at(item));
+        Ok(newest.and_then(|item| url_if_alive(item, now)))
+    }
+}
+
+impl DynamoSessions {
+    /// The newest session under this name of a customer that was opened at `until` or before.
+    async fn newest(
+        &self,
+        customer: &CustomerHash,
+        until: Timestamp,
+    ) -> Result<Option<HashMap<String, AttributeValue>>, TableError> {
         let answer = self
             .client
             .query()
@@ -192,15 +232,14 @@ impl SessionStore for DynamoSessions {
             .key_condition_expression("#customer = :customer AND #opened_at <= :until")
             .expression_attribute_names("#customer", BY_CUSTOMER.partition_key)
             .expression_attribute_names("#opened_at", BY_CUSTOMER.sort_key)
-            .expression_attribute_values(":customer", customer)
+            .expression_attribute_values(":customer", text(&customer.0))
             .expression_attribute_values(":until", milliseconds(until))
             .scan_index_forward(false)
             .limit(1)
             .send()
             .await
             .map_err(|error| TableError::new("Query", error))?;
-        let newest = answer.items().first();
-        Ok(newest.and_then(|item| url_if_alive(item, now)))
+        Ok(answer.items.unwrap_or_default().into_iter().next())
     }
 }
 
@@ -222,7 +261,7 @@ fn reply_of(item: &HashMap<String, AttributeValue>) -> Option<WebviewReply> {
 
 fn session_item(session: &WebviewSession) -> HashMap<String, AttributeValue> {
     let ends = session.opened_at.after(SESSION_LIFETIME);
-    let customer = text(session.identify_code.as_str());
+    let customer = text(&session.customer.0);
     let opened_at = milliseconds(session.opened_at);
     HashMap::from([
         (
@@ -247,6 +286,10 @@ fn seconds(at: Timestamp) -> AttributeValue {
 
 fn milliseconds(at: Timestamp) -> AttributeValue {
     AttributeValue::N(at.unix_ms().to_string())
+}
+
+fn opened_at(item: &HashMap<String, AttributeValue>) -> Option<i64> {
+    item.get(BY_CUSTOMER.sort_key)?.as_n().ok()?.parse().ok()
 }
 
 /// The URL of a session. DynamoDB deletes expired items up to two days late.

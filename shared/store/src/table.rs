@@ -6,6 +6,7 @@ use serde_dynamo::Item;
 
 use crate::conditional_write::{Condition, WriteOutcome};
 use crate::error::TableError;
+use crate::hourly_count::HourlyCount;
 use crate::keys::{DayIndex, DueIndex};
 
 /// One page of an index by day, the oldest entry first.
@@ -36,9 +37,14 @@ pub trait Table: Send + Sync {
     /// Writes the item if the condition holds.
     async fn put(&self, item: Item, condition: Condition) -> Result<WriteOutcome, TableError>;
 
-    /// Counts one reversal in this hour (of the Unix time), if fewer than `limit` are counted in it. Returns whether
-    /// it was counted. A count whose answer was lost may be counted again: fewer reversals, and never more.
-    async fn count_reversal(&self, hour: i64, limit: u32) -> Result<bool, TableError>;
+    /// Counts one more in this hour (of the Unix time), if fewer than `limit` are counted in it. Returns whether it was
+    /// counted. A count whose answer was lost may be counted again: fewer happen in that hour, and never more.
+    async fn count_in_hour(
+        &self,
+        counted: HourlyCount,
+        hour: i64,
+        limit: u32,
+    ) -> Result<bool, TableError>;
 
     /// At most `limit` entries of one shard that are due at `until`, the oldest first. An index lags behind the
     /// table, so the caller loads each transaction and checks it again.

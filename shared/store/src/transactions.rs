@@ -10,6 +10,7 @@ use serde_dynamo::Item;
 
 use crate::conditional_write::{Condition, WriteOutcome};
 use crate::error::StoreError;
+use crate::hourly_count::HourlyCount;
 use crate::keys::DueIndex;
 use crate::table::{Indexed, Table};
 use crate::write_ids::WriteIds;
@@ -129,8 +130,24 @@ impl Transactions {
     /// Whether one more payment may be reversed in this hour. It is counted before it is reversed, so a crash in
     /// between leaves one fewer.
     pub async fn may_reverse(&self, max_per_hour: u32) -> Result<bool, StoreError> {
-        let hour = self.clock.now().unix_ms().div_euclid(MS_PER_HOUR);
-        Ok(self.table.count_reversal(hour, max_per_hour).await?)
+        self.count(HourlyCount::Reversals, self.clock.now(), max_per_hour)
+            .await
+    }
+
+    /// Counts one notification that a person sends again, if fewer than `limit` are counted in this hour. Returns whether
+    /// it was counted.
+    pub async fn count_resend(&self, now: Timestamp, limit: u32) -> Result<bool, StoreError> {
+        self.count(HourlyCount::Resends, now, limit).await
+    }
+
+    async fn count(
+        &self,
+        counted: HourlyCount,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<bool, StoreError> {
+        let hour = now.unix_ms().div_euclid(MS_PER_HOUR);
+        Ok(self.table.count_in_hour(counted, hour, limit).await?)
     }
 
     /// At most `limit` transactions of one shard of an index that are due at `until`, the oldest first.

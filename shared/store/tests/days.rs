@@ -18,8 +18,8 @@ use domain::{
 use proptest::prelude::*;
 use serde_dynamo::AttributeValue;
 use store::{
-    Condition, Creation, DayIndex, DayPage, DueIndex, Indexed, Item, RandomWriteIds, StoreError,
-    Table, TableError, Transactions, WriteOutcome,
+    Condition, Creation, DayIndex, DayPage, DueIndex, HourlyCount, Indexed, Item, RandomWriteIds,
+    StoreError, Table, TableError, Transactions, WriteOutcome,
 };
 
 /// A table in memory; a page has at most `most` entries.
@@ -50,8 +50,8 @@ impl Table for Memory {
         Ok(WriteOutcome::Stored)
     }
 
-    async fn count_reversal(&self, _: i64, _: u32) -> Result<bool, TableError> {
-        unreachable!("nothing is reversed here")
+    async fn count_in_hour(&self, _: HourlyCount, _: i64, _: u32) -> Result<bool, TableError> {
+        unreachable!("nothing is counted here")
     }
 
     async fn due(

@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use domain::{Day, LookUpAnswer, Status, Timestamp, Vnd};
+use domain::{Day, LookUpAnswer, Status, Timestamp, TransactionId, Vnd};
 use proptest::prelude::*;
 use reconciliation::classify::{Kind, MismatchReason};
 use reconciliation::file::{Part, Sum, Totals};
 use reconciliation::record::{
     Began, Claim, Closed, ClosedBy, ComparedFrom, DayMoney, DaySummary, Doubt, Exported, Finding,
-    Lease, Mailed, Ours, Received, Reported, Results, Sent, Statement, StatementRead, Subject,
-    Unrecognised, Values, Watched,
+    Forgetting, Lease, Mailed, Ours, Received, Reported, Results, Sent, Statement, StatementRead,
+    Subject, Unrecognised, Values, Watched,
 };
 use serde_dynamo::{AttributeValue, Item};
 use store::{
@@ -182,6 +182,7 @@ fn each_record_has_its_own_key() {
     assert_eq!(key(&Began { first_day: day() }), "runs began");
     let compared_from = ComparedFrom { first_day: day() };
     assert_eq!(key(&compared_from), "runs compared_from");
+    assert_eq!(key(&Forgetting::from(day())), "runs forgetting");
     let (name, day) = ("f".to_owned(), day());
     assert_eq!(key(&Unrecognised { name, day }), "runs unrecognised#f");
 }
@@ -201,6 +202,7 @@ fn no_type_of_record_is_listed_with_another() {
         Unrecognised::PREFIX,
         Began::PREFIX,
         ComparedFrom::PREFIX,
+        Forgetting::PREFIX,
         Lease::PREFIX,
     ];
     for (n, one) in prefixes.iter().enumerate() {
@@ -328,6 +330,15 @@ async fn round_trip<R: Record + PartialEq + std::fmt::Debug>(record: R) {
 async fn each_record_is_read_as_it_was_written() {
     round_trip(sent(1)).await;
     round_trip(exported()).await;
+    round_trip(Forgetting::from(day())).await;
+    round_trip(Forgetting {
+        day: Some(day()),
+        shards: 7,
+        days: vec![day().previous()],
+        payments: vec![TransactionId::from_bytes([7; 16])],
+        ..Forgetting::from(day())
+    })
+    .await;
     for name in ["f", "=1;\"x\""] {
         round_trip(received(name)).await;
     }

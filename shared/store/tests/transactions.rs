@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,15 +11,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{
     AmountLimits, Clock, Created, Day, Decision, IpnAnswer, IpnRefusal, LookUpAnswer,
-    NotificationOutcome, OperatorWord, Order, PaidDetails, PaymentAnswer, PaymentResult,
-    PaymentResultMessage, RefundAnswer, RefundCommand, Reservation, ReversalReason, ReviewReason,
-    Status, Timestamp, Transaction, TransactionId, Vnd,
+    NotificationOutcome, OperatorRefusal, OperatorWord, Order, PaidDetails, PaymentAnswer,
+    PaymentResult, PaymentResultMessage, ProposedAct, RefundAnswer, RefundCommand, Reservation,
+    Resolution, ReversalReason, ReviewReason, Status, Timestamp, Transaction, TransactionId, Vnd,
 };
 use proptest::prelude::*;
 use serde_dynamo::AttributeValue;
 use store::{
-    Condition, Creation, DayIndex, DayPage, DueIndex, Indexed, Item, RandomWriteIds, StoreError,
-    Table, TableError, Transactions, Updated, WriteOutcome,
+    Condition, Creation, DayIndex, DayPage, DueIndex, HourlyCount, Indexed, Item, RandomWriteIds,
+    StoreError, Table, TableError, Transactions, Updated, WriteOutcome,
 };
 
 /// What a table does to the next write.
@@ -36,6 +36,7 @@ struct Memory {
     items: Mutex<HashMap<String, Item>>,
     trouble: Mutex<Trouble>,
     puts: AtomicU64,
+    counts: Mutex<BTreeMap<(HourlyCount, i64), u32>>,
 }
 
 impl Memory {
@@ -44,6 +45,7 @@ impl Memory {
             items: Mutex::default(),
             trouble: Mutex::new(trouble),
             puts: AtomicU64::new(0),
+            counts: Mutex::default(),
         })
     }
 
@@ -93,8 +95,17 @@ impl Table for Memory {
         Ok(self.put_once(&item, condition))
     }
 
-    async fn count_reversal(&self, _: i64, _: u32) -> Result<bool, TableError> {
-        unreachable!("nothing is reversed here")
+    async fn count_in_hour(
+        &self,
+        counted: HourlyCount,
+        hour: i64,
+        limit: u32,
+    ) -> Result<bool, TableError> {
+        let mut counts = self.counts.lock().unwrap();
+        let count = counts.entry((counted, hour)).or_default();
+        let fits = *count < limit;
+        *count += u32::from(fits);
+        Ok(fits)
     }
 
     async fn due(
@@ -413,6 +424,55 @@ async fn refused(transactions: &Transactions, t: Transaction, place: usize) -> T
     .await
 }
 
+/// The longest word of one of two persons.
+fn longest_word(person: char) -> OperatorWord {
+    let part = |ascii| "đ".repeat(58) + &String::from(person).repeat(ascii);
+    let by: domain::OperatorName = format!("{}/{}", part(12), part(11)).parse().unwrap();
+    assert_eq!((by.as_str().chars().count(), by.as_str().len()), (140, 256));
+    OperatorWord {
+        by,
+        reason: "đ".repeat(255).parse().unwrap(),
+    }
+}
+
+/// Proposes an act in the longest words.
+async fn proposed(
+    transactions: &Transactions,
+    t: Transaction,
+    act: ProposedAct,
+    now: Timestamp,
+) -> Transaction {
+    change(transactions, t, |t| {
+        t.propose(act, &longest_word('a'), now).unwrap().unwrap()
+    })
+    .await
+}
+
+/// Proposes an act, and has another person approve it.
+async fn approved(
+    transactions: &Transactions,
+    t: Transaction,
+    act: ProposedAct,
+    now: Timestamp,
+) -> Transaction {
+    let t = proposed(transactions, t, act, now).await;
+    let number = t.proposal().unwrap().number;
+    change(transactions, t, |t| {
+        t.approve(number, &longest_word('b'), now).unwrap()
+    })
+    .await
+}
+
+/// The core contradicts itself again, long after a person has dealt with it.
+async fn raised(transactions: &Transactions, t: Transaction, now: Timestamp) -> Transaction {
+    let said = PaymentResultMessage {
+        amount: Vnd::new((1 << 50) + 1).ok(),
+        ..paid()
+    };
+    let raised = transactions.apply(t, |t| t.record_payment_result(&said, now).change);
+    raised.await.unwrap().transaction
+}
+
 /// The most that can ever happen to one transaction, in the longest words: within DynamoDB's 400 KB.
 #[tokio::test]
 #[expect(
@@ -447,15 +507,11 @@ async fn the_longest_life_fits_into_one_item() {
             t = refused(&transactions, t, refund).await;
         }
     }
-    let word = OperatorWord {
-        by: "😀".repeat(64).parse().unwrap(),
-        reason: "😀".repeat(255).parse().unwrap(),
-    };
     for _ in 0..domain::MAX_RESENDS {
         while t.ipn_due_at().is_some() {
             t = notified(&transactions, t, Decision::Retry).await;
         }
-        t = change(&transactions, t, |t| t.resend_ipn(&word, now).unwrap()).await;
+        t = approved(&transactions, t, ProposedAct::Resend, now).await;
     }
     for _ in 0..domain::MAX_REQUEUES {
         while t.ipn_due_at().is_some() {
@@ -486,15 +542,34 @@ async fn the_longest_life_fits_into_one_item() {
     while let Some(place) = t.refunds().iter().position(|refund| refund.due().is_some()) {
         t = refused(&transactions, t, place).await;
     }
+    let resolve = ProposedAct::Resolve;
     for _ in domain::MAX_RESENDS..domain::MAX_OPEN_ACTS {
-        let reverse = domain::Resolution::Reverse;
-        t = change(&transactions, t, |t| {
-            t.resolve(reverse, &word, now).unwrap()
-        })
-        .await;
+        t = approved(&transactions, t, resolve(Resolution::Reverse), now).await;
         let place = t.refunds().len() - 1;
         t = refused(&transactions, t, place).await;
     }
+    // A contradiction is raised again each day. Before each decision that ends it, a proposal is declined.
+    let handled = resolve(Resolution::Handled);
+    for day in (2..)
+        .step_by(2)
+        .take(domain::MAX_OPERATOR_ACTS - domain::MAX_OPEN_ACTS)
+    {
+        let later = now.after(Duration::from_hours(24 * day));
+        t = raised(&transactions, t, later).await;
+        t = proposed(&transactions, t, handled, later).await;
+        let number = t.proposal().unwrap().number;
+        t = change(&transactions, t, |t| {
+            t.decline_proposal(number, &longest_word('b'), later)
+                .unwrap()
+        })
+        .await;
+        t = approved(&transactions, t, handled, later).await;
+    }
+    let later = now.after(Duration::from_hours(24 * 99));
+    t = raised(&transactions, t, later).await;
+    let refused = t.propose(handled, &longest_word('a'), later);
+    let acts = domain::MAX_OPERATOR_ACTS;
+    assert_eq!(refused, Err(OperatorRefusal::TooManyActs(acts)));
     let bytes = size(&AttributeValue::M(table.only().into()));
     let entries = t.audit_trail().len();
     println!(
@@ -689,7 +764,7 @@ fn items_of_all_versions() -> Vec<(String, Item)> {
 #[test]
 fn the_items_of_all_versions_are_read() {
     let items = items_of_all_versions();
-    assert!(items.len() >= 10);
+    assert!(items.len() >= 12);
     for (name, item) in items {
         let read = store::read(item).unwrap_or_else(|error| panic!("{name}: {error}"));
         let newer = name.starts_with("schema-2");
@@ -710,6 +785,31 @@ fn a_decision_is_read_with_what_was_in_review_or_without() {
     });
     let differs = domain::ReviewReason::Raised(domain::RaisedReason::PaidAmountDiffers);
     assert_eq!(reviews.collect::<Vec<_>>(), [None, Some(differs)]);
+}
+
+#[test]
+fn a_stored_proposal_and_its_approval_are_read() {
+    let items: BTreeMap<_, _> = items_of_all_versions().into_iter().collect();
+    let read = |name: &str| store::read(items.get(name).unwrap().clone()).unwrap();
+    let proposed = read("schema-1-proposed");
+    let proposal = proposed.proposal().unwrap();
+    let act = ProposedAct::Resolve(Resolution::Reverse);
+    assert_eq!((proposal.number, proposal.act), (2, act));
+    assert_eq!(proposal.word.by.as_str(), "operators/lan@bank.vn");
+    assert_eq!(proposal.remaining, Vnd::new(100_000).unwrap());
+    let approved = read("schema-1-approved");
+    assert_eq!(approved.proposal(), None);
+    let entries = approved.audit_trail().iter();
+    let names: Vec<_> = entries.map(|entry| entry.event.as_str()).collect();
+    let acts = [
+        "proposed",
+        "proposal_declined",
+        "proposed",
+        "approved",
+        "resolved",
+        "refund_reserved",
+    ];
+    assert_eq!(names[names.len() - acts.len()..], acts);
 }
 
 /// A newer version was deployed and taken back: what it has written is not erased by this one's writes.
@@ -790,4 +890,184 @@ async fn what_belongs_to_another_state_is_not_kept() {
     let paid = pay(&transactions, found).await.unwrap().transaction;
     assert_eq!(paid.payment().not_found_at(), None);
     assert_eq!(store::read(table.only()).unwrap(), paid);
+}
+
+/// What waits for a decision: Tiki's amount and ours differ.
+async fn disputed(transactions: &Transactions) -> Transaction {
+    let t = create(transactions).await;
+    let t = pay(transactions, t).await.unwrap().transaction;
+    let differs = Decision::Dispute(domain::DisputeReason::AmountDiffers);
+    notified(transactions, t, differs).await
+}
+
+#[tokio::test]
+async fn a_proposal_is_read_back_as_it_was_written() {
+    let table = Memory::with(Trouble::None);
+    let transactions = transactions(&table);
+    let mut t = disputed(&transactions).await;
+    let now = t.updated_at();
+    let amount = t.remaining_amount();
+    let resolve = ProposedAct::Resolve;
+    for (number, act, word) in [
+        (1, resolve(Resolution::Confirmed), "confirmed"),
+        (2, resolve(Resolution::Returned { amount }), "returned"),
+        (3, ProposedAct::Resend, "resend"),
+        (4, resolve(Resolution::Reverse), "reverse"),
+    ] {
+        t = proposed(&transactions, t, act, now).await;
+        assert_eq!(transactions.load(t.id()).await.unwrap(), Some(t.clone()));
+        let proposal = t.proposal().unwrap();
+        assert_eq!((proposal.number, proposal.act), (number, act));
+        match table.only().get("proposal") {
+            Some(AttributeValue::M(map)) => {
+                assert_eq!(map.get("act"), Some(&AttributeValue::S(word.to_owned())));
+                let review = AttributeValue::S("amount_differs".to_owned());
+                assert_eq!(map.get("review"), Some(&review));
+            }
+            other => panic!("{other:?}"),
+        }
+        if number < 4 {
+            t = change(&transactions, t, |t| {
+                t.decline_proposal(number, &longest_word('a'), now).unwrap()
+            })
+            .await;
+        } else {
+            t = change(&transactions, t, |t| {
+                t.approve(number, &longest_word('b'), now).unwrap()
+            })
+            .await;
+        }
+        assert_eq!(transactions.load(t.id()).await.unwrap(), Some(t.clone()));
+        assert!(!table.only().contains_key("proposal"));
+    }
+}
+
+/// Of a notification that is still tried, nothing is in review.
+#[tokio::test]
+async fn a_proposal_without_a_review_is_read_back() {
+    let table = Memory::with(Trouble::None);
+    let transactions = transactions(&table);
+    let t = create(&transactions).await;
+    let t = pay(&transactions, t).await.unwrap().transaction;
+    let now = t.updated_at();
+    let t = proposed(&transactions, t, ProposedAct::Resend, now).await;
+    assert_eq!(t.proposal().unwrap().review, None);
+    assert_eq!(store::read(table.only()).unwrap(), t);
+}
+
+/// The attributes of the proposal, changed.
+fn with_proposal(
+    item: &Item,
+    change: impl Fn(&mut HashMap<String, AttributeValue>),
+) -> (Item, AttributeValue) {
+    let Some(AttributeValue::M(map)) = item.get("proposal") else {
+        panic!("nothing is proposed")
+    };
+    let mut map = map.clone();
+    change(&mut map);
+    let (mut item, proposal) = (item.clone(), AttributeValue::M(map));
+    set(&mut item, "proposal", proposal.clone());
+    (item, proposal)
+}
+
+/// A newer version has proposals that this one does not know. The payment goes on, and nobody approves it here.
+#[tokio::test]
+async fn a_proposal_that_cannot_be_read_is_none_and_is_kept() {
+    let table = Memory::with(Trouble::None);
+    let transactions = transactions(&table);
+    let t = disputed(&transactions).await;
+    let now = t.updated_at();
+    let act = ProposedAct::Resolve(Resolution::Reverse);
+    let t = proposed(&transactions, t, act, now).await;
+    let good = table.only();
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let (name, attribute) = ("proposal".to_owned(), AttributeValue::Null(true));
+    let mut broken = good.clone();
+    set(&mut broken, &name, attribute.clone());
+    let mut items = vec![(broken, attribute)];
+    for (name, value) in [
+        ("act", Some(text("escalate"))),
+        ("act", None),
+        ("review", Some(text("who_knows"))),
+        ("review", None),
+        ("by", Some(text(""))),
+        ("reason", None),
+        ("number", Some(AttributeValue::N("-1".to_owned()))),
+        ("remaining_vnd", Some(AttributeValue::N("1e30".to_owned()))),
+        ("expires_at", Some(text("tomorrow"))),
+    ] {
+        items.push(with_proposal(&good, |map| {
+            match value.clone() {
+                Some(value) => map.insert(name.to_owned(), value),
+                None => map.remove(name),
+            };
+        }));
+    }
+    for (item, attribute) in items {
+        let read = store::read(item.clone()).unwrap();
+        assert_eq!(read.proposal(), None, "{attribute:?}");
+        assert_eq!(read.audit_trail(), t.audit_trail());
+        let key = t.id().to_string();
+        table.items.lock().unwrap().insert(key, item);
+        let resent = change(&transactions, read, |t| {
+            t.resend_ipn(&longest_word('a'), now).unwrap()
+        })
+        .await;
+        assert_eq!(table.only().get("proposal"), Some(&attribute));
+        // One of this version takes its place.
+        let read = store::read(table.only()).unwrap();
+        assert_eq!(read, resent);
+        let own = proposed(&transactions, read, ProposedAct::Resend, now).await;
+        assert_eq!(own.proposal().unwrap().number, 2);
+        assert_eq!(
+            store::read(table.only()).unwrap().proposal(),
+            own.proposal()
+        );
+    }
+}
+
+/// A newer version may write more into a proposal. In the next proposal it would say something that is not so.
+#[tokio::test]
+async fn what_is_unknown_within_a_proposal_does_not_pass_to_another() {
+    let table = Memory::with(Trouble::None);
+    let transactions = transactions(&table);
+    let t = disputed(&transactions).await;
+    let now = t.updated_at();
+    let act = ProposedAct::Resolve(Resolution::Reverse);
+    let t = proposed(&transactions, t, act, now).await;
+    let (item, _) = with_proposal(&table.only(), |map| {
+        let half = AttributeValue::S("user/minh".to_owned());
+        map.insert("first_approval".to_owned(), half);
+    });
+    let found = store::read(item.clone()).unwrap();
+    assert_eq!(found.proposal(), t.proposal());
+    let key = t.id().to_string();
+    table.items.lock().unwrap().insert(key, item);
+    let expired = now.after(Duration::from_hours(24));
+    proposed(&transactions, found, act, expired).await;
+    match table.only().get("proposal") {
+        Some(AttributeValue::M(map)) => assert!(!map.contains_key("first_approval"), "{map:?}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn each_hour_and_each_kind_has_a_count_of_its_own() {
+    let table = Memory::with(Trouble::None);
+    let transactions = transactions(&table);
+    let now = Still.now();
+    for expected in [true, true, false] {
+        assert_eq!(transactions.may_reverse(2).await.unwrap(), expected);
+        assert_eq!(transactions.count_resend(now, 2).await.unwrap(), expected);
+    }
+    let next = now.after(Duration::from_hours(1));
+    assert!(transactions.count_resend(next, 2).await.unwrap());
+    let hour = now.unix_ms() / 3_600_000;
+    let counts = table.counts.lock().unwrap().clone();
+    let expected = BTreeMap::from([
+        ((HourlyCount::Reversals, hour), 2),
+        ((HourlyCount::Resends, hour), 2),
+        ((HourlyCount::Resends, hour + 1), 1),
+    ]);
+    assert_eq!(counts, expected);
 }

@@ -8,6 +8,7 @@ use crate::operator::{
     Verdict,
 };
 use crate::payment::{FailureCause, PaymentState};
+use crate::proposal::ProposedAct;
 use crate::refund::Origin;
 use crate::review::{RaisedReason, ReviewReason};
 use crate::time::Timestamp;
@@ -22,6 +23,31 @@ impl Transaction {
         now: Timestamp,
     ) -> Result<Change, OperatorRefusal> {
         self.may_act(MAX_RESENDS)?;
+        let again = self.sending_again(now)?;
+        Ok(self.change(now, |edit| {
+            edit.send_again(again, word);
+            edit.drop_ended_proposal();
+        }))
+    }
+
+    /// Takes a person's decision on what is in the review queue. A transaction that waits for two reasons needs two
+    /// decisions: [`Transaction::needs_review`] says which one is next.
+    pub fn resolve(
+        &self,
+        resolution: Resolution,
+        word: &OperatorWord,
+        now: Timestamp,
+    ) -> Result<Change, OperatorRefusal> {
+        self.may_act(max_acts(resolution))?;
+        let decided = self.decide(resolution)?;
+        Ok(self.change(now, |edit| {
+            decided.carry_out(edit, word);
+            edit.drop_ended_proposal();
+        }))
+    }
+
+    /// The try that a person wants, if there is something to send.
+    pub(super) fn sending_again(&self, now: Timestamp) -> Result<Sending, OperatorRefusal> {
         let (attempt, failures) = match self.ipn() {
             Ipn::NotDue => return Err(OperatorRefusal::NoResult),
             Ipn::Confirmed { .. } => return Err(OperatorRefusal::Confirmed),
@@ -41,34 +67,16 @@ impl Transaction {
                 0,
             ),
         };
-        Ok(self.change(now, |edit| {
-            let again = Sending::Retrying {
-                attempt,
-                failures,
-                due_at: now,
-            };
-            edit.after.data.payment.set_sending(again, None);
-            edit.due_marks.ipn = true;
-            edit.note(AuditEvent::Resent(word.clone()));
-        }))
+        Ok(Sending::Retrying {
+            attempt,
+            failures,
+            due_at: now,
+        })
     }
 
-    /// Takes a person's decision on what is in the review queue. A transaction that waits for two reasons needs two
-    /// decisions: [`Transaction::needs_review`] says which one is next.
-    pub fn resolve(
-        &self,
-        resolution: Resolution,
-        word: &OperatorWord,
-        now: Timestamp,
-    ) -> Result<Change, OperatorRefusal> {
-        self.may_act(match resolution {
-            Resolution::Reverse => MAX_OPEN_ACTS,
-            Resolution::Confirmed
-            | Resolution::Returned { .. }
-            | Resolution::Handled
-            | Resolution::NotPaid => MAX_OPERATOR_ACTS,
-        })?;
-        let Some((reason, _)) = self.needs_review() else {
+    /// What a decision on the next review comes to, if it fits.
+    pub(super) fn decide(&self, resolution: Resolution) -> Result<Decided, OperatorRefusal> {
+        let Some((review, _)) = self.needs_review() else {
             return Err(OperatorRefusal::NothingToDecide);
         };
         if let Resolution::Returned { amount } = resolution {
@@ -77,19 +85,32 @@ impl Transaction {
                 return Err(OperatorRefusal::AmountDiffers { remaining });
             }
         }
-        let decide = self.decision(reason, resolution)?;
-        Ok(self.change(now, |edit| {
-            edit.note(AuditEvent::Resolved {
-                review: Some(reason),
-                verdict: resolution.verdict(),
-                word: word.clone(),
-            });
-            edit.after
-                .data
-                .raised
-                .retain(|raised| !reason.ends(raised.reason));
-            decide.carry_out(edit, word);
-        }))
+        Ok(Decided {
+            review,
+            verdict: resolution.verdict(),
+            act: self.decision(review, resolution)?,
+        })
+    }
+
+    /// Whether a decision is on what the person has in mind. Where there is more than one to take, the person says on what:
+    /// else the repeat of a command whose answer was lost would decide on the next one, unseen.
+    pub fn check_review(&self, named: Option<ReviewReason>) -> Result<(), OperatorRefusal> {
+        let Some((next, _)) = self.needs_review() else {
+            return Err(OperatorRefusal::NothingToDecide);
+        };
+        match named {
+            Some(named) if named != next => Err(OperatorRefusal::AnotherReview { named, next }),
+            None if self.has_more_to_decide() => Err(OperatorRefusal::ReviewNotNamed(next)),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Whether a person has decided on it before, or will have to decide again.
+    fn has_more_to_decide(&self) -> bool {
+        let undelivered = matches!(self.ipn(), Ipn::Disputed { .. } | Ipn::Exhausted { .. });
+        let others = undelivered || self.keeps_late_payment();
+        let raised = self.data.raised.len();
+        raised > 1 || (raised > 0 && others) || audit_trail::was_resolved(&self.data.audit_trail)
     }
 
     /// The decisions that fit what is next in the review queue; none if it is not there.
@@ -181,6 +202,7 @@ impl Transaction {
         }
     }
 
+    /// Whether persons have acted fewer times.
     fn may_act(&self, at_most: usize) -> Result<(), OperatorRefusal> {
         let acts = audit_trail::operator_acts(&self.data.audit_trail);
         if acts < at_most {
@@ -188,6 +210,60 @@ impl Transaction {
         } else {
             Err(OperatorRefusal::TooManyActs(acts))
         }
+    }
+
+    /// Whether one more act may be proposed.
+    pub(super) fn may_propose(&self, act: ProposedAct) -> Result<(), OperatorRefusal> {
+        let at_most = match act {
+            ProposedAct::Resolve(resolution) => max_acts(resolution),
+            ProposedAct::Resend => MAX_RESENDS,
+        };
+        let place = audit_trail::place_of_next_proposal(&self.data.audit_trail);
+        self.may_act(at_most.saturating_add(usize::from(place.is_some())))
+    }
+}
+
+/// Before how many acts of persons one may decide so.
+fn max_acts(resolution: Resolution) -> usize {
+    match resolution {
+        Resolution::Reverse => MAX_OPEN_ACTS,
+        Resolution::Confirmed
+        | Resolution::Returned { .. }
+        | Resolution::Handled
+        | Resolution::NotPaid => MAX_OPERATOR_ACTS,
+    }
+}
+
+/// A decision that fits.
+#[derive(Clone, Copy)]
+pub(super) struct Decided {
+    /// What was next in the review queue.
+    review: ReviewReason,
+    verdict: Verdict,
+    act: Act,
+}
+
+impl Decided {
+    pub(super) fn carry_out(self, edit: &mut Edit, word: &OperatorWord) {
+        edit.note(AuditEvent::Resolved {
+            review: Some(self.review),
+            verdict: self.verdict,
+            word: word.clone(),
+        });
+        edit.after
+            .data
+            .raised
+            .retain(|raised| !self.review.ends(raised.reason));
+        self.act.carry_out(edit, word);
+    }
+}
+
+impl Edit {
+    /// Queues the notification once more, because a person wants it.
+    pub(super) fn send_again(&mut self, again: Sending, word: &OperatorWord) {
+        self.after.data.payment.set_sending(again, None);
+        self.due_marks.ipn = true;
+        self.note(AuditEvent::Resent(word.clone()));
     }
 }
 

@@ -17,8 +17,9 @@ use crate::text::{RefundReason, RequestId};
 use crate::time::Timestamp;
 use crate::transaction::{Change, Edit, Transaction};
 
-/// How many characters are kept of the core's reason for a rejection: the item must have room for every refund.
-const REASON_KEPT: usize = 64;
+/// How many characters, and how many bytes, are kept of the core's reason for a rejection: the item must have room for
+/// every refund.
+const REASON_KEPT: (usize, usize) = (64, 96);
 
 /// What follows from a refund request before the core is asked.
 #[must_use = "a reservation has not happened until the store has committed it"]
@@ -195,7 +196,9 @@ impl Transaction {
                     edit.after
                         .finish_refund(id, |balance| RefundState::Rejected {
                             at,
-                            reason: reason.as_ref().and_then(|r| r.first(REASON_KEPT)),
+                            reason: reason
+                                .as_ref()
+                                .and_then(|r| r.first(REASON_KEPT.0, REASON_KEPT.1)),
                             balance,
                         });
                     edit.note(AuditEvent::RefundRejected { refund: place });

@@ -41,6 +41,15 @@ impl Transaction {
             .unwrap_or(Vnd::ZERO)
     }
 
+    /// What was paid and is not back for certain. What is on its way can be rejected, and then it goes back another way: a
+    /// decision is about it as well.
+    #[must_use]
+    pub fn amount_at_stake(&self) -> Vnd {
+        self.paid_amount()
+            .checked_sub(self.refunded_amount())
+            .unwrap_or(Vnd::ZERO)
+    }
+
     /// What is back or on its way, or `None` if that is more than any amount.
     pub(super) fn held_amount(&self) -> Option<Vnd> {
         let held = |refund: &&Refund| refund.holds();

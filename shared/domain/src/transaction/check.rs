@@ -6,6 +6,7 @@ use super::data::{Snapshot, Transaction};
 use crate::inconsistent::Inconsistent;
 use crate::money::Vnd;
 use crate::payment::PaymentState;
+use crate::proposal::Proposal;
 use crate::refund::{MAX_ASKED_REFUNDS, MAX_REFUNDS, Origin};
 
 impl Transaction {
@@ -74,6 +75,10 @@ impl Transaction {
                 .any(|r| raised.get(place) == Some(r))
         };
         rule((0..raised.len()).all(once), "two reviews of one reason")?;
+        rule(
+            self.proposal().is_none_or(Proposal::is_sound),
+            "a proposal that nobody can have made",
+        )?;
         rule(
             tiki <= MAX_ASKED_REFUNDS && self.data.refunds.len() <= MAX_REFUNDS,
             "too many refunds",

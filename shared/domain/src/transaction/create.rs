@@ -1,4 +1,4 @@
-//! A new transaction, and what counts as a repeat of its request (docs/architecture.md#what-tiki-calls).
+//! A new transaction (docs/architecture.md#what-tiki-calls).
 
 use std::time::Duration;
 
@@ -57,6 +57,7 @@ impl Transaction {
                 id: TransactionId::derive(tiki_id),
                 tiki_id: tiki_id.clone(),
                 order,
+                content_hash: None,
                 created_at: now,
                 expires_at,
                 updated_at: now,
@@ -69,19 +70,11 @@ impl Transaction {
                 raised: Vec::new(),
                 refunds: Vec::new(),
                 audit_trail: trail,
+                proposal: None,
                 kept: Kept::default(),
                 version: 1,
             },
         }))
-    }
-
-    /// Whether a create request that found this transaction in place is a repeat of the one that made it.
-    pub fn repeated_by(&self, order: &Order) -> Result<(), Refusal> {
-        if self.data.order == *order {
-            Ok(())
-        } else {
-            Err(Refusal::IdReused)
-        }
     }
 
     /// Whether this transaction is the one that was asked for, if Tiki's id was given too.

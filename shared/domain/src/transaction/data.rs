@@ -1,15 +1,22 @@
 //! A transaction as plain data, and how it is read.
 
+use std::time::Duration;
+
+use super::content::ContentHash;
 use crate::audit_trail::AuditEntry;
 use crate::ids::{RefundId, TikiTransactionId, TransactionId};
 use crate::money::Vnd;
 use crate::notification::Ipn;
 use crate::payment::{Payment, PaymentState};
+use crate::proposal::Proposal;
 use crate::refund::Refund;
 use crate::review::Raised;
 use crate::status::{FinalStatus, Status};
 use crate::text::{Description, IdentifyCode, OrderCode, RequestId, WebviewRequestId};
 use crate::time::Timestamp;
+
+/// How long a payment link works after its payment has expired.
+const LINK_LIFETIME_AFTER_EXPIRY: Duration = Duration::from_hours(24);
 
 /// A transaction whose data follow the rules. Only a command changes it, by a [`Change`](crate::Change).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +31,8 @@ pub struct Snapshot {
     pub tiki_id: TikiTransactionId,
     /// What Tiki asked for.
     pub order: Order,
+    /// What is left of its personal content once that is forgotten.
+    pub content_hash: Option<ContentHash>,
     /// When it was created.
     pub created_at: Timestamp,
     /// Until when the customer may pay.
@@ -38,6 +47,8 @@ pub struct Snapshot {
     pub refunds: Vec<Refund>,
     /// What happened, when and on whose word.
     pub audit_trail: Vec<AuditEntry>,
+    /// What a person has proposed, until it is approved or declined.
+    pub proposal: Option<Proposal>,
     /// What a newer version of this software has stored with it.
     pub kept: Kept,
     /// Counts the writes; the condition of the next one.
@@ -104,6 +115,12 @@ impl Transaction {
         &self.data.order
     }
 
+    /// What is left of the personal content of the create call, if that is forgotten.
+    #[must_use]
+    pub fn content_hash(&self) -> Option<&ContentHash> {
+        self.data.content_hash.as_ref()
+    }
+
     /// When it was created.
     #[must_use]
     pub fn created_at(&self) -> Timestamp {
@@ -114,6 +131,12 @@ impl Transaction {
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
         self.data.expires_at
+    }
+
+    /// Until when the payment link works: a customer who paid in the last second comes back through it.
+    #[must_use]
+    pub fn link_ends_at(&self) -> Timestamp {
+        self.data.expires_at.after(LINK_LIFETIME_AFTER_EXPIRY)
     }
 
     /// When it was last changed.
@@ -144,6 +167,12 @@ impl Transaction {
     #[must_use]
     pub fn audit_trail(&self) -> &[AuditEntry] {
         &self.data.audit_trail
+    }
+
+    /// The open proposal, also if it has expired or is outdated: it stays until it is declined, or a person acts.
+    #[must_use]
+    pub fn proposal(&self) -> Option<&Proposal> {
+        self.data.proposal.as_ref()
     }
 
     /// What a newer version of this software has stored with it.

@@ -86,7 +86,7 @@ impl Transaction {
     }
 
     /// Whether the money of a failed payment is still with us and not on its way back.
-    fn keeps_late_payment(&self) -> bool {
+    pub(crate) fn keeps_late_payment(&self) -> bool {
         matches!(self.data.payment, PaymentState::Failed { .. })
             && self.remaining_amount() > Vnd::ZERO
     }

@@ -2,12 +2,13 @@
 
 use domain::{
     AuditEntry, AuditEvent, Contradiction, Decision, DecisionKind, LookUpAnswer,
-    NotificationOutcome, OperatorWord, ReviewReason, Timestamp, Vnd,
+    NotificationOutcome, OperatorWord, Timestamp, Vnd,
 };
 use serde::{Deserialize, Serialize};
 use serde_dynamo::{AttributeValue, Item};
 
 use super::parts::{amount, named, optional, parsed, time};
+use super::proposal::{ProposedRecord, ReplyRecord, review_reason, word};
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct AuditEntryRecord {
@@ -82,6 +83,16 @@ enum AuditEventRecord {
         verdict: String,
         by: String,
         reason: String,
+    },
+    Proposed(ProposedRecord),
+    Approved(ReplyRecord),
+    ProposalDeclined(ReplyRecord),
+    /// By a run, or by the person who asked for it.
+    PersonalDataForgotten {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// The place of an entry that this version cannot read: the entry itself is put there.
     Unknown,
@@ -184,6 +195,10 @@ impl From<&AuditEvent> for AuditEventRecord {
             AuditEvent::RefundReturned { refund } => Self::RefundReturned { refund: *refund },
             AuditEvent::RefundRejected { refund } => Self::RefundRejected { refund: *refund },
             AuditEvent::Requeued => Self::Requeued,
+            AuditEvent::PersonalDataForgotten(word) => Self::PersonalDataForgotten {
+                by: word.as_ref().map(|word| word.by.to_string()),
+                reason: word.as_ref().map(|word| word.reason.to_string()),
+            },
             AuditEvent::Unknown => Self::Unknown,
             AuditEvent::Resent(word) => Self::Resent {
                 by: word.by.to_string(),
@@ -199,6 +214,16 @@ impl From<&AuditEvent> for AuditEventRecord {
                 by: word.by.to_string(),
                 reason: word.reason.to_string(),
             },
+            AuditEvent::Proposed {
+                number,
+                act,
+                remaining,
+                word,
+            } => Self::Proposed(ProposedRecord::of(*number, *act, *remaining, word)),
+            AuditEvent::Approved { number, word } => Self::Approved(ReplyRecord::of(*number, word)),
+            AuditEvent::ProposalDeclined { number, word } => {
+                Self::ProposalDeclined(ReplyRecord::of(*number, word))
+            }
         }
     }
 }
@@ -280,6 +305,9 @@ impl AuditEventRecord {
             Self::RefundReturned { refund } => AuditEvent::RefundReturned { refund },
             Self::RefundRejected { refund } => AuditEvent::RefundRejected { refund },
             Self::Requeued => AuditEvent::Requeued,
+            Self::PersonalDataForgotten { by, reason } => {
+                AuditEvent::PersonalDataForgotten(optional_word(by, reason)?)
+            }
             Self::Unknown => AuditEvent::Unknown,
             Self::Resent { by, reason } => AuditEvent::Resent(word(&by, &reason)?),
             Self::Resolved {
@@ -292,7 +320,28 @@ impl AuditEventRecord {
                 verdict: named(&verdict, "trail.verdict")?,
                 word: word(&by, &reason)?,
             },
+            Self::Proposed(proposed) => proposed.read()?,
+            Self::Approved(reply) => {
+                let (number, word) = reply.read()?;
+                AuditEvent::Approved { number, word }
+            }
+            Self::ProposalDeclined(reply) => {
+                let (number, word) = reply.read()?;
+                AuditEvent::ProposalDeclined { number, word }
+            }
         })
+    }
+}
+
+/// What a person said, if it was one.
+fn optional_word(
+    by: Option<String>,
+    reason: Option<String>,
+) -> Result<Option<OperatorWord>, String> {
+    match (by, reason) {
+        (None, None) => Ok(None),
+        (Some(by), Some(reason)) => Ok(Some(word(&by, &reason)?)),
+        _ => Err("trail.by does not go with trail.reason".to_owned()),
     }
 }
 
@@ -317,17 +366,4 @@ fn decision(then: &str, reason: Option<&str>) -> Result<Decision, String> {
     } else {
         Err("trail.reason does not go with trail.then".to_owned())
     }
-}
-
-fn review_reason(name: &str) -> Result<ReviewReason, String> {
-    let mut all = ReviewReason::all();
-    let found = all.find(|reason| reason.as_str() == name);
-    found.ok_or_else(|| format!("trail.review is unknown: {name}"))
-}
-
-fn word(by: &str, reason: &str) -> Result<OperatorWord, String> {
-    Ok(OperatorWord {
-        by: parsed(by, "trail.by")?,
-        reason: parsed(reason, "trail.reason")?,
-    })
 }

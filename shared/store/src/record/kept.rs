@@ -9,6 +9,8 @@ use domain::Kept;
 use serde::{Deserialize, Serialize};
 use serde_dynamo::{AttributeValue, Item};
 
+use super::proposal::PROPOSAL;
+
 /// Attributes that are never kept: the id of the write, and what each version derives anew from the others. A key of
 /// an index that does not follow from the item would be found there for ever.
 pub(super) const DERIVED: [&str; 18] = [
@@ -83,8 +85,12 @@ enum Part {
 /// What is in `found` and not in `ours`, which is what this version makes of it.
 pub(super) fn unknown(found: &Item, ours: &Item) -> Result<Kept, String> {
     let mut parts = difference_of_maps(found, ours);
-    // Reviews are taken out of their list, so no place in it is kept.
-    parts.retain(|name, _| name != "raised" && !DERIVED.contains(&name.as_str()));
+    // Reviews are taken out of their list, so no place in it is kept. A proposal is replaced by the next one: what is
+    // unknown within it must not become part of another one.
+    parts.retain(|name, part| match (name.as_str(), part) {
+        ("raised", _) | (PROPOSAL, Part::Map(_)) => false,
+        (name, _) => !DERIVED.contains(&name),
+    });
     if let Some(schema) = found
         .get(SCHEMA)
         .filter(|found| ours.get(SCHEMA) != Some(found))

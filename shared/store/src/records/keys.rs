@@ -5,15 +5,15 @@ use std::marker::PhantomData;
 use domain::{Day, Timestamp};
 use reconciliation::classify::Kind;
 use reconciliation::record::{
-    Began, ComparedFrom, DeliveredUntil, Exported, Finding, Lease, Mailed, Received, Reported,
-    Sent, StatementRead, Subject, Unrecognised, Watched,
+    Began, ComparedFrom, DeliveredUntil, Exported, Finding, Forgetting, Lease, Mailed, Received,
+    Reported, Sent, StatementRead, Subject, Unrecognised, Watched,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::rows::{
-    BeganRow, ComparedFromRow, DeliveredUntilRow, ExportedRow, FindingRow, LeaseRow, MailedRow,
-    ReceivedRow, ReportedRow, SentRow, StatementReadRow, UnrecognisedRow, WatchedRow,
+    BeganRow, ComparedFromRow, DeliveredUntilRow, ExportedRow, FindingRow, ForgettingRow, LeaseRow,
+    MailedRow, ReceivedRow, ReportedRow, SentRow, StatementReadRow, UnrecognisedRow, WatchedRow,
 };
 use super::table::StoredKey;
 
@@ -188,6 +188,14 @@ impl Key<Watched> {
     }
 }
 
+impl Key<Forgetting> {
+    /// How far the personal data of old payments are forgotten.
+    #[must_use]
+    pub fn forgetting() -> Self {
+        Self::of_runs("")
+    }
+}
+
 impl Key<Lease> {
     /// The lease of the active run.
     #[must_use]
@@ -317,6 +325,15 @@ impl Record for Watched {
 
     fn key(&self) -> Key<Self> {
         Key::watched(self.day)
+    }
+}
+
+impl Record for Forgetting {
+    type Row = ForgettingRow;
+    const PREFIX: &'static str = "forgetting";
+
+    fn key(&self) -> Key<Self> {
+        Key::forgetting()
     }
 }
 

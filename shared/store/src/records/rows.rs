@@ -4,16 +4,17 @@
 mod finding;
 mod forms;
 
-use domain::{Day, Timestamp};
+use domain::{Day, Timestamp, TransactionId};
 use reconciliation::file::{Part, Sum, Totals};
 use reconciliation::record::{
-    Began, ComparedFrom, DayMoney, DaySummary, DeliveredUntil, Doubt, Exported, Lease, Mailed,
-    Received, Reported, Results, RunName, Sent, Statement, StatementRead, Unrecognised, Watched,
+    Began, ComparedFrom, DayMoney, DaySummary, DeliveredUntil, Doubt, Exported, Forgetting, Lease,
+    Mailed, Received, Reported, Results, RunName, Sent, Statement, StatementRead, Unrecognised,
+    Watched,
 };
 use serde::{Deserialize, Serialize};
 
 pub(super) use self::finding::FindingRow;
-use self::forms::{maybe_unix_ms, text, texts, unix_ms};
+use self::forms::{maybe_text, maybe_unix_ms, text, texts, unix_ms};
 
 /// A row with the fields of its record, each in its stored form.
 macro_rules! row {
@@ -138,6 +139,18 @@ row!(WatchedRow of Watched {
     #[serde(with = "text")]
     on: Day,
     shards: u8,
+});
+
+row!(ForgettingRow of Forgetting {
+    #[serde(with = "text")]
+    next: Day,
+    #[serde(default, with = "maybe_text", skip_serializing_if = "Option::is_none")]
+    day: Option<Day>,
+    shards: u8,
+    #[serde(default, with = "texts", skip_serializing_if = "Vec::is_empty")]
+    days: Vec<Day>,
+    #[serde(default, with = "texts", skip_serializing_if = "Vec::is_empty")]
+    payments: Vec<TransactionId>,
 });
 
 row!(LeaseRow of Lease {
