@@ -12,10 +12,6 @@ use store::{Creation, Transactions};
 use tiki_api::reply;
 use tiki_api::request::{self, CreateRequest};
 
-/// How long a link works after its payment has expired: a customer who paid in the last second comes back through
-/// it.
-const LINK_LIFETIME_AFTER_EXPIRY: Duration = Duration::from_hours(24);
-
 /// What the function works with.
 pub struct CreateTransaction {
     /// Verifies Tiki's signature.
@@ -24,7 +20,7 @@ pub struct CreateTransaction {
     pub limits: AmountLimits,
     /// How long after the expiry of a payment the core is asked about it.
     pub expiry_grace: Duration,
-    /// Signs payment links.
+    /// Signs payment links, and hashes what a repeat must agree with once it is forgotten.
     pub link_keys: Arc<dyn KeyProvider>,
     /// The URL under which customers reach us. `None` means the one that the request came to.
     pub public_base_url: Option<BaseUrl>,
@@ -71,7 +67,12 @@ impl CreateTransaction {
             }
         };
         found.is_of(Some(&command.tiki_id))?;
-        found.repeated_by(&command.order)?;
+        let hashes = if found.is_forgotten() {
+            store::content_hashes(&self.link_keys.keys().await?, found.id(), &command.order)
+        } else {
+            Vec::new()
+        };
+        found.repeated_by(&command.order, &hashes)?;
         Ok(found)
     }
 
@@ -81,7 +82,7 @@ impl CreateTransaction {
         request: &Inbound,
         transaction: &Transaction,
     ) -> Result<String, ApiError> {
-        let expires_at = transaction.expires_at().after(LINK_LIFETIME_AFTER_EXPIRY);
+        let expires_at = transaction.link_ends_at();
         let link = PaymentLink {
             transaction_id: transaction.id().to_bytes(),
             expires_at_ms: expires_at.unix_ms().unsigned_abs(),

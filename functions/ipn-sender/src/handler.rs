@@ -15,8 +15,7 @@ use outbox::Worker;
 use store::{DueIndex, Indexed, REQUEST_TIMEOUT, SHARDS, StoreError, Transactions};
 use tiki_api::{TIKI_ANSWER_TIMEOUT, TikiClient};
 
-/// The longest time that one notification takes: find it, lease it or read it again, send, look up, count the reversal,
-/// record.
+/// The longest time that one notification takes: read it, lease it, send, look up, count the reversal, record.
 pub const MAX_PROCESSING_TIME: Duration = REQUEST_TIMEOUT
     .saturating_mul(3)
     .saturating_add(TIKI_ANSWER_TIMEOUT.saturating_mul(2))
@@ -126,21 +125,16 @@ impl IpnSender {
         Ok(oldest.max().unwrap_or_default())
     }
 
-    /// `None` if the notification is no longer due, or another worker has leased it. What the stream brings in time needs
-    /// no lease of its own. But the stream may bring it late or once more, so it is read first.
+    /// `None` if the notification is no longer due, or another worker has leased it. What comes in time needs no lease of
+    /// its own: it was just read, and whoever changes it meanwhile has sent it, or a sweep finds it.
     async fn lease(
         &self,
         found: Transaction,
     ) -> Result<Option<(IpnLease, Transaction)>, StoreError> {
-        let first = |t: &Transaction| t.first_ipn_lease(self.confirm_after, self.clock.now());
-        if first(&found).is_none() {
-            return self.write_lease(found).await;
+        match found.first_ipn_lease(self.confirm_after, self.clock.now()) {
+            Some(lease) => Ok(Some((lease, found))),
+            None => self.write_lease(found).await,
         }
-        let id = found.id();
-        let stored = self.transactions.load(id).await?;
-        let stored = stored.ok_or(StoreError::Vanished(id))?;
-        // Whoever has changed it meanwhile has sent it, or a sweep finds it.
-        Ok(first(&stored).map(|lease| (lease, stored)))
     }
 
     /// Leases by a write.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use api::{ApiError, Code, Handler, Inbound, Reply, Verifier};
 use async_trait::async_trait;
 use domain::Clock;
-use store::{Arrival, WebviewCall, WebviewCalls, WebviewReply, WebviewSession};
+use signing::KeyProvider;
+use store::{Arrival, CustomerHash, WebviewCall, WebviewCalls, WebviewReply, WebviewSession};
 use tiki_api::{TikiClient, WebviewAnswer};
 
 /// What the function works with.
@@ -17,6 +18,8 @@ pub struct OpenWebview {
     pub tiki: TikiClient,
     /// Remembers each call, and keeps the URL to which the customer returns after the payment.
     pub calls: Arc<dyn WebviewCalls>,
+    /// The keys of payment links, from which the key is derived by which a session names its customer.
+    pub link_keys: Arc<dyn KeyProvider>,
     pub clock: Arc<dyn Clock>,
 }
 
@@ -30,6 +33,9 @@ impl Handler for OpenWebview {
         };
         let customer = partner_api::request::webview(verified)?;
 
+        // Before Tiki is called: a webview whose session cannot be kept is of no use.
+        let link_keys = self.link_keys.keys().await?;
+
         // A webview is opened for whoever has the answer, so the same signed bytes never open a second one.
         match self.calls.arrive(&call).await? {
             Arrival::First => {}
@@ -40,7 +46,7 @@ impl Handler for OpenWebview {
             WebviewAnswer::Opened(webview, body) => {
                 let session = WebviewSession {
                     request_id: webview.request_id,
-                    identify_code: customer.identify_code,
+                    customer: CustomerHash::new(&link_keys, &customer.identify_code),
                     url_checkout_result: webview.url_checkout_result,
                     opened_at: self.clock.now(),
                 };

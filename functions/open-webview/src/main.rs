@@ -15,13 +15,18 @@ use crate::settings::Settings;
 async fn main() -> anyhow::Result<()> {
     let aws = AwsContext::start(env!("CARGO_PKG_NAME")).await;
     let settings = aws.env.load(Settings::read)?;
-    let (tiki_keys, core_keys) = tokio::join!(aws.keys(&settings.tiki), aws.keys(&settings.core));
+    let (tiki_keys, core_keys, link_keys) = tokio::join!(
+        aws.keys(&settings.tiki),
+        aws.keys(&settings.core),
+        aws.link_keys(&settings.link_secret)
+    );
     // It sends no GET, so it needs no setting of what is signed of one.
     let client = aws.tiki_client(settings.tiki_api, GetSigning::default(), tiki_keys)?;
     lambda::serve_http(OpenWebview {
         verifier: aws.verifier(HeaderNames::PARTNER, &core_keys, settings.window),
         tiki: TikiClient::new(client, settings.phone_format),
         calls: Arc::new(aws.sessions(&settings.sessions)),
+        link_keys,
         clock: Arc::clone(&aws.clock),
     })
     .await

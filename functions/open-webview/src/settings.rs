@@ -1,6 +1,8 @@
 //! The settings, as the template gives them.
 
-use lambda::config::{Env, Identity, Setting, TableName, phone_format, signature_window, tiki_api};
+use lambda::config::{
+    Env, Identity, LinkSecret, Setting, TableName, phone_format, signature_window, tiki_api,
+};
 use signed_http::BaseUrl;
 use signing::Window;
 use tiki_api::PhoneFormat;
@@ -12,6 +14,7 @@ pub(crate) struct Settings {
     pub(crate) tiki_api: BaseUrl,
     pub(crate) phone_format: PhoneFormat,
     pub(crate) sessions: TableName,
+    pub(crate) link_secret: LinkSecret,
 }
 
 impl Settings {
@@ -22,6 +25,7 @@ impl Settings {
         let tiki_api = tiki_api(env);
         let phone_format = phone_format(env);
         let sessions = TableName::sessions(env);
+        let link_secret = LinkSecret::read(env);
         Ok(Self {
             core: core?,
             window: window?,
@@ -29,6 +33,7 @@ impl Settings {
             tiki_api: tiki_api?,
             phone_format: phone_format?,
             sessions: sessions?,
+            link_secret: link_secret?,
         })
     }
 }

@@ -11,6 +11,7 @@ use api::{ApiError, Code, Handler, Inbound, Reply, Verifier, record_transaction_
 use async_trait::async_trait;
 use domain::{AmountLimits, Clock, OrderAtTiki, Transaction, TransactionId, order_at_tiki};
 use partner_api::reply;
+use signing::KeyProvider;
 use store::{Creation, Transactions};
 use tiki_api::TikiClient;
 use tiki_api::request::{self, CreateRequest};
@@ -25,6 +26,8 @@ pub struct PartnerTransaction {
     pub limits: AmountLimits,
     /// How long after the expiry of a payment the core is asked about it.
     pub expiry_grace: Duration,
+    /// The keys of payment links: by them is hashed what a repeat must agree with once it is forgotten.
+    pub link_keys: Arc<dyn KeyProvider>,
     /// The table of payments.
     pub transactions: Transactions,
     pub clock: Arc<dyn Clock>,
@@ -41,7 +44,7 @@ impl Handler for PartnerTransaction {
 
         // A repeat is answered first: by then the order may be final at Tiki, and the limits may have changed.
         if let Some(found) = self.transactions.load(id).await? {
-            return repeated(&found, &command);
+            return self.repeated(&found, &command).await;
         }
         let created = Transaction::create(
             &command.tiki_id,
@@ -57,15 +60,26 @@ impl Handler for PartnerTransaction {
         }
         match self.transactions.create(created).await? {
             Creation::New(transaction) => Ok(answer(&transaction)),
-            Creation::Existing(transaction) => repeated(&transaction, &command),
+            Creation::Existing(transaction) => self.repeated(&transaction, &command).await,
         }
     }
 }
 
-fn repeated(found: &Transaction, command: &CreateRequest) -> Result<Reply, ApiError> {
-    found.is_of(Some(&command.tiki_id))?;
-    found.repeated_by(&command.order)?;
-    Ok(answer(found))
+impl PartnerTransaction {
+    async fn repeated(
+        &self,
+        found: &Transaction,
+        command: &CreateRequest,
+    ) -> Result<Reply, ApiError> {
+        found.is_of(Some(&command.tiki_id))?;
+        let hashes = if found.is_forgotten() {
+            store::content_hashes(&self.link_keys.keys().await?, found.id(), &command.order)
+        } else {
+            Vec::new()
+        };
+        found.repeated_by(&command.order, &hashes)?;
+        Ok(answer(found))
+    }
 }
 
 fn answer(transaction: &Transaction) -> Reply {

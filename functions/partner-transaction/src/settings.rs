@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use domain::AmountLimits;
 use lambda::config::{
-    Env, Identity, Setting, TableName, amount_limits, expiry_grace, get_signing, signature_window,
-    tiki_api,
+    Env, Identity, LinkSecret, Setting, TableName, amount_limits, expiry_grace, get_signing,
+    signature_window, tiki_api,
 };
 use signed_http::BaseUrl;
 use signing::{GetSigning, Window};
@@ -19,6 +19,7 @@ pub(crate) struct Settings {
     pub(crate) transactions: TableName,
     pub(crate) limits: AmountLimits,
     pub(crate) expiry_grace: Duration,
+    pub(crate) link_secret: LinkSecret,
 }
 
 impl Settings {
@@ -31,6 +32,7 @@ impl Settings {
         let transactions = TableName::transactions(env);
         let limits = amount_limits(env);
         let expiry_grace = expiry_grace(env);
+        let link_secret = LinkSecret::read(env);
         Ok(Self {
             core: core?,
             window: window?,
@@ -40,6 +42,7 @@ impl Settings {
             transactions: transactions?,
             limits: limits?,
             expiry_grace: expiry_grace?,
+            link_secret: link_secret?,
         })
     }
 }

@@ -14,7 +14,7 @@ use domain::{Clock, Status, Timestamp, Transaction, TransactionId};
 use http::StatusCode;
 use signed_http::BaseUrl;
 use signing::{KeyProvider, LinkRefusal, PaymentLink};
-use store::{SessionStore, Transactions};
+use store::{CustomerHash, SessionStore, Transactions};
 use url::Url;
 
 pub use redirect_policy::{AllowedHosts, BadHosts, Redirects};
@@ -22,7 +22,7 @@ pub use result_url::ResultUrl;
 
 /// What the function works with.
 pub struct PaymentRedirect {
-    /// Verifies payment links.
+    /// Verifies payment links, and names the customer of a session.
     pub link_keys: Arc<dyn KeyProvider>,
     /// Signs the URL of the payment screen.
     pub core_keys: Arc<dyn KeyProvider>,
@@ -135,8 +135,10 @@ impl PaymentRedirect {
             (Some(id), _) => self.sessions.result_url(id, now).await?,
             (None, Some(customer)) => {
                 let until = transaction.created_at();
+                let keys = self.link_keys.keys().await?;
+                let customer = CustomerHash::candidates(&keys, customer);
                 self.sessions
-                    .result_url_of_customer(customer, until, now)
+                    .result_url_of_customer(&customer, until, now)
                     .await?
             }
             (None, None) => None,

@@ -16,6 +16,7 @@
 //! | `at_core` | asks the core about one payment or refund |
 //! | `recheck` | compares payments with Tiki's look-up, at first and again |
 //! | `watch` | asks Tiki about payments whose money went back |
+//! | `forget` | forgets the personal data of old payments |
 //! | `measure` | measures what is open or late |
 //! | `publish` | writes the day's report |
 //! | `daily_mail` | mails the verdict about a day |
@@ -28,6 +29,7 @@ mod delivery;
 mod event;
 mod export;
 mod findings;
+mod forget;
 mod import;
 mod lines;
 mod measure;
@@ -51,6 +53,7 @@ use reconciliation::place::Folders;
 use reconciliation::record::RunName;
 use reconciliation::result::ResultFormat;
 use serde::Serialize;
+use signing::KeyProvider;
 use store::{REQUEST_TIMEOUT, ReconciliationRecords, Transactions, WriteIds};
 use tempfile::TempDir;
 use tiki_api::{TIKI_ANSWER_TIMEOUT, TikiClient};
@@ -95,6 +98,10 @@ pub struct Reconcile {
     pub core_books: Option<CoreBooks>,
     /// The daily mail; none if nobody wants one.
     pub daily_mail: Option<DailyMail>,
+    /// The keys of payment links, from which those of keyed hashes are derived.
+    pub link_keys: Arc<dyn KeyProvider>,
+    /// So long after its last payment the personal data of a day are kept.
+    pub personal_data_kept_for: Duration,
     /// Our name in file names.
     pub partner: PartnerName,
     /// Whether the files have rows for refunds.
@@ -214,9 +221,11 @@ impl Reconcile {
         run.note("findings could not be checked again", rechecked);
         let watched = self.watch_what_went_back(run).await;
         run.note("what went back could not be looked up", watched);
-        // Last, since a large one may take all the time that is left.
+        // After what Tiki waits for, since a large one may take all the time that is left.
         let compared = self.compare_statements(run, None).await;
         run.note("the core's statements could not be compared", compared);
+        let forgotten = self.forget_personal_data(run).await;
+        run.note("personal data could not be forgotten", forgotten);
         let measured = self.measure().await;
         run.note("open work could not be measured", measured);
     }

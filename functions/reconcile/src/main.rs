@@ -22,7 +22,10 @@ use crate::settings::Settings;
 async fn main() -> anyhow::Result<()> {
     let aws = AwsContext::start(env!("CARGO_PKG_NAME")).await;
     let settings = aws.env.load(Settings::read)?;
-    let keys = aws.keys(&settings.tiki).await;
+    let (keys, link_keys) = tokio::join!(
+        aws.keys(&settings.tiki),
+        aws.link_keys(&settings.link_secret)
+    );
     let client = aws.tiki_client(settings.tiki_api, settings.get_signing, keys)?;
     let core_books = match settings.core {
         Some(core) => {
@@ -42,20 +45,14 @@ async fn main() -> anyhow::Result<()> {
         }
         None => None,
     };
-    let daily_mail = match settings.daily_mail {
-        Some(mail) => Some(DailyMail {
-            mailbox: Arc::new(SnsTopic::new(aws.sdk(), mail.topic)),
-            after: mail.after,
-            links: match mail.links {
-                Some(links) => Some(LinkMaker {
-                    base_url: links.base_url,
-                    keys: aws.link_keys(&links.secret).await,
-                }),
-                None => None,
-            },
+    let daily_mail = settings.daily_mail.map(|mail| DailyMail {
+        mailbox: Arc::new(SnsTopic::new(aws.sdk(), mail.topic)),
+        after: mail.after,
+        links: mail.links.map(|base_url| LinkMaker {
+            base_url,
+            keys: Arc::clone(&link_keys),
         }),
-        None => None,
-    };
+    });
     let write_ids: Arc<dyn WriteIds> = Arc::new(RandomWriteIds);
     let dynamodb = store::connect(aws.sdk());
     let reconcile = Reconcile {
@@ -77,6 +74,8 @@ async fn main() -> anyhow::Result<()> {
         tiki: TikiClient::new(client, PhoneFormat::default()),
         core_books,
         daily_mail,
+        link_keys,
+        personal_data_kept_for: settings.personal_data_kept_for,
         partner: settings.partner,
         refund_rows: settings.refund_rows,
         format: settings.format,

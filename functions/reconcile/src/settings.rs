@@ -30,6 +30,10 @@ pub(crate) struct Settings {
     pub(crate) core: Option<CoreSettings>,
     /// `REPORT_TOPIC`: the topic of the daily mail; `None` if nobody wants one.
     pub(crate) daily_mail: Option<MailSettings>,
+    /// `LINK_SECRET_ID`: the secret that signs the links of the mail, and from which the keys of keyed hashes are derived.
+    pub(crate) link_secret: LinkSecret,
+    /// `PERSONAL_DATA_DAYS`: so long after its last payment the personal data of a day are kept.
+    pub(crate) personal_data_kept_for: Duration,
     /// `RECONCILIATION_REFUND_ROWS`: whether refunds have rows of their own.
     pub(crate) refund_rows: bool,
     /// `RECONCILIATION_RESULT_FORMAT`: the format of Tiki's result files.
@@ -44,16 +48,8 @@ pub(crate) struct MailSettings {
     pub(crate) topic: String,
     /// `REPORT_HOUR`: the hour in Vietnam from which on yesterday is mailed.
     pub(crate) after: Duration,
-    /// `None` without `REPORT_BASE_URL`: then its mails have no links.
-    pub(crate) links: Option<LinkSettings>,
-}
-
-/// The links of the daily mail.
-pub(crate) struct LinkSettings {
-    /// `REPORT_BASE_URL`: the URL that comes before the path of report-redirect.
-    pub(crate) base_url: BaseUrl,
-    /// `LINK_SECRET_ID`: the secret that signs their tokens.
-    pub(crate) secret: LinkSecret,
+    /// `REPORT_BASE_URL`: the URL that comes before the path of report-redirect. With `None` its mails have no links.
+    pub(crate) links: Option<BaseUrl>,
 }
 
 /// The core, which has statements.
@@ -87,6 +83,8 @@ impl Settings {
         let sftp = sftp(env);
         let core = core(env);
         let daily_mail = daily_mail(env);
+        let link_secret = LinkSecret::read(env);
+        let personal_data_days = env.or("PERSONAL_DATA_DAYS", DaysKept(90));
         let refund_rows = env.or("RECONCILIATION_REFUND_ROWS", Switch(false));
         let format = env.or("RECONCILIATION_RESULT_FORMAT", ResultFormat::default());
         let unchanged_for = env.or("RECONCILIATION_UNCHANGED_SECONDS", Wait(120));
@@ -101,6 +99,8 @@ impl Settings {
             sftp: sftp?,
             core: core?,
             daily_mail: daily_mail?,
+            link_secret: link_secret?,
+            personal_data_kept_for: Duration::from_hours(24 * u64::from(personal_data_days?.0)),
             refund_rows: refund_rows?.0,
             format: format?,
             unchanged_for: Duration::from_secs(unchanged_for?.0),
@@ -112,13 +112,7 @@ fn daily_mail(env: &Env) -> Setting<Option<MailSettings>> {
     let Some(topic) = env.optional("REPORT_TOPIC")? else {
         return Ok(None);
     };
-    let links = match env.optional("REPORT_BASE_URL")? {
-        Some(base_url) => Some(LinkSettings {
-            base_url,
-            secret: LinkSecret::read(env)?,
-        }),
-        None => None,
-    };
+    let links = env.optional("REPORT_BASE_URL")?;
     let Hour(hour) = env.or("REPORT_HOUR", Hour(8))?;
     Ok(Some(MailSettings {
         topic,
@@ -174,6 +168,20 @@ impl FromStr for Wait {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let seconds = text.parse().ok().filter(|seconds| *seconds <= 600);
         seconds.map(Self).ok_or("must be 0 to 600 seconds")
+    }
+}
+
+/// Days after which personal data go: at least one, at most ten years.
+struct DaysKept(u16);
+
+impl FromStr for DaysKept {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse() {
+            Ok(days @ 1..=3650) => Ok(Self(days)),
+            _ => Err("must be a number of days from 1 to 3650"),
+        }
     }
 }
 
