@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use contract::Lang;
 use domain::Day;
+use operator_api::signature;
 use reconciliation::period::Period;
 
 pub(crate) use self::kits::{PayArg, Reports, TestCore, TestPartner};
@@ -62,12 +63,16 @@ pub(crate) enum Command {
     },
     /// Send the notification (IPN) to Tiki again
     ///
-    /// After an exhausted notification all attempts start again.
+    /// After an exhausted notification all attempts start again. Above a number in an hour, another person must approve it.
     ResendIpn {
-        /// Our transaction id or Tiki's
-        id: String,
+        /// Our transaction ids or Tiki's
+        #[arg(required_unless_present = "state")]
+        ids: Vec<String>,
+        /// All transactions of this state instead
+        #[arg(long, value_name = "STATE", conflicts_with = "ids")]
+        state: Option<State>,
         #[command(flatten)]
-        operator: OperatorArgs,
+        reason: ReasonArg,
     },
     /// Look up a transaction at Tiki; changes nothing
     Lookup {
@@ -75,6 +80,8 @@ pub(crate) enum Command {
         id: String,
     },
     /// Resolve what waits in the review queue; `show` says which verdicts fit
+    ///
+    /// What moves money or ends a dispute must be approved by another person, unless the stack is set otherwise.
     Resolve {
         /// Our transaction id or Tiki's
         id: String,
@@ -83,8 +90,44 @@ pub(crate) enum Command {
         /// With `returned`: the amount that was given back, in VND; it must be all that remains
         #[arg(long, value_name = "VND", required_if_eq("verdict", "returned"))]
         amount: Option<u64>,
+        /// What is decided, as `show` has it after "Needs review": where there is more than one decision to take
+        #[arg(long, value_name = "REVIEW")]
+        review: Option<String>,
         #[command(flatten)]
-        operator: OperatorArgs,
+        reason: ReasonArg,
+    },
+    /// Approve what another person has proposed; `list --state proposed` shows it
+    Approve {
+        /// Our transaction id or Tiki's
+        #[arg(required_unless_present = "resends", requires = "proposal")]
+        id: Option<String>,
+        /// The number of the proposal, as `show` has it
+        #[arg(long, value_name = "NUMBER", requires = "id")]
+        proposal: Option<u32>,
+        /// All notifications that others have proposed to send again
+        #[arg(long, conflicts_with_all = ["id", "proposal"])]
+        resends: bool,
+        #[command(flatten)]
+        reason: ReasonArg,
+    },
+    /// Decline what another person has proposed, or take back what you have proposed
+    Decline {
+        /// Our transaction id or Tiki's
+        id: String,
+        /// The number of the proposal, as `show` has it
+        #[arg(long, value_name = "NUMBER")]
+        proposal: u32,
+        #[command(flatten)]
+        reason: ReasonArg,
+    },
+    /// Forget who the customer of a payment is and what was bought, before its time
+    ///
+    /// Refused while anything of the payment is open. Amounts, times and ids stay.
+    Forget {
+        /// Our transaction id or Tiki's
+        id: String,
+        #[command(flatten)]
+        reason: ReasonArg,
     },
     /// List the open findings of the reconciliation
     Reconciliation {
@@ -113,9 +156,11 @@ pub(crate) enum Command {
         #[arg(long, value_name = "DAY")]
         day: Day,
         #[command(flatten)]
-        operator: OperatorArgs,
+        reason: ReasonArg,
     },
     /// Sign a message as the functions do
+    ///
+    /// With it a person can be Tiki or the core: it needs the policy for break-glass, and raises an alarm.
     Sign {
         #[command(flatten)]
         message: Message,
@@ -175,6 +220,8 @@ pub(crate) enum State {
     Undecided,
     /// Needs review: the core rejected so many refunds that Tiki can ask for no more
     RefundsRejected,
+    /// Waits for another person's approval
+    Proposed,
     /// Waits for the core: a refund without a clear answer
     Unknown,
     /// Waits for the core: a reversal, because Tiki does not have the order
@@ -183,6 +230,26 @@ pub(crate) enum State {
     Unconfirmed,
     /// Waits for the customer: not paid yet
     Pending,
+}
+
+impl State {
+    /// The word on the wire.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Review => "review",
+            Self::Disputed => "disputed",
+            Self::Exhausted => "exhausted",
+            Self::RefundRejected => "refund-rejected",
+            Self::Contradicted => "contradicted",
+            Self::Undecided => "undecided",
+            Self::RefundsRejected => "refunds-rejected",
+            Self::Proposed => "proposed",
+            Self::Unknown => "unknown",
+            Self::Reversing => "reversing",
+            Self::Unconfirmed => "unconfirmed",
+            Self::Pending => "pending",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -197,6 +264,19 @@ pub(crate) enum Verdict {
     Handled,
     /// Nobody has paid, as the core's people say: a pending payment fails
     NotPaid,
+}
+
+impl Verdict {
+    /// The word on the wire.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Confirmed => "confirmed",
+            Self::Reverse => "reverse",
+            Self::Returned => "returned",
+            Self::Handled => "handled",
+            Self::NotPaid => "not_paid",
+        }
+    }
 }
 
 /// The page for Tiki.
@@ -238,12 +318,9 @@ pub(crate) struct ReportTarget {
     pub(crate) out: Option<PathBuf>,
 }
 
-/// Who acts, and why. Both are kept in the audit trail.
+/// Why a person acts. It is kept in the audit trail, with the name that AWS has of the person.
 #[derive(Debug, Args)]
-pub(crate) struct OperatorArgs {
-    /// Name of the person who acts
-    #[arg(long, value_name = "NAME", env = "TIKIVIP_OPERATOR")]
-    pub(crate) by: String,
+pub(crate) struct ReasonArg {
     /// Reason for the action
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
@@ -268,6 +345,15 @@ pub(crate) struct Message {
 pub(crate) enum Counterparty {
     Tiki,
     Core,
+}
+
+impl Counterparty {
+    pub(crate) fn on_the_wire(self) -> signature::Counterparty {
+        match self {
+            Self::Tiki => signature::Counterparty::Tiki,
+            Self::Core => signature::Counterparty::Core,
+        }
+    }
 }
 
 /// The three headers of a received message.

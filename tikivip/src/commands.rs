@@ -11,14 +11,13 @@ mod reconciliation;
 mod report;
 mod show;
 mod signatures;
-mod variants;
 
 use std::io::Write;
 
 use clap::CommandFactory;
 
 use crate::cli::{Cli, Command};
-use crate::context::CommandContext;
+use crate::client::Client;
 use crate::output::Outcome;
 
 /// Runs the command.
@@ -37,33 +36,53 @@ pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::TestPartner(given) => return kits::test_partner(form, given).await,
         _ => {}
     }
-    let context = CommandContext::open().await;
+    let client = Client::open().await?;
     match &cli.command {
-        Command::Show { id } => show::show(&context, form, id).await,
-        Command::List { state, limit } => list::list(&context, form, *state, *limit).await,
-        Command::ResendIpn { id, operator } => act::resend(&context, form, id, operator).await,
-        Command::Lookup { id } => lookup::lookup(&context, form, id).await,
+        Command::Show { id } => show::show(&client, form, id).await,
+        Command::List { state, limit } => list::list(&client, form, *state, *limit).await,
+        Command::ResendIpn { ids, state, reason } => {
+            act::resend(&client, form, (ids, *state), reason).await
+        }
+        Command::Lookup { id } => lookup::lookup(&client, form, id).await,
         Command::Resolve {
             id,
             verdict,
             amount,
-            operator,
-        } => act::resolve(&context, form, id, (*verdict, *amount), operator).await,
+            review,
+            reason,
+        } => act::resolve(&client, form, id, (*verdict, *amount, review), reason).await,
+        Command::Approve {
+            id,
+            proposal,
+            reason,
+            ..
+        } => match (id, proposal) {
+            (Some(id), Some(proposal)) => {
+                act::decide(&client, form, ("/approve", id), *proposal, reason).await
+            }
+            _ => act::approve_resends(&client, form, reason).await,
+        },
+        Command::Decline {
+            id,
+            proposal,
+            reason,
+        } => act::decide(&client, form, ("/decline", id), *proposal, reason).await,
+        Command::Forget { id, reason } => act::forget(&client, form, id, reason).await,
         Command::Reconciliation { day, limit } => {
-            reconciliation::list(&context, form, *day, *limit).await
+            reconciliation::list(&client, form, *day, *limit).await
         }
-        Command::Report { period, target } => report::report(&context, form, *period, target).await,
-        Command::CloseFinding { id, day, operator } => {
-            reconciliation::close(&context, form, id, *day, operator).await
+        Command::Report { period, target } => report::report(&client, form, *period, target).await,
+        Command::CloseFinding { id, day, reason } => {
+            reconciliation::close(&client, form, id, *day, reason).await
         }
-        Command::Sign { message } => signatures::sign(&context, form, message).await,
+        Command::Sign { message } => signatures::sign(&client, form, message).await,
         Command::Verify {
             message,
             headers,
             explain,
-        } => signatures::verify(&context, form, message, headers, *explain).await,
-        Command::Doctor => doctor::doctor(&context, form).await,
-        // They need no context, and have run.
+        } => signatures::verify(&client, form, message, headers, *explain).await,
+        Command::Doctor => doctor::doctor(&client, form).await,
+        // They need no stack, and have run.
         Command::Handover { .. }
         | Command::Collections { .. }
         | Command::TestCore(_)

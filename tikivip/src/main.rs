@@ -6,11 +6,10 @@
 )]
 
 mod cli;
+mod client;
 mod commands;
-mod context;
 mod output;
 mod settings;
-mod text;
 
 use std::process::ExitCode;
 

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use comfy_table::{ContentArrangement, Table};
-use domain::{escaped, escaped_json};
+use domain::{Vnd, escaped, escaped_json};
 use serde::Serialize;
 
 use crate::cli::Form;
@@ -23,6 +23,8 @@ pub(crate) enum Outcome {
     Empty(String),
     /// Why the rules refuse it.
     Refused(String),
+    /// What the function cannot read in the call.
+    WrongUsage(String),
     /// The check found a problem.
     Wrong,
     /// A check of a conformance kit failed.
@@ -36,7 +38,7 @@ impl Outcome {
         ExitCode::from(match self {
             Self::Done => 0,
             Self::CheckFailed => 1,
-            Self::CouldNotRun(_) => 2,
+            Self::CouldNotRun(_) | Self::WrongUsage(_) => 2,
             Self::NotFound(_) | Self::Empty(_) => 3,
             Self::Refused(_) => 4,
             Self::Wrong => 5,
@@ -52,7 +54,7 @@ impl fmt::Display for Outcome {
             Self::Empty(why) => f.write_str(why),
             Self::Refused(why) => write!(f, "refused: {why}"),
             Self::Wrong | Self::CheckFailed => f.write_str("a problem was found"),
-            Self::CouldNotRun(why) => f.write_str(why),
+            Self::CouldNotRun(why) | Self::WrongUsage(why) => f.write_str(why),
         }
     }
 }
@@ -141,6 +143,11 @@ pub(crate) fn folded(first: &str, next: &str, text: &str) -> String {
     }
     lines.push(line);
     lines.join("\n")
+}
+
+/// An amount, or a sum that is larger than any amount.
+pub(crate) fn grouped(vnd: u64) -> String {
+    Vnd::new(vnd).map_or_else(|_| format!("{vnd} ₫"), Vnd::grouped)
 }
 
 /// Prints a message to standard error.

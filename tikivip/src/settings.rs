@@ -1,4 +1,4 @@
-//! The settings: environment variables, as for the functions, or a file of variables.
+//! The settings: environment variables, or a file of variables.
 //!
 //! A file comes from outside, perhaps by mail, and its variables become the environment of a process. So it may have
 //! only the names that are listed here: `LD_PRELOAD` would run foreign code, and `HTTPS_PROXY` would see every call.
@@ -16,14 +16,10 @@ use crate::cli::Cli;
 const SETTINGS_LOADED: &str = "TIKIVIP_SETTINGS_LOADED";
 
 /// What a file of settings may have: the stack's output `OperatorSettings`.
-const OURS: [&str; 39] = [
+const OURS: [&str; 29] = [
     "API_URL",
     "AWS_REGION",
     "CORE_CLIENT_ID",
-    "CORE_SECRET_ID",
-    "CORE_STATEMENT",
-    "CORE_URL",
-    "LINK_SECRET_ID",
     "MAX_AMOUNT_VND",
     "MIN_AMOUNT_VND",
     "PARTNER_NAME",
@@ -31,18 +27,14 @@ const OURS: [&str; 39] = [
     "PUBLIC_BASE_URL",
     "RECONCILE_SUBNET_IDS",
     "RECONCILIATION_REFUND_ROWS",
-    "RECONCILIATION_TABLE",
     "REDIRECT_HOSTS",
     "REFUND_CONCURRENCY",
     "RESULT_URL_APPEND",
     "RESULT_URL_PARAMETER",
     "REVERSAL_CONFIRM_AFTER_S",
-    "SESSIONS_TABLE",
     "SFTP_FOLDER",
     "SFTP_HOST",
-    "SFTP_HOST_KEY",
     "SFTP_PORT",
-    "SFTP_SECRET_ID",
     "SFTP_USER",
     "SIGNATURE_MAX_AGE_S",
     "SIGNATURE_MAX_AHEAD_S",
@@ -52,26 +44,21 @@ const OURS: [&str; 39] = [
     "TIKI_FORMER_CLIENT_IDS",
     "TIKI_GET_SIGNING",
     "TIKI_PHONE_FORMAT",
-    "TIKI_SECRET_ID",
     "TIKI_THROTTLE_BURST",
     "TIKI_THROTTLE_RATE",
-    "TRANSACTIONS_TABLE",
 ];
 
-/// Where a sandbox plays the services of AWS: on this machine, and nowhere else.
-const SANDBOX_SERVICES: [&str; 4] = [
+/// What the file of a sandbox has beside it: a played person's credentials, and where the played services are. They are
+/// only read if the API is on this machine, so that nobody's calls to AWS are made with the credentials of a file.
+const SANDBOX: [&str; 9] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_EC2_METADATA_DISABLED",
     "AWS_ENDPOINT_URL_DYNAMODB",
     "AWS_ENDPOINT_URL_S3",
     "AWS_ENDPOINT_URL_SECRETS_MANAGER",
     "AWS_ENDPOINT_URL_SNS",
-];
-
-/// What else the file of a sandbox has. It is only read beside all of [`SANDBOX_SERVICES`], so that nobody's calls to AWS
-/// are made with the credentials of a file.
-const SANDBOX: [&str; 4] = [
-    "AWS_ACCESS_KEY_ID",
-    "AWS_EC2_METADATA_DISABLED",
     "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
     "SANDBOX_TIKI_URL",
 ];
 
@@ -102,11 +89,8 @@ pub(crate) fn read(file: &Path) -> anyhow::Result<BTreeMap<String, String>> {
     let settings: BTreeMap<String, String> = serde_json::from_slice(&text).with_context(|| {
         format!("the settings file {name} is not a JSON object with text values")
     })?;
-    let is_sandbox = SANDBOX_SERVICES.iter().all(|name| is_here(&settings, name));
-    let is_allowed = |name: &str| {
-        let is_sandboxs = SANDBOX.contains(&name) || SANDBOX_SERVICES.contains(&name);
-        OURS.contains(&name) || (is_sandbox && is_sandboxs)
-    };
+    let is_sandbox = is_here(&settings, "API_URL");
+    let is_allowed = |name: &str| OURS.contains(&name) || (is_sandbox && SANDBOX.contains(&name));
     let refused = settings.keys().find(|name| !is_allowed(name));
     if let Some(refused) = refused {
         // A name may be as long and as odd as its writer likes.
@@ -149,14 +133,9 @@ mod tests {
     }
 
     fn sandbox() -> Value {
-        let mut settings = json!({
-            "AWS_ACCESS_KEY_ID": "operator",
-            "AWS_SECRET_ACCESS_KEY": "sandbox",
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "SANDBOX_TIKI_URL": "http://127.0.0.1:3",
-        });
-        for (name, port) in SANDBOX_SERVICES.iter().zip(9000..) {
-            settings[name] = json!(format!("http://127.0.0.1:{port}"));
+        let mut settings = json!({ "API_URL": "http://127.0.0.1:3" });
+        for name in SANDBOX {
+            settings[name] = json!("what a sandbox says");
         }
         settings
     }
@@ -197,22 +176,20 @@ mod tests {
     #[test]
     fn services_and_credentials_are_those_of_a_sandbox() {
         let settings = read_json(&sandbox()).unwrap();
-        assert_eq!(settings["AWS_ACCESS_KEY_ID"], "operator");
+        assert_eq!(settings["AWS_ACCESS_KEY_ID"], "what a sandbox says");
         // Credentials of a file would sign calls to AWS.
         for name in SANDBOX {
             let error = read_json(&json!({ (name): "text" })).unwrap_err();
             assert!(error.contains(name), "{error}");
         }
-        // One service elsewhere gets what the operator writes, and says what the secrets are.
-        for name in SANDBOX_SERVICES {
-            for elsewhere in ["http://198.51.100.7", "https://127.0.0.1.example"] {
-                let mut settings = sandbox();
-                settings[name] = json!(elsewhere);
-                assert!(read_json(&settings).is_err(), "{name}: {elsewhere}");
-            }
+        for elsewhere in [
+            "http://198.51.100.7",
+            "https://127.0.0.1.example",
+            "https://api.example.vn",
+        ] {
             let mut settings = sandbox();
-            settings.as_object_mut().unwrap().remove(name);
-            assert!(read_json(&settings).is_err(), "{name} is missing");
+            settings["API_URL"] = json!(elsewhere);
+            assert!(read_json(&settings).is_err(), "{elsewhere}");
         }
     }
 }

@@ -3,217 +3,115 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use domain::{Day, Vnd};
-use lambda::config::StatementSetting;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use domain::Vnd;
+use operator_api::report::{DayView, FileView, MoneyView, ReportFile, ReportView};
 use reconciliation::period::Period;
-use reconciliation::record::{DayMoney, DaySummary};
-use reconciliation_report::verdict;
-use reconciliation_report::{DayOfPeriod, PeriodReport};
-use reports::{ReportFiles, Sides};
+use reconciliation_report::PeriodReport;
+use reports::ReportFiles;
 use serde::Serialize;
-use store::ReconciliationRecords;
 
 use crate::cli::{Form, ReportTarget};
-use crate::context::CommandContext;
+use crate::client::Client;
 use crate::output::{self, Outcome};
 
 #[derive(Serialize)]
 struct Shown {
-    period: String,
-    days: Vec<ShownDay>,
-    /// All days together.
-    total: ShownMoney,
-    /// What there is to say about the whole, the most urgent first.
-    verdicts: Vec<ShownVerdict>,
+    #[serde(flatten)]
+    report: ReportView,
     /// The page, if a person wants the files.
     page: Option<PathBuf>,
 }
 
-#[derive(Serialize)]
-struct ShownDay {
-    day: String,
-    /// `null` before the day's first export.
-    money: Option<ShownMoney>,
-    delivered: bool,
-    results: String,
-    for_review: u64,
-    open: u64,
-    differences_vnd: u64,
-}
-
-#[derive(Serialize)]
-struct ShownMoney {
-    success: u64,
-    success_vnd: u64,
-    refunded: u64,
-    refunded_vnd: u64,
-    net_vnd: i128,
-    failure: u64,
-}
-
-#[derive(Serialize)]
-struct ShownVerdict {
-    urgency: &'static str,
-    vi: String,
-    en: String,
-}
-
 /// Shows the report of a period, and writes its files if a person wants them.
 pub(super) async fn report(
-    context: &CommandContext,
+    client: &Client,
     form: Form,
     period: Period,
     target: &ReportTarget,
 ) -> anyhow::Result<Outcome> {
-    let records = context.records()?;
-    let today = context.clock().now().vietnamese_day();
-    if period.first() >= today {
-        let from = period.first().next();
-        let why = format!("{period} is not over in Vietnam: it can be reported from {from} on");
-        return Err(Outcome::Refused(why).into());
-    }
-    let folder = Folder::of(target)?;
-    let sides = sides(context)?;
-    let report = write(&records, (period, today), sides, folder.path()).await?;
-    if report.known().is_empty() {
-        return Err(Outcome::Empty(format!("nothing is recorded of {period}")).into());
-    }
-    let page = folder
-        .is_kept()
-        .then(|| ReportFiles::of(folder.path()).page);
-    let shown = shown(&report, page.clone())?;
+    let text = period.to_string();
+    let report: ReportView = client.get("report", &[("period", &text)]).await?;
+    let page = match folder(target)? {
+        Some(folder) => {
+            write(client, (&report, period), &folder).await?;
+            Some(ReportFiles::of(&folder).page)
+        }
+        None => None,
+    };
+    let shown = Shown { report, page };
     output::print(form, &shown, table);
-    if let Some(page) = page.filter(|_| target.open) {
+    if let Some(page) = shown.page.filter(|_| target.open) {
         open::that_detached(&page)
             .with_context(|| format!("no browser could be started for {}", page.display()))?;
     }
     Ok(Outcome::Done)
 }
 
-/// Who else keeps books of our days, by the settings of the stack.
-fn sides(context: &CommandContext) -> anyhow::Result<Sides> {
-    let sides = context.aws().env.load(|env| {
-        let file_server = env.optional::<String>("SFTP_HOST");
-        let statement = StatementSetting::read(env);
-        Ok(Sides {
-            results: file_server?.is_some(),
-            statements: statement? != StatementSetting::Off,
-        })
-    });
-    Ok(sides?)
+/// Where the files go: into a person's folder, or one that stays for the browser. `None` if nobody wants any.
+fn folder(target: &ReportTarget) -> anyhow::Result<Option<PathBuf>> {
+    Ok(match &target.out {
+        Some(folder) => {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("--out {}", folder.display()))?;
+            Some(folder.clone())
+        }
+        None if target.open => Some(tempfile::tempdir()?.keep()),
+        None => None,
+    })
 }
 
-/// Writes the files. A single day is a period of one.
+/// Writes the files. Beside the page of several days is the page of each of them.
 async fn write(
-    records: &ReconciliationRecords,
-    (period, today): (Period, Day),
-    sides: Sides,
+    client: &Client,
+    (report, period): (&ReportView, Period),
     folder: &Path,
-) -> anyhow::Result<PeriodReport> {
-    let Some(day) = period.single_day() else {
-        return reports::write_period(records, (period, today), sides, folder).await;
-    };
-    let report = reports::write_day(records, day, sides, folder).await?;
-    let summary = (!report.is_empty()).then(|| report.summary());
-    Ok(PeriodReport {
-        period,
-        days: vec![DayOfPeriod { day, summary }],
-        pages_beside: false,
-    })
+) -> anyhow::Result<()> {
+    let files = ReportFiles::of(folder);
+    let whole = [
+        (ReportFile::Page, files.page),
+        (ReportFile::Table, files.table),
+        (ReportFile::Workbook, files.workbook),
+    ];
+    for (file, path) in whole {
+        fetch(client, &period.to_string(), file, &path).await?;
+    }
+    if period.single_day().is_some() {
+        return Ok(());
+    }
+    for day in &report.days {
+        let path = folder.join(PeriodReport::page_name(day.day.parse()?));
+        fetch(client, &day.day, ReportFile::Page, &path).await?;
+    }
+    Ok(())
 }
 
-/// Where the files go: into a person's folder, one that stays for the browser, or one that is removed.
-enum Folder {
-    Kept(PathBuf),
-    Removed(tempfile::TempDir),
-}
-
-impl Folder {
-    fn of(target: &ReportTarget) -> anyhow::Result<Self> {
-        Ok(match &target.out {
-            Some(folder) => {
-                std::fs::create_dir_all(folder)
-                    .with_context(|| format!("--out {}", folder.display()))?;
-                Self::Kept(folder.clone())
-            }
-            None if target.open => Self::Kept(tempfile::tempdir()?.keep()),
-            None => Self::Removed(tempfile::tempdir()?),
-        })
-    }
-
-    fn path(&self) -> &Path {
-        match self {
-            Self::Kept(folder) => folder,
-            Self::Removed(folder) => folder.path(),
-        }
-    }
-
-    fn is_kept(&self) -> bool {
-        matches!(self, Self::Kept(_))
-    }
-}
-
-fn shown(report: &PeriodReport, page: Option<PathBuf>) -> anyhow::Result<Shown> {
-    let (period, days) = (report.period, report.known());
-    let verdicts = match days.as_slice() {
-        [day] if period.single_day().is_some() => verdict::of_day(day),
-        _ => verdict::of_period(report),
-    };
-    Ok(Shown {
-        period: period.to_string(),
-        days: days.iter().map(ShownDay::from).collect(),
-        total: report.money()?.into(),
-        verdicts: verdicts
-            .into_iter()
-            .map(|verdict| ShownVerdict {
-                urgency: verdict.urgency.as_str(),
-                vi: verdict.vi,
-                en: verdict.en,
-            })
-            .collect(),
-        page,
-    })
-}
-
-impl From<&DaySummary> for ShownDay {
-    fn from(day: &DaySummary) -> Self {
-        Self {
-            day: day.day.to_string(),
-            money: day.money.map(ShownMoney::from),
-            delivered: day.delivered,
-            results: day.results.to_string(),
-            for_review: day.for_review(),
-            open: day.open(),
-            differences_vnd: day.differences_vnd,
-        }
-    }
-}
-
-impl From<DayMoney> for ShownMoney {
-    fn from(money: DayMoney) -> Self {
-        Self {
-            success: money.success.count,
-            success_vnd: money.success.amount_vnd,
-            refunded: money.refunded.count,
-            refunded_vnd: money.refunded.amount_vnd,
-            net_vnd: money.net_vnd(),
-            failure: money.failure.count,
-        }
-    }
+async fn fetch(client: &Client, period: &str, file: ReportFile, path: &Path) -> anyhow::Result<()> {
+    let query = [("period", period), ("file", file.as_str())];
+    let file: FileView = client.get("report/file", &query).await?;
+    let content = STANDARD.decode(file.content)?;
+    std::fs::write(path, content).with_context(|| path.display().to_string())
 }
 
 fn table(shown: &Shown) -> String {
-    let verdicts = shown.verdicts.iter();
+    let verdicts = shown.report.verdicts.iter();
     let verdicts: Vec<String> = verdicts
         .map(|verdict| format!("  {}", verdict.en))
         .collect();
-    let mut rows: Vec<[String; 6]> = shown.days.iter().map(row).collect();
-    if shown.days.len() > 1 {
+    let mut rows: Vec<[String; 6]> = shown.report.days.iter().map(row).collect();
+    if shown.report.days.len() > 1 {
         let open = shown
+            .report
             .days
             .iter()
             .fold(0, |sum: u64, day| sum.saturating_add(day.open));
-        rows.push(cells("Total", Some(&shown.total), open, String::new()));
+        rows.push(cells(
+            "Total",
+            Some(&shown.report.total),
+            open,
+            String::new(),
+        ));
     }
     let heading = [
         "Day",
@@ -233,13 +131,13 @@ fn table(shown: &Shown) -> String {
     )
 }
 
-fn row(day: &ShownDay) -> [String; 6] {
+fn row(day: &DayView) -> [String; 6] {
     let delivered = if day.delivered { "yes" } else { "no" };
     cells(&day.day, day.money.as_ref(), day.open, delivered.to_owned())
 }
 
-fn cells(day: &str, money: Option<&ShownMoney>, open: u64, delivered: String) -> [String; 6] {
-    let amount = |of: fn(&ShownMoney) -> i128| money.map_or_else(|| "—".to_owned(), |m| vnd(of(m)));
+fn cells(day: &str, money: Option<&MoneyView>, open: u64, delivered: String) -> [String; 6] {
+    let amount = |of: fn(&MoneyView) -> i128| money.map_or_else(|| "—".to_owned(), |m| vnd(of(m)));
     [
         day.to_owned(),
         amount(|money| money.success_vnd.into()),

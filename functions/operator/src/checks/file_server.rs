@@ -1,38 +1,31 @@
 //! Tiki's file server: does it let us in, and which rights do we have there?
 
 use files::FileDrop;
-use files::sftp::{HostKeys, Server};
+use files::sftp::Server;
 use files::trial::{Right, TrialFolders, Tried, try_rights};
-use lambda::config::{Env, Setting};
 use lambda::secrets::{SecretsManager, Stage, secret};
+use operator_api::check::Findings;
 use reconciliation::place::Folders;
-
-use super::findings::Findings;
-use crate::context::CommandContext;
+use store::{RandomWriteIds, WriteIds};
 
 const WHAT: &str = "file server";
 
-/// Tiki's file server, as the functions' settings have it.
-struct Settings {
-    server: Server,
-    folders: Folders,
-    secret_id: String,
+/// Tiki's file server.
+pub struct FileServer {
+    /// Its address, our user there, and its host keys.
+    pub server: Server,
+    /// The folders of protocol §7.
+    pub folders: Folders,
+    /// Where our private key is kept.
+    pub private_key: SecretsManager,
 }
 
 /// Logs in and tries each right.
-pub(super) async fn check(context: &CommandContext, findings: &mut Findings) {
-    let settings = match context.aws().env.load(read) {
-        Ok(None) => return findings.good(WHAT, "not configured: Tiki fetches the files by API"),
-        Ok(Some(settings)) => settings,
-        Err(error) => {
-            for problem in error.0 {
-                findings.wrong(WHAT, problem, "see docs/operations.md#set-up");
-            }
-            return;
-        }
+pub(super) async fn check(file_server: Option<&FileServer>, findings: &mut Findings) {
+    let Some(settings) = file_server else {
+        return findings.good(WHAT, "not configured: Tiki fetches the files by API");
     };
-    let source = SecretsManager::new(context.aws().sdk(), &settings.secret_id);
-    let key = match secret(&source, Stage::Current).await {
+    let key = match secret(&settings.private_key, Stage::Current).await {
         Ok(Some(key)) => key,
         Ok(None) => {
             return findings.wrong(
@@ -43,14 +36,13 @@ pub(super) async fn check(context: &CommandContext, findings: &mut Findings) {
         }
         Err(error) => {
             let text = format!("the private key cannot be read: {error}");
-            let advice = "may this role read the secret (output OperatorPolicyArn)?";
-            return findings.wrong(WHAT, text, advice);
+            return findings.wrong(WHAT, text, "look at the log of the function operator");
         }
     };
     let session = match settings.server.connect(&key.text).await {
         Ok(session) => session,
         Err(error) => {
-            let advice = "check SftpHost, SftpUser, SftpHostKey and the key. From this machine Tiki's firewall may block you although it lets reconcile in";
+            let advice = "check SftpHost, SftpUser, SftpHostKey and the key. Does Tiki's firewall let in the addresses of reconcile's subnets? This check comes from there, too";
             return findings.wrong(WHAT, format!("{:#}", anyhow::Error::from(error)), advice);
         }
     };
@@ -60,7 +52,8 @@ pub(super) async fn check(context: &CommandContext, findings: &mut Findings) {
 
 async fn try_each(session: &dyn FileDrop, folders: &Folders, findings: &mut Findings) {
     let (inbound, outbound) = (folders.inbound(), folders.outbound());
-    let word = std::process::id().to_string();
+    // Another check may run at the same time, in a process of the same number.
+    let word = RandomWriteIds.next().to_string();
     let folders = TrialFolders {
         inbound: &inbound,
         outbound: &outbound,
@@ -107,26 +100,4 @@ fn about<'f>(right: Right, inbound: &'f str, outbound: &'f str) -> (&'static str
         Right::Rename => ("rename a file", true, inbound),
         Right::Remove => ("remove a file", false, inbound),
     }
-}
-
-fn read(env: &Env) -> Setting<Option<Settings>> {
-    let Some(host) = env.optional("SFTP_HOST")? else {
-        return Ok(None);
-    };
-    let port = env.or("SFTP_PORT", 22);
-    let user = env.required("SFTP_USER");
-    let host_keys = env.required::<HostKeys>("SFTP_HOST_KEY");
-    let root = env.or("SFTP_FOLDER", "/IF_TIKI_VIP".to_owned());
-    let secret_id = env.required("SFTP_SECRET_ID");
-    let server = Server {
-        host,
-        port: port?,
-        user: user?,
-        host_keys: host_keys?,
-    };
-    Ok(Some(Settings {
-        server,
-        folders: Folders { root: root? },
-        secret_id: secret_id?,
-    }))
 }

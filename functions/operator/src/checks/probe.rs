@@ -2,23 +2,21 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use domain::Timestamp;
+use domain::{Clock, Timestamp};
 use serde_json::Value;
 use signed_http::BaseUrl;
 use signing::{GetSigning, HeaderNames, Keyring};
-
-use crate::context::CommandContext;
 
 /// The time limit of a probe.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A signed GET that changes nothing.
 pub(super) struct Probe<'o> {
-    base: BaseUrl,
+    base: &'o BaseUrl,
     headers: HeaderNames,
     relative: String,
     http: reqwest::Client,
-    context: &'o CommandContext,
+    clock: &'o dyn Clock,
 }
 
 pub(super) struct ProbeAnswer {
@@ -48,10 +46,10 @@ impl ProbeAnswer {
 
 impl<'o> Probe<'o> {
     pub(super) fn new(
-        base: BaseUrl,
+        base: &'o BaseUrl,
         headers: HeaderNames,
         relative: String,
-        context: &'o CommandContext,
+        clock: &'o dyn Clock,
     ) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -62,7 +60,7 @@ impl<'o> Probe<'o> {
             headers,
             relative,
             http,
-            context,
+            clock,
         })
     }
 
@@ -73,7 +71,7 @@ impl<'o> Probe<'o> {
         signing: GetSigning,
         at: Option<Timestamp>,
     ) -> ProbeAnswer {
-        let ours = self.context.clock().now();
+        let ours = self.clock.now();
         let text = signing.message(self.base.path(), &self.relative);
         let signed = keys.sign(at.unwrap_or(ours).unix_ms(), text.as_bytes());
         let request = self

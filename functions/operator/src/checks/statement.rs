@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use core_api::{CORE_TIMEOUT_IN_WORKER, CoreClient, StatementError, Statements};
+use core_api::{StatementError, Statements};
 use domain::{Day, Timestamp};
-use lambda::config::{StatementSetting, core_url};
+use operator_api::check::Findings;
 
-use super::findings::Findings;
-use crate::cli::Counterparty;
-use crate::context::CommandContext;
+use crate::Operator;
 
 const WHAT: &str = "statement of the core";
 
@@ -17,32 +15,12 @@ const ADVICE: &str = "see docs/core.md#your-statement-of-a-day";
 /// From then on reconcile asks for the statement of the day that has ended.
 const DUE_AFTER: Duration = Duration::from_hours(6);
 
-/// Reads the first page of yesterday's statement, as reconcile does. A setting that is wrong is a finding about the
-/// configuration.
-pub(super) async fn check(context: &CommandContext, findings: &mut Findings) -> anyhow::Result<()> {
-    match context.aws().env.load(StatementSetting::read) {
-        Ok(StatementSetting::Off) => findings.good(WHAT, "off: it is not compared"),
-        // No right of this role reads the bucket.
-        Ok(StatementSetting::File) => findings.good(
-            WHAT,
-            "the core puts a file into the bucket; `tikivip doctor` does not look at it",
-        ),
-        Ok(StatementSetting::Api) => ask(context, findings).await?,
-        Err(_) => {}
-    }
-    Ok(())
-}
-
-async fn ask(context: &CommandContext, findings: &mut Findings) -> anyhow::Result<()> {
-    let (Ok(base), Ok(keys)) = (
-        context.aws().env.load(core_url),
-        context.provider(Counterparty::Core).await,
-    ) else {
-        return Ok(());
+/// Reads the first page of yesterday's statement, as reconcile does.
+pub(super) async fn check(operator: &Operator, findings: &mut Findings) {
+    let Some(core) = &operator.core.statements else {
+        return findings.good(WHAT, operator.core.no_statements);
     };
-    let client = context.aws().core_client(base, keys)?;
-    let core = CoreClient::new(client, CORE_TIMEOUT_IN_WORKER);
-    let now = context.clock().now();
+    let now = operator.clock.now();
     let day = now.vietnamese_day().previous();
     match core.page(day, None).await {
         Ok(page) => {
@@ -62,7 +40,6 @@ async fn ask(context: &CommandContext, findings: &mut Findings) -> anyhow::Resul
         Err(StatementError::NotThere) => not_there(day, now, findings),
         Err(error) => findings.wrong(WHAT, format!("of {day}: {error}"), ADVICE),
     }
-    Ok(())
 }
 
 /// Until the morning's run its absence is no problem.

@@ -1,0 +1,121 @@
+//! `/operator/v1/…`: what people look at and decide, by the command `tikivip`. API Gateway lets nobody in whom AWS does not
+//! know (IAM), and says who it is. The name in the audit trail comes from there, and from nothing that a caller writes.
+//!
+//! | module | what it answers |
+//! |---|---|
+//! | `acts` | resend, resolve, approve, decline, forget |
+//! | `checks` | what `tikivip doctor` asks |
+//! | `findings` | the findings of the reconciliation |
+//! | `report` | the report of a period |
+//! | `signatures` | verifies a signature; signs a message, by break-glass |
+//! | `transactions` | a list, one transaction, Tiki's side of it |
+
+#![expect(
+    clippy::indexing_slicing,
+    reason = "only JSON is indexed, which returns null and does not panic"
+)]
+
+mod acts;
+mod answer;
+mod caller;
+mod checks;
+mod counterparties;
+mod findings;
+mod report;
+mod signatures;
+mod transactions;
+
+use std::sync::Arc;
+
+use api::{ApiError, Handler, Inbound, Reply, record_transaction_in_span};
+use async_trait::async_trait;
+use domain::{ApprovalRule, Clock};
+use reports::Sides;
+use signing::KeyProvider;
+use store::{DynamoSessions, ReconciliationRecords, Transactions};
+
+use crate::caller::Caller;
+
+/// Who asked for what, and who was refused.
+pub(crate) use lambda::telemetry::TRAIL_OF_OPERATORS as TRAIL;
+
+pub use crate::checks::{FileServer, TIME_OF_A_CHECK};
+pub use crate::counterparties::{CoreSide, SideKeys, TikiSide};
+
+/// What the function works with.
+pub struct Operator {
+    /// Says when something happens.
+    pub clock: Arc<dyn Clock>,
+    /// The table of payments.
+    pub transactions: Transactions,
+    /// The table of opened webviews.
+    pub sessions: DynamoSessions,
+    /// The table of reconciliation.
+    pub records: ReconciliationRecords,
+    /// The keys from which those of hashes of personal data follow.
+    pub link_keys: Arc<dyn KeyProvider>,
+    /// How we talk to Tiki.
+    pub tiki: TikiSide,
+    /// How we talk to the core.
+    pub core: CoreSide,
+    /// Tiki's file server; `None` if Tiki fetches the files by API.
+    pub file_server: Option<FileServer>,
+    /// Who else keeps books of our days.
+    pub sides: Sides,
+    /// What one person may decide alone.
+    pub approval: ApprovalRule,
+    /// How many notifications people may have sent again in an hour without a second person.
+    pub resends_per_hour: u32,
+}
+
+#[async_trait]
+impl Handler for Operator {
+    async fn handle(&self, request: &Inbound) -> Result<Reply, ApiError> {
+        let caller = Caller::of(request)?;
+        if let Ok(id) = request.path_parameter("transaction_id").parse() {
+            record_transaction_in_span(id);
+        }
+        // Who looked at what is known, too.
+        tracing::info!(
+            target: TRAIL, operator = %caller.name(), method = %request.method,
+            path = request.path, query = ?request.query, "asked"
+        );
+        let route = (request.method.as_str(), request.resource.as_str());
+        match route {
+            ("GET", "/operator/v1/transactions") => transactions::list(self, request).await,
+            ("GET", "/operator/v1/transactions/{transaction_id}") => {
+                transactions::show(self, request).await
+            }
+            ("GET", "/operator/v1/transactions/{transaction_id}/lookup") => {
+                transactions::look_up(self, request).await
+            }
+            ("POST", "/operator/v1/transactions/{transaction_id}/resend") => {
+                acts::resend(self, &caller, request).await
+            }
+            ("POST", "/operator/v1/transactions/{transaction_id}/resolve") => {
+                acts::resolve(self, &caller, request).await
+            }
+            ("POST", "/operator/v1/transactions/{transaction_id}/approve") => {
+                acts::approve(self, &caller, request).await
+            }
+            ("POST", "/operator/v1/transactions/{transaction_id}/decline") => {
+                acts::decline(self, &caller, request).await
+            }
+            ("POST", "/operator/v1/transactions/{transaction_id}/forget") => {
+                acts::forget(self, &caller, request).await
+            }
+            ("GET", "/operator/v1/findings") => findings::list(self, request).await,
+            ("POST", "/operator/v1/findings/close") => {
+                findings::close(self, &caller, request).await
+            }
+            ("GET", "/operator/v1/report") => report::show(self, request).await,
+            ("GET", "/operator/v1/report/file") => report::file(self, request).await,
+            ("GET", "/operator/v1/checks/{check}") => checks::check(self, request).await,
+            ("POST", "/operator/v1/signatures/verify") => signatures::verify(self, request).await,
+            ("POST", "/operator/v1/signatures/sign") => {
+                signatures::sign(self, &caller, request).await
+            }
+            _ => Ok(answer::no_such_route()),
+        }
+    }
+}
