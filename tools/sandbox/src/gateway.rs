@@ -1,24 +1,31 @@
 //! API Gateway: a REST API with proxy integration, as the template declares it.
 
+mod event;
+mod iam;
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use self::event::Event;
+use self::iam::Refusal;
+use crate::caller::now_ms;
 use crate::core::Core;
 use crate::journal::{Callee, Exchange, Journal, texts};
 use crate::lambda::{Function, InvokeError};
+use crate::principals::Principal;
 use crate::template::{Plan, Route};
 
 /// API Gateway's limit for a body, in bytes.
@@ -54,6 +61,15 @@ impl Gateway {
         } else {
             self.own_answer(&["DEFAULT_4XX"], StatusCode::BAD_REQUEST)
         }
+    }
+
+    /// The answer to a call that the IAM authorisation refuses.
+    fn unauthorized(&self, refusal: Refusal) -> Response<Bytes> {
+        let (kind, error) = refusal.answer();
+        let mut response = self.own_answer(&[kind, "DEFAULT_4XX"], StatusCode::FORBIDDEN);
+        let error = HeaderValue::from_static(error);
+        response.headers_mut().insert("x-amzn-errortype", error);
+        response
     }
 
     /// One of API Gateway's own error answers, with the template's text.
@@ -136,8 +152,26 @@ async fn answer(gateway: &Gateway, request: Request) -> Response<Bytes> {
         Ok(body) => body,
         Err(error) => return gateway.bad_body(&error),
     };
+    let principal = if route.is_iam {
+        match iam::authorize(&gateway.plan, &parts, &body, now_ms()) {
+            Ok(principal) => Some(principal),
+            Err(refusal) => return gateway.unauthorized(refusal),
+        }
+    } else {
+        None
+    };
     let paid = parameters.get("transaction_id").cloned();
-    let response = invoke(gateway, route, parameters, &parts, &body).await;
+    let event = Event {
+        gateway,
+        route,
+        parameters,
+        principal,
+        path: &path,
+        query: parts.uri.query().unwrap_or_default(),
+        headers: &parts.headers,
+        body: &body,
+    };
+    let response = invoke(&event).await;
     if let (Some(core), Some(id)) = (&gateway.core, paid)
         && route.function == "payment-result"
     {
@@ -158,25 +192,11 @@ async fn answer(gateway: &Gateway, request: Request) -> Response<Bytes> {
 }
 
 /// Has a function answer.
-async fn invoke(
-    gateway: &Gateway,
-    route: &Route,
-    parameters: BTreeMap<String, String>,
-    parts: &Parts,
-    body: &Bytes,
-) -> Response<Bytes> {
-    let path = parts.uri.path();
+async fn invoke(event: &Event<'_>) -> Response<Bytes> {
+    let Event { gateway, route, .. } = event;
     let what = format!("{} {}", route.method, route.path);
-    let open = gateway.journal.open(caller(path), &route.function, what);
-    let event = Event {
-        gateway,
-        route,
-        parameters,
-        path,
-        query: parts.uri.query().unwrap_or_default(),
-        headers: &parts.headers,
-        body,
-    };
+    let from = caller(event.principal, event.path);
+    let open = gateway.journal.open(from, &route.function, what);
     let event = Bytes::from(event.json().to_string());
     let result = match gateway.functions.get(&route.function) {
         Some(function) => match function.invoke_now(event).await {
@@ -204,7 +224,10 @@ async fn invoke(
     }
 }
 
-fn caller(path: &str) -> &'static str {
+fn caller(principal: Option<Principal>, path: &str) -> &'static str {
+    if let Some(principal) = principal {
+        return principal.name;
+    }
     match path.split('/').nth(1) {
         Some("tikivip") => "Tiki",
         Some("partner") if path.ends_with("/webview") => "app",
@@ -252,104 +275,6 @@ fn decoded(text: &str) -> String {
         .next()
         .map(|(_, value)| value.into_owned())
         .unwrap_or_default()
-}
-
-struct Event<'r> {
-    gateway: &'r Gateway,
-    route: &'r Route,
-    parameters: BTreeMap<String, String>,
-    path: &'r str,
-    query: &'r str,
-    headers: &'r HeaderMap,
-    body: &'r Bytes,
-}
-
-impl Event<'_> {
-    /// The event of a REST API with Lambda proxy integration.
-    fn json(&self) -> Value {
-        let (headers, multi_headers) = self.headers();
-        let (query, multi_query) = self.query();
-        let text = std::str::from_utf8(self.body);
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-        json!({
-            "resource": self.route.path,
-            "path": self.path,
-            "httpMethod": self.route.method,
-            "headers": headers,
-            "multiValueHeaders": multi_headers,
-            "queryStringParameters": query,
-            "multiValueQueryStringParameters": multi_query,
-            "pathParameters": if self.parameters.is_empty() { Value::Null } else { json!(self.parameters) },
-            "stageVariables": null,
-            "requestContext": {
-                "accountId": "000000000000",
-                "apiId": "sandbox",
-                "domainName": self.gateway.host,
-                "httpMethod": self.route.method,
-                "identity": { "sourceIp": "127.0.0.1", "userAgent": null },
-                "path": format!("/{}{}", self.gateway.plan.stage, self.path),
-                "protocol": "HTTP/1.1",
-                "requestId": Uuid::new_v4().to_string(),
-                "requestTimeEpoch": now_ms,
-                "resourceId": "sandbox",
-                "resourcePath": self.route.path,
-                "stage": self.gateway.plan.stage,
-            },
-            "body": match text {
-                _ if self.body.is_empty() => Value::Null,
-                Ok(text) => json!(text),
-                Err(_) => json!(STANDARD.encode(self.body)),
-            },
-            "isBase64Encoded": text.is_err(),
-        })
-    }
-
-    /// Replaces the caller's host and scheme, as API Gateway does.
-    fn headers(&self) -> (Value, Value) {
-        let mut single = Map::new();
-        let mut multi: Map<String, Value> = Map::new();
-        for (name, value) in self.headers {
-            if matches!(
-                name.as_str(),
-                "host" | "x-forwarded-proto" | "x-forwarded-port"
-            ) {
-                continue;
-            }
-            let value = json!(String::from_utf8_lossy(value.as_bytes()));
-            if let Value::Array(values) = multi.entry(name.as_str()).or_insert_with(|| json!([])) {
-                values.push(value.clone());
-            }
-            single.insert(name.as_str().to_owned(), value);
-        }
-        for (name, value) in [
-            ("Host", self.gateway.host.as_str()),
-            ("X-Forwarded-Proto", "https"),
-        ] {
-            single.insert(name.to_owned(), json!(value));
-            multi.insert(name.to_owned(), json!([value]));
-        }
-        (single.into(), multi.into())
-    }
-
-    fn query(&self) -> (Value, Value) {
-        if self.query.is_empty() {
-            return (Value::Null, Value::Null);
-        }
-        let mut single = Map::new();
-        let mut multi: Map<String, Value> = Map::new();
-        for (name, value) in url::form_urlencoded::parse(self.query.as_bytes()) {
-            let value = json!(value);
-            let values = multi.entry(name.as_ref()).or_insert_with(|| json!([]));
-            if let Value::Array(values) = values {
-                values.push(value.clone());
-            }
-            single.insert(name.into_owned(), value);
-        }
-        (single.into(), multi.into())
-    }
 }
 
 /// A function's answer as an HTTP response, and its outcome for the journal.
@@ -406,3 +331,6 @@ fn outcome(status: StatusCode, answer: &Value, body: &[u8]) -> String {
         None => status.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,8 @@ pub struct Grant {
 
 impl Grant {
     /// Whether this permission covers the one that a call needs.
-    pub(crate) fn allows(&self, needed: &Self) -> bool {
+    #[must_use]
+    pub fn allows(&self, needed: &Self) -> bool {
         self.action == needed.action && fits(&self.resource, &needed.resource)
     }
 

@@ -1,7 +1,7 @@
 //! The proxy in front of the AWS services. It checks each call against the caller's IAM role, and measures usage.
 //!
-//! Each function has its own credentials, so the proxy knows who calls. It allows only what the function's role
-//! in the template allows. So a missing permission fails here, and not first in production.
+//! Each function and each person has credentials of their own, so the proxy knows who calls. It allows only what the
+//! caller's role allows in the template. So a missing permission fails here, and not first in production.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,25 +15,23 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::grants::Grant;
+use crate::principals::Principal;
 use crate::template::Plan;
 use crate::{faults, own_pages, s3};
-
-/// The access key of the operator's command.
-pub(crate) const OPERATOR: &str = "operator";
 
 /// In bytes; no call to a JSON service is larger.
 const LARGEST_CALL: usize = 8 * 1024 * 1024;
 
-/// A call that a function made.
+/// A call that a function or a person made.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AwsCall {
-    /// The function's binary.
+    /// The function's binary, or the person's name.
     pub function: String,
     /// The permission that it used, as its role writes it: a resource may end in `*`.
     pub grant: Grant,
 }
 
-/// What a function used of a permission.
+/// What a caller used of a permission.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
     /// Number of calls.
@@ -42,9 +40,16 @@ pub struct Usage {
     pub units: f64,
 }
 
+/// Who has an access key.
+struct Caller {
+    name: String,
+    grants: Vec<Grant>,
+}
+
 #[derive(Clone)]
 pub(crate) struct IamProxy {
-    grants: Arc<BTreeMap<String, Vec<Grant>>>,
+    /// By their access keys.
+    callers: Arc<BTreeMap<String, Caller>>,
     usage: Arc<Mutex<BTreeMap<AwsCall, Usage>>>,
     dynamodb: String,
     http: reqwest::Client,
@@ -52,11 +57,16 @@ pub(crate) struct IamProxy {
 
 impl IamProxy {
     pub(crate) fn new(plan: &Plan, dynamodb: &str, http: reqwest::Client) -> Self {
-        let grants = plan.functions.iter();
-        let grants = grants.map(|(name, function)| (name.clone(), function.grants.clone()));
-        let operator = (OPERATOR.to_owned(), plan.operator_grants.clone());
+        let functions = plan.functions.iter().map(|(name, function)| {
+            let (name, grants) = (name.clone(), function.grants.clone());
+            (name.clone(), Caller { name, grants })
+        });
+        let people = Principal::ALL.iter().map(|principal| {
+            let (name, grants) = (principal.name.to_owned(), principal.grants(plan));
+            (principal.access_key.to_owned(), Caller { name, grants })
+        });
         Self {
-            grants: Arc::new(grants.chain([operator]).collect()),
+            callers: Arc::new(functions.chain(people).collect()),
             usage: Arc::default(),
             dynamodb: dynamodb.to_owned(),
             http,
@@ -88,22 +98,22 @@ impl IamProxy {
     /// Checks a call. `None` if the caller has no role: it is the sandbox or a person.
     fn authorize(
         &self,
-        caller: Option<&str>,
+        access_key: Option<&str>,
         needed: Option<Grant>,
     ) -> Result<Option<AwsCall>, String> {
-        let caller = caller.unwrap_or_default();
-        let Some(grants) = self.grants.get(caller) else {
+        let access_key = access_key.unwrap_or_default();
+        let Some(Caller { name, grants }) = self.callers.get(access_key) else {
             return Ok(None);
         };
         let needed = needed.ok_or("the sandbox does not know this call")?;
         let Some(used) = grants.iter().find(|grant| grant.allows(&needed)) else {
             let Grant { action, resource } = needed;
             return Err(format!(
-                "{caller} is not authorized to perform {action} on {resource}"
+                "{name} is not authorized to perform {action} on {resource}"
             ));
         };
         Ok(Some(AwsCall {
-            function: caller.to_owned(),
+            function: name.clone(),
             grant: used.clone(),
         }))
     }
@@ -224,4 +234,48 @@ async fn forward(State(proxy): State<IamProxy>, headers: HeaderMap, body: Bytes)
     }
     let content_type = [("content-type", "application/x-amz-json-1.0")];
     (status, content_type, bytes).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_may_do_what_the_policies_of_the_role_allow() {
+        let yaml = r#"
+Resources:
+  ReadPolicy:
+    Type: AWS::IAM::ManagedPolicy
+    Properties:
+      PolicyDocument: { Statement: [{ Effect: Allow, Action: logs:FilterLogEvents, Resource: "log" }] }
+  ActPolicy:
+    Type: AWS::IAM::ManagedPolicy
+    Properties:
+      PolicyDocument: { Statement: [{ Effect: Allow, Action: sqs:PurgeQueue, Resource: "q" }] }
+"#;
+        let plan = Plan::read(yaml, &BTreeMap::new()).unwrap();
+        let proxy = IamProxy::new(&plan, "http://127.0.0.1:9", crate::http().unwrap());
+        let grant = |action: &str, resource: &str| Grant {
+            action: action.to_owned(),
+            resource: resource.to_owned(),
+        };
+        let ask = |key, grant| {
+            let allowed = proxy.authorize(Some(key), Some(grant));
+            allowed.map(|call| call.map(|call| call.function))
+        };
+        let (read, purge) = (
+            grant("logs:FilterLogEvents", "log"),
+            grant("sqs:PurgeQueue", "q"),
+        );
+        let name = |name: &str| Ok(Some(name.to_owned()));
+        assert_eq!(ask("KEYOFLAN", read.clone()), name("lan"));
+        assert_eq!(ask("KEYOFLAN", purge.clone()), name("lan"));
+        assert_eq!(ask("KEYOFHOA", read.clone()), name("hoa"));
+        assert_eq!(
+            ask("KEYOFHOA", purge),
+            Err("hoa is not authorized to perform sqs:PurgeQueue on q".to_owned())
+        );
+        // It is the sandbox or a test.
+        assert_eq!(ask("sandbox", read), Ok(None));
+    }
 }

@@ -8,9 +8,10 @@
 //! |---|---|
 //! | `template` | CloudFormation: reads routes, functions, tables, streams and schedules from the template |
 //! | `grants` | IAM: what a role allows, and which permission a call needs |
+//! | `principals` | people with roles: their credentials and policies |
 //! | `build` | `sam build`: the function binaries |
 //! | `lambda` | Lambda: instances, one event at a time each |
-//! | `gateway` | API Gateway |
+//! | `gateway` | API Gateway, with its IAM authorisation |
 //! | `dynamodb`, `secrets`, `s3`, `sns` | DynamoDB, Secrets Manager, S3 and SNS |
 //! | `iam_proxy` | the proxy in front of them: checks each call against the caller's role |
 //! | `stream`, `schedule` | the event sources of the workers |
@@ -47,6 +48,7 @@ mod journal;
 mod lambda;
 mod options;
 mod own_pages;
+mod principals;
 mod s3;
 mod schedule;
 mod secrets;
@@ -71,6 +73,7 @@ pub use iam_proxy::{AwsCall, Usage};
 pub use journal::{Callee, Entry, Exchange, Journal};
 pub use lambda::LogLine;
 pub use options::{Credentials, Options};
+pub use principals::Principal;
 pub use secrets::SecretsManager;
 pub use settings::sdk;
 pub use sftp::SftpFault;

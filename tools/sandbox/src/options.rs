@@ -64,7 +64,8 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     pub api_url_file: Option<PathBuf>,
 
-    /// Write the settings of the operator's command to this file, for `tikivip --settings FILE`
+    /// Write the operator's settings to this file, for `tikivip --settings FILE`; those of the approver, the reader and
+    /// break-glass get `-approver.json`, `-reader.json` and `-break-glass.json` beside it
     #[arg(long, value_name = "PATH")]
     pub operator_file: Option<PathBuf>,
 

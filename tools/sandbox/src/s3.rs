@@ -26,7 +26,7 @@ use tokio::io::AsyncWriteExt;
 use self::objects::{About, Objects};
 use crate::template::Plan;
 
-pub(crate) use self::access::{denied, link_signer};
+pub(crate) use self::access::{denied, link_signer, moment};
 
 /// The largest object, in bytes. S3 itself takes 5 GB in one request.
 const MAX_OBJECT_BYTES: u64 = 200 * 1024 * 1024;

@@ -1,6 +1,7 @@
 //! CloudFormation, as far as our template needs it. It resolves parameters, conditions and references, and reads
 //! routes, functions and event sources from the result. So the sandbox cannot differ from what is deployed.
 
+mod events;
 mod stack;
 
 use std::collections::BTreeMap;
@@ -9,12 +10,19 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use serde_json::Value;
 
+use self::events::event_source;
 pub use self::stack::ACCOUNT;
+pub(crate) use self::stack::REGION;
 use self::stack::{Stack, number, secret_arn, text};
 use crate::grants::Grant;
 
-/// The policy of the operator's command; another managed policy is not the operator's.
-const OPERATOR_POLICY: &str = "OperatorPolicy";
+/// The policies of people who operate; another managed policy is not theirs.
+const OPERATORS_POLICIES: [&str; 4] = [
+    "ReadPolicy",
+    "ActPolicy",
+    "ApprovePolicy",
+    "BreakGlassPolicy",
+];
 
 /// What the template declares.
 #[derive(Clone, Debug)]
@@ -25,6 +33,8 @@ pub struct Plan {
     pub routes: Vec<Route>,
     /// API Gateway's own error answers: response type → status, body.
     pub gateway_responses: BTreeMap<String, (Option<u16>, String)>,
+    /// The API's logical name, which stands for its id.
+    pub api: String,
     /// The API's stage.
     pub stage: String,
     /// Tables: name → properties.
@@ -37,8 +47,8 @@ pub struct Plan {
     pub secrets: BTreeMap<String, String>,
     /// The settings of the operator's command: variable → value.
     pub operator_settings: BTreeMap<String, String>,
-    /// The permissions of the operator's command.
-    pub operator_grants: Vec<Grant>,
+    /// The permissions of people who operate: the policy's logical name → its permissions.
+    pub policies: BTreeMap<String, Vec<Grant>>,
     /// Every resource by its logical name: its type, and its properties with all references resolved.
     pub resources: BTreeMap<String, Value>,
     /// `Globals.Function`: the properties of every function.
@@ -71,6 +81,8 @@ pub struct Route {
     pub path: String,
     /// The binary that serves it.
     pub function: String,
+    /// Whether API Gateway wants a signature of somebody who may call it (`AWS_IAM`).
+    pub is_iam: bool,
     /// Throttling: requests per second, and burst.
     pub throttle: (f64, f64),
 }
@@ -114,6 +126,13 @@ impl Plan {
         Stack::new(template, parameters)?.plan()
     }
 
+    /// The resource that a call of the API is for IAM.
+    #[must_use]
+    pub fn method_arn(&self, method: &str, path: &str) -> String {
+        let Self { api, stage, .. } = self;
+        format!("arn:aws:execute-api:{REGION}:{ACCOUNT}:{api}/{stage}/{method}{path}")
+    }
+
     /// Whether a record matches a pattern of a stream filter.
     pub(crate) fn matches(pattern: &Value, record: &Value) -> bool {
         match (pattern, record) {
@@ -137,6 +156,7 @@ impl Stack {
             functions: BTreeMap::new(),
             routes: Vec::new(),
             gateway_responses: BTreeMap::new(),
+            api: String::new(),
             stage: String::new(),
             tables: BTreeMap::new(),
             buckets: BTreeMap::new(),
@@ -144,7 +164,7 @@ impl Stack {
             schedules: Vec::new(),
             secrets: BTreeMap::new(),
             operator_settings: self.operator_settings()?,
-            operator_grants: Vec::new(),
+            policies: BTreeMap::new(),
             resources: BTreeMap::new(),
             globals: self.resolve(&self.template["Globals"]["Function"])?,
         };
@@ -162,6 +182,7 @@ impl Stack {
                 }
                 Some("AWS::Serverless::Api") => {
                     method_settings.clone_from(&properties["MethodSettings"]);
+                    plan.api.clone_from(name);
                     api(&mut plan, &properties)
                 }
                 Some("AWS::DynamoDB::Table") => {
@@ -176,8 +197,9 @@ impl Stack {
                     plan.secrets.insert(name.clone(), secret_arn(name));
                     Ok(())
                 }
-                Some("AWS::IAM::ManagedPolicy") if name == OPERATOR_POLICY => {
-                    plan.operator_grants = granted(&properties["PolicyDocument"]);
+                Some("AWS::IAM::ManagedPolicy") if OPERATORS_POLICIES.contains(&name.as_str()) => {
+                    let granted = granted(&properties["PolicyDocument"]);
+                    plan.policies.insert(name.clone(), granted);
                     Ok(())
                 }
                 _ => Ok(()),
@@ -252,6 +274,9 @@ impl Stack {
 }
 
 fn api(plan: &mut Plan, properties: &Value) -> anyhow::Result<()> {
+    if !properties["Auth"]["DefaultAuthorizer"].is_null() {
+        bail!("the sandbox does not support a DefaultAuthorizer");
+    }
     let stage = properties["StageName"].as_str();
     stage.context("no StageName")?.clone_into(&mut plan.stage);
     let responses = properties["GatewayResponses"].as_object();
@@ -287,10 +312,11 @@ fn throttle(settings: &Value, route: &Route) -> anyhow::Result<(f64, f64)> {
     ))
 }
 
-/// The permissions in a policy.
+/// The permissions in a policy. A statement that denies gives none.
 fn granted(document: &Value) -> Vec<Grant> {
     let mut grants = Vec::new();
-    for statement in list(&document["Statement"]) {
+    let statements = list(&document["Statement"]);
+    for statement in statements.filter(|statement| statement["Effect"] != "Deny") {
         for action in list(&statement["Action"]) {
             grants.extend(list(&statement["Resource"]).map(|resource| Grant {
                 action: text(action),
@@ -309,49 +335,6 @@ fn list(value: &Value) -> impl Iterator<Item = &Value> {
         one => (None, Some(one)),
     };
     many.into_iter().flatten().chain(one)
-}
-
-fn event_source(plan: &mut Plan, binary: &str, event: &Value) -> anyhow::Result<()> {
-    let properties = &event["Properties"];
-    let function = binary.to_owned();
-    match event["Type"].as_str() {
-        Some("Api") => plan.routes.push(Route {
-            method: text(&properties["Method"]).to_uppercase(),
-            path: text(&properties["Path"]),
-            function,
-            throttle: (0.0, 0.0),
-        }),
-        Some("DynamoDB") => {
-            let stream = text(&properties["Stream"]);
-            let table = stream
-                .split(':')
-                .nth(3)
-                .context("the event source is not the stream of a table")?;
-            let filters = properties["FilterCriteria"]["Filters"]
-                .as_array()
-                .into_iter()
-                .flatten();
-            let filters =
-                filters.map(|filter| Ok(serde_json::from_str(&text(&filter["Pattern"]))?));
-            plan.streams.push(StreamPlan {
-                function,
-                table: table.to_owned(),
-                batch_size: number(&properties["BatchSize"])
-                    .and_then(|n| usize::try_from(n).ok())
-                    .unwrap_or(100),
-                retries: number(&properties["MaximumRetryAttempts"]).unwrap_or(u64::MAX),
-                filters: filters.collect::<anyhow::Result<_>>()?,
-            });
-        }
-        Some("ScheduleV2") => plan.schedules.push(SchedulePlan {
-            function,
-            expression: text(&properties["ScheduleExpression"]),
-            input: serde_json::from_str(&text(&properties["Input"])).context("Input")?,
-            retries: number(&properties["RetryPolicy"]["MaximumRetryAttempts"]).unwrap_or(185),
-        }),
-        other => bail!("the sandbox does not support events of type {other:?}"),
-    }
-    Ok(())
 }
 
 #[cfg(test)]

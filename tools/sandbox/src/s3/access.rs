@@ -54,7 +54,7 @@ pub(super) fn check_link(query: &str, now_ms: i64) -> Result<(), Refusal> {
 }
 
 /// The time in a signature, like `20261122T100000Z`, in Unix milliseconds.
-fn moment(date: &str) -> Option<i64> {
+pub(crate) fn moment(date: &str) -> Option<i64> {
     let (day, time) = date.strip_suffix('Z')?.split_once('T')?;
     if day.len() != 8 || time.len() != 6 {
         return None;

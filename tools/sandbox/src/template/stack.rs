@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context, bail};
 use serde_json::{Map, Value, json};
 
-const REGION: &str = "ap-southeast-1";
+/// The region that the sandbox plays.
+pub(crate) const REGION: &str = "ap-southeast-1";
 /// The account that the sandbox plays.
 pub const ACCOUNT: &str = "000000000000";
 

@@ -51,10 +51,24 @@ Resources:
 }
 
 #[test]
-fn only_the_operators_policy_is_the_operators() {
+fn only_the_operators_policies_are_the_operators() {
     let yaml = r#"
 Resources:
-  OperatorPolicy:
+  Api: { Type: AWS::Serverless::Api, Properties: { StageName: live } }
+  Table: { Type: AWS::DynamoDB::Table, Properties: {} }
+  Key: { Type: AWS::KMS::Key, Properties: {} }
+  ReadPolicy:
+    Type: AWS::IAM::ManagedPolicy
+    Properties:
+      PolicyDocument:
+        Statement:
+          - { Effect: Allow, Action: execute-api:Invoke, Resource: !Sub "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/live/GET/operator/v1/*" }
+          - Effect: Allow
+            Action: [kms:Decrypt]
+            Resource: !GetAtt Key.Arn
+            Condition: { StringEquals: { "kms:ViaService": !Sub "s3.${AWS::Region}.amazonaws.com" } }
+          - { Effect: Deny, Action: "dynamodb:GetItem", Resource: !GetAtt Table.Arn }
+  ActPolicy:
     Type: AWS::IAM::ManagedPolicy
     Properties:
       PolicyDocument: { Statement: [{ Effect: Allow, Action: [sqs:PurgeQueue], Resource: "q" }] }
@@ -64,11 +78,65 @@ Resources:
       PolicyDocument: { Statement: [{ Effect: Allow, Action: [s3:PutObject], Resource: "b/*" }] }
 "#;
     let plan = Plan::read(yaml, &BTreeMap::new()).unwrap();
-    let grant = Grant {
-        action: "sqs:PurgeQueue".to_owned(),
-        resource: "q".to_owned(),
+    let grant = |action: &str, resource: &str| Grant {
+        action: action.to_owned(),
+        resource: resource.to_owned(),
     };
-    assert_eq!(plan.operator_grants, [grant]);
+    let routes = "arn:aws:execute-api:ap-southeast-1:000000000000:Api/live/GET/operator/v1/*";
+    let read = [
+        grant("execute-api:Invoke", routes),
+        grant("kms:Decrypt", "arn:aws:sandbox:Key:Arn"),
+    ];
+    let act = [grant("sqs:PurgeQueue", "q")];
+    let expected = [("ReadPolicy", read.to_vec()), ("ActPolicy", act.to_vec())];
+    let expected = expected.map(|(name, grants)| (name.to_owned(), grants));
+    assert_eq!(plan.policies, BTreeMap::from(expected));
+
+    let call = |method, path| grant("execute-api:Invoke", &plan.method_arn(method, path));
+    let [route, _] = read;
+    assert!(route.allows(&call("GET", "/operator/v1/transactions/x")));
+    assert!(!route.allows(&call("POST", "/operator/v1/transactions/x")));
+    assert!(!route.allows(&call("GET", "/operator/v2/transactions/x")));
+}
+
+#[test]
+fn a_route_knows_whether_it_has_iam_authorisation() {
+    let plan = |api: &str, route: &str| {
+        let yaml = r#"
+Resources:
+  Api:
+    Type: AWS::Serverless::Api
+    Properties:
+      StageName: live
+      MethodSettings: [{ ResourcePath: "/*", HttpMethod: "*", ThrottlingRateLimit: 1, ThrottlingBurstLimit: 1 }]
+      Auth: <api>
+  Fn:
+    Type: AWS::Serverless::Function
+    Metadata: { BuildProperties: { Binary: fn } }
+    Properties:
+      Events: { Call: { Type: Api, Properties: { Method: get, Path: /x, Auth: <route> } } }
+"#;
+        let yaml = yaml.replace("<api>", api).replace("<route>", route);
+        let plan = Plan::read(&yaml, &BTreeMap::new());
+        plan.map(|plan| plan.routes.first().unwrap().is_iam)
+    };
+    for (route, expected) in [
+        ("{ Authorizer: AWS_IAM, InvokeRole: NONE }", true),
+        ("{ Authorizer: NONE }", false),
+        ("{}", false),
+    ] {
+        assert_eq!(plan("{}", route).unwrap(), expected, "{route}");
+    }
+    for route in [
+        "{ Authorizer: AWS_IAM }",
+        "{ Authorizer: AWS_IAM, InvokeRole: CALLER_CREDENTIALS }",
+        "{ Authorizer: Customers }",
+        "{ ApiKeyRequired: true }",
+        "{ ResourcePolicy: { IpRangeDenylist: [192.0.2.1] } }",
+    ] {
+        assert!(plan("{}", route).is_err(), "{route}");
+    }
+    assert!(plan("{ DefaultAuthorizer: AWS_IAM }", "{}").is_err());
 }
 
 #[test]
