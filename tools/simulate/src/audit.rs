@@ -60,6 +60,8 @@ invariants! {
         "What we have accepted is in our records, and nothing in our records disappears.";
     OnlyOnGrounds = "only-on-grounds",
         "Money is returned only if Tiki requested it, if Tiki said that it does not have the order (code 3 twice, some time apart), or if the payment came late.";
+    TwoPersons = "two-persons",
+        "What a person decides about a larger amount than the setting allows, one person has proposed and another approved.";
     ReversedIsFailure = "reversed-is-failure",
         "From the decision to reverse a payment on, Tiki, the core, the check API and the data of its day hear that it failed, and never again that it was paid.";
     ReversedIsNotified = "reversed-is-notified",

@@ -167,12 +167,15 @@ const LISTED: &[(&str, Rows)] = &[
 
 /// What a person did, and what `tikivip` had shown before.
 const PERSONS: Rows = &[
+    ("approve", &["disputed", "exhausted", "paid"]),
     ("confirmed", &["disputed", "exhausted"]),
+    ("decline", &["disputed", "exhausted", "paid"]),
     (
         "handled",
         &["paid", "paid late", "pending", "reversed, known as paid"],
     ),
     ("not_paid", &["pending"]),
+    ("propose", &["disputed", "exhausted", "paid"]),
     ("refused", &["paid", "reversing"]),
     (
         "resend",

@@ -13,8 +13,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use domain::{
-    Change, FailedNotification, FailureCause, PaidNotification, PaymentState, RefundId,
-    RefundState, ReversalReason, ReversedNotification, Sending, Status, Timestamp, Transaction,
+    AuditEntry, AuditEvent, Change, FailedNotification, FailureCause, PaidNotification,
+    PaymentState, RefundId, RefundState, ReversalReason, ReversedNotification, Sending, Status,
+    Timestamp, Transaction,
 };
 
 use self::actor::{Actor, Doing};
@@ -94,6 +95,10 @@ fn retrace(
 }
 
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact, and they go together in every way"
+)]
 pub struct State {
     row: Arc<Transaction>,
     /// The core's decision on each posted refund: whether it pays, and the amount.
@@ -106,6 +111,8 @@ pub struct State {
     denials: u8,
     /// Whether it was decided to reverse the payment.
     reversed: bool,
+    /// Whether what an operator decides was proposed by one person and approved by another.
+    two_persons: bool,
     actors: Vec<Actor>,
     /// The write of a dead actor, which may still commit.
     adrift: Option<Arc<Change>>,
@@ -184,6 +191,7 @@ impl State {
             Doing::LeaseExpiry => matches!(self.row.payment(), PaymentState::Pending { .. }),
             Doing::SendResult(_) => self.paid,
             Doing::Work => self.row.due_refunds(Timestamp::MAX).next().is_some(),
+            Doing::ReadProposal(_) | Doing::Expire => self.row.proposal().is_some(),
             _ => true,
         }
     }
@@ -196,6 +204,18 @@ impl State {
         self.row = Arc::new(due_at_once(change.transaction()));
         self.reversed |= matches!(self.row.payment(), PaymentState::Reversed { .. });
         true
+    }
+
+    fn with_expired_proposal(&self) -> Self {
+        let mut snapshot = self.row.to_snapshot();
+        if let Some(open) = &mut snapshot.proposal {
+            open.expires_at = actor::NOW;
+        }
+        let row = Transaction::restore(snapshot).expect("only a time has changed");
+        Self {
+            row: Arc::new(row),
+            ..self.clone()
+        }
     }
 
     /// The core accepts a refund once for each id, and pays or rejects it.
@@ -252,6 +272,9 @@ impl State {
             if notified && returned < paid {
                 return Err("Tiki hears of a reversal before the money is back".to_owned());
             }
+        }
+        if self.two_persons {
+            decided_by_two(t.audit_trail())?;
         }
         if self.reversed && t.status() != Status::Failure {
             return Err("it was reversed, and is no failure".to_owned());
@@ -330,6 +353,31 @@ impl State {
         let paid = self.core.values().filter(|(pays, _)| *pays);
         paid.map(|(_, amount)| amount).sum()
     }
+}
+
+/// Before each decision of an operator stands the word of another one who approved it, and before that the proposal of
+/// the first: of the same act, under the same number.
+fn decided_by_two(trail: &[AuditEntry]) -> Result<(), String> {
+    for (place, entry) in trail.iter().enumerate() {
+        let AuditEvent::Resolved { verdict, word, .. } = &entry.event else {
+            continue;
+        };
+        let approved = match place.checked_sub(1).map(|before| &trail[before].event) {
+            Some(AuditEvent::Approved {
+                number,
+                word: second,
+            }) if second.by != word.by => number,
+            other => return Err(format!("{:?} decided after {other:?}", word.by)),
+        };
+        let proposed = trail[..place].iter().any(|entry| {
+            matches!(&entry.event, AuditEvent::Proposed { number, act, word: first, .. }
+                if number == approved && act.as_str() == verdict.as_str() && first == word)
+        });
+        if !proposed {
+            return Err(format!("{approved} was approved, but not proposed"));
+        }
+    }
+    Ok(())
 }
 
 /// Makes everything that is due, due now.

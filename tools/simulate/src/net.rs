@@ -125,15 +125,14 @@ impl Call {
         }
         let lost = world.inject(lane, Fault::OutAnswerLost);
         let slow = world.inject(lane, Fault::OutSlow);
-        let way = if slow { timeout / 2 - 10 } else { 30 };
+        let way = if slow { slow_way(timeout) } else { 30 };
         world.after(way, move |world| {
-            let answer = world.receive(self.peer, &self.request, self.leased);
+            let Received { answer, is_slow } = world.receive(self.peer, &self.request, self.leased);
             if lost {
                 world.log(lane, self.peer.name(), || "its answer is lost".to_owned());
                 return no_answer(world, reply, timeout - way, || TransportError::TimedOut);
             }
-            let slow = std::mem::take(&mut world.core.answers_slowly);
-            let back = if slow { timeout / 2 - 10 } else { way };
+            let back = if is_slow { slow_way(timeout) } else { way };
             world.after(back, move |world| {
                 reply.answer_and(world, Ok(answer.clone()), move |world, who| {
                     world.heard(who, self.peer, &self.request, &answer);
@@ -150,7 +149,7 @@ impl Call {
             world.log(lane, peer.name(), || {
                 "receives the call late or again".to_owned()
             });
-            drop(world.receive(peer, &request, leased));
+            world.receive(peer, &request, leased);
         });
     }
 
@@ -165,6 +164,18 @@ impl Call {
             });
         });
     }
+}
+
+/// What a counterparty answers.
+struct Received {
+    answer: Answer,
+    /// Whether the answer is slow on its way.
+    is_slow: bool,
+}
+
+/// Two ways as slow as this are a little faster than the time-out.
+fn slow_way(timeout: i64) -> i64 {
+    timeout / 2 - 10
 }
 
 fn no_answer(
@@ -194,11 +205,13 @@ impl World {
         self.faults.on() && self.now() < until
     }
 
-    fn receive(&mut self, peer: Peer, request: &Outgoing, leased: i64) -> Answer {
-        match peer {
+    fn receive(&mut self, peer: Peer, request: &Outgoing, leased: i64) -> Received {
+        let answer = match peer {
             Peer::Tiki => self.tiki_receives(request, leased),
             Peer::Core => self.core_receives(request),
-        }
+        };
+        let is_slow = std::mem::take(&mut self.core.answers_slowly);
+        Received { answer, is_slow }
     }
 
     /// Counts the table cell of an answer. The first refusal of a signature counts for none, because the client signs

@@ -1,12 +1,13 @@
 //! The persons who act on what is in the review queue, with the commands of `tikivip`. They know the truth that they can
-//! ask for by phone, decide at any time, and two of them may decide the same.
+//! ask for by phone, decide at any time, and two of them may decide the same. Of larger amounts one proposes and another
+//! approves; some of them forget who they are.
 
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use domain::{
-    Clock, OperatorRefusal, OperatorWord, Resolution, Timestamp, Transaction, TransactionId,
-    Verdict,
+    ApprovalRule, Change, Clock, OperatorRefusal, OperatorWord, ProposedAct, Resolution, Timestamp,
+    Transaction, TransactionId, Verdict, Vnd,
 };
 use serde_json::{Value, json};
 use store::{StoreError, Transactions};
@@ -16,6 +17,12 @@ use crate::core::Paying;
 use crate::fleet::{Function, Work};
 use crate::invocation::{Input, Output};
 use crate::world::{DAY, HOUR, MINUTE, World};
+
+/// What a person decides alone, in VND: half of the payments are about more.
+pub(crate) const ALONE_VND: u64 = 500_000;
+
+/// Who proposes, and who approves.
+const PEOPLE: [&str; 2] = ["operators/lan", "heads/minh"];
 
 /// A person at `tikivip`.
 pub(crate) struct Person {
@@ -57,31 +64,57 @@ impl Person {
         let Some(shown) = self.transactions.load(id).await? else {
             return Ok(None);
         };
-        let word = OperatorWord {
-            by: "lan".parse().expect("a name"),
-            reason: "simulated".parse().expect("a reason"),
-        };
+        if let Some(proposal) = shown.proposal() {
+            let number = proposal.number;
+            return self.answer(shown, number, choice).await;
+        }
         let mut verdicts = self.may_say(&shown);
         verdicts.push(None);
         let chosen = choice.checked_rem(verdicts.len()).unwrap_or_default();
-        let Some(verdict) = verdicts[chosen] else {
-            let resend = |t: &Transaction| t.resend_ipn(&word, self.clock.now());
-            self.update(shown, resend).await?;
-            return Ok(Some("resend"));
-        };
-        let resolution = match verdict {
-            Verdict::Confirmed => Resolution::Confirmed,
-            Verdict::Reverse => Resolution::Reverse,
+        let act = match verdicts[chosen] {
             // What was shown: it may have changed meanwhile, and then it is refused.
-            Verdict::Returned => Resolution::Returned {
-                amount: shown.remaining_amount(),
-            },
-            Verdict::Handled => Resolution::Handled,
-            Verdict::NotPaid => Resolution::NotPaid,
+            Some(verdict) => ProposedAct::Resolve(resolution(verdict, shown.remaining_amount())),
+            None => ProposedAct::Resend,
         };
-        let resolve = |t: &Transaction| t.resolve(resolution, &word, self.clock.now());
-        self.update(shown, resolve).await?;
-        Ok(Some(verdict.as_str()))
+        let (word, mut proposes) = (said_by(PEOPLE[0]), false);
+        self.update(shown, |t| {
+            proposes = t.needs_approval(act, rule(), false);
+            match act {
+                _ if proposes => t.propose(act, &word, self.clock.now()),
+                ProposedAct::Resend => t.resend_ipn(&word, self.clock.now()).map(Some),
+                ProposedAct::Resolve(resolution) => {
+                    t.resolve(resolution, &word, self.clock.now()).map(Some)
+                }
+            }
+        })
+        .await?;
+        Ok(Some(if proposes { "propose" } else { act.as_str() }))
+    }
+
+    /// Answers the proposal that is shown: mostly another person, who mostly agrees.
+    async fn answer(
+        &self,
+        shown: Transaction,
+        number: u32,
+        choice: usize,
+    ) -> Result<Option<&'static str>, Refused> {
+        let (by, agrees) = match choice {
+            0 => (PEOPLE[0], false),
+            1 => (PEOPLE[0], true),
+            2 | 3 => (PEOPLE[1], false),
+            _ => (PEOPLE[1], true),
+        };
+        let word = said_by(by);
+        self.update(shown, |t| {
+            let answered = if agrees {
+                t.approve(number, &word, self.clock.now())
+            } else {
+                t.decline_proposal(number, &word, self.clock.now())
+            };
+            answered.map(Some)
+        })
+        .await?;
+        Ok(Some(if agrees { "approve" } else { "decline" }))
     }
 
     /// What fits, and is true. Whoever says "not paid" has asked the core's people.
@@ -101,11 +134,35 @@ impl Person {
     async fn update(
         &self,
         shown: Transaction,
-        mut act: impl FnMut(&Transaction) -> Result<domain::Change, OperatorRefusal>,
+        mut act: impl FnMut(&Transaction) -> Result<Option<Change>, OperatorRefusal>,
     ) -> Result<(), Refused> {
-        let decide = |t: &Transaction| act(t).map(Some).map_err(|_| Refused::ByRule);
+        let decide = |t: &Transaction| act(t).map_err(|_| Refused::ByRule);
         self.transactions.update(shown, decide).await?;
         Ok(())
+    }
+}
+
+fn said_by(name: &str) -> OperatorWord {
+    OperatorWord {
+        by: name.parse().expect("a name"),
+        reason: "simulated".parse().expect("a reason"),
+    }
+}
+
+fn rule() -> ApprovalRule {
+    ApprovalRule {
+        above: Vnd::new(ALONE_VND).expect("an amount"),
+        one_person: false,
+    }
+}
+
+fn resolution(verdict: Verdict, remaining: Vnd) -> Resolution {
+    match verdict {
+        Verdict::Confirmed => Resolution::Confirmed,
+        Verdict::Reverse => Resolution::Reverse,
+        Verdict::Returned => Resolution::Returned { amount: remaining },
+        Verdict::Handled => Resolution::Handled,
+        Verdict::NotPaid => Resolution::NotPaid,
     }
 }
 
@@ -133,9 +190,12 @@ impl World {
         let lane = self.lane_of(id);
         let newly = after.needs_review().is_some()
             && before.is_none_or(|before| before.needs_review() != after.needs_review());
+        let proposed = after.proposal().is_some()
+            && before.is_none_or(|before| before.proposal() != after.proposal());
         // Some resend what is only slow.
         let impatient = after.ipn_due_at().is_some() && self.choices.happens(lane, 60);
-        if !(newly && self.choices.happens(lane, 5000) || impatient) {
+        let wanted = newly || proposed;
+        if !(wanted && self.choices.happens(lane, 5000) || impatient) {
             return;
         }
         let most = self.choices.one_of(lane, &[10 * MINUTE, HOUR, DAY]);

@@ -77,18 +77,18 @@ impl SessionStore for SimTable {
 
     async fn result_url_of_customer(
         &self,
-        customer: &domain::IdentifyCode,
+        customer: &[store::CustomerHash],
         until: Timestamp,
         _now: Timestamp,
     ) -> Result<Option<String>, TableError> {
-        let customer = customer.clone();
+        let customer = customer.to_vec();
         let receiver = {
             let mut world = self.world.lock().unwrap();
             world.ask(self.who, Lane::WORLD, "query sessions", |world, waiting| {
                 world.after(5, move |world| {
                     let sessions = world.sessions.values();
                     let newest = sessions
-                        .filter(|s| s.identify_code == customer && s.opened_at <= until)
+                        .filter(|s| customer.contains(&s.customer) && s.opened_at <= until)
                         .max_by_key(|s| (s.opened_at, s.request_id.to_string()));
                     let url = newest.map(|session| session.url_checkout_result.clone());
                     waiting.answer(world, Ok(url));

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use domain::{Day, ReviewReason, Timestamp, Transaction, TransactionId};
 use serde_dynamo::AttributeValue;
 use store::{
-    Condition, DayIndex, DayPage, DueIndex, Index, Indexed, Item, NEEDS_REVIEW, Table, TableError,
-    WriteOutcome,
+    Condition, DayIndex, DayPage, DueIndex, HourlyCount, Index, Indexed, Item, NEEDS_REVIEW, Table,
+    TableError, WriteOutcome,
 };
 
 use crate::brake;
@@ -80,7 +80,16 @@ impl Table for SimTable {
         answered(receiver).await
     }
 
-    async fn count_reversal(&self, hour: i64, limit: u32) -> Result<bool, TableError> {
+    async fn count_in_hour(
+        &self,
+        counted: HourlyCount,
+        hour: i64,
+        limit: u32,
+    ) -> Result<bool, TableError> {
+        match counted {
+            HourlyCount::Reversals => {}
+            HourlyCount::Resends => unreachable!("the simulated persons act without a function"),
+        }
         let receiver = {
             let mut world = self.world.lock().unwrap();
             let until = world.now() + COUNTED_WITHIN_MS;

@@ -50,6 +50,8 @@ pub(crate) const MAX_AMOUNT: u64 = 500_000_000;
 const EXPIRY_GRACE: Duration = Duration::from_secs(60);
 /// So long the previous version of a secret is accepted.
 const PREVIOUS_SECRET_FOR: Duration = Duration::from_hours(14 * 24);
+/// So long personal data are kept: longer than a simulation lasts.
+const PERSONAL_DATA_KEPT_FOR: Duration = Duration::from_hours(90 * 24);
 /// So long a new result file must have stood still.
 const UNCHANGED_FOR: Duration = Duration::from_secs(120);
 
@@ -161,6 +163,7 @@ impl Edges {
             verifier: self.verifier(HeaderNames::PARTNER, Secret::Core),
             tiki: TikiClient::new(self.tiki(), PhoneFormat::default()),
             calls: self.table(),
+            link_keys: self.keys(Secret::Link),
             clock: Arc::clone(&self.clock),
         }
     }
@@ -194,6 +197,8 @@ impl Edges {
             tiki: TikiClient::new(self.tiki(), PhoneFormat::default()),
             core_books: Some(self.core_books()),
             daily_mail: None,
+            link_keys: self.keys(Secret::Link),
+            personal_data_kept_for: PERSONAL_DATA_KEPT_FOR,
             partner: "sim".parse().expect("a name"),
             refund_rows: false,
             format: ResultFormat::default(),

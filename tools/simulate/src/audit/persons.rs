@@ -7,6 +7,7 @@ use domain::{
 
 use super::Invariant as I;
 use super::reviews::Against;
+use crate::persons::ALONE_VND;
 use crate::world::World;
 
 /// What a person said in one write.
@@ -14,15 +15,35 @@ use crate::world::World;
 pub(super) enum Act {
     Resent,
     Resolved(Verdict),
+    /// Nothing but the proposal.
+    Proposed,
+    /// Nothing but the end of the proposal.
+    Declined,
+}
+
+/// The events that a write adds to the trail, or counts once more.
+fn new_events<'t>(
+    before: &'t Transaction,
+    after: &'t Transaction,
+) -> impl Iterator<Item = &'t AuditEvent> {
+    let (known, all) = (before.audit_trail(), after.audit_trail());
+    let counted = known
+        .iter()
+        .zip(all)
+        .filter(|(old, new)| old.times < new.times);
+    let counted = counted.map(|(_, new)| &new.event);
+    counted.chain(all.iter().skip(known.len()).map(|entry| &entry.event))
 }
 
 impl Act {
     /// The act that a write adds to the trail.
     pub(super) fn of(before: &Transaction, after: &Transaction) -> Option<Self> {
-        let new = after.audit_trail().iter().skip(before.audit_trail().len());
-        new.map(|entry| &entry.event).find_map(|event| match event {
+        new_events(before, after).find_map(|event| match event {
             AuditEvent::Resent(_) => Some(Self::Resent),
             AuditEvent::Resolved { verdict, .. } => Some(Self::Resolved(*verdict)),
+            AuditEvent::Proposed { .. } => Some(Self::Proposed),
+            AuditEvent::ProposalDeclined { .. } => Some(Self::Declined),
+            // What was approved comes after it.
             _ => None,
         })
     }
@@ -43,6 +64,7 @@ impl Act {
                 matches!(after, Ipn::Confirmed { .. }) || before == after
             }
             Self::Resolved(Verdict::NotPaid) => matches!(after, Ipn::Queued { .. }),
+            Self::Proposed | Self::Declined => before == after,
         }
     }
 }
@@ -65,6 +87,15 @@ impl World {
                 "a person has acted, and it is not in the trail".to_owned()
             });
         };
+        self.audit_two_persons(payment, before, after, act);
+        if matches!(act, Act::Proposed | Act::Declined) {
+            let same = before.payment() == after.payment()
+                && before.refunds() == after.refunds()
+                && before.needs_review() == after.needs_review();
+            return self.audit.must(same, I::OnlyOnGrounds, payment, || {
+                format!("{act:?} has changed more than the proposal")
+            });
+        }
         self.note_returned_by_hand(payment, before, after, act);
         self.end_review(payment, before);
         let follows = act.may_make(before.ipn(), after.ipn());
@@ -90,6 +121,37 @@ impl World {
         });
         // All its attempts may start again.
         self.schedule();
+    }
+
+    /// What is about more than one person decides alone has two names in the trail, in one write.
+    fn audit_two_persons(
+        &mut self,
+        payment: usize,
+        before: &Transaction,
+        after: &Transaction,
+        act: Act,
+    ) {
+        let disputed = matches!(before.ipn(), Ipn::Disputed { .. });
+        let about = match act {
+            Act::Resolved(Verdict::Handled | Verdict::NotPaid) => before.order().amount.get(),
+            Act::Resolved(_) => before.remaining_amount().get(),
+            Act::Resent if disputed => before.remaining_amount().get(),
+            Act::Resent | Act::Proposed | Act::Declined => 0,
+        };
+        let mut said = new_events(before, after).filter_map(|event| match event {
+            AuditEvent::Resent(word) | AuditEvent::Resolved { word, .. } => Some(&word.by),
+            _ => None,
+        });
+        let said = said.next();
+        let mut approved = new_events(before, after).filter_map(|event| match event {
+            AuditEvent::Approved { word, .. } => Some(&word.by),
+            _ => None,
+        });
+        let two = approved.next().is_some_and(|by| Some(by) != said);
+        self.audit
+            .must(about <= ALONE_VND || two, I::TwoPersons, payment, || {
+                format!("{act:?} about {about} on the word of {said:?} alone")
+            });
     }
 
     fn note_returned_by_hand(

@@ -7,8 +7,9 @@ use std::time::Duration;
 use domain::{
     AuditEvent, Change, Decision, IpnAnswer, IpnLease, IpnRefusal, IpnSubject, LookUpAnswer,
     NotificationOutcome, NotificationStep, OperatorWord, PaidDetails, PaymentAnswer,
-    PaymentResultMessage, RefundAnswer, RefundCommand, RefundId, Reservation, Resolution, Status,
-    Timestamp, Transaction, after_look_up, after_notification, after_reversal_look_up,
+    PaymentResultMessage, ProposedAct, RefundAnswer, RefundCommand, RefundId, Reservation,
+    Resolution, Status, Timestamp, Transaction, after_look_up, after_notification,
+    after_reversal_look_up,
 };
 
 use super::State;
@@ -63,6 +64,16 @@ pub(super) enum Doing {
     Resend,
     /// An operator resolves a dispute.
     Resolve(Resolution),
+    /// An operator proposes to resolve it.
+    Propose(Resolution, &'static str),
+    /// An operator reads the open proposal.
+    ReadProposal(&'static str),
+    /// An operator approves the proposal of this number.
+    Approve(u32, &'static str),
+    /// An operator declines the proposal of this number.
+    Decline(u32, &'static str),
+    /// The time of the open proposal is over.
+    Expire,
     /// The customer pays.
     Pay,
 }
@@ -109,6 +120,8 @@ impl Actor {
                 next.paid = true;
                 vec![("paid", Ok(next))]
             }
+            Doing::Expire => vec![("expired", Ok(world.with_expired_proposal()))],
+            Doing::ReadProposal(by) => self.read_proposal(world, by),
             Doing::LeaseIpn => self.lease_ipn(world),
             Doing::Send(lease) => self.send(world, *lease),
             Doing::LookUp(lease) => self.look_up(world, *lease),
@@ -119,7 +132,10 @@ impl Actor {
             | Doing::Conclude(_)
             | Doing::Record(..)
             | Doing::Resend
-            | Doing::Resolve(_) => vec![("written or not", Ok(self.write(world)))],
+            | Doing::Resolve(_)
+            | Doing::Propose(..)
+            | Doing::Approve(..)
+            | Doing::Decline(..) => vec![("written or not", Ok(self.write(world)))],
             Doing::SendResult(message) => {
                 vec![(
                     "written or not",
@@ -201,12 +217,19 @@ impl Actor {
                 let change = t.record_payment_result(message, NOW).change;
                 change.map(|change| (change, None))
             }
-            Doing::Resend => t.resend_ipn(&operator_word(), NOW).ok().map(|c| (c, None)),
-            Doing::Resolve(resolution) => {
-                let change = t.resolve(*resolution, &operator_word(), NOW);
-                change.ok().map(|change| (change, None))
+            Doing::Resend => ended(t.resend_ipn(&said_by(LAN), NOW).ok()),
+            Doing::Resolve(resolution) => ended(t.resolve(*resolution, &said_by(LAN), NOW).ok()),
+            Doing::Propose(resolution, by) => {
+                let act = ProposedAct::Resolve(*resolution);
+                ended(t.propose(act, &said_by(by), NOW).ok().flatten())
+            }
+            Doing::Approve(number, by) => ended(t.approve(*number, &said_by(by), NOW).ok()),
+            Doing::Decline(number, by) => {
+                ended(t.decline_proposal(*number, &said_by(by), NOW).ok())
             }
             Doing::Pay
+            | Doing::Expire
+            | Doing::ReadProposal(_)
             | Doing::Work
             | Doing::Find(_)
             | Doing::Post(_)
@@ -214,6 +237,18 @@ impl Actor {
             | Doing::Send(_)
             | Doing::LookUp(_) => None,
         }
+    }
+
+    /// What it has read, it approves or declines, whatever has been proposed meanwhile.
+    fn read_proposal(&self, world: &State, by: &'static str) -> Next {
+        let Some(open) = self.held.proposal() else {
+            return vec![("none is open", Ok(world.clone()))];
+        };
+        let then = |doing| Ok(self.with(world, doing));
+        vec![
+            ("approves", then(Doing::Approve(open.number, by))),
+            ("declines", then(Doing::Decline(open.number, by))),
+        ]
     }
 
     fn post(&self, world: &State, id: RefundId) -> Next {
@@ -295,9 +330,18 @@ impl Actor {
     }
 }
 
-fn operator_word() -> OperatorWord {
+/// The names under which an operator acts in a scenario: of two persons.
+pub(super) const LAN: &str = "operators/lan";
+pub(super) const MINH: &str = "approvers/minh";
+
+/// The change of an actor that ends with it.
+fn ended(change: Option<Change>) -> Option<(Change, Option<Doing>)> {
+    change.map(|change| (change, None))
+}
+
+fn said_by(by: &str) -> OperatorWord {
     OperatorWord {
-        by: "lan".parse().expect("a name"),
+        by: by.parse().expect("a name"),
         reason: "Tiki said so".parse().expect("a reason"),
     }
 }

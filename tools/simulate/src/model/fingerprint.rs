@@ -87,9 +87,22 @@ fn hash(t: &Transaction, behind: u64, h: &mut DefaultHasher) {
         .filter(|e| e.event.actor() == Actor::Operator);
     (attempts.max(), acts.count()).hash(h);
     for entry in t.audit_trail() {
-        if let AuditEvent::Contradicted(contradiction) = &entry.event {
-            format!("{contradiction:?}").hash(h);
+        match &entry.event {
+            AuditEvent::Contradicted(contradiction) => format!("{contradiction:?}").hash(h),
+            AuditEvent::Proposed { number, .. } => (1, number).hash(h),
+            AuditEvent::ProposalDeclined { number, .. } => (2, number).hash(h),
+            _ => {}
         }
+    }
+    if let Some(open) = t.proposal() {
+        let by = open.word.by.as_str();
+        (open.number, open.act.as_str(), by, open.remaining.get()).hash(h);
+        (
+            open.review.map(|(review, _)| review.as_str()),
+            open.contradictions,
+            open.expires_at.unix_ms(),
+        )
+            .hash(h);
     }
     for raised in t.raised() {
         raised.reason.as_str().hash(h);

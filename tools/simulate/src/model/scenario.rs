@@ -10,7 +10,7 @@ use domain::{
     PaymentResultMessage, RefundCommand, Resolution, Timestamp, Transaction, Vnd,
 };
 
-use super::actor::{CONFIRM_AFTER, Doing, NOW, outcome};
+use super::actor::{CONFIRM_AFTER, Doing, LAN, MINH, NOW, outcome};
 use super::{State, due_at_once};
 
 /// A configuration and its actors.
@@ -117,6 +117,25 @@ pub fn scenarios() -> Vec<Scenario> {
             ),
         },
         Scenario {
+            name: "a dispute, two operators who propose, each of them reads and answers, and a refund",
+            quick: true,
+            start: State {
+                two_persons: true,
+                ..state(
+                    &disputed,
+                    true,
+                    vec![
+                        (Doing::Propose(Resolution::Reverse, LAN), 1),
+                        (Doing::Propose(Resolution::Confirmed, MINH), 1),
+                        (Doing::ReadProposal(LAN), 1),
+                        (Doing::ReadProposal(MINH), 1),
+                        (Doing::Expire, 1),
+                        (Doing::Reserve(refund("A", 60)), 1),
+                    ],
+                )
+            },
+        },
+        Scenario {
             name: "an IPN, an operator who resends it and one who reverses, a refund and a worker",
             quick: false,
             start: state(
@@ -180,6 +199,7 @@ fn state(row: &Transaction, paid: bool, to_come: Vec<(Doing, u8)>) -> State {
         said_not_paid: false,
         denials: u8::from(row.payment().not_found_at().is_some()),
         reversed: false,
+        two_persons: false,
         actors: Vec::new(),
         adrift: None,
         to_come: to_come.into(),
