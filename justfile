@@ -41,6 +41,10 @@ gate:
 sbom folder="target/sbom" build="":
     .ci/sbom {{ folder }} {{ build }}
 
+# Send hostile calls to every route of a sandbox (just hostile-client --seconds 600)
+hostile-client *options:
+    .ci/hostile-client {{ options }}
+
 # Look for what is set up wrongly, by the settings of a sandbox or a stack
 doctor settings="tikivip.json":
     cargo run --quiet --package tikivip -- --settings {{ settings }} doctor

@@ -13,6 +13,7 @@
 //! | [`core_answers`] | status and bytes of the core's answers | everything except a clear answer of the contract is unknown |
 //! | [`day_files`] | the core's statement and Tiki's result files | what is accepted is what a second reader finds in the same line |
 //! | [`item`] | stored items, damaged and made up | what is read follows the rules, and is written and read back unchanged |
+//! | [`operator`] | what `/operator/v1` reads: bodies, words, messages whose signature is asked about, callers | what is accepted is what a second reader finds; what was signed is found; a caller's name leads back to the caller |
 //! | [`token`] | tokens of payment links | only our tokens are accepted; a changed token is invalid |
 
 #![expect(
@@ -29,6 +30,7 @@ mod headers;
 mod inbound;
 mod item;
 mod json;
+mod operator;
 pub mod samples;
 mod tiki_answers;
 mod token;
@@ -38,6 +40,7 @@ pub use day_files::day_files;
 pub use headers::headers;
 pub use inbound::inbound;
 pub use item::item;
+pub use operator::operator;
 pub use tiki_answers::tiki_answers;
 pub use token::token;
 
@@ -66,7 +69,7 @@ impl Target {
     }
 }
 
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     Target {
         name: "headers",
         run: headers,
@@ -96,6 +99,11 @@ pub const TARGETS: [Target; 7] = [
         name: "item",
         run: item,
         seeds: item::seeds,
+    },
+    Target {
+        name: "operator",
+        run: operator,
+        seeds: operator::seeds,
     },
     Target {
         name: "token",

@@ -248,6 +248,33 @@ fn damaged_items_are_refused_or_changed_by_every_command() {
 }
 
 #[test]
+fn what_operators_send_is_accepted_and_refused() {
+    assert_reaches(
+        "operator",
+        &[
+            "a reason",
+            "a verdict",
+            "a decision on a proposal",
+            "a finding to close",
+            "a message whose signature is asked about",
+            "an event whose signature is asked about",
+            "a refused body",
+            "nobody",
+            "a caller",
+            "two persons",
+            "one person, or perhaps",
+            "a name that was written down",
+            "variants of JSON",
+            "variants of what is not JSON",
+            "variants of a GET",
+            "a state of a list",
+            "a period",
+            "no word of a query",
+        ],
+    );
+}
+
+#[test]
 fn tokens_are_accepted_and_refused() {
     assert_reaches(
         "token",

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    Change, Day, Decision, DisputeReason, IpnLease, PaidDetails, PaymentAnswer, PaymentResult,
-    PaymentResultMessage, RefundAnswer, RefundCommand, RefundId, Reservation, ReversalReason,
-    ReviewReason, Timestamp, Transaction, TransactionId, Vnd,
+    Change, Day, Decision, DisputeReason, IpnLease, OperatorWord, PaidDetails, PaymentAnswer,
+    PaymentResult, PaymentResultMessage, ProposedAct, RefundAnswer, RefundCommand, RefundId,
+    Reservation, Resolution, ReversalReason, ReviewReason, Timestamp, Transaction, TransactionId,
+    Vnd,
 };
 use futures::executor::block_on;
 use store::{
-    Condition, Creation, DayIndex, DayPage, DueIndex, Indexed, Item, Table, TableError,
-    Transactions, WriteIds, WriteOutcome,
+    Condition, Creation, DayIndex, DayPage, DueIndex, HourlyCount, Indexed, Item, Table,
+    TableError, Transactions, WriteIds, WriteOutcome,
 };
 use uuid::Uuid;
 
@@ -67,7 +68,7 @@ impl Table for OneItemTable {
         Ok(WriteOutcome::Stored)
     }
 
-    async fn count_reversal(&self, _: i64, _: u32) -> Result<bool, TableError> {
+    async fn count_in_hour(&self, _: HourlyCount, _: i64, _: u32) -> Result<bool, TableError> {
         Ok(true)
     }
 
@@ -138,10 +139,11 @@ impl History {
         let (lease, sending) = self.ipn_leased(&paid);
         let decide = |decision| sending.record_ipn(lease, outcome(decision), now());
 
-        self.then(
+        let disputed = self.then(
             &sending,
             decide(Decision::Dispute(DisputeReason::AmountDiffers)),
         );
+        self.proposed(&disputed);
         self.then(&sending, decide(Decision::LookAgain));
         self.exhausted(sending.clone());
         let confirmed = self.then(&sending, decide(Decision::Confirm));
@@ -227,6 +229,21 @@ impl History {
             .lease_ipn(CONFIRM_AFTER, Timestamp::MAX)
             .expect("a due notification");
         (lease, self.then(found, Some(change)))
+    }
+
+    /// A decision that one person proposes, and another one declines or approves.
+    fn proposed(&mut self, disputed: &Transaction) {
+        let word = |by: &str| OperatorWord {
+            by: by.parse().expect("a name"),
+            reason: "Tiki đã xác nhận".parse().expect("a reason"),
+        };
+        let act = ProposedAct::Resolve(Resolution::Reverse);
+        let change = disputed.propose(act, &word("operators/lan"), now());
+        let open = self.then(disputed, change.ok().flatten());
+        let number = open.proposal().expect("a proposal").number;
+        let minh = word("approvers/minh");
+        self.then(&open, open.decline_proposal(number, &minh, now()).ok());
+        self.then(&open, open.approve(number, &minh, now()).ok());
     }
 
     /// Retries until all attempts are used.
