@@ -18,7 +18,7 @@ pub mod contract;
 mod dynamodb_proxy;
 mod sshd;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_dynamodb::Client;
@@ -26,7 +26,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use domain::{Timestamp, TransactionId};
 use sandbox::core::Core;
 use sandbox::tiki::Tiki;
-use sandbox::{Caller, Options, Response, Sandbox};
+use sandbox::{Caller, Options, Principal, Response, Sandbox};
 use serde_json::{Value, json};
 use signing::{ClientSecret, Keyring};
 
@@ -380,35 +380,43 @@ impl TestEnv {
         self.sweep("core-worker").await;
     }
 
-    /// Runs a command of `tikivip` with the settings of this sandbox.
+    /// Runs a command of `tikivip` as an operator.
     pub async fn tikivip(&self, arguments: &[&str]) -> CommandOutput {
-        self.tikivip_set(&[], arguments).await
+        self.tikivip_as(Principal::LAN, arguments).await
+    }
+
+    /// Runs a command of `tikivip` as this person.
+    pub async fn tikivip_as(&self, person: Principal, arguments: &[&str]) -> CommandOutput {
+        run_tikivip(&self.sandbox.operator_settings(person), arguments).await
     }
 
     /// The same with changed settings. An empty value removes a setting.
     pub async fn tikivip_set(&self, changed: &[(&str, &str)], arguments: &[&str]) -> CommandOutput {
-        let mut settings = self.sandbox.operator_settings();
+        let mut settings = self.sandbox.operator_settings(Principal::LAN);
         for (name, value) in changed {
             assert!(settings.contains_key(*name), "{name} is not a setting");
             settings.insert((*name).to_owned(), (*value).to_owned());
         }
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("settings.json");
-        std::fs::write(&file, json!(settings).to_string()).unwrap();
-        let binaries = sandbox::binaries(false).await.unwrap();
-        let output = tokio::process::Command::new(&binaries["tikivip"])
-            .env_clear()
-            .arg("--settings")
-            .arg(&file)
-            .args(arguments)
-            .output()
-            .await
-            .unwrap();
-        CommandOutput {
-            code: output.status.code().unwrap(),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
+        run_tikivip(&settings, arguments).await
+    }
+
+    /// Has one person propose a verdict, with its amount if it needs one, and another one approve it.
+    pub async fn resolve(&self, id: &str, verdict: &[&str]) -> CommandOutput {
+        let reason = ["--reason", "Tiki said so by phone", "--output", "json"];
+        let shown = self.tikivip(&["show", id, "--output", "json"]).await;
+        let shown = (shown.code == 0).then(|| shown.json()["needs_review"].clone());
+        let review = shown.as_ref().and_then(Value::as_str);
+        let review = review.map_or(vec![], |review| vec!["--review", review]);
+        let resolve = [&["resolve", id, "--as"], verdict, &review, &reason[..]].concat();
+        let proposed = self.tikivip(&resolve).await;
+        if proposed.code != 0 {
+            return proposed;
         }
+        let number = proposed.json()["proposal"]["number"].to_string();
+        let approve = ["approve", id, "--proposal", &number];
+        let reason = ["--reason", "I agree", "--output", "json"];
+        self.tikivip_as(Principal::MINH, &[&approve[..], &reason].concat())
+            .await
     }
 
     /// Waits for a condition.
@@ -447,6 +455,26 @@ impl TestEnv {
             keys: Keyring::new(id, ClientSecret::new(secret)),
             ..caller.clone()
         }
+    }
+}
+
+async fn run_tikivip(settings: &BTreeMap<String, String>, arguments: &[&str]) -> CommandOutput {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("settings.json");
+    std::fs::write(&file, json!(settings).to_string()).unwrap();
+    let binaries = sandbox::binaries(false).await.unwrap();
+    let output = tokio::process::Command::new(&binaries["tikivip"])
+        .env_clear()
+        .arg("--settings")
+        .arg(&file)
+        .args(arguments)
+        .output()
+        .await
+        .unwrap();
+    CommandOutput {
+        code: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
     }
 }
 
@@ -489,6 +517,8 @@ pub fn plain(value: &AttributeValue) -> Value {
     match value {
         AttributeValue::S(text) => json!(text),
         AttributeValue::N(number) => serde_json::from_str(number).unwrap(),
+        AttributeValue::Bool(flag) => json!(flag),
+        AttributeValue::Null(_) => Value::Null,
         AttributeValue::L(items) => items.iter().map(plain).collect(),
         AttributeValue::M(map) => {
             Value::Object(map.iter().map(|(k, v)| (k.clone(), plain(v))).collect())

@@ -1,9 +1,11 @@
 //! What API Gateway and Lambda do before and after a function runs.
 
+use std::collections::BTreeMap;
+
 use e2e::TestEnv;
 use futures::future::join_all;
 use sandbox::{Fault, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_route_is_answered_in_our_envelope() {
@@ -168,4 +170,97 @@ async fn a_request_that_api_gateway_refuses_reaches_no_function() {
             .unwrap();
         assert_eq!(answer.status(), 401);
     }
+}
+
+/// An event as API Gateway makes it of a call of this route, but for what the caller says of our address.
+fn odd_event(method: &str, resource: &str, path: &Value, headers: &Value) -> Value {
+    let multi: serde_json::Map<_, _> = headers
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.clone(), json!([value])))
+        .collect();
+    json!({
+        "resource": resource, "path": path, "httpMethod": method,
+        "headers": headers, "multiValueHeaders": multi,
+        "queryStringParameters": null, "multiValueQueryStringParameters": null,
+        "pathParameters": { "transaction_id": "x", "token": "x", "day": "x" },
+        "requestContext": {
+            "accountId": sandbox::ACCOUNT, "apiId": "a", "httpMethod": method,
+            "identity": { "sourceIp": "127.0.0.1" }, "path": path, "protocol": "HTTP/1.1",
+            "requestId": "r", "resourcePath": resource, "stage": "live",
+        },
+        "body": "{}", "isBase64Encoded": false,
+    })
+}
+
+/// The sandbox's API Gateway replaces `Host` and `X-Forwarded-Proto`, and one at AWS may not: so the functions get these
+/// events without it.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_address_that_a_caller_claims_ends_a_process() {
+    let env = TestEnv::start().await;
+    let good = json!("/");
+    let ours = ("api.example.vn", "https");
+    let addresses = [
+        ("", "https"),
+        ("a b", "https"),
+        ("[::1", "https"),
+        ("@@@", "https"),
+        ("api.example.vn:99999999", "https"),
+        ("\u{e9}\t.vn", "https"),
+        ("api.example.vn", ""),
+        ("api.example.vn", "ht tp"),
+        ("api.example.vn", "://"),
+        ("api.example.vn", "javascript"),
+    ];
+    let paths = [
+        json!(null),
+        json!(""),
+        json!("pay/x"),
+        json!("a b"),
+        json!("//["),
+        json!(":x"),
+        json!("http://[::1"),
+        json!("/%zz?#\u{0}\u{202e}"),
+        json!("@evil.example"),
+    ];
+    let by_address = addresses.iter().map(|address| (*address, &good));
+    let odd: Vec<_> = by_address
+        .chain(paths.iter().map(|path| (ours, path)))
+        .collect();
+    let routes = env.sandbox.plan.routes.iter();
+    let one_each: BTreeMap<_, _> = routes.map(|route| (&route.function, route)).collect();
+    for (function, route) in one_each {
+        let (method, path) = (&route.method, &route.path);
+        let answered = async |event: Value| {
+            let answer = env.sandbox.invoke(function, &event).await;
+            let answer = answer.unwrap_or_else(|error| panic!("{function}: {error:#}: {event}"));
+            let status = answer["statusCode"].as_u64().unwrap();
+            assert!(
+                (200..500).contains(&status),
+                "{function}: {answer}: {event}"
+            );
+        };
+        let usual = json!({ "Host": ours.0, "X-Forwarded-Proto": ours.1 });
+        answered(odd_event(method, path, &json!(path), &usual)).await;
+        let before = env.sandbox.pids(function);
+        assert_eq!(before.len(), 1, "{function}");
+        for ((host, scheme), at) in &odd {
+            // Whoever invokes a function by hand may name no stage; then the path alone makes the URL.
+            for (name, other, stage) in [
+                ("Host", "X-Forwarded-Proto", json!("live")),
+                ("host", "x-forwarded-proto", Value::Null),
+            ] {
+                let headers = json!({ name: host, other: scheme });
+                let mut event = odd_event(method, path, at, &headers);
+                event["requestContext"]["stage"] = stage;
+                answered(event).await;
+            }
+        }
+        answered(odd_event(method, path, &json!(path), &usual)).await;
+        assert_eq!(env.sandbox.pids(function), before, "{function} has died");
+    }
+    // And they still do their work.
+    let payment = env.create(100_000).await;
+    assert_eq!(env.check(&payment).await["status"], "PENDING");
 }

@@ -288,7 +288,7 @@ async fn broken() -> BTreeSet<String> {
 
     let body = request_example(create, "order").to_string();
     walk.env.sandbox.restart("create-transaction").await;
-    let secret = walk.env.sandbox.plan.operator_settings["TIKI_SECRET_ID"].clone();
+    let secret = walk.env.sandbox.plan.secrets["TikiSecret"].clone();
     walk.env.sandbox.secrets.put(&secret, "no secret");
     let answer = walk.sends(create, &path, body.clone(), Signed::Right).await;
     walk.is(create, 500, "system_error", &answer);

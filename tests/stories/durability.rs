@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use e2e::{DynamoDbProxy, Payment, TestEnv, kill};
 use sandbox::Fault;
-use serde_json::json;
+use serde_json::{Value, json};
+
+use crate::sample_events::typed;
 
 /// A test environment behind a counting proxy, after the first sweeps. No other sweeps follow.
 async fn env_behind(proxy: &DynamoDbProxy) -> TestEnv {
@@ -417,4 +419,49 @@ async fn every_route_answers_system_error_while_dynamodb_fails() {
         Some(0)
     );
     assert_eq!(env.refund(&payment, "R1", 1).await.code(), Some(0));
+}
+
+/// A record of the stream in which a payment is as another one is: whoever may invoke a worker can send it.
+async fn forged(env: &TestEnv, payment: &Payment, like: &Payment, change: Value) -> Value {
+    let (own, mut item) = (env.item(payment).await, env.item(like).await);
+    for name in ["transaction_id", "tiki_transaction_id", "version"] {
+        item[name] = own[name].clone();
+    }
+    for (name, value) in change.as_object().unwrap() {
+        item[name] = value.clone();
+    }
+    let image = typed(&item)["M"].clone();
+    let readable = store::read(serde_json::from_value(image.clone()).unwrap());
+    assert!(readable.is_ok(), "{readable:?}: it would be no attack");
+    json!({ "Records": [{ "dynamodb": { "SequenceNumber": "1", "NewImage": image } }] })
+}
+
+/// With the right to sweep by hand a person can invoke the workers, and with any event.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forged_record_of_the_stream_moves_no_money_and_tells_tiki_nothing() {
+    let env = TestEnv::start().await;
+    let (unpaid, paid) = (env.create(100_000).await, env.confirmed(100_000).await);
+    let retrying = json!({ "state": "retrying", "attempt": 1, "failures": 0, "due_at": 1 });
+    let says_paid = forged(&env, &unpaid, &paid, json!({ "ipn": retrying })).await;
+
+    let refunded = env.confirmed(100_000).await;
+    env.core.faults.standing("refund", Fault::Down);
+    env.core.faults.standing("find_refund", Fault::Down);
+    env.refund(&refunded, "R1", 100_000).await;
+    env.core.faults.off("refund");
+    env.core.faults.off("find_refund");
+    let mut refunds = env.item(&refunded).await["refunds"].clone();
+    refunds[0]["due"]["due_at"] = json!(1);
+    // The id that this refund would have.
+    let (of, cause) = (paid.id.parse().unwrap(), b"tiki\nR1");
+    refunds[0]["refund_id"] = json!(uuid::Uuid::new_v5(&of, cause).to_string());
+    let is_to_return = forged(&env, &paid, &refunded, json!({ "refunds": refunds })).await;
+
+    let before = [env.item(&unpaid).await, env.item(&paid).await];
+    for (worker, event) in [("ipn-sender", says_paid), ("core-worker", is_to_return)] {
+        env.sandbox.invoke(worker, &event).await.unwrap();
+    }
+    assert_eq!(before, [env.item(&unpaid).await, env.item(&paid).await]);
+    assert_eq!(env.core.refunded_vnd(&paid.id), 0);
+    assert_ne!(env.tiki.known(&unpaid.tiki_id).unwrap().status, "SUCCESS");
 }

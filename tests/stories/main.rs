@@ -19,6 +19,7 @@ mod docs_page;
 mod durability;
 mod expiry;
 mod file_delivery;
+mod forgetting;
 mod hostile_texts;
 mod kept_connections;
 mod log_privacy;

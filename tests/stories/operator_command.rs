@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use e2e::{CommandOutput, Payment, TestEnv, now_ms};
-use sandbox::Fault;
+use sandbox::{Fault, Principal};
 use serde_json::{Value, json};
 use signing::{ClientSecret, GetSigning, Keyring};
 
-const BY: [&str; 4] = ["--by", "lan", "--reason", "Tiki said so by phone"];
+const REASON: [&str; 2] = ["--reason", "Tiki said so by phone"];
 
 /// A payment that Tiki knows with another amount.
 async fn disputed(env: &TestEnv) -> Payment {
@@ -155,11 +155,11 @@ async fn an_operator_resends_an_exhausted_notification() {
         waiting.json()["transactions"][0]["transaction_id"],
         json!(payment.id)
     );
-    // An action needs a person's name.
-    let nameless = env
-        .tikivip(&["resend-ipn", &payment.id, "--reason", "x"])
-        .await;
-    assert_eq!(nameless.code, 2);
+    // An act needs a reason. The name is not the caller's to choose.
+    let no_reason = env.tikivip(&["resend-ipn", &payment.id]).await;
+    assert_eq!(no_reason.code, 2);
+    let by = ["resend-ipn", &payment.id, "--by", "minh", "--reason", "x"];
+    assert_eq!(env.tikivip(&by).await.code, 2);
 
     // What can be resolved, and what that does with the money.
     let choices = env.tikivip(&["show", &payment.id]).await.out;
@@ -176,7 +176,7 @@ async fn an_operator_resends_an_exhausted_notification() {
         .clone();
     assert_eq!(verdicts, json!(["confirmed", "reverse"]), "nothing is left");
 
-    let sent = run(&env, &["resend-ipn", &payment.id], &BY).await;
+    let sent = run(&env, &["resend-ipn", &payment.id], &REASON).await;
     assert_eq!(sent.code, 0, "{sent:?}");
     env.until("Tiki has it", async || {
         env.ipn_state(&payment).await == "confirmed"
@@ -184,7 +184,7 @@ async fn an_operator_resends_an_exhausted_notification() {
     .await;
     let shown = env.tikivip(&["show", &payment.id]).await.out;
     assert!(
-        shown.contains("lan")
+        shown.contains("tikivip-operator/lan")
             && shown.contains("sent the notification again: Tiki said so by phone"),
         "{shown}"
     );
@@ -193,22 +193,74 @@ async fn an_operator_resends_an_exhausted_notification() {
         "{shown}"
     );
 
-    let again = run(&env, &["resend-ipn", &payment.id], &BY).await;
+    let again = run(&env, &["resend-ipn", &payment.id], &REASON).await;
     assert_eq!(again.code, 4);
     assert!(again.err.contains("Tiki has confirmed it"), "{again:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operator_resolves_a_dispute() {
+async fn one_person_proposes_and_another_resolves_a_dispute() {
     let env = TestEnv::start().await;
     let back = disputed(&env).await;
     let stands = disputed(&env).await;
 
+    // Nothing happens at one person's word.
     let words = &["resolve", &back.id, "--as", "reverse", "--output", "json"];
-    let reversed = run(&env, words, &BY).await;
-    assert_eq!(reversed.code, 0, "{reversed:?}");
-    let trail = events(&reversed.json());
-    assert!(trail.contains(&("resolved".to_owned(), "lan".to_owned())));
+    let proposed = run(&env, words, &REASON).await;
+    assert_eq!(proposed.code, 0, "{proposed:?}");
+    let proposal = proposed.json()["proposal"].clone();
+    assert_eq!(proposal["by"], "tikivip-operator/lan");
+    assert_eq!(env.ipn_state(&back).await, "disputed");
+    assert_eq!(env.core.refunded_vnd(&back.id), 0);
+    let number = proposal["number"].to_string();
+    let again = run(&env, words, &REASON).await.json();
+    assert_eq!(
+        again["proposal"], proposal,
+        "the same once more is the same"
+    );
+    let other = ["resolve", &back.id, "--as", "confirmed"];
+    let other = run(&env, &other, &REASON).await;
+    assert_eq!(other.code, 4, "{other:?}");
+    let listed = env.tikivip(&["list", "--state", "proposed"]).await.out;
+    assert!(listed.contains(&back.id) && !listed.contains(&stands.id));
+    assert_fits(&listed);
+    assert_fits(
+        &env.tikivip(&["show", &back.id])
+            .await
+            .out
+            .lines()
+            .take(24)
+            .fold(String::new(), |all, line| format!("{all}{line}\n")),
+    );
+
+    // Neither who proposed it nor who only looks may approve it.
+    let approve = ["approve", &back.id, "--proposal", &number];
+    for person in [Principal::LAN, Principal::HOA, Principal::KHOA] {
+        let refused = [&approve[..], &REASON].concat();
+        let refused = env.tikivip_as(person, &refused).await;
+        assert_eq!(refused.code, 4, "{refused:?}");
+        assert!(
+            refused.err.contains("the policies of your role"),
+            "{refused:?}"
+        );
+    }
+    let wrong = ["approve", &back.id, "--proposal", "9"];
+    let wrong = [&wrong[..], &REASON].concat();
+    assert_eq!(env.tikivip_as(Principal::MINH, &wrong).await.code, 4);
+    let approved = [&approve[..], &REASON, &["--output", "json"]].concat();
+    let approved = env.tikivip_as(Principal::MINH, &approved).await;
+    assert_eq!(approved.code, 0, "{approved:?}");
+    let trail = events(&approved.json());
+    for (event, who) in [
+        ("proposed", "tikivip-operator/lan"),
+        ("approved", "tikivip-approver/minh"),
+        ("resolved", "tikivip-operator/lan"),
+    ] {
+        assert!(
+            trail.contains(&(event.to_owned(), who.to_owned())),
+            "{trail:?}"
+        );
+    }
     env.until("the money is back", async || {
         env.core.refunded_vnd(&back.id) == 100_000
     })
@@ -216,12 +268,12 @@ async fn an_operator_resolves_a_dispute() {
     // It is a failure now: Tiki has nothing to refund.
     assert_eq!(env.refund(&back, "R1", 1).await.code(), Some(6));
 
-    let words = &["resolve", &stands.tiki_id, "--as", "confirmed"];
-    assert_eq!(run(&env, words, &BY).await.code, 0);
+    let confirmed = env.resolve(&stands.tiki_id, &["confirmed"]).await;
+    assert_eq!(confirmed.code, 0, "{confirmed:?}");
     assert_eq!(env.ipn_state(&stands).await, "confirmed");
     assert_eq!(env.core.refunded_vnd(&stands.id), 0);
 
-    let twice = run(&env, &["resolve", &stands.id, "--as", "reverse"], &BY).await;
+    let twice = env.resolve(&stands.id, &["reverse"]).await;
     assert_eq!(twice.code, 4);
     assert!(twice.err.contains("nothing of it waits for a decision"));
     // The one that is reversed comes back: Tiki has it as paid, and is notified that it failed.
@@ -235,8 +287,214 @@ async fn an_operator_resolves_a_dispute() {
     let listed = listed.json()["transactions"].clone();
     assert_eq!(listed.as_array().unwrap().len(), 1);
     assert_eq!(listed[0]["transaction_id"], json!(back.id));
-    let handled = run(&env, &["resolve", &back.id, "--as", "handled"], &BY).await;
+    // It is the second decision on it, so it says on what.
+    let unnamed = run(&env, &["resolve", &back.id, "--as", "handled"], &REASON).await;
+    assert_eq!(unnamed.code, 4, "{unnamed:?}");
+    assert!(
+        unnamed.err.contains("--review known_as_paid"),
+        "{unnamed:?}"
+    );
+    let handled = env.resolve(&back.id, &["handled"]).await;
     assert_eq!(handled.code, 0, "{handled:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_declined_proposal_does_nothing() {
+    let env = TestEnv::start().await;
+    let payment = disputed(&env).await;
+    for (person, event) in [(Principal::LAN, 1), (Principal::MINH, 2)] {
+        let words = [
+            "resolve",
+            &payment.id,
+            "--as",
+            "reverse",
+            "--output",
+            "json",
+        ];
+        let proposed = run(&env, &words, &REASON).await.json();
+        let number = proposed["proposal"]["number"].to_string();
+        assert_eq!(number, event.to_string());
+        let decline = [
+            "decline",
+            &payment.id,
+            "--proposal",
+            &number,
+            "--output",
+            "json",
+        ];
+        let declined = [&decline[..], &REASON].concat();
+        let declined = env.tikivip_as(person, &declined).await;
+        assert_eq!(declined.code, 0, "{declined:?}");
+        assert_eq!(declined.json()["proposal"], Value::Null);
+        let approve = ["approve", &payment.id, "--proposal", &number];
+        let approve = [&approve[..], &REASON].concat();
+        assert_eq!(env.tikivip_as(Principal::MINH, &approve).await.code, 4);
+    }
+    assert_eq!(env.ipn_state(&payment).await, "disputed");
+    assert_eq!(env.core.refunded_vnd(&payment.id), 0);
+}
+
+/// A shop in which one person works, and one that lets small amounts through.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_settings_say_what_one_person_may_do() {
+    for (name, value, alone) in [
+        ("OnePersonActs", "true", true),
+        ("ApprovalAboveVnd", "100000", true),
+        ("ApprovalAboveVnd", "99999", false),
+    ] {
+        let env = TestEnv::with(|options| {
+            options.parameters.push((name.to_owned(), value.to_owned()));
+        })
+        .await;
+        let payment = disputed(&env).await;
+        let words = [
+            "resolve",
+            &payment.id,
+            "--as",
+            "confirmed",
+            "--output",
+            "json",
+        ];
+        let resolved = run(&env, &words, &REASON).await;
+        assert_eq!(resolved.code, 0, "{resolved:?}");
+        assert_eq!(
+            resolved.json()["proposal"].is_null(),
+            alone,
+            "{name} {value}"
+        );
+        let state = env.ipn_state(&payment).await;
+        assert_eq!(state == "confirmed", alone, "{name} {value}: {state}");
+    }
+}
+
+/// What one person may send again within an hour is bounded; the rest is proposed.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_resends_need_a_second_person() {
+    let env = TestEnv::with(|options| {
+        let limit = ("ResendsPerHour".to_owned(), "1".to_owned());
+        options.parameters.push(limit);
+    })
+    .await;
+    let payments = [exhausted(&env).await, exhausted(&env).await];
+    env.tiki.faults.standing("ipn", Fault::Down);
+    let words = ["resend-ipn", "--state", "exhausted", "--output", "json"];
+    let sent = run(&env, &words, &REASON).await;
+    assert_eq!(sent.code, 0, "{sent:?}");
+    let sent = sent.json();
+    let ids = |name: &str| sent[name].as_array().unwrap().clone();
+    assert_eq!((ids("sent").len(), ids("proposed").len()), (1, 1), "{sent}");
+    let waits = ids("proposed")[0].as_str().unwrap().to_owned();
+    let payment = payments.iter().find(|payment| payment.id == waits);
+    assert_eq!(env.ipn_state(payment.unwrap()).await, "exhausted");
+    env.tiki.faults.off("ipn");
+    let approve = ["approve", "--resends", "--output", "json"];
+    let approve = [&approve[..], &REASON].concat();
+    let approved = env.tikivip_as(Principal::MINH, &approve).await;
+    assert_eq!(approved.code, 0, "{approved:?}");
+    assert_eq!(approved.json()["sent"], json!([waits]));
+    env.until("Tiki has it", async || {
+        env.ipn_state(payment.unwrap()).await == "confirmed"
+    })
+    .await;
+}
+
+/// Each policy opens its own calls. What AWS does not know opens none.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_person_may_do_what_the_policy_says() {
+    let env = TestEnv::start().await;
+    let payment = exhausted(&env).await;
+    let folder = tempfile::tempdir().unwrap();
+    let body = folder.path().join("body");
+    std::fs::write(&body, "{}").unwrap();
+    let body = body.to_str().unwrap();
+    let resend = [&["resend-ipn", &payment.id][..], &REASON].concat();
+    let sign = ["sign", "--with", "core", "--body", body];
+    for (person, may_resend, may_sign) in [
+        (Principal::HOA, false, false),
+        (Principal::MINH, false, false),
+        (Principal::KHOA, false, true),
+        (Principal::LAN, true, false),
+    ] {
+        assert_eq!(env.tikivip_as(person, &["show", &payment.id]).await.code, 0);
+        let code = |may: bool| if may { 0 } else { 4 };
+        let name = person.name;
+        assert_eq!(
+            env.tikivip_as(person, &resend).await.code,
+            code(may_resend),
+            "{name}"
+        );
+        assert_eq!(
+            env.tikivip_as(person, &sign).await.code,
+            code(may_sign),
+            "{name}"
+        );
+    }
+    let hand =
+        |line: &&sandbox::LogLine| line.event["message"] == "a message is signed for a person";
+    assert_eq!(env.sandbox.logs().iter().filter(hand).count(), 1);
+    for (name, value) in [
+        ("AWS_ACCESS_KEY_ID", "KEYOFNOBODY"),
+        ("AWS_SECRET_ACCESS_KEY", "another"),
+        ("AWS_SESSION_TOKEN", "session-of-minh"),
+    ] {
+        let refused = env
+            .tikivip_set(&[(name, value)], &["show", &payment.id])
+            .await;
+        assert_eq!(refused.code, 4, "{name}: {refused:?}");
+        assert!(refused.err.contains("AWS: "), "{refused:?}");
+    }
+}
+
+/// API Gateway says who calls, and nothing in the call itself does. Without that nobody is let in, whatever the route.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_calls_comes_from_aws_alone() {
+    let env = TestEnv::start().await;
+    let payment = disputed(&env).await;
+    let resource = "/operator/v1/transactions/{transaction_id}/resolve";
+    let event = |identity: Value| {
+        json!({
+            "resource": resource, "path": resource.replace("{transaction_id}", &payment.id),
+            "httpMethod": "POST", "headers": { "X-Operator": "lan" }, "multiValueHeaders": {},
+            "pathParameters": { "transaction_id": payment.id },
+            "requestContext": {
+                "accountId": sandbox::ACCOUNT, "apiId": "a", "httpMethod": "POST", "identity": identity,
+                "protocol": "HTTP/1.1", "requestId": "r", "resourcePath": resource, "stage": "live",
+            },
+            "body": json!({ "verdict": "reverse", "reason": "x", "by": "lan", "operator": "lan" }).to_string(),
+            "isBase64Encoded": false,
+        })
+    };
+    let arn = |account: &str, resource: &str| format!("arn:aws:sts::{account}:{resource}");
+    let of = |account: &str, resource: &str| json!({ "accountId": account, "userArn": arn(account, resource), "sourceIp": "127.0.0.1" });
+    for (identity, status) in [
+        (json!({}), 401),
+        (json!({ "accountId": sandbox::ACCOUNT }), 401),
+        (of("999999999999", "assumed-role/tikivip-operator/lan"), 400),
+        (of(sandbox::ACCOUNT, "role/tikivip-operator"), 400),
+        (of(sandbox::ACCOUNT, "assumed-role/user/lan"), 400),
+        (of(sandbox::ACCOUNT, "root"), 400),
+        (
+            json!({ "accountId": sandbox::ACCOUNT, "userArn": "lan" }),
+            400,
+        ),
+    ] {
+        let answer = env
+            .sandbox
+            .invoke("operator", &event(identity.clone()))
+            .await;
+        assert_eq!(answer.unwrap()["statusCode"], status, "{identity}");
+        assert!(env.item(&payment).await["proposal"].is_null(), "{identity}");
+    }
+    let lan = of(sandbox::ACCOUNT, "assumed-role/tikivip-operator/lan");
+    let answer = env.sandbox.invoke("operator", &event(lan)).await.unwrap();
+    assert_eq!(answer["statusCode"], 200, "{answer}");
+    assert_eq!(
+        env.item(&payment).await["proposal"]["by"],
+        "tikivip-operator/lan"
+    );
+    let logs = env.sandbox.logs();
+    let asked = logs.iter().find(|line| line.event["message"] == "asked");
+    assert_eq!(asked.unwrap().event["operator"], "tikivip-operator/lan");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -346,11 +604,15 @@ async fn verify_explains_each_signature_mistake() {
         "{variant:?}"
     );
 
-    env.sandbox.secrets.put(&arn, "the secret that is next");
+    // A process reads a secret again at most every five seconds; a new one reads it at once.
+    let next = "the secret that is next";
+    env.sandbox.secrets.put(&arn, next);
+    env.sandbox.restart("operator").await;
     let previous = verified(&env, &message(&right, now_ms(), body, body), &[]).await;
     assert_eq!(previous.code, 0, "the overlap accepts it");
     assert!(causes(&previous).contains("the previous secret"));
     env.sandbox.secrets.age(&arn, Duration::from_hours(15 * 24));
+    env.sandbox.restart("operator").await;
     let ended = verified(&env, &message(&right, now_ms(), body, body), &[]).await;
     assert_eq!(ended.code, 5, "it has ended, and is named all the same");
     assert!(causes(&ended).contains("the previous secret"), "{ended:?}");
@@ -364,9 +626,8 @@ async fn sign_and_verify_use_the_functions_rules() {
     let folder = tempfile::tempdir().unwrap();
     let body = folder.path().join("body");
     std::fs::write(&body, br#"{"tiki_transaction_id":"T-none"}"#).unwrap();
-    let signed = env
-        .tikivip(&["sign", "--body", body.to_str().unwrap(), "--output", "json"])
-        .await;
+    let sign = ["sign", "--body", body.to_str().unwrap(), "--output", "json"];
+    let signed = env.tikivip_as(Principal::KHOA, &sign).await;
     assert_eq!(signed.code, 0, "{signed:?}");
     let headers = signed.json()["headers"].clone();
     let url = format!("{}/tikivip/v1/transactions/query", env.sandbox.url);
@@ -390,17 +651,40 @@ async fn sign_and_verify_use_the_functions_rules() {
         env!("CARGO_MANIFEST_DIR"),
         "/../events/check-transaction-by-get.json"
     );
-    let forever = [("SIGNATURE_MAX_AHEAD_S", "3153600000")];
-    let old = [("SIGNATURE_MAX_AGE_S", "3153600000"), forever[0]];
+    let stale = env
+        .tikivip(&["verify", "--event", event, "--explain"])
+        .await;
+    assert_eq!(stale.code, 5);
+    no_signature_but_the_received_one(&stale.out, event);
+    drop(env);
+    let env = TestEnv::with(|options| {
+        for name in ["SignatureMaxAgeSeconds", "SignatureMaxAheadSeconds"] {
+            let forever = "3153600000".to_owned();
+            options.parameters.push((name.to_owned(), forever));
+        }
+    })
+    .await;
     let verified = env
-        .tikivip_set(&old, &["verify", "--event", event, "--explain"])
+        .tikivip(&["verify", "--event", event, "--explain"])
         .await;
     assert_eq!(verified.code, 0, "{verified:?}");
     assert!(verified.out.contains("the signature is right"));
-    let verified = env.tikivip_set(&old, &["verify", "--event", get]).await;
+    let verified = env.tikivip(&["verify", "--event", get]).await;
     assert_eq!(verified.code, 0, "{verified:?}");
-    let stale = env.tikivip(&["verify", "--event", event]).await;
-    assert_eq!(stale.code, 5);
+}
+
+/// Whoever may verify must not get a signature by it, of a message of whatever age.
+fn no_signature_but_the_received_one(out: &str, event: &str) {
+    let event: Value = serde_json::from_slice(&std::fs::read(event).unwrap()).unwrap();
+    let received = event["headers"]["X-Tikivip-Signature"].as_str().unwrap();
+    let is_signature =
+        |word: &&str| word.len() == 64 && word.bytes().all(|b| b.is_ascii_hexdigit());
+    let shown: Vec<&str> = out.split_whitespace().filter(is_signature).collect();
+    assert_eq!(shown, [received], "{out}");
+    assert!(
+        out.contains(&format!("Expected  {}…", &received[..8])),
+        "{out}"
+    );
 }
 
 fn finding<'f>(found: &'f Value, what: &str) -> &'f Value {
@@ -418,14 +702,11 @@ async fn doctor_names_each_known_fault() {
     let secrets = &env.sandbox.secrets;
     let tiki_arn = env.sandbox.plan.secrets["TikiSecret"].clone();
     let keys = |secret: &str| Keyring::new(c.client_id.as_str(), ClientSecret::new(secret));
-    let doctor = async |changed: &[(&str, &str)]| {
-        env.tikivip_set(changed, &["doctor", "--output", "json"])
-            .await
-    };
+    let doctor = async || env.tikivip(&["doctor", "--output", "json"]).await;
     let text_of =
         |output: &CommandOutput, what: &str| finding(&output.json(), what)["text"].to_string();
 
-    let well = doctor(&[]).await;
+    let well = doctor().await;
     assert_eq!(well.code, 0, "{well:?}");
     let all = well.json();
     assert!(
@@ -436,35 +717,22 @@ async fn doctor_names_each_known_fault() {
     assert!(table.contains("✔ Tiki"), "{table}");
     assert_fits(&table);
 
-    let wrong = doctor(&[("TIKI_API_URL", &format!("{}/nowhere", env.sandbox.tiki_url))]).await;
+    let nowhere = Fault::Answer {
+        status: 404,
+        body: String::new(),
+    };
+    env.tiki.faults.next("look_up", [nowhere]);
+    let wrong = doctor().await;
     assert_eq!(wrong.code, 5);
     assert!(text_of(&wrong, "Tiki").contains("HTTP 404 without a code"));
-    let down = doctor(&[("CORE_URL", "http://127.0.0.1:1")]).await;
-    assert!(
-        text_of(&down, "core").contains("cannot be reached"),
-        "{down:?}"
-    );
-    let unset = doctor(&[("TIKI_CLIENT_ID", "")]).await;
-    assert!(text_of(&unset, "configuration").contains("TIKI_CLIENT_ID is not set"));
-    let elsewhere = doctor(&[("TRANSACTIONS_TABLE", "AnotherTable")]).await;
-    assert_eq!(
-        finding(&elsewhere.json(), "table of transactions")["state"],
-        "wrong"
-    );
-
-    let elsewhere = doctor(&[("RECONCILIATION_TABLE", "AnotherTable")]).await;
-    assert_eq!(
-        finding(&elsewhere.json(), "table of reconciliation")["state"],
-        "wrong"
-    );
-    assert_fits(
-        &env.tikivip_set(&[("RECONCILIATION_TABLE", "AnotherTable")], &["doctor"])
-            .await
-            .out,
-    );
+    env.core.faults.standing("payment", Fault::Down);
+    let down = doctor().await;
+    assert_eq!(finding(&down.json(), "core")["state"], "wrong", "{down:?}");
+    assert_fits(&env.tikivip(&["doctor"]).await.out);
+    env.core.faults.off("payment");
 
     env.tiki.expect_get_signing(GetSigning::EmptyObject);
-    let variant = doctor(&[]).await;
+    let variant = doctor().await;
     assert!(
         text_of(&variant, "Tiki")
             .contains("Tiki signs a GET by empty_object, but the setting is relative_path"),
@@ -473,7 +741,7 @@ async fn doctor_names_each_known_fault() {
     env.tiki.expect_get_signing(GetSigning::RelativePath);
 
     env.tiki.set_clock_ahead(360_000);
-    let clock = doctor(&[]).await;
+    let clock = doctor().await;
     assert!(
         text_of(&clock, "clock against Tiki").contains("s behind"),
         "{clock:?}"
@@ -485,32 +753,35 @@ async fn doctor_names_each_known_fault() {
     env.tiki.set_clock_ahead(0);
 
     env.tiki.expect_keys(keys("another"));
-    let secret = doctor(&[]).await;
+    let secret = doctor().await;
     assert!(text_of(&secret, "Tiki").contains("refuses our signature (HTTP 401)"));
     env.tiki.expect_keys(keys(&c.client_secret));
     secrets.put(&tiki_arn, "the secret after that");
-    let previous = doctor(&[]).await;
+    env.sandbox.restart("operator").await;
+    let previous = doctor().await;
     assert!(
         text_of(&previous, "Tiki").contains("Tiki still has the previous secret"),
         "{previous:?}"
     );
     assert!(text_of(&previous, "secret of Tiki").contains("still accepted"));
     secrets.age(&tiki_arn, Duration::from_hours(15 * 24));
-    let ended = doctor(&[]).await;
+    env.sandbox.restart("operator").await;
+    let ended = doctor().await;
     assert!(
         text_of(&ended, "Tiki").contains("Tiki still has the previous secret"),
         "{ended:?}"
     );
     assert!(!text_of(&ended, "secret of Tiki").contains("still accepted"));
     secrets.put(&tiki_arn, "");
-    let empty = doctor(&[]).await;
+    env.sandbox.restart("operator").await;
+    let empty = doctor().await;
     assert_eq!(finding(&empty.json(), "secret of Tiki")["state"], "wrong");
 
     env.core.expect_keys(Keyring::new(
         c.core_client_id.as_str(),
         ClientSecret::new("another"),
     ));
-    let core = doctor(&[]).await;
+    let core = doctor().await;
     assert!(
         text_of(&core, "core").contains("refuses our signature"),
         "{core:?}"
@@ -524,32 +795,23 @@ const STATEMENT: &str = "statement of the core";
 #[tokio::test(flavor = "multi_thread")]
 async fn doctor_checks_what_reconciliation_needs() {
     let env = TestEnv::start().await;
-    let doctor = async |changed: &[(&str, &str)], what: &str| {
-        let output = env.tikivip_set(changed, &["doctor", "--output", "json"]);
+    let doctor = async |env: &TestEnv, what: &str| {
+        let output = env.tikivip(&["doctor", "--output", "json"]);
         let found = output.await.json();
         let found = finding(&found, what);
         let text = |name: &str| found[name].as_str().unwrap().to_owned();
         (text("state"), text("text"))
     };
-    let (state, text) = doctor(&[], STATEMENT).await;
+    let (state, text) = doctor(&env, STATEMENT).await;
     assert_eq!(state, "good", "{text}");
     assert!(text.starts_with("the core has the one of "), "{text}");
-    let (_, off) = doctor(&[("CORE_STATEMENT", "off")], STATEMENT).await;
-    assert!(off.starts_with("off"), "{off}");
-    let (_, file) = doctor(&[("CORE_STATEMENT", "file")], STATEMENT).await;
-    assert!(file.contains("into the bucket"), "{file}");
-    let (state, text) = doctor(&[("CORE_STATEMENT", "yes")], "configuration").await;
-    assert_eq!(
-        (state.as_str(), text.as_str()),
-        ("wrong", "CORE_STATEMENT must be off, api or file")
-    );
 
     let says = async |status: u16, body: &str| {
         let body = body.to_owned();
         env.core
             .faults
             .next("statement", [Fault::Answer { status, body }]);
-        doctor(&[], STATEMENT).await
+        doctor(&env, STATEMENT).await
     };
     let (state, text) = says(404, "{}").await;
     assert_eq!(state, "wrong");
@@ -561,15 +823,26 @@ async fn doctor_checks_what_reconciliation_needs() {
     assert_ne!(state, "wrong");
     assert!(text.contains("it has none of "), "{text}");
 
-    let (state, there) = doctor(&[], "file server").await;
+    let (state, there) = doctor(&env, "file server").await;
     assert_eq!(
         (state.as_str(), there.contains("lets us in")),
         ("good", true),
         "{there}"
     );
-    let (state, none) = doctor(&[("SFTP_HOST", "")], "file server").await;
-    assert_eq!(state, "good");
-    assert!(none.starts_with("not configured"), "{none}");
+    drop(env);
+    for (statement, says) in [("off", "off"), ("file", "the core puts a file")] {
+        let env = TestEnv::with(|options| {
+            for (name, value) in [("CoreStatement", statement), ("SftpHost", "")] {
+                options.parameters.push((name.to_owned(), value.to_owned()));
+            }
+        })
+        .await;
+        let (_, text) = doctor(&env, STATEMENT).await;
+        assert!(text.starts_with(says), "{text}");
+        let (state, none) = doctor(&env, "file server").await;
+        assert_eq!(state, "good");
+        assert!(none.starts_with("not configured"), "{none}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -597,20 +870,20 @@ async fn the_handover_has_the_stacks_own_addresses() {
     for words in ["Mã kết quả", "Codes", "500.000.000 VND", "TC-01"] {
         assert!(page.contains(words), "{words}");
     }
-    let settings = env.sandbox.operator_settings();
+    let settings = env.sandbox.operator_settings(sandbox::Principal::LAN);
     assert!(page.contains(&settings["TIKI_CLIENT_ID"]));
     let credentials = sandbox::Options::default().credentials;
     for secret in [&credentials.client_secret, &credentials.core_secret] {
         assert!(!page.contains(secret.as_str()));
     }
 
-    let missing = [("API_URL", "")];
+    let missing = [("TIKI_CLIENT_ID", "")];
     let refused = env
         .tikivip_set(&missing, &["handover", "--out", file])
         .await;
     assert_eq!(refused.code, 1);
     assert!(
-        refused.err.contains("API_URL is missing"),
+        refused.err.contains("TIKI_CLIENT_ID is missing"),
         "{}",
         refused.err
     );

@@ -23,6 +23,7 @@ fn location(response: &Response) -> &str {
 fn assert_guarded(response: &Response) {
     let header = |name: &str| response.headers[name].to_str().unwrap().to_owned();
     assert_eq!(header("cache-control"), "no-store");
+    assert_eq!(header("strict-transport-security"), "max-age=31536000");
     assert_eq!(header("referrer-policy"), "no-referrer");
     assert!(header("content-security-policy").contains("default-src 'none'"));
     assert!(response.headers.contains_key("x-request-id"));

@@ -339,17 +339,8 @@ async fn a_result_that_contradicts_the_record_is_refused_and_kept() {
             shown.contains(event) && shown.contains("No money moves. The review ends."),
             "{shown}"
         );
-        let handled = [
-            "resolve",
-            &payment.id,
-            "--as",
-            "handled",
-            "--by",
-            "lan",
-            "--reason",
-            "returned",
-        ];
-        assert_eq!(env.tikivip(&handled).await.code, 0);
+        let handled = env.resolve(&payment.id, &["handled"]).await;
+        assert_eq!(handled.code, 0, "{handled:?}");
         assert!(env.item(&payment).await["needs_review"].is_null());
     }
 }

@@ -270,8 +270,6 @@ async fn a_day_is_delivered_and_its_findings_are_processed() {
         only_at_tiki,
         "--day",
         &day_text,
-        "--by",
-        "lan",
         "--reason",
     ];
     let typed = env

@@ -231,8 +231,6 @@ async fn a_refund_is_compared_with_our_refund() {
             &id("r-9"),
             "--day",
             &the_day().to_string(),
-            "--by",
-            "lan",
             "--reason",
             "Tiki, ticket 4713",
         ])

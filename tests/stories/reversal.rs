@@ -165,15 +165,10 @@ async fn a_reversed_payment_that_tiki_has_as_paid_needs_review() {
         .tikivip(&["show", &payment.id, "--output", "json"])
         .await;
     assert_eq!(shown.json()["verdicts"], json!(["handled"]));
-    let by = ["--by", "lan", "--reason", "Tiki has cancelled the order"];
-    let stands = [&["resolve", &payment.id, "--as", "confirmed"][..], &by].concat();
-    assert_eq!(
-        env.tikivip(&stands).await.code,
-        4,
-        "it is a failure for ever"
-    );
-    let handled = [&["resolve", &payment.id, "--as", "handled"][..], &by].concat();
-    assert_eq!(env.tikivip(&handled).await.code, 0);
+    let stands = env.resolve(&payment.id, &["confirmed"]).await;
+    assert_eq!(stands.code, 4, "it is a failure for ever");
+    let handled = env.resolve(&payment.id, &["handled"]).await;
+    assert_eq!(handled.code, 0, "{handled:?}");
     assert!(env.item(&payment).await["needs_review"].is_null());
 }
 
@@ -240,17 +235,9 @@ async fn money_that_the_core_keeps_is_returned_by_hand_and_by_its_amount() {
         waits.text
     );
 
-    let by = ["--by", "lan", "--reason", "returned at the counter"];
     let say = async |amount: &str| {
-        let words = [
-            "resolve",
-            &payment.id,
-            "--as",
-            "returned",
-            "--amount",
-            amount,
-        ];
-        env.tikivip(&[&words[..], &by].concat()).await
+        let verdict = ["returned", "--amount", amount];
+        env.resolve(&payment.id, &verdict).await
     };
     let differs = say("60000").await;
     assert_eq!(differs.code, 4);
@@ -258,8 +245,8 @@ async fn money_that_the_core_keeps_is_returned_by_hand_and_by_its_amount() {
         differs.err.contains("what remains is 100000 VND"),
         "{differs:?}"
     );
-    let none = [&["resolve", &payment.id, "--as", "returned"][..], &by].concat();
-    assert_eq!(env.tikivip(&none).await.code, 2, "the amount is missing");
+    let none = env.resolve(&payment.id, &["returned"]).await;
+    assert_eq!(none.code, 2, "the amount is missing");
     assert_eq!(say("100000").await.code, 0);
     until_state(&env, &payment, "confirmed").await;
     assert_eq!(notified(&env, &payment).last(), Some(&json!("FAILURE")));

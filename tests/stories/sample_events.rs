@@ -82,6 +82,13 @@ impl Call<'_> {
             headers[names.client_id] = json!(signed.client_id);
             headers[names.signature] = json!(signed.signature);
         }
+        // Of an operator AWS says who it is.
+        let identity = if self.resource.starts_with("/operator/") {
+            let arn = sandbox::Principal::LAN.arn();
+            json!({ "sourceIp": "127.0.0.1", "accountId": sandbox::ACCOUNT, "userArn": arn })
+        } else {
+            json!({ "sourceIp": "127.0.0.1" })
+        };
         json!({
             "resource": self.resource,
             "path": path,
@@ -91,7 +98,7 @@ impl Call<'_> {
             "pathParameters": self.parameters,
             "requestContext": {
                 "accountId": "000000000000", "apiId": "sandbox", "domainName": "api.partner.example",
-                "httpMethod": self.method, "identity": { "sourceIp": "127.0.0.1" },
+                "httpMethod": self.method, "identity": identity,
                 "path": format!("/live{path}"), "protocol": "HTTP/1.1", "requestId": "sample-event",
                 "resourceId": "sample", "resourcePath": self.resource, "stage": "live",
             },
@@ -121,7 +128,7 @@ async fn record(env: &TestEnv, tiki_id: &str, mark: &str) -> Value {
     }] })
 }
 
-fn typed(value: &Value) -> Value {
+pub(crate) fn typed(value: &Value) -> Value {
     match value {
         Value::String(text) => json!({ "S": text }),
         Value::Number(number) => json!({ "N": number.to_string() }),
@@ -382,6 +389,30 @@ async fn every_sample_event_is_accepted_by_its_function() {
             post(result, of(declined_id), core, late),
             200,
             Some(0),
+        ),
+        (
+            "operator-show.json",
+            "operator",
+            get(
+                "/operator/v1/transactions/{transaction_id}",
+                of(id),
+                none(),
+                None,
+            ),
+            200,
+            Some(0),
+        ),
+        (
+            "operator-resolve-nothing.json",
+            "operator",
+            post(
+                "/operator/v1/transactions/{transaction_id}/resolve",
+                of(id),
+                None,
+                json!({ "verdict": "handled", "reason": "ticket 4711" }),
+            ),
+            200,
+            Some(9),
         ),
     ];
     let mut used = BTreeSet::new();

@@ -40,9 +40,8 @@ async fn run(env: &TestEnv, event: Value) -> Value {
 #[tokio::test]
 async fn the_services_of_aws_answer_no_browser() {
     let env = TestEnv::start().await;
-    let settings = env.sandbox.operator_settings();
     let signed = "AWS4-HMAC-SHA256 Credential=somebody/20261123/x/y/aws4_request, SignedHeaders=host, Signature=0";
-    let secret = json!({ "SecretId": settings["CORE_SECRET_ID"] });
+    let secret = json!({ "SecretId": env.sandbox.plan.secrets["CoreSecret"] });
     let services = [
         (
             &*env.sandbox.secrets_url,

@@ -40,6 +40,12 @@ fn routes(env: &TestEnv) -> Vec<(Caller, &'static str, &'static str, Vec<u8>)> {
             Vec::new(),
         ),
         (tiki.clone(), "POST", "/tikivip/v1/refunds", bytes(refund)),
+        (
+            tiki.clone(),
+            "GET",
+            "/tikivip/v1/reconciliation/2026-11-27",
+            Vec::new(),
+        ),
         (core.clone(), "POST", "/partner/v1/webview", bytes(webview)),
         (
             core.clone(),
@@ -76,7 +82,60 @@ async fn send(
     let request = headers
         .iter()
         .fold(request, |r, (name, value)| r.header(*name, value));
-    Response::read(request.send().await.unwrap()).await.unwrap()
+    let answer = Response::read(request.send().await.unwrap()).await.unwrap();
+    assert_guarded(method, path, &answer);
+    answer
+}
+
+/// Whatever the answer is: browsers and proxies come back by TLS only, and keep nothing.
+fn assert_guarded(method: &str, path: &str, answer: &Response) {
+    for (name, value) in [
+        ("strict-transport-security", "max-age=31536000"),
+        ("cache-control", "no-store"),
+        ("x-content-type-options", "nosniff"),
+    ] {
+        let found = answer
+            .headers
+            .get(name)
+            .map(|found| found.to_str().unwrap());
+        assert_eq!(found, Some(value), "{method} {path}: {name}");
+    }
+}
+
+/// The client id is looked at after the signature, and neither text nor header says which of both is wrong.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_answer_says_which_client_ids_are_known() {
+    let env = TestEnv::start().await;
+    for (caller, method, path, body) in routes(&env) {
+        let signed: Vec<u8> = if method == "GET" {
+            path.into()
+        } else {
+            body.clone()
+        };
+        let known = caller.keys.client_id();
+        let signed_by = |client_id: &str, secret: &str| {
+            let sender = env.caller_with(&caller, client_id, secret);
+            sender.sign(now_ms(), &signed).to_vec()
+        };
+        let mut another_id = caller.sign(now_ms(), &signed).to_vec();
+        another_id[1].1 = "stranger".to_owned();
+        let mut heard = Vec::new();
+        for headers in [
+            signed_by(known, "another secret"),
+            signed_by("stranger", "another secret"),
+            another_id,
+        ] {
+            let mut answer = send(&caller, method, path, &body, &headers).await;
+            for of_this_call in ["x-request-id", "date"] {
+                answer.headers.remove(of_this_call);
+            }
+            heard.push((answer.status, answer.headers, answer.text));
+        }
+        assert_eq!(heard[0].0, 401, "{method} {path}");
+        for other in &heard[1..] {
+            assert_eq!(*other, heard[0], "{method} {path}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -321,6 +380,7 @@ async fn every_route_refuses_malformed_and_oversized_bodies() {
         ];
         for body in bodies {
             let answer = caller.post_bytes(path, body.to_vec()).await.unwrap();
+            assert_guarded(method, path, &answer);
             assert_eq!(
                 (answer.status, answer.code()),
                 (malformed, Some(1)),
@@ -334,6 +394,7 @@ async fn every_route_refuses_malformed_and_oversized_bodies() {
         assert_ne!(answer.status, 413, "{path}: 64 KiB are read");
         filled.push(b' ');
         let answer = caller.post_bytes(path, filled).await.unwrap();
+        assert_guarded(method, path, &answer);
         assert_eq!(
             (answer.status, answer.code()),
             (large, Some(1)),

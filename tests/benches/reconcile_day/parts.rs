@@ -262,6 +262,8 @@ impl Bench {
         };
         Reconcile {
             daily_mail: None,
+            link_keys: Arc::new(PlayedKeys),
+            personal_data_kept_for: Duration::from_hours(90 * 24),
             transactions: Transactions::new(table, Arc::clone(&write_ids), Arc::clone(&clock)),
             records: self.records.clone(),
             objects: Arc::new(PlayedBucket(self.day)),

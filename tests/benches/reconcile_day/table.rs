@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use domain::{Day, ReviewReason, Timestamp, TransactionId};
 use serde_dynamo::AttributeValue;
 use store::{
-    Condition, DayIndex, DayPage, DueIndex, Indexed, Item, PARTITION, RecordPage, RecordTable,
-    SHARDS, SORT, StoredKey, TRANSACTION_ID, Table, TableError, WriteOutcome,
+    Condition, DayIndex, DayPage, DueIndex, HourlyCount, Indexed, Item, PARTITION, RecordPage,
+    RecordTable, SHARDS, SORT, StoredKey, TRANSACTION_ID, Table, TableError, WriteOutcome,
 };
 
 use crate::day::{Payment, PlayedDay};
@@ -74,7 +74,7 @@ impl Table for PlayedTable {
         unreachable!("no payment changes here")
     }
 
-    async fn count_reversal(&self, _: i64, _: u32) -> Result<bool, TableError> {
+    async fn count_in_hour(&self, _: HourlyCount, _: i64, _: u32) -> Result<bool, TableError> {
         unreachable!("no payment changes here")
     }
 
@@ -228,8 +228,8 @@ impl Table for WriteTable {
         Ok(WriteOutcome::Stored)
     }
 
-    async fn count_reversal(&self, _: i64, _: u32) -> Result<bool, TableError> {
-        unreachable!("nothing is reversed here")
+    async fn count_in_hour(&self, _: HourlyCount, _: i64, _: u32) -> Result<bool, TableError> {
+        unreachable!("nothing is counted here")
     }
 
     async fn due(
