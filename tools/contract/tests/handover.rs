@@ -100,6 +100,7 @@ fn stack_with(name: &str, value: &str) -> impl Fn(&str) -> Option<String> {
         ("REFUND_CONCURRENCY", "20"),
         ("SIGNATURE_MAX_AGE_S", "300"),
         ("SIGNATURE_MAX_AHEAD_S", "60"),
+        ("PREVIOUS_SECRET_DAYS", "21"),
         ("TIKI_GET_SIGNING", "relative_path"),
         ("TIKI_PHONE_FORMAT", "string"),
         ("PARTNER_NAME", "acme"),
@@ -136,6 +137,7 @@ fn a_stack_is_read_with_its_own_values() {
         "`tiki.vn`, `beta.tala.xyz`, `shop.example.vn`, `m.example.vn`",
         "`orderId` = `tiki_transaction_id`",
         "| 300 seconds |",
+        "| 21 |",
         "`/live/tikivip/v1/transactions?",
     ] {
         assert!(text.contains(part), "{part}");
@@ -194,6 +196,8 @@ fn a_setting_that_no_stack_can_have_is_refused() {
         ("SIGNATURE_MAX_AGE_S", "0", "must be a whole number, 1 or"),
         ("SIGNATURE_MAX_AGE_S", "18446744073709551615", "must be"),
         ("SIGNATURE_MAX_AHEAD_S", "-1", "must be a whole number, 0"),
+        ("PREVIOUS_SECRET_DAYS", "0", "must be a whole number from 1"),
+        ("PREVIOUS_SECRET_DAYS", "366", "must be a whole number from"),
         ("TIKI_THROTTLE_RATE", "0", "must be a whole number, 1 or"),
         ("TIKI_THROTTLE_BURST", "+1", "must be a whole number, 1 or"),
         ("REFUND_CONCURRENCY", "1", "must be a whole number, 2 or"),

@@ -54,6 +54,8 @@ pub struct Stack {
     pub refunds_at_once: u64,
     pub signature_max_age_s: u64,
     pub signature_max_ahead_s: u64,
+    /// So many days after a secret was replaced the one before it is still accepted.
+    pub previous_secret_days: u64,
     pub get_signing: String,
     pub phone_format: String,
     /// The hosts to which customers are sent beside Tiki's own.
@@ -105,6 +107,7 @@ impl Environment {
             refunds_at_once: 20,
             signature_max_age_s: 300,
             signature_max_ahead_s: 60,
+            previous_secret_days: 14,
             get_signing: "relative_path".to_owned(),
             phone_format: "national_number".to_owned(),
             more_hosts: Vec::new(),
@@ -186,6 +189,7 @@ impl Stack {
             refunds_at_once: settings.number("REFUND_CONCURRENCY")?,
             signature_max_age_s: settings.number("SIGNATURE_MAX_AGE_S")?,
             signature_max_ahead_s: settings.number("SIGNATURE_MAX_AHEAD_S")?,
+            previous_secret_days: settings.number("PREVIOUS_SECRET_DAYS")?,
             get_signing: settings.readable::<GetSigning>("TIKI_GET_SIGNING")?,
             phone_format: settings.readable::<PhoneFormat>("TIKI_PHONE_FORMAT")?,
             more_hosts: settings.hosts("REDIRECT_HOSTS")?,

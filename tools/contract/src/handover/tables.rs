@@ -139,6 +139,11 @@ pub(super) fn limits(lang: Lang, environments: &[Environment]) -> String {
         &|stack| format!("{} {seconds}", stack.signature_max_ahead_s),
     );
     row(
+        "Số ngày chấp nhận khóa bí mật trước đó, kể từ khi thay",
+        "Days for which the previous secret is accepted after a change",
+        &|stack| grouped(lang, stack.previous_secret_days),
+    );
+    row(
         "Số yêu cầu mỗi giây, trên mỗi đường dẫn API",
         "Requests a second, on each route",
         &|stack| grouped(lang, stack.throttle.0),

@@ -14,12 +14,13 @@ const fn number_of(name: &'static str, least: u64, most: Option<u64>) -> Number 
     Number { name, least, most }
 }
 
-const NUMBERS: [Number; 6] = [
+const NUMBERS: [Number; 7] = [
     number_of("TIKI_THROTTLE_RATE", 1, None),
     number_of("TIKI_THROTTLE_BURST", 1, None),
     number_of("REFUND_CONCURRENCY", 2, None),
     number_of("SIGNATURE_MAX_AGE_S", 1, None),
     number_of("SIGNATURE_MAX_AHEAD_S", 0, None),
+    number_of("PREVIOUS_SECRET_DAYS", 1, Some(365)),
     number_of("SFTP_PORT", 1, Some(65_535)),
 ];
 
