@@ -67,7 +67,9 @@ function call_api(string $method, string $path, string $body = ''): ?array
     $timestamp = (string) now_ms();
     $headers = ['Content-Type: application/json', "X-Partner-Timestamp: $timestamp", 'X-Partner-Client-Id: ' . CLIENT_ID,
         'X-Partner-Signature: ' . sign($timestamp, $method === 'GET' ? $path : $body), 'Connection: close'];
-    $http = ['method' => $method, 'header' => $headers, 'timeout' => $method === 'GET' ? 10 : 30, 'ignore_errors' => true, 'follow_location' => 0];
+    $timeout = $method === 'GET' ? 10 : 30; // a customer waits for a GET
+    $http = ['method' => $method, 'header' => $headers, 'timeout' => $timeout, 'ignore_errors' => true,
+        'follow_location' => 0];
     $http += $method === 'POST' ? ['content' => $body] : [];
     $answer = @file_get_contents(rtrim($base, '/') . $path, false, stream_context_create(['http' => $http]));
     $json = $answer === false ? null : json_decode($answer, true);
