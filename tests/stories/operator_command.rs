@@ -431,7 +431,14 @@ async fn each_person_may_do_what_the_policy_says() {
     }
     let hand =
         |line: &&sandbox::LogLine| line.event["message"] == "a message is signed for a person";
-    assert_eq!(env.sandbox.logs().iter().filter(hand).count(), 1);
+    let logs = env.sandbox.logs();
+    let by_hand: Vec<_> = logs.iter().filter(hand).collect();
+    assert_eq!(by_hand.len(), 1);
+    let digest = by_hand[0].event["sha256"].as_str().unwrap();
+    assert_eq!(digest.len(), 64);
+    // The alarm `SignedByHand` counts them.
+    let counted = |line: &&sandbox::LogLine| line.event["SignedByHand"] == 1;
+    assert_eq!(logs.iter().filter(counted).count(), 1);
     for (name, value) in [
         ("AWS_ACCESS_KEY_ID", "KEYOFNOBODY"),
         ("AWS_SECRET_ACCESS_KEY", "another"),
@@ -448,7 +455,12 @@ async fn each_person_may_do_what_the_policy_says() {
 /// API Gateway says who calls, and nothing in the call itself does. Without that nobody is let in, whatever the route.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_calls_comes_from_aws_alone() {
-    let env = TestEnv::start().await;
+    // Who asked is logged at this level, too.
+    let env = TestEnv::with(|options| {
+        let level = ("LogLevel".to_owned(), "error".to_owned());
+        options.parameters.push(level);
+    })
+    .await;
     let payment = disputed(&env).await;
     let resource = "/operator/v1/transactions/{transaction_id}/resolve";
     let event = |identity: Value| {
@@ -493,8 +505,16 @@ async fn who_calls_comes_from_aws_alone() {
         "tikivip-operator/lan"
     );
     let logs = env.sandbox.logs();
-    let asked = logs.iter().find(|line| line.event["message"] == "asked");
-    assert_eq!(asked.unwrap().event["operator"], "tikivip-operator/lan");
+    let said = |message: &str| logs.iter().find(|line| line.event["message"] == message);
+    let asked = &said("asked").unwrap().event;
+    assert_eq!(asked["operator"], "tikivip-operator/lan");
+    let refused = &said("a caller is refused").unwrap().event;
+    assert!(
+        refused["caller"]
+            .as_str()
+            .unwrap()
+            .contains(":999999999999:")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

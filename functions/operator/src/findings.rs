@@ -84,6 +84,7 @@ pub(crate) async fn close(
     request: &Inbound,
 ) -> Result<Reply, ApiError> {
     let asked = request::close_finding(&request.body)?;
+    tracing::info!(target: crate::TRAIL, day = %asked.day, "a finding is to be closed");
     let now = operator.clock.now();
     let key = Key::finding_id(asked.day, &asked.id);
     let closed = operator

@@ -76,10 +76,7 @@ impl Handler for Operator {
             record_transaction_in_span(id);
         }
         // Who looked at what is known, too.
-        tracing::info!(
-            target: TRAIL, operator = %caller.name(), method = %request.method,
-            path = request.path, query = ?request.query, "asked"
-        );
+        tracing::info!(target: TRAIL, operator = %caller.name(), route = request.resource, "asked");
         let route = (request.method.as_str(), request.resource.as_str());
         match route {
             ("GET", "/operator/v1/transactions") => transactions::list(self, request).await,

@@ -72,10 +72,15 @@ pub(crate) fn optional_of_query<T: FromStr<Err: std::fmt::Display>>(
     if again.is_some() {
         return Err(InvalidField::field(name, "is there twice"));
     }
-    let parsed = value.map(|(_, text)| text.parse());
-    parsed
-        .transpose()
-        .map_err(|problem| InvalidField::field(name, problem))
+    let Some((_, text)) = value else {
+        return Ok(None);
+    };
+    let parsed = text
+        .parse()
+        .map_err(|problem| InvalidField::field(name, problem))?;
+    // What it was about: a state, a day or a period. A text that is none of them may be anything, and is not logged.
+    tracing::info!(target: crate::TRAIL, name, value = text, "asked with");
+    Ok(Some(parsed))
 }
 
 /// How many entries are wanted.
