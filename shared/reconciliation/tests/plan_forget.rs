@@ -163,5 +163,9 @@ fn what_is_left_is_bounded_and_nothing_is_lost() {
     forgetting.leave(swept, payment(most));
     assert_eq!(forgetting.payments.len(), MAX_LEFT_PAYMENTS);
     assert_eq!(forgetting.days, [swept], "the day is tried again");
-    assert_eq!(forgetting.to_try_again(), [swept], "though there is no room");
+    assert_eq!(
+        forgetting.to_try_again(),
+        [swept],
+        "though there is no room"
+    );
 }
