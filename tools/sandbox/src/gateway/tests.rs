@@ -140,7 +140,9 @@ fn signature(
     let request = SignableRequest::new(method, url, std::iter::empty(), body).unwrap();
     let (signed, _) = sign(request, &params).unwrap().into_parts();
     let headers = signed.headers();
+    let token = Principal::with_key(keys.0).map_or("none", |principal| principal.session_token);
     headers
+        .chain([("x-amz-security-token", token)])
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
 }

@@ -85,9 +85,15 @@ const SIGNED_AT: i64 = 1_795_849_200_000;
 
 /// The parts of a path are encoded once more for the signature. What is not signed may change on the way.
 fn show_by_lan(path: &str, more: &[(&str, &str)]) -> Parts {
+    show_with_token(path, "session-of-lan", more)
+}
+
+/// The token of a session need not be signed, and must be the one of the key.
+fn show_with_token(path: &str, token: &str, more: &[(&str, &str)]) -> Parts {
     let mut headers = vec![
         ("host", "127.0.0.1:8080"),
         ("x-amz-date", "20261128T070000Z"),
+        ("x-amz-security-token", token),
         (
             "authorization",
             "AWS4-HMAC-SHA256 Credential=KEYOFLAN/20261128/ap-southeast-1/execute-api/aws4_request, SignedHeaders=host;x-amz-date, Signature=d535f6af313a290e78c02a15f87757bb10216eb24d145c36ff4ce36f36d525f1",
@@ -116,6 +122,24 @@ fn a_path_is_encoded_twice() {
 }
 
 #[test]
+fn a_key_counts_with_the_token_of_its_session_alone() {
+    let path = "/operator/v1/transactions/T%2F1%20a?limit=5&state=needs%20review";
+    for (token, expected) in [
+        ("session-of-lan", Ok(Principal::LAN)),
+        ("session-of-minh", Err(Refusal::UnknownKey)),
+        ("", Err(Refusal::UnknownKey)),
+    ] {
+        let call = show_with_token(path, token, &[]);
+        let answer = authorize(&plan(), &call, b"", SIGNED_AT);
+        assert_eq!(answer, expected, "{token}");
+    }
+    let mut without = show_by_lan(path, &[]);
+    without.headers.remove("x-amz-security-token");
+    let refused = authorize(&plan(), &without, b"", SIGNED_AT);
+    assert_eq!(refused, Err(Refusal::UnknownKey));
+}
+
+#[test]
 fn every_header_can_be_signed() {
     let authorization = "AWS4-HMAC-SHA256 Credential=KEYOFHOA/20261128/ap-southeast-1/execute-api/aws4_request,SignedHeaders=host;user-agent;x-amz-date,Signature=97dd56c93bfc7169df61154e017a072da2c7f797beba9bd1a062f40407ce81a8";
     for (agent, expected) in [
@@ -126,6 +150,7 @@ fn every_header_can_be_signed() {
             ("host", "127.0.0.1:8080"),
             ("user-agent", agent),
             ("x-amz-date", "20261128T070000Z"),
+            ("x-amz-security-token", "session-of-hoa"),
             ("authorization", authorization),
         ];
         let call = request("GET", "/operator/v1/transactions/T1", &headers);
@@ -162,6 +187,7 @@ fn a_signed_header_and_the_body_count() {
             ("content-type", content_type),
             ("x-amz-date", "20261128T070000Z"),
             ("x-amz-content-sha256", "UNSIGNED-PAYLOAD"),
+            ("x-amz-security-token", "session-of-minh"),
             ("authorization", authorization),
         ];
         let parts = request("POST", "/operator/v1/transactions/T1/approve", &headers);
