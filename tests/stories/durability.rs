@@ -433,7 +433,8 @@ async fn forged(env: &TestEnv, payment: &Payment, like: &Payment, change: Value)
     let image = typed(&item)["M"].clone();
     let readable = store::read(serde_json::from_value(image.clone()).unwrap());
     assert!(readable.is_ok(), "{readable:?}: it would be no attack");
-    json!({ "Records": [{ "dynamodb": { "SequenceNumber": "1", "NewImage": image } }] })
+    let keys = json!({ "transaction_id": { "S": payment.id } });
+    json!({ "Records": [{ "dynamodb": { "SequenceNumber": "1", "Keys": keys, "NewImage": image } }] })
 }
 
 /// With the right to sweep by hand a person can invoke the workers, and with any event.

@@ -4,9 +4,10 @@
 //! for fields that nobody here reads, and makes an empty item of a deleted one.
 
 use anyhow::Context;
+use domain::TransactionId;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
-use store::Item;
 
 use crate::group::Group;
 
@@ -20,13 +21,14 @@ pub enum Event {
     Sweep(Group),
 }
 
-/// A record of the table's stream.
+/// A record of the table's stream: that an item was written. Its content is not read: the table has it, and whoever may
+/// invoke a worker can send any record.
 #[derive(Debug)]
 pub struct StreamRecord {
     /// Identifies the record in the response.
     pub sequence_number: String,
-    /// The item as it was written; `None` if it was deleted.
-    pub new_image: Option<Item>,
+    /// Which transaction was written; `None` if it was deleted, or its key is no id.
+    pub transaction_id: Option<TransactionId>,
 }
 
 impl Event {
@@ -58,13 +60,27 @@ fn batch(event: Value) -> anyhow::Result<Event> {
     #[serde(rename_all = "PascalCase")]
     struct RawChange {
         sequence_number: String,
-        new_image: Option<Item>,
+        keys: RawKeys,
+        new_image: Option<IgnoredAny>,
+    }
+    #[derive(Deserialize)]
+    struct RawKeys {
+        transaction_id: RawText,
+    }
+    #[derive(Deserialize)]
+    struct RawText {
+        #[serde(rename = "S")]
+        text: String,
     }
 
     let raw: Raw = serde_json::from_value(event)?;
-    let records = raw.records.into_iter().map(|record| StreamRecord {
-        sequence_number: record.dynamodb.sequence_number,
-        new_image: record.dynamodb.new_image,
+    let records = raw.records.into_iter().map(|RawRecord { dynamodb }| {
+        let written = dynamodb.new_image.is_some();
+        let id = dynamodb.keys.transaction_id.text.parse().ok();
+        StreamRecord {
+            sequence_number: dynamodb.sequence_number,
+            transaction_id: id.filter(|_| written),
+        }
     });
     Ok(Event::Stream(records.collect()))
 }
@@ -95,12 +111,17 @@ mod tests {
 
     #[test]
     fn an_event_is_a_batch_or_a_sweep() {
-        let record = json!({"dynamodb": {"SequenceNumber": "1", "NewImage": {"a": {"S": "b"}}}});
-        let deleted = json!({"dynamodb": {"SequenceNumber": "2"}});
-        match Event::read(json!({"Records": [record, deleted]})).unwrap() {
+        let id = TransactionId::from_bytes([7; 16]);
+        let keys = json!({"transaction_id": {"S": id.to_string()}});
+        let image = json!({"a": {"S": "b"}});
+        let record = json!({"dynamodb": {"SequenceNumber": "1", "Keys": keys, "NewImage": image}});
+        let deleted = json!({"dynamodb": {"SequenceNumber": "2", "Keys": keys}});
+        let no_id = json!({"transaction_id": {"S": "x"}});
+        let no_id = json!({"dynamodb": {"SequenceNumber": "3", "Keys": no_id, "NewImage": image}});
+        match Event::read(json!({"Records": [record, deleted, no_id]})).unwrap() {
             Event::Stream(records) => {
-                assert_eq!(records.len(), 2);
-                assert!(records[0].new_image.is_some() && records[1].new_image.is_none());
+                let ids: Vec<_> = records.iter().map(|record| record.transaction_id).collect();
+                assert_eq!(ids, [Some(id), None, None]);
             }
             Event::Sweep(_) => panic!("not a sweep"),
         }

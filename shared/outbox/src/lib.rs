@@ -95,8 +95,8 @@ impl<W: Worker> Outbox<W> {
         response
     }
 
-    /// Processes what a transaction owes by what the table has. A record says which one it is about, and nothing else that
-    /// it says is believed: it may come late or once more, and whoever may invoke a worker can send it any record.
+    /// Processes what a transaction owes by what the table has: a record may come late, or once more. What cannot be read
+    /// is left out: a new delivery would not make it readable, and would hold up every record after it.
     async fn process_as_stored(&self, id: TransactionId) -> anyhow::Result<()> {
         let span = tracing::info_span!("obligation", transaction_id = %id);
         match self.transactions.load(id).instrument(span.clone()).await {
@@ -132,21 +132,13 @@ impl<W: Worker> Outbox<W> {
 }
 
 /// The transactions of a batch, each with the sequence number of its newest record: the stream keeps the order of the
-/// writes of one item. What cannot be read is left out: a new delivery would not make it readable, and would hold up
-/// every record after it.
+/// writes of one item.
 fn newest(records: Vec<StreamRecord>) -> Vec<(TransactionId, String)> {
     let mut newest = Vec::new();
     let mut seen = HashSet::new();
     for record in records.into_iter().rev() {
-        let Some(image) = record.new_image else {
-            continue;
-        };
-        match store::read(image) {
-            Ok(found) if seen.insert(found.id()) => {
-                newest.push((found.id(), record.sequence_number));
-            }
-            Ok(_) => {}
-            Err(error) => record_unread(error),
+        if let Some(id) = record.transaction_id.filter(|id| seen.insert(*id)) {
+            newest.push((id, record.sequence_number));
         }
     }
     newest.reverse();
@@ -168,6 +160,7 @@ fn record_unread(error: StoreError) {
         metrics::REVIEW_RAISED.count(&["unreadable_item"]);
         tracing::error!(alarm = "unreadable_item", error, "a person must act");
     } else {
+        metrics::INTERNAL_ERRORS.count(&[]);
         tracing::error!(error, "not read; it stays due");
     }
 }

@@ -234,8 +234,11 @@ impl World {
 }
 
 fn records(batch: &[Record]) -> Value {
-    let records = batch.iter().map(
-        |record| json!({"dynamodb": {"SequenceNumber": record.number, "NewImage": &*record.image}}),
-    );
+    let records = batch.iter().map(|record| {
+        let id = text(&record.image, "transaction_id");
+        let keys = json!({"transaction_id": {"S": id}});
+        let number = &record.number;
+        json!({"dynamodb": {"SequenceNumber": number, "Keys": keys, "NewImage": &*record.image}})
+    });
     json!({"Records": records.collect::<Vec<_>>()})
 }
