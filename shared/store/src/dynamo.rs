@@ -9,16 +9,14 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{Day, ReviewReason, Timestamp, TransactionId};
+use domain::{Day, Timestamp, TransactionId};
 use serde_dynamo::Item;
 
 use crate::conditional_write::{self, Condition, WriteOutcome};
 use crate::error::TableError;
 use crate::hourly_count::{self, HourlyCount};
-use crate::keys::{
-    DayIndex, DueIndex, FINAL_AT, Index, NEEDS_REVIEW, TRANSACTION_ID, day_shard, shard_key,
-};
-use crate::table::{DayPage, Indexed, Table};
+use crate::keys::{DayIndex, FINAL_AT, TRANSACTION_ID, day_shard, shard_key};
+use crate::table::{DayPage, IndexQuery, Indexed, Table};
 
 /// The limits of one request to DynamoDB: to connect, and one attempt.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -90,25 +88,35 @@ impl Table for DynamoTable {
         hourly_count::count(&self.client, table, counted, hour, limit).await
     }
 
-    async fn due(
-        &self,
-        index: DueIndex,
-        shard: u8,
-        until: Timestamp,
-        limit: u16,
-    ) -> Result<Vec<Indexed>, TableError> {
-        self.oldest(index.index(), shard_key(shard), until, limit)
-            .await
-    }
-
-    async fn needs_review(
-        &self,
-        reason: ReviewReason,
-        limit: u16,
-    ) -> Result<Vec<Indexed>, TableError> {
-        let partition = reason.as_str().to_owned();
-        self.oldest(NEEDS_REVIEW, partition, Timestamp::MAX, limit)
-            .await
+    async fn oldest(&self, query: IndexQuery) -> Result<Vec<Indexed>, TableError> {
+        let (index, limit) = (query.index, query.limit);
+        let time = |at: Timestamp| AttributeValue::N(at.unix_ms().to_string());
+        let query = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(index.name)
+            .key_condition_expression("#partition = :partition AND #at BETWEEN :from AND :until")
+            .expression_attribute_names("#partition", index.partition_key)
+            .expression_attribute_names("#at", index.sort_key)
+            .expression_attribute_values(":partition", AttributeValue::S(query.partition))
+            .expression_attribute_values(":from", time(query.from))
+            .expression_attribute_values(":until", time(query.until))
+            .limit(limit.into());
+        let mut entries = Vec::new();
+        let mut from = None;
+        // One page has at most a megabyte.
+        loop {
+            let page = query.clone().set_exclusive_start_key(from).send().await;
+            let page = page.map_err(|error| TableError::new("Query", error))?;
+            for item in page.items() {
+                entries.push(indexed(item, index.sort_key)?);
+            }
+            from = page.last_evaluated_key;
+            if from.is_none() || entries.len() >= usize::from(limit) {
+                return Ok(entries);
+            }
+        }
     }
 
     async fn on_day(
@@ -138,43 +146,6 @@ impl Table for DynamoTable {
             entries: page.items.into_iter().flatten().map(Item::from).collect(),
             next: page.last_evaluated_key.map(Item::from),
         })
-    }
-}
-
-impl DynamoTable {
-    /// The first entries of one partition of an index.
-    async fn oldest(
-        &self,
-        index: Index,
-        partition: String,
-        until: Timestamp,
-        limit: u16,
-    ) -> Result<Vec<Indexed>, TableError> {
-        let query = self
-            .client
-            .query()
-            .table_name(&self.name)
-            .index_name(index.name)
-            .key_condition_expression("#partition = :partition AND #at <= :until")
-            .expression_attribute_names("#partition", index.partition_key)
-            .expression_attribute_names("#at", index.sort_key)
-            .expression_attribute_values(":partition", AttributeValue::S(partition))
-            .expression_attribute_values(":until", AttributeValue::N(until.unix_ms().to_string()))
-            .limit(limit.into());
-        let mut entries = Vec::new();
-        let mut from = None;
-        // One page has at most a megabyte.
-        loop {
-            let page = query.clone().set_exclusive_start_key(from).send().await;
-            let page = page.map_err(|error| TableError::new("Query", error))?;
-            for item in page.items() {
-                entries.push(indexed(item, index.sort_key)?);
-            }
-            from = page.last_evaluated_key;
-            if from.is_none() || entries.len() >= usize::from(limit) {
-                return Ok(entries);
-            }
-        }
     }
 }
 

@@ -58,6 +58,18 @@ pub const NEEDS_REVIEW: Index = Index {
     projection: Projection::KeysOnly,
 };
 
+/// Transactions with a proposal that waits for another person's approval; those first that end first. All are in one
+/// partition: persons make few of them.
+pub const PROPOSED: Index = Index {
+    name: "proposed",
+    partition_key: "proposed",
+    sort_key: "proposal_expires_at",
+    projection: Projection::KeysOnly,
+};
+
+/// The value of the partition key of [`PROPOSED`].
+pub(crate) const OPEN_PROPOSAL: &str = "open";
+
 /// Opened webviews by customer, the oldest first. The key is a keyed hash of the partner's own code of the
 /// customer; its name is from before it was one.
 pub const BY_CUSTOMER: Index = Index {

@@ -51,8 +51,8 @@ pub use dynamo::{DynamoTable, REQUEST_TIMEOUT, connect};
 pub use error::{StoreError, TableError};
 pub use hourly_count::HourlyCount;
 pub use keys::{
-    BY_CUSTOMER, BY_STATUS, DayIndex, DueIndex, Index, NEEDS_REVIEW, PARTITION, Projection, SHARDS,
-    SORT, TRANSACTION_ID,
+    BY_CUSTOMER, BY_STATUS, DayIndex, DueIndex, Index, NEEDS_REVIEW, PARTITION, PROPOSED,
+    Projection, SHARDS, SORT, TRANSACTION_ID,
 };
 pub use personal::{FinalInShard, ForgetError, content_hashes};
 pub use record::{SCHEMA, read};
@@ -65,6 +65,6 @@ pub use sessions::{
     Arrival, CustomerHash, DynamoSessions, SessionStore, WebviewCall, WebviewCalls, WebviewReply,
     WebviewSession,
 };
-pub use table::{DayPage, Indexed, Table};
+pub use table::{DayPage, IndexQuery, Indexed, Table};
 pub use transactions::{Creation, Transactions, Updated};
 pub use write_ids::{RandomWriteIds, WriteIds};

@@ -20,7 +20,7 @@ use self::parts::{
 };
 use self::proposal::ProposalRecord;
 use crate::error::StoreError;
-use crate::keys::{SHARDS, day_shard, shard_key};
+use crate::keys::{OPEN_PROPOSAL, SHARDS, day_shard, shard_key};
 
 /// The schema of the items that this version writes. It also reads the next one, which a newer version may write:
 /// so a version can be taken back. What it does not know is kept, and written back as it was.
@@ -177,6 +177,11 @@ struct Derived {
     needs_review: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     needs_review_since: Option<i64>,
+    /// That a proposal waits for another person; the index `proposed` has these alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proposed: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proposal_expires_at: Option<i64>,
     /// Only in the write that newly queues an IPN; the stream's filter goes by it.
     #[serde(skip_serializing_if = "Option::is_none")]
     ipn_due_mark: Option<&'static str>,
@@ -322,6 +327,8 @@ impl Derived {
             reversed_at: reversed_at.map(Timestamp::unix_ms),
             needs_review: needs_review.map(|(alarm, _)| alarm.as_str()),
             needs_review_since: needs_review.map(|(_, since)| since.unix_ms()),
+            proposed: t.proposal().map(|_| OPEN_PROPOSAL),
+            proposal_expires_at: t.proposal().map(|open| open.expires_at.unix_ms()),
             ipn_due_mark: due_marks.ipn.then_some("now"),
             refund_due_mark: due_marks.refund.then_some("now"),
         }
@@ -351,6 +358,8 @@ mod tests {
             reversed_at: Some(0),
             needs_review: Some(""),
             needs_review_since: Some(0),
+            proposed: Some(""),
+            proposal_expires_at: Some(0),
             ipn_due_mark: Some(""),
             refund_due_mark: Some(""),
         };

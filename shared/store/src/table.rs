@@ -1,13 +1,13 @@
 //! The seam to DynamoDB. Tests and simulations put another table below it.
 
 use async_trait::async_trait;
-use domain::{Day, ReviewReason, Timestamp, TransactionId};
+use domain::{Day, Timestamp, TransactionId};
 use serde_dynamo::Item;
 
 use crate::conditional_write::{Condition, WriteOutcome};
 use crate::error::TableError;
 use crate::hourly_count::HourlyCount;
-use crate::keys::{DayIndex, DueIndex};
+use crate::keys::{DayIndex, Index};
 
 /// One page of an index by day, the oldest entry first.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,11 +18,25 @@ pub struct DayPage {
     pub next: Option<Item>,
 }
 
+/// A question to one partition of an index.
+#[derive(Clone, Debug)]
+pub struct IndexQuery {
+    pub index: Index,
+    /// The value of the index's partition key.
+    pub partition: String,
+    /// Entries whose sort key is this time or later.
+    pub from: Timestamp,
+    /// Entries whose sort key is this time or earlier.
+    pub until: Timestamp,
+    /// At most so many.
+    pub limit: u16,
+}
+
 /// An entry of an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Indexed {
     pub id: TransactionId,
-    /// The index's sort key: when the transaction is due, or since when it needs review.
+    /// The index's sort key: when the transaction is due, since when it needs review, or when its proposal ends.
     pub at: Timestamp,
     /// When the payment became final; only in the index of notifications that are due.
     pub final_at: Option<Timestamp>,
@@ -46,22 +60,9 @@ pub trait Table: Send + Sync {
         limit: u32,
     ) -> Result<bool, TableError>;
 
-    /// At most `limit` entries of one shard that are due at `until`, the oldest first. An index lags behind the
-    /// table, so the caller loads each transaction and checks it again.
-    async fn due(
-        &self,
-        index: DueIndex,
-        shard: u8,
-        until: Timestamp,
-        limit: u16,
-    ) -> Result<Vec<Indexed>, TableError>;
-
-    /// At most `limit` transactions that need review for this reason, the oldest first.
-    async fn needs_review(
-        &self,
-        reason: ReviewReason,
-        limit: u16,
-    ) -> Result<Vec<Indexed>, TableError>;
+    /// Entries of an index, the oldest first. An index lags behind the table, so the caller loads each transaction and
+    /// checks it again.
+    async fn oldest(&self, query: IndexQuery) -> Result<Vec<Indexed>, TableError>;
 
     /// A page of at most `limit` entries of one shard of a day, the oldest first, after the key `after`.
     async fn on_day(

@@ -11,8 +11,8 @@ use serde_dynamo::Item;
 use crate::conditional_write::{Condition, WriteOutcome};
 use crate::error::StoreError;
 use crate::hourly_count::HourlyCount;
-use crate::keys::DueIndex;
-use crate::table::{Indexed, Table};
+use crate::keys::{DueIndex, NEEDS_REVIEW, OPEN_PROPOSAL, PROPOSED, shard_key};
+use crate::table::{IndexQuery, Indexed, Table};
 use crate::write_ids::WriteIds;
 use crate::{notify, record};
 
@@ -158,7 +158,14 @@ impl Transactions {
         until: Timestamp,
         limit: u16,
     ) -> Result<Vec<Indexed>, StoreError> {
-        Ok(self.table.due(index, shard, until, limit).await?)
+        let query = IndexQuery {
+            index: index.index(),
+            partition: shard_key(shard),
+            from: Timestamp::MIN,
+            until,
+            limit,
+        };
+        Ok(self.table.oldest(query).await?)
     }
 
     /// At most `limit` transactions that need review for this reason, the oldest first.
@@ -167,7 +174,26 @@ impl Transactions {
         reason: ReviewReason,
         limit: u16,
     ) -> Result<Vec<Indexed>, StoreError> {
-        Ok(self.table.needs_review(reason, limit).await?)
+        let query = IndexQuery {
+            index: NEEDS_REVIEW,
+            partition: reason.as_str().to_owned(),
+            from: Timestamp::MIN,
+            until: Timestamp::MAX,
+            limit,
+        };
+        Ok(self.table.oldest(query).await?)
+    }
+
+    /// At most `limit` transactions whose proposal can still be approved at `now` by its time, the oldest first.
+    pub async fn proposed(&self, now: Timestamp, limit: u16) -> Result<Vec<Indexed>, StoreError> {
+        let query = IndexQuery {
+            index: PROPOSED,
+            partition: OPEN_PROPOSAL.to_owned(),
+            from: now,
+            until: Timestamp::MAX,
+            limit,
+        };
+        Ok(self.table.oldest(query).await?)
     }
 
     async fn commit(&self, change: Change) -> Result<Committed, StoreError> {

@@ -12,13 +12,12 @@ use async_trait::async_trait;
 use domain::testing::plain_payment;
 use domain::{
     Clock, Day, FinalStatus, FinalTransaction, PaidDetails, PaymentResult, PaymentResultMessage,
-    RefundAnswer, RefundCommand, Reservation, ReviewReason, Timestamp, Transaction, TransactionId,
-    Vnd,
+    RefundAnswer, RefundCommand, Reservation, Timestamp, Transaction, TransactionId, Vnd,
 };
 use proptest::prelude::*;
 use serde_dynamo::AttributeValue;
 use store::{
-    Condition, Creation, DayIndex, DayPage, DueIndex, HourlyCount, Indexed, Item, RandomWriteIds,
+    Condition, Creation, DayIndex, DayPage, HourlyCount, IndexQuery, Indexed, Item, RandomWriteIds,
     StoreError, Table, TableError, Transactions, WriteOutcome,
 };
 
@@ -54,17 +53,7 @@ impl Table for Memory {
         unreachable!("nothing is counted here")
     }
 
-    async fn due(
-        &self,
-        _: DueIndex,
-        _: u8,
-        _: Timestamp,
-        _: u16,
-    ) -> Result<Vec<Indexed>, TableError> {
-        Ok(Vec::new())
-    }
-
-    async fn needs_review(&self, _: ReviewReason, _: u16) -> Result<Vec<Indexed>, TableError> {
+    async fn oldest(&self, _: IndexQuery) -> Result<Vec<Indexed>, TableError> {
         Ok(Vec::new())
     }
 

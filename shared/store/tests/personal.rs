@@ -10,13 +10,13 @@ use async_trait::async_trait;
 use domain::testing::lease_now;
 use domain::{
     AmountLimits, AuditEvent, Clock, Day, Decision, IpnAnswer, NotificationOutcome, OperatorWord,
-    Order, PaidDetails, PaymentResult, PaymentResultMessage, Refusal, ReviewReason, StillNeeded,
-    Timestamp, Transaction, TransactionId, Vnd,
+    Order, PaidDetails, PaymentResult, PaymentResultMessage, Refusal, StillNeeded, Timestamp,
+    Transaction, TransactionId, Vnd,
 };
 use serde_dynamo::AttributeValue;
 use signing::{ClientSecret, Keyring};
 use store::{
-    Condition, Creation, CustomerHash, DayIndex, DayPage, DueIndex, ForgetError, HourlyCount,
+    Condition, Creation, CustomerHash, DayIndex, DayPage, ForgetError, HourlyCount, IndexQuery,
     Indexed, Item, RandomWriteIds, Table, TableError, Transactions, WriteOutcome, content_hashes,
 };
 
@@ -72,17 +72,7 @@ impl Table for Memory {
         unreachable!("nothing is reversed here")
     }
 
-    async fn due(
-        &self,
-        _: DueIndex,
-        _: u8,
-        _: Timestamp,
-        _: u16,
-    ) -> Result<Vec<Indexed>, TableError> {
-        Ok(Vec::new())
-    }
-
-    async fn needs_review(&self, _: ReviewReason, _: u16) -> Result<Vec<Indexed>, TableError> {
+    async fn oldest(&self, _: IndexQuery) -> Result<Vec<Indexed>, TableError> {
         Ok(Vec::new())
     }
 
@@ -182,6 +172,11 @@ async fn confirmed(transactions: &Transactions, tiki_id: &str) -> Transaction {
     confirmed.await.unwrap().transaction
 }
 
+/// When no payment link works any more.
+fn days_later() -> Timestamp {
+    Still.now().after(Duration::from_hours(48))
+}
+
 #[tokio::test]
 async fn nothing_personal_stays_in_the_item() {
     let (table, transactions) = transactions();
@@ -191,7 +186,7 @@ async fn nothing_personal_stays_in_the_item() {
         assert!(before.get(name).is_some(), "{name}");
     }
     let keys = keys("link secret");
-    let updated = transactions.forget_personal(found, &keys, None, Still.now());
+    let updated = transactions.forget_personal(found, &keys, None, days_later());
     let updated = updated.await.unwrap();
     assert!(updated.written);
     let after = table.item(updated.transaction.id());
@@ -211,7 +206,7 @@ async fn nothing_personal_stays_in_the_item() {
     assert_eq!(read, Some(updated.transaction.clone()));
 
     let again = updated.transaction;
-    let again = transactions.forget_personal(again, &keys, None, Still.now());
+    let again = transactions.forget_personal(again, &keys, None, days_later());
     assert!(!again.await.unwrap().written, "there is nothing to forget");
 }
 
@@ -220,7 +215,7 @@ async fn a_repeat_is_known_as_long_as_its_key_is() {
     let (_, transactions) = transactions();
     let found = confirmed(&transactions, "T-1").await;
     let (old, new) = (keys("old secret"), keys("new secret"));
-    let forgotten = transactions.forget_personal(found, &old, None, Still.now());
+    let forgotten = transactions.forget_personal(found, &old, None, days_later());
     let t = forgotten.await.unwrap().transaction;
     let other = Order {
         order_code: "221116".parse().ok(),
@@ -245,7 +240,7 @@ async fn what_is_open_is_not_forgotten() {
     let found = paid(&transactions, "T-1").await;
     let id = found.id();
     let keys = keys("link secret");
-    let refused = transactions.forget_personal(found, &keys, None, Still.now());
+    let refused = transactions.forget_personal(found, &keys, None, days_later());
     let refused = refused.await.unwrap_err();
     let ForgetError::StillNeeded(StillNeeded::NotificationOpen) = refused else {
         panic!("{refused:?}");
@@ -265,8 +260,7 @@ async fn the_entry_of_a_person_is_read_back() {
         let found = confirmed(&transactions, tiki_id).await;
         let id = found.id();
         let keys = keys("link secret");
-        let days_later = Still.now().after(Duration::from_hours(48));
-        let forgotten = transactions.forget_personal(found, &keys, word, days_later);
+        let forgotten = transactions.forget_personal(found, &keys, word, days_later());
         assert!(forgotten.await.unwrap().written);
         let read = transactions.load(id).await.unwrap().unwrap();
         let event = AuditEvent::PersonalDataForgotten(word.cloned());
@@ -285,7 +279,7 @@ async fn what_a_newer_version_knows_stays() {
     let found = transactions.load(found.id()).await.unwrap().unwrap();
     let id = found.id();
     let keys = keys("link secret");
-    let forgotten = transactions.forget_personal(found, &keys, None, Still.now());
+    let forgotten = transactions.forget_personal(found, &keys, None, days_later());
     assert!(forgotten.await.unwrap().written);
     assert_eq!(table.item(id).get("of_a_newer_version"), Some(&newer));
     assert!(table.item(id).get("identify_code").is_none());

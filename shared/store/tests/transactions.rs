@@ -13,12 +13,12 @@ use domain::{
     AmountLimits, Clock, Created, Day, Decision, IpnAnswer, IpnRefusal, LookUpAnswer,
     NotificationOutcome, OperatorRefusal, OperatorWord, Order, PaidDetails, PaymentAnswer,
     PaymentResult, PaymentResultMessage, ProposedAct, RefundAnswer, RefundCommand, Reservation,
-    Resolution, ReversalReason, ReviewReason, Status, Timestamp, Transaction, TransactionId, Vnd,
+    Resolution, ReversalReason, Status, Timestamp, Transaction, TransactionId, Vnd,
 };
 use proptest::prelude::*;
 use serde_dynamo::AttributeValue;
 use store::{
-    Condition, Creation, DayIndex, DayPage, DueIndex, HourlyCount, Indexed, Item, RandomWriteIds,
+    Condition, Creation, DayIndex, DayPage, HourlyCount, IndexQuery, Indexed, Item, RandomWriteIds,
     StoreError, Table, TableError, Transactions, Updated, WriteOutcome,
 };
 
@@ -108,17 +108,7 @@ impl Table for Memory {
         Ok(fits)
     }
 
-    async fn due(
-        &self,
-        _: DueIndex,
-        _: u8,
-        _: Timestamp,
-        _: u16,
-    ) -> Result<Vec<Indexed>, TableError> {
-        Ok(Vec::new())
-    }
-
-    async fn needs_review(&self, _: ReviewReason, _: u16) -> Result<Vec<Indexed>, TableError> {
+    async fn oldest(&self, _: IndexQuery) -> Result<Vec<Indexed>, TableError> {
         Ok(Vec::new())
     }
 

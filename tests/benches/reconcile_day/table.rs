@@ -10,10 +10,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use domain::{Day, ReviewReason, Timestamp, TransactionId};
+use domain::{Day, Timestamp, TransactionId};
 use serde_dynamo::AttributeValue;
 use store::{
-    Condition, DayIndex, DayPage, DueIndex, HourlyCount, Indexed, Item, PARTITION, RecordPage,
+    Condition, DayIndex, DayPage, HourlyCount, IndexQuery, Indexed, Item, PARTITION, RecordPage,
     RecordTable, SHARDS, SORT, StoredKey, TRANSACTION_ID, Table, TableError, WriteOutcome,
 };
 
@@ -78,17 +78,7 @@ impl Table for PlayedTable {
         unreachable!("no payment changes here")
     }
 
-    async fn due(
-        &self,
-        _: DueIndex,
-        _: u8,
-        _: Timestamp,
-        _: u16,
-    ) -> Result<Vec<Indexed>, TableError> {
-        unreachable!("reconciliation does not ask for it")
-    }
-
-    async fn needs_review(&self, _: ReviewReason, _: u16) -> Result<Vec<Indexed>, TableError> {
+    async fn oldest(&self, _: IndexQuery) -> Result<Vec<Indexed>, TableError> {
         unreachable!("reconciliation does not ask for it")
     }
 
@@ -232,18 +222,8 @@ impl Table for WriteTable {
         unreachable!("nothing is counted here")
     }
 
-    async fn due(
-        &self,
-        _: DueIndex,
-        _: u8,
-        _: Timestamp,
-        _: u16,
-    ) -> Result<Vec<Indexed>, TableError> {
+    async fn oldest(&self, _: IndexQuery) -> Result<Vec<Indexed>, TableError> {
         unreachable!("nothing is due here")
-    }
-
-    async fn needs_review(&self, _: ReviewReason, _: u16) -> Result<Vec<Indexed>, TableError> {
-        unreachable!("nothing needs review here")
     }
 
     async fn on_day(

@@ -39,8 +39,8 @@ pub(crate) type Entry = Option<(String, Place, Item)>;
 pub(crate) struct Query {
     pub(crate) keys: store::Index,
     pub(crate) partition: String,
-    /// The condition on the sort key, if there is one.
-    pub(crate) until: Option<i64>,
+    /// The first and the last sort key that it asks for, if it has a condition on it.
+    pub(crate) between: Option<(i64, i64)>,
     pub(crate) after: Option<Item>,
 }
 
@@ -101,7 +101,7 @@ impl Indexes {
         let index = index.ok_or_else(|| format!("the table has no index {name}"))?;
         let schema = index.schema;
         let fits = schema.partition_key == query.keys.partition_key
-            && (query.until.is_none()
+            && (query.between.is_none()
                 || (schema.sort_key == query.keys.sort_key && schema.sort_type == Type::Number));
         if !fits {
             return Err(format!(
@@ -119,11 +119,11 @@ impl Indexes {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let shown = index.shown.get(&query.partition).into_iter();
         let shown = shown.flat_map(|of| of.range((from.clone(), Bound::Unbounded)));
-        let within = |(sort, _, _): &Place| match (query.until, sort) {
-            (Some(until), Sort::Number(at)) => *at <= until,
+        let within = |(sort, _, _): &Place| match (query.between, sort) {
+            (Some((from, until)), Sort::Number(at)) => (from..=until).contains(at),
             _ => true,
         };
-        let shown = shown.take_while(|(place, _)| within(place));
+        let shown = shown.filter(|(place, _)| within(place));
         let entries: Vec<Item> = shown.take(limit).map(|(_, item)| item.clone()).collect();
         let last = entries.last().filter(|_| entries.len() == limit);
         let keys = ["transaction_id", &schema.partition_key, &schema.sort_key];

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use domain::{Day, ReviewReason, Timestamp, Transaction, TransactionId};
+use domain::{Day, Transaction, TransactionId};
 use serde_dynamo::AttributeValue;
 use store::{
-    Condition, DayIndex, DayPage, DueIndex, HourlyCount, Index, Indexed, Item, NEEDS_REVIEW, Table,
+    Condition, DayIndex, DayPage, HourlyCount, IndexQuery, Indexed, Item, NEEDS_REVIEW, Table,
     TableError, WriteOutcome,
 };
 
@@ -100,25 +100,25 @@ impl Table for SimTable {
         answered(receiver).await
     }
 
-    async fn due(
-        &self,
-        index: DueIndex,
-        shard: u8,
-        until: Timestamp,
-        limit: u16,
-    ) -> Result<Vec<Indexed>, TableError> {
-        let partition = queries::shard_key(shard);
-        self.oldest("due", index.index(), (partition, until), limit)
-            .await
-    }
-
-    async fn needs_review(
-        &self,
-        reason: ReviewReason,
-        limit: u16,
-    ) -> Result<Vec<Indexed>, TableError> {
-        let all = (reason.as_str().to_owned(), Timestamp::MAX);
-        self.oldest("needs_review", NEEDS_REVIEW, all, limit).await
+    async fn oldest(&self, asked: IndexQuery) -> Result<Vec<Indexed>, TableError> {
+        let point = if asked.index == NEEDS_REVIEW {
+            "needs_review"
+        } else {
+            "due"
+        };
+        let receiver = {
+            let mut world = self.world.lock().unwrap();
+            let query = Query {
+                keys: asked.index,
+                partition: asked.partition,
+                between: Some((asked.from.unix_ms(), asked.until.unix_ms())),
+                after: None,
+            };
+            world.ask(self.who, Lane::WORLD, point, |world, waiting| {
+                queries::oldest(world, waiting, query, asked.limit);
+            })
+        };
+        answered(receiver).await
     }
 
     async fn on_day(
@@ -134,35 +134,11 @@ impl Table for SimTable {
             let query = Query {
                 keys: index.index(),
                 partition: queries::day_shard(day, shard),
-                until: None,
+                between: None,
                 after,
             };
             world.ask(self.who, Lane::WORLD, "read day", |world, waiting| {
                 queries::on_day(world, waiting, query, limit);
-            })
-        };
-        answered(receiver).await
-    }
-}
-
-impl SimTable {
-    async fn oldest(
-        &self,
-        point: &'static str,
-        keys: Index,
-        (partition, until): (String, Timestamp),
-        limit: u16,
-    ) -> Result<Vec<Indexed>, TableError> {
-        let receiver = {
-            let mut world = self.world.lock().unwrap();
-            let query = Query {
-                keys,
-                partition,
-                until: Some(until.unix_ms()),
-                after: None,
-            };
-            world.ask(self.who, Lane::WORLD, point, |world, waiting| {
-                queries::oldest(world, waiting, query, limit);
             })
         };
         answered(receiver).await

@@ -13,7 +13,7 @@ use super::proposal::PROPOSAL;
 
 /// Attributes that are never kept: the id of the write, and what each version derives anew from the others. A key of
 /// an index that does not follow from the item would be found there for ever.
-pub(super) const DERIVED: [&str; 18] = [
+pub(super) const DERIVED: [&str; 20] = [
     "write_id",
     "status",
     "ipn_shard",
@@ -30,6 +30,8 @@ pub(super) const DERIVED: [&str; 18] = [
     "reversed_at",
     "needs_review",
     "needs_review_since",
+    "proposed",
+    "proposal_expires_at",
     "ipn_due_mark",
     "refund_due_mark",
 ];

@@ -7,12 +7,11 @@ use async_trait::async_trait;
 use domain::{
     Change, Day, Decision, DisputeReason, IpnLease, OperatorWord, PaidDetails, PaymentAnswer,
     PaymentResult, PaymentResultMessage, ProposedAct, RefundAnswer, RefundCommand, RefundId,
-    Reservation, Resolution, ReversalReason, ReviewReason, Timestamp, Transaction, TransactionId,
-    Vnd,
+    Reservation, Resolution, ReversalReason, Timestamp, Transaction, TransactionId, Vnd,
 };
 use futures::executor::block_on;
 use store::{
-    Condition, Creation, DayIndex, DayPage, DueIndex, HourlyCount, Indexed, Item, Table,
+    Condition, Creation, DayIndex, DayPage, HourlyCount, IndexQuery, Indexed, Item, Table,
     TableError, Transactions, WriteIds, WriteOutcome,
 };
 use uuid::Uuid;
@@ -72,17 +71,7 @@ impl Table for OneItemTable {
         Ok(true)
     }
 
-    async fn due(
-        &self,
-        _: DueIndex,
-        _: u8,
-        _: Timestamp,
-        _: u16,
-    ) -> Result<Vec<Indexed>, TableError> {
-        Ok(Vec::new())
-    }
-
-    async fn needs_review(&self, _: ReviewReason, _: u16) -> Result<Vec<Indexed>, TableError> {
+    async fn oldest(&self, _: IndexQuery) -> Result<Vec<Indexed>, TableError> {
         Ok(Vec::new())
     }
 
