@@ -5,6 +5,9 @@ use domain::Day;
 use serde::Deserialize;
 use serde_json::Value;
 
+/// The longest name of a result file.
+const MAX_NAME_BYTES: usize = 255;
+
 /// The work of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -44,13 +47,19 @@ impl Event {
         ) {
             (Some(text), None, None, None) => Ok(Self::Day(day("day", text)?)),
             (None, Some("reconcile"), None, None) => Ok(Self::Scheduled),
-            (None, None, Some(name), None) if !name.is_empty() => Ok(Self::Results(name)),
+            (None, None, Some(name), None) if is_file_name(&name) => Ok(Self::Results(name)),
             (None, None, None, Some(text)) => Ok(Self::Statement(day("statement", text)?)),
             _ => bail!(
                 r#"the event is none of {{"action":"reconcile"}}, {{"day":"2026-11-22"}}, {{"results":"tikivip_…"}}, {{"statement":"2026-11-22"}}"#
             ),
         }
     }
+}
+
+/// Whether it can be the name of a file: whoever invokes the function can send any text, and it is logged.
+fn is_file_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    (1..=MAX_NAME_BYTES).contains(&name.len()) && name.chars().all(fits)
 }
 
 #[cfg(test)]
@@ -77,6 +86,8 @@ mod tests {
             (json!({}), "none of"),
             (json!({"action": "sweep"}), "none of"),
             (json!({"results": ""}), "none of"),
+            (json!({"results": "a\nb"}), "none of"),
+            (json!({"results": "a".repeat(256)}), "none of"),
             (json!({"day": "2026-11-31"}), "day"),
             (json!({"statement": "22/11/2026"}), "statement"),
             (json!({"day": 20_261_122}), "string"),

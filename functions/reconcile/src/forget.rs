@@ -54,6 +54,10 @@ impl Reconcile {
         let swept = self.sweep_days(run, &mut progress, &keys, until).await;
         // What was done is recorded, also if something could not be.
         self.store(&mut progress).await?;
+        let lateness = progress
+            .now
+            .lateness(self.personal_data_kept_for, self.clock.now());
+        metrics::PERSONAL_DATA_LATENESS.record_duration(&[], lateness);
         let (left, days) = (progress.now.payments.len(), progress.now.days.len());
         if progress.forgotten > 0 || left > 0 || days > 0 {
             let forgotten = progress.forgotten;
@@ -132,6 +136,7 @@ impl Reconcile {
                 Ok(Outcome::Nothing) => {}
                 Ok(Outcome::Left) => progress.now.payments.push(id),
                 Err(error) => {
+                    metrics::INTERNAL_ERRORS.count(&[]);
                     tracing::warn!(%id, %error, "a payment could not be forgotten: the next run tries it again");
                     progress.now.payments.push(id);
                 }

@@ -48,6 +48,7 @@ use std::time::Duration;
 
 use domain::{Clock, Day, Timestamp};
 use files::{FileServer, ObjectStore};
+use lambda::telemetry::TRAIL_OF_OPERATORS;
 use reconciliation::file::PartnerName;
 use reconciliation::place::Folders;
 use reconciliation::record::RunName;
@@ -169,6 +170,8 @@ impl Reconcile {
             outcome: Outcome::default(),
             errors: Vec::new(),
         };
+        // A person can invoke it by hand: the access trail has who it was, and this what for, whatever the log level is.
+        tracing::info!(target: TRAIL_OF_OPERATORS, ?event, run = %run.name, "begins");
         let lock = match self.acquire(&run.name, deadline).await? {
             RunLock::Acquired { lock, left_behind } => {
                 run.owes_reports = left_behind;
@@ -188,6 +191,8 @@ impl Reconcile {
             Event::Day(day) => {
                 let exported = self.export(&mut run, day).await;
                 run.note("a day could not be exported", exported);
+                // Its report may be of other settings, or may lack what has come since.
+                run.changed_days.insert(day);
             }
             Event::Results(name) => {
                 let imported = self.import(&mut run, Some(&name)).await;

@@ -11,21 +11,21 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{
     AmountLimits, Clock, Day, Decision, IpnAnswer, NotificationOutcome, Order, PaidDetails,
-    PaymentResult, PaymentResultMessage, ReviewReason, Timestamp, Transaction, TransactionId, Vnd,
+    PaymentResult, PaymentResultMessage, Timestamp, Transaction, TransactionId, Vnd,
 };
 use files::ObjectStore;
 use files::object_store::ObjectError;
 use reconcile::{Event, Reconcile};
 use reconciliation::plan::forget::MAX_LEFT_PAYMENTS;
-use reconciliation::record::Forgetting;
+use reconciliation::record::{DaySummary, Forgetting, Reported, Results};
 use reconciliation::result::ResultFormat;
 use serde_dynamo::AttributeValue;
 use signed_http::{Answer, Outgoing, SignedClient, Transport, TransportError};
 use signing::{ClientSecret, GetSigning, HeaderNames, KeyError, KeyProvider, Keyring};
 use store::{
-    Condition, Creation, DayIndex, DayPage, DueIndex, HourlyCount, Indexed, Item, Key,
-    RandomWriteIds, ReconciliationRecords, RecordPage, RecordTable, StoredKey, Table, TableError,
-    Transactions, WriteIds, WriteOutcome,
+    Condition, Creation, DayIndex, DayPage, HourlyCount, IndexQuery, Indexed, Item, Key,
+    RandomWriteIds, ReconciliationRecords, RecordPage, RecordTable, StoreError, StoredKey, Table,
+    TableError, Transactions, WriteIds, WriteOutcome,
 };
 use tiki_api::{PhoneFormat, TikiClient};
 
@@ -104,18 +104,8 @@ impl Table for Payments {
         unreachable!("nothing is reversed here")
     }
 
-    async fn due(
-        &self,
-        _: DueIndex,
-        _: u8,
-        _: Timestamp,
-        _: u16,
-    ) -> Result<Vec<Indexed>, TableError> {
+    async fn oldest(&self, _: IndexQuery) -> Result<Vec<Indexed>, TableError> {
         unreachable!("no worker is here")
-    }
-
-    async fn needs_review(&self, _: ReviewReason, _: u16) -> Result<Vec<Indexed>, TableError> {
-        unreachable!("nobody lists here")
     }
 
     async fn on_day(
@@ -457,6 +447,36 @@ async fn a_day_without_a_report_is_put_off_and_holds_up_no_other() {
     assert!(stack.is_forgotten(&second).await);
     let progress = stack.progress().await.unwrap();
     assert!(!progress.days.contains(&day("2026-11-23")));
+}
+
+/// The way out of the alarm `PersonalDataIsLate`: results of Tiki, or statements of the core, that never come are not
+/// asked for any more, and then the day is run again.
+#[tokio::test]
+async fn a_day_that_waits_in_vain_goes_once_it_is_run_again() {
+    let stack = Stack::at("2026-11-22T12:00:00");
+    let payment = stack.confirmed(1).await;
+    stack.clock.set("2026-11-23T07:00:00");
+    assert!(stack.run().await);
+    // As the report was while Tiki was to send results.
+    let key = Key::reported(day("2026-11-22"));
+    let waits = stack.records.update::<Reported, StoreError>(&key, |known| {
+        let known = known.unwrap();
+        let summary = known.summary.map(|summary| DaySummary {
+            results: Results::None,
+            ..summary
+        });
+        Ok(Some(Reported { summary, ..known }))
+    });
+    waits.await.unwrap();
+    stack.clock.set("2027-03-01T00:00:00");
+    for _ in 0..2 {
+        assert!(stack.run().await);
+        assert!(!stack.is_forgotten(&payment).await);
+    }
+    let by_name = Event::Day(day("2026-11-22"));
+    assert!(stack.handle(by_name, Duration::from_mins(15)).await);
+    assert!(stack.run().await);
+    assert!(stack.is_forgotten(&payment).await);
 }
 
 #[tokio::test]

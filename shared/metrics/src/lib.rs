@@ -92,6 +92,9 @@ metrics! {
     ORDERS_WITHOUT_MONEY = "OrdersWithoutMoney", Count, [];
     STATEMENTS_MISSING = "StatementsMissing", Count, [];
     DAYS_WITHOUT_RESULTS = "DaysWithoutResults", Count, [];
+    /// For how long the personal data of the oldest day have been kept beyond their time, at each run of reconciliation;
+    /// 0 if none are.
+    PERSONAL_DATA_LATENESS = "PersonalDataLateness", Milliseconds, [];
     /// Findings of reconciliation that enter a new kind: `matched`, `resent`, `reverse`, `needs_review`,
     /// `undecided`.
     FINDINGS = "Findings", Count, ["Kind"];

@@ -23,9 +23,10 @@ pub(crate) fn commands_for(finding: &Finding) -> Vec<String> {
         Command::Show => format!("tikivip show {id}"),
         Command::LookUp => format!("tikivip lookup {id}"),
         Command::ResendIpn => format!("tikivip resend-ipn {id} --reason …"),
-        Command::Resolve => format!("tikivip resolve {id} --as … --reason …"),
+        Command::Resolve => format!("tikivip resolve {id} --review … --as … --reason …"),
         Command::CloseFinding => {
-            format!("tikivip close-finding {subject} --day {day} --reason …")
+            let since = finding.since().to_rfc3339();
+            format!("tikivip close-finding {subject} --day {day} --since {since} --reason …")
         }
     };
     let commands = explain(finding.mismatch).commands;

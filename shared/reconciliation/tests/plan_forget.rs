@@ -127,11 +127,35 @@ fn a_day_that_was_put_off_is_tried_again_until_it_is_swept() {
     for late in ["2026-11-23", "2026-11-22", "2026-11-23"] {
         forgetting.put_off(day(late));
     }
-    let both = [day("2026-11-22"), day("2026-11-23")];
+    let both = [day("2026-11-23"), day("2026-11-22")];
     assert_eq!(forgetting.to_try_again(), both);
-    forgetting.sweep(day("2026-11-22"));
-    assert_eq!(forgetting.day, Some(day("2026-11-22")));
+    forgetting.sweep(day("2026-11-23"));
+    assert_eq!(forgetting.day, Some(day("2026-11-23")));
     assert_eq!(forgetting.to_try_again(), both[1..]);
+    // It was not done: the other one comes first in the next run.
+    forgetting.put_off(day("2026-11-23"));
+    let turned = [day("2026-11-22"), day("2026-11-23")];
+    assert_eq!(forgetting.to_try_again(), turned);
+}
+
+#[test]
+fn the_lateness_is_that_of_the_oldest_day() {
+    let kept_for = Duration::from_hours(48);
+    let first = day("2026-11-23");
+    let due = first.end_exclusive().after(kept_for);
+    let hour = |hours| due.after(Duration::from_hours(hours));
+    let mut forgetting = Forgetting::from(first);
+    assert_eq!(forgetting.lateness(kept_for, hour(0)), Duration::ZERO);
+    let two = Duration::from_hours(2);
+    assert_eq!(forgetting.lateness(kept_for, hour(2)), two, "its turn");
+    forgetting.turn_to_next(kept_for, hour(2));
+    assert_eq!(forgetting.lateness(kept_for, hour(2)), Duration::ZERO);
+    forgetting.put_off(first);
+    assert_eq!(forgetting.lateness(kept_for, hour(2)), two, "put off");
+    forgetting.sweep(first);
+    assert_eq!(forgetting.lateness(kept_for, hour(2)), two, "being swept");
+    forgetting.shard_is_done(1);
+    assert_eq!(forgetting.lateness(kept_for, hour(2)), Duration::ZERO);
 }
 
 #[test]

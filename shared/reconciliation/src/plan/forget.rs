@@ -62,13 +62,21 @@ impl Forgetting {
         }
     }
 
-    /// The days to try again, the oldest first: also while there is no room for what they may leave. Then a day is put off
-    /// once more, but what can go of it has gone.
+    /// The days to try again, those first that were put off first: one that leaves too much each time comes after all
+    /// others. They are tried also while there is no room for what they may leave: what can go of them goes.
     #[must_use]
     pub fn to_try_again(&self) -> Vec<Day> {
-        let mut days = self.days.clone();
-        days.sort_unstable();
-        days
+        self.days.clone()
+    }
+
+    /// For how long the data of some day have been kept beyond their time.
+    #[must_use]
+    pub fn lateness(&self, kept_for: Duration, now: Timestamp) -> Duration {
+        let waiting = self.days.iter().chain(&self.day);
+        let oldest = waiting.chain([&self.next]).min();
+        oldest.map_or(Duration::ZERO, |day| {
+            now.since(day.end_exclusive().after(kept_for))
+        })
     }
 
     /// Starts the sweep of a day.

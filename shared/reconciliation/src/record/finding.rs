@@ -220,6 +220,12 @@ impl Finding {
         true
     }
 
+    /// When its state began.
+    #[must_use]
+    pub fn since(&self) -> Timestamp {
+        self.history.last().map_or(self.found_at, |step| step.at)
+    }
+
     /// Records the result of a look-up. If the state is new, it becomes a step of the history, and the answer is
     /// `true`. A closed finding is opened again only by a new state.
     pub fn look(&mut self, at: Timestamp, kind: Kind, mismatch: MismatchReason) -> bool {
