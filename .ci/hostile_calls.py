@@ -27,20 +27,7 @@ from hostile_requests import (
 
 REASONS = ["ticket 4711", "khách gọi lại", "x" * 255]
 # What is in review or proposed is what the acts need, so it is asked for more often.
-STATES = [
-    "review",
-    "review",
-    "review",
-    "proposed",
-    "disputed",
-    "exhausted",
-    "contradicted",
-    "undecided",
-    "proposed",
-    "unconfirmed",
-    "pending",
-    "unknown",
-]
+STATES = "review review review proposed proposed disputed exhausted contradicted undecided unconfirmed pending unknown".split()
 VERDICTS = ["confirmed", "reverse", "returned", "handled", "not-paid"]
 CHECKS = ["tiki", "core", "statement", "file-server", "settings", "secrets"]
 # Whom the template lets act.
@@ -51,6 +38,7 @@ MAY_ACT = {
     "decline": "lan minh",
     "forget": "lan",
     "close": "lan",
+    "file-server": "lan",
     "sign": "khoa",
 }
 FORBIDDEN = ["PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "get", "BREW", "A" * 300]
@@ -65,14 +53,8 @@ class Calls:
     """Makes one call after the other."""
 
     def __init__(self, choose: random.Random, number: int, routes, host: str, people: list[Person], known: Known):
-        self.choose, self.number, self.routes, self.host, self.people, self.known = (
-            choose,
-            number,
-            routes,
-            host,
-            people,
-            known,
-        )
+        self.choose, self.number, self.routes, self.host = choose, number, routes, host
+        self.people, self.known = people, known
         self.made = 0
         self.proposed = 1
         # A new run makes new payments, also in a sandbox that keeps its data.
@@ -91,6 +73,7 @@ class Calls:
         target = path + ("?" + urllib.parse.urlencode(query) if query else "")
         body = json.dumps(fields, ensure_ascii=choose.random() < 0.3).encode() if fields is not None else b""
         headers = [("Host", self.host), ("Content-Type", "application/json")]
+        is_allowed = person is None or may(person.name, method, route)
         if kind == "malformed":
             target, body, more = self.malformed(method, route, target, fields)
             headers += more
@@ -104,6 +87,7 @@ class Calls:
             body,
             kind,
             person.name if person else "",
+            is_allowed,
         )
         if kind != "unsigned":
             self.sign(request, person, wrong=kind == "wrong")
@@ -200,10 +184,12 @@ class Calls:
                         "rail_reference": f"FT{choose.randrange(2)}",
                     },
                 )  # retired-word: a name of the protocol
-        return path, *self.right_of_operator(method, route, day, reason)
+        return path, *self.right_of_operator(method, route, (payment, day), reason)
 
-    def right_of_operator(self, method: str, route: str, day: str, reason: dict) -> tuple[list, dict | None]:
-        choose = self.choose
+    def right_of_operator(
+        self, method: str, route: str, about: tuple[dict, str], reason: dict
+    ) -> tuple[list, dict | None]:
+        choose, (payment, day) = self.choose, about
         what = route.rsplit("/", 1)[1]
         if route == "/operator/v1/transactions":
             return [("state", choose.choice(STATES)), ("limit", choose.choice([1, 100, 1000]))], None
@@ -231,13 +217,20 @@ class Calls:
         return (
             [],
             {
-                "resolve": {"verdict": choose.choice(VERDICTS)},
-                "close": {"day": day, "id": "T-1"},
+                "resolve": self.decision(payment),
+                "close": {"day": day, "id": "T-1", "since": "2026-11-22T07:00:12+07:00"},
                 "approve": {"proposal": self.proposed},
                 "decline": {"proposal": self.proposed},
             }.get(what, {})
             | reason,
         )
+
+    def decision(self, payment: dict) -> dict:
+        """What a person decides on a payment: with its amount, and with the name of its review or of another one."""
+        verdict = self.choose.choice(VERDICTS)
+        amount = {"amount": payment["amount"]} if verdict == "returned" else {}
+        seen = payment.get("review", "second_debit") if self.choose.random() < 0.7 else "undecided"
+        return {"verdict": verdict, **amount, "review": seen}
 
     # ---- What is wrong -----------------------------------------------------------------------------------------------
 

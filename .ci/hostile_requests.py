@@ -69,6 +69,8 @@ class Request:
     # right; malformed: signed rightly; unsigned, wrong: nobody may accept it; odd: HTTP itself is odd.
     kind: str
     person: str = ""
+    # Whether the person's policies let through what the call was before it was made odd.
+    is_allowed: bool = True
     signatures: tuple[str, ...] = ()
 
     def bytes(self) -> bytes:
@@ -105,7 +107,8 @@ class Known:
             payments = {payment["id"]: payment for payment in list(self.payments)}
             for listed in data.get("transactions", [data]):
                 if payment := payments.get(listed.get("transaction_id")):
-                    if listed.get("needs_review"):
+                    if review := listed.get("needs_review"):
+                        payment["review"] = review
                         self.in_review.append(payment)
                     if proposal := listed.get("proposal"):
                         self.proposals.append((payment, proposal["number"]))

@@ -404,9 +404,10 @@ impl TestEnv {
     pub async fn resolve(&self, id: &str, verdict: &[&str]) -> CommandOutput {
         let reason = ["--reason", "Tiki said so by phone", "--output", "json"];
         let shown = self.tikivip(&["show", id, "--output", "json"]).await;
-        let shown = (shown.code == 0).then(|| shown.json()["needs_review"].clone());
+        let shown = (shown.code == 0).then(|| shown.json()["review"].clone());
         let review = shown.as_ref().and_then(Value::as_str);
-        let review = review.map_or(vec![], |review| vec!["--review", review]);
+        // If nothing is in review, any name is refused.
+        let review = ["--review", review.unwrap_or("undecided")];
         let resolve = [&["resolve", id, "--as"], verdict, &review, &reason[..]].concat();
         let proposed = self.tikivip(&resolve).await;
         if proposed.code != 0 {

@@ -38,6 +38,21 @@ async fn exhausted(env: &TestEnv) -> Payment {
     payment
 }
 
+/// A payment that failed, and of which Tiki could not be notified.
+async fn abandoned(env: &TestEnv) -> Payment {
+    env.tiki.faults.standing("ipn", Fault::Down);
+    env.tiki.faults.standing("look_up", Fault::Down);
+    let payment = env.create(100_000).await;
+    env.send_failed_result(&payment).await;
+    while env.ipn_state(&payment).await != "abandoned" {
+        env.time_passes(&payment).await;
+        env.sweep("ipn-sender").await;
+    }
+    env.tiki.faults.off("ipn");
+    env.tiki.faults.off("look_up");
+    payment
+}
+
 /// Every terminal has eighty columns.
 pub(crate) fn assert_fits(shown: &str) {
     let widest = shown.lines().map(|line| line.chars().count()).max();
@@ -195,7 +210,7 @@ async fn an_operator_resends_an_exhausted_notification() {
 
     let again = run(&env, &["resend-ipn", &payment.id], &REASON).await;
     assert_eq!(again.code, 4);
-    assert!(again.err.contains("Tiki has confirmed it"), "{again:?}");
+    assert!(again.err.contains("by our record Tiki has it"), "{again:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -205,7 +220,8 @@ async fn one_person_proposes_and_another_resolves_a_dispute() {
     let stands = disputed(&env).await;
 
     // Nothing happens at one person's word.
-    let words = &["resolve", &back.id, "--as", "reverse", "--output", "json"];
+    let review = ["--review", "amount_differs", "--output", "json"];
+    let words = &[&["resolve", &back.id, "--as", "reverse"][..], &review].concat();
     let proposed = run(&env, words, &REASON).await;
     assert_eq!(proposed.code, 0, "{proposed:?}");
     let proposal = proposed.json()["proposal"].clone();
@@ -218,7 +234,7 @@ async fn one_person_proposes_and_another_resolves_a_dispute() {
         again["proposal"], proposal,
         "the same once more is the same"
     );
-    let other = ["resolve", &back.id, "--as", "confirmed"];
+    let other = [&["resolve", &back.id, "--as", "confirmed"][..], &review].concat();
     let other = run(&env, &other, &REASON).await;
     assert_eq!(other.code, 4, "{other:?}");
     let listed = env.tikivip(&["list", "--state", "proposed"]).await.out;
@@ -287,13 +303,12 @@ async fn one_person_proposes_and_another_resolves_a_dispute() {
     let listed = listed.json()["transactions"].clone();
     assert_eq!(listed.as_array().unwrap().len(), 1);
     assert_eq!(listed[0]["transaction_id"], json!(back.id));
-    // It is the second decision on it, so it says on what.
-    let unnamed = run(&env, &["resolve", &back.id, "--as", "handled"], &REASON).await;
-    assert_eq!(unnamed.code, 4, "{unnamed:?}");
-    assert!(
-        unnamed.err.contains("--review known_as_paid"),
-        "{unnamed:?}"
-    );
+    // Who has seen the review before decides nothing on this one.
+    let outdated = ["resolve", &back.id, "--as", "handled"];
+    let outdated = [&outdated[..], &review].concat();
+    let outdated = run(&env, &outdated, &REASON).await;
+    assert_eq!(outdated.code, 4, "{outdated:?}");
+    assert!(outdated.err.contains("known_as_paid"), "{outdated:?}");
     let handled = env.resolve(&back.id, &["handled"]).await;
     assert_eq!(handled.code, 0, "{handled:?}");
 }
@@ -308,6 +323,8 @@ async fn a_declined_proposal_does_nothing() {
             &payment.id,
             "--as",
             "reverse",
+            "--review",
+            "amount_differs",
             "--output",
             "json",
         ];
@@ -352,6 +369,8 @@ async fn the_settings_say_what_one_person_may_do() {
             &payment.id,
             "--as",
             "confirmed",
+            "--review",
+            "amount_differs",
             "--output",
             "json",
         ];
@@ -375,6 +394,7 @@ async fn many_resends_need_a_second_person() {
         options.parameters.push(limit);
     })
     .await;
+    let given_up = abandoned(&env).await;
     let payments = [exhausted(&env).await, exhausted(&env).await];
     env.tiki.faults.standing("ipn", Fault::Down);
     let words = ["resend-ipn", "--state", "exhausted", "--output", "json"];
@@ -386,12 +406,24 @@ async fn many_resends_need_a_second_person() {
     let waits = ids("proposed")[0].as_str().unwrap().to_owned();
     let payment = payments.iter().find(|payment| payment.id == waits);
     assert_eq!(env.ipn_state(payment.unwrap()).await, "exhausted");
+    // Of a failure that Tiki was not notified of nothing else waits for a person.
+    let again = run(&env, &["resend-ipn", &given_up.id], &REASON).await;
+    assert_eq!(again.code, 0, "{again:?}");
+    assert_eq!(env.ipn_state(&given_up).await, "abandoned");
+    let listed = ["list", "--state", "proposed", "--output", "json"];
+    let listed = env.tikivip(&listed).await.json()["transactions"].clone();
+    let listed = listed.as_array().unwrap().iter();
+    let listed: Vec<_> = listed.map(|t| t["transaction_id"].clone()).collect();
+    assert_eq!(listed, [json!(waits), json!(given_up.id)], "oldest first");
+
     env.tiki.faults.off("ipn");
     let approve = ["approve", "--resends", "--output", "json"];
     let approve = [&approve[..], &REASON].concat();
     let approved = env.tikivip_as(Principal::MINH, &approve).await;
     assert_eq!(approved.code, 0, "{approved:?}");
-    assert_eq!(approved.json()["sent"], json!([waits]));
+    assert_eq!(approved.json()["sent"], json!([waits, given_up.id]));
+    let left = env.tikivip(&["list", "--state", "proposed"]).await;
+    assert!(left.out.contains("None."), "{left:?}");
     env.until("Tiki has it", async || {
         env.ipn_state(payment.unwrap()).await == "confirmed"
     })
@@ -472,7 +504,9 @@ async fn who_calls_comes_from_aws_alone() {
                 "accountId": sandbox::ACCOUNT, "apiId": "a", "httpMethod": "POST", "identity": identity,
                 "protocol": "HTTP/1.1", "requestId": "r", "resourcePath": resource, "stage": "live",
             },
-            "body": json!({ "verdict": "reverse", "reason": "x", "by": "lan", "operator": "lan" }).to_string(),
+            "body": json!({
+                "verdict": "reverse", "review": "amount_differs", "reason": "x", "by": "lan", "operator": "lan",
+            }).to_string(),
             "isBase64Encoded": false,
         })
     };
@@ -508,6 +542,11 @@ async fn who_calls_comes_from_aws_alone() {
     let said = |message: &str| logs.iter().find(|line| line.event["message"] == message);
     let asked = &said("asked").unwrap().event;
     assert_eq!(asked["operator"], "tikivip-operator/lan");
+    assert_eq!(asked["transaction_id"], json!(payment.id));
+    assert!(asked["request_id"].is_string(), "{asked}");
+    let answered = &said("answered a person").unwrap().event;
+    assert_eq!(answered["request_id"], asked["request_id"]);
+    assert_eq!(answered["code"], 0);
     let refused = &said("a caller is refused").unwrap().event;
     assert!(
         refused["caller"]

@@ -55,6 +55,14 @@ pub(crate) async fn open_findings(env: &TestEnv) -> BTreeMap<String, (String, St
     findings.collect()
 }
 
+/// When the state of an open finding began, as `close-finding` wants it.
+pub(crate) async fn since(env: &TestEnv, id: &str) -> String {
+    let typed = env.tikivip(&["reconciliation", "--output", "json"]).await;
+    let findings = typed.json()["findings"].as_array().unwrap().clone();
+    let found = findings.iter().find(|finding| finding["id"] == id);
+    found.unwrap()["since"].as_str().unwrap().to_owned()
+}
+
 pub(crate) fn finding(kind: &str, reason: &str) -> (String, String) {
     (kind.to_owned(), reason.to_owned())
 }
@@ -265,13 +273,15 @@ async fn a_day_is_delivered_and_its_findings_are_processed() {
         assert!(report.contains(text), "{text}");
     }
     let day_text = day.to_string();
-    let close = [
-        "close-finding",
-        only_at_tiki,
-        "--day",
-        &day_text,
-        "--reason",
-    ];
+    let close = ["close-finding", only_at_tiki, "--day", &day_text, "--since"];
+    // It is not any more what the person has seen.
+    let seen = ["2026-11-01T07:00:12", "--reason", "Tiki đã hủy đơn"];
+    let typed = env.tikivip(&[&close[..], &seen].concat()).await;
+    assert_eq!(typed.code, 4, "{}", typed.err);
+    assert!(typed.err.contains("unknown_here since"), "{}", typed.err);
+    assert!(open_findings(&env).await.contains_key(only_at_tiki));
+    let since = since(&env, only_at_tiki).await;
+    let close = [&close[..], &[&since, "--reason"]].concat();
     let typed = env
         .tikivip(&[&close[..], &["Tiki đã hủy đơn"]].concat())
         .await;

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::operator_command::assert_fits;
 use crate::reconciliation::{
-    archived, finding, folder, inbound, open_findings, reconcile, run, the_day,
+    archived, finding, folder, inbound, open_findings, reconcile, run, since, the_day,
 };
 
 /// Tiki puts a file about the day into OUTBOUND, and it is read.
@@ -231,6 +231,8 @@ async fn a_refund_is_compared_with_our_refund() {
             &id("r-9"),
             "--day",
             &the_day().to_string(),
+            "--since",
+            &since(&env, &id("r-9")).await,
             "--reason",
             "Tiki, ticket 4713",
         ])

@@ -409,7 +409,7 @@ async fn every_sample_event_is_accepted_by_its_function() {
                 "/operator/v1/transactions/{transaction_id}/resolve",
                 of(id),
                 None,
-                json!({ "verdict": "handled", "reason": "ticket 4711" }),
+                json!({ "verdict": "handled", "review": "second_debit", "reason": "ticket 4711" }),
             ),
             200,
             Some(9),

@@ -14,7 +14,7 @@ use pre_traffic_hook::INVOKE_TIMEOUT;
 use sandbox::{ACCOUNT, Fault, Grant, Plan};
 use serde_json::{Value, json};
 use signing::HeaderNames;
-use store::{BY_CUSTOMER, BY_STATUS, DayIndex, DueIndex, NEEDS_REVIEW, REQUEST_TIMEOUT};
+use store::{BY_CUSTOMER, BY_STATUS, DayIndex, DueIndex, NEEDS_REVIEW, PROPOSED, REQUEST_TIMEOUT};
 use tiki_api::{TIKI_ANSWER_TIMEOUT, TIKI_ANSWER_TIMEOUT_IN_REQUEST};
 
 use crate::reconciliation::{exhausted, the_day};
@@ -649,7 +649,7 @@ async fn people_work(env: &TestEnv) {
     let reason = ["--reason", "ticket 4711"];
     let resend = [&["resend-ipn", &payment.id][..], &reason].concat();
     assert_eq!(env.tikivip(&resend).await.code, 0);
-    for state in ["review", "unconfirmed", "unknown", "pending"] {
+    for state in ["review", "proposed", "unconfirmed", "unknown", "pending"] {
         assert_eq!(env.tikivip(&["list", "--state", state]).await.code, 0);
     }
     env.tikivip(&["doctor"]).await;
@@ -662,7 +662,8 @@ async fn people_work(env: &TestEnv) {
     let of_day = ["reconciliation", "--day", text("day")];
     assert_eq!(env.tikivip(&of_day).await.code, 0);
     let close = ["close-finding", text("id"), "--day", text("day")];
-    let closed = [&close[..], &reason].concat();
+    let seen = ["--since", text("since")];
+    let closed = [&close[..], &seen, &reason].concat();
     assert_eq!(env.tikivip(&closed).await.code, 0);
 }
 
@@ -1461,7 +1462,7 @@ fn tables(plan: &Plan, _: &Seen) -> Result<(), String> {
 fn indexes(plan: &Plan, _: &Seen) -> Result<(), String> {
     let due = [DueIndex::Ipn, DueIndex::Refund, DueIndex::Expiry].map(DueIndex::index);
     let days = [DayIndex::Final, DayIndex::Refund, DayIndex::Reversal].map(DayIndex::index);
-    let of_transactions = [&due[..], &days[..], &[NEEDS_REVIEW]].concat();
+    let of_transactions = [&due[..], &days[..], &[NEEDS_REVIEW, PROPOSED]].concat();
     for (table, indexes) in [
         ("TransactionsTable", of_transactions),
         ("SessionsTable", vec![BY_CUSTOMER]),
@@ -2058,13 +2059,21 @@ fn access_trail(plan: &Plan, _: &Seen) -> Result<(), String> {
     let files = format!("{}/", arn("ReconciliationBucket"));
     let of_files = data("AWS::S3::Object", &json!([files]));
     must(*fields(1) == of_files, format!("{}", fields(1)))?;
+    let invoked = [
+        "OperatorFunction",
+        "ReconcileFunction",
+        "IpnSenderFunction",
+        "CoreWorkerFunction",
+    ];
+    let of_functions = data("AWS::Lambda::Function", &json!(invoked.map(arn)));
+    must(*fields(2) == of_functions, format!("{}", fields(2)))?;
     // Reading a secret is a call of management. CloudTrail can leave out only these two services.
     let management = json!([
         { "Field": "eventCategory", "Equals": ["Management"] },
         { "Field": "eventSource", "NotEquals": ["kms.amazonaws.com", "rdsdata.amazonaws.com"] },
     ]);
-    must(*fields(2) == management, format!("{}", fields(2)))?;
-    must(fields(3).is_null(), "a selector that nobody has checked")?;
+    must(*fields(3) == management, format!("{}", fields(3)))?;
+    must(fields(4).is_null(), "a selector that nobody has checked")?;
     trail_is_safe(plan, trail["TrailName"].as_str().unwrap_or_default())
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use contract::Lang;
-use domain::Day;
+use domain::{BadTimestamp, Day, Timestamp};
 use operator_api::signature;
 use reconciliation::period::Period;
 
@@ -90,9 +90,9 @@ pub(crate) enum Command {
         /// With `returned`: the amount that was given back, in VND; it must be all that remains
         #[arg(long, value_name = "VND", required_if_eq("verdict", "returned"))]
         amount: Option<u64>,
-        /// What is decided, as `show` has it after "Needs review": where there is more than one decision to take
+        /// What you have seen and decide on, as `show` has it after "Needs review"
         #[arg(long, value_name = "REVIEW")]
-        review: Option<String>,
+        review: String,
         #[command(flatten)]
         reason: ReasonArg,
     },
@@ -155,6 +155,9 @@ pub(crate) enum Command {
         /// The finding's day, for example 2026-11-22
         #[arg(long, value_name = "DAY")]
         day: Day,
+        /// What you have seen: the time after "since", as in 2026-11-23T07:00:12 (Vietnam's)
+        #[arg(long, value_name = "TIME", value_parser = of_vietnam)]
+        since: String,
         #[command(flatten)]
         reason: ReasonArg,
     },
@@ -305,6 +308,14 @@ fn page_or_markdown(text: &str) -> Result<PathBuf, &'static str> {
         Some("html" | "md") => Ok(file),
         _ => Err("must end in .html or .md"),
     }
+}
+
+/// A time as the tables show it, of Vietnam, or with its offset; as RFC 3339.
+fn of_vietnam(text: &str) -> Result<String, BadTimestamp> {
+    let text = text.replace(' ', "T");
+    let at = Timestamp::parse_rfc3339(&text);
+    let at = at.or_else(|_| Timestamp::parse_rfc3339(&format!("{text}+07:00")))?;
+    Ok(at.to_rfc3339())
 }
 
 /// Where the files of a report go.

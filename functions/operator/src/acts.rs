@@ -4,11 +4,10 @@
 use api::{ApiError, Inbound, Reply};
 use domain::{Change, OperatorRefusal, OperatorWord, ProposedAct, Transaction};
 use operator_api::request;
-use operator_api::transaction::TransactionView;
 use store::{ForgetError, StoreError};
 
 use crate::caller::Caller;
-use crate::transactions::found;
+use crate::transactions::{found, shown};
 use crate::{Operator, answer};
 
 /// Has the notification sent again. What would end a dispute, and more than people may have sent in an hour, is proposed.
@@ -18,9 +17,7 @@ pub(crate) async fn resend(
     request: &Inbound,
 ) -> Result<Reply, ApiError> {
     let word = caller.word(request::reason(&request.body)?);
-    let Some(transaction) = found(operator, request).await? else {
-        return Ok(answer::not_found("this transaction"));
-    };
+    let transaction = found(operator, request).await?;
     let now = || operator.clock.now();
     // What is refused anyway is not counted.
     if let Err(refusal) = transaction.resend_ipn(&word, now()) {
@@ -51,9 +48,7 @@ pub(crate) async fn resolve(
 ) -> Result<Reply, ApiError> {
     let asked = request::resolve(&request.body)?;
     let word = caller.word(asked.reason);
-    let Some(transaction) = found(operator, request).await? else {
-        return Ok(answer::not_found("this transaction"));
-    };
+    let transaction = found(operator, request).await?;
     let now = || operator.clock.now();
     let asked_act = ProposedAct::Resolve(asked.resolution);
     act(operator, transaction, |t| {
@@ -96,9 +91,7 @@ async fn decide(
 ) -> Result<Reply, ApiError> {
     let asked = request::proposal(&request.body)?;
     let word = caller.word(asked.reason);
-    let Some(transaction) = found(operator, request).await? else {
-        return Ok(answer::not_found("this transaction"));
-    };
+    let transaction = found(operator, request).await?;
     act(operator, transaction, |t| {
         decision(t, asked.proposal, &word, operator.clock.now()).map(Some)
     })
@@ -112,9 +105,7 @@ pub(crate) async fn forget(
     request: &Inbound,
 ) -> Result<Reply, ApiError> {
     let word = caller.word(request::reason(&request.body)?);
-    let Some(transaction) = found(operator, request).await? else {
-        return Ok(answer::not_found("this transaction"));
-    };
+    let transaction = found(operator, request).await?;
     let keys = operator.link_keys.keys().await?;
     let now = operator.clock.now();
     let forgotten = operator
@@ -122,7 +113,7 @@ pub(crate) async fn forget(
         .forget_personal(transaction, &keys, Some(&word), now)
         .await;
     match forgotten {
-        Ok(updated) => Ok(answer::shown(&TransactionView::of(&updated.transaction))),
+        Ok(updated) => Ok(shown(operator, &updated.transaction)),
         Err(ForgetError::StillNeeded(why)) => Ok(answer::against_the_rules(&why.to_string())),
         Err(ForgetError::Store(error)) => Err(error.into()),
     }
@@ -151,7 +142,7 @@ async fn act(
         .update(found, |t| decide(t).map_err(NotDone::Refused))
         .await;
     match updated {
-        Ok(updated) => Ok(answer::shown(&TransactionView::of(&updated.transaction))),
+        Ok(updated) => Ok(shown(operator, &updated.transaction)),
         Err(NotDone::Refused(refusal)) => Ok(answer::against_the_rules(&refusal.to_string())),
         Err(NotDone::Store(error)) => Err(error.into()),
     }

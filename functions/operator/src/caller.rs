@@ -5,6 +5,8 @@ use domain::{BadPrincipal, OperatorName, OperatorReason, OperatorWord, Principal
 use json_fields::InvalidField;
 use signing::SignatureRefusal;
 
+use crate::trail;
+
 /// A person, or a program that acts for one.
 pub(crate) struct Caller {
     name: OperatorName,
@@ -17,7 +19,7 @@ impl Caller {
         let nobody = ApiError::Signature(SignatureRefusal::Missing("Authorization"));
         let caller = request.iam_caller.as_ref().ok_or(nobody)?;
         let refused = |problem: &str| {
-            tracing::info!(target: crate::TRAIL, caller = caller.arn, problem, "a caller is refused");
+            trail::refused(request, &caller.arn, problem);
             ApiError::Invalid(InvalidField::field("your role", problem))
         };
         // `arn:aws:sts::123456789012:assumed-role/tikivip-operator/lan`

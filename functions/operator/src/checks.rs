@@ -11,7 +11,7 @@ use std::time::Duration;
 use api::{ApiError, Inbound, Reply};
 use domain::TransactionId;
 use futures::future::{Either, select};
-use operator_api::check::{CHECKS, Findings};
+use operator_api::check::{CHECKS, FILE_SERVER, Findings};
 use signed_http::{BaseUrl, error_chain};
 use signing::{GetSigning, HeaderNames, Keyring};
 
@@ -29,12 +29,21 @@ const UNKNOWN_ID: &str = "TIKIVIP-DOCTOR";
 /// So long a check may take: a counterparty that hangs must not hide what was found before.
 pub const TIME_OF_A_CHECK: Duration = Duration::from_secs(24);
 
-/// Makes one check.
+/// Makes a check that changes nothing anywhere.
 pub(crate) async fn check(operator: &Operator, request: &Inbound) -> Result<Reply, ApiError> {
     let name = request.path_parameter("check");
     if !CHECKS.contains(&name) {
         return Ok(answer::not_found("this check"));
     }
+    in_time(operator, name).await
+}
+
+/// Tries each right at Tiki's file server, with a file of our own.
+pub(crate) async fn try_file_server(operator: &Operator) -> Result<Reply, ApiError> {
+    in_time(operator, FILE_SERVER).await
+}
+
+async fn in_time(operator: &Operator, name: &str) -> Result<Reply, ApiError> {
     let mut findings = Findings::default();
     let made = {
         let making = pin!(make(operator, name, &mut findings));
@@ -51,7 +60,10 @@ pub(crate) async fn check(operator: &Operator, request: &Inbound) -> Result<Repl
                 "the check is not done after {} s",
                 TIME_OF_A_CHECK.as_secs()
             ),
-            "whoever is asked answers slowly: try again",
+            match name {
+                FILE_SERVER => file_server::MAY_BE_LEFT,
+                _ => "whoever is asked answers slowly: try again",
+            },
         ),
     }
     Ok(answer::shown(&findings))
@@ -62,7 +74,7 @@ async fn make(operator: &Operator, name: &str, findings: &mut Findings) -> anyho
         "tiki" => ask_tiki(operator, findings).await?,
         "core" => ask_core(operator, findings).await?,
         "statement" => statement::check(operator, findings).await,
-        "file-server" => file_server::check(operator.file_server.as_ref(), findings).await,
+        FILE_SERVER => file_server::check(operator.file_server.as_ref(), findings).await,
         _ => {
             // The function would not have started with a setting that is missing or malformed.
             findings.good("settings", "every setting is there and valid");
@@ -263,6 +275,15 @@ fn reached(
         }
         Some(401 | 403) => true,
         Some(_) if answer.is_json_answer() => true,
+        // A page of a proxy, or an answer that broke off: the address is right, and nothing can be changed here.
+        Some(status) if status >= 500 || status == 429 || answer.breaks_off => {
+            findings.wrong(
+                who,
+                format!("answers HTTP {status} at {base}, without a code: it is down, or something in front of it is"),
+                format!("call {who}; nothing needs to be changed here"),
+            );
+            false
+        }
         Some(status) => {
             findings.wrong(
                 who,

@@ -1,16 +1,16 @@
 //! The findings of the reconciliation: lists the open ones, and closes one.
 
 use api::{ApiError, Inbound, Reply};
-use domain::Day;
+use domain::{Day, Timestamp};
 use operator_api::finding::{FindingList, FindingView};
-use operator_api::request;
+use operator_api::{request, text};
 use reconciliation::classify::Kind;
 use reconciliation::record::{Closed, ClosedBy, Finding};
 use store::{Key, ReconciliationRecords, StoreError, day_partition};
 
 use crate::caller::Caller;
 use crate::transactions::{limit, optional_of_query};
-use crate::{Operator, answer};
+use crate::{Operator, answer, trail};
 
 /// Lists the open findings of one day or of all days, findings that need review first.
 pub(crate) async fn list(operator: &Operator, request: &Inbound) -> Result<Reply, ApiError> {
@@ -84,14 +84,13 @@ pub(crate) async fn close(
     request: &Inbound,
 ) -> Result<Reply, ApiError> {
     let asked = request::close_finding(&request.body)?;
-    tracing::info!(target: crate::TRAIL, day = %asked.day, "a finding is to be closed");
     let now = operator.clock.now();
     let key = Key::finding_id(asked.day, &asked.id);
     let closed = operator
         .records
         .update::<Finding, NotClosed>(&key, |known| {
             let finding = known.ok_or(NotClosed::NotFound)?;
-            may_close(&finding)?;
+            may_close(&finding, asked.since)?;
             Ok(Some(Finding {
                 closed: Some(Closed {
                     at: now,
@@ -103,10 +102,13 @@ pub(crate) async fn close(
         })
         .await;
     match closed {
-        Ok(closed) => Ok(answer::shown(&FindingList {
-            findings: closed.iter().map(FindingView::from).collect(),
-            more: false,
-        })),
+        Ok(closed) => {
+            trail::closed_finding(request, asked.day, &asked.id);
+            Ok(answer::shown(&FindingList {
+                findings: closed.iter().map(FindingView::from).collect(),
+                more: false,
+            }))
+        }
         Err(NotClosed::NotFound) => {
             let what = format!("this finding of {}", asked.day);
             Ok(answer::not_found(&what))
@@ -116,7 +118,8 @@ pub(crate) async fn close(
     }
 }
 
-fn may_close(finding: &Finding) -> Result<(), NotClosed> {
+/// Whether it is open, for review, and still what the person has seen.
+fn may_close(finding: &Finding, seen: Timestamp) -> Result<(), NotClosed> {
     if let Some(Closed { by, .. }) = &finding.closed {
         return Err(NotClosed::Refused(format!(
             "{} has closed this finding already: {}",
@@ -128,6 +131,15 @@ fn may_close(finding: &Finding) -> Result<(), NotClosed> {
         return Err(NotClosed::Refused(format!(
             "the finding is {}, and only a finding that needs review can be closed",
             finding.kind.as_str()
+        )));
+    }
+    // To the second, as it is shown.
+    if finding.since().to_rfc3339() != seen.to_rfc3339() {
+        return Err(NotClosed::Refused(format!(
+            "the finding is {} since {}, and not since {}: look at `tikivip reconciliation` again",
+            finding.mismatch.as_str(),
+            text::clock(finding.since()),
+            text::clock(seen)
         )));
     }
     Ok(())

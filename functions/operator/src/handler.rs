@@ -8,6 +8,7 @@
 //! | `findings` | the findings of the reconciliation |
 //! | `report` | the report of a period |
 //! | `signatures` | verifies a signature; signs a message, by break-glass |
+//! | `trail` | who asked for what, in the log |
 //! | `transactions` | a list, one transaction, Tiki's side of it |
 
 #![expect(
@@ -23,6 +24,7 @@ mod counterparties;
 mod findings;
 mod report;
 mod signatures;
+mod trail;
 mod transactions;
 
 use std::sync::Arc;
@@ -35,9 +37,6 @@ use signing::KeyProvider;
 use store::{DynamoSessions, ReconciliationRecords, Transactions};
 
 use crate::caller::Caller;
-
-/// Who asked for what, and who was refused.
-pub(crate) use lambda::telemetry::TRAIL_OF_OPERATORS as TRAIL;
 
 pub use crate::checks::{FileServer, TIME_OF_A_CHECK};
 pub use crate::counterparties::{CoreSide, SideKeys, TikiSide};
@@ -76,7 +75,15 @@ impl Handler for Operator {
             record_transaction_in_span(id);
         }
         // Who looked at what is known, too.
-        tracing::info!(target: TRAIL, operator = %caller.name(), route = request.resource, "asked");
+        trail::asked(caller.name(), request);
+        let result = self.answer(&caller, request).await;
+        trail::answered(caller.name(), request, &result);
+        result
+    }
+}
+
+impl Operator {
+    async fn answer(&self, caller: &Caller, request: &Inbound) -> Result<Reply, ApiError> {
         let route = (request.method.as_str(), request.resource.as_str());
         match route {
             ("GET", "/operator/v1/transactions") => transactions::list(self, request).await,
@@ -87,30 +94,29 @@ impl Handler for Operator {
                 transactions::look_up(self, request).await
             }
             ("POST", "/operator/v1/transactions/{transaction_id}/resend") => {
-                acts::resend(self, &caller, request).await
+                acts::resend(self, caller, request).await
             }
             ("POST", "/operator/v1/transactions/{transaction_id}/resolve") => {
-                acts::resolve(self, &caller, request).await
+                acts::resolve(self, caller, request).await
             }
             ("POST", "/operator/v1/transactions/{transaction_id}/approve") => {
-                acts::approve(self, &caller, request).await
+                acts::approve(self, caller, request).await
             }
             ("POST", "/operator/v1/transactions/{transaction_id}/decline") => {
-                acts::decline(self, &caller, request).await
+                acts::decline(self, caller, request).await
             }
             ("POST", "/operator/v1/transactions/{transaction_id}/forget") => {
-                acts::forget(self, &caller, request).await
+                acts::forget(self, caller, request).await
             }
             ("GET", "/operator/v1/findings") => findings::list(self, request).await,
-            ("POST", "/operator/v1/findings/close") => {
-                findings::close(self, &caller, request).await
-            }
+            ("POST", "/operator/v1/findings/close") => findings::close(self, caller, request).await,
             ("GET", "/operator/v1/report") => report::show(self, request).await,
             ("GET", "/operator/v1/report/file") => report::file(self, request).await,
             ("GET", "/operator/v1/checks/{check}") => checks::check(self, request).await,
+            ("POST", "/operator/v1/checks/file-server") => checks::try_file_server(self).await,
             ("POST", "/operator/v1/signatures/verify") => signatures::verify(self, request).await,
             ("POST", "/operator/v1/signatures/sign") => {
-                signatures::sign(self, &caller, request).await
+                signatures::sign(self, caller, request).await
             }
             _ => Ok(answer::no_such_route()),
         }

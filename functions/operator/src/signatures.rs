@@ -17,7 +17,7 @@ use signing::{
 
 use crate::caller::Caller;
 use crate::counterparties::header_names;
-use crate::{Operator, answer};
+use crate::{Operator, answer, trail};
 
 /// So many of the 64 hex digits of the right signature are shown: enough to compare, and no help to whoever guesses.
 const SHOWN_DIGITS: usize = 8;
@@ -46,7 +46,8 @@ pub(crate) async fn sign(
     metrics::SIGNED_BY_HAND.count(&[]);
     // The same figure that `sha256sum` has of the file: it says later what it was, and nothing of what is in it.
     let sha256 = hex::encode(Sha256::digest(&text));
-    tracing::warn!(target: crate::TRAIL, operator = %caller.name(), with = ?with, sha256, timestamp = signed.timestamp, "a message is signed for a person");
+    let what = (sha256.as_str(), signed.timestamp.as_str());
+    trail::signed(caller.name(), request, &format!("{with:?}"), what);
     let names = header_names(with);
     Ok(answer::shown(&SignedMessage {
         headers: vec![

@@ -5,46 +5,40 @@ use std::pin::pin;
 use std::str::FromStr;
 
 use api::{ApiError, Inbound, Reply};
-use domain::{Ipn, PaymentState, RefundState, Timestamp, Transaction, TransactionId};
+use domain::{Ipn, PaymentState, RefundState, Refusal, Timestamp, Transaction, TransactionId};
+use futures::future::try_join_all;
 use futures::{StreamExt, stream};
 use json_fields::InvalidField;
-use operator_api::transaction::{
-    ListedState, ListedTransaction, LookUpView, TransactionList, TransactionView,
-};
+use operator_api::look_up::LookUpView;
+use operator_api::transaction::{ListedState, ListedTransaction, TransactionList, TransactionView};
 use store::{DueIndex, Indexed, SHARDS, StoreError};
 
-use crate::{Operator, answer};
+use crate::{Operator, answer, trail};
 
 /// The most entries of a list.
 const MAX_LISTED: u16 = 1000;
 
-/// The transaction that the path names; `None` if there is none.
-pub(crate) async fn found(
-    operator: &Operator,
-    request: &Inbound,
-) -> Result<Option<Transaction>, ApiError> {
-    let Ok(id) = request
-        .path_parameter("transaction_id")
-        .parse::<TransactionId>()
-    else {
-        return Ok(None);
-    };
-    Ok(operator.transactions.load(id).await?)
+/// The transaction that the path names.
+pub(crate) async fn found(operator: &Operator, request: &Inbound) -> Result<Transaction, ApiError> {
+    let id = request.path_parameter("transaction_id");
+    let id: TransactionId = id.parse().map_err(|_| Refusal::NotFound)?;
+    let found = operator.transactions.load(id).await?;
+    Ok(found.ok_or(Refusal::NotFound)?)
+}
+
+/// A transaction as it is now.
+pub(crate) fn shown(operator: &Operator, transaction: &Transaction) -> Reply {
+    answer::shown(&TransactionView::of(transaction, operator.clock.now()))
 }
 
 /// Shows a transaction.
 pub(crate) async fn show(operator: &Operator, request: &Inbound) -> Result<Reply, ApiError> {
-    Ok(match found(operator, request).await? {
-        Some(transaction) => answer::shown(&TransactionView::of(&transaction)),
-        None => answer::not_found("this transaction"),
-    })
+    Ok(shown(operator, &found(operator, request).await?))
 }
 
 /// Looks up a transaction at Tiki. Changes nothing.
 pub(crate) async fn look_up(operator: &Operator, request: &Inbound) -> Result<Reply, ApiError> {
-    let Some(t) = found(operator, request).await? else {
-        return Ok(answer::not_found("this transaction"));
-    };
+    let t = found(operator, request).await?;
     let answer = operator
         .tiki
         .client
@@ -79,7 +73,7 @@ pub(crate) fn optional_of_query<T: FromStr<Err: std::fmt::Display>>(
         .parse()
         .map_err(|problem| InvalidField::field(name, problem))?;
     // What it was about: a state, a day or a period. A text that is none of them may be anything, and is not logged.
-    tracing::info!(target: crate::TRAIL, name, value = text, "asked with");
+    trail::asked_with(request, name, text);
     Ok(Some(parsed))
 }
 
@@ -92,15 +86,18 @@ pub(crate) fn limit(request: &Inbound) -> Result<u16, InvalidField> {
     }
 }
 
-/// So many transactions are read at the same time: in a bad outage thousands wait, and what is proposed is among them.
+/// So many transactions are read at the same time: in a bad outage thousands wait.
 const READS_AT_ONCE: usize = 32;
 
 /// Lists the transactions of a state, the oldest first.
 pub(crate) async fn list(operator: &Operator, request: &Inbound) -> Result<Reply, ApiError> {
+    let now = operator.clock.now();
     let state = of_query(request, "state", ListedState::Review)?;
     let limit = limit(request)?;
-    let mut entries = entries(operator, state, limit).await?;
-    entries.sort_by_key(|entry| (entry.at, entry.id.to_bytes()));
+    let mut entries = entries(operator, state, limit, now).await?;
+    // An index has what is due next first: who has waited longest is often tried again last.
+    let since = |entry: &Indexed| entry.final_at.unwrap_or(entry.at);
+    entries.sort_by_key(|entry| (since(entry), entry.id.to_bytes()));
     // A transaction can need review for two reasons. It is listed once.
     let mut seen = HashSet::new();
     entries.retain(|entry| seen.insert(entry.id));
@@ -120,8 +117,8 @@ pub(crate) async fn list(operator: &Operator, request: &Inbound) -> Result<Reply
             break;
         }
         match read {
-            Ok(Some(found)) if is_in(state, &found) => {
-                list.transactions.push(ListedTransaction::of(&found));
+            Ok(Some(found)) if is_in(state, &found, now) => {
+                list.transactions.push(ListedTransaction::of(&found, now));
             }
             Ok(_) => {}
             Err(StoreError::Unreadable { .. }) => list.unreadable.push(id.to_string()),
@@ -131,43 +128,42 @@ pub(crate) async fn list(operator: &Operator, request: &Inbound) -> Result<Reply
     Ok(answer::shown(&list))
 }
 
-/// The entries of the index for a state.
+/// The entries of the indexes for a state.
 async fn entries(
     operator: &Operator,
     state: ListedState,
     limit: u16,
+    now: Timestamp,
 ) -> Result<Vec<Indexed>, StoreError> {
-    let mut all = Vec::new();
-    let index = match state {
-        ListedState::Unconfirmed => DueIndex::Ipn,
-        ListedState::Unknown | ListedState::Reversing => DueIndex::Refund,
-        ListedState::Pending => DueIndex::Expiry,
-        _ => {
-            // One more than the limit shows whether there are more. What is proposed is among all that waits.
-            let at_most = match state {
-                ListedState::Proposed => u16::MAX,
-                _ => limit.saturating_add(1),
-            };
-            for reason in state.review_reasons() {
-                all.extend(operator.transactions.needs_review(reason, at_most).await?);
-            }
-            // A resend is also proposed of what Tiki has not confirmed yet.
-            if state != ListedState::Proposed {
-                return Ok(all);
-            }
-            DueIndex::Ipn
+    let transactions = &operator.transactions;
+    let of_all_shards = async |index| {
+        let due = |shard| transactions.due(index, shard, Timestamp::MAX, u16::MAX);
+        try_join_all((0..SHARDS).map(due)).await
+    };
+    let parts = match state {
+        ListedState::Unconfirmed => of_all_shards(DueIndex::Ipn).await?,
+        ListedState::Unknown | ListedState::Reversing => of_all_shards(DueIndex::Refund).await?,
+        ListedState::Pending => of_all_shards(DueIndex::Expiry).await?,
+        // An outdated one is in the index, too, until it ends.
+        ListedState::Proposed => vec![transactions.proposed(now, u16::MAX).await?],
+        ListedState::Review
+        | ListedState::Disputed
+        | ListedState::Exhausted
+        | ListedState::RefundRejected
+        | ListedState::Contradicted
+        | ListedState::Undecided
+        | ListedState::RefundsRejected => {
+            // One more than the limit shows whether there are more.
+            let at_most = limit.saturating_add(1);
+            let reasons = state.review_reasons().into_iter();
+            let waiting = reasons.map(|reason| transactions.needs_review(reason, at_most));
+            try_join_all(waiting).await?
         }
     };
-    for shard in 0..SHARDS {
-        let due = operator
-            .transactions
-            .due(index, shard, Timestamp::MAX, u16::MAX);
-        all.extend(due.await?);
-    }
-    Ok(all)
+    Ok(parts.into_iter().flatten().collect())
 }
 
-fn is_in(state: ListedState, t: &Transaction) -> bool {
+fn is_in(state: ListedState, t: &Transaction, now: Timestamp) -> bool {
     let open = t.refunds().iter().any(|refund| refund.due().is_some());
     match state {
         ListedState::Review
@@ -179,7 +175,7 @@ fn is_in(state: ListedState, t: &Transaction) -> bool {
         | ListedState::RefundsRejected => t
             .needs_review()
             .is_some_and(|(reason, _)| state.review_reasons().contains(&reason)),
-        ListedState::Proposed => t.proposal().is_some(),
+        ListedState::Proposed => t.valid_proposal(now).is_some(),
         ListedState::Unknown => t
             .refunds()
             .iter()

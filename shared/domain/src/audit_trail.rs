@@ -340,12 +340,6 @@ pub(crate) fn contradictions(trail: &[AuditEntry]) -> u32 {
     noted.fold(0, |sum, entry| sum.saturating_add(entry.times))
 }
 
-/// Whether a person has decided before.
-pub(crate) fn was_resolved(trail: &[AuditEntry]) -> bool {
-    let mut events = trail.iter().map(|entry| &entry.event);
-    events.any(|event| matches!(event, AuditEvent::Resolved { .. }))
-}
-
 /// When this contradiction was last noted.
 pub(crate) fn contradicted_at(
     trail: &[AuditEntry],
@@ -374,6 +368,14 @@ pub(crate) fn other_amount_references(
         AuditEvent::Contradicted(Contradiction::OtherAmount { reference, .. }) => {
             Some(reference.as_ref())
         }
+        _ => None,
+    })
+}
+
+/// The other amounts that the core has said were paid.
+pub(crate) fn other_amounts(trail: &[AuditEntry]) -> impl Iterator<Item = Vnd> {
+    trail.iter().filter_map(|entry| match &entry.event {
+        AuditEvent::Contradicted(Contradiction::OtherAmount { amount, .. }) => Some(*amount),
         _ => None,
     })
 }

@@ -89,7 +89,7 @@ pub use refund::{
     RefundState,
 };
 pub use refusal::Refusal;
-pub use review::{Alarm, Raised, RaisedReason, ReviewReason};
+pub use review::{Alarm, BadReview, Raised, RaisedReason, ReviewReason, SeenReview};
 pub use schedule::{
     CORE_LEASE, Due, IPN_BUDGET, IPN_DELIVERY, IPN_HEAD_START, IPN_LEASE, LOOK_UP_FROM_FAILURE,
 };

@@ -3,7 +3,7 @@
 use strum::{EnumDiscriminants, EnumString, IntoStaticStr, VariantArray};
 
 use crate::money::Vnd;
-use crate::review::ReviewReason;
+use crate::review::SeenReview;
 use crate::text::{OperatorName, OperatorReason};
 
 /// How often persons may act on one transaction: the audit trail is bounded. A proposal, its approval and what follows
@@ -76,10 +76,12 @@ pub enum OperatorRefusal {
     #[error("the payment is not final yet: there is nothing to send")]
     NoResult,
     /// Tiki has it.
-    #[error("Tiki has confirmed it: there is nothing to send")]
+    #[error("by our record Tiki has it, or needs it no more: there is nothing to send")]
     Confirmed,
     /// The money goes back.
-    #[error("it is being reversed: there is nothing to send")]
+    #[error(
+        "it is a reversal, whose result follows when the money is back: there is nothing to send"
+    )]
     Reversing,
     /// It is not in the review queue.
     #[error("nothing of it waits for a decision")]
@@ -91,16 +93,15 @@ pub enum OperatorRefusal {
     #[error("this decision does not fit what waits: `tikivip show` says which do")]
     DoesNotFit,
     /// It is not what is next in the review queue.
-    #[error("not {}, but {} waits for a decision: `tikivip show` says why", .named.as_str(), .next.as_str())]
+    #[error(
+        "what waits for a decision now is {next}, and not {seen}: look at `tikivip show` again"
+    )]
     AnotherReview {
-        /// What the person named.
-        named: ReviewReason,
+        /// What the person has seen.
+        seen: SeenReview,
         /// What is next in the review queue.
-        next: ReviewReason,
+        next: SeenReview,
     },
-    /// There was more than one decision to take on it.
-    #[error("there is more than one decision to take on it: name this one with --review {}", .0.as_str())]
-    ReviewNotNamed(ReviewReason),
     /// Another amount than what remains was given back.
     #[error("what remains is {remaining} VND: money has moved meanwhile, or the amount is wrong")]
     AmountDiffers {

@@ -48,6 +48,19 @@ pub enum ReviewReason {
     Raised(RaisedReason),
 }
 
+/// A review as a person has seen it. What the core has said against the record since then is news to that person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeenReview {
+    pub reason: ReviewReason,
+    /// How often the core had contradicted the record.
+    pub contradictions: u32,
+}
+
+/// A text that names no review.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is no review: `tikivip show` has it after \"Needs review\"")]
+pub struct BadReview;
+
 /// A review that was raised, and stays until a clear answer or a person has ended it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Raised {
@@ -89,6 +102,29 @@ impl RaisedReason {
             Self::PaidAmountDiffers | Self::SecondDebit | Self::FailedAfterPaid => true,
             Self::Undecided | Self::RefundsRejected => false,
         }
+    }
+}
+
+impl std::fmt::Display for SeenReview {
+    /// As a person types it: `amount_differs`, or `second_debit:2` after two contradictions of the core.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.reason.as_str())?;
+        match self.contradictions {
+            0 => Ok(()),
+            times => write!(f, ":{times}"),
+        }
+    }
+}
+
+impl std::str::FromStr for SeenReview {
+    type Err = BadReview;
+
+    fn from_str(text: &str) -> Result<Self, BadReview> {
+        let (reason, times) = text.split_once(':').unwrap_or((text, "0"));
+        Ok(Self {
+            reason: ReviewReason::named(&reason.replace('-', "_")).ok_or(BadReview)?,
+            contradictions: times.parse().map_err(|_| BadReview)?,
+        })
     }
 }
 
@@ -136,6 +172,35 @@ impl ReviewReason {
             Self::Disputed(reason) => reason.as_str(),
             Self::Raised(reason) => reason.as_str(),
             Self::IpnExhausted | Self::SystemRefundRejected => ReviewReasonKind::from(self).into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seen_review_is_read_as_it_is_typed() {
+        for reason in ReviewReason::all() {
+            for contradictions in [0, 1, 12] {
+                let seen = SeenReview {
+                    reason,
+                    contradictions,
+                };
+                assert_eq!(seen.to_string().parse(), Ok(seen));
+            }
+        }
+        let typed = "second-debit:2".parse::<SeenReview>().unwrap();
+        assert_eq!(typed.to_string(), "second_debit:2");
+        for bad in [
+            "",
+            "paid",
+            "second_debit:",
+            "second_debit:-1",
+            "second_debit:1:1",
+        ] {
+            assert_eq!(bad.parse::<SeenReview>(), Err(BadReview), "{bad}");
         }
     }
 }

@@ -65,7 +65,7 @@ fn hash(key: char, content: char) -> ContentHash {
 }
 
 fn forgotten() -> Transaction {
-    let change = confirmed(order()).forget_personal(&hash('a', '1'), None, at(99));
+    let change = confirmed(order()).forget_personal(&hash('a', '1'), None, at(LINK_ENDS));
     change.unwrap().unwrap().assume_committed()
 }
 

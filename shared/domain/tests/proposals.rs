@@ -13,8 +13,8 @@ use domain::{
     ApprovalRule, AuditEvent, Change, Decision, DisputeReason, Ipn, IpnAnswer, MAX_OPEN_ACTS,
     MAX_OPERATOR_ACTS, MAX_RESENDS, NotificationOutcome, OperatorRefusal, OperatorWord,
     PROPOSAL_HOURS, PaidDetails, PaymentResult, PaymentResultMessage, PaymentState, Proposal,
-    ProposedAct, RaisedReason, RefundAnswer, RefundCommand, Reservation, Resolution, ReviewReason,
-    Timestamp, Transaction, Vnd,
+    ProposedAct, RefundAnswer, RefundCommand, Reservation, Resolution, SeenReview, Timestamp,
+    Transaction, Vnd,
 };
 
 const CONFIRM_AFTER: Duration = Duration::from_mins(2);
@@ -380,6 +380,20 @@ fn a_dispute_is_not_ended_alone_while_its_money_is_on_its_way() {
     }
 }
 
+/// The core says that far more was taken than was asked for.
+#[test]
+fn what_the_core_has_said_counts_if_it_is_more() {
+    let rule = ApprovalRule {
+        above: vnd(1_000_000),
+        one_person: false,
+    };
+    let handled = ProposedAct::Resolve(Resolution::Handled);
+    let less = said_paid(&paid(), Some(99_999));
+    assert!(!less.needs_approval(handled, rule, false));
+    let more = said_paid(&paid(), Some(50_000_000));
+    assert!(more.needs_approval(handled, rule, false));
+}
+
 /// Another debit of the same kind, or the same review once more, is nothing that the first person has seen.
 #[test]
 fn a_proposal_covers_nothing_that_came_after_it() {
@@ -411,31 +425,46 @@ fn a_proposal_covers_nothing_that_came_after_it() {
 }
 
 #[test]
-fn a_decision_names_its_review_where_there_is_more_than_one() {
+fn a_decision_is_on_the_review_that_was_seen() {
     let (now, handled) = (at(1000), Resolution::Handled);
+    let seen = |text: &str| text.parse::<SeenReview>().unwrap();
     let disputed = disputed();
-    let dispute = ReviewReason::Disputed(DisputeReason::AmountDiffers);
-    let amount = ReviewReason::Raised(RaisedReason::PaidAmountDiffers);
-    assert_eq!(disputed.check_review(None), Ok(()));
-    assert_eq!(disputed.check_review(Some(dispute)), Ok(()));
-    let another = OperatorRefusal::AnotherReview {
-        named: amount,
-        next: dispute,
-    };
-    assert_eq!(disputed.check_review(Some(amount)), Err(another));
+    let dispute = seen("amount_differs");
+    let amount = seen("paid_amount_differs:1");
+    let another = |seen, next| Err(OperatorRefusal::AnotherReview { seen, next });
+    assert_eq!(disputed.review_to_see(), Some(dispute));
+    assert_eq!(disputed.check_review(dispute), Ok(()));
+    assert_eq!(disputed.check_review(amount), another(amount, dispute));
 
+    // Something came up that the person has not seen.
     let both = said_paid(&disputed, Some(99_999));
-    let not_named = |next| Err(OperatorRefusal::ReviewNotNamed(next));
-    assert_eq!(both.check_review(None), not_named(amount));
-    assert_eq!(both.check_review(Some(amount)), Ok(()));
+    assert_eq!(both.check_review(dispute), another(dispute, amount));
+    assert_eq!(both.check_review(amount), Ok(()));
     // The repeat of a command whose answer was lost decides nothing else.
     let one_left = both.resolve(handled, &word(LAN), now).unwrap();
     let one_left = one_left.assume_committed();
-    assert_eq!(one_left.check_review(None), not_named(dispute));
-    assert!(one_left.check_review(Some(amount)).is_err());
-    assert_eq!(one_left.check_review(Some(dispute)), Ok(()));
+    let dispute_left = seen("amount_differs:1");
+    assert_eq!(one_left.check_review(amount), another(amount, dispute_left));
+    assert_eq!(one_left.check_review(dispute_left), Ok(()));
+    // Nor one more of the same kind: before the first is decided, and after.
+    let other = seen("paid_amount_differs:2");
+    for before in [&both, &one_left] {
+        let again = said_paid(before, Some(88_888));
+        assert_eq!(again.check_review(amount), another(amount, other));
+        assert_eq!(again.check_review(other), Ok(()));
+    }
     let nothing = Err(OperatorRefusal::NothingToDecide);
-    assert_eq!(paid().check_review(None), nothing);
+    assert_eq!(paid().check_review(dispute), nothing);
+}
+
+#[test]
+fn a_resend_that_was_done_waits_for_nobody() {
+    let retrying = tried(&paid(), Decision::Retry);
+    let now = retrying.updated_at();
+    let waits = proposed(&retrying, ProposedAct::Resend, LAN, now);
+    assert!(waits.valid_proposal(now).is_some());
+    let sent = waits.resend_ipn(&word(BINH), now).unwrap();
+    assert_eq!(sent.assume_committed().proposal(), None);
 }
 
 /// A contradiction brings it back into review each day, so that there is always something to decide.

@@ -2,8 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The checks, in the order in which they are shown.
-pub const CHECKS: [&str; 5] = ["setup", "tiki", "core", "statement", "file-server"];
+/// The checks that change nothing anywhere, in the order in which they are shown: `GET /operator/v1/checks/{check}`.
+pub const CHECKS: [&str; 4] = ["setup", "tiki", "core", "statement"];
+
+/// The check that comes last. It writes a small file at Tiki and removes it, so whoever makes it may act:
+/// `POST /operator/v1/checks/file-server`.
+pub const FILE_SERVER: &str = "file-server";
 
 /// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +30,7 @@ pub enum Health {
     Wrong,
 }
 
-/// What one check has found: `GET /operator/v1/checks/{check}`.
+/// What one check has found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Findings(pub Vec<CheckFinding>);
 

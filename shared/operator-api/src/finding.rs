@@ -90,10 +90,6 @@ pub struct Closing {
 
 impl From<&Finding> for FindingView {
     fn from(finding: &Finding) -> Self {
-        let since = finding
-            .history
-            .last()
-            .map_or(finding.found_at, |step| step.at);
         Self {
             id: finding.subject.to_string(),
             day: finding.day.to_string(),
@@ -126,7 +122,7 @@ impl From<&Finding> for FindingView {
             }),
             found_at: finding.found_at.to_rfc3339(),
             looked_at: finding.looked_at.to_rfc3339(),
-            since: since.to_rfc3339(),
+            since: finding.since().to_rfc3339(),
             closed: finding.closed.as_ref().map(|closed| Closing {
                 by: closed.by.name().to_owned(),
                 at: closed.at.to_rfc3339(),

@@ -5,7 +5,8 @@
 //! | module | what is there |
 //! |---|---|
 //! | [`request`] | the bodies of the calls that act, and how the function reads them |
-//! | [`transaction`] | a transaction, a list of them, and what Tiki knows of one |
+//! | [`transaction`] | a transaction, and a list of them |
+//! | [`look_up`] | what Tiki knows of a transaction, and what it means |
 //! | [`finding`] | the findings of the reconciliation |
 //! | [`report`] | the report of a period |
 //! | [`check`] | what `tikivip doctor` finds out |
@@ -15,6 +16,7 @@
 
 pub mod check;
 pub mod finding;
+pub mod look_up;
 pub mod report;
 pub mod request;
 pub mod signature;

@@ -3,7 +3,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use domain::{Day, OperatorReason, Resolution, ReviewReason, Verdict};
+use domain::{Day, OperatorReason, Resolution, SeenReview, Timestamp, Verdict};
 use json_fields::{Fields, InvalidField};
 use serde::Serialize;
 
@@ -11,6 +11,10 @@ use crate::signature::Counterparty;
 
 /// The largest message whose signature is verified, in bytes: in base64 it must fit into a body.
 pub const MAX_MESSAGE_BYTES: usize = 40 * 1024;
+
+/// No id of a finding is longer, in bytes (a name of a file has 200 characters at most, a refund of a statement 128). It
+/// is a part of a key, which has 1,024 bytes at most.
+const MAX_FINDING_ID_BYTES: usize = 900;
 
 /// The body of `…/resend` and `…/forget`.
 #[derive(Clone, Debug, Serialize)]
@@ -25,9 +29,8 @@ pub struct ResolveBody<'t> {
     /// With `returned`: what was given back, in VND.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub amount: Option<u64>,
-    /// Which review it is about, where there is more than one decision to take.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub review: Option<&'t str>,
+    /// The review that the person has seen, and decides on.
+    pub review: &'t str,
     pub reason: &'t str,
 }
 
@@ -44,6 +47,8 @@ pub struct ProposalBody<'t> {
 pub struct CloseFindingBody<'t> {
     pub day: String,
     pub id: &'t str,
+    /// When the state began that the person has seen, by RFC 3339.
+    pub since: &'t str,
     pub reason: &'t str,
 }
 
@@ -83,7 +88,7 @@ impl SignatureBody<'_> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolveRequest {
     pub resolution: Resolution,
-    pub review: Option<ReviewReason>,
+    pub review: SeenReview,
     pub reason: OperatorReason,
 }
 
@@ -99,6 +104,7 @@ pub struct ProposalRequest {
 pub struct CloseFindingRequest {
     pub day: Day,
     pub id: String,
+    pub since: Timestamp,
     pub reason: OperatorReason,
 }
 
@@ -126,7 +132,18 @@ pub enum SignatureRequest {
 
 /// Reads why a person acts.
 pub fn reason(body: &[u8]) -> Result<OperatorReason, InvalidField> {
-    Fields::read(body)?.text("reason")
+    reason_of(&Fields::read(body)?)
+}
+
+/// A reason says something: the `…` of a printed command, pasted as it is, is none.
+fn reason_of(fields: &Fields) -> Result<OperatorReason, InvalidField> {
+    let reason: OperatorReason = fields.text("reason")?;
+    if reason.as_str().chars().any(char::is_alphanumeric) {
+        Ok(reason)
+    } else {
+        let problem = "must say why: a ticket, or a word";
+        Err(InvalidField::field("reason", problem))
+    }
 }
 
 /// Reads a decision on what is in the review queue.
@@ -150,15 +167,10 @@ pub fn resolve(body: &[u8]) -> Result<ResolveRequest, InvalidField> {
         (Verdict::Handled, None) => Resolution::Handled,
         (Verdict::NotPaid, None) => Resolution::NotPaid,
     };
-    let review: Option<String> = fields.optional_text("review")?;
-    let review = review.map(|name| {
-        let unknown = || InvalidField::field("review", "is no reason for a review");
-        ReviewReason::named(&name.replace('-', "_")).ok_or_else(unknown)
-    });
     Ok(ResolveRequest {
         resolution,
-        review: review.transpose()?,
-        reason: fields.text("reason")?,
+        review: fields.text("review")?,
+        reason: reason_of(&fields)?,
     })
 }
 
@@ -170,17 +182,25 @@ pub fn proposal(body: &[u8]) -> Result<ProposalRequest, InvalidField> {
     Ok(ProposalRequest {
         proposal: number
             .ok_or_else(|| InvalidField::field("proposal", "must be the number of a proposal"))?,
-        reason: fields.text("reason")?,
+        reason: reason_of(&fields)?,
     })
 }
 
 /// Reads which finding is to be closed.
 pub fn close_finding(body: &[u8]) -> Result<CloseFindingRequest, InvalidField> {
     let fields = Fields::read(body)?;
+    let id: String = fields.text("id")?;
+    if id.len() > MAX_FINDING_ID_BYTES {
+        let problem = "is longer than any id of a finding";
+        return Err(InvalidField::field("id", problem));
+    }
+    let since: String = fields.text("since")?;
+    let since = Timestamp::parse_rfc3339(&since);
     Ok(CloseFindingRequest {
         day: fields.text("day")?,
-        id: fields.text("id")?,
-        reason: fields.text("reason")?,
+        id,
+        since: since.map_err(|problem| InvalidField::field("since", problem))?,
+        reason: reason_of(&fields)?,
     })
 }
 
@@ -243,6 +263,7 @@ mod tests {
         let body = CloseFindingBody {
             day: "2026-11-22".to_owned(),
             id: "T-1",
+            since: "2026-11-23T07:00:12+07:00",
             reason,
         };
         let read = close_finding(&bytes(&body)).unwrap();
@@ -250,6 +271,25 @@ mod tests {
             (read.day.to_string().as_str(), read.id.as_str()),
             ("2026-11-22", "T-1")
         );
+        assert_eq!(read.since.to_rfc3339(), body.since);
+        let unknown = CloseFindingBody {
+            since: "yesterday",
+            ..body.clone()
+        };
+        let refused = close_finding(&bytes(&unknown)).unwrap_err().to_string();
+        assert!(refused.starts_with("since"), "{refused}");
+        let long = "x".repeat(MAX_FINDING_ID_BYTES + 1);
+        let too_long = CloseFindingBody {
+            id: &long,
+            ..body.clone()
+        };
+        let refused = close_finding(&bytes(&too_long)).unwrap_err().to_string();
+        assert!(refused.starts_with("id"), "{refused}");
+        let longest = CloseFindingBody {
+            id: &long[1..],
+            ..body
+        };
+        assert!(close_finding(&bytes(&longest)).is_ok());
     }
 
     #[test]
@@ -260,17 +300,28 @@ mod tests {
                 verdict.as_str().to_owned(),
                 verdict.as_str().replace('_', "-"),
             ] {
-                let body = serde_json::json!({ "verdict": word, "amount": amount, "reason": "x" });
+                let body = serde_json::json!({
+                    "verdict": word, "amount": amount, "review": "second-debit:2", "reason": "x",
+                });
                 let read = resolve(&bytes(&body)).unwrap();
                 assert_eq!(read.resolution.verdict(), *verdict);
+                assert_eq!(read.review.to_string(), "second_debit:2");
             }
         }
         for (body, field) in [
             (r#"{"verdict":"returned","reason":"x"}"#, "amount"),
             (r#"{"verdict":"reverse","amount":1,"reason":"x"}"#, "amount"),
             (r#"{"verdict":"paid","reason":"x"}"#, "verdict"),
-            (r#"{"verdict":"reverse"}"#, "reason"),
-            (r#"{"verdict":"reverse","reason":""}"#, "reason"),
+            (r#"{"verdict":"reverse","reason":"x"}"#, "review"),
+            (
+                r#"{"verdict":"reverse","review":"paid","reason":"x"}"#,
+                "review",
+            ),
+            (r#"{"verdict":"reverse","review":"undecided"}"#, "reason"),
+            (
+                r#"{"verdict":"reverse","review":"undecided","reason":""}"#,
+                "reason",
+            ),
         ] {
             let refused = resolve(body.as_bytes()).unwrap_err().to_string();
             assert!(refused.starts_with(field), "{body}: {refused}");

@@ -222,10 +222,10 @@ pub fn next_step(reason: ReviewReason) -> &'static str {
                 "Tiki has another amount. Agree with Tiki, then resolve."
             }
             DisputeReason::InvalidRequest => {
-                "Tiki calls the question invalid. Ask Tiki, then resolve."
+                "Tiki calls the question invalid. Ask Tiki. When it is corrected, resend; or resolve."
             }
             DisputeReason::NotOfThisPartner => {
-                "Tiki says that the order is another partner's. Ask Tiki, then resolve."
+                "Tiki says that the order is another partner's. Ask Tiki. When it is corrected, resend; or resolve."
             }
             DisputeReason::ReversalRejected => {
                 "The core refuses to return the money. Ask the core's people why, or return it by hand."
@@ -304,7 +304,14 @@ pub fn act_of(proposal: &Proposal) -> String {
 pub fn consequence(t: &Transaction, proposal: &Proposal) -> String {
     match proposal.act {
         ProposedAct::Resolve(resolution) => verdict(t, resolution.verdict()),
-        ProposedAct::Resend => "Tiki gets the notification again.".to_owned(),
+        ProposedAct::Resend => {
+            let why = if matches!(t.ipn(), Ipn::Disputed { .. }) {
+                "It ends a dispute, so a second person must agree."
+            } else {
+                "In that hour as many were sent again as one person may (ResendsPerHour)."
+            };
+            format!("Tiki gets the notification again. {why}")
+        }
     }
 }
 

@@ -1,8 +1,8 @@
-//! A transaction as a person sees it, a list of them, and what Tiki knows of one.
+//! A transaction as a person sees it, and a list of them.
 
 use domain::{
-    AuditEntry, DisputeReason, LookUpAnswer, PaymentState, Proposal, ProposedAct, RaisedReason,
-    Refund, ReviewReason, Status, Timestamp, Transaction, Verdict, Vnd,
+    AuditEntry, DisputeReason, ProposedAct, RaisedReason, Refund, ReviewReason, Timestamp,
+    Transaction, Verdict, Vnd,
 };
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,8 @@ pub struct TransactionView {
     pub remaining_vnd: u64,
     /// The reason why it needs review.
     pub needs_review: Option<String>,
+    /// The review as `tikivip resolve --review` names it: the reason, and how often the core has contradicted the record.
+    pub review: Option<String>,
     /// What a person does about it.
     pub next_step: Option<String>,
     /// What `tikivip resolve --as` takes now.
@@ -51,6 +53,9 @@ pub struct ProposalView {
     pub reason: String,
     pub at: String,
     pub expires_at: String,
+    /// Why nobody can approve it any more: it has expired, or something has changed since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
 }
 
 /// A refund of a transaction.
@@ -95,19 +100,6 @@ pub struct ListedTransaction {
     pub ipn: String,
     pub needs_review: Option<String>,
     pub proposal: Option<ProposalView>,
-}
-
-/// What Tiki has of a transaction, beside ours: `GET /operator/v1/transactions/{transaction_id}/lookup`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LookUpView {
-    pub transaction_id: String,
-    pub tiki_transaction_id: String,
-    pub ours: String,
-    pub amount_vnd: u64,
-    pub tiki: String,
-    pub means: String,
-    /// Whether both sides agree.
-    pub agrees: bool,
 }
 
 /// Which transactions a list shows.
@@ -171,7 +163,7 @@ impl std::str::FromStr for ListedState {
 impl TransactionView {
     /// A transaction as it is now.
     #[must_use]
-    pub fn of(t: &Transaction) -> Self {
+    pub fn of(t: &Transaction, now: Timestamp) -> Self {
         let time = |at: Timestamp| at.to_rfc3339();
         let (verdicts, consequences) = choices(t).unzip();
         Self {
@@ -188,12 +180,13 @@ impl TransactionView {
             needs_review: t
                 .needs_review()
                 .map(|(reason, _)| reason.as_str().to_owned()),
+            review: t.review_to_see().map(|review| review.to_string()),
             next_step: t
                 .needs_review()
                 .map(|(reason, _)| text::next_step(reason).to_owned()),
             verdicts,
             consequences,
-            proposal: t.proposal().map(|proposal| ProposalView::of(t, proposal)),
+            proposal: ProposalView::of(t, now),
             next_at_tiki: t.ipn_due_at().map(time),
             next_at_core: t.refund_due_at().or(t.expiry_due_at()).map(time),
             refunds: t.refunds().iter().map(RefundView::of).collect(),
@@ -219,14 +212,20 @@ fn choices(t: &Transaction) -> impl Iterator<Item = (String, String)> {
 }
 
 impl ProposalView {
-    /// Whether it is proposed to send the notification again.
+    /// Whether it is proposed to send the notification again, and can still be approved.
     #[must_use]
-    pub fn is_resend(&self) -> bool {
-        self.act == ProposedAct::Resend.as_str()
+    pub fn is_open_resend(&self) -> bool {
+        self.act == ProposedAct::Resend.as_str() && self.ended.is_none()
     }
 
-    fn of(t: &Transaction, proposal: &Proposal) -> Self {
-        Self {
+    fn of(t: &Transaction, now: Timestamp) -> Option<Self> {
+        let proposal = t.proposal()?;
+        let ended = match t.valid_proposal(now) {
+            Some(_) => None,
+            None if proposal.is_expired(now) => Some("it has expired"),
+            None => Some("something has changed since"),
+        };
+        Some(Self {
             number: proposal.number,
             act: text::act_of(proposal),
             consequence: text::consequence(t, proposal),
@@ -234,7 +233,8 @@ impl ProposalView {
             reason: proposal.word.reason.to_string(),
             at: proposal.at.to_rfc3339(),
             expires_at: proposal.expires_at.to_rfc3339(),
-        }
+            ended: ended.map(str::to_owned),
+        })
     }
 }
 
@@ -266,7 +266,7 @@ impl TrailEntry {
 impl ListedTransaction {
     /// A transaction as a list has it.
     #[must_use]
-    pub fn of(t: &Transaction) -> Self {
+    pub fn of(t: &Transaction, now: Timestamp) -> Self {
         Self {
             transaction_id: t.id().to_string(),
             tiki_transaction_id: t.tiki_id().to_string(),
@@ -275,7 +275,7 @@ impl ListedTransaction {
             payment: text::payment(t),
             ipn: text::ipn(t),
             needs_review: t.needs_review().map(|(alarm, _)| alarm.as_str().to_owned()),
-            proposal: t.proposal().map(|proposal| ProposalView::of(t, proposal)),
+            proposal: ProposalView::of(t, now),
         }
     }
 }
@@ -310,90 +310,6 @@ impl ListedState {
                 | RaisedReason::FailedAfterPaid => Self::Contradicted,
             },
         };
-        self == own || matches!(self, Self::Review | Self::Proposed)
-    }
-}
-
-impl LookUpView {
-    /// Tiki's answer beside ours, and what both mean.
-    #[must_use]
-    pub fn of(t: &Transaction, answer: LookUpAnswer) -> Self {
-        let (agrees, means) = meaning(t, answer);
-        Self {
-            transaction_id: t.id().to_string(),
-            tiki_transaction_id: t.tiki_id().to_string(),
-            ours: t.status().as_str().to_owned(),
-            amount_vnd: t.order().amount.get(),
-            tiki: text::look_up(answer),
-            means: means.to_owned(),
-            agrees,
-        }
-    }
-}
-
-/// Whether Tiki's state and ours agree, and what it means.
-fn meaning(t: &Transaction, answer: LookUpAnswer) -> (bool, &'static str) {
-    let kept = matches!(t.payment(), PaymentState::Paid { .. });
-    let no_order = matches!(
-        answer,
-        LookUpAnswer::NotFound | LookUpAnswer::Cancelled | LookUpAnswer::Found(Status::Failure, _)
-    );
-    match (t.payment(), answer) {
-        (_, LookUpAnswer::Unauthorized) => {
-            let text = "Tiki refuses our signature. Run `tikivip doctor`.";
-            (false, text)
-        }
-        (PaymentState::Pending { .. }, LookUpAnswer::Found(Status::Pending, _)) => {
-            (true, "both sides wait for the customer")
-        }
-        (PaymentState::Pending { .. }, LookUpAnswer::Found(Status::Success, _)) => {
-            let text = "Tiki has it as paid, and the core has not said so yet. Ask the core.";
-            (false, text)
-        }
-        (_, LookUpAnswer::Found(Status::Success, _)) if !kept => {
-            let text = "Tiki has an order whose money we do not keep. Ask Tiki to cancel it.";
-            (false, text)
-        }
-        (PaymentState::Failed { .. }, _) if no_order => (true, "both sides agree: not paid"),
-        (PaymentState::Reversed { .. }, _) if no_order => {
-            (true, "both sides agree: the payment is reversed")
-        }
-        (PaymentState::Paid { .. }, _) => meaning_of_paid(t, answer),
-        (
-            PaymentState::Pending { .. }
-            | PaymentState::Reversed { .. }
-            | PaymentState::Failed { .. },
-            _,
-        ) => (
-            false,
-            "Tiki gave no clear answer, or another state than ours",
-        ),
-    }
-}
-
-/// The meaning for a payment whose money we keep. ipn-sender follows the same table (protocol §4).
-fn meaning_of_paid(t: &Transaction, answer: LookUpAnswer) -> (bool, &'static str) {
-    let says = |text| (false, text);
-    let no_order =
-        "Tiki does not have the order. If Tiki has not confirmed it, the money is returned.";
-    match answer {
-        LookUpAnswer::Found(Status::Success, Some(amount)) if amount == t.order().amount => {
-            (true, "both sides agree: paid")
-        }
-        LookUpAnswer::Found(Status::Success, Some(_)) => says("needs review: another amount"),
-        LookUpAnswer::Found(Status::Failure, _) | LookUpAnswer::Cancelled => says(no_order),
-        LookUpAnswer::NotFound => says(
-            "Tiki says that it does not have the order. The money is returned if Tiki says so \
-             again, some time later.",
-        ),
-        LookUpAnswer::InvalidRequest => says("needs review: Tiki calls the question invalid"),
-        LookUpAnswer::NotOfThisPartner => says("needs review: Tiki calls it another partner's"),
-        LookUpAnswer::Found(Status::Success, None)
-        | LookUpAnswer::Found(Status::Pending, _)
-        | LookUpAnswer::SystemError
-        | LookUpAnswer::Unauthorized
-        | LookUpAnswer::Unclear => {
-            says("Tiki has not recorded the payment. The notification must be sent again.")
-        }
+        self == own || self == Self::Review
     }
 }

@@ -2,8 +2,9 @@
 
 use std::io::Write;
 
+use domain::ReviewReason;
 use operator_api::request::{ProposalBody, ReasonBody, ResolveBody};
-use operator_api::transaction::{ProposalView, TransactionView};
+use operator_api::transaction::{ProposalView, TrailEntry, TransactionView};
 use serde::Serialize;
 
 use super::{list, show};
@@ -31,27 +32,42 @@ pub(super) async fn resend(
         }
         None => ids.to_vec(),
     };
-    let body = |id| (id, reason_body(reason));
-    all(client, form, "/resend", ids.into_iter().map(body)).await
+    let calls = ids.into_iter().map(|id| (id, reason_body(reason)));
+    all(client, form, "/resend", calls.collect(), Resent::default()).await
 }
 
-/// Approves what others have proposed to send again.
+/// Approves what others have proposed to send again. What would end a dispute, or is contradicted by the core, is looked
+/// at one by one: the money may go back after it.
 pub(super) async fn approve_resends(
     client: &Client,
     form: Form,
     reason: &ReasonArg,
 ) -> anyhow::Result<Outcome> {
     let listed = list::read(client, State::Proposed, MAX_AT_ONCE).await?;
-    let listed = listed.transactions.into_iter();
-    let calls = listed.filter_map(|t| {
-        let proposal = t.proposal.filter(ProposalView::is_resend)?;
-        let body = ProposalBody {
-            proposal: proposal.number,
-            reason: &reason.reason,
+    let (mut calls, mut left) = (Vec::new(), Vec::new());
+    for t in listed.transactions {
+        let Some(proposal) = t.proposal.filter(ProposalView::is_open_resend) else {
+            continue;
         };
-        Some((t.transaction_id, body))
-    });
-    all(client, form, "/approve", calls).await
+        let number = proposal.number;
+        if ends_a_dispute(t.needs_review.as_deref()) {
+            left.push(Left {
+                id: t.transaction_id,
+                number,
+            });
+        } else {
+            let body = ProposalBody {
+                proposal: number,
+                reason: &reason.reason,
+            };
+            calls.push((t.transaction_id, body));
+        }
+    }
+    let done = Resent {
+        left,
+        ..Resent::default()
+    };
+    all(client, form, "/approve", calls, done).await
 }
 
 /// Makes the same call for many transactions, one after the other. One that is refused stops no other.
@@ -59,10 +75,9 @@ async fn all<B: Serialize>(
     client: &Client,
     form: Form,
     rest: &str,
-    calls: impl Iterator<Item = (String, B)>,
+    calls: Vec<(String, B)>,
+    mut done: Resent,
 ) -> anyhow::Result<Outcome> {
-    let calls: Vec<_> = calls.collect();
-    let mut done = Resent::default();
     for (number, (id, body)) in calls.iter().enumerate() {
         progress(form, number, calls.len());
         match client.post_of(OnTransaction { id, rest }, body).await {
@@ -78,7 +93,7 @@ async fn all<B: Serialize>(
         }
     }
     output::print(form, &done, Resent::table);
-    Ok(if done.refused.is_empty() {
+    Ok(if done.refused.is_empty() && done.left.is_empty() {
         Outcome::Done
     } else {
         Outcome::Wrong
@@ -92,7 +107,18 @@ pub(super) async fn forget(
     id: &str,
     reason: &ReasonArg,
 ) -> anyhow::Result<Outcome> {
-    one(client, form, (id, "/forget"), &reason_body(reason)).await
+    let on = OnTransaction {
+        id,
+        rest: "/forget",
+    };
+    let view: TransactionView = client.post_of(on, &reason_body(reason)).await?;
+    show::print(form, &view);
+    let forgotten = |entry: &TrailEntry| entry.event == "personal_data_forgotten";
+    if !view.trail.iter().any(forgotten) {
+        let nothing = "nothing to forget: its create call said nothing of the customer";
+        let _ = writeln!(std::io::stderr(), "tikivip: {nothing}");
+    }
+    Ok(Outcome::Done)
 }
 
 fn reason_body(reason: &ReasonArg) -> ReasonBody<'_> {
@@ -107,7 +133,22 @@ struct Resent {
     sent: Vec<String>,
     /// What waits for another person.
     proposed: Vec<String>,
+    /// What waits for another person, who must look at each.
+    left: Vec<Left>,
     refused: Vec<Refused>,
+}
+
+/// A proposed resend that ends a dispute.
+#[derive(Serialize)]
+struct Left {
+    id: String,
+    /// The number of the proposal.
+    number: u32,
+}
+
+/// Whether a resend is more than one more try, by what the payment waits for.
+fn ends_a_dispute(needs_review: Option<&str>) -> bool {
+    needs_review.is_some_and(|reason| reason != ReviewReason::IpnExhausted.as_str())
 }
 
 #[derive(Serialize)]
@@ -118,21 +159,36 @@ struct Refused {
 
 impl Resent {
     fn note(&mut self, view: &TransactionView) {
-        let waits = view.proposal.as_ref().is_some_and(ProposalView::is_resend);
-        let ids = if waits {
-            &mut self.proposed
-        } else {
-            &mut self.sent
-        };
-        ids.push(view.transaction_id.clone());
+        let id = view.transaction_id.clone();
+        let open = view.proposal.as_ref();
+        match open.filter(|proposal| proposal.is_open_resend()) {
+            None => self.sent.push(id),
+            Some(open) if ends_a_dispute(view.needs_review.as_deref()) => self.left.push(Left {
+                id,
+                number: open.number,
+            }),
+            Some(_) => self.proposed.push(id),
+        }
     }
 
     fn table(&self) -> String {
         let mut lines = vec![format!("  sent again: {}", self.sent.len())];
         if !self.proposed.is_empty() {
             lines.push(format!(
-                "  proposed: {}; another person approves with `tikivip approve --resends`",
+                "  proposed: {}; another person approves: tikivip approve --resends --reason …",
                 self.proposed.len()
+            ));
+        }
+        if !self.left.is_empty() {
+            let many = self.left.len();
+            lines.push(format!(
+                "  proposed, and each is to be looked at by the one who approves: {many}"
+            ));
+        }
+        for Left { id, number } in &self.left {
+            lines.push(format!("    tikivip show {id}"));
+            lines.push(format!(
+                "    tikivip approve {id} --proposal {number} --reason …"
             ));
         }
         let refused = self.refused.iter();
@@ -157,13 +213,13 @@ pub(super) async fn resolve(
     client: &Client,
     form: Form,
     id: &str,
-    (verdict, amount, review): (Verdict, Option<u64>, &Option<String>),
+    (verdict, amount, review): (Verdict, Option<u64>, &str),
     reason: &ReasonArg,
 ) -> anyhow::Result<Outcome> {
     let body = ResolveBody {
         verdict: verdict.word(),
         amount,
-        review: review.as_deref(),
+        review,
         reason: &reason.reason,
     };
     one(client, form, (id, "/resolve"), &body).await

@@ -2,7 +2,8 @@
 
 use std::io::{IsTerminal, Write};
 
-use operator_api::check::{CHECKS, CheckFinding, Findings, Health};
+use operator_api::check::{CHECKS, CheckFinding, FILE_SERVER, Findings, Health};
+use serde_json::json;
 
 use crate::cli::Form;
 use crate::client::Client;
@@ -15,13 +16,20 @@ const UNDER_ADVICE: &str = "                               ";
 /// Makes all checks, one after the other: each may wait for a counterparty.
 pub(super) async fn doctor(client: &Client, form: Form) -> anyhow::Result<Outcome> {
     let mut findings = Findings::default();
-    for check in CHECKS {
+    for check in CHECKS.into_iter().chain([FILE_SERVER]) {
         progress(form, check);
-        match client
-            .get::<Findings>(&format!("checks/{check}"), &[])
-            .await
-        {
+        let path = format!("checks/{check}");
+        let found = match check {
+            FILE_SERVER => client.post::<Findings>(&path, &json!({})).await,
+            _ => client.get::<Findings>(&path, &[]).await,
+        };
+        match found {
             Ok(found) => findings.0.extend(found.0),
+            Err(error) if check == FILE_SERVER && is_refused(&error) => findings.doubtful(
+                "file server",
+                format!("not tried: {error}"),
+                "this check writes a file there: let somebody with ActPolicy try it",
+            ),
             // One that hangs must not hide what the others find. If the first is refused, all are.
             Err(error) if !findings.0.is_empty() => {
                 findings.wrong(
@@ -40,6 +48,10 @@ pub(super) async fn doctor(client: &Client, form: Form) -> anyhow::Result<Outcom
     } else {
         Outcome::Done
     })
+}
+
+fn is_refused(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(Outcome::Refused(_)))
 }
 
 /// A line on standard error that is written over, for a person who waits.

@@ -45,8 +45,10 @@ fn entry(listed: &ListedTransaction) -> Entry {
         ),
     ];
     if let Some(proposal) = &listed.proposal {
+        let ended = proposal.ended.as_ref();
+        let ended = ended.map_or_else(String::new, |why| format!(" (ended: {why})"));
         lines.push(format!(
-            "proposal {}: {}, by {}: {}",
+            "proposal {}{ended}: {}, by {}: {}",
             proposal.number, proposal.act, proposal.by, proposal.reason
         ));
     }

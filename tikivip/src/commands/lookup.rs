@@ -1,6 +1,6 @@
 //! `tikivip lookup`: what Tiki knows, and what it means.
 
-use operator_api::transaction::LookUpView;
+use operator_api::look_up::LookUpView;
 
 use crate::cli::Form;
 use crate::client::{Client, OnTransaction};

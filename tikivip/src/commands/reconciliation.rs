@@ -29,13 +29,13 @@ pub(super) async fn list(
 pub(super) async fn close(
     client: &Client,
     form: Form,
-    id: &str,
-    day: Day,
+    (id, day, since): (&str, Day, &str),
     reason: &ReasonArg,
 ) -> anyhow::Result<Outcome> {
     let body = CloseFindingBody {
         day: day.to_string(),
         id,
+        since,
         reason: &reason.reason,
     };
     let list: FindingList = client.post("findings/close", &body).await?;

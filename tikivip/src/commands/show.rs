@@ -31,19 +31,22 @@ fn table(view: &TransactionView) -> String {
         payment = view.payment,
         ipn = view.ipn,
         needs_review = needs_review(view),
-        proposal = view.proposal.as_ref().map_or_else(String::new, proposed),
+        proposal = view
+            .proposal
+            .as_ref()
+            .map_or_else(String::new, |open| proposed(&view.transaction_id, open)),
         trail = trail(view),
     )
 }
 
 fn needs_review(view: &TransactionView) -> String {
-    let (Some(reason), Some(step)) = (&view.needs_review, &view.next_step) else {
+    let (Some(review), Some(step)) = (&view.review, &view.next_step) else {
         return String::new();
     };
     let choices = view.verdicts.iter().zip(&view.consequences);
     let choices = choices.flat_map(|(typed, what)| rows(typed, what));
     let choices = output::table(["Resolve as", "What follows"], choices);
-    format!("\n  Needs review: {reason}\n  {step}\n\n{choices}\n")
+    format!("\n  Needs review: {review}\n  {step}\n\n{choices}\n")
 }
 
 /// A row for each line of what follows from a verdict.
@@ -57,20 +60,27 @@ fn rows(typed: &str, what: &str) -> Vec<[String; 2]> {
 }
 
 /// What waits for another person, and how that person answers.
-fn proposed(proposal: &ProposalView) -> String {
+fn proposed(id: &str, proposal: &ProposalView) -> String {
+    let number = proposal.number;
     let until = text::clock_of(&proposal.expires_at);
-    let lines = [
-        format!("Proposal {}: {}", proposal.number, proposal.act),
+    let mut lines = vec![
+        format!("Proposal {number}: {}", proposal.act),
         proposal.consequence.replace('\n', " "),
         format!("by {}: {}", proposal.by, proposal.reason),
-        format!("Another person approves it until {until}:"),
-        format!(
-            "tikivip approve … --proposal {} --reason …",
-            proposal.number
-        ),
     ];
-    let lines = lines.map(|line| output::folded("  ", "    ", &line));
-    format!("\n{}\n", lines.join("\n"))
+    match &proposal.ended {
+        Some(why) => lines.push(format!(
+            "It has ended: {why}. Propose it again if it is right."
+        )),
+        None => lines.extend([
+            "Nothing of it has happened yet. What Tiki has now:".to_owned(),
+            format!("tikivip lookup {id}"),
+            format!("Another person (ApprovePolicy) approves it until {until}:"),
+            format!("tikivip approve {id} --proposal {number} --reason …"),
+        ]),
+    }
+    let lines = lines.iter().map(|line| output::folded("  ", "    ", line));
+    format!("\n{}\n", lines.collect::<Vec<_>>().join("\n"))
 }
 
 fn trail(view: &TransactionView) -> String {

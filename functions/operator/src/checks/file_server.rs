@@ -10,6 +10,9 @@ use store::{RandomWriteIds, WriteIds};
 
 const WHAT: &str = "file server";
 
+/// What follows when the trial does not come to its end.
+pub(super) const MAY_BE_LEFT: &str = "the connection broke or is slow: try again. A file `.tikivip-trial-…` may be left in Tiki's folder for our files; Tiki can remove it";
+
 /// Tiki's file server.
 pub struct FileServer {
     /// Its address, our user there, and its host keys.
@@ -62,7 +65,7 @@ async fn try_each(session: &dyn FileDrop, folders: &Folders, findings: &mut Find
         Ok(tried) => tried,
         Err(error) => {
             let text = format!("{:#}", anyhow::Error::from(error));
-            return findings.wrong(WHAT, text, "try again; the connection broke");
+            return findings.wrong(WHAT, text, MAY_BE_LEFT);
         }
     };
     let mut works = true;

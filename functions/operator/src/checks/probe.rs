@@ -28,6 +28,8 @@ pub(super) struct ProbeAnswer {
     pub(super) date: Option<Timestamp>,
     /// Our time at the request.
     pub(super) ours: Timestamp,
+    /// Whether the answer broke off.
+    pub(super) breaks_off: bool,
     body: Value,
 }
 
@@ -84,12 +86,15 @@ impl<'o> Probe<'o> {
             Ok(response) => {
                 let date = response.headers().get("date");
                 let date = date.and_then(|date| time_of(date.to_str().ok()?));
+                let status = Some(response.status().as_u16());
+                let body = response.bytes().await;
                 ProbeAnswer {
-                    status: Some(response.status().as_u16()),
+                    status,
                     error: String::new(),
                     date,
                     ours,
-                    body: response.json().await.unwrap_or_default(),
+                    breaks_off: body.is_err(),
+                    body: serde_json::from_slice(&body.unwrap_or_default()).unwrap_or_default(),
                 }
             }
             Err(error) => ProbeAnswer {
@@ -97,6 +102,7 @@ impl<'o> Probe<'o> {
                 error: signed_http::error_chain(&error.without_url()),
                 date: None,
                 ours,
+                breaks_off: false,
                 body: Value::Null,
             },
         }

@@ -42,8 +42,7 @@ impl Transaction {
             return Ok(None);
         }
         self.nothing_is_open()?;
-        // A run comes long after that.
-        if word.is_some() && now < self.link_ends_at() {
+        if now < self.link_ends_at() {
             return Err(StillNeeded::LinkOpen);
         }
         Ok(Some(self.change(now, |edit| {

@@ -10,7 +10,7 @@ use crate::operator::{
 use crate::payment::{FailureCause, PaymentState};
 use crate::proposal::ProposedAct;
 use crate::refund::Origin;
-use crate::review::{RaisedReason, ReviewReason};
+use crate::review::{RaisedReason, ReviewReason, SeenReview};
 use crate::time::Timestamp;
 use crate::transaction::{Change, Edit, Transaction};
 
@@ -26,6 +26,7 @@ impl Transaction {
         let again = self.sending_again(now)?;
         Ok(self.change(now, |edit| {
             edit.send_again(again, word);
+            edit.drop_done_resend();
             edit.drop_ended_proposal();
         }))
     }
@@ -92,25 +93,24 @@ impl Transaction {
         })
     }
 
-    /// Whether a decision is on what the person has in mind. Where there is more than one to take, the person says on what:
-    /// else the repeat of a command whose answer was lost would decide on the next one, unseen.
-    pub fn check_review(&self, named: Option<ReviewReason>) -> Result<(), OperatorRefusal> {
-        let Some((next, _)) = self.needs_review() else {
-            return Err(OperatorRefusal::NothingToDecide);
-        };
-        match named {
-            Some(named) if named != next => Err(OperatorRefusal::AnotherReview { named, next }),
-            None if self.has_more_to_decide() => Err(OperatorRefusal::ReviewNotNamed(next)),
-            Some(_) | None => Ok(()),
-        }
+    /// What is next in the review queue, as a person sees it now.
+    #[must_use]
+    pub fn review_to_see(&self) -> Option<SeenReview> {
+        let (reason, _) = self.needs_review()?;
+        Some(SeenReview {
+            reason,
+            contradictions: audit_trail::contradictions(&self.data.audit_trail),
+        })
     }
 
-    /// Whether a person has decided on it before, or will have to decide again.
-    fn has_more_to_decide(&self) -> bool {
-        let undelivered = matches!(self.ipn(), Ipn::Disputed { .. } | Ipn::Exhausted { .. });
-        let others = undelivered || self.keeps_late_payment();
-        let raised = self.data.raised.len();
-        raised > 1 || (raised > 0 && others) || audit_trail::was_resolved(&self.data.audit_trail)
+    /// Whether a decision is on the review that the person has seen: another one may have come up since, or one more of
+    /// the same kind, and the repeat of a command whose answer was lost must not decide on the next one, unseen.
+    pub fn check_review(&self, seen: SeenReview) -> Result<(), OperatorRefusal> {
+        match self.review_to_see() {
+            None => Err(OperatorRefusal::NothingToDecide),
+            Some(next) if next != seen => Err(OperatorRefusal::AnotherReview { seen, next }),
+            Some(_) => Ok(()),
+        }
     }
 
     /// The decisions that fit what is next in the review queue; none if it is not there.

@@ -40,8 +40,12 @@ impl Transaction {
             Resolution::Confirmed | Resolution::Reverse | Resolution::Returned { .. } => {
                 self.amount_at_stake()
             }
-            // It may be about money that we know nothing of: another debit, or a payment that the core has not named.
-            Resolution::Handled | Resolution::NotPaid => self.data.order.amount,
+            // It may be about money that we know nothing of: another debit, or a payment that the core has not named; or
+            // about more, if the core has said so.
+            Resolution::Handled | Resolution::NotPaid => {
+                let said = audit_trail::other_amounts(&self.data.audit_trail);
+                said.fold(self.data.order.amount, Vnd::max)
+            }
         }
     }
 
@@ -182,6 +186,12 @@ impl Ready {
 }
 
 impl Edit {
+    /// Removes the proposal to do what has just been done.
+    pub(super) fn drop_done_resend(&mut self) {
+        let proposal = &mut self.after.data.proposal;
+        drop(proposal.take_if(|proposal| proposal.act == ProposedAct::Resend));
+    }
+
     /// Removes the proposal if it cannot be approved any more.
     pub(super) fn drop_ended_proposal(&mut self) {
         if self.after.valid_proposal(self.now).is_none() {

@@ -3,7 +3,7 @@
 mod messages;
 mod principals;
 
-use domain::{OperatorReason, Resolution, ReviewReason, Verdict};
+use domain::{OperatorReason, Resolution, Timestamp, Verdict};
 use json_fields::InvalidField;
 use operator_api::request::{
     self, CloseFindingBody, ProposalBody, ReasonBody, ResolveBody, ResolveRequest, SignatureBody,
@@ -20,10 +20,11 @@ use crate::json::{CANARY, Object, PLAN, changed, variants};
 use crate::samples::Sample;
 
 /// Every field of these bodies.
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 13] = [
     "reason",
     "verdict",
     "amount",
+    "since",
     "review",
     "proposal",
     "day",
@@ -74,10 +75,14 @@ fn bodies(body: &[u8]) -> Marks {
         accepted(body, request::close_finding, |asked, body| {
             assert_eq!(body.text("day"), Some(asked.day.to_string()));
             assert_eq!(body.text("id").as_ref(), Some(&asked.id));
+            let since = body.text("since");
+            let since = since.and_then(|text| Timestamp::parse_rfc3339(&text).ok());
+            assert_eq!(since, Some(asked.since));
             reason(&asked.reason, body);
             let again = written(&CloseFindingBody {
                 day: asked.day.to_string(),
                 id: &asked.id,
+                since: &body.text("since").unwrap_or_default(),
                 reason: asked.reason.as_str(),
             });
             let again = again.map(|bytes| request::close_finding(&bytes));
@@ -150,7 +155,12 @@ fn resolve(asked: &ResolveRequest, body: &Object) -> &'static str {
     } = asked;
     let resolution = *resolution;
     let named = body.text("review").map(|name| name.replace('-', "_"));
-    assert_eq!(named.as_deref(), review.map(ReviewReason::as_str));
+    let (named_as, times) = (review.reason.as_str(), review.contradictions);
+    let named = named
+        .as_deref()
+        .map(|name| name.split_once(':').unwrap_or((name, "0")));
+    let named = named.map(|(name, count)| (name, count.trim_start_matches('+').parse()));
+    assert_eq!(named, Some((named_as, Ok(times))));
     let verdict = resolution.verdict();
     let word = body.text("verdict").map(|word| word.replace('-', "_"));
     assert_eq!(word.as_deref(), Some(verdict.as_str()));
@@ -164,7 +174,7 @@ fn resolve(asked: &ResolveRequest, body: &Object) -> &'static str {
     let again = written(&ResolveBody {
         verdict: verdict.as_str(),
         amount,
-        review: review.map(ReviewReason::as_str),
+        review: &review.to_string(),
         reason: why.as_str(),
     });
     let again = again.and_then(|bytes| request::resolve(&bytes).ok());
@@ -266,10 +276,10 @@ pub(crate) fn seeds(samples: &[Sample]) -> Vec<Vec<u8>> {
 
 const FULL: &[&str] = &[
     r#"{"reason":"Tiki, ticket 4711"}"#,
-    r#"{"verdict":"returned","amount":90000,"reason":"canary-7f3a"}"#,
-    r#"{"verdict":"not-paid","review":"second-debit","reason":"x"}"#,
+    r#"{"verdict":"returned","amount":90000,"review":"undecided","reason":"canary-7f3a"}"#,
+    r#"{"verdict":"not-paid","review":"second-debit:2","reason":"x"}"#,
     r#"{"proposal":3,"reason":"x"}"#,
-    r#"{"day":"2026-11-22","id":"core:T-1/R1","reason":"x"}"#,
+    r#"{"day":"2026-11-22","id":"core:T-1/R1","since":"2026-11-23T07:00:12+07:00","reason":"x"}"#,
     r#"{"with":"tiki","body":"e30=","timestamp":"1795000000000","client_id":"c","signature":"00"}"#,
     r#"{"with":"core","get":"/payments/1?a=b","signature":"00"}"#,
     r#"{"with":"core","body":""}"#,
@@ -290,7 +300,12 @@ mod tests {
             catch_unwind(|| resolve(&asked, &fields)).is_err()
         };
         assert!(!is_detected(FULL[1]));
-        for (one, other) in [("returned", "reverse"), ("90000", "90001"), ("canary", "x")] {
+        for (one, other) in [
+            ("returned", "reverse"),
+            ("90000", "90001"),
+            ("undecided", "second_debit"),
+            ("canary", "x"),
+        ] {
             assert!(is_detected(&FULL[1].replace(one, other)), "{other}");
         }
     }
