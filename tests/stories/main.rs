@@ -44,6 +44,7 @@ mod sandbox_command;
 mod sandbox_controls;
 mod secret_rotation;
 mod sftp_client;
+mod shop;
 mod signature;
 mod statement;
 mod template;

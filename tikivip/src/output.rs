@@ -1,7 +1,7 @@
 //! The output and the exit codes.
 
 use std::fmt;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use comfy_table::{ContentArrangement, Table};
@@ -150,9 +150,17 @@ pub(crate) fn grouped(vnd: u64) -> String {
     Vnd::new(vnd).map_or_else(|_| format!("{vnd} ₫"), Vnd::grouped)
 }
 
-/// Prints a message to standard error.
+/// Prints a message to standard error: for a person in lines that fit into a terminal, for a program in one.
 pub(crate) fn print_error(text: &str) {
-    let _ = writeln!(std::io::stderr(), "tikivip: {}", visible(text));
+    let text = format!("tikivip: {text}");
+    let mut error = std::io::stderr();
+    let text = if error.is_terminal() {
+        let lines = text.lines().map(|line| folded("", "  ", line));
+        lines.collect::<Vec<_>>().join("\n")
+    } else {
+        text
+    };
+    let _ = writeln!(error, "{}", visible(&text));
 }
 
 /// Prints an internal error with its causes.

@@ -1,5 +1,6 @@
 //! What `tikivip doctor` asks: each check looks at one thing that the functions need, and says what to do about a problem.
 
+mod core;
 mod file_server;
 mod probe;
 mod statement;
@@ -9,7 +10,6 @@ use std::pin::pin;
 use std::time::Duration;
 
 use api::{ApiError, Inbound, Reply};
-use domain::TransactionId;
 use futures::future::{Either, select};
 use operator_api::check::{CHECKS, FILE_SERVER, Findings};
 use signed_http::{BaseUrl, error_chain};
@@ -72,7 +72,7 @@ async fn in_time(operator: &Operator, name: &str) -> Result<Reply, ApiError> {
 async fn make(operator: &Operator, name: &str, findings: &mut Findings) -> anyhow::Result<()> {
     match name {
         "tiki" => ask_tiki(operator, findings).await?,
-        "core" => ask_core(operator, findings).await?,
+        "core" => core::check(operator, findings).await?,
         "statement" => statement::check(operator, findings).await,
         FILE_SERVER => file_server::check(operator.file_server.as_ref(), findings).await,
         _ => {
@@ -190,70 +190,6 @@ async fn why_refused(
         text,
         "the secret or the client id differs from Tiki's; compare both with the values that Tiki gave you",
     );
-}
-
-async fn ask_core(operator: &Operator, findings: &mut Findings) -> anyhow::Result<()> {
-    let base = &operator.core.base;
-    let Ok(keys) = operator.core.keys.for_diagnosis.reload().await else {
-        return Ok(());
-    };
-    let keys = &keys;
-    let unknown = TransactionId::from_bytes([0; 16]);
-    let relative = format!("/payments/{unknown}");
-    let probe = Probe::new(
-        base,
-        HeaderNames::PARTNER,
-        relative,
-        operator.clock.as_ref(),
-    )?;
-    let answer = probe.ask(keys, GetSigning::RelativePath, None).await;
-    if answer.status != Some(404) && !reached("core", base, "CoreUrl", &answer, findings) {
-        return Ok(());
-    }
-    clock("clock against the core", &answer, findings);
-    match answer.status {
-        Some(404) => findings.good("core", "answers 404 for a payment that cannot exist"),
-        Some(401 | 403) => {
-            let previous = keys.with_previous_as_current();
-            let with_previous = match &previous {
-                Some(previous) => {
-                    probe
-                        .ask(previous, GetSigning::RelativePath, None)
-                        .await
-                        .status
-                }
-                None => None,
-            };
-            let at_its_time = probe
-                .ask(keys, GetSigning::RelativePath, answer.date)
-                .await
-                .status;
-            let (text, advice) = match (with_previous, at_its_time) {
-                (Some(404), _) => (
-                    "the core still has the previous secret",
-                    "the core must use the new secret; see docs/operations.md#rotate-a-secret",
-                ),
-                (_, Some(404)) => (
-                    "the core accepts our signature only at its own time",
-                    "AWS keeps our clock: the core must set its own",
-                ),
-                _ => (
-                    "refuses our signature",
-                    "give the core the secret again: `aws secretsmanager get-secret-value`, output CoreSecretId",
-                ),
-            };
-            findings.wrong("core", text, advice);
-        }
-        other => findings.wrong(
-            "core",
-            format!(
-                "answers HTTP {} for a payment that cannot exist, but must answer 404",
-                other.unwrap_or_default()
-            ),
-            "see docs/core.md for the core's answers",
-        ),
-    }
-    Ok(())
 }
 
 /// Whether an API answers at this address.

@@ -14,14 +14,14 @@ pub(super) async fn lookup(client: &Client, form: Form, id: &str) -> anyhow::Res
     };
     let known: LookUpView = client.get_of(on).await?;
     output::print(form, &known, |known| {
+        let meaning = output::folded("  Meaning  ", "           ", &known.means);
         format!(
-            "  {}\n  {}\n\n  Ours     {}, {}\n  Tiki     {}\n  Meaning  {}",
+            "  {}\n  {}\n\n  Ours     {}, {}\n  Tiki     {}\n{meaning}",
             known.transaction_id,
             known.tiki_transaction_id,
             known.ours,
             grouped(known.amount_vnd),
             known.tiki,
-            known.means
         )
     });
     Ok(if known.agrees {

@@ -1,11 +1,15 @@
 //! `tikivip show`: a transaction with its refunds and its audit trail.
 
 use operator_api::text;
-use operator_api::transaction::{ProposalView, TransactionView};
+use operator_api::transaction::{ProposalView, TrailEntry, TransactionView};
 
 use crate::cli::Form;
 use crate::client::{Client, OnTransaction};
 use crate::output::{self, Outcome, grouped};
+
+/// Below the names of the heading, and below the times of the trail.
+const UNDER_NAMES: &str = "            ";
+const UNDER_TIMES: &str = "                       ";
 
 /// Shows a transaction.
 pub(super) async fn show(client: &Client, form: Form, id: &str) -> anyhow::Result<Outcome> {
@@ -19,44 +23,62 @@ pub(super) fn print(form: Form, view: &TransactionView) {
     output::print(form, view, table);
 }
 
+/// One block for each thing, in lines that fit into every terminal.
 fn table(view: &TransactionView) -> String {
-    format!(
-        "  {id}\n  {tiki}\n\n  Amount    {amount}, {back} refunded, {left} refundable\n  \
-         Payment   {payment}\n  IPN       {ipn}\n{needs_review}{proposal}\n{trail}",
-        id = view.transaction_id,
-        tiki = view.tiki_transaction_id,
-        amount = grouped(view.amount_vnd),
-        back = grouped(view.refunded_vnd),
-        left = grouped(view.remaining_vnd),
-        payment = view.payment,
-        ipn = view.ipn,
-        needs_review = needs_review(view),
-        proposal = view
-            .proposal
+    let blocks = [
+        Some(heading(view)),
+        needs_review(view),
+        view.proposal
             .as_ref()
-            .map_or_else(String::new, |open| proposed(&view.transaction_id, open)),
-        trail = trail(view),
+            .map(|open| proposed(&view.transaction_id, open)),
+        Some(trail(view)),
+    ];
+    let blocks: Vec<String> = blocks.into_iter().flatten().collect();
+    blocks.join("\n\n")
+}
+
+fn heading(view: &TransactionView) -> String {
+    let amount = format!(
+        "{}, {} refunded, {} refundable",
+        grouped(view.amount_vnd),
+        grouped(view.refunded_vnd),
+        grouped(view.remaining_vnd)
+    );
+    let rows = [
+        ("  Amount    ", amount.as_str()),
+        ("  Payment   ", view.payment.as_str()),
+        ("  IPN       ", view.ipn.as_str()),
+    ];
+    let rows = rows.map(|(name, what)| output::folded(name, UNDER_NAMES, what));
+    format!(
+        "  {}\n  {}\n\n{}",
+        view.transaction_id,
+        view.tiki_transaction_id,
+        rows.join("\n")
     )
 }
 
-fn needs_review(view: &TransactionView) -> String {
+/// What waits for a person, what to do, and the commands that decide it, each with what follows from it.
+fn needs_review(view: &TransactionView) -> Option<String> {
     let (Some(review), Some(step)) = (&view.review, &view.next_step) else {
-        return String::new();
+        return None;
     };
-    let choices = view.verdicts.iter().zip(&view.consequences);
-    let choices = choices.flat_map(|(typed, what)| rows(typed, what));
-    let choices = output::table(["Resolve as", "What follows"], choices);
-    format!("\n  Needs review: {review}\n  {step}\n\n{choices}\n")
-}
-
-/// A row for each line of what follows from a verdict.
-fn rows(typed: &str, what: &str) -> Vec<[String; 2]> {
-    let lines = what.lines().enumerate();
-    let row = |(number, line): (usize, &str)| {
-        let typed = if number == 0 { typed } else { "" };
-        [typed.to_owned(), line.to_owned()]
-    };
-    lines.map(row).collect()
+    let mut lines = vec![
+        format!("  Needs review: {review}"),
+        output::folded("  ", "  ", step),
+        String::new(),
+    ];
+    for (typed, what) in view.verdicts.iter().zip(&view.consequences) {
+        let id = &view.transaction_id;
+        lines.push(format!(
+            "  tikivip resolve {id} \\\n    --review {review} --as {typed} --reason …"
+        ));
+        lines.extend(
+            what.lines()
+                .map(|line| output::folded("      ", "      ", line)),
+        );
+    }
+    Some(lines.join("\n"))
 }
 
 /// What waits for another person, and how that person answers.
@@ -80,20 +102,25 @@ fn proposed(id: &str, proposal: &ProposalView) -> String {
         ]),
     }
     let lines = lines.iter().map(|line| output::folded("  ", "    ", line));
-    format!("\n{}\n", lines.collect::<Vec<_>>().join("\n"))
+    lines.collect::<Vec<_>>().join("\n")
 }
 
+/// What happened, the oldest first: when, who, and what.
 fn trail(view: &TransactionView) -> String {
-    let rows = view.trail.iter().map(|entry| {
-        let what = match entry.times {
-            1 => entry.what.clone(),
+    let entry = |entry: &TrailEntry| {
+        let at = text::clock_of(&entry.at);
+        let times = match entry.times {
+            1 => String::new(),
             times => format!(
-                "{} ({times} times, last at {})",
-                entry.what,
+                " ({times} times, last at {})",
                 text::clock_of(&entry.last_at)
             ),
         };
-        [text::clock_of(&entry.at), entry.actor.clone(), what]
-    });
-    output::table(["Time (GMT+7)", "Actor", "Event"], rows)
+        let what = format!("{}: {}{times}", entry.actor, entry.what);
+        output::folded(&format!("  {at}  "), UNDER_TIMES, &what)
+    };
+    let entries = view.trail.iter().map(entry);
+    let heading = "  Audit trail (times of Vietnam, GMT+7)".to_owned();
+    let lines: Vec<String> = std::iter::once(heading).chain(entries).collect();
+    lines.join("\n")
 }

@@ -3,15 +3,27 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::LazyLock;
 
 use anyhow::{Context, bail};
 use serde_json::Value;
 use tokio::process::Command;
 
-/// The root folder of the workspace.
+/// The root folder of the workspace: that in which this program stands. If it stands in none, that in which it was
+/// compiled: a copy of a checkout would run the code of the first one.
 pub(crate) fn workspace() -> &'static Path {
-    let sandbox = Path::new(env!("CARGO_MANIFEST_DIR"));
-    sandbox.ancestors().nth(2).unwrap_or(sandbox)
+    static FOUND: LazyLock<PathBuf> = LazyLock::new(|| {
+        let compiled = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let compiled = compiled.ancestors().nth(2).unwrap_or(compiled);
+        let stands = std::env::current_exe().unwrap_or_default();
+        let is_root = |folder: &&Path| {
+            let has = |name: &str| folder.join(name).exists();
+            has("template.yaml") && has("tools/sandbox/Cargo.toml")
+        };
+        let found = stands.ancestors().find(is_root);
+        found.unwrap_or(compiled).to_owned()
+    });
+    FOUND.as_path()
 }
 
 /// Builds the workspace's binaries and returns their paths by name. One call builds all of them, so that cargo chooses

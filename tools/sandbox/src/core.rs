@@ -10,13 +10,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response as AxumResponse};
 use axum::routing::{get, post};
-use axum::{Json, Router};
 use domain::Vnd;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -24,6 +24,7 @@ use signing::{HeaderNames, Keyring};
 
 use self::refunds::ANSWER_ON_ITS_WAY_MS;
 pub use self::statement::Booking;
+use crate::body::JsonBody;
 use crate::caller::{Caller, Response, now_ms};
 use crate::faults::{self, Faults};
 use crate::journal::{Callee, Exchange, Journal, texts};
@@ -236,7 +237,7 @@ impl Core {
     }
 
     pub(crate) fn router(&self) -> Router {
-        let faults = self.faults.clone();
+        let (faults, shown) = (self.faults.clone(), self.faults.clone());
         Router::new()
             .route("/refunds", post(refunds::refund))
             .route("/refunds/{id}", get(questions::refund))
@@ -244,7 +245,8 @@ impl Core {
             .route("/pay", get(screen::screen).post(screen::decide))
             .route(
                 "/_sandbox/faults",
-                post(async move |switch| faults::switch(&[&faults], switch)),
+                get(async move || faults::shown(&[&shown]))
+                    .post(async move |JsonBody(switch)| faults::switch(&[&faults], switch)),
             )
             .route("/_sandbox/api-url", post(switch_api_url))
             .merge(statement::routes())
@@ -329,7 +331,7 @@ struct ApiUrl {
 /// again.
 async fn switch_api_url(
     State(core): State<Core>,
-    Json(ApiUrl { url }): Json<ApiUrl>,
+    JsonBody(ApiUrl { url }): JsonBody<ApiUrl>,
 ) -> StatusCode {
     core.call_api_at(url.map(|url| url.trim_end_matches('/').to_owned()));
     StatusCode::NO_CONTENT

@@ -9,16 +9,16 @@ use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use futures::stream;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 /// Long enough for the server to write what it has.
 const HEAD_IS_SENT: Duration = Duration::from_millis(5);
 
 /// What goes wrong with a call to a played side.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Fault {
     /// The call has no effect, and this is the answer.
     Answer {
@@ -65,12 +65,21 @@ pub(crate) struct Switch {
 pub(crate) trait Switchable {
     fn calls(&self) -> &'static [&'static str];
 
+    /// The faults that are on, by call: those of the next calls, and the standing one.
+    fn on(&self) -> serde_json::Map<String, Value>;
+
     /// Replaces the faults of a call. A fault that these calls do not have is an error, and changes nothing.
     fn set(&self, switch: Switch) -> serde_json::Result<()>;
 }
 
+/// `GET /_sandbox/faults`: the calls that have faults, each with what is on.
+pub(crate) fn shown(all: &[&dyn Switchable]) -> Response {
+    let on = all.iter().flat_map(|faults| faults.on());
+    Json(Value::Object(on.collect())).into_response()
+}
+
 /// Switches the faults of one call, and explains to a person what is wrong with the request.
-pub(crate) fn switch(all: &[&dyn Switchable], Json(switch): Json<Switch>) -> Response {
+pub(crate) fn switch(all: &[&dyn Switchable], switch: Switch) -> Response {
     let has = |faults: &&&dyn Switchable| faults.calls().contains(&switch.call.as_str());
     let Some(faults) = all.iter().find(has) else {
         let calls: Vec<&str> = all
@@ -145,9 +154,22 @@ impl<F: Clone> Faults<F> {
     }
 }
 
-impl<F: Clone + DeserializeOwned> Switchable for Faults<F> {
+impl<F: Clone + Serialize + DeserializeOwned> Switchable for Faults<F> {
     fn calls(&self) -> &'static [&'static str] {
         self.calls
+    }
+
+    fn on(&self) -> serde_json::Map<String, Value> {
+        let switches = self.lock();
+        let of = |call: &str| {
+            let next = switches.next.get(call).filter(|next| !next.is_empty());
+            let standing = switches.standing.get(call);
+            let is_on = next.is_some() || standing.is_some();
+            is_on.then(|| json!({ "next": next, "standing": standing }))
+        };
+        let calls = self.calls.iter();
+        let on = calls.filter_map(|call| Some(((*call).to_owned(), of(call)?)));
+        on.collect()
     }
 
     fn set(&self, switch: Switch) -> serde_json::Result<()> {

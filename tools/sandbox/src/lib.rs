@@ -19,6 +19,7 @@
 //! | `sftp` | Tiki's SFTP server |
 //! | `docs` | the API documents as a page that signs, for people who try calls |
 //! | `own_pages` | who may open what only a sandbox has |
+//! | `body` | the body of a call that a person makes by hand |
 //! | `faults` | what goes wrong at these three, when it is switched on |
 //! | `calendar` | a day that passes in a moment |
 //! | `costs` | the costs on AWS |
@@ -33,6 +34,7 @@
     reason = "only JSON is indexed, which returns null and does not panic"
 )]
 
+mod body;
 mod build;
 mod calendar;
 mod caller;

@@ -110,7 +110,7 @@ fn next_step(sandbox: &Sandbox) -> String {
         return String::new();
     }
     format!(
-        "\n  Buy something, and open its payment_url in a browser\n\n    curl --json '{{\"amount\":150000}}' {}/_sandbox/orders",
+        "\n  Buy something: open {0}/ in a browser, or\n\n    curl --json '{{\"amount\":150000}}' {0}/_sandbox/orders",
         sandbox.tiki_url
     )
 }

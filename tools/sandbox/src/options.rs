@@ -1,6 +1,6 @@
 //! The sandbox's command line.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,8 +21,8 @@ pub struct Options {
     #[arg(long, conflicts_with = "once")]
     pub costs: bool,
 
-    /// The address of the API; port 0 means any free port
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    /// The address of the API, or its port on this machine; port 0 means any free port
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = listen)]
     pub listen: SocketAddr,
 
     /// Keep database, stream position, files and SFTP keys in this folder; without it they are lost at exit
@@ -56,7 +56,7 @@ pub struct Options {
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     pub expiry_grace: Duration,
 
-    /// Write a JSON object with all addresses to this file when everything answers
+    /// Write a JSON object with all addresses and the development credentials to this file when everything answers
     #[arg(long, value_name = "PATH")]
     pub ready_file: Option<PathBuf>,
 
@@ -160,6 +160,16 @@ impl Default for Options {
     }
 }
 
+fn listen(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(port) = text.parse::<u16>() {
+        return Ok((Ipv4Addr::LOCALHOST, port).into());
+    }
+    let address = text.replacen("localhost:", "127.0.0.1:", 1);
+    address
+        .parse()
+        .map_err(|_| "expected an address such as 127.0.0.1:8080, or a port".to_owned())
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text
         .parse()
@@ -202,6 +212,22 @@ mod tests {
         for option in ["--client-secret", "--core-secret"] {
             let read = Options::try_parse_from(["sandbox", option, "a secret for all to see"]);
             assert!(read.is_err(), "{option}: everybody on the machine sees it");
+        }
+    }
+
+    #[test]
+    fn a_port_alone_is_on_this_machine() {
+        for (text, address) in [
+            ("8080", "127.0.0.1:8080"),
+            ("0", "127.0.0.1:0"),
+            ("localhost:81", "127.0.0.1:81"),
+            ("0.0.0.0:8080", "0.0.0.0:8080"),
+            ("[::1]:8080", "[::1]:8080"),
+        ] {
+            assert_eq!(listen(text), Ok(address.parse().unwrap()), "{text}");
+        }
+        for bad in ["", "x", "80800", "127.0.0.1"] {
+            assert!(listen(bad).is_err(), "{bad}");
         }
     }
 

@@ -17,7 +17,7 @@ use russh::keys::{Algorithm, PrivateKey, PublicKey};
 use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Server, Session};
 use russh::server::{PublicKeyOffer, VerifiedPublicKey};
 use russh::{Channel, ChannelId, MethodKind, MethodSet};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
 use self::files::Files;
@@ -41,7 +41,7 @@ const CALLS: [&str; 6] = [
 ];
 
 /// What goes wrong with a request to the file server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SftpFault {
     /// The partner does not have the right to it.

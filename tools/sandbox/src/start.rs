@@ -4,6 +4,7 @@ mod handover;
 mod parts;
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -89,6 +90,7 @@ pub struct Sandbox {
     sweeps_ended: Arc<AtomicUsize>,
     _dynamodb: Option<EmbeddedDynamoDb>,
     _scratch: TempDir,
+    _lock: File,
 }
 
 impl Sandbox {
@@ -115,7 +117,7 @@ impl Sandbox {
         let sftp_address = listeners.sftp.local_addr()?;
 
         let scratch = scratch()?;
-        let data_dir = data_dir(&options, scratch.path())?;
+        let (data_dir, lock) = data_dir(&options, scratch.path())?;
         let sftp = Sftp::open(&data_dir)?;
         let yaml = std::fs::read_to_string(build::workspace().join("template.yaml"))?;
         let parameters = parameters(&options, &url, &tiki_url, &core_url, (sftp_address, &sftp))?;
@@ -159,6 +161,7 @@ impl Sandbox {
             iam_proxy_url,
             _dynamodb: dynamodb,
             _scratch: scratch,
+            _lock: lock,
         };
         let s3 = S3::open(data_dir.join("s3"), &sandbox.plan)?;
         sandbox.serve(listeners, &options, &s3, sftp)?;

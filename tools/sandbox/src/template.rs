@@ -2,6 +2,7 @@
 //! routes, functions and event sources from the result. So the sandbox cannot differ from what is deployed.
 
 mod events;
+mod parameter;
 mod stack;
 
 use std::collections::BTreeMap;

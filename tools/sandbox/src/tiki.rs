@@ -4,6 +4,7 @@ mod api;
 mod orders;
 mod reconciliation;
 mod result_file;
+mod shop;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ use crate::state_store::StateStore;
 
 pub(crate) use self::api::verified;
 pub use self::result_file::FileFault;
+pub use self::shop::ShopRefund;
 
 /// Tiki's orders, and its APIs.
 #[derive(Clone)]
@@ -49,7 +51,7 @@ pub struct Tiki {
 }
 
 /// An order at Tiki.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
     /// The amount to pay, in VND.
     pub amount: u64,
@@ -62,6 +64,21 @@ pub struct Order {
     /// Whether the next result file must report this order as one that only Tiki has.
     #[serde(default)]
     pub only_at_tiki: bool,
+    /// Counts the orders: the newest has the largest.
+    #[serde(default)]
+    pub number: u64,
+    /// The webview in which it was placed.
+    #[serde(default)]
+    pub session: Option<String>,
+    /// The partner's id of its payment, once that is created.
+    #[serde(default)]
+    pub transaction_id: Option<String>,
+    /// What was bought.
+    #[serde(default)]
+    pub description: String,
+    /// The refunds that were asked for in the shop.
+    #[serde(default)]
+    pub refunds: Vec<ShopRefund>,
 }
 
 /// An IPN that arrived.
@@ -117,15 +134,17 @@ impl Tiki {
     }
 
     fn save(&self, id: &str, amount: u64, status: &str, only_at_tiki: bool) {
-        let order = Order {
-            amount,
-            status: status.to_owned(),
-            cancelled: false,
-            ipns: Vec::new(),
-            only_at_tiki,
-        };
-        self.orders
-            .write(|orders| orders.insert(id.to_owned(), order));
+        self.orders.write(|orders| {
+            let last = orders.values().map(|order| order.number).max();
+            let order = Order {
+                amount,
+                status: status.to_owned(),
+                only_at_tiki,
+                number: last.unwrap_or(0).saturating_add(1),
+                ..Order::default()
+            };
+            orders.insert(id.to_owned(), order)
+        });
     }
 
     /// Creates the payment of an order at the partner, as Tiki's backend does.
@@ -137,10 +156,18 @@ impl Tiki {
     /// The same, with more fields of the create call.
     pub(crate) async fn create_with(&self, id: &str, more: Value) -> anyhow::Result<Response> {
         let amount = self.known(id).map_or(0, |order| order.amount);
+        let (session, description) = shop::kept(&more);
         let mut body = more;
         body["tiki_transaction_id"] = json!(id);
         body["transaction_amount"] = json!(amount);
-        self.caller.post("/tikivip/v1/transactions", &body).await
+        let created = self.caller.post("/tikivip/v1/transactions", &body).await?;
+        if let Some(transaction_id) = created.json["data"]["transaction_id"].as_str() {
+            self.change(id, |order| {
+                order.transaction_id = Some(transaction_id.to_owned());
+                (order.session, order.description) = (session, description);
+            });
+        }
+        Ok(created)
     }
 
     /// Requests a refund, as Tiki's backend does.

@@ -44,6 +44,11 @@ impl ProbeAnswer {
     pub(super) fn code(&self) -> Option<i64> {
         self.body["code"].as_i64()
     }
+
+    /// The word of the body's field `status`, as the core answers.
+    pub(super) fn word(&self) -> Option<&str> {
+        self.body["status"].as_str()
+    }
 }
 
 impl<'o> Probe<'o> {

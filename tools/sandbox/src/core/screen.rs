@@ -24,7 +24,10 @@ const API_TIMEOUT: Duration = Duration::from_secs(5);
 struct PaymentScreen<'a> {
     amount: &'a str,
     transaction_id: &'a str,
-    /// `HH:MM`.
+    /// What was bought, and the order, as far as the create call said so.
+    description: Option<&'a str>,
+    order_code: Option<&'a str>,
+    /// `07:00, 27/11/2026`.
     pay_before: &'a str,
     /// The signed query, which the form sends back.
     query: &'a str,
@@ -47,6 +50,9 @@ struct PaymentLink {
     amount: u64,
     expires_at: Timestamp,
     return_url: String,
+    /// What was bought, and the order, as the functions have it.
+    description: Option<String>,
+    order_code: Option<String>,
 }
 
 /// Why a link does not lead to the form (docs/core.md#what-the-screen-shows).
@@ -90,6 +96,8 @@ fn verified_link(keys: &Keyring, query: &str) -> Option<PaymentLink> {
         amount: values.get("amount")?.parse().ok()?,
         expires_at: Timestamp::from_unix_ms(expires_at).ok()?,
         return_url: values.get("return_url")?.clone(),
+        description: None,
+        order_code: None,
     })
 }
 
@@ -109,14 +117,28 @@ pub(super) async fn screen(State(core): State<Core>, OriginalUri(uri): OriginalU
         state.opened.insert(link.transaction_id.clone(), until);
     });
     open.done(format!("shows {}", money(link.amount)));
-    let expires_at = link.expires_at.to_rfc3339();
     let screen = PaymentScreen {
         amount: &money(link.amount),
         transaction_id: &link.transaction_id,
-        pay_before: expires_at.get(11..16).unwrap_or_default(),
+        description: link.description.as_deref(),
+        order_code: link.order_code.as_deref(),
+        pay_before: &until(link.expires_at),
         query,
     };
     page(StatusCode::OK, &screen)
+}
+
+/// `07:00, 27/11/2026`: a payment can end on the next day.
+fn until(at: Timestamp) -> String {
+    let at = at.to_rfc3339();
+    let part = |range| at.get(range).unwrap_or_default();
+    format!(
+        "{}, {}/{}/{}",
+        part(11..16),
+        part(8..10),
+        part(5..7),
+        part(0..4)
+    )
 }
 
 /// The customer's choice.
@@ -186,10 +208,10 @@ impl Core {
     /// The link, if it leads to the form. The order of the checks is that of docs/core.md; nobody logs in here, so the
     /// step of the `identify_code` is missing.
     async fn opened(&self, query: &str) -> Result<PaymentLink, NoForm> {
-        let link = verified_link(&self.caller.keys, query).ok_or(NoForm::Invalid)?;
-        let id = &link.transaction_id;
+        let mut link = verified_link(&self.caller.keys, query).ok_or(NoForm::Invalid)?;
+        let id = link.transaction_id.clone();
         let is_decided = self.state.read(|state| {
-            let known = state.payments.get(id);
+            let known = state.payments.get(&id);
             known.is_some_and(Payment::is_decided)
         });
         if is_decided {
@@ -198,7 +220,7 @@ impl Core {
         if now_ms() > link.expires_at.unix_ms() {
             return Err(NoForm::Expired(link));
         }
-        match timeout(API_TIMEOUT, self.details(id)).await {
+        match timeout(API_TIMEOUT, self.details(&id)).await {
             Ok(Ok(answer)) if answer.code() == Some(0) => {
                 let recorded = &answer.json["data"];
                 if recorded["transaction_amount"] != link.amount {
@@ -206,6 +228,8 @@ impl Core {
                 } else if recorded["status"] != "PENDING" {
                     Err(NoForm::Back(link))
                 } else {
+                    let text = |name: &str| recorded[name].as_str().map(str::to_owned);
+                    (link.description, link.order_code) = (text("description"), text("order_code"));
                     Ok(link)
                 }
             }

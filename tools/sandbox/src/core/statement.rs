@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Core, CoreState};
+use crate::body::JsonBody;
 use crate::caller::now_ms;
 use crate::faults::words;
 
@@ -133,7 +134,7 @@ async fn bookings(State(core): State<Core>) -> Json<Vec<Booking>> {
 /// one payment or refund stays the same.
 async fn replace_bookings(
     State(core): State<Core>,
-    Json(changed): Json<Vec<Booking>>,
+    JsonBody(changed): JsonBody<Vec<Booking>>,
 ) -> StatusCode {
     core.change_bookings(|bookings| *bookings = changed);
     StatusCode::NO_CONTENT

@@ -1,13 +1,16 @@
 //! Writes the files that describe the running sandbox to other programs.
 
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use serde_json::json;
 
 use super::Sandbox;
-use crate::options::Options;
+use crate::options::{Credentials, Options};
 use crate::principals::Principal;
 use crate::settings::aws_environment;
 
@@ -42,7 +45,7 @@ impl Sandbox {
             self.write_environment(file)?;
         }
         if let Some(file) = &options.ready_file {
-            self.write_ready(file)?;
+            self.write_ready(file, &options.credentials)?;
         }
         Ok(())
     }
@@ -56,8 +59,12 @@ impl Sandbox {
         )
     }
 
-    fn write_ready(&self, file: &Path) -> anyhow::Result<()> {
+    fn write_ready(&self, file: &Path, credentials: &Credentials) -> anyhow::Result<()> {
         let ready = json!({
+            "client_id": credentials.client_id,
+            "client_secret": credentials.client_secret,
+            "core_client_id": credentials.core_client_id,
+            "core_secret": credentials.core_secret,
             "url": self.url,
             "tiki_url": self.tiki_url,
             "core_url": self.core_url,
@@ -71,7 +78,9 @@ impl Sandbox {
         });
         // A rename is atomic, so a reader never finds half a file.
         let fresh = file.with_extension("new");
-        std::fs::write(&fresh, ready.to_string())?;
+        let mut own = OpenOptions::new();
+        own.write(true).create(true).truncate(true).mode(0o600);
+        own.open(&fresh)?.write_all(ready.to_string().as_bytes())?;
         std::fs::rename(fresh, file).with_context(|| file.display().to_string())
     }
 
@@ -81,10 +90,14 @@ impl Sandbox {
         let own = own.flat_map(|function| function.environment.clone());
         let aws = self.aws();
         let all: BTreeMap<String, String> = own.chain(aws).collect();
-        let lines = all
-            .into_iter()
-            .map(|(name, value)| format!("{name}={value}\n"));
-        std::fs::write(file, lines.collect::<String>()).with_context(|| file.display().to_string())
+        let lines = all.into_iter().map(|(name, value)| {
+            Ok(format!(
+                "{name}={}\n",
+                quoted(&value).with_context(|| name.clone())?
+            ))
+        });
+        let lines: String = lines.collect::<anyhow::Result<_>>()?;
+        std::fs::write(file, lines).with_context(|| file.display().to_string())
     }
 
     /// Writes the settings of the operator, and beside them those of the others.
@@ -96,6 +109,19 @@ impl Sandbox {
         }
         Ok(())
     }
+}
+
+/// A value as both `cargo lambda` and a shell read it: neither takes blanks, quotes, `#` or `=` as they are.
+fn quoted(value: &str) -> anyhow::Result<String> {
+    ensure!(
+        !value.contains(['\'', '\n', '\r']),
+        "a value with a quote or a line end cannot be written so that cargo lambda and a shell read the same"
+    );
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@,+".contains(c);
+    if !value.is_empty() && value.chars().all(is_plain) {
+        return Ok(value.to_owned());
+    }
+    Ok(format!("'{value}'"))
 }
 
 /// `tikivip.json` for the operator, and `tikivip-approver.json` for the approver.
@@ -111,6 +137,35 @@ fn settings_file(operators: &Path, principal: Principal) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shell_reads_what_was_written() {
+        let values = [
+            "plain",
+            "",
+            "ssh-ed25519 AAAAC3Nz== host",
+            r#"{"a": "b", "n": [1]}"#,
+            "$HOME `id` \\ # = \"x\" !",
+            "Ấm đun nước",
+        ];
+        let lines = values.iter().enumerate();
+        let lines = lines.map(|(n, value)| format!("V{n}={}", quoted(value).unwrap()));
+        let lines: Vec<String> = lines.collect();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("env");
+        std::fs::write(&file, lines.join("\n")).unwrap();
+        for (n, value) in values.iter().enumerate() {
+            let script = format!("set -a; . {}; printenv V{n}", file.display());
+            let read = std::process::Command::new("sh")
+                .args(["-c", &script])
+                .output();
+            let read = String::from_utf8(read.unwrap().stdout).unwrap();
+            assert_eq!(read, format!("{value}\n"));
+        }
+        for bad in ["it's", "two\nlines"] {
+            assert!(quoted(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn each_person_has_a_file_of_settings() {

@@ -1,11 +1,12 @@
 //! The parts of a sandbox.
 
 use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use signing::{ClientSecret, GetSigning, HeaderNames, Keyring};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -88,11 +89,18 @@ pub(super) fn scratch() -> anyhow::Result<TempDir> {
         .context("cannot create a temporary folder")
 }
 
-/// The folder of `--data-dir`, or the temporary one.
-pub(super) fn data_dir(options: &Options, scratch: &Path) -> anyhow::Result<PathBuf> {
+/// The folder of `--data-dir`, or the temporary one; and its lock, which ends with this process. Two sandboxes would write
+/// one database.
+pub(super) fn data_dir(options: &Options, scratch: &Path) -> anyhow::Result<(PathBuf, File)> {
     let folder = options.data_dir.as_deref().unwrap_or(scratch);
-    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    Ok(folder.to_owned())
+    let name = || folder.display().to_string();
+    std::fs::create_dir_all(folder).with_context(name)?;
+    let lock = File::create(folder.join("sandbox.lock")).with_context(name)?;
+    match lock.try_lock() {
+        Ok(()) => Ok((folder.to_owned(), lock)),
+        Err(TryLockError::WouldBlock) => bail!("another sandbox uses {}", name()),
+        Err(TryLockError::Error(error)) => Err(error).with_context(name),
+    }
 }
 
 pub(super) fn start_dynamodb(

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context, bail};
 use serde_json::{Map, Value, json};
 
+use super::parameter;
+
 /// The region that the sandbox plays.
 pub(crate) const REGION: &str = "ap-southeast-1";
 /// The account that the sandbox plays.
@@ -39,6 +41,7 @@ impl Stack {
                     .cloned()
                     .with_context(|| format!("parameter {name} of the template has no value"))?,
             };
+            parameter::check(&name, &value, &declaration)?;
             parameters.insert(name, value);
         }
         Ok(Self {

@@ -5,14 +5,13 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
-use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{OriginalUri, Query, Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::uri::PathAndQuery;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
-use axum::response::{Html, IntoResponse, Response as AxumResponse};
+use axum::response::{IntoResponse, Response as AxumResponse};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use serde::de::IgnoredAny;
@@ -20,7 +19,8 @@ use serde_json::{Value, json};
 use signing::{HeaderNames, Keyring, SignatureHeaders, Window};
 use uuid::Uuid;
 
-use super::{Ipn, Tiki, orders};
+use super::{Ipn, Tiki, orders, shop};
+use crate::body::JsonBody;
 use crate::caller::now_ms;
 use crate::faults::{self, Switch, words};
 use crate::lambda::Function;
@@ -41,8 +41,10 @@ impl Tiki {
                 "/_sandbox/reconcile",
                 post(async move |tiki, event| run_or_reconcile(tiki, &reconcile, event).await),
             )
-            .route("/_sandbox/faults", post(switch_faults))
-            .fallback(shop)
+            .route("/_sandbox/faults", get(show_faults).post(switch_faults))
+            .route("/_sandbox/shop/orders", post(shop::buy))
+            .route("/_sandbox/shop/refunds", post(shop::refund))
+            .fallback(get(shop::page))
             .with_state(self.clone())
             .layer(middleware::from_fn_with_state(self.clone(), add_date))
     }
@@ -238,31 +240,20 @@ fn found(tiki: &Tiki, query: &HashMap<String, String>) -> Value {
     }
 }
 
-#[derive(Template)]
-#[template(path = "shop.html")]
-struct ShopPage;
-
-/// The shop and its result screen. It is a fallback because Tiki's URLs have a double slash, which routes refuse.
-async fn shop(State(tiki): State<Tiki>, uri: Uri) -> AxumResponse {
-    if uri.path().contains("/apps/") {
-        tiki.journal
-            .open("customer", "Tiki", "GET result screen")
-            .done("200, shown");
-        match ShopPage.render() {
-            Ok(html) => Html(html).into_response(),
-            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        }
-    } else {
-        StatusCode::NOT_FOUND.into_response()
-    }
-}
-
 /// `POST /_sandbox/faults`, of Tiki itself, its result files and its SFTP server.
-async fn switch_faults(State(tiki): State<Tiki>, switch: Json<Switch>) -> AxumResponse {
+async fn switch_faults(
+    State(tiki): State<Tiki>,
+    JsonBody(switch): JsonBody<Switch>,
+) -> AxumResponse {
     faults::switch(
         &[&tiki.faults, &tiki.result_files, &tiki.file_server],
         switch,
     )
+}
+
+/// `GET /_sandbox/faults`, of the same calls.
+async fn show_faults(State(tiki): State<Tiki>) -> AxumResponse {
+    faults::shown(&[&tiki.faults, &tiki.result_files, &tiki.file_server])
 }
 
 /// `POST /_sandbox/reconcile`. Without a body Tiki processes the files that have arrived, and answers with the names of

@@ -1,6 +1,5 @@
 //! The orders of the played Tiki, as a person or a collection places and changes them.
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response as AxumResponse};
@@ -9,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::Tiki;
 use super::api::answer;
+use crate::body::JsonBody;
 
 /// The amount of an order.
 #[derive(Deserialize)]
@@ -36,29 +36,51 @@ pub(super) struct NewOrder {
 /// `POST /_sandbox/orders`: `{"amount": 150000}`, or with more fields of the create call. A buyer orders for this amount,
 /// and Tiki creates the payment at the partner. If the partner refuses, its answer is in the message, and the order stays
 /// unpaid.
-pub(super) async fn place(State(tiki): State<Tiki>, Json(order): Json<NewOrder>) -> AxumResponse {
-    let id = tiki.order(order.amount);
-    let refused = |why: String| answer(StatusCode::BAD_GATEWAY, &json!({ "message": why }));
-    let created = match tiki.create_with(&id, json!(order)).await {
-        Ok(created) if created.code() == Some(0) => created,
-        Ok(created) => {
-            return refused(format!(
+pub(super) async fn place(
+    State(tiki): State<Tiki>,
+    JsonBody(order): JsonBody<NewOrder>,
+) -> AxumResponse {
+    match tiki.place(order.amount, json!(order)).await {
+        Ok(created) => answer(
+            StatusCode::OK,
+            &json!({
+                "tiki_transaction_id": created.tiki_id,
+                "transaction_id": created.transaction_id,
+                "payment_url": created.payment_url,
+                "amount": order.amount,
+            }),
+        ),
+        Err(why) => answer(StatusCode::BAD_GATEWAY, &json!({ "message": why })),
+    }
+}
+
+/// An order whose payment the partner has created.
+pub(super) struct Created {
+    pub(super) tiki_id: String,
+    pub(super) transaction_id: String,
+    pub(super) payment_url: String,
+}
+
+impl Tiki {
+    /// Orders for this amount, and creates the payment at the partner, with more fields of the create call. The error is in
+    /// words: the partner refuses it, or does not answer.
+    pub(super) async fn place(&self, amount: u64, more: Value) -> Result<Created, String> {
+        let id = self.order(amount);
+        let created = self.create_with(&id, more).await;
+        let created = created.map_err(|error| format!("the partner does not answer: {error:#}"))?;
+        let text = |name: &str| created.json["data"][name].as_str().map(str::to_owned);
+        match (created.code(), text("transaction_id"), text("payment_url")) {
+            (Some(0), Some(transaction_id), Some(payment_url)) => Ok(Created {
+                tiki_id: id,
+                transaction_id,
+                payment_url,
+            }),
+            _ => Err(format!(
                 "the partner answered {}: {}",
                 created.status, created.text
-            ));
+            )),
         }
-        Err(error) => return refused(format!("the partner does not answer: {error:#}")),
-    };
-    let data = &created.json["data"];
-    answer(
-        StatusCode::OK,
-        &json!({
-            "tiki_transaction_id": id,
-            "transaction_id": data["transaction_id"],
-            "payment_url": data["payment_url"],
-            "amount": order.amount,
-        }),
-    )
+    }
 }
 
 /// `PUT /_sandbox/orders/{id}`: `{"amount": 150000}`. Tiki has an unpaid order with this id, and the partner does not know
@@ -66,7 +88,7 @@ pub(super) async fn place(State(tiki): State<Tiki>, Json(order): Json<NewOrder>)
 pub(super) async fn add(
     State(tiki): State<Tiki>,
     Path(id): Path<String>,
-    Json(order): Json<Amount>,
+    JsonBody(order): JsonBody<Amount>,
 ) -> StatusCode {
     tiki.add_order(&id, order.amount);
     StatusCode::NO_CONTENT
@@ -103,7 +125,7 @@ impl Status {
 pub(super) async fn change(
     State(tiki): State<Tiki>,
     Path(id): Path<String>,
-    Json(change): Json<Change>,
+    JsonBody(change): JsonBody<Change>,
 ) -> AxumResponse {
     let changed = tiki.orders.write(|orders| {
         let order = orders.get_mut(&id)?;

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use csv::{Terminator, Writer, WriterBuilder};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::reconciliation::Answer;
 
@@ -37,8 +37,8 @@ const SIDE_FILES: [(&str, &str); 2] = [
 ];
 
 /// What is wrong with a result file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum FileFault {
     /// Every second line, from the first on, has a decimal comma in its amount, and so one field too many.
     TornLines,
