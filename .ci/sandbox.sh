@@ -5,7 +5,7 @@
 start_sandbox() { # folder, more arguments
     mkdir -p "$1"
     rm -f "$1/ready.json"
-    "${SANDBOX:-target/debug/sandbox}" --listen 127.0.0.1:0 --ready-file "$1/ready.json" "${@:2}" >"$1/sandbox.log" 2>&1 &
+    "${SANDBOX:-target/debug/sandbox}" --listen 127.0.0.1:0 --no-cron --ready-file "$1/ready.json" "${@:2}" >"$1/sandbox.log" 2>&1 &
     sandbox_pid=$!
     until [ -s "$1/ready.json" ]; do
         kill -0 "$sandbox_pid" 2>/dev/null || { cat "$1/sandbox.log"; return 1; }

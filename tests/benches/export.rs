@@ -64,6 +64,7 @@ async fn main() {
         release: !cfg!(debug_assertions),
         dynamodb_url: Some(dynamodb.url().to_owned()),
         sweep_every: Duration::from_hours(24),
+        no_cron: true,
         ..Options::default()
     })
     .await

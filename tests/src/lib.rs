@@ -96,6 +96,7 @@ impl TestEnv {
     pub async fn with(change: impl FnOnce(&mut Options)) -> Self {
         let mut options = Options {
             sweep_every: Duration::from_hours(24),
+            no_cron: true,
             ..Options::default()
         };
         change(&mut options);

@@ -92,6 +92,7 @@ fn options(tiki_url: &str) -> Options {
     Options {
         tiki_url: Some(tiki_url.parse().unwrap()),
         sweep_every: Duration::from_secs(1),
+        no_cron: true,
         ..Options::default()
     }
 }

@@ -12,6 +12,8 @@
 
 mod api_gateway;
 mod check_transaction;
+#[cfg(target_os = "linux")]
+mod clock;
 mod conformance;
 mod contract;
 mod create_transaction;

@@ -202,6 +202,7 @@ async fn another_process_can_play_tiki_and_the_core() {
         keys: Keyring::new(id, ClientSecret::new(secret)),
         get_signing: GetSigning::default(),
         http: others.tiki.caller.http.clone(),
+        clock: sandbox::Clock::default(),
     };
     let tiki = caller(HeaderNames::TIKI, "a-client", "a-secret-of-tiki");
     let core = caller(HeaderNames::PARTNER, "a-core", "a-secret-of-the-core");

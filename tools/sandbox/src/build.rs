@@ -27,7 +27,8 @@ pub(crate) fn workspace() -> &'static Path {
 }
 
 /// Builds the workspace's binaries and returns their paths by name. One call builds all of them, so that cargo chooses
-/// one set of features for shared crates. Dropping the future stops the build.
+/// one set of features for shared crates. Dropping the future stops the build. On Linux `sandbox_clock` is among them: the
+/// library of tools/clock, which is built because this crate depends on it.
 pub async fn binaries(release: bool) -> anyhow::Result<BTreeMap<String, PathBuf>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
@@ -57,11 +58,16 @@ pub async fn binaries(release: bool) -> anyhow::Result<BTreeMap<String, PathBuf>
     }
     let artifacts = output.stdout.split(|&b| b == b'\n').filter_map(|line| {
         let message: Value = serde_json::from_slice(line).ok()?;
-        let executable = message["executable"].as_str()?;
-        Some((
-            message["target"]["name"].as_str()?.to_owned(),
-            executable.into(),
-        ))
+        let name = message["target"]["name"].as_str()?;
+        let file = if name == "sandbox_clock" {
+            let files = message["filenames"].as_array()?.iter();
+            files
+                .filter_map(Value::as_str)
+                .find(|file| file.ends_with(".so"))
+        } else {
+            message["executable"].as_str()
+        };
+        Some((name.to_owned(), file?.into()))
     });
     Ok(artifacts.collect())
 }

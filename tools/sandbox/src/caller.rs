@@ -1,9 +1,10 @@
 //! A client that signs its calls: Tiki's backend, the core, the app's backend, or a test in their place.
 
 use anyhow::Context;
-use domain::Timestamp;
 use serde_json::Value;
 use signing::{GetSigning, HeaderNames, Keyring};
+
+use crate::clock::Clock;
 
 /// Calls one API, and signs as one side.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub struct Caller {
     pub get_signing: GetSigning,
     /// The HTTP client.
     pub http: reqwest::Client,
+    /// The time of its signatures.
+    pub clock: Clock,
 }
 
 /// An HTTP answer.
@@ -60,7 +63,7 @@ impl Caller {
 
     /// Posts exactly these bytes.
     pub async fn post_bytes(&self, path: &str, body: Vec<u8>) -> anyhow::Result<Response> {
-        let headers = self.sign(now_ms(), &body);
+        let headers = self.sign(self.clock.now_ms(), &body);
         let request = self.http.post(self.url(path)).body(body);
         let request = headers
             .into_iter()
@@ -71,7 +74,7 @@ impl Caller {
     /// Gets a path with its query.
     pub async fn get(&self, path: &str) -> anyhow::Result<Response> {
         let signed = self.get_signing.message("", path);
-        let headers = self.sign(now_ms(), signed.as_bytes());
+        let headers = self.sign(self.clock.now_ms(), signed.as_bytes());
         let request = self.http.get(self.url(path));
         let request = headers
             .into_iter()
@@ -104,9 +107,4 @@ pub fn http() -> anyhow::Result<reqwest::Client> {
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none());
     client.build().context("cannot create an HTTP client")
-}
-
-pub(crate) fn now_ms() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    Timestamp::MIN.after(since.unwrap_or_default()).unix_ms()
 }

@@ -25,7 +25,7 @@ use signing::{HeaderNames, Keyring};
 use self::refunds::ANSWER_ON_ITS_WAY_MS;
 pub use self::statement::Booking;
 use crate::body::JsonBody;
-use crate::caller::{Caller, Response, now_ms};
+use crate::caller::{Caller, Response};
 use crate::faults::{self, Faults};
 use crate::journal::{Callee, Exchange, Journal, texts};
 use crate::state_store::StateStore;
@@ -107,6 +107,11 @@ impl Core {
         }
     }
 
+    /// The time of the core, which is the sandbox's.
+    fn now_ms(&self) -> i64 {
+        self.caller.clock.now_ms()
+    }
+
     /// Sends payment results to another API than the functions', and reads payments there, as a core with another setting
     /// does. `None` ends it.
     pub fn call_api_at(&self, api_url: Option<String>) {
@@ -120,8 +125,9 @@ impl Core {
 
     /// Sets the core's answer about a payment.
     pub fn set_payment(&self, transaction_id: &str, amount: u64, status: &str) {
+        let now_ms = self.now_ms();
         self.state
-            .write(|state| state.set_payment(transaction_id, amount, status));
+            .write(|state| state.set_payment(transaction_id, amount, status, now_ms));
     }
 
     /// Sets when a payment was paid, by the core's word.
@@ -135,6 +141,7 @@ impl Core {
 
     /// Sets the core's answer about a refund that it knows.
     pub fn set_refund(&self, refund_id: &str, status: &str) {
+        let now_ms = self.now_ms();
         self.state.write(|state| {
             let Some(refund) = state.refunds.get_mut(refund_id) else {
                 return;
@@ -146,7 +153,7 @@ impl Core {
                 ..
             } = refund.clone();
             if status == "succeeded" {
-                state.book_refund(refund_id, &transaction_id, amount);
+                state.book_refund(refund_id, &transaction_id, amount, now_ms);
             } else {
                 state.bookings.retain(|b| b.id != refund_id);
             }
@@ -257,7 +264,8 @@ impl Core {
 
     fn verified(&self, headers: &HeaderMap, message: &[u8]) -> bool {
         let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        verified(&keys, HeaderNames::PARTNER, headers, message, now_ms())
+        let now_ms = self.now_ms();
+        verified(&keys, HeaderNames::PARTNER, headers, message, now_ms)
     }
 
     /// Sends a payment result until it is accepted or refused.
@@ -277,14 +285,14 @@ impl Core {
 }
 
 impl CoreState {
-    fn set_payment(&mut self, transaction_id: &str, amount: u64, status: &str) {
+    fn set_payment(&mut self, transaction_id: &str, amount: u64, status: &str, now_ms: i64) {
         if status == "paid" {
-            self.book_payment(transaction_id, amount);
+            self.book_payment(transaction_id, amount, now_ms);
         }
         let payment = Payment {
             amount,
             status: status.to_owned(),
-            paid_at_ms: now_ms(),
+            paid_at_ms: now_ms,
         };
         self.payments.insert(transaction_id.to_owned(), payment);
     }

@@ -25,7 +25,8 @@ use tower_service::Service;
 use url::Url;
 
 use self::document::{Document, Language};
-use crate::caller::{Caller, now_ms};
+use crate::caller::Caller;
+use crate::clock::Clock;
 
 /// The page loads from its own address only, and stands in no frame.
 const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
@@ -46,6 +47,7 @@ pub(crate) struct Docs {
     partner: Keyring,
     core_url: Arc<str>,
     http: reqwest::Client,
+    clock: Clock,
 }
 
 impl Docs {
@@ -56,6 +58,7 @@ impl Docs {
             partner: partner.keys.clone(),
             core_url: normalized(core_url).into(),
             http: partner.http.clone(),
+            clock: partner.clock.clone(),
         }
     }
 
@@ -201,7 +204,7 @@ async fn sign(
         Signer::Tiki => (&docs.tiki, HeaderNames::TIKI),
         Signer::Partner => (&docs.partner, HeaderNames::PARTNER),
     };
-    let timestamp = now_ms().to_string();
+    let timestamp = docs.clock.now_ms().to_string();
     let steps = keys.steps(&timestamp, &message);
     Json(json!({
         "payload": String::from_utf8_lossy(&steps.payload),

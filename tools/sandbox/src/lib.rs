@@ -21,7 +21,8 @@
 //! | `own_pages` | who may open what only a sandbox has |
 //! | `body` | the body of a call that a person makes by hand |
 //! | `faults` | what goes wrong at these three, when it is switched on |
-//! | `calendar` | a day that passes in a moment |
+//! | `clock`, `time` | the time, which can be moved forward |
+//! | `calendar` | a day that passes in a moment, though no clock moves |
 //! | `costs` | the costs on AWS |
 //! | `walk` | one payment, shown step by step |
 
@@ -38,6 +39,7 @@ mod body;
 mod build;
 mod calendar;
 mod caller;
+mod clock;
 pub mod core;
 mod costs;
 mod docs;
@@ -63,10 +65,12 @@ mod state_store;
 mod stream;
 mod template;
 pub mod tiki;
+mod time;
 mod walk;
 
 pub use build::binaries;
 pub use caller::{Caller, Response, http};
+pub use clock::Clock;
 pub use costs::bill;
 pub use dynamodb::EmbeddedDynamoDb;
 pub use faults::Fault;
@@ -82,4 +86,5 @@ pub use sftp::SftpFault;
 pub use sns::{PublishedMail, Sns};
 pub use start::Sandbox;
 pub use template::{ACCOUNT, FunctionPlan, Plan};
+pub use time::{Fired, Time};
 pub use walk::walk;

@@ -46,7 +46,12 @@ async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let mut terminate = signal(SignalKind::terminate())?;
     let work = async {
         print_error("Building the functions. The first build takes a few minutes …");
-        let sandbox = Sandbox::start(options.clone()).await?;
+        let sandbox = Sandbox::start(Options {
+            // Nothing else at the full hour of which the walk shows a step.
+            no_cron: options.no_cron || options.once,
+            ..options.clone()
+        })
+        .await?;
         print(&banner(&sandbox, options));
         let code = if plays_both {
             walked(&sandbox).await
@@ -82,6 +87,7 @@ async fn costs(options: &Options) -> anyhow::Result<ExitCode> {
     print_error("Building the functions, then measuring …");
     let sandbox = Sandbox::start(Options {
         sweep_every: Duration::from_hours(24),
+        no_cron: true,
         ..options.clone()
     })
     .await?;

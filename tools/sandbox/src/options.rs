@@ -48,9 +48,13 @@ pub struct Options {
     )]
     pub credentials: Credentials,
 
-    /// Seconds between two sweeps; hourly and daily schedules do not run in the sandbox
+    /// Seconds between two sweeps of what is due; on AWS it is a minute
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     pub sweep_every: Duration,
+
+    /// Fire the hourly and daily schedules only when the clock is moved, not when their time comes by itself
+    #[arg(long)]
+    pub no_cron: bool,
 
     /// Seconds after a payment's expiry at which the core is asked about it
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]

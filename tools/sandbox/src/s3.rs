@@ -24,6 +24,7 @@ use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 
 use self::objects::{About, Objects};
+use crate::clock::Clock;
 use crate::template::Plan;
 
 pub(crate) use self::access::{denied, link_signer, moment};
@@ -46,6 +47,8 @@ const UNSUPPORTED_HEADERS: [&str; 4] = [
 pub(crate) struct S3 {
     objects: Objects,
     buckets: Arc<BTreeSet<String>>,
+    /// The time by which a presigned link expires.
+    clock: Clock,
 }
 
 /// An error answer of S3.
@@ -95,10 +98,11 @@ impl IntoResponse for Refusal {
 
 impl S3 {
     /// S3 with the template's buckets; its objects are in this folder.
-    pub(crate) fn open(folder: PathBuf, plan: &Plan) -> std::io::Result<Self> {
+    pub(crate) fn open(folder: PathBuf, plan: &Plan, clock: Clock) -> std::io::Result<Self> {
         Ok(Self {
             objects: Objects::open(folder)?,
             buckets: Arc::new(plan.buckets.keys().cloned().collect()),
+            clock,
         })
     }
 
@@ -182,7 +186,7 @@ async fn fetch(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    access::check(&headers, &uri)?;
+    access::check(&headers, &uri, s3.clock.now_ms())?;
     // A GET may ignore its conditions: the caller then receives an object that it has already.
     require_supported(&HeaderMap::new(), &uri)?;
     let found = s3.found(&bucket, &key).await?;
@@ -215,7 +219,7 @@ async fn put(
     request: Request,
 ) -> Result<Response, Refusal> {
     let (parts, body) = request.into_parts();
-    let accepted = access::check(&parts.headers, &parts.uri)
+    let accepted = access::check(&parts.headers, &parts.uri, s3.clock.now_ms())
         .and_then(|()| require_supported(&parts.headers, &parts.uri));
     if let Err(refusal) = accepted {
         discard(body).await;

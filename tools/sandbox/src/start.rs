@@ -1,6 +1,8 @@
 //! Starts everything in the right order, and stops it.
 
+mod event_sources;
 mod handover;
+mod moved;
 mod parts;
 
 use std::collections::BTreeMap;
@@ -20,6 +22,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use self::moved::Moved;
 use self::parts::{
     Listeners, address, caller, data_dir, functions, listen, reached_at, scratch, start_dynamodb,
 };
@@ -40,10 +43,10 @@ use crate::settings::{aws_environment, parameters, sdk, secrets};
 use crate::sftp::Sftp;
 use crate::sns::Sns;
 use crate::state_store::StateStore;
-use crate::stream::{Positions, Pump};
 use crate::template::Plan;
 use crate::tiki::Tiki;
-use crate::{build, schedule};
+use crate::time::{Fired, Time};
+use crate::{build, clock};
 
 /// The running sandbox. Dropping it stops everything; [`Sandbox::stop`] also waits for the end.
 pub struct Sandbox {
@@ -77,6 +80,8 @@ pub struct Sandbox {
     pub sns: Sns,
     /// The calls between the parties.
     pub journal: Journal,
+    /// The time, and how it is moved.
+    pub time: Time,
     /// What the template declares.
     pub plan: Plan,
     functions: BTreeMap<String, Arc<Function>>,
@@ -132,7 +137,19 @@ impl Sandbox {
         let iam_proxy = IamProxy::new(&plan, &dynamodb_url, http()?);
         let iam_proxy_url = address(&listeners.iam_proxy)?;
         let environment = aws_environment(&iam_proxy_url, &secrets_url, &s3_url, &sns_url);
-        let functions = functions(&plan, &binaries, &environment, &logs, options.instances)?;
+        let moved = Moved::open(&options, &binaries, &data_dir, scratch.path())?;
+        let environment = [environment, moved.environment.clone()].concat();
+        let instances = options.instances;
+        let functions = functions(
+            &plan,
+            &binaries,
+            &environment,
+            &logs,
+            instances,
+            &moved.clock,
+        )?;
+        let written = Arc::default();
+        let time = event_sources::time(moved, &options, &plan, &functions, &journal, &written)?;
 
         let mut sandbox = Self {
             tiki: None,
@@ -140,11 +157,12 @@ impl Sandbox {
             secrets: secrets(&plan, &options, &sftp)?,
             sns: Sns::new(&plan),
             journal,
+            time,
             functions,
             logs,
             plan,
             tasks: Vec::new(),
-            written: Arc::default(),
+            written,
             sweeps_ended: Arc::default(),
             url,
             tiki_url,
@@ -163,7 +181,7 @@ impl Sandbox {
             _scratch: scratch,
             _lock: lock,
         };
-        let s3 = S3::open(data_dir.join("s3"), &sandbox.plan)?;
+        let s3 = S3::open(data_dir.join("s3"), &sandbox.plan, sandbox.time.clock())?;
         sandbox.serve(listeners, &options, &s3, sftp)?;
         sandbox.start_event_sources(&options, &aws_sdk_dynamodbstreams::Client::new(&sdk))?;
         sandbox.wait_until_ready().await?;
@@ -192,8 +210,11 @@ impl Sandbox {
         caller(
             &self.url,
             HeaderNames::TIKI,
-            &options.credentials.client_id,
-            &options.credentials.client_secret,
+            (
+                &options.credentials.client_id,
+                &options.credentials.client_secret,
+            ),
+            self.time.clock(),
         )
     }
 
@@ -202,9 +223,17 @@ impl Sandbox {
         caller(
             &self.url,
             HeaderNames::PARTNER,
-            &options.credentials.core_client_id,
-            &options.credentials.core_secret,
+            (
+                &options.credentials.core_client_id,
+                &options.credentials.core_secret,
+            ),
+            self.time.clock(),
         )
+    }
+
+    /// Moves the time of the whole sandbox forward, from firing to firing of the schedules. The answer is what they fired.
+    pub async fn forward(&self, by: Duration) -> anyhow::Result<Vec<Fired>> {
+        self.time.forward(by).await
     }
 
     /// Whether each schedule's first sweep has ended.
@@ -288,6 +317,7 @@ impl Sandbox {
                     .map(|(rate, burst)| Throttle::new(rate, burst))
                     .collect()
             },
+            clock: self.time.clock(),
             host: reached_at(listeners.api.local_addr()?).to_string(),
         };
         let docs = Docs::new(
@@ -295,7 +325,8 @@ impl Sandbox {
             &self.as_core(options)?,
             &self.core_url,
         );
-        self.spawn(listeners.api, docs.router().merge(gateway.router()))?;
+        let own = docs.router().merge(self.time.router());
+        self.spawn(listeners.api, own.merge(gateway.router()))?;
         let secrets = self.iam_proxy.guard_service(self.secrets.router());
         self.spawn(listeners.secrets, secrets)?;
         self.spawn(listeners.iam_proxy, self.iam_proxy.dynamodb())?;
@@ -321,44 +352,14 @@ impl Sandbox {
 
     fn spawn(&mut self, listener: TcpListener, router: Router) -> anyhow::Result<()> {
         let port = listener.local_addr()?.port();
-        let router = router.layer(middleware::from_fn_with_state(port, own_pages::guard));
+        let dated = middleware::from_fn_with_state(self.time.clock(), clock::add_date);
+        let router = router
+            .layer(middleware::from_fn_with_state(port, own_pages::guard))
+            .layer(dated);
         self.tasks.push(tokio::spawn(async move {
             let router = router.into_make_service_with_connect_info::<SocketAddr>();
             let _ = axum::serve(listener, router).await;
         }));
-        Ok(())
-    }
-
-    /// Starts the streams and schedules of the workers.
-    fn start_event_sources(
-        &mut self,
-        options: &Options,
-        streams: &aws_sdk_dynamodbstreams::Client,
-    ) -> anyhow::Result<()> {
-        let file = options
-            .data_dir
-            .as_ref()
-            .map(|dir| dir.join("stream-positions.json"));
-        let positions = Positions::load(file)?;
-        for plan in self.plan.streams.clone() {
-            let pump = Pump {
-                client: streams.clone(),
-                function: self.function(&plan.function)?,
-                plan,
-                positions: positions.clone(),
-                journal: self.journal.clone(),
-                written: Arc::clone(&self.written),
-            };
-            self.tasks.push(tokio::spawn(pump.run()));
-        }
-        // A `cron(…)` schedule fires rarely; here a person invokes the function instead.
-        let often = self.plan.schedules.iter().filter(|plan| plan.is_often());
-        for plan in often.cloned() {
-            let function = self.function(&plan.function)?;
-            let (journal, ended) = (self.journal.clone(), Arc::clone(&self.sweeps_ended));
-            let fires = schedule::run(plan, function, options.sweep_every, journal, ended);
-            self.tasks.push(tokio::spawn(fires));
-        }
         Ok(())
     }
 

@@ -16,6 +16,7 @@ pub use self::stack::ACCOUNT;
 pub(crate) use self::stack::REGION;
 use self::stack::{Stack, number, secret_arn, text};
 use crate::grants::Grant;
+use crate::schedule::Timetable;
 
 /// The policies of people who operate; another managed policy is not theirs.
 const OPERATORS_POLICIES: [&str; 4] = [
@@ -105,8 +106,8 @@ pub struct StreamPlan {
 #[derive(Clone, Debug)]
 pub struct SchedulePlan {
     pub function: String,
-    /// The schedule: `rate(1 minute)`, `cron(0 6 * * ? *)`.
-    pub expression: String,
+    /// When it fires.
+    pub(crate) timetable: Timetable,
     /// The event that the function receives.
     pub input: Value,
     /// How often a failed invocation is repeated.
@@ -116,7 +117,7 @@ pub struct SchedulePlan {
 impl SchedulePlan {
     /// Whether it is a sweep. A `cron(…)` schedule fires rarely.
     pub(crate) fn is_often(&self) -> bool {
-        self.expression.starts_with("rate(")
+        matches!(self.timetable, Timetable::Sweeps)
     }
 }
 

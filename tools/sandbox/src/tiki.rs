@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use signing::{GetSigning, Keyring};
 use uuid::Uuid;
 
-use crate::caller::{Caller, Response, now_ms};
+use crate::caller::{Caller, Response};
 use crate::faults::Faults;
 use crate::journal::Journal;
 use crate::sftp::{Sftp, SftpFault};
@@ -42,7 +42,7 @@ pub struct Tiki {
     keys: Arc<Mutex<Keyring>>,
     opened: Arc<Mutex<Vec<Value>>>,
     get_signing: Arc<Mutex<GetSigning>>,
-    /// How far Tiki's clock is ahead, in milliseconds.
+    /// How far Tiki's clock is ahead of the sandbox's, in milliseconds.
     ahead_ms: Arc<AtomicI64>,
     journal: Journal,
     url: String,
@@ -114,11 +114,19 @@ impl Tiki {
         }
     }
 
+    /// Tiki's time: the sandbox's, and how far its own clock is ahead of that.
+    fn now_ms(&self) -> i64 {
+        self.caller.clock.now_ms() + self.ahead_ms.load(Ordering::Relaxed)
+    }
+
     /// Creates an order, as for a buyer's basket. Returns Tiki's id for its payment.
     #[must_use]
     pub fn order(&self, amount: u64) -> String {
         let number = Uuid::new_v4().as_u128() % 1_000_000_000;
-        let id = format!("261123TIKIVIP-{number}-{}", now_ms() / 1000);
+        let id = format!(
+            "261123TIKIVIP-{number}-{}",
+            self.caller.clock.now_ms() / 1000
+        );
         self.add_order(&id, amount);
         id
     }

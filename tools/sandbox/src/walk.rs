@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use serde_json::json;
 
-use crate::caller::{Response, http, now_ms};
+use crate::caller::{Response, http};
 use crate::core::{Core, money};
 use crate::start::Sandbox;
 use crate::tiki::Tiki;
@@ -124,7 +124,7 @@ impl<'s> Walk<'s> {
         // Two days, because the day before is not exported in the first minutes of a day.
         self.sandbox.day_passes().await?;
         self.sandbox.day_passes().await?;
-        let day = today()?.previous().previous();
+        let day = self.today()?.previous().previous();
         self.step("9. A day later, its file is delivered to Tiki's SFTP server")
             .await;
         let event = json!({ "day": day.to_string() });
@@ -259,6 +259,11 @@ impl<'s> Walk<'s> {
             .context("Tiki received no notification in 30 seconds; read the functions' logs below")
     }
 
+    fn today(&self) -> anyhow::Result<domain::Day> {
+        let now = domain::Timestamp::from_unix_ms(self.sandbox.time.clock().now_ms())?;
+        Ok(now.vietnamese_day())
+    }
+
     fn has_paid(&self, checked: &Response, transaction_id: &str) -> anyhow::Result<()> {
         let json = &checked.json;
         ensure!(
@@ -322,10 +327,6 @@ impl<'s> Walk<'s> {
             ));
         }
     }
-}
-
-fn today() -> anyhow::Result<domain::Day> {
-    Ok(domain::Timestamp::from_unix_ms(now_ms())?.vietnamese_day())
 }
 
 /// The target of a redirect.

@@ -8,7 +8,6 @@ use axum::response::{IntoResponse, Response as AxumResponse};
 use serde_json::{Value, json};
 
 use super::{Core, CoreState, Payment, reference, refunds, statement};
-use crate::caller::now_ms;
 use crate::faults::words;
 
 pub(super) async fn refund(
@@ -34,7 +33,10 @@ pub(super) async fn payment(
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
 ) -> AxumResponse {
-    let says = || core.state.read(|state| state.payment_json(&id));
+    let says = || {
+        core.state
+            .read(|state| state.payment_json(&id, core.now_ms()))
+    };
     look_up(&core, ("payment", "GET payment"), (&uri, &headers), || {
         found(says(), "transaction_id", &id)
     })
@@ -67,11 +69,11 @@ async fn look_up(
 
 impl CoreState {
     /// What is known about a payment. One whose form was shown can be paid until its `expires_at`.
-    fn payment_json(&self, id: &str) -> Option<Value> {
+    fn payment_json(&self, id: &str, now_ms: i64) -> Option<Value> {
         if let Some(payment) = self.payments.get(id) {
             return Some(payment_json(id, payment));
         }
-        let is_open = now_ms() <= *self.opened.get(id)?;
+        let is_open = now_ms <= *self.opened.get(id)?;
         let status = if is_open { "pending" } else { "not_paid" };
         Some(json!({ "transaction_id": id, "status": status }))
     }

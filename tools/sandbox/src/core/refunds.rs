@@ -8,7 +8,6 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::{Core, CoreState, Refund, money};
-use crate::caller::now_ms;
 use crate::faults::words;
 
 /// How long the answer about a refund may be on its way to the functions.
@@ -71,7 +70,8 @@ fn refund_answer(
     if key.and_then(|key| key.to_str().ok()) != Some(asked.id) {
         return refused(StatusCode::BAD_REQUEST, "Idempotency-Key");
     }
-    match core.state.write(|state| state.refund(&asked)) {
+    let now_ms = core.now_ms();
+    match core.state.write(|state| state.refund(&asked, now_ms)) {
         Ok(refund) => (StatusCode::OK, refund_json(asked.id, &refund)),
         Err(Conflict::OtherContent) => {
             let what = "refund_id was used before with other content";
@@ -103,7 +103,7 @@ impl<'m> Asked<'m> {
 
 impl CoreState {
     /// The refund as it is after this request. Requests that come at once are dealt with one after the other.
-    fn refund(&mut self, asked: &Asked<'_>) -> Result<Refund, Conflict> {
+    fn refund(&mut self, asked: &Asked<'_>, now_ms: i64) -> Result<Refund, Conflict> {
         if let Some(known) = self.refunds.get_mut(asked.id) {
             let same = (known.amount, known.transaction_id.as_str());
             if same != (asked.amount, asked.transaction_id) {
@@ -114,7 +114,7 @@ impl CoreState {
         }
         // More is back than the functions know of, and not just now: their records are older than these, and the money
         // may be back already. No final answer, because the next answer may bring them up to date.
-        let before = now_ms() - ANSWER_ON_ITS_WAY_MS;
+        let before = now_ms - ANSWER_ON_ITS_WAY_MS;
         let is_back = |refund: &Refund| refund.status == "succeeded" && refund.at_ms < before;
         if self.others(asked, is_back) > asked.so_far {
             return Err(Conflict::MoreIsBack);
@@ -128,13 +128,13 @@ impl CoreState {
             transaction_id: asked.transaction_id.to_owned(),
             amount: asked.amount,
             refunded_so_far: asked.so_far,
-            at_ms: now_ms(),
+            at_ms: now_ms,
             status: status.to_owned(),
             posted: 1,
         };
         self.refunds.insert(asked.id.to_owned(), refund.clone());
         if refund.status == "succeeded" {
-            self.book_refund(asked.id, asked.transaction_id, asked.amount);
+            self.book_refund(asked.id, asked.transaction_id, asked.amount, now_ms);
         }
         Ok(refund)
     }

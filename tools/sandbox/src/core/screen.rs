@@ -14,7 +14,6 @@ use signing::{Keyring, SignatureHeaders, Window};
 use tokio::time::timeout;
 
 use super::{Core, CoreState, Payment, money, reference};
-use crate::caller::now_ms;
 
 /// So long the screen waits for the functions to say what a payment is.
 const API_TIMEOUT: Duration = Duration::from_secs(5);
@@ -68,7 +67,7 @@ enum NoForm {
 
 /// Verifies and reads the query that payment-redirect has signed. It is signed like a GET; the signature's own
 /// parameters come last and are not signed.
-fn verified_link(keys: &Keyring, query: &str) -> Option<PaymentLink> {
+fn verified_link(keys: &Keyring, query: &str, now_ms: i64) -> Option<PaymentLink> {
     let (signed, rest) = query.rsplit_once("&client_id=")?;
     let pairs = |text: &str| -> HashMap<String, String> {
         url::form_urlencoded::parse(text.as_bytes())
@@ -88,7 +87,7 @@ fn verified_link(keys: &Keyring, query: &str) -> Option<PaymentLink> {
         ..Window::default()
     };
     let message = format!("/pay?{signed}");
-    keys.verify(&headers, message.as_bytes(), now_ms(), window)
+    keys.verify(&headers, message.as_bytes(), now_ms, window)
         .ok()?;
     let expires_at = values.get("expires_at")?.parse().ok()?;
     Some(PaymentLink {
@@ -199,7 +198,11 @@ impl Core {
             "cancel" => "failed",
             _ => return Err(NoForm::Invalid),
         };
-        match self.state.write(|state| state.decide(&link, choice)) {
+        let now_ms = self.now_ms();
+        match self
+            .state
+            .write(|state| state.decide(&link, choice, now_ms))
+        {
             Some(status) => Ok((link, status)),
             None => Err(NoForm::Expired(link)),
         }
@@ -208,7 +211,8 @@ impl Core {
     /// The link, if it leads to the form. The order of the checks is that of docs/core.md; nobody logs in here, so the
     /// step of the `identify_code` is missing.
     async fn opened(&self, query: &str) -> Result<PaymentLink, NoForm> {
-        let mut link = verified_link(&self.caller.keys, query).ok_or(NoForm::Invalid)?;
+        let mut link =
+            verified_link(&self.caller.keys, query, self.now_ms()).ok_or(NoForm::Invalid)?;
         let id = link.transaction_id.clone();
         let is_decided = self.state.read(|state| {
             let known = state.payments.get(&id);
@@ -217,7 +221,7 @@ impl Core {
         if is_decided {
             return Err(NoForm::Back(link));
         }
-        if now_ms() > link.expires_at.unix_ms() {
+        if self.now_ms() > link.expires_at.unix_ms() {
             return Err(NoForm::Expired(link));
         }
         match timeout(API_TIMEOUT, self.details(&id)).await {
@@ -249,16 +253,16 @@ impl Payment {
 impl CoreState {
     /// What the customer has decided: the first choice, however many windows and clicks there are. Nothing, if it comes
     /// after `expires_at`.
-    fn decide(&mut self, link: &PaymentLink, choice: &str) -> Option<String> {
+    fn decide(&mut self, link: &PaymentLink, choice: &str, now_ms: i64) -> Option<String> {
         let id = &link.transaction_id;
         let known = self.payments.get(id).filter(|known| known.is_decided());
         if let Some(known) = known {
             return Some(known.status.clone());
         }
-        if now_ms() > link.expires_at.unix_ms() {
+        if now_ms > link.expires_at.unix_ms() {
             return None;
         }
-        self.set_payment(id, link.amount, choice);
+        self.set_payment(id, link.amount, choice, now_ms);
         Some(choice.to_owned())
     }
 }

@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 
 use super::{Core, CoreState};
 use crate::body::JsonBody;
-use crate::caller::now_ms;
 use crate::faults::words;
 
 /// The entries of a page: few, so that also a small day has several pages.
@@ -84,7 +83,7 @@ impl Core {
 
 impl CoreState {
     /// Books a payment, unless it is booked.
-    pub(super) fn book_payment(&mut self, transaction_id: &str, amount: u64) {
+    pub(super) fn book_payment(&mut self, transaction_id: &str, amount: u64, now_ms: i64) {
         let is_it = |b: &Booking| b.kind == "payment" && b.transaction_id == transaction_id;
         if self.bookings.iter().any(is_it) {
             return;
@@ -95,13 +94,13 @@ impl CoreState {
             id: format!("B-{number}"),
             transaction_id: transaction_id.to_owned(),
             amount,
-            at_ms: now_ms(),
+            at_ms: now_ms,
             rail_reference: super::reference(transaction_id),
         });
     }
 
     /// Books a refund, unless it is booked.
-    pub(super) fn book_refund(&mut self, id: &str, transaction_id: &str, amount: u64) {
+    pub(super) fn book_refund(&mut self, id: &str, transaction_id: &str, amount: u64, now_ms: i64) {
         let is_it = |b: &Booking| b.kind == "refund" && b.id == id;
         if self.bookings.iter().any(is_it) {
             return;
@@ -112,7 +111,7 @@ impl CoreState {
             id: id.to_owned(),
             transaction_id: transaction_id.to_owned(),
             amount,
-            at_ms: now_ms(),
+            at_ms: now_ms,
             rail_reference: format!("RF-{number}"),
         });
     }
@@ -172,7 +171,7 @@ fn answer(core: &Core, day: &str, cursor: Option<&str>) -> (StatusCode, Value) {
     if day.parse::<Day>().is_err() {
         return (StatusCode::BAD_REQUEST, json!({ "message": "day" }));
     }
-    if *day >= *day_of(now_ms()) {
+    if *day >= *day_of(core.now_ms()) {
         return (StatusCode::NOT_FOUND, json!({ "status": "not_there" }));
     }
     // Another cursor is none that this core gave: the first page again would be booked twice.

@@ -1,7 +1,6 @@
 //! The event of a REST API with Lambda proxy integration.
 
 use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::body::Bytes;
 use axum::http::HeaderMap;
@@ -34,10 +33,6 @@ impl Event<'_> {
         let (headers, multi_headers) = self.headers();
         let (query, multi_query) = self.query();
         let text = std::str::from_utf8(self.body);
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
         json!({
             "resource": self.route.path,
             "path": self.path,
@@ -57,7 +52,7 @@ impl Event<'_> {
                 "path": format!("/{}{}", self.gateway.plan.stage, self.path),
                 "protocol": "HTTP/1.1",
                 "requestId": Uuid::new_v4().to_string(),
-                "requestTimeEpoch": now_ms,
+                "requestTimeEpoch": self.gateway.clock.now_ms(),
                 "resourceId": "sandbox",
                 "resourcePath": self.route.path,
                 "stage": self.gateway.plan.stage,

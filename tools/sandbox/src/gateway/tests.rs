@@ -60,6 +60,7 @@ pub(super) fn plan() -> Plan {
 fn gateway() -> Gateway {
     let plan = plan();
     Gateway {
+        clock: Clock::default(),
         throttles: plan
             .routes
             .iter()

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -17,6 +17,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use uuid::Uuid;
 
 use super::{InvokeError, Launch, Logs};
+use crate::clock::Clock;
 use crate::template::FunctionPlan;
 
 /// How long a process may take until it first asks for an event; Lambda's own limit.
@@ -27,12 +28,14 @@ pub(super) struct Instance {
     events: mpsc::Sender<Event>,
     pid: Option<u32>,
     kill: Arc<Notify>,
+    /// The clock that the process has, too.
+    clock: Clock,
     server: tokio::task::JoinHandle<()>,
 }
 
 struct Event {
     id: String,
-    deadline_ms: u128,
+    deadline_ms: i64,
     payload: Bytes,
 }
 
@@ -106,6 +109,7 @@ impl Instance {
             events,
             pid,
             kill,
+            clock: launch.clock.clone(),
             server,
         })
     }
@@ -131,10 +135,8 @@ impl Instance {
     ) -> Result<Bytes, InvokeError> {
         let (result, answered) = oneshot::channel();
         let id = Uuid::new_v4().to_string();
-        let deadline = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            + timeout;
+        let timeout_ms = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
+        let deadline_ms = self.clock.now_ms().saturating_add(timeout_ms);
         self.api.taken.store(false, Ordering::Release);
         *lock(&self.api.pending) = Some(Pending {
             id: id.clone(),
@@ -145,7 +147,7 @@ impl Instance {
         }
         let event = Event {
             id,
-            deadline_ms: deadline.as_millis(),
+            deadline_ms,
             payload,
         };
         let sent = self.events.send(event).await;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use tokio::sync::Semaphore;
 
+use crate::clock::Clock;
 use crate::template::FunctionPlan;
 use instance::Instance;
 
@@ -26,6 +27,8 @@ pub(crate) struct Launch {
     pub(crate) binary: PathBuf,
     /// Its environment variables.
     pub(crate) environment: Vec<(String, String)>,
+    /// The clock that tells them when they must have ended.
+    pub(crate) clock: Clock,
 }
 
 /// A function that can be invoked.

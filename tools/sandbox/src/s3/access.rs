@@ -4,7 +4,6 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use domain::Timestamp;
 
 use super::Refusal;
-use crate::caller::now_ms;
 
 /// The longest lifetime of a presigned link, in seconds.
 const MAX_LINK_LIFETIME_S: i64 = 7 * 24 * 60 * 60;
@@ -22,11 +21,11 @@ pub(crate) fn link_signer(query: &str) -> Option<String> {
 
 /// Requires a signature. The IAM proxy checks who signed. Nobody checks what was signed: every caller of the
 /// sandbox is on this machine.
-pub(super) fn check(headers: &HeaderMap, uri: &Uri) -> Result<(), Refusal> {
+pub(super) fn check(headers: &HeaderMap, uri: &Uri, now_ms: i64) -> Result<(), Refusal> {
     if headers.contains_key("authorization") {
         return Ok(());
     }
-    check_link(uri.query().unwrap_or_default(), now_ms())
+    check_link(uri.query().unwrap_or_default(), now_ms)
 }
 
 /// Requires a presigned link that has not expired.

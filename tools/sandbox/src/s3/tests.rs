@@ -49,7 +49,7 @@ impl Service {
     async fn start() -> Self {
         let plan = Plan::read(YAML, &std::collections::BTreeMap::new()).unwrap();
         let folder = TempDir::new().unwrap();
-        let s3 = S3::open(folder.path().join("s3"), &plan).unwrap();
+        let s3 = S3::open(folder.path().join("s3"), &plan, Clock::default()).unwrap();
         let proxy = IamProxy::new(&plan, "http://127.0.0.1:9", http().unwrap());
         let router = s3.pages().merge(proxy.guard_objects(s3.objects()));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use crate::caller::{Caller, http};
+use crate::clock::Clock;
 use crate::dynamodb::EmbeddedDynamoDb;
 use crate::lambda::{Function, Launch, Logs};
 use crate::options::Options;
@@ -65,8 +66,8 @@ pub(super) fn reached_at(mut listens: SocketAddr) -> SocketAddr {
 pub(super) fn caller(
     url: &str,
     headers: HeaderNames,
-    id: &str,
-    secret: &str,
+    (id, secret): (&str, &str),
+    clock: Clock,
 ) -> anyhow::Result<Caller> {
     Ok(Caller {
         base: url.to_owned(),
@@ -74,6 +75,7 @@ pub(super) fn caller(
         keys: Keyring::new(id, ClientSecret::new(secret)),
         get_signing: GetSigning::default(),
         http: http()?,
+        clock,
     })
 }
 
@@ -121,6 +123,7 @@ pub(super) fn functions(
     environment: &[(String, String)],
     logs: &Logs,
     instances: usize,
+    clock: &Clock,
 ) -> anyhow::Result<BTreeMap<String, Arc<Function>>> {
     let binary = |name: &str| {
         let found = binaries.get(name).cloned();
@@ -143,6 +146,7 @@ pub(super) fn functions(
                 .chain([("AWS_ACCESS_KEY_ID".to_owned(), name.clone())])
                 .chain(own)
                 .collect(),
+            clock: clock.clone(),
         };
         let function = Function::new(function.clone(), launch, logs.clone(), instances);
         functions.insert(name.clone(), Arc::new(function));

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::stack::{number, text};
 use super::{Plan, Route, SchedulePlan, StreamPlan};
+use crate::schedule::Timetable;
 
 /// Reads an event of a function.
 pub(super) fn event_source(plan: &mut Plan, binary: &str, event: &Value) -> anyhow::Result<()> {
@@ -42,7 +43,10 @@ pub(super) fn event_source(plan: &mut Plan, binary: &str, event: &Value) -> anyh
         }
         Some("ScheduleV2") => plan.schedules.push(SchedulePlan {
             function,
-            expression: text(&properties["ScheduleExpression"]),
+            timetable: Timetable::read(
+                &text(&properties["ScheduleExpression"]),
+                &text(&properties["ScheduleExpressionTimezone"]),
+            )?,
             input: serde_json::from_str(&text(&properties["Input"])).context("Input")?,
             retries: number(&properties["RetryPolicy"]["MaximumRetryAttempts"]).unwrap_or(185),
         }),

@@ -1,9 +1,7 @@
 //! Tiki's APIs: the webview, the IPN and the look-up; and the switches that only a sandbox has.
 
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, UNIX_EPOCH};
 
 use axum::body::Bytes;
 use axum::extract::{OriginalUri, Query, Request, State};
@@ -21,7 +19,7 @@ use uuid::Uuid;
 
 use super::{Ipn, Tiki, orders, shop};
 use crate::body::JsonBody;
-use crate::caller::now_ms;
+use crate::clock::dated;
 use crate::faults::{self, Switch, words};
 use crate::lambda::Function;
 
@@ -51,19 +49,14 @@ impl Tiki {
 
     fn verified(&self, headers: &HeaderMap, message: &[u8]) -> bool {
         let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        let now_ms = now_ms() + self.ahead_ms.load(Ordering::Relaxed);
-        verified(&keys, HeaderNames::TIKI, headers, message, now_ms)
+        verified(&keys, HeaderNames::TIKI, headers, message, self.now_ms())
     }
 }
 
 /// Adds Tiki's time to each answer.
 async fn add_date(State(tiki): State<Tiki>, request: Request, next: Next) -> AxumResponse {
     let mut response = next.run(request).await;
-    let now_ms = now_ms() + tiki.ahead_ms.load(Ordering::Relaxed);
-    let now = UNIX_EPOCH + Duration::from_millis(now_ms.unsigned_abs());
-    if let Ok(date) = httpdate::fmt_http_date(now).parse() {
-        response.headers_mut().insert("date", date);
-    }
+    dated(&mut response, tiki.now_ms());
     response
 }
 

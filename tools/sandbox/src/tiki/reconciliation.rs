@@ -13,7 +13,6 @@ use serde::Deserialize;
 
 use super::result_file::{self, FileFault, ResultFile};
 use super::{Order, Tiki};
-use crate::caller::now_ms;
 
 /// The result codes that are usual in Vietnam. `00`, both sides agree, does not appear in these result files.
 const ONLY_PARTNER: &str = "01";
@@ -91,7 +90,7 @@ impl Tiki {
         let fresh = folder.join("OUTBOUND").join(format!(".{name}.part"));
         // One snapshot of the orders for the whole file.
         let orders = self.orders.read(HashMap::clone);
-        let now = Timestamp::from_unix_ms(now_ms())?;
+        let now = Timestamp::from_unix_ms(self.caller.clock.now_ms())?;
         let input = BufReader::new(File::open(&taken)?);
         let output = BufWriter::new(File::create(&fresh)?);
         let fault = self.result_files.take(result_file::CALL);

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::caller::{Caller, http};
+use crate::clock::Clock;
 use crate::journal::Journal;
 use crate::lambda::{Function, Launch, Logs};
 use crate::sftp::Sftp;
@@ -184,6 +185,7 @@ fn tiki() -> (Tiki, PathBuf, TempDir) {
         keys: Keyring::new("id", ClientSecret::new("secret")),
         get_signing: GetSigning::default(),
         http: http().unwrap(),
+        clock: Clock::default(),
     };
     let orders = StateStore::open(None::<&Path>, "tiki.json").unwrap();
     let tiki = Tiki::new(caller, Journal::new(), String::new(), &sftp, orders);
@@ -220,6 +222,7 @@ fn broken_function() -> Arc<Function> {
         shim: "/dev/null".into(),
         binary: "/dev/null".into(),
         environment: Vec::new(),
+        clock: Clock::default(),
     };
     Arc::new(Function::new(plan, launch, Logs::new(None).unwrap(), 1))
 }
