@@ -63,7 +63,7 @@ pub async fn binaries(release: bool) -> anyhow::Result<BTreeMap<String, PathBuf>
             let files = message["filenames"].as_array()?.iter();
             files
                 .filter_map(Value::as_str)
-                .find(|file| file.ends_with(".so"))
+                .find(|file| Path::new(file).extension().is_some_and(|kind| kind == "so"))
         } else {
             message["executable"].as_str()
         };

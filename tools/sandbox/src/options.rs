@@ -12,6 +12,10 @@ use signing::ClientSecret;
 /// Runs the Tiki VIP payment partner on this machine: builds and runs the functions, and plays everything around them.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "sandbox", version)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own on the command line"
+)]
 pub struct Options {
     /// Show one payment step by step and exit; the exit code is 0 if every step succeeds
     #[arg(long)]

@@ -24,7 +24,8 @@ use tokio::task::JoinHandle;
 
 use self::moved::Moved;
 use self::parts::{
-    Listeners, address, caller, data_dir, functions, listen, reached_at, scratch, start_dynamodb,
+    Listeners, address, address_or, caller, data_dir, functions, listen, reached_at, scratch,
+    start_dynamodb,
 };
 
 use crate::caller::{Caller, http};
@@ -108,14 +109,8 @@ impl Sandbox {
 
         let listeners = listen(options.listen).await?;
         let url = address(&listeners.api)?;
-        let tiki_url = options
-            .tiki_url
-            .as_ref()
-            .map_or_else(|| address(&listeners.tiki), |url| Ok(url.to_string()))?;
-        let core_url = options
-            .core_url
-            .as_ref()
-            .map_or_else(|| address(&listeners.core), |url| Ok(url.to_string()))?;
+        let tiki_url = address_or(options.tiki_url.as_ref(), &listeners.tiki)?;
+        let core_url = address_or(options.core_url.as_ref(), &listeners.core)?;
         let secrets_url = address(&listeners.secrets)?;
         let s3_url = address(&listeners.s3)?;
         let sns_url = address(&listeners.sns)?;
@@ -138,16 +133,7 @@ impl Sandbox {
         let iam_proxy_url = address(&listeners.iam_proxy)?;
         let environment = aws_environment(&iam_proxy_url, &secrets_url, &s3_url, &sns_url);
         let moved = Moved::open(&options, &binaries, &data_dir, scratch.path())?;
-        let environment = [environment, moved.environment.clone()].concat();
-        let instances = options.instances;
-        let functions = functions(
-            &plan,
-            &binaries,
-            &environment,
-            &logs,
-            instances,
-            &moved.clock,
-        )?;
+        let functions = functions(&plan, &binaries, &environment, &logs, &options, &moved)?;
         let written = Arc::default();
         let time = event_sources::time(moved, &options, &plan, &functions, &journal, &written)?;
 

@@ -19,7 +19,7 @@ use tokio::sync::{Mutex, Notify};
 use crate::clock::Clock;
 use crate::schedule::{Schedule, Timetable};
 
-/// How far one call moves the time. A month of hourly runs takes a minute; nobody waits for a year.
+/// How far one call moves the time. Each hour of it has its runs and sweeps, which take a second on a busy machine.
 const FURTHEST: Duration = Duration::from_hours(60 * 24);
 const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
 /// The time may have come sooner than was computed: the clock was moved, or this machine slept.
@@ -185,7 +185,10 @@ impl Time {
 
     /// Fires the schedules when their time comes by itself, if they are to. Runs until it is aborted.
     pub(crate) async fn fire_by_itself(self) {
-        while self.0.fires_by_itself {
+        if !self.0.fires_by_itself {
+            return;
+        }
+        loop {
             let mut fired_until = self.0.fired_until.lock().await;
             let now = self.0.clock.now_ms();
             let due = self.firings(*fired_until, now);

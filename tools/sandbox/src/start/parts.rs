@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use signed_http::BaseUrl;
 use signing::{ClientSecret, GetSigning, HeaderNames, Keyring};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
+use super::moved::Moved;
 use crate::caller::{Caller, http};
 use crate::clock::Clock;
 use crate::dynamodb::EmbeddedDynamoDb;
@@ -50,6 +52,14 @@ pub(super) async fn listen(api: SocketAddr) -> anyhow::Result<Listeners> {
 /// The URL under which this machine reaches the listener.
 pub(super) fn address(listener: &TcpListener) -> anyhow::Result<String> {
     Ok(format!("http://{}", reached_at(listener.local_addr()?)))
+}
+
+/// The address of the one that others play, or else of the listener.
+pub(super) fn address_or(
+    others: Option<&BaseUrl>,
+    listener: &TcpListener,
+) -> anyhow::Result<String> {
+    others.map_or_else(|| address(listener), |url| Ok(url.to_string()))
 }
 
 /// `0.0.0.0` stands for every address of this machine, and is none that can be called.
@@ -122,8 +132,8 @@ pub(super) fn functions(
     binaries: &BTreeMap<String, PathBuf>,
     environment: &[(String, String)],
     logs: &Logs,
-    instances: usize,
-    clock: &Clock,
+    options: &Options,
+    moved: &Moved,
 ) -> anyhow::Result<BTreeMap<String, Arc<Function>>> {
     let binary = |name: &str| {
         let found = binaries.get(name).cloned();
@@ -142,13 +152,14 @@ pub(super) fn functions(
             // Its own credentials, by which the IAM proxy identifies it.
             environment: environment
                 .iter()
+                .chain(&moved.environment)
                 .cloned()
                 .chain([("AWS_ACCESS_KEY_ID".to_owned(), name.clone())])
                 .chain(own)
                 .collect(),
-            clock: clock.clone(),
+            clock: moved.clock.clone(),
         };
-        let function = Function::new(function.clone(), launch, logs.clone(), instances);
+        let function = Function::new(function.clone(), launch, logs.clone(), options.instances);
         functions.insert(name.clone(), Arc::new(function));
     }
     Ok(functions)
