@@ -67,7 +67,14 @@ async fn the_form_is_shown_until_the_customer_has_decided_and_never_again() {
         assert_eq!(click(&env, &link, "refund").await.status, 400);
         assert_eq!(status(&env, &payment).await, "PENDING");
 
-        assert_back(&click(&env, &link, choice).await);
+        // The changed cookie ends what a browser kept of the form for the button back.
+        let answer = click(&env, &link, choice).await;
+        assert_back(&answer);
+        let cookie = answer.headers["set-cookie"].to_str().unwrap();
+        assert!(
+            cookie.contains("HttpOnly") && cookie.contains("Path=/pay"),
+            "{cookie}"
+        );
         assert_eq!(status(&env, &payment).await, decided);
         assert_back(&open(&link).await);
         for action in [choice, other] {

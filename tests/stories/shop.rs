@@ -124,6 +124,19 @@ async fn the_shop_says_why_it_does_not_sell() {
     }
     let (status, _) = page(&format!("{}/", env.sandbox.tiki_url)).await;
     assert_eq!(status, 303, "the shop is where the address alone leads");
+    // Outside a webview the partner sends the customer to the shop, which shows the order once.
+    let order = [("amount", "20000"), ("description", "Sách")];
+    let bought = sandbox::http().unwrap().post(&buy).form(&order).send();
+    let bought = bought.await.unwrap();
+    let cookie = bought.headers()["set-cookie"].to_str().unwrap();
+    let cookie = cookie.split(';').next().unwrap();
+    let shop = format!("{}/apps/vn.tiki.vip", env.sandbox.tiki_url);
+    let back = sandbox::http().unwrap().get(&shop).header("cookie", cookie);
+    let back = back.send().await.unwrap();
+    let id = cookie.split_once('=').unwrap().1;
+    assert!(back.headers()["location"].to_str().unwrap().ends_with(id));
+    let gone = back.headers()["set-cookie"].to_str().unwrap();
+    assert!(gone.contains("=;") && gone.contains("Max-Age=0"), "{gone}");
     let no_order = [("order", "T-1"), ("amount", "1")];
     let refund = format!("{}/_sandbox/shop/refunds", env.sandbox.tiki_url);
     assert_eq!(sent(&refund, &no_order).await.unwrap_err().0, 404);

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::json;
 use signing::{Keyring, SignatureHeaders, Window};
 use tokio::time::timeout;
+use uuid::Uuid;
 
 use super::{Core, CoreState, Payment, money, reference};
 
@@ -182,7 +183,16 @@ pub(super) async fn decide(State(core): State<Core>, Form(decision): Form<Decisi
     } else {
         "303, not accepted"
     });
-    Redirect::to(&link.return_url).into_response()
+    let mut back = Redirect::to(&link.return_url).into_response();
+    // Browsers keep the form as it was left, for the button back, even with `no-store`. A changed cookie ends that.
+    let cookie = format!(
+        "decided={}; Path=/pay; HttpOnly; SameSite=Lax",
+        Uuid::new_v4()
+    );
+    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        back.headers_mut().insert("set-cookie", cookie);
+    }
+    back
 }
 
 impl Core {

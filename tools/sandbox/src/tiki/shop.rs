@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use askama::Template;
 use axum::extract::{Form, State};
-use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response as AxumResponse};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -42,14 +42,11 @@ struct ShopPage {
 #[template(path = "order.html")]
 struct OrderPage {
     order: Row,
-    description: String,
     transaction_id: Option<String>,
     /// Whether the page is to ask again by itself.
     waits: bool,
-    /// What can be given back, in VND; `None` if nothing can.
-    refundable: Option<u64>,
-    /// Half of that.
-    half: u64,
+    /// What can be given back: all that is left, and half of it.
+    offers: Vec<Offer>,
     refunds: Vec<Refunded>,
     /// The way back to the shop.
     shop: String,
@@ -59,6 +56,7 @@ struct OrderPage {
 struct Row {
     id: String,
     amount: String,
+    description: String,
     vietnamese: &'static str,
     english: &'static str,
     /// The class of its state: `waits`, `paid` or `failed`.
@@ -74,6 +72,27 @@ struct Refunded {
     code: String,
 }
 
+/// An amount that the shop offers to give back.
+struct Offer {
+    amount: u64,
+    shown: String,
+    english: &'static str,
+}
+
+impl Offer {
+    fn of(left: u64) -> Vec<Self> {
+        let offers = [(left, "Refund all"), (left.div_euclid(2), "Refund half")];
+        let offers = offers.into_iter().filter(|(amount, _)| *amount > 0);
+        offers
+            .map(|(amount, english)| Self {
+                amount,
+                shown: money(amount),
+                english,
+            })
+            .collect()
+    }
+}
+
 impl Row {
     fn of(id: &str, order: &Order) -> Self {
         let (vietnamese, english, state) = match order.status.as_str() {
@@ -85,10 +104,11 @@ impl Row {
         Self {
             id: id.to_owned(),
             amount: money(order.amount),
+            description: order.description.clone(),
             vietnamese,
             english,
             state,
-            link: format!("{SHOP}/callback/index?{}", query("order", id)),
+            link: order_link(id),
         }
     }
 }
@@ -111,14 +131,38 @@ impl Refunded {
     }
 }
 
+fn order_link(id: &str) -> String {
+    format!("{SHOP}/callback/index?{}", query("order", id))
+}
+
 fn query(name: &str, value: &str) -> String {
     form_urlencoded::Serializer::new(String::new())
         .append_pair(name, value)
         .finish()
 }
 
+/// The cookie of an order that was placed outside a webview: the partner sends its customer to the shop, which then shows
+/// this order once.
+const ORDER_COOKIE: &str = "tiki_order";
+
+fn set_order_cookie(response: &mut AxumResponse, order: &str, max_age_s: u32) {
+    let cookie =
+        format!("{ORDER_COOKIE}={order}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Lax");
+    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        response.headers_mut().insert("set-cookie", cookie);
+    }
+}
+
+fn order_of_cookie(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get("cookie")?.to_str().ok()?;
+    cookies
+        .split("; ")
+        .filter_map(|cookie| cookie.split_once('='))
+        .find_map(|(name, order)| (name == ORDER_COOKIE).then_some(order))
+}
+
 /// The shop and its result page. It is a fallback because Tiki's URLs have a double slash, which routes refuse.
-pub(super) async fn page(State(tiki): State<Tiki>, uri: Uri) -> AxumResponse {
+pub(super) async fn page(State(tiki): State<Tiki>, headers: HeaderMap, uri: Uri) -> AxumResponse {
     let asked: HashMap<String, String> =
         form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
             .into_owned()
@@ -126,7 +170,14 @@ pub(super) async fn page(State(tiki): State<Tiki>, uri: Uri) -> AxumResponse {
     let path = uri.path().trim_start_matches('/');
     match path.trim_end_matches('/') {
         "" => Redirect::to(SHOP).into_response(),
-        "apps/vn.tiki.vip" => tiki.shop(asked.get("session").map(String::as_str), None),
+        "apps/vn.tiki.vip" => match (asked.get("session"), order_of_cookie(&headers)) {
+            (None, Some(order)) if tiki.known(order).is_some() => {
+                let mut shown = Redirect::to(&order_link(order)).into_response();
+                set_order_cookie(&mut shown, "", 0);
+                shown
+            }
+            (session, _) => tiki.shop(session.map(String::as_str), None),
+        },
         "apps/vn.tiki.vip/callback/index" => {
             let open = tiki.journal.open("customer", "Tiki", "GET result screen");
             let page = tiki.order_page(&asked);
@@ -169,7 +220,17 @@ pub(super) async fn buy(State(tiki): State<Tiki>, Form(basket): Form<Basket>) ->
         more["request_id"] = json!(session);
     }
     match tiki.place(amount, more).await {
-        Ok(Created { payment_url, .. }) => Redirect::to(&payment_url).into_response(),
+        Ok(Created {
+            payment_url,
+            tiki_id,
+            ..
+        }) => {
+            let mut to_pay = Redirect::to(&payment_url).into_response();
+            if session.is_none() {
+                set_order_cookie(&mut to_pay, &tiki_id, 86_400);
+            }
+            to_pay
+        }
         Err(why) => tiki.shop(session, Some(why)),
     }
 }
@@ -201,8 +262,7 @@ pub(super) async fn refund(State(tiki): State<Tiki>, Form(given): Form<GivenBack
             code,
         });
     });
-    let link = format!("{SHOP}/callback/index?{}", query("order", &given.order));
-    Redirect::to(&link).into_response()
+    Redirect::to(&order_link(&given.order)).into_response()
 }
 
 impl Tiki {
@@ -258,11 +318,13 @@ impl Tiki {
         );
         let page = OrderPage {
             waits: order.status == "PENDING" && !order.cancelled,
-            refundable: (is_paid && order.transaction_id.is_some() && left > 0).then_some(left),
-            half: left.div_euclid(2),
+            offers: if is_paid && order.transaction_id.is_some() {
+                Offer::of(left)
+            } else {
+                Vec::new()
+            },
             refunds: order.refunds.iter().map(Refunded::of).collect(),
             order: Row::of(&id, &order),
-            description: order.description,
             transaction_id: order.transaction_id,
             shop,
         };
