@@ -20,7 +20,7 @@ async fn an_unknown_route_is_answered_in_our_envelope() {
         ("POST", "/tikivip/v1/transactions/"),
         ("POST", "/tikivip/v2/transactions"),
         ("POST", "/tikivip/v1/transactions/query/x"),
-        ("POST", "/pay/token"),
+        ("PUT", "/pay/token"),
         ("GET", "/pay/"),
         ("GET", "/pay/a/b/return"),
         ("GET", "/partner/v1/webview"),

@@ -194,6 +194,70 @@ async fn an_invalid_link_shows_a_page_with_a_way_back() {
     assert_eq!(browse(&format!("{}/return", payment.url)).await.status, 302);
 }
 
+/// A webview may look before it goes, and the payment screen may end with a form.
+#[tokio::test(flavor = "multi_thread")]
+async fn head_and_post_lead_where_get_leads() {
+    let env = TestEnv::start().await;
+    let (payment, result_url) = in_a_webview(&env).await;
+    for method in ["HEAD", "POST"] {
+        let ask = async |url: String| {
+            let browser = sandbox::http().unwrap();
+            let asked = browser.request(method.parse().unwrap(), url).send().await;
+            Response::read(asked.unwrap()).await.unwrap()
+        };
+        let to_screen = ask(payment.url.clone()).await;
+        assert_guarded(&to_screen);
+        assert!(location(&to_screen).starts_with(&env.sandbox.core_url));
+        let back = ask(format!("{}/return", payment.url)).await;
+        assert_eq!(location(&back), result_url, "{method}");
+        let unknown = ask(format!("{}/pay/x", env.sandbox.url)).await;
+        assert_eq!(
+            (unknown.status, unknown.text.is_empty()),
+            (404, method == "HEAD")
+        );
+    }
+}
+
+/// Whatever goes wrong, a browser gets a page with a way back, and a program JSON.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_gets_a_page_whatever_goes_wrong() {
+    let env = TestEnv::start().await;
+    let payment = env.create(100_000).await;
+    let shop = format!(r#"href="{}/apps/vn.tiki.vip""#, env.sandbox.tiki_url);
+    // Routes that are not there: what API Gateway answers, the sandbox plays.
+    for (method, path) in [("PUT", ""), ("GET", "/"), ("GET", "/return/")] {
+        for (accept, type_of) in [
+            ("text/html,*/*;q=0.8", "text/html"),
+            ("*/*", "application/json"),
+        ] {
+            let url = format!("{}{path}", payment.url);
+            let request = sandbox::http()
+                .unwrap()
+                .request(method.parse().unwrap(), url);
+            let answer = request.header("accept", accept).send().await.unwrap();
+            let answer = Response::read(answer).await.unwrap();
+            assert_eq!(answer.status, 404, "{method} {path}");
+            assert_eq!(answer.headers["content-type"], type_of);
+            assert_eq!(answer.text.contains(&shop), type_of == "text/html");
+        }
+    }
+
+    // A record that cannot be read: the function fails.
+    let odd = AttributeValue::S("odd".to_owned());
+    let key = AttributeValue::S(payment.id.clone());
+    let update = env.dynamodb.update_item().table_name("TransactionsTable");
+    let update = update.key("transaction_id", key);
+    let update = update.update_expression("SET expires_at = :odd");
+    update
+        .expression_attribute_values(":odd", odd)
+        .send()
+        .await
+        .unwrap();
+    let page = browse(&payment.url).await;
+    assert_eq!(page.status, 500);
+    assert_page(&env, &page, "xin đừng thanh toán lần nữa");
+}
+
 fn assert_page(env: &TestEnv, page: &Response, words: &str) {
     assert_guarded(page);
     assert!(

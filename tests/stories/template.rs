@@ -56,7 +56,19 @@ const CHECKS: [(&str, Check); 22] = [
 ];
 
 /// A mistake, the text in which it is planted, the text with the mistake, and the check that must find it.
-const PLANTED: [(&str, &str, &str, &str); 67] = [
+const PLANTED: [(&str, &str, &str, &str); 69] = [
+    (
+        "a customer gets JSON when a function fails",
+        "            text/html: !Sub ['<!doctype html><html lang=\"vi\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>Hệ thống đang gặp sự cố",
+        "            text/plain: !Sub ['<!doctype html><html lang=\"vi\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>Hệ thống đang gặp sự cố",
+        "front door",
+    ),
+    (
+        "a page of API Gateway without a way back",
+        "Quý khách vui lòng quay lại Tiki VIP và mở lại từ đơn hàng.</p><p lang=\"en\">This page cannot be opened: the link is incomplete or not valid. Please go back to Tiki VIP and open it from your order.</p><p><a href=\"${Apps}/vn.tiki.vip\">",
+        "Quý khách vui lòng quay lại Tiki VIP và mở lại từ đơn hàng.</p><p lang=\"en\">This page cannot be opened: the link is incomplete or not valid. Please go back to Tiki VIP and open it from your order.</p><p><a href=\"/\">",
+        "front door",
+    ),
     (
         "payment links in traces",
         "      TracingEnabled: false\n",
@@ -787,6 +799,10 @@ fn routes(plan: &Plan, _: &Seen) -> Result<(), String> {
         ("GET", "/report/{token}", "report-redirect"),
         ("GET", "/pay/{token}", "payment-redirect"),
         ("GET", "/pay/{token}/return", "payment-redirect"),
+        ("HEAD", "/pay/{token}", "payment-redirect"),
+        ("HEAD", "/pay/{token}/return", "payment-redirect"),
+        ("POST", "/pay/{token}", "payment-redirect"),
+        ("POST", "/pay/{token}/return", "payment-redirect"),
         (
             "GET",
             "/tikivip/v1/reconciliation/{day}",
@@ -1654,6 +1670,30 @@ fn reconciliation(plan: &Plan, _: &Seen) -> Result<(), String> {
     must(kept, "what was sent can be lost")
 }
 
+/// API Gateway's answers that a customer can get.
+const TO_CUSTOMERS: [&str; 6] = [
+    "MISSING_AUTHENTICATION_TOKEN",
+    "THROTTLED",
+    "INTEGRATION_FAILURE",
+    "WAF_FILTERED",
+    "DEFAULT_4XX",
+    "DEFAULT_5XX",
+];
+
+/// A page in both languages that loads nothing, and leads back to Tiki. API Gateway would replace a `$`.
+fn is_customers_page(plan: &Plan, page: &str, of: &str) -> Result<(), String> {
+    let apps = &plan.functions["payment-redirect"].environment["TIKI_APPS_URL"];
+    let shop = format!(r#"<a href="{apps}/vn.tiki.vip">"#);
+    let parts = [r#"<html lang="vi">"#, r#"<p lang="en">"#, "<title>"];
+    for part in parts.into_iter().chain(["Quý khách", &shop]) {
+        must(page.contains(part), format!("{of}: no {part}: {page}"))?;
+    }
+    for part in ["<script", "src=", "$"] {
+        must(!page.contains(part), format!("{of}: {part}"))?;
+    }
+    Ok(())
+}
+
 /// No old TLS, no payment link in a trace, and in each answer of API Gateway and of the firewall our own words.
 fn front_door(plan: &Plan, _: &Seen) -> Result<(), String> {
     let (_, api) = of_type(plan, "AWS::Serverless::Api")
@@ -1686,6 +1726,10 @@ fn front_door(plan: &Plan, _: &Seen) -> Result<(), String> {
         let body: Value = serde_json::from_str(body.unwrap_or_default()).unwrap_or_default();
         must(body["code"].is_number(), format!("{kind}: no code"))?;
     }
+    for kind in TO_CUSTOMERS {
+        let page = answers[kind]["ResponseTemplates"]["text/html"].as_str();
+        is_customers_page(plan, page.unwrap_or_default(), kind)?;
+    }
 
     let (_, waf) = of_type(plan, "AWS::WAFv2::WebACL")
         .next()
@@ -1702,6 +1746,10 @@ fn front_door(plan: &Plan, _: &Seen) -> Result<(), String> {
         let own = &rule["Action"]["Block"]["CustomResponse"];
         let body = own["CustomResponseBodyKey"].as_str().unwrap_or_default();
         let html = waf["CustomResponseBodies"][body]["ContentType"] == "TEXT_HTML";
+        if html {
+            let page = waf["CustomResponseBodies"][body]["Content"].as_str();
+            is_customers_page(plan, page.unwrap_or_default(), name)?;
+        }
         let known = !waf["CustomResponseBodies"][body].is_null();
         must(
             by_gateway.contains(&name) != known,

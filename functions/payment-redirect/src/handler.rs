@@ -1,5 +1,6 @@
 //! `GET /pay/{token}` brings a customer to the partner's payment screen, `GET /pay/{token}/return` back to
 //! Tiki's result screen (integration points 3 and 7).
+//! HEAD and POST do the same: a webview may look before it goes, and the payment screen may end with a form.
 
 mod page;
 mod redirect_policy;
@@ -65,6 +66,10 @@ impl Handler for PaymentRedirect {
             Status::Pending => self.payment_screen(request, token, &transaction).await?,
         };
         Ok(Reply::Redirect { location })
+    }
+
+    fn error_page(&self) -> Option<String> {
+        page::render(page::FAILED, &self.shop()).ok()
     }
 }
 

@@ -23,9 +23,18 @@ pub(crate) const EXPIRED: Text = Text {
 pub(crate) const UNKNOWN: Text = Text {
     title: "Liên kết thanh toán không hợp lệ",
     vietnamese: "Chúng tôi không tìm thấy giao dịch của liên kết này. \
-                 Vui lòng quay lại Tiki VIP và thử thanh toán lại từ đơn hàng của bạn.",
+                 Vui lòng quay lại Tiki VIP và thanh toán lại từ đơn hàng của Quý khách.",
     english: "We could not find the payment of this link. \
               Please go back to Tiki VIP and pay again from your order.",
+};
+
+/// An error of ours. Whether the customer has paid is not known here.
+pub(crate) const FAILED: Text = Text {
+    title: "Hệ thống đang gặp sự cố",
+    vietnamese: "Quý khách vui lòng thử lại sau ít phút. Nếu Quý khách đã thanh toán, khoản thanh toán vẫn được \
+                 ghi nhận: xin đừng thanh toán lần nữa.",
+    english: "Something is broken on our side. Please try again in some minutes. If you have paid, your payment is \
+              recorded all the same: please do not pay again.",
 };
 
 #[derive(Template)]

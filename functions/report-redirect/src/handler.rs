@@ -47,6 +47,10 @@ impl Handler for ReportRedirect {
             location: location.map_err(|error| ApiError::Internal(error.into()))?,
         })
     }
+
+    fn error_page(&self) -> Option<String> {
+        page::render(page::FAILED).ok()
+    }
 }
 
 impl ReportRedirect {

@@ -26,6 +26,13 @@ pub(crate) const UNKNOWN: Text = Text {
     english: "The link may have been broken when it was copied. Please open it from the mail again.",
 };
 
+/// An error of ours.
+pub(crate) const FAILED: Text = Text {
+    title: "Hệ thống đang gặp sự cố",
+    vietnamese: "Chưa mở được báo cáo. Vui lòng thử lại sau ít phút.",
+    english: "The report cannot be opened now. Please try again in some minutes.",
+};
+
 #[derive(Template)]
 #[template(path = "page.html")]
 struct Page {

@@ -66,6 +66,11 @@ pub trait Handler: Send + Sync {
     fn status_unavailable(&self) -> StatusCode {
         StatusCode::BAD_GATEWAY
     }
+
+    /// The whole page that a person gets instead of the JSON of an error. `None` for an API.
+    fn error_page(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Adds the id of the transaction to every later log line of this request.
@@ -94,7 +99,11 @@ pub async fn answer(
         Ok(Reply::Page { status, html }) => (page(status, html), None),
         Err(error) => {
             let (code, status, message) = error.answer(handler);
-            (json(status, refusal(code, &message)), Some(code))
+            let response = match handler.error_page() {
+                Some(html) => page(status, html),
+                None => json(status, refusal(code, &message)),
+            };
+            (response, Some(code))
         }
     };
     if let Some(refused) = code.filter(|code| *code != Code::Success) {

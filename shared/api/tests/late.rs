@@ -1,4 +1,4 @@
-//! A function that has no time left answers, instead of being ended without an answer.
+//! A function that has no time left answers, instead of being ended without an answer. And a person gets a page.
 
 use std::future::{pending, ready};
 
@@ -23,6 +23,31 @@ impl Handler for Waits {
             body: b"{}".to_vec(),
         })
     }
+}
+
+/// A handler whose callers are people.
+struct ForPeople;
+
+#[async_trait]
+impl Handler for ForPeople {
+    async fn handle(&self, _: &Inbound) -> Result<Reply, ApiError> {
+        Err(ApiError::Unavailable("Tiki"))
+    }
+
+    fn error_page(&self) -> Option<String> {
+        Some("<p>Try again</p>".to_owned())
+    }
+}
+
+#[test]
+fn a_person_gets_a_page_instead_of_an_error() {
+    let request = Inbound::default();
+    let shown = answer(&ForPeople, &request, pending()).now_or_never();
+    let shown = shown.unwrap();
+    assert_eq!(shown.status(), StatusCode::BAD_GATEWAY);
+    assert_eq!(shown.body(), "<p>Try again</p>");
+    assert_eq!(shown.headers()["content-type"], "text/html; charset=utf-8");
+    assert_eq!(shown.headers()["cache-control"], "no-store");
 }
 
 #[test]

@@ -11,8 +11,9 @@ use std::time::Instant;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
+use axum::http::header::ACCEPT;
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -55,41 +56,60 @@ impl Gateway {
     }
 
     /// The answer to a body that is too large or incomplete.
-    fn bad_body(&self, error: &axum::Error) -> Response<Bytes> {
+    fn bad_body(&self, error: &axum::Error, asked: &HeaderMap) -> Response<Bytes> {
         let mut causes = std::iter::successors(error.source(), |&error| error.source());
         if causes.any(<dyn Error>::is::<http_body_util::LengthLimitError>) {
             let kinds = ["REQUEST_TOO_LARGE", "DEFAULT_4XX"];
-            self.own_answer(&kinds, StatusCode::PAYLOAD_TOO_LARGE)
+            self.own_answer(&kinds, StatusCode::PAYLOAD_TOO_LARGE, asked)
         } else {
-            self.own_answer(&["DEFAULT_4XX"], StatusCode::BAD_REQUEST)
+            self.own_answer(&["DEFAULT_4XX"], StatusCode::BAD_REQUEST, asked)
         }
     }
 
     /// The answer to a call that the IAM authorisation refuses.
-    fn unauthorized(&self, refusal: Refusal) -> Response<Bytes> {
+    fn unauthorized(&self, refusal: Refusal, asked: &HeaderMap) -> Response<Bytes> {
         let (kind, error) = refusal.answer();
-        let mut response = self.own_answer(&[kind, "DEFAULT_4XX"], StatusCode::FORBIDDEN);
+        let mut response = self.own_answer(&[kind, "DEFAULT_4XX"], StatusCode::FORBIDDEN, asked);
         let error = HeaderValue::from_static(error);
         response.headers_mut().insert("x-amzn-errortype", error);
         response
     }
 
-    /// One of API Gateway's own error answers, with the template's text.
-    fn own_answer(&self, kinds: &[&str], default: StatusCode) -> Response<Bytes> {
-        let found = kinds
-            .iter()
-            .find_map(|kind| self.plan.gateway_responses.get(*kind));
-        let (status, body) = found.cloned().unwrap_or_default();
+    /// One of API Gateway's own error answers, with the template's text: the page if the request asks for HTML first,
+    /// as browsers do, and JSON if not.
+    fn own_answer(
+        &self,
+        kinds: &[&str],
+        default: StatusCode,
+        asked: &HeaderMap,
+    ) -> Response<Bytes> {
+        let own = &self.plan.gateway_responses;
+        let kind = kinds.iter().find(|kind| own.contains_key(**kind));
+        let (status, json) = kind
+            .and_then(|kind| own.get(*kind))
+            .cloned()
+            .unwrap_or_default();
+        let page = kind.and_then(|kind| self.plan.gateway_pages.get(*kind));
+        let (content_type, body) = match page.filter(|_| asks_for_html(asked)) {
+            Some(page) => ("text/html", page.clone()),
+            None => ("application/json", json),
+        };
         let status = status.and_then(|status| StatusCode::from_u16(status).ok());
         let mut response = Response::new(Bytes::from(body));
         *response.status_mut() = status.unwrap_or(default);
         let headers = response.headers_mut();
-        headers.insert("content-type", HeaderValue::from_static("application/json"));
+        headers.insert("content-type", HeaderValue::from_static(content_type));
         if let Ok(id) = HeaderValue::from_str(&Uuid::new_v4().to_string()) {
             headers.insert("x-request-id", id);
         }
         response
     }
+}
+
+fn asks_for_html(asked: &HeaderMap) -> bool {
+    let accept = asked.get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    let first = accept.and_then(|accept| accept.split([',', ';']).next());
+    first.is_some_and(|first| first.trim() == "text/html")
 }
 
 fn head_size(parts: &Parts) -> usize {
@@ -127,38 +147,41 @@ impl Throttle {
 }
 
 async fn serve(State(gateway): State<Arc<Gateway>>, request: Request) -> Response<Body> {
+    let asked = request.headers().clone();
     // In its own task, so that a caller that disconnects does not stop the function.
     let work = tokio::spawn({
         let gateway = Arc::clone(&gateway);
         async move { answer(&gateway, request).await }
     });
-    let broken = || gateway.own_answer(&["DEFAULT_5XX"], StatusCode::BAD_GATEWAY);
+    let broken = || gateway.own_answer(&["DEFAULT_5XX"], StatusCode::BAD_GATEWAY, &asked);
     work.await.unwrap_or_else(|_| broken()).map(Body::from)
 }
 
 async fn answer(gateway: &Gateway, request: Request) -> Response<Bytes> {
     let (parts, body) = request.into_parts();
     if head_size(&parts) > MAX_HEAD_BYTES {
-        return gateway.own_answer(&["DEFAULT_4XX"], StatusCode::BAD_REQUEST);
+        let kinds = ["DEFAULT_4XX"];
+        return gateway.own_answer(&kinds, StatusCode::BAD_REQUEST, &parts.headers);
     }
     let path = parts.uri.path().to_owned();
     let found = find(&gateway.plan.routes, parts.method.as_str(), &path);
     let Some((index, route, parameters)) = found else {
         let kinds = ["MISSING_AUTHENTICATION_TOKEN", "DEFAULT_4XX"];
-        return gateway.own_answer(&kinds, StatusCode::FORBIDDEN);
+        return gateway.own_answer(&kinds, StatusCode::FORBIDDEN, &parts.headers);
     };
     if !gateway.throttles.get(index).is_none_or(Throttle::admit) {
-        return gateway.own_answer(&["THROTTLED", "DEFAULT_4XX"], StatusCode::TOO_MANY_REQUESTS);
+        let kinds = ["THROTTLED", "DEFAULT_4XX"];
+        return gateway.own_answer(&kinds, StatusCode::TOO_MANY_REQUESTS, &parts.headers);
     }
     let body = match to_bytes(body, MAX_BODY_BYTES).await {
         Ok(body) => body,
-        Err(error) => return gateway.bad_body(&error),
+        Err(error) => return gateway.bad_body(&error, &parts.headers),
     };
     let principal = if route.is_iam {
         // People sign by the time of their own machine, which nobody moves.
         match iam::authorize(&gateway.plan, &parts, &body, machines_now_ms()) {
             Ok(principal) => Some(principal),
-            Err(refusal) => return gateway.unauthorized(refusal),
+            Err(refusal) => return gateway.unauthorized(refusal, &parts.headers),
         }
     } else {
         None
@@ -196,7 +219,12 @@ async fn answer(gateway: &Gateway, request: Request) -> Response<Bytes> {
 
 /// Has a function answer.
 async fn invoke(event: &Event<'_>) -> Response<Bytes> {
-    let Event { gateway, route, .. } = event;
+    let Event {
+        gateway,
+        route,
+        headers,
+        ..
+    } = event;
     let what = format!("{} {}", route.method, route.path);
     let from = caller(event.principal, event.path);
     let open = gateway.journal.open(from, &route.function, what);
@@ -206,7 +234,7 @@ async fn invoke(event: &Event<'_>) -> Response<Bytes> {
             Err(InvokeError::Throttled) => {
                 open.done("429, the function is throttled".to_owned());
                 let kinds = ["INTEGRATION_FAILURE", "DEFAULT_5XX"];
-                return gateway.own_answer(&kinds, StatusCode::GATEWAY_TIMEOUT);
+                return gateway.own_answer(&kinds, StatusCode::GATEWAY_TIMEOUT, headers);
             }
             result => result.map_err(|error| error.to_string()),
         },
@@ -222,7 +250,7 @@ async fn invoke(event: &Event<'_>) -> Response<Bytes> {
         }
         Err(error) => {
             open.done(format!("502, the function {error}"));
-            gateway.own_answer(&["DEFAULT_5XX"], StatusCode::BAD_GATEWAY)
+            gateway.own_answer(&["DEFAULT_5XX"], StatusCode::BAD_GATEWAY, headers)
         }
     }
 }

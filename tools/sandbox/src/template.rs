@@ -35,6 +35,8 @@ pub struct Plan {
     pub routes: Vec<Route>,
     /// API Gateway's own error answers: response type → status, body.
     pub gateway_responses: BTreeMap<String, (Option<u16>, String)>,
+    /// The pages that browsers get instead: response type → HTML.
+    pub gateway_pages: BTreeMap<String, String>,
     /// The API's logical name, which stands for its id.
     pub api: String,
     /// The API's stage.
@@ -158,6 +160,7 @@ impl Stack {
             functions: BTreeMap::new(),
             routes: Vec::new(),
             gateway_responses: BTreeMap::new(),
+            gateway_pages: BTreeMap::new(),
             api: String::new(),
             stage: String::new(),
             tables: BTreeMap::new(),
@@ -287,6 +290,9 @@ fn api(plan: &mut Plan, properties: &Value) -> anyhow::Result<()> {
             .as_u64()
             .and_then(|s| u16::try_from(s).ok());
         let body = text(&response["ResponseTemplates"]["application/json"]);
+        if let Some(page) = response["ResponseTemplates"]["text/html"].as_str() {
+            plan.gateway_pages.insert(kind.clone(), page.to_owned());
+        }
         plan.gateway_responses.insert(kind.clone(), (status, body));
     }
     Ok(())

@@ -18,7 +18,7 @@ Resources:
       StageName: live
       MethodSettings: [{ ResourcePath: "/*", HttpMethod: "*", ThrottlingRateLimit: 100, ThrottlingBurstLimit: 100 }]
       GatewayResponses:
-        MISSING_AUTHENTICATION_TOKEN: { StatusCode: 404, ResponseTemplates: { application/json: '{"no":"such path"}' } }
+        MISSING_AUTHENTICATION_TOKEN: { StatusCode: 404, ResponseTemplates: { application/json: '{"no":"such path"}', text/html: "<p>no such page</p>" } }
         DEFAULT_4XX: { ResponseTemplates: { application/json: '{"no":"permission"}' } }
   Operator:
     Type: AWS::Serverless::Function
@@ -165,6 +165,23 @@ const SHOW: (&str, &str) = ("GET", "/operator/v1/transactions/T1");
 const RESOLVE: (&str, &str) = ("POST", "/operator/v1/transactions/T1/resolve");
 const APPROVE: (&str, &str) = ("POST", "/operator/v1/transactions/T1/approve");
 const SIGN: (&str, &str) = ("POST", "/operator/v1/signatures/sign");
+
+#[tokio::test]
+async fn a_browser_gets_a_page_and_a_program_json() {
+    let api = Api::start().await;
+    let (page, json) = ("<p>no such page</p>", r#"{"no":"such path"}"#);
+    for (accept, expected) in [
+        ("text/html,application/xhtml+xml,*/*;q=0.8", page),
+        ("text/html;charset=utf-8", page),
+        ("application/json, text/html", json),
+        ("*/*", json),
+        ("", json),
+    ] {
+        let headers = [("accept".to_owned(), accept.to_owned())];
+        let (status, _, body) = api.call(("GET", "/nowhere"), &headers, "").await;
+        assert_eq!((status, body.as_str()), (404, expected), "{accept}");
+    }
+}
 
 #[tokio::test]
 async fn a_policy_says_who_may_call_what() {

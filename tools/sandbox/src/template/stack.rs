@@ -106,7 +106,11 @@ impl Stack {
                 let index = index.context("Fn::Select without an index")?;
                 Ok(argument[1][index].clone())
             }
-            "Fn::Sub" => self.substitute(argument.as_str().context("Fn::Sub needs a text")?),
+            // A text, or a list of a text and of the values of names of its own.
+            "Fn::Sub" => {
+                let template = argument.as_str().or(argument[0].as_str());
+                self.substitute(template.context("Fn::Sub needs a text")?, &argument[1])
+            }
             _ => bail!("the sandbox does not support {name}"),
         }
     }
@@ -130,7 +134,7 @@ impl Stack {
         })
     }
 
-    fn substitute(&self, template: &str) -> anyhow::Result<Value> {
+    fn substitute(&self, template: &str, own: &Value) -> anyhow::Result<Value> {
         let mut out = String::new();
         let mut rest = template;
         while let Some((before, after)) = rest.split_once("${") {
@@ -139,6 +143,7 @@ impl Stack {
                 .context("Fn::Sub without a closing brace")?;
             out.push_str(before);
             let value = match name.split_once('.') {
+                _ if !own[name].is_null() => own[name].clone(),
                 Some((resource, attribute)) => {
                     json!(format!("arn:aws:sandbox:{resource}:{attribute}"))
                 }

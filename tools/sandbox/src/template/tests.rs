@@ -34,6 +34,7 @@ Resources:
           URL: !If [Named, !Ref Name, !FindInMap [Map, !Ref Env, Url]]
           TABLE: !Ref Table
           INDEX: !Sub "${Table.Arn}/index/x"
+          SHOP: !Sub ["${Url}/shop/${Table}", { Url: !If [Named, !Ref Name, none] }]
 "#;
     let plan = |parameters: &[(&str, &str)]| {
         let parameters = parameters
@@ -47,6 +48,7 @@ Resources:
     assert!(environment["INDEX"].ends_with("/index/x"));
     let environment = &plan(&[("Name", "b")]).unwrap().functions["fn"].environment;
     assert_eq!(environment["URL"], "b");
+    assert_eq!(environment["SHOP"], "b/shop/Table");
     assert!(plan(&[("Unknown", "x")]).is_err());
 }
 
