@@ -5,7 +5,7 @@ use contract::{Document, Lang, OPENAPI, OPENAPI_CORE};
 
 #[test]
 fn both_documents_are_read_with_both_languages() {
-    for (yaml, operations) in [(OPENAPI, 12), (OPENAPI_CORE, 4)] {
+    for (yaml, operations) in [(OPENAPI, 16), (OPENAPI_CORE, 4)] {
         let document = Document::read(yaml).unwrap();
         assert_eq!(document.operations.len(), operations);
         for operation in &document.operations {
