@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    Clock, Decision, DisputeReason, IPN_LEASE, IpnLease, IpnSubject, LookUpAnswer,
-    NotificationOutcome, NotificationStep, ReviewReason, Timestamp, Transaction, after_look_up,
-    after_notification, after_reversal_look_up,
+    AttemptHttp, Clock, Decision, DisputeReason, HeardOutcome, IPN_LEASE, IpnLease, IpnSubject,
+    LookUpAnswer, NotificationOutcome, NotificationStep, ReviewReason, Timestamp, Transaction,
+    after_look_up, after_notification, after_reversal_look_up,
 };
 use futures::future::{join, try_join_all};
 use outbox::Worker;
 use store::{DueIndex, Indexed, REQUEST_TIMEOUT, SHARDS, StoreError, Transactions};
-use tiki_api::{TIKI_ANSWER_TIMEOUT, TikiClient};
+use tiki_api::{Heard, TIKI_ANSWER_TIMEOUT, TikiClient};
 
 /// The longest time that one notification takes: read it, lease it, send, look up, count the reversal, record.
 pub const MAX_PROCESSING_TIME: Duration = REQUEST_TIMEOUT
@@ -158,28 +158,37 @@ impl IpnSender {
     }
 
     /// Sends the notification and, if the decision table asks for it, looks the transaction up at Tiki.
-    async fn notify(&self, transaction: &Transaction, lease: IpnLease) -> NotificationOutcome {
+    async fn notify(&self, transaction: &Transaction, lease: IpnLease) -> HeardOutcome {
         let status = lease.subject.status();
-        let answer = self.tiki.send_ipn(transaction, status).await;
+        let Heard { answer, http: ipn } = self.tiki.send_ipn(transaction, status).await;
+        let mut http = AttemptHttp {
+            ipn: Some(ipn),
+            look_up: None,
+        };
         let (known, decision) = match after_notification(lease, answer) {
             NotificationStep::LookUp => {
                 // Two look-ups are so far apart as they were begun, however long each takes.
                 let asked_at = self.clock.now();
-                let known = self
+                let asked = self
                     .tiki
-                    .look_up(transaction.tiki_id(), Some(transaction.id()))
-                    .await;
+                    .look_up(transaction.tiki_id(), Some(transaction.id()));
+                let Heard {
+                    answer: known,
+                    http: look_up,
+                } = asked.await;
+                http.look_up = Some(look_up);
                 let heard = lease.heard(answer);
                 let decision = self.decide(transaction, heard, (known, asked_at)).await;
                 (Some(known), decision)
             }
             NotificationStep::Decide(decision) => (None, decision),
         };
-        NotificationOutcome {
+        let outcome = NotificationOutcome {
             answer,
             known,
             decision,
-        }
+        };
+        HeardOutcome { outcome, http }
     }
 
     /// What Tiki's answer to the look-up means. When many payments would be reversed, the environment is wrong and

@@ -40,7 +40,7 @@ impl Reconcile {
         if !judged(None).is_matched()
             && let Some(t) = &ours
         {
-            tiki = Some(self.tiki.look_up(t.tiki_id(), Some(t.id())).await);
+            tiki = Some(self.tiki.look_up(t.tiki_id(), Some(t.id())).await.answer);
         }
         let check = CoreCheck {
             transaction_id: ours.as_ref().map(Transaction::id),

@@ -95,7 +95,8 @@ impl Reconcile {
         let tiki = self
             .tiki
             .look_up(tiki_id, found.as_ref().map(Transaction::id))
-            .await;
+            .await
+            .answer;
         let mut comparison = Comparison::of(tiki_id, found.as_ref(), tiki);
         if let Some(found) = found.filter(|_| comparison.classification.requeue) {
             let updated = self

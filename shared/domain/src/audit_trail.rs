@@ -5,7 +5,7 @@
 //! core without a clear answer) is one entry that counts, and what a person may do is limited in number.
 
 use crate::money::Vnd;
-use crate::notification::NotificationOutcome;
+use crate::notification::{AttemptHttp, NotificationOutcome};
 use crate::operator::{MAX_OPEN_ACTS, OperatorWord, Verdict};
 use crate::payment::{Contradiction, CoreAnswer};
 use crate::proposal::ProposedAct;
@@ -44,6 +44,8 @@ pub enum AuditEvent {
         attempt: u32,
         /// Tiki's answers, and what was decided.
         outcome: NotificationOutcome,
+        /// How the answers came.
+        http: AttemptHttp,
     },
     /// The amount of a refund was reserved.
     RefundReserved {

@@ -68,10 +68,10 @@ pub use ids::{BadId, RefundId, TikiTransactionId, TransactionId};
 pub use inconsistent::Inconsistent;
 pub use money::{BadAmount, Vnd, integer_from_json_number};
 pub use notification::{
-    Decision, DecisionKind, DisputeReason, FailedNotification, Ipn, IpnAnswer, IpnLease,
-    IpnRefusal, IpnSubject, LookUpAnswer, NotificationOutcome, NotificationStep, PaidNotification,
-    ReversalReason, ReversedNotification, Sending, after_look_up, after_notification,
-    after_reversal_look_up,
+    AttemptHttp, Decision, DecisionKind, DisputeReason, FailedNotification, HeardOutcome,
+    HttpOutcome, Ipn, IpnAnswer, IpnLease, IpnRefusal, IpnSubject, LookUpAnswer,
+    NotificationOutcome, NotificationStep, PaidNotification, ReversalReason, ReversedNotification,
+    Sending, after_look_up, after_notification, after_reversal_look_up,
 };
 pub use operator::{
     MAX_OPEN_ACTS, MAX_OPERATOR_ACTS, MAX_RESENDS, OperatorRefusal, OperatorWord, Resolution,

@@ -5,10 +5,10 @@ mod decision;
 mod lease;
 mod state;
 
-pub use self::answer::{IpnAnswer, IpnRefusal, LookUpAnswer};
+pub use self::answer::{AttemptHttp, HttpOutcome, IpnAnswer, IpnRefusal, LookUpAnswer};
 pub use self::decision::{
-    Decision, DecisionKind, DisputeReason, NotificationOutcome, NotificationStep, ReversalReason,
-    after_look_up, after_notification, after_reversal_look_up,
+    Decision, DecisionKind, DisputeReason, HeardOutcome, NotificationOutcome, NotificationStep,
+    ReversalReason, after_look_up, after_notification, after_reversal_look_up,
 };
 pub use self::lease::{IpnLease, IpnSubject};
 pub use self::state::{FailedNotification, Ipn, PaidNotification, ReversedNotification, Sending};

@@ -103,9 +103,9 @@ fn the_audit_trail_has_all_events_in_order_with_their_actors() {
         .audit_trail()
         .iter()
         .filter_map(|entry| match entry.event {
-            AuditEvent::NotificationAttempt { attempt, outcome } => {
-                Some((attempt, outcome.decision))
-            }
+            AuditEvent::NotificationAttempt {
+                attempt, outcome, ..
+            } => Some((attempt, outcome.decision)),
             _ => None,
         });
     let attempts: Vec<_> = attempts.collect();

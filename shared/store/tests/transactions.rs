@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    AmountLimits, Clock, Created, Day, Decision, IpnAnswer, IpnRefusal, LookUpAnswer,
-    NotificationOutcome, OperatorRefusal, OperatorWord, Order, PaidDetails, PaymentAnswer,
-    PaymentResult, PaymentResultMessage, ProposedAct, RefundAnswer, RefundCommand, Reservation,
-    Resolution, ReversalReason, Status, Timestamp, Transaction, TransactionId, Vnd,
+    AmountLimits, AttemptHttp, Clock, Created, Day, Decision, HeardOutcome, HttpOutcome, IpnAnswer,
+    IpnRefusal, LookUpAnswer, NotificationOutcome, OperatorRefusal, OperatorWord, Order,
+    PaidDetails, PaymentAnswer, PaymentResult, PaymentResultMessage, ProposedAct, RefundAnswer,
+    RefundCommand, Reservation, Resolution, ReversalReason, Status, Timestamp, Transaction,
+    TransactionId, Vnd,
 };
 use proptest::prelude::*;
 use serde_dynamo::AttributeValue;
@@ -321,7 +322,11 @@ async fn every_state_is_read_back_as_it_was_written() {
                             known: Some(LookUpAnswer::NotFound),
                             decision: Decision::Reverse(ReversalReason::NotFoundAtTiki),
                         };
-                        t.record_ipn(lease, outcome, now)
+                        let http = AttemptHttp {
+                            ipn: Some(HttpOutcome::Status(404)),
+                            look_up: Some(HttpOutcome::TimedOut),
+                        };
+                        t.record_ipn(lease, HeardOutcome { outcome, http }, now)
                     }
                 })
             })
@@ -392,8 +397,13 @@ async fn notified(transactions: &Transactions, t: Transaction, decision: Decisio
         known: Some(LookUpAnswer::Found(Status::Success, Vnd::new(1 << 50).ok())),
         decision,
     };
+    let http = AttemptHttp {
+        ipn: Some(HttpOutcome::NoConnection),
+        look_up: Some(HttpOutcome::NoConnection),
+    };
+    let heard = HeardOutcome { outcome, http };
     change(transactions, t, |t| {
-        t.record_ipn(lease, outcome, Still.now()).unwrap()
+        t.record_ipn(lease, heard, Still.now()).unwrap()
     })
     .await
 }

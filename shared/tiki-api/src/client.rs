@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use domain::{
-    BankingMethod, Customer, CustomerName, FinalStatus, IpnAnswer, LookUpAnswer, TikiTransactionId,
-    Transaction, TransactionId,
+    BankingMethod, Customer, CustomerName, FinalStatus, HttpOutcome, IpnAnswer, LookUpAnswer,
+    TikiTransactionId, Transaction, TransactionId,
 };
 use serde::Serialize;
-use signed_http::{Answer, CallError, SignedClient, error_chain};
+use signed_http::{Answer, CallError, SignedClient, TransportError, error_chain};
 
 use crate::PhoneFormat;
 use crate::answer::{self, Webview, WebviewReading};
@@ -37,6 +37,32 @@ pub enum WebviewAnswer {
     Unavailable,
 }
 
+/// An answer of Tiki, and how it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard<T> {
+    /// What it says.
+    pub answer: T,
+    /// What came over HTTP.
+    pub http: HttpOutcome,
+}
+
+impl<T> Heard<T> {
+    fn of(answer: T, came: &Result<Answer, CallError>) -> Self {
+        let http = match came {
+            Ok(came) => HttpOutcome::Status(came.status),
+            Err(CallError::Keys(_)) => HttpOutcome::NotSent,
+            Err(CallError::Transport(TransportError::TimedOut)) => HttpOutcome::TimedOut,
+            Err(CallError::Transport(TransportError::NotConnected(_))) => HttpOutcome::NoConnection,
+            Err(CallError::Transport(
+                TransportError::KeptConnectionDied(_)
+                | TransportError::BrokenOff(_)
+                | TransportError::TooLong,
+            )) => HttpOutcome::BrokenOff,
+        };
+        Self { answer, http }
+    }
+}
+
 impl TikiClient {
     /// A client that sends through `client`.
     #[must_use]
@@ -48,7 +74,11 @@ impl TikiClient {
     }
 
     /// Sends the notification (IPN) about a final status (protocol §3).
-    pub async fn send_ipn(&self, transaction: &Transaction, status: FinalStatus) -> IpnAnswer {
+    pub async fn send_ipn(
+        &self,
+        transaction: &Transaction,
+        status: FinalStatus,
+    ) -> Heard<IpnAnswer> {
         #[derive(Serialize)]
         struct Ipn<'t> {
             reference_transaction_id: &'t str,
@@ -77,7 +107,7 @@ impl TikiClient {
             Err(_) => IpnAnswer::Unclear,
         };
         log("ipn", Some(transaction.id()), &answer, &meaning);
-        meaning
+        Heard::of(meaning, &answer)
     }
 
     /// Asks Tiki for the status of a transaction (protocol §4). `ours` is our id of it, if we have it.
@@ -85,7 +115,7 @@ impl TikiClient {
         &self,
         tiki_id: &TikiTransactionId,
         ours: Option<TransactionId>,
-    ) -> LookUpAnswer {
+    ) -> Heard<LookUpAnswer> {
         self.look_up_within(TIKI_ANSWER_TIMEOUT, tiki_id, ours)
             .await
     }
@@ -94,6 +124,7 @@ impl TikiClient {
     pub async fn look_up_in_request(&self, tiki_id: &TikiTransactionId) -> LookUpAnswer {
         self.look_up_within(TIKI_ANSWER_TIMEOUT_IN_REQUEST, tiki_id, None)
             .await
+            .answer
     }
 
     async fn look_up_within(
@@ -101,7 +132,7 @@ impl TikiClient {
         timeout: Duration,
         tiki_id: &TikiTransactionId,
         ours: Option<TransactionId>,
-    ) -> LookUpAnswer {
+    ) -> Heard<LookUpAnswer> {
         // An id has only characters that need no escaping in a query (protocol §8).
         let relative = format!("/transaction?tiki_transaction_id={tiki_id}");
         let answer = self.client.get(&relative, timeout, has_code).await;
@@ -110,7 +141,7 @@ impl TikiClient {
             Err(_) => LookUpAnswer::Unclear,
         };
         log("look_up", ours, &answer, &meaning);
-        meaning
+        Heard::of(meaning, &answer)
     }
 
     /// Asks Tiki to open its webview for a customer (protocol §6).

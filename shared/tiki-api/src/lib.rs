@@ -16,5 +16,7 @@ mod phone_format;
 pub mod reply;
 pub mod request;
 
-pub use client::{TIKI_ANSWER_TIMEOUT, TIKI_ANSWER_TIMEOUT_IN_REQUEST, TikiClient, WebviewAnswer};
+pub use client::{
+    Heard, TIKI_ANSWER_TIMEOUT, TIKI_ANSWER_TIMEOUT_IN_REQUEST, TikiClient, WebviewAnswer,
+};
 pub use phone_format::{PhoneFormat, UnknownPhoneFormat};

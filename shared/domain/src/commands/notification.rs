@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::audit_trail::{self, AuditEvent, MAX_REQUEUES};
 use crate::notification::{
-    Decision, DisputeReason, Ipn, IpnLease, IpnSubject, LookUpAnswer, NotificationOutcome,
-    PaidNotification, ReversedNotification, Sending,
+    AttemptHttp, Decision, DisputeReason, HeardOutcome, Ipn, IpnLease, IpnSubject, LookUpAnswer,
+    NotificationOutcome, PaidNotification, ReversedNotification, Sending,
 };
 use crate::payment::PaymentState;
 use crate::review::{Alarm, ReviewReason};
@@ -90,9 +90,10 @@ impl Transaction {
     pub fn record_ipn(
         &self,
         lease: IpnLease,
-        outcome: NotificationOutcome,
+        outcome: impl Into<HeardOutcome>,
         now: Timestamp,
     ) -> Option<Change> {
+        let HeardOutcome { outcome, http } = outcome.into();
         let held = match self.ipn().sending()? {
             Sending::Queued { .. } => lease.attempt == IpnLease::FIRST,
             Sending::Retrying { attempt, .. } => {
@@ -102,7 +103,7 @@ impl Transaction {
         // A payment may have been reversed and its failure be queued since: that is another notification.
         let same = self.ipn_subject() == Some(lease.subject);
         let lease = lease.heard(outcome.answer);
-        (held && same).then(|| self.decided(lease, outcome, now))
+        (held && same).then(|| self.decided(lease, (outcome, http), now))
     }
 
     /// Queues a notification again that was given up, because reconciliation found that Tiki does not know the
@@ -135,9 +136,17 @@ impl Transaction {
         }))
     }
 
-    fn decided(&self, lease: IpnLease, outcome: NotificationOutcome, now: Timestamp) -> Change {
-        let attempt = lease.attempt;
-        let event = AuditEvent::NotificationAttempt { attempt, outcome };
+    fn decided(
+        &self,
+        lease: IpnLease,
+        (outcome, http): (NotificationOutcome, AttemptHttp),
+        now: Timestamp,
+    ) -> Change {
+        let event = AuditEvent::NotificationAttempt {
+            attempt: lease.attempt,
+            outcome,
+            http,
+        };
         match (&self.data.payment, outcome.decision) {
             (_, Decision::Confirm) => self.change(now, |edit| {
                 edit.after.data.payment.set_confirmed(edit.now);

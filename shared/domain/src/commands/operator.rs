@@ -31,6 +31,12 @@ impl Transaction {
         }))
     }
 
+    /// Whether a person may have the notification sent again, as it is now.
+    #[must_use]
+    pub fn may_resend(&self, now: Timestamp) -> bool {
+        self.may_act(MAX_RESENDS).is_ok() && self.sending_again(now).is_ok()
+    }
+
     /// Takes a person's decision on what is in the review queue. A transaction that waits for two reasons needs two
     /// decisions: [`Transaction::needs_review`] says which one is next.
     pub fn resolve(

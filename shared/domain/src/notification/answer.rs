@@ -1,5 +1,6 @@
 //! Tiki's answers to a notification and to a look-up (protocol §3 and §4).
 
+use std::fmt;
 use std::str::FromStr;
 
 use strum::{EnumDiscriminants, EnumString, IntoStaticStr, ParseError, VariantArray};
@@ -45,6 +46,64 @@ pub enum IpnRefusal {
     InvalidAmount,
     /// Code 6.
     Cancelled,
+}
+
+/// What came back over HTTP, whatever it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpOutcome {
+    /// An answer with this status.
+    Status(u16),
+    /// No complete answer in time.
+    TimedOut,
+    /// No connection was made.
+    NoConnection,
+    /// The connection broke before the answer was complete.
+    BrokenOff,
+    /// Nothing was sent: the keys to sign with could not be read.
+    NotSent,
+}
+
+/// What came back over HTTP on one attempt of a notification; what an older version has recorded has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AttemptHttp {
+    /// On the notification.
+    pub ipn: Option<HttpOutcome>,
+    /// On the look-up after it.
+    pub look_up: Option<HttpOutcome>,
+}
+
+const TIMED_OUT: &str = "timeout";
+const NO_CONNECTION: &str = "no_connection";
+const BROKEN_OFF: &str = "broken_off";
+const NOT_SENT: &str = "not_sent";
+
+impl fmt::Display for HttpOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => write!(f, "{status}"),
+            Self::TimedOut => f.write_str(TIMED_OUT),
+            Self::NoConnection => f.write_str(NO_CONNECTION),
+            Self::BrokenOff => f.write_str(BROKEN_OFF),
+            Self::NotSent => f.write_str(NOT_SENT),
+        }
+    }
+}
+
+impl FromStr for HttpOutcome {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        match text {
+            TIMED_OUT => Ok(Self::TimedOut),
+            NO_CONNECTION => Ok(Self::NoConnection),
+            BROKEN_OFF => Ok(Self::BrokenOff),
+            NOT_SENT => Ok(Self::NotSent),
+            status => {
+                let status = status.parse().map_err(|_| ParseError::VariantNotFound)?;
+                Ok(Self::Status(status))
+            }
+        }
+    }
 }
 
 /// Tiki's answer to a look-up (protocol §4).

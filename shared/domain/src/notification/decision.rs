@@ -2,7 +2,7 @@
 
 use strum::{EnumDiscriminants, EnumString, IntoStaticStr, VariantArray};
 
-use super::answer::{IpnAnswer, IpnRefusal, LookUpAnswer};
+use super::answer::{AttemptHttp, IpnAnswer, IpnRefusal, LookUpAnswer};
 use super::lease::{IpnLease, IpnSubject};
 use crate::money::Vnd;
 use crate::schedule::LOOK_UP_FROM_FAILURE;
@@ -140,6 +140,23 @@ pub struct NotificationOutcome {
     pub known: Option<LookUpAnswer>,
     /// What was decided.
     pub decision: Decision,
+}
+
+/// The outcome of one notification, and how its answers came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeardOutcome {
+    pub outcome: NotificationOutcome,
+    pub http: AttemptHttp,
+}
+
+/// Of a test, or of a simulation, in which nothing goes over HTTP.
+impl From<NotificationOutcome> for HeardOutcome {
+    fn from(outcome: NotificationOutcome) -> Self {
+        Self {
+            outcome,
+            http: AttemptHttp::default(),
+        }
+    }
 }
 
 /// The table of protocol §3: what an IPN's answer means under this lease.

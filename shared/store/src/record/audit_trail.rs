@@ -1,7 +1,7 @@
 //! The audit trail within an item.
 
 use domain::{
-    AuditEntry, AuditEvent, Contradiction, Decision, DecisionKind, LookUpAnswer,
+    AttemptHttp, AuditEntry, AuditEvent, Contradiction, Decision, DecisionKind, LookUpAnswer,
     NotificationOutcome, OperatorWord, Timestamp, Vnd,
 };
 use serde::{Deserialize, Serialize};
@@ -46,8 +46,13 @@ enum AuditEventRecord {
     NotificationAttempt {
         attempt: u32,
         answer: String,
+        /// An older version did not write it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        http: Option<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         known: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        known_http: Option<String>,
         /// The amount at Tiki, if it gave one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         known_vnd: Option<u64>,
@@ -179,9 +184,11 @@ impl From<&AuditEvent> for AuditEventRecord {
                 word: word.as_str().to_owned(),
             },
             AuditEvent::Contradicted(contradiction) => contradiction.into(),
-            AuditEvent::NotificationAttempt { attempt, outcome } => {
-                Self::of_attempt(*attempt, outcome)
-            }
+            AuditEvent::NotificationAttempt {
+                attempt,
+                outcome,
+                http,
+            } => Self::of_attempt(*attempt, outcome, *http),
             AuditEvent::RefundReserved { refund } => Self::RefundReserved { refund: *refund },
             AuditEvent::RefundAsked { refund, pending } => Self::RefundAsked {
                 refund: *refund,
@@ -244,7 +251,7 @@ impl From<&Contradiction> for AuditEventRecord {
 }
 
 impl AuditEventRecord {
-    fn of_attempt(attempt: u32, outcome: &NotificationOutcome) -> Self {
+    fn of_attempt(attempt: u32, outcome: &NotificationOutcome, http: AttemptHttp) -> Self {
         let known_vnd = match outcome.known {
             Some(LookUpAnswer::Found(_, amount)) => amount.map(Vnd::get),
             _ => None,
@@ -252,7 +259,9 @@ impl AuditEventRecord {
         Self::NotificationAttempt {
             attempt,
             answer: outcome.answer.as_str().to_owned(),
+            http: http.ipn.map(|http| http.to_string()),
             known: outcome.known.map(|known| known.as_str().to_owned()),
+            known_http: http.look_up.map(|http| http.to_string()),
             known_vnd,
             then: outcome.decision.as_str().to_owned(),
             reason: outcome.decision.reason().map(str::to_owned),
@@ -284,12 +293,20 @@ impl AuditEventRecord {
             Self::NotificationAttempt {
                 attempt,
                 answer,
+                http,
                 known,
+                known_http,
                 known_vnd,
                 then,
                 reason,
             } => AuditEvent::NotificationAttempt {
                 attempt,
+                http: AttemptHttp {
+                    ipn: http.map(|http| named(&http, "trail.http")).transpose()?,
+                    look_up: known_http
+                        .map(|http| named(&http, "trail.known_http"))
+                        .transpose()?,
+                },
                 outcome: NotificationOutcome {
                     answer: named(&answer, "trail.answer")?,
                     known: known.map(|known| look_up(&known, known_vnd)).transpose()?,
