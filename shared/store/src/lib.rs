@@ -66,5 +66,5 @@ pub use sessions::{
     WebviewSession,
 };
 pub use table::{DayPage, IndexQuery, Indexed, Table};
-pub use transactions::{Creation, Transactions, Updated};
+pub use transactions::{Creation, Transactions, Updated, WaitingPlace};
 pub use write_ids::{RandomWriteIds, WriteIds};

@@ -1,14 +1,17 @@
 //! The end of personal data: what a create call said of a customer goes, and a keyed hash of it stays.
 
+use std::collections::HashMap;
+
 use domain::{
     ContentHash, Day, OperatorWord, Order, StillNeeded, Timestamp, Transaction, TransactionId,
 };
 use futures::{StreamExt, stream};
+use serde_dynamo::AttributeValue;
 use signing::{Hashed, KeyedHash, Keyring};
 
 use crate::daily::{Next, key};
 use crate::error::StoreError;
-use crate::keys::DayIndex;
+use crate::keys::{DayIndex, TRANSACTION_ID, day_shard, shard_key};
 use crate::transactions::{Transactions, Updated};
 
 /// The entries of the index that one request reads. Their transactions are in memory together.
@@ -68,6 +71,31 @@ impl Transactions {
             day,
             shard,
             next: Next::First,
+        }
+    }
+
+    /// The same from behind a transaction on, by when its status became final: for a reader that was interrupted.
+    #[must_use]
+    pub fn final_in_shard_after(
+        &self,
+        day: Day,
+        shard: u8,
+        (final_at, id): (Timestamp, TransactionId),
+    ) -> FinalInShard {
+        let index = DayIndex::Final.index();
+        let text = AttributeValue::S;
+        let key = [
+            (TRANSACTION_ID, text(id.to_string())),
+            (index.partition_key, text(day_shard(day, &shard_key(shard)))),
+            (
+                index.sort_key,
+                AttributeValue::N(final_at.unix_ms().to_string()),
+            ),
+        ];
+        let key = key.map(|(name, value)| (name.to_owned(), value));
+        FinalInShard {
+            next: Next::After(HashMap::from(key).into()),
+            ..self.final_in_shard(day, shard)
         }
     }
 }

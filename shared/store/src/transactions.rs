@@ -40,6 +40,17 @@ pub enum Creation {
     Existing(Transaction),
 }
 
+/// Where transactions wait for somebody: one partition of an index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitingPlace {
+    /// One shard of what is due, by when it is due.
+    Due(DueIndex, u8),
+    /// What needs review for this reason, by since when.
+    Review(ReviewReason),
+    /// What is proposed, by until when it can be approved. An outdated one is there, too, until it ends.
+    Proposed,
+}
+
 /// The outcome of an update.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Updated {
@@ -184,12 +195,22 @@ impl Transactions {
         Ok(self.table.oldest(query).await?)
     }
 
-    /// At most `limit` transactions whose proposal can still be approved at `now` by its time, the oldest first.
-    pub async fn proposed(&self, now: Timestamp, limit: u16) -> Result<Vec<Indexed>, StoreError> {
+    /// At most `limit` transactions that wait in this place, at `from` or later, the oldest first.
+    pub async fn waiting(
+        &self,
+        place: WaitingPlace,
+        from: Timestamp,
+        limit: u16,
+    ) -> Result<Vec<Indexed>, StoreError> {
+        let (index, partition) = match place {
+            WaitingPlace::Due(index, shard) => (index.index(), shard_key(shard)),
+            WaitingPlace::Review(reason) => (NEEDS_REVIEW, reason.as_str().to_owned()),
+            WaitingPlace::Proposed => (PROPOSED, OPEN_PROPOSAL.to_owned()),
+        };
         let query = IndexQuery {
-            index: PROPOSED,
-            partition: OPEN_PROPOSAL.to_owned(),
-            from: now,
+            index,
+            partition,
+            from,
             until: Timestamp::MAX,
             limit,
         };

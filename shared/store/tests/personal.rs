@@ -309,6 +309,19 @@ async fn a_shard_is_read_page_by_page_and_damage_hides_nothing() {
     }
     assert_eq!(read.len(), 4);
     assert_eq!(unreadable, [damaged]);
+
+    // Whoever was interrupted goes on behind the last one.
+    let third = transactions.load(read[2]).await.unwrap().unwrap();
+    let behind = (third.final_at().unwrap(), third.id());
+    let mut pages = transactions.final_in_shard_after(day, 0, behind);
+    let mut rest = Vec::new();
+    while let Some(page) = pages.next().await.unwrap() {
+        rest.extend(
+            page.into_iter()
+                .filter_map(|(id, found)| found.is_ok().then_some(id)),
+        );
+    }
+    assert_eq!(rest, read[3..]);
 }
 
 #[test]
