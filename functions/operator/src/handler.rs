@@ -5,11 +5,13 @@
 //! |---|---|
 //! | `acts` | resend, resolve, approve, decline, forget |
 //! | `checks` | what `tikivip doctor` asks |
+//! | `find` | payments by a reference, an order or a customer |
 //! | `findings` | the findings of the reconciliation |
 //! | `report` | the report of a period |
 //! | `signatures` | verifies a signature; signs a message, by break-glass |
 //! | `trail` | who asked for what, in the log |
-//! | `transactions` | a list, one transaction, Tiki's side of it |
+//! | `list` | transactions of a state, page by page |
+//! | `transactions` | one transaction, Tiki's side of it |
 
 #![expect(
     clippy::indexing_slicing,
@@ -21,7 +23,9 @@ mod answer;
 mod caller;
 mod checks;
 mod counterparties;
+mod find;
 mod findings;
+mod list;
 mod report;
 mod signatures;
 mod trail;
@@ -86,7 +90,7 @@ impl Operator {
     async fn answer(&self, caller: &Caller, request: &Inbound) -> Result<Reply, ApiError> {
         let route = (request.method.as_str(), request.resource.as_str());
         match route {
-            ("GET", "/operator/v1/transactions") => transactions::list(self, request).await,
+            ("GET", "/operator/v1/transactions") => list::list(self, request).await,
             ("GET", "/operator/v1/transactions/{transaction_id}") => {
                 transactions::show(self, request).await
             }

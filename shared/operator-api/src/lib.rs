@@ -6,6 +6,9 @@
 //! |---|---|
 //! | [`request`] | the bodies of the calls that act, and how the function reads them |
 //! | [`transaction`] | a transaction, and a list of them |
+//! | [`payment`] | the payment, its notification and its refunds, in fields |
+//! | [`next`] | what a person can do next, and what follows from it |
+//! | [`trail`] | the audit trail, in fields |
 //! | [`look_up`] | what Tiki knows of a transaction, and what it means |
 //! | [`finding`] | the findings of the reconciliation |
 //! | [`report`] | the report of a period |
@@ -17,9 +20,12 @@
 pub mod check;
 pub mod finding;
 pub mod look_up;
+pub mod next;
+pub mod payment;
 pub mod report;
 pub mod request;
 pub mod signature;
 pub mod text;
+pub mod trail;
 pub mod transaction;
 pub mod variants;

@@ -12,7 +12,13 @@ pub struct LookUpView {
     pub tiki_transaction_id: String,
     pub ours: String,
     pub amount_vnd: u64,
+    /// The word for Tiki's answer.
     pub tiki: String,
+    /// The amount at Tiki, if it gave one.
+    pub tiki_amount_vnd: Option<u64>,
+    /// The HTTP status of Tiki's answer, or `timeout`, `no_connection`, `broken_off` or `not_sent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<String>,
     pub means: String,
     /// Whether both sides agree.
     pub agrees: bool,
@@ -28,7 +34,12 @@ impl LookUpView {
             tiki_transaction_id: t.tiki_id().to_string(),
             ours: t.status().as_str().to_owned(),
             amount_vnd: t.order().amount.get(),
-            tiki: text::look_up(answer),
+            tiki: answer.as_str().to_owned(),
+            tiki_amount_vnd: match answer {
+                LookUpAnswer::Found(_, amount) => amount.map(Vnd::get),
+                _ => None,
+            },
+            http: None,
             means,
             agrees,
         }

@@ -1,64 +1,11 @@
 //! The texts that describe a transaction.
 
 use domain::{
-    Actor, AuditEvent, Contradiction, CoreAnswer, Decision, DisputeReason, Ipn, LookUpAnswer,
-    NotificationOutcome, OperatorWord, Origin, PaymentState, Proposal, ProposedAct, RaisedReason,
-    RefundState, ReviewReason, Timestamp, Transaction, Verdict, Vnd,
+    Actor, AttemptHttp, AuditEvent, Contradiction, CoreAnswer, Decision, DisputeReason,
+    HttpOutcome, Ipn, LookUpAnswer, NotificationOutcome, OperatorWord, Origin, PaymentState,
+    Proposal, ProposedAct, RaisedReason, RefundState, Resolution, ReviewReason, Timestamp,
+    Transaction, Verdict,
 };
-
-/// The state of the notification to Tiki.
-#[must_use]
-pub fn ipn(t: &Transaction) -> String {
-    match t.ipn() {
-        Ipn::NotDue => "no notification due".to_owned(),
-        Ipn::Queued { due_at } => format!("notification due at {}", clock(due_at)),
-        Ipn::Retrying {
-            failures, due_at, ..
-        } => format!("failed attempts: {failures}, next at {}", clock(due_at)),
-        Ipn::Confirmed { .. } => "confirmed".to_owned(),
-        Ipn::Abandoned { .. } => "abandoned: no further attempts".to_owned(),
-        Ipn::Reversing { .. } => "follows when the money is back".to_owned(),
-        Ipn::Disputed { reason, .. } => format!("disputed: {}", reason.as_str()),
-        Ipn::Exhausted { .. } => "exhausted: all attempts failed".to_owned(),
-    }
-}
-
-/// The state of the payment.
-#[must_use]
-pub fn payment(t: &Transaction) -> String {
-    match t.payment() {
-        PaymentState::Pending { .. } => "pending".to_owned(),
-        PaymentState::Paid { payment, .. } => format!("paid at {}", clock(payment.paid_at)),
-        PaymentState::Reversed { payment, reversal } => format!(
-            "paid at {}, reversed at {} ({})",
-            clock(payment.paid_at),
-            clock(reversal.at),
-            reversal.reason.as_str()
-        ),
-        PaymentState::Failed { failure, .. } if failure.late_payment.is_some() => {
-            "failed, then paid late".to_owned()
-        }
-        PaymentState::Failed { .. } => "failed".to_owned(),
-    }
-}
-
-/// The state of a refund.
-#[must_use]
-pub fn refund(state: &RefundState) -> String {
-    match state {
-        RefundState::Reserved(_) => "reserved".to_owned(),
-        RefundState::Unknown(due) => format!(
-            "unknown, attempts: {}, next at {}",
-            due.attempts,
-            clock(due.due_at)
-        ),
-        RefundState::Succeeded { at, .. } => format!("refunded at {}", clock(*at)),
-        RefundState::Rejected { reason, .. } => match reason {
-            Some(reason) => format!("rejected: {reason}"),
-            None => "rejected".to_owned(),
-        },
-    }
-}
 
 /// Who caused an event.
 #[must_use]
@@ -102,7 +49,11 @@ pub fn what(t: &Transaction, event: &AuditEvent) -> String {
         AuditEvent::ReferenceLearned => "the core's reference arrived".to_owned(),
         AuditEvent::CoreAsked(word) => format!("asked the core about the payment: {}", said(*word)),
         AuditEvent::Contradicted(contradiction) => contradicted(contradiction),
-        AuditEvent::NotificationAttempt { attempt, outcome } => attempt_in_words(*attempt, outcome),
+        AuditEvent::NotificationAttempt {
+            attempt,
+            outcome,
+            http,
+        } => attempt_in_words(*attempt, outcome, *http),
         AuditEvent::RefundReserved { refund } => {
             let origin = t
                 .refunds()
@@ -132,15 +83,10 @@ pub fn what(t: &Transaction, event: &AuditEvent) -> String {
             let said = said.map_or_else(String::new, |said| format!(": {said}"));
             format!("{} rejected{said}", amount(*refund))
         }
-        AuditEvent::PersonalDataForgotten(word) => {
-            let word = word
-                .as_ref()
-                .map_or_else(String::new, |word| format!(": {}", word.reason));
-            format!("personal data forgotten{word}")
-        }
+        AuditEvent::PersonalDataForgotten(word) => forgotten(word.as_ref()),
         AuditEvent::Unknown => "something that a newer version of this software wrote".to_owned(),
         AuditEvent::Requeued => "notification queued again by the reconciliation".to_owned(),
-        AuditEvent::Resent(word) => format!("sent the notification again: {}", word.reason),
+        AuditEvent::Resent(word) => format!("queued the notification again: {}", word.reason),
         AuditEvent::Resolved {
             review,
             verdict,
@@ -156,6 +102,11 @@ pub fn what(t: &Transaction, event: &AuditEvent) -> String {
             format!("declined proposal {number}: {}", word.reason)
         }
     }
+}
+
+fn forgotten(word: Option<&OperatorWord>) -> String {
+    let word = word.map_or_else(String::new, |word| format!(": {}", word.reason));
+    format!("personal data forgotten{word}")
 }
 
 fn said(word: CoreAnswer) -> &'static str {
@@ -280,13 +231,12 @@ pub fn verdict(t: &Transaction, verdict: Verdict) -> String {
     }
 }
 
-/// A verdict as it is typed after `--as`, with the amount that it must name.
+/// A verdict as it is typed after `--as`.
 #[must_use]
-pub fn typed(verdict: Verdict, remaining: Vnd) -> String {
+pub fn verdict_word(verdict: Verdict) -> &'static str {
     match verdict {
-        Verdict::Returned => format!("returned --amount {remaining}"),
-        Verdict::Confirmed | Verdict::Reverse | Verdict::Handled => verdict.as_str().to_owned(),
-        Verdict::NotPaid => "not-paid".to_owned(),
+        Verdict::NotPaid => "not-paid",
+        other => other.as_str(),
     }
 }
 
@@ -294,7 +244,10 @@ pub fn typed(verdict: Verdict, remaining: Vnd) -> String {
 #[must_use]
 pub fn act_of(proposal: &Proposal) -> String {
     match proposal.act {
-        ProposedAct::Resolve(resolution) => typed(resolution.verdict(), proposal.remaining),
+        ProposedAct::Resolve(Resolution::Returned { amount }) => {
+            format!("returned --amount {amount}")
+        }
+        ProposedAct::Resolve(resolution) => verdict_word(resolution.verdict()).to_owned(),
         ProposedAct::Resend => "resend".to_owned(),
     }
 }
@@ -315,9 +268,9 @@ pub fn consequence(t: &Transaction, proposal: &Proposal) -> String {
     }
 }
 
-fn attempt_in_words(attempt: u32, outcome: &NotificationOutcome) -> String {
+fn attempt_in_words(attempt: u32, outcome: &NotificationOutcome, http: AttemptHttp) -> String {
     let known = match outcome.known {
-        Some(known) => format!("; look-up: {}", look_up(known)),
+        Some(known) => format!("; look-up: {}{}", look_up(known), over(http.look_up)),
         None => String::new(),
     };
     let then = match outcome.decision {
@@ -330,7 +283,22 @@ fn attempt_in_words(attempt: u32, outcome: &NotificationOutcome) -> String {
         Decision::Dispute(_) => "disputed",
     };
     let answer = outcome.answer.as_str();
-    format!("IPN, attempt {attempt}: {answer}{known} → {then}")
+    format!(
+        "IPN, attempt {attempt}: {answer}{}{known} → {then}",
+        over(http.ipn)
+    )
+}
+
+/// How an answer came, if it says more than the answer itself: 200 is the rule.
+fn over(http: Option<HttpOutcome>) -> String {
+    match http {
+        None | Some(HttpOutcome::Status(200)) => String::new(),
+        Some(HttpOutcome::Status(status)) => format!(" (HTTP {status})"),
+        Some(HttpOutcome::TimedOut) => " (no answer in time)".to_owned(),
+        Some(HttpOutcome::NoConnection) => " (no connection)".to_owned(),
+        Some(HttpOutcome::BrokenOff) => " (the answer broke off)".to_owned(),
+        Some(HttpOutcome::NotSent) => " (not sent: our secret could not be read)".to_owned(),
+    }
 }
 
 /// Tiki's answer to a look-up.

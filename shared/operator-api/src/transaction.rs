@@ -1,22 +1,26 @@
 //! A transaction as a person sees it, and a list of them.
 
 use domain::{
-    AuditEntry, DisputeReason, ProposedAct, RaisedReason, Refund, ReviewReason, Timestamp,
-    Transaction, Verdict, Vnd,
+    ApprovalRule, DisputeReason, ProposedAct, RaisedReason, ReviewReason, Timestamp, Transaction,
 };
 use serde::{Deserialize, Serialize};
 
+use crate::next::{self, Choice};
+use crate::payment::{IpnView, PaymentView, RefundView};
 use crate::text;
+use crate::trail::TrailEntry;
 
 /// A transaction with its refunds and its audit trail: `GET /operator/v1/transactions/{transaction_id}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TransactionView {
     pub transaction_id: String,
     pub tiki_transaction_id: String,
+    /// Tiki's code of the order, until it is forgotten.
+    pub order_code: Option<String>,
     pub amount_vnd: u64,
     pub status: String,
-    pub payment: String,
-    pub ipn: String,
+    pub payment: PaymentView,
+    pub ipn: IpnView,
     pub created_at: String,
     pub expires_at: String,
     pub refunded_vnd: u64,
@@ -25,22 +29,24 @@ pub struct TransactionView {
     pub needs_review: Option<String>,
     /// The review as `tikivip resolve --review` names it: the reason, and how often the core has contradicted the record.
     pub review: Option<String>,
-    /// What a person does about it.
+    /// What a person does next, or what happens by itself; none if nothing is open.
     pub next_step: Option<String>,
-    /// What `tikivip resolve --as` takes now.
-    pub verdicts: Vec<String>,
-    /// What follows from each of them, in the same order.
-    pub consequences: Vec<String>,
+    /// What `tikivip resolve` takes now, and what follows from each.
+    pub choices: Vec<Choice>,
+    /// Whether a person may have the notification sent again.
+    pub may_resend: bool,
+    /// Whether another person must approve that, whatever was sent again in this hour.
+    pub resend_needs_approval: bool,
     /// What waits for another person's approval.
     pub proposal: Option<ProposalView>,
-    pub next_at_tiki: Option<String>,
+    /// When the core is asked next.
     pub next_at_core: Option<String>,
     pub refunds: Vec<RefundView>,
     pub trail: Vec<TrailEntry>,
 }
 
 /// What one person has proposed and another must approve.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProposalView {
     /// Its number within the transaction: `tikivip approve` names it, so that nobody approves what was not seen.
     pub number: u32,
@@ -58,47 +64,60 @@ pub struct ProposalView {
     pub ended: Option<String>,
 }
 
-/// A refund of a transaction.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RefundView {
-    pub refund_id: String,
-    pub origin: String,
-    pub request_id: Option<String>,
-    pub amount_vnd: u64,
-    pub state: String,
-}
-
-/// An entry of the audit trail.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TrailEntry {
-    pub at: String,
-    pub last_at: String,
-    pub times: u32,
-    pub event: String,
-    pub actor: String,
-    pub what: String,
-}
-
-/// Transactions in a state, the oldest first: `GET /operator/v1/transactions`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A page of the transactions in a state, the oldest first: `GET /operator/v1/transactions`.
+///
+/// What is oldest, each state has its own time for: review since when, a proposal until when it can be approved, all else
+/// when it is due next.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TransactionList {
     pub transactions: Vec<ListedTransaction>,
     /// Items that no function can read. docs/operations.md says what to do.
     pub unreadable: Vec<String>,
-    /// Whether there may be more than the list shows.
-    pub more: bool,
+    /// What the next page is asked for with; none after the last one.
+    pub next: Option<String>,
+    /// How many there are in all, as far as they were counted, if it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<Count>,
+}
+
+/// How many transactions wait in a state, by an index that lags a little.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Count {
+    pub entries: u64,
+    /// Whether there are more than were counted.
+    pub at_least: bool,
+}
+
+/// What a search has found in one step: `GET /operator/v1/transactions` with `reference`, `order` or `customer`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundTransactions {
+    pub transactions: Vec<ListedTransaction>,
+    /// How many were looked at in this step.
+    pub searched: u64,
+    /// How many of them have forgotten their order and their customer, so that nobody finds them by these.
+    pub forgotten: u64,
+    /// What the next step is asked for with; none after the last one.
+    pub next: Option<String>,
 }
 
 /// A transaction of a list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListedTransaction {
     pub transaction_id: String,
     pub tiki_transaction_id: String,
     pub amount_vnd: u64,
     pub created_at: String,
-    pub payment: String,
-    pub ipn: String,
+    pub payment: PaymentView,
+    pub ipn: IpnView,
     pub needs_review: Option<String>,
+    /// Since when it needs review.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs_review_since: Option<String>,
+    /// When the core is asked next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_at_core: Option<String>,
+    /// Refunds that the core has not decided yet.
+    pub open_refunds: Vec<RefundView>,
     pub proposal: Option<ProposalView>,
 }
 
@@ -161,54 +180,45 @@ impl std::str::FromStr for ListedState {
 }
 
 impl TransactionView {
-    /// A transaction as it is now.
+    /// A transaction as it is now, and what a person may do about it by this rule.
     #[must_use]
-    pub fn of(t: &Transaction, now: Timestamp) -> Self {
+    pub fn of(t: &Transaction, rule: ApprovalRule, now: Timestamp) -> Self {
         let time = |at: Timestamp| at.to_rfc3339();
-        let (verdicts, consequences) = choices(t).unzip();
+        let needs_review = t.needs_review();
         Self {
             transaction_id: t.id().to_string(),
             tiki_transaction_id: t.tiki_id().to_string(),
+            order_code: t
+                .order()
+                .order_code
+                .as_ref()
+                .map(|code| code.as_str().to_owned()),
             amount_vnd: t.order().amount.get(),
             status: t.status().as_str().to_owned(),
-            payment: text::payment(t),
-            ipn: text::ipn(t),
+            payment: PaymentView::of(t),
+            ipn: IpnView::of(t),
             created_at: time(t.created_at()),
             expires_at: time(t.expires_at()),
             refunded_vnd: t.refunded_amount().get(),
             remaining_vnd: t.remaining_amount().get(),
-            needs_review: t
-                .needs_review()
-                .map(|(reason, _)| reason.as_str().to_owned()),
+            needs_review: needs_review.map(|(reason, _)| reason.as_str().to_owned()),
             review: t.review_to_see().map(|review| review.to_string()),
-            next_step: t
-                .needs_review()
-                .map(|(reason, _)| text::next_step(reason).to_owned()),
-            verdicts,
-            consequences,
+            next_step: next::step(t, now),
+            choices: Choice::of(t, rule),
+            may_resend: t.may_resend(now),
+            resend_needs_approval: t.needs_approval(ProposedAct::Resend, rule, false),
             proposal: ProposalView::of(t, now),
-            next_at_tiki: t.ipn_due_at().map(time),
             next_at_core: t.refund_due_at().or(t.expiry_due_at()).map(time),
             refunds: t.refunds().iter().map(RefundView::of).collect(),
-            trail: t
-                .audit_trail()
-                .iter()
-                .map(|e| TrailEntry::of(t, e))
-                .collect(),
+            trail: TrailEntry::all(t),
         }
     }
-}
 
-/// The verdicts as they are typed, each with what follows from it. If nothing is left to give back, `reverse` says all.
-fn choices(t: &Transaction) -> impl Iterator<Item = (String, String)> {
-    let nothing_left = t.remaining_amount() == Vnd::ZERO;
-    let fitting = t.fitting_verdicts().into_iter();
-    fitting
-        .filter(move |verdict| !(nothing_left && *verdict == Verdict::Returned))
-        .map(|verdict| {
-            let typed = text::typed(verdict, t.remaining_amount());
-            (typed, text::verdict(t, verdict))
-        })
+    /// The proposal that another person can still approve.
+    #[must_use]
+    pub fn open_proposal(&self) -> Option<&ProposalView> {
+        self.proposal.as_ref().filter(|p| p.ended.is_none())
+    }
 }
 
 impl ProposalView {
@@ -238,43 +248,25 @@ impl ProposalView {
     }
 }
 
-impl RefundView {
-    fn of(refund: &Refund) -> Self {
-        Self {
-            refund_id: refund.id.to_string(),
-            origin: refund.origin.as_str().to_owned(),
-            request_id: refund.origin.request_id().map(ToString::to_string),
-            amount_vnd: refund.amount.get(),
-            state: text::refund(&refund.state),
-        }
-    }
-}
-
-impl TrailEntry {
-    fn of(t: &Transaction, entry: &AuditEntry) -> Self {
-        Self {
-            at: entry.at.to_rfc3339(),
-            last_at: entry.last_at.to_rfc3339(),
-            times: entry.times,
-            event: entry.event.as_str().to_owned(),
-            actor: text::who(t, &entry.event),
-            what: text::what(t, &entry.event),
-        }
-    }
-}
-
 impl ListedTransaction {
     /// A transaction as a list has it.
     #[must_use]
     pub fn of(t: &Transaction, now: Timestamp) -> Self {
+        let needs_review = t.needs_review();
         Self {
             transaction_id: t.id().to_string(),
             tiki_transaction_id: t.tiki_id().to_string(),
             amount_vnd: t.order().amount.get(),
             created_at: t.created_at().to_rfc3339(),
-            payment: text::payment(t),
-            ipn: text::ipn(t),
-            needs_review: t.needs_review().map(|(alarm, _)| alarm.as_str().to_owned()),
+            payment: PaymentView::of(t),
+            ipn: IpnView::of(t),
+            needs_review: needs_review.map(|(reason, _)| reason.as_str().to_owned()),
+            needs_review_since: needs_review.map(|(_, since)| since.to_rfc3339()),
+            next_at_core: t
+                .refund_due_at()
+                .or(t.expiry_due_at())
+                .map(|at| at.to_rfc3339()),
+            open_refunds: RefundView::open(t),
             proposal: ProposalView::of(t, now),
         }
     }
