@@ -1,17 +1,22 @@
 //! The command line.
 
 mod kits;
+mod words;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use contract::Lang;
 use domain::{BadTimestamp, Day, Timestamp};
 use operator_api::signature;
 use reconciliation::period::Period;
 
+use crate::output;
+
 pub(crate) use self::kits::{PayArg, Reports, TestCore, TestPartner};
+pub(crate) use self::words::{State, Verdict};
 
 /// Shows payments, resends and resolves what needs review, and finds configuration errors.
 ///
@@ -32,6 +37,7 @@ pub(crate) struct Cli {
     #[arg(long, global = true, value_name = "FILE", env = "TIKIVIP_SETTINGS")]
     pub(crate) settings: Option<PathBuf>,
 
+    /// For people, or JSON for programs: errors, too
     #[arg(long, global = true, value_name = "FORMAT", default_value = "table")]
     pub(crate) output: Form,
 
@@ -43,6 +49,24 @@ pub(crate) struct Cli {
 pub(crate) enum Form {
     Table,
     Json,
+}
+
+/// Says what is wrong with the arguments, in JSON if that is asked for; or prints the help.
+pub(crate) fn not_parsed(error: &clap::Error) -> ExitCode {
+    let arguments: Vec<String> = std::env::args().collect();
+    let asks =
+        |pair: &[String]| matches!(pair, [name, form] if name == "--output" && form == "json");
+    let is_json = arguments.windows(2).any(asks) || arguments.iter().any(|a| a == "--output=json");
+    if !is_json || !error.use_stderr() {
+        let _ = error.print();
+        return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+    }
+    let text = error.render().to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    // What follows is the usage, and where to find help.
+    let (message, _) = text.split_once("\n\n").unwrap_or((text, ""));
+    output::print_error(Form::Json, ("wrong_usage", 2), message.trim_end());
+    ExitCode::from(2)
 }
 
 #[derive(Debug, Subcommand)]
@@ -58,19 +82,47 @@ pub(crate) enum Command {
         #[arg(long, value_name = "STATE", default_value = "review")]
         state: State,
         /// Maximum number, the oldest first
-        #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u16).range(1..=1000))]
-        limit: u16,
+        #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        limit: u32,
+    },
+    /// Find payments by the core's reference, by Tiki's order or by the partner's code of a customer
+    ///
+    /// No index has these: the payments that became final on each day are read one after the other, the newest day first,
+    /// after those that are not final. A payment that has forgotten its order and its customer is found by neither.
+    #[command(group = ArgGroup::new("wanted").required(true))]
+    Find {
+        /// The core's reference of a payment
+        #[arg(long, value_name = "REFERENCE", group = "wanted")]
+        reference: Option<String>,
+        /// Tiki's code of an order, as its create call has it
+        #[arg(long, value_name = "ORDER", group = "wanted")]
+        order: Option<String>,
+        /// The partner's code of a customer (`identify_code`)
+        #[arg(long, value_name = "CUSTOMER", group = "wanted")]
+        customer: Option<String>,
+        /// The day on which the payment became final; without it the last --days
+        #[arg(long, value_name = "DAY", conflicts_with = "days")]
+        day: Option<Day>,
+        /// How many days back, today among them
+        #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u16).range(1..=92))]
+        days: u16,
     },
     /// Send the notification (IPN) to Tiki again
     ///
     /// After an exhausted notification all attempts start again. Above a number in an hour, another person must approve it.
+    #[command(group = ArgGroup::new("which").required(true).multiple(true))]
     ResendIpn {
         /// Our transaction ids or Tiki's
-        #[arg(required_unless_present = "state")]
+        #[arg(group = "which")]
         ids: Vec<String>,
         /// All transactions of this state instead
-        #[arg(long, value_name = "STATE", conflicts_with = "ids")]
+        #[arg(long, value_name = "STATE", conflicts_with = "ids", group = "which")]
         state: Option<State>,
+        /// All whose notification is exhausted: the same as `--state exhausted`
+        #[arg(long, conflicts_with_all = ["ids", "state"], group = "which")]
+        all_exhausted: bool,
+        #[command(flatten)]
+        bulk: BulkArgs,
         #[command(flatten)]
         reason: ReasonArg,
     },
@@ -88,11 +140,17 @@ pub(crate) enum Command {
         #[arg(long = "as", value_name = "VERDICT")]
         verdict: Verdict,
         /// With `returned`: the amount that was given back, in VND; it must be all that remains
-        #[arg(long, value_name = "VND", required_if_eq("verdict", "returned"))]
+        #[arg(long, value_name = "VND", required_if_eq("verdict", "returned"), value_parser = words::amount)]
         amount: Option<u64>,
         /// What you have seen and decide on, as `show` has it after "Needs review"
         #[arg(long, value_name = "REVIEW")]
         review: String,
+        /// Do not ask on a terminal
+        #[arg(long)]
+        yes: bool,
+        /// Show what would happen, and do nothing
+        #[arg(long, conflicts_with = "yes")]
+        dry_run: bool,
         #[command(flatten)]
         reason: ReasonArg,
     },
@@ -108,15 +166,23 @@ pub(crate) enum Command {
         #[arg(long, conflicts_with_all = ["id", "proposal"])]
         resends: bool,
         #[command(flatten)]
+        bulk: BulkArgs,
+        #[command(flatten)]
         reason: ReasonArg,
     },
     /// Decline what another person has proposed, or take back what you have proposed
     Decline {
         /// Our transaction id or Tiki's
-        id: String,
+        #[arg(required_unless_present = "resends", requires = "proposal")]
+        id: Option<String>,
         /// The number of the proposal, as `show` has it
-        #[arg(long, value_name = "NUMBER")]
-        proposal: u32,
+        #[arg(long, value_name = "NUMBER", requires = "id")]
+        proposal: Option<u32>,
+        /// All notifications that somebody has proposed to send again
+        #[arg(long, conflicts_with_all = ["id", "proposal"])]
+        resends: bool,
+        #[command(flatten)]
+        bulk: BulkArgs,
         #[command(flatten)]
         reason: ReasonArg,
     },
@@ -204,82 +270,12 @@ pub(crate) enum Command {
     TestPartner(Box<TestPartner>),
     /// Print the completion script of a shell
     Completions { shell: Shell },
-}
-
-/// Which transactions `tikivip list` shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum State {
-    /// Needs review, for any reason
-    Review,
-    /// Needs review: Tiki's state and ours differ
-    Disputed,
-    /// Needs review: Tiki accepted none of the notification attempts
-    Exhausted,
-    /// Needs review: the core rejected the refund of a late payment
-    RefundRejected,
-    /// Needs review: the core contradicts itself or the order
-    Contradicted,
-    /// Needs review: a day after expiry the core has not said whether it was paid
-    Undecided,
-    /// Needs review: the core rejected so many refunds that Tiki can ask for no more
-    RefundsRejected,
-    /// Waits for another person's approval
-    Proposed,
-    /// Waits for the core: a refund without a clear answer
-    Unknown,
-    /// Waits for the core: a reversal, because Tiki does not have the order
-    Reversing,
-    /// Waits for Tiki: a notification that it has not confirmed
-    Unconfirmed,
-    /// Waits for the customer: not paid yet
-    Pending,
-}
-
-impl State {
-    /// The word on the wire.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Review => "review",
-            Self::Disputed => "disputed",
-            Self::Exhausted => "exhausted",
-            Self::RefundRejected => "refund-rejected",
-            Self::Contradicted => "contradicted",
-            Self::Undecided => "undecided",
-            Self::RefundsRejected => "refunds-rejected",
-            Self::Proposed => "proposed",
-            Self::Unknown => "unknown",
-            Self::Reversing => "reversing",
-            Self::Unconfirmed => "unconfirmed",
-            Self::Pending => "pending",
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Verdict {
-    /// Tiki has the order: keep the payment
-    Confirmed,
-    /// Return the remaining amount to the customer through the core
-    Reverse,
-    /// The remaining amount was returned by other means than the core; return nothing more
-    Returned,
-    /// The two companies have dealt with it outside this system; nothing moves
-    Handled,
-    /// Nobody has paid, as the core's people say: a pending payment fails
-    NotPaid,
-}
-
-impl Verdict {
-    /// The word on the wire.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Confirmed => "confirmed",
-            Self::Reverse => "reverse",
-            Self::Returned => "returned",
-            Self::Handled => "handled",
-            Self::NotPaid => "not_paid",
-        }
-    }
+    /// Write the manual pages of this command into a folder
+    Man {
+        /// The folder to write into, for example ~/.local/share/man/man1
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
 }
 
 /// The page for Tiki.
@@ -335,6 +331,19 @@ pub(crate) struct ReasonArg {
     /// Reason for the action
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
+}
+
+/// How a command works through many transactions.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BulkArgs {
+    /// Leave out what was sent again from this time on; without it since the command began
+    ///
+    /// With the time at which an earlier run began, the run goes on where that one stopped.
+    #[arg(long, value_name = "TIME", value_parser = of_vietnam)]
+    pub(crate) since: Option<String>,
+    /// At most so many calls in a second
+    #[arg(long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u32).range(1..=200))]
+    pub(crate) per_second: u32,
 }
 
 /// A message: the body of a POST, or path and query of a GET.

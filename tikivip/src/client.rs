@@ -242,7 +242,55 @@ fn read<T: DeserializeOwned>(status: u16, body: &[u8]) -> anyhow::Result<T> {
         }
         Some(NOT_FOUND) => Err(Outcome::Empty(message).into()),
         Some(AGAINST_THE_RULES) => Err(Outcome::Refused(message).into()),
-        Some(INVALID_REQUEST) if status == 400 => Err(Outcome::WrongUsage(message).into()),
+        Some(INVALID_REQUEST) if status == 400 => {
+            Err(Outcome::WrongUsage(as_typed(&message)).into())
+        }
         _ => bail!("HTTP {status}: {message}"),
+    }
+}
+
+/// What the function says of a field, about the option that a person has typed: `reason must say why` is about `--reason`.
+fn as_typed(message: &str) -> String {
+    const OPTIONS: [(&str, &str); 13] = [
+        ("amount", "--amount"),
+        ("customer", "--customer"),
+        ("day", "--day"),
+        ("get", "--get"),
+        ("limit", "--limit"),
+        ("order", "--order"),
+        ("proposal", "--proposal"),
+        ("reason", "--reason"),
+        ("reference", "--reference"),
+        ("review", "--review"),
+        ("since", "--since"),
+        ("timestamp", "--timestamp"),
+        ("verdict", "--as"),
+    ];
+    let (field, rest) = message.split_once(' ').unwrap_or((message, ""));
+    match OPTIONS.iter().find(|(name, _)| *name == field) {
+        Some((_, option)) => format!("{option} {rest}"),
+        None => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::as_typed;
+
+    #[test]
+    fn a_refusal_names_the_option_that_was_typed() {
+        for (said, typed) in [
+            (
+                "reason must say why: a ticket, or a word",
+                "--reason must say why: a ticket, or a word",
+            ),
+            ("verdict is none", "--as is none"),
+            (
+                "your role is of another AWS account",
+                "your role is of another AWS account",
+            ),
+        ] {
+            assert_eq!(as_typed(said), typed);
+        }
     }
 }

@@ -16,24 +16,21 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use self::cli::Cli;
-use self::output::Outcome;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return cli::not_parsed(&error),
+    };
+    let form = cli.output;
     match settings::run_with_file(&cli) {
         Ok(None) => {}
         Ok(Some(code)) => return code,
-        Err(error) => return output::failed(&error),
+        Err(error) => return output::failed(form, error),
     }
     match commands::run(&cli).await {
         Ok(outcome) => outcome.exit_code(),
-        Err(error) => match error.downcast::<Outcome>() {
-            Ok(outcome) => {
-                output::print_error(&outcome.to_string());
-                outcome.exit_code()
-            }
-            Err(error) => output::failed(&error),
-        },
+        Err(error) => output::failed(form, error),
     }
 }

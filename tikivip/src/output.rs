@@ -3,15 +3,32 @@
 use std::fmt;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use comfy_table::{ContentArrangement, Table};
 use domain::{Vnd, escaped, escaped_json};
 use serde::Serialize;
+use serde_json::json;
 
 use crate::cli::Form;
 
-/// The columns that every terminal has.
+/// The columns that every terminal has: what is not a terminal gets lines of so many, too.
 const COLUMNS: usize = 80;
+
+/// Longer lines are hard to read.
+const MOST_COLUMNS: usize = 120;
+
+/// The columns of the lines: those of the terminal, or what the variable `COLUMNS` says.
+fn columns() -> usize {
+    static COLUMNS_HERE: OnceLock<usize> = OnceLock::new();
+    *COLUMNS_HERE.get_or_init(|| {
+        let said = std::env::var("COLUMNS").ok();
+        let said = said.and_then(|columns| columns.parse().ok());
+        let terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+        let columns = said.or_else(terminal).unwrap_or(COLUMNS);
+        columns.clamp(COLUMNS / 2, MOST_COLUMNS)
+    })
+}
 
 /// The result of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,14 +52,31 @@ pub(crate) enum Outcome {
 
 impl Outcome {
     pub(crate) fn exit_code(&self) -> ExitCode {
-        ExitCode::from(match self {
+        ExitCode::from(self.code())
+    }
+
+    fn code(&self) -> u8 {
+        match self {
             Self::Done => 0,
             Self::CheckFailed => 1,
             Self::CouldNotRun(_) | Self::WrongUsage(_) => 2,
             Self::NotFound(_) | Self::Empty(_) => 3,
             Self::Refused(_) => 4,
             Self::Wrong => 5,
-        })
+        }
+    }
+
+    /// The name of an error in JSON.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::CheckFailed => "check_failed",
+            Self::CouldNotRun(_) => "could_not_run",
+            Self::WrongUsage(_) => "wrong_usage",
+            Self::NotFound(_) | Self::Empty(_) => "not_found",
+            Self::Refused(_) => "refused",
+            Self::Wrong => "problem_found",
+        }
     }
 }
 
@@ -72,6 +106,18 @@ pub(crate) fn print<T: Serialize>(form: Form, value: &T, table: impl FnOnce(&T) 
     };
     // A closed pipe is not an error.
     let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+}
+
+/// Prints lines to standard output, for people, before the end of a command.
+pub(crate) fn print_lines(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{}", visible(text));
+}
+
+/// Prints a text to standard error as it is, and no line end.
+pub(crate) fn print_notice(text: &str) {
+    let mut error = std::io::stderr();
+    let _ = write!(error, "{}", visible(text));
+    let _ = error.flush();
 }
 
 /// Our lines, in which nothing that came from outside acts on the terminal.
@@ -123,11 +169,15 @@ pub(crate) fn list(entries: impl IntoIterator<Item = Entry>, more: bool) -> Stri
 
 /// A text in lines that fit into a terminal, each with its indent. A word is never cut: an id can be copied whole.
 pub(crate) fn folded(first: &str, next: &str, text: &str) -> String {
+    folded_to(columns(), first, next, text)
+}
+
+fn folded_to(columns: usize, first: &str, next: &str, text: &str) -> String {
     let mut lines = Vec::new();
     let (mut line, mut is_empty) = (first.to_owned(), true);
     for word in text.split(' ') {
         let width = line.chars().count() + 1 + word.chars().count();
-        if width > COLUMNS && !is_empty {
+        if width > columns && !is_empty {
             lines.push(line.trim_end().to_owned());
             (line, is_empty) = (next.to_owned(), true);
         }
@@ -150,10 +200,16 @@ pub(crate) fn grouped(vnd: u64) -> String {
     Vnd::new(vnd).map_or_else(|_| format!("{vnd} ₫"), Vnd::grouped)
 }
 
-/// Prints a message to standard error: for a person in lines that fit into a terminal, for a program in one.
-pub(crate) fn print_error(text: &str) {
-    let text = format!("tikivip: {text}");
+/// Prints an error to standard error: for a person in lines that fit into a terminal, for a program in one, or as JSON.
+pub(crate) fn print_error(form: Form, (kind, code): (&str, u8), text: &str) {
     let mut error = std::io::stderr();
+    if form == Form::Json {
+        let json = json!({ "error": { "kind": kind, "exit_code": code, "message": text } });
+        let json = json.to_string();
+        let _ = writeln!(error, "{}", escaped_json(&json));
+        return;
+    }
+    let text = format!("tikivip: {text}");
     let text = if error.is_terminal() {
         let lines = text.lines().map(|line| folded("", "  ", line));
         lines.collect::<Vec<_>>().join("\n")
@@ -163,10 +219,19 @@ pub(crate) fn print_error(text: &str) {
     let _ = writeln!(error, "{}", visible(&text));
 }
 
-/// Prints an internal error with its causes.
-pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
-    print_error(&format!("{error:#}"));
-    ExitCode::FAILURE
+/// Prints what ended a command, and returns its exit code.
+pub(crate) fn failed(form: Form, error: anyhow::Error) -> ExitCode {
+    match error.downcast::<Outcome>() {
+        Ok(outcome) => {
+            let code = outcome.code();
+            print_error(form, (outcome.kind(), code), &outcome.to_string());
+            ExitCode::from(code)
+        }
+        Err(error) => {
+            print_error(form, ("internal", 1), &format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
 }
 
 #[cfg(test)]

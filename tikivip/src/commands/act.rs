@@ -1,103 +1,26 @@
-//! `tikivip resend-ipn`, `resolve`, `approve` and `decline`: acts of a person, recorded in the audit trail.
+//! `tikivip resolve`, `approve`, `decline` and `forget`: acts of a person on one transaction, recorded in the audit trail.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
-use domain::ReviewReason;
 use operator_api::request::{ProposalBody, ReasonBody, ResolveBody};
-use operator_api::transaction::{ProposalView, TrailEntry, TransactionView};
+use operator_api::trail::TrailEntry;
+use operator_api::transaction::TransactionView;
 use serde::Serialize;
+use serde_json::json;
 
-use super::{list, show};
-use crate::cli::{Form, ReasonArg, State, Verdict};
+use super::show;
+use crate::cli::{Form, ReasonArg, Verdict};
 use crate::client::{Client, OnTransaction};
-use crate::output::{self, Outcome};
+use crate::output::{self, Outcome, grouped};
 
-/// The most transactions whose notifications one command sends again.
-const MAX_AT_ONCE: u16 = 1000;
-
-/// Has notifications sent again.
+/// Has one notification sent again.
 pub(super) async fn resend(
     client: &Client,
     form: Form,
-    (ids, state): (&[String], Option<State>),
+    id: &str,
     reason: &ReasonArg,
 ) -> anyhow::Result<Outcome> {
-    if let ([id], None) = (ids, state) {
-        return one(client, form, (id, "/resend"), &reason_body(reason)).await;
-    }
-    let ids = match state {
-        Some(state) => {
-            let listed = list::read(client, state, MAX_AT_ONCE).await?.transactions;
-            listed.into_iter().map(|t| t.transaction_id).collect()
-        }
-        None => ids.to_vec(),
-    };
-    let calls = ids.into_iter().map(|id| (id, reason_body(reason)));
-    all(client, form, "/resend", calls.collect(), Resent::default()).await
-}
-
-/// Approves what others have proposed to send again. What would end a dispute, or is contradicted by the core, is looked
-/// at one by one: the money may go back after it.
-pub(super) async fn approve_resends(
-    client: &Client,
-    form: Form,
-    reason: &ReasonArg,
-) -> anyhow::Result<Outcome> {
-    let listed = list::read(client, State::Proposed, MAX_AT_ONCE).await?;
-    let (mut calls, mut left) = (Vec::new(), Vec::new());
-    for t in listed.transactions {
-        let Some(proposal) = t.proposal.filter(ProposalView::is_open_resend) else {
-            continue;
-        };
-        let number = proposal.number;
-        if ends_a_dispute(t.needs_review.as_deref()) {
-            left.push(Left {
-                id: t.transaction_id,
-                number,
-            });
-        } else {
-            let body = ProposalBody {
-                proposal: number,
-                reason: &reason.reason,
-            };
-            calls.push((t.transaction_id, body));
-        }
-    }
-    let done = Resent {
-        left,
-        ..Resent::default()
-    };
-    all(client, form, "/approve", calls, done).await
-}
-
-/// Makes the same call for many transactions, one after the other. One that is refused stops no other.
-async fn all<B: Serialize>(
-    client: &Client,
-    form: Form,
-    rest: &str,
-    calls: Vec<(String, B)>,
-    mut done: Resent,
-) -> anyhow::Result<Outcome> {
-    for (number, (id, body)) in calls.iter().enumerate() {
-        progress(form, number, calls.len());
-        match client.post_of(OnTransaction { id, rest }, body).await {
-            Ok(view) => done.note(&view),
-            Err(error) => match error.downcast::<Outcome>() {
-                Ok(outcome) => done.refused.push(Refused {
-                    id: id.clone(),
-                    why: outcome.to_string(),
-                }),
-                // What is broken for one is broken for all.
-                Err(error) => return Err(error),
-            },
-        }
-    }
-    output::print(form, &done, Resent::table);
-    Ok(if done.refused.is_empty() && done.left.is_empty() {
-        Outcome::Done
-    } else {
-        Outcome::Wrong
-    })
+    one(client, form, (id, "/resend"), &reason_body(reason)).await
 }
 
 /// Forgets who the customer of a payment is and what was bought.
@@ -127,102 +50,136 @@ fn reason_body(reason: &ReasonArg) -> ReasonBody<'_> {
     }
 }
 
-/// What became of many.
-#[derive(Default, Serialize)]
-struct Resent {
-    sent: Vec<String>,
-    /// What waits for another person.
-    proposed: Vec<String>,
-    /// What waits for another person, who must look at each.
-    left: Vec<Left>,
-    refused: Vec<Refused>,
+/// A decision as it is typed.
+pub(super) struct Decision<'a> {
+    pub(super) id: &'a str,
+    pub(super) verdict: Verdict,
+    pub(super) amount: Option<u64>,
+    pub(super) review: &'a str,
+    pub(super) reason: &'a ReasonArg,
 }
 
-/// A proposed resend that ends a dispute.
-#[derive(Serialize)]
-struct Left {
-    id: String,
-    /// The number of the proposal.
-    number: u32,
+/// Whether a person is asked before it is done.
+#[derive(Clone, Copy)]
+pub(super) struct Asking {
+    pub(super) yes: bool,
+    pub(super) dry_run: bool,
 }
 
-/// Whether a resend is more than one more try, by what the payment waits for.
-fn ends_a_dispute(needs_review: Option<&str>) -> bool {
-    needs_review.is_some_and(|reason| reason != ReviewReason::IpnExhausted.as_str())
-}
-
-#[derive(Serialize)]
-struct Refused {
-    id: String,
-    why: String,
-}
-
-impl Resent {
-    fn note(&mut self, view: &TransactionView) {
-        let id = view.transaction_id.clone();
-        let open = view.proposal.as_ref();
-        match open.filter(|proposal| proposal.is_open_resend()) {
-            None => self.sent.push(id),
-            Some(open) if ends_a_dispute(view.needs_review.as_deref()) => self.left.push(Left {
-                id,
-                number: open.number,
-            }),
-            Some(_) => self.proposed.push(id),
-        }
-    }
-
-    fn table(&self) -> String {
-        let mut lines = vec![format!("  sent again: {}", self.sent.len())];
-        if !self.proposed.is_empty() {
-            lines.push(format!(
-                "  proposed: {}; another person approves: tikivip approve --resends --reason …",
-                self.proposed.len()
-            ));
-        }
-        if !self.left.is_empty() {
-            let many = self.left.len();
-            lines.push(format!(
-                "  proposed, and each is to be looked at by the one who approves: {many}"
-            ));
-        }
-        for Left { id, number } in &self.left {
-            lines.push(format!("    tikivip show {id}"));
-            lines.push(format!(
-                "    tikivip approve {id} --proposal {number} --reason …"
-            ));
-        }
-        let refused = self.refused.iter();
-        lines.extend(
-            refused.map(|one| output::folded("  ", "    ", &format!("✘ {}: {}", one.id, one.why))),
-        );
-        lines.join("\n")
-    }
-}
-
-/// A line on standard error that is written over, for a person who waits.
-fn progress(form: Form, done: usize, all: usize) {
-    use std::io::IsTerminal;
-    let mut error = std::io::stderr();
-    if form == Form::Table && error.is_terminal() {
-        let _ = write!(error, "\r  {done} of {all}\r");
-    }
-}
-
-/// Resolves what is in the review queue, or proposes it.
+/// Resolves what is in the review queue, or proposes it. On a terminal it says first what will happen, and asks. A script
+/// names the review that it has seen, and is not asked.
 pub(super) async fn resolve(
     client: &Client,
     form: Form,
-    id: &str,
-    (verdict, amount, review): (Verdict, Option<u64>, &str),
-    reason: &ReasonArg,
+    decision: &Decision<'_>,
+    asking: Asking,
 ) -> anyhow::Result<Outcome> {
+    let is_terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    if asking.dry_run || (is_terminal && !asking.yes) {
+        let id = decision.id;
+        let view: TransactionView = client.get_of(OnTransaction { id, rest: "" }).await?;
+        let effect = Effect::of(&view, decision)?;
+        if asking.dry_run {
+            output::print(form, &json!({ "would": effect }), |_| effect.table());
+            return Ok(Outcome::Done);
+        }
+        if !confirmed(&effect.table())? {
+            return Err(
+                Outcome::Refused("you have not said yes: nothing was done".to_owned()).into(),
+            );
+        }
+    }
     let body = ResolveBody {
-        verdict: verdict.word(),
-        amount,
-        review,
-        reason: &reason.reason,
+        verdict: decision.verdict.word(),
+        amount: decision.amount,
+        review: decision.review,
+        reason: &decision.reason.reason,
     };
-    one(client, form, (id, "/resolve"), &body).await
+    one(client, form, (decision.id, "/resolve"), &body).await
+}
+
+/// What a decision would do, as it is now.
+#[derive(Serialize)]
+struct Effect {
+    transaction_id: String,
+    review: String,
+    verdict: String,
+    remaining_vnd: u64,
+    consequence: String,
+    needs_approval: bool,
+}
+
+impl Effect {
+    /// What the function would refuse is refused here in the same words.
+    fn of(view: &TransactionView, decision: &Decision<'_>) -> anyhow::Result<Self> {
+        let refused = |why: String| anyhow::Error::from(Outcome::Refused(why));
+        let Some(review) = &view.review else {
+            return Err(refused("nothing of it waits for a decision".to_owned()));
+        };
+        // `second-debit` is the same word.
+        if *review != decision.review.replace('-', "_") {
+            return Err(refused(format!(
+                "it waits for another decision than --review {}: {review}. Look at it again with `tikivip show`",
+                decision.review
+            )));
+        }
+        if let Some(open) = view.open_proposal() {
+            return Err(refused(format!(
+                "proposal {} of {} waits: approve or decline it first",
+                open.number, open.by
+            )));
+        }
+        let word = decision.verdict.word().replace('_', "-");
+        let Some(choice) = view.choices.iter().find(|choice| choice.verdict == word) else {
+            let fitting: Vec<String> = view.choices.iter().map(|c| c.verdict.clone()).collect();
+            return Err(refused(format!(
+                "--as {word} does not fit; these do: {}",
+                fitting.join(", ")
+            )));
+        };
+        if choice.amount_vnd != decision.amount {
+            let right = choice.amount_vnd.map_or_else(
+                || "leave it out".to_owned(),
+                |amount| format!("it must be all that remains, {amount}"),
+            );
+            return Err(refused(format!("--amount is wrong: {right}")));
+        }
+        Ok(Self {
+            transaction_id: view.transaction_id.clone(),
+            review: review.clone(),
+            verdict: word,
+            remaining_vnd: view.remaining_vnd,
+            consequence: choice.consequence.clone(),
+            needs_approval: choice.needs_approval,
+        })
+    }
+
+    fn table(&self) -> String {
+        let then = if self.needs_approval {
+            "It is a proposal: nothing happens until another person has approved it."
+        } else {
+            "It is done at once."
+        };
+        let lines = [
+            format!("{}: {}", self.transaction_id, self.review),
+            format!("{}: {}", self.verdict, self.consequence),
+            format!(
+                "{} can still go back to the customer.",
+                grouped(self.remaining_vnd)
+            ),
+            then.to_owned(),
+        ];
+        let lines = lines.iter().map(|line| output::folded("  ", "    ", line));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// Asks on the terminal.
+fn confirmed(effect: &str) -> std::io::Result<bool> {
+    output::print_notice(&format!("{effect}\n  Type yes to go on: "));
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(answer.trim() == "yes")
 }
 
 /// Approves or declines a proposal.
@@ -250,4 +207,70 @@ async fn one(
     let view: TransactionView = client.post_of(OnTransaction { id, rest }, body).await?;
     show::print(form, &view);
     Ok(Outcome::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use operator_api::next::Choice;
+
+    use super::*;
+
+    fn view() -> TransactionView {
+        let choice = |verdict: &str, amount_vnd| Choice {
+            verdict: verdict.to_owned(),
+            amount_vnd,
+            consequence: "The core returns it.".to_owned(),
+            needs_approval: true,
+        };
+        TransactionView {
+            review: Some("second_debit:2".to_owned()),
+            choices: vec![choice("reverse", None), choice("returned", Some(90_000))],
+            remaining_vnd: 90_000,
+            ..TransactionView::default()
+        }
+    }
+
+    #[test]
+    fn what_would_be_refused_is_said_before() {
+        let reason = ReasonArg {
+            reason: "x".to_owned(),
+        };
+        let decision = |verdict, amount, review| Decision {
+            id: "id",
+            verdict,
+            amount,
+            review,
+            reason: &reason,
+        };
+        let effect = Effect::of(&view(), &decision(Verdict::Reverse, None, "second-debit:2"));
+        assert!(effect.unwrap().table().contains("It is a proposal"));
+        let returned = decision(Verdict::Returned, Some(90_000), "second_debit:2");
+        assert!(Effect::of(&view(), &returned).is_ok());
+        let nothing = TransactionView::default();
+        for (view, decision, says) in [
+            (
+                view(),
+                decision(Verdict::Reverse, None, "second_debit"),
+                "another decision",
+            ),
+            (
+                view(),
+                decision(Verdict::Confirmed, None, "second_debit:2"),
+                "reverse, returned",
+            ),
+            (
+                view(),
+                decision(Verdict::Returned, Some(1), "second_debit:2"),
+                "remains, 90000",
+            ),
+            (
+                nothing,
+                decision(Verdict::Reverse, None, "undecided"),
+                "nothing of it waits",
+            ),
+        ] {
+            let refused = Effect::of(&view, &decision).err().unwrap().to_string();
+            assert!(refused.contains(says), "{refused}");
+        }
+    }
 }

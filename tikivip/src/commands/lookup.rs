@@ -21,7 +21,7 @@ pub(super) async fn lookup(client: &Client, form: Form, id: &str) -> anyhow::Res
             known.tiki_transaction_id,
             known.ours,
             grouped(known.amount_vnd),
-            known.tiki,
+            tiki(known),
         )
     });
     Ok(if known.agrees {
@@ -29,4 +29,19 @@ pub(super) async fn lookup(client: &Client, form: Form, id: &str) -> anyhow::Res
     } else {
         Outcome::Wrong
     })
+}
+
+/// Tiki's answer, and how it came if that says more.
+fn tiki(known: &LookUpView) -> String {
+    let amount = known.tiki_amount_vnd;
+    let amount = amount.map_or_else(String::new, |amount| format!(" of {}", grouped(amount)));
+    let http = match known.http.as_deref() {
+        None | Some("200") => String::new(),
+        Some("timeout") => " (no answer in time)".to_owned(),
+        Some("no_connection") => " (no connection)".to_owned(),
+        Some("broken_off") => " (the answer broke off)".to_owned(),
+        Some("not_sent") => " (not sent: our secret could not be read)".to_owned(),
+        Some(status) => format!(" (HTTP {status})"),
+    };
+    format!("{}{amount}{http}", known.tiki)
 }
