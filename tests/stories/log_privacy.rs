@@ -31,6 +31,8 @@ async fn operators_act(env: &TestEnv, payment: &e2e::Payment, folder: &std::path
         (vec!["lookup", CUSTOMER], 3),
         (vec!["show", ours], 0),
         (vec!["list", "--state", "pending"], 0),
+        (vec!["find", "--customer", CUSTOMER], 0),
+        (vec!["find", "--order", PHONE], 3),
         ([&["resend-ipn", PHONE][..], &reason].concat(), 3),
         ([&["forget", ours][..], &reason].concat(), 4),
         ([&verify[..], &headers].concat(), 5),

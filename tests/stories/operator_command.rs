@@ -178,18 +178,22 @@ async fn an_operator_resends_an_exhausted_notification() {
 
     // What can be resolved, and what that does with the money.
     let choices = env.tikivip(&["show", &payment.id]).await.out;
-    assert!(
-        choices.contains("returned --amount 100000   This payment, 100.000 ₫, is back already."),
-        "{choices}"
-    );
+    for text in [
+        "--review ipn_exhausted --as returned --amount 100000 \\\n    --reason \"…\"\n      This payment, 100.000 ₫",
+        "exhausted: all attempts failed (10)",
+        &format!("tikivip resend-ipn {} \\\n", payment.id),
+    ] {
+        assert!(choices.contains(text), "{choices}");
+    }
     assert!(!choices.contains(r"\u{"), "{choices}");
     assert_eq!(env.refund(&payment, "R1", 100_000).await.code(), Some(0));
-    let verdicts = env
+    let shown = env
         .tikivip(&["show", &payment.id, "--output", "json"])
         .await
-        .json()["verdicts"]
-        .clone();
-    assert_eq!(verdicts, json!(["confirmed", "reverse"]), "nothing is left");
+        .json();
+    let verdicts = shown["choices"].as_array().unwrap().iter();
+    let verdicts: Vec<_> = verdicts.map(|choice| &choice["verdict"]).collect();
+    assert_eq!(verdicts, ["confirmed", "reverse"], "nothing is left");
 
     let sent = run(&env, &["resend-ipn", &payment.id], &REASON).await;
     assert_eq!(sent.code, 0, "{sent:?}");
@@ -199,12 +203,11 @@ async fn an_operator_resends_an_exhausted_notification() {
     .await;
     let shown = env.tikivip(&["show", &payment.id]).await.out;
     assert!(
-        shown.contains("tikivip-operator/lan")
-            && shown.contains("sent the notification again: Tiki said so by phone"),
+        shown.contains("tikivip-operator/lan") && shown.contains("queued the notification"),
         "{shown}"
     );
     assert!(
-        shown.contains("IPN, attempt 10: unclear; look-up: unclear → will be repeated"),
+        shown.contains("IPN, attempt 10: unclear (the answer broke off);"),
         "{shown}"
     );
 
@@ -397,13 +400,39 @@ async fn many_resends_need_a_second_person() {
     let given_up = abandoned(&env).await;
     let payments = [exhausted(&env).await, exhausted(&env).await];
     env.tiki.faults.standing("ipn", Fault::Down);
-    let words = ["resend-ipn", "--state", "exhausted", "--output", "json"];
+    let words = ["resend-ipn", "--all-exhausted", "--output", "json"];
     let sent = run(&env, &words, &REASON).await;
     assert_eq!(sent.code, 0, "{sent:?}");
     let sent = sent.json();
-    let ids = |name: &str| sent[name].as_array().unwrap().clone();
-    assert_eq!((ids("sent").len(), ids("proposed").len()), (1, 1), "{sent}");
-    let waits = ids("proposed")[0].as_str().unwrap().to_owned();
+    assert_eq!(
+        (&sent["queued"], &sent["proposed"]),
+        (&json!(1), &json!(1)),
+        "{sent}"
+    );
+    // The same once more, as after an interruption: nothing is left to do.
+    let since = sent["began_at"].as_str().unwrap();
+    for (state, left_out) in [("exhausted", 1), ("unconfirmed", 1)] {
+        let words = [
+            "resend-ipn",
+            "--state",
+            state,
+            "--since",
+            since,
+            "--output",
+            "json",
+        ];
+        let again = run(&env, &words, &REASON).await.json();
+        assert_eq!(again["left_out"], left_out, "{state}: {again}");
+        assert_eq!(
+            (&again["queued"], &again["proposed"]),
+            (&json!(0), &json!(0)),
+            "{again}"
+        );
+    }
+    let listed = ["list", "--state", "proposed", "--output", "json"];
+    let listed = env.tikivip(&listed).await.json()["transactions"].clone();
+    assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
+    let waits = listed[0]["transaction_id"].as_str().unwrap().to_owned();
     let payment = payments.iter().find(|payment| payment.id == waits);
     assert_eq!(env.ipn_state(payment.unwrap()).await, "exhausted");
     // Of a failure that Tiki was not notified of nothing else waits for a person.
@@ -421,13 +450,121 @@ async fn many_resends_need_a_second_person() {
     let approve = [&approve[..], &REASON].concat();
     let approved = env.tikivip_as(Principal::MINH, &approve).await;
     assert_eq!(approved.code, 0, "{approved:?}");
-    assert_eq!(approved.json()["sent"], json!([waits, given_up.id]));
+    assert_eq!(approved.json()["queued"], 2);
     let left = env.tikivip(&["list", "--state", "proposed"]).await;
     assert!(left.out.contains("None."), "{left:?}");
     env.until("Tiki has it", async || {
         env.ipn_state(payment.unwrap()).await == "confirmed"
     })
     .await;
+}
+
+/// A customer calls, and nobody has an id.
+#[tokio::test(flavor = "multi_thread")]
+async fn find_needs_no_id() {
+    let env = TestEnv::start().await;
+    let paid = env.create(100_000).await;
+    let result = json!({ "status": "SUCCESS", "amount": 100_000, "rail_reference": "FT-42" });
+    let answer = env.core.send_result(&paid.id, &result).await.unwrap();
+    assert_eq!(answer.code(), Some(0), "{}", answer.text);
+    let reference = "FT-42";
+    let found = async |words: &[&str]| {
+        let found = env
+            .tikivip(&[&["find", "--output", "json"], words].concat())
+            .await;
+        assert_eq!(found.code, 0, "{found:?}");
+        let found = found.json()["transactions"].clone();
+        let found = found.as_array().unwrap().iter();
+        found
+            .map(|t| t["transaction_id"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(found(&["--reference", reference]).await, [paid.id.as_str()]);
+    let today = ["--reference", reference, "--days", "1"];
+    assert_eq!(found(&today).await, [paid.id.as_str()]);
+    let none = env
+        .tikivip(&["find", "--reference", "none", "--day", "2020-02-02"])
+        .await;
+    assert_eq!(none.code, 3);
+    assert!(none.err.contains("(0 looked at)"), "{none:?}");
+    let both = ["find", "--reference", "x", "--order", "y"];
+    assert_eq!(env.tikivip(&both).await.code, 2);
+}
+
+/// Each page begins where the one before it has ended, in the order of what is shown.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_is_read_page_by_page() {
+    let env = TestEnv::start().await;
+    let mut created = Vec::new();
+    for _ in 0..5 {
+        created.push(env.create(50_000).await.id);
+    }
+    let listed = async |limit: &str| {
+        let words = [
+            "list", "--state", "pending", "--limit", limit, "--output", "json",
+        ];
+        env.tikivip(&words).await.json()
+    };
+    let ids = |list: &Value| {
+        let all = list["transactions"].as_array().unwrap().iter();
+        all.map(|t| t["transaction_id"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let two = listed("2").await;
+    assert_eq!(ids(&two), created[..2]);
+    assert!(two["next"].is_string(), "{two}");
+    assert_eq!(two["count"]["entries"], 5);
+    let all = listed("100").await;
+    assert_eq!((ids(&all), &all["next"]), (created, &Value::Null));
+}
+
+/// What a decision would do is said before it is done.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_changes_nothing() {
+    let env = TestEnv::start().await;
+    let payment = disputed(&env).await;
+    let words = [
+        "resolve",
+        &payment.id,
+        "--as",
+        "reverse",
+        "--review",
+        "amount_differs",
+    ];
+    let dry = [&words[..], &REASON, &["--dry-run"]].concat();
+    let dry = env.tikivip(&dry).await;
+    assert_eq!(dry.code, 0, "{dry:?}");
+    assert!(dry.out.contains("It is a proposal"), "{dry:?}");
+    assert!(env.item(&payment).await["proposal"].is_null());
+    let outdated = [
+        "resolve",
+        &payment.id,
+        "--as",
+        "reverse",
+        "--review",
+        "undecided",
+        "--dry-run",
+    ];
+    let outdated = [&outdated[..], &REASON, &["--output", "json"]].concat();
+    let outdated = env.tikivip(&outdated).await;
+    assert_eq!(outdated.code, 4);
+    let error: Value = serde_json::from_str(&outdated.err).unwrap();
+    assert_eq!(
+        (&error["error"]["kind"], &error["error"]["exit_code"]),
+        (&json!("refused"), &json!(4))
+    );
+    // Without a terminal nobody is asked: a script names what it has seen.
+    let done = [&words[..], &REASON].concat();
+    assert_eq!(env.tikivip(&done).await.code, 0);
+    let shown = env.tikivip(&["show", &payment.id]).await.out;
+    assert!(
+        shown.contains("tikivip approve") && shown.contains("tikivip decline"),
+        "{shown}"
+    );
+    assert!(
+        !shown.contains("tikivip resolve") && !shown.contains("tikivip resend-ipn"),
+        "{shown}"
+    );
 }
 
 /// Each policy opens its own calls. What AWS does not know opens none.
@@ -784,11 +921,37 @@ async fn doctor_names_each_known_fault() {
     let wrong = doctor().await;
     assert_eq!(wrong.code, 5);
     assert!(text_of(&wrong, "Tiki").contains("HTTP 404 without a code"));
+    let busy = Fault::Answer {
+        status: 503,
+        body: String::new(),
+    };
+    env.tiki.faults.next("look_up", [busy]);
+    let failing = doctor().await;
+    let text = text_of(&failing, "Tiki");
+    assert!(
+        text.contains("HTTP 503") && text.contains("there and failing"),
+        "{text}"
+    );
     env.core.faults.standing("payment", Fault::Down);
     let down = doctor().await;
     assert_eq!(finding(&down.json(), "core")["state"], "wrong", "{down:?}");
     assert_fits(&env.tikivip(&["doctor"]).await.out);
     env.core.faults.off("payment");
+
+    // Look-ups are answered, and a notification was not.
+    env.tiki.faults.standing("ipn", Fault::Down);
+    let payment = env.paid(70_000).await;
+    env.until("it failed once", async || {
+        env.item(&payment).await["ipn"]["failures"] == 1
+    })
+    .await;
+    let half = doctor().await;
+    assert_eq!(
+        finding(&half.json(), "Tiki")["state"],
+        "doubtful",
+        "{half:?}"
+    );
+    env.tiki.faults.off("ipn");
 
     env.tiki.expect_get_signing(GetSigning::EmptyObject);
     let variant = doctor().await;

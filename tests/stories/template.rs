@@ -664,6 +664,8 @@ async fn people_work(env: &TestEnv) {
     for state in ["review", "proposed", "unconfirmed", "unknown", "pending"] {
         assert_eq!(env.tikivip(&["list", "--state", state]).await.code, 0);
     }
+    let find = ["find", "--reference", "none"];
+    assert_eq!(env.tikivip(&find).await.code, 3);
     env.tikivip(&["doctor"]).await;
     let findings = env.tikivip(&["reconciliation", "--output", "json"]).await;
     let findings = findings.json()["findings"].clone();
