@@ -184,13 +184,9 @@ async fn run_answer(client: &Client, form: Form, command: &Command) -> anyhow::R
         ),
         _ => return Ok(Outcome::Done),
     };
-    match (id, proposal) {
-        (Some(id), Some(proposal)) => {
-            act::decide(client, form, (rest, id), *proposal, reason).await
-        }
-        _ => {
-            let run = Run::new(client, form, act, (bulk, reason))?;
-            run.all_of(State::Proposed).await
-        }
+    if let (Some(id), Some(proposal)) = (id, proposal) {
+        return act::decide(client, form, (rest, id), *proposal, reason).await;
     }
+    let run = Run::new(client, form, act, (bulk, reason))?;
+    run.all_of(State::Proposed).await
 }

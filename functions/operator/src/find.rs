@@ -42,7 +42,8 @@ struct Step {
 
 /// What the query searches for, if it does. The log says by what, and not for which.
 pub(crate) fn wanted(request: &Inbound) -> Result<Option<Wanted>, InvalidField> {
-    let kinds: [(&'static str, fn(String) -> Wanted); 3] = [
+    type Kind = (&'static str, fn(String) -> Wanted);
+    let kinds: [Kind; 3] = [
         ("reference", Wanted::Reference),
         ("order", Wanted::Order),
         ("customer", Wanted::Customer),

@@ -109,7 +109,7 @@ pub(crate) async fn page(
         .map(async |place| behind(operator, place, (from, after), limit).await);
     let Merged { entries, more } = merged(try_join_all(reads).await?);
     let mut list = TransactionList::default();
-    let mut last = None;
+    let mut behind_it = None;
     // The index can be outdated, so the transaction itself is checked.
     let found = stream::iter(entries)
         .map(async |entry| (entry, operator.transactions.load(entry.id).await))
@@ -117,7 +117,7 @@ pub(crate) async fn page(
     let mut found = pin!(found);
     while let Some((entry, read)) = found.next().await {
         if list.transactions.len() >= usize::from(limit) {
-            list.next = last;
+            list.next = behind_it;
             return Ok(list);
         }
         match read {
@@ -128,9 +128,9 @@ pub(crate) async fn page(
             Err(StoreError::Unreadable { .. }) => list.unreadable.push(entry.id.to_string()),
             Err(error) => return Err(error.into()),
         }
-        last = Some(Place::of(&entry).to_string());
+        behind_it = Some(Place::of(&entry).to_string());
     }
-    list.next = last.filter(|_| more);
+    list.next = behind_it.filter(|_| more);
     Ok(list)
 }
 

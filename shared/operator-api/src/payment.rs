@@ -2,7 +2,7 @@
 
 use domain::{
     AuditEvent, BankingMethod, CoreReference, Decision, FailureCause, FailureReason, Ipn,
-    IpnAnswer, PaymentState, Refund, RefundState, ReviewReason, Transaction,
+    IpnAnswer, PaymentState, Refund, RefundState, ReviewReason, Timestamp, Transaction,
 };
 use serde::{Deserialize, Serialize};
 
@@ -154,7 +154,7 @@ impl IpnView {
                 .ipn()
                 .sending()
                 .and(t.ipn_due_at())
-                .map(|at| at.to_rfc3339()),
+                .map(Timestamp::to_rfc3339),
             ..Self::default()
         };
         for entry in t.audit_trail() {

@@ -265,7 +265,7 @@ impl ListedTransaction {
             next_at_core: t
                 .refund_due_at()
                 .or(t.expiry_due_at())
-                .map(|at| at.to_rfc3339()),
+                .map(Timestamp::to_rfc3339),
             open_refunds: RefundView::open(t),
             proposal: ProposalView::of(t, now),
         }

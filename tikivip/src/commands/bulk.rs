@@ -150,7 +150,7 @@ impl<'c> Run<'c> {
                 }
                 Plan::LookAt { id, number } => {
                     self.seen = self.seen.saturating_add(1);
-                    self.to_look_at(id, number);
+                    self.note_to_look_at(id, number);
                 }
             }
         }
@@ -202,13 +202,13 @@ impl<'c> Run<'c> {
             (Act::DeclineResend, _) => more(&mut self.done.declined),
             (_, None) => more(&mut self.done.queued),
             (_, Some(open)) if ends_a_dispute(view.needs_review.as_deref()) => {
-                self.to_look_at(view.transaction_id.clone(), open.number);
+                self.note_to_look_at(view.transaction_id.clone(), open.number);
             }
             (_, Some(_)) => more(&mut self.done.proposed),
         }
     }
 
-    fn to_look_at(&mut self, id: String, number: u32) {
+    fn note_to_look_at(&mut self, id: String, number: u32) {
         self.say(&format!("  look at it: tikivip show {id}"));
         self.done.to_look_at = self.done.to_look_at.saturating_add(1);
         if self.done.proposals.len() < MAX_KEPT_IN_JSON {

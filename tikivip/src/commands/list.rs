@@ -14,8 +14,15 @@ const PAGE: u32 = 100;
 pub(super) struct Pages<'c> {
     client: &'c Client,
     state: State,
-    /// What the next page is asked for with; `None` after the last one.
-    next: Option<Option<String>>,
+    next: Next,
+}
+
+/// The next page.
+enum Next {
+    First,
+    /// Behind this place.
+    After(String),
+    Nothing,
 }
 
 impl<'c> Pages<'c> {
@@ -23,14 +30,16 @@ impl<'c> Pages<'c> {
         Self {
             client,
             state,
-            next: Some(None),
+            next: Next::First,
         }
     }
 
     /// The next page with at most so many transactions; `None` after the last. The first one has how many there are.
     pub(super) async fn next(&mut self, limit: u32) -> anyhow::Result<Option<TransactionList>> {
-        let Some(after) = self.next.take() else {
-            return Ok(None);
+        let after = match std::mem::replace(&mut self.next, Next::Nothing) {
+            Next::First => None,
+            Next::After(after) => Some(after),
+            Next::Nothing => return Ok(None),
         };
         let limit = limit.min(PAGE).to_string();
         let mut query = vec![("state", self.state.word()), ("limit", limit.as_str())];
@@ -39,7 +48,9 @@ impl<'c> Pages<'c> {
             None => query.push(("count", "true")),
         }
         let page: TransactionList = self.client.get("transactions", &query).await?;
-        self.next = page.next.clone().map(Some);
+        if let Some(after) = &page.next {
+            self.next = Next::After(after.clone());
+        }
         Ok(Some(page))
     }
 }

@@ -301,12 +301,7 @@ impl AuditEventRecord {
                 reason,
             } => AuditEvent::NotificationAttempt {
                 attempt,
-                http: AttemptHttp {
-                    ipn: http.map(|http| named(&http, "trail.http")).transpose()?,
-                    look_up: known_http
-                        .map(|http| named(&http, "trail.known_http"))
-                        .transpose()?,
-                },
+                http: attempt_http(http.as_deref(), known_http.as_deref())?,
                 outcome: NotificationOutcome {
                     answer: named(&answer, "trail.answer")?,
                     known: known.map(|known| look_up(&known, known_vnd)).transpose()?,
@@ -338,16 +333,28 @@ impl AuditEventRecord {
                 word: word(&by, &reason)?,
             },
             Self::Proposed(proposed) => proposed.read()?,
-            Self::Approved(reply) => {
-                let (number, word) = reply.read()?;
-                AuditEvent::Approved { number, word }
-            }
-            Self::ProposalDeclined(reply) => {
-                let (number, word) = reply.read()?;
-                AuditEvent::ProposalDeclined { number, word }
-            }
+            Self::Approved(reply) => approved(reply)?,
+            Self::ProposalDeclined(reply) => declined(reply)?,
         })
     }
+}
+
+fn approved(reply: ReplyRecord) -> Result<AuditEvent, String> {
+    let (number, word) = reply.read()?;
+    Ok(AuditEvent::Approved { number, word })
+}
+
+fn declined(reply: ReplyRecord) -> Result<AuditEvent, String> {
+    let (number, word) = reply.read()?;
+    Ok(AuditEvent::ProposalDeclined { number, word })
+}
+
+fn attempt_http(ipn: Option<&str>, look_up: Option<&str>) -> Result<AttemptHttp, String> {
+    let read = |text: Option<&str>, name| text.map(|text| named(text, name)).transpose();
+    Ok(AttemptHttp {
+        ipn: read(ipn, "trail.http")?,
+        look_up: read(look_up, "trail.known_http")?,
+    })
 }
 
 /// What a person said, if it was one.
