@@ -214,7 +214,7 @@ impl World {
         *self.fleet.running.entry(function).or_default() += 1;
         let idle = self.fleet.idle.get_mut(&function).and_then(Vec::pop);
         let who = idle.unwrap_or_else(|| self.start(function, lane));
-        self.looked.retain(|(of, _), _| *of != who);
+        self.looked.remove(&who);
         let instance = &mut self.fleet.instances[who];
         instance.running = true;
         instance.invocations += 1;

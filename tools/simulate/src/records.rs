@@ -36,7 +36,8 @@ impl RecordTable for SimTable {
             let mut world = self.world.lock().unwrap();
             let key = key_of(&item);
             let payment = payment_of_finding(&key);
-            let heard = payment.and_then(|payment| world.looked.get(&(self.who, payment)));
+            let looked = world.looked.get(&self.who);
+            let heard = looked.zip(payment).and_then(|(looked, of)| looked.get(&of));
             let write = Write {
                 heard: heard.copied(),
                 key,
@@ -59,11 +60,9 @@ impl RecordTable for SimTable {
     ) -> Result<RecordPage, TableError> {
         let (partition, prefix) = (partition.to_owned(), prefix.to_owned());
         self.read("list records", move |records| {
-            let wanted = records.rows.iter().filter(|(key, _)| {
-                key.partition == partition
-                    && key.sort.starts_with(&prefix)
-                    && after.as_ref().is_none_or(|after| key.sort > *after)
-            });
+            let wanted = records.of(&partition, &prefix);
+            let wanted = wanted
+                .skip_while(|(key, _)| after.as_ref().is_some_and(|after| key.sort <= *after));
             let page: Vec<_> = wanted.take(limit.into()).collect();
             let last = page.last().filter(|_| page.len() == usize::from(limit));
             RecordPage {
@@ -131,8 +130,12 @@ impl Records {
         partition: &'r str,
         prefix: &'r str,
     ) -> impl Iterator<Item = (&'r StoredKey, &'r Item)> {
-        let rows = self.rows.iter();
-        rows.filter(move |(key, _)| key.partition == partition && key.sort.starts_with(prefix))
+        let first = StoredKey {
+            partition: partition.to_owned(),
+            sort: prefix.to_owned(),
+        };
+        let rows = self.rows.range(first..);
+        rows.take_while(move |(key, _)| key.partition == partition && key.sort.starts_with(prefix))
     }
 }
 

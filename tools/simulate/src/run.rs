@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::path::Path;
+use std::sync::{Arc, Mutex, Once};
 use std::task::{Context, Poll, Wake, Waker};
 
 use crate::audit::Violation;
@@ -55,6 +56,7 @@ pub struct Outcome {
 /// If the simulator itself has an error. An error in our code is a violation.
 #[must_use]
 pub fn run(source: Source, steps: u64, history: History) -> Outcome {
+    keep_temporary_files_in_memory();
     let choices = match source {
         Source::Seed(seed) => Choices::of_seed(seed),
         Source::Script(script) => Choices::of_script(script),
@@ -89,6 +91,18 @@ pub fn run(source: Source, steps: u64, history: History) -> Outcome {
         coverage: std::mem::take(&mut world.coverage),
         history: std::mem::take(&mut world.history),
     }
+}
+
+/// The reconciliation spills its reports into temporary files. A disk is asked for each of them, and memory is not.
+fn keep_temporary_files_in_memory() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let memory = Path::new("/dev/shm");
+        if tempfile::tempdir_in(memory).is_ok() {
+            // Refused only if it is already set.
+            let _ = tempfile::env::override_temp_dir(memory);
+        }
+    });
 }
 
 struct Run {

@@ -170,8 +170,8 @@ impl World {
         };
         if self.fleet.function(who) == Function::Reconcile {
             let (asked_at, answer) = (self.now(), None);
-            self.looked
-                .insert((who, payment), Heard { asked_at, answer });
+            let looked = self.looked.entry(who).or_default();
+            looked.insert(payment, Heard { asked_at, answer });
         }
     }
 
@@ -188,7 +188,11 @@ impl World {
             What::LookUp(known) => Some(known),
             What::Ipn { .. } => None,
         });
-        if let Some(heard) = self.looked.get_mut(&(who, payment)) {
+        if let Some(heard) = self
+            .looked
+            .get_mut(&who)
+            .and_then(|of| of.get_mut(&payment))
+        {
             heard.answer = answer;
         }
     }

@@ -1,6 +1,10 @@
 //! Makes a failing run smaller. It removes payments, cuts off ends, removes blocks of choices or replaces them with
 //! mild ones, as long as the same invariant is violated.
 
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
+
 use crate::choices::Script;
 use crate::history::History;
 use crate::run::{Outcome, Source, run};
@@ -16,9 +20,10 @@ pub struct Shrunk {
 #[must_use]
 pub fn shrink(script: Script, steps: u64, most: u32, fails: impl Fn(&Outcome) -> bool) -> Shrunk {
     let mut shrinker = Shrinker {
-        best: script,
+        best: without_mild_ends(script),
         steps,
         fails,
+        passed: HashSet::new(),
         tried: 0,
         most,
     };
@@ -27,9 +32,7 @@ pub fn shrink(script: Script, steps: u64, most: u32, fails: impl Fn(&Outcome) ->
     let mut before = (usize::MAX, u64::MAX);
     while size(&shrinker.best) < before {
         before = size(&shrinker.best);
-        for lane in (1..shrinker.best.len()).rev() {
-            shrinker.attempt(|script| script[lane].clear());
-        }
+        shrinker.without_lanes(1..shrinker.best.len());
     }
     // Then blocks in all lanes, from large to small, while the script becomes smaller.
     loop {
@@ -57,13 +60,30 @@ struct Shrinker<F> {
     best: Script,
     steps: u64,
     fails: F,
+    /// The hashes of the scripts that do not fail: each is run once.
+    passed: HashSet<u64>,
     tried: u32,
     most: u32,
 }
 
 impl<F: Fn(&Outcome) -> bool> Shrinker<F> {
+    /// Removes these lanes, or as many of them as it can: the later half first.
+    fn without_lanes(&mut self, lanes: Range<usize>) {
+        let lanes = lanes.start..lanes.end.min(self.best.len());
+        if self.best[lanes.clone()].iter().all(Vec::is_empty) {
+            return;
+        }
+        let removed = self.attempt(|script| script[lanes.clone()].fill(Vec::new()));
+        if !removed && lanes.len() > 1 {
+            let middle = lanes.start + lanes.len() / 2;
+            self.without_lanes(middle..lanes.end);
+            self.without_lanes(lanes.start..middle);
+        }
+    }
+
     fn smaller_lane(&mut self, lane: usize, block: usize) {
-        let pieces = self.best[lane].len().div_ceil(block);
+        // A smaller run can have fewer lanes.
+        let pieces = self.best.get(lane).map_or(0, Vec::len).div_ceil(block);
         for piece in (0..pieces).rev() {
             self.smaller_block(lane, piece * block, block);
         }
@@ -71,18 +91,16 @@ impl<F: Fn(&Outcome) -> bool> Shrinker<F> {
 
     fn smaller_block(&mut self, lane: usize, from: usize, block: usize) {
         let within = |lane: &Vec<u64>| from..(from + block).min(lane.len());
-        if within(&self.best[lane]).is_empty() {
+        let is_there = |script: &Script| script.get(lane).is_some_and(|l| l.len() > from);
+        if !is_there(&self.best) {
             return;
         }
         let removed = self.attempt(|script| {
             let within = within(&script[lane]);
             script[lane].drain(within);
         });
-        if removed
-            || self.best[lane][within(&self.best[lane])]
-                .iter()
-                .all(|c| *c == 0)
-        {
+        let block_of = |script: &Script| script[lane][within(&script[lane])].to_vec();
+        if removed || block_of(&self.best).iter().all(|c| *c == 0) {
             return;
         }
         let tamed = self.attempt(|script| {
@@ -94,28 +112,41 @@ impl<F: Fn(&Outcome) -> bool> Shrinker<F> {
         }
     }
 
-    /// Keeps a change if the run still fails and is smaller.
+    /// Keeps a change if the run still fails and is smaller. Of it only those choices are kept that the run has taken.
     fn attempt(&mut self, change: impl FnOnce(&mut Script)) -> bool {
         if self.tried >= self.most {
             return false;
         }
         let mut script = self.best.clone();
         change(&mut script);
-        if size(&script) >= size(&self.best) {
+        let script = without_mild_ends(script);
+        let mut hasher = DefaultHasher::new();
+        script.hash(&mut hasher);
+        let hash = hasher.finish();
+        if size(&script) >= size(&self.best) || self.passed.contains(&hash) {
             return false;
         }
         self.tried += 1;
-        let outcome = run(
-            Source::Script(script.clone()),
-            self.steps,
-            History::default(),
-        );
+        let outcome = run(Source::Script(script), self.steps, History::default());
         let fails = (self.fails)(&outcome);
         if fails {
-            self.best = script;
+            self.best = without_mild_ends(outcome.script);
+        } else {
+            self.passed.insert(hash);
         }
         fails
     }
+}
+
+/// The script without what it says anyway: after the end of a lane each choice is zero.
+fn without_mild_ends(mut script: Script) -> Script {
+    for lane in &mut script {
+        let end = lane.iter().rposition(|choice| *choice > 0);
+        lane.truncate(end.map_or(0, |last| last + 1));
+    }
+    let end = script.iter().rposition(|lane| !lane.is_empty());
+    script.truncate(end.map_or(0, |last| last + 1));
+    script
 }
 
 /// Fewer choices are smaller, and then milder ones.
@@ -126,4 +157,42 @@ fn size(script: &Script) -> (usize, u64) {
         .flatten()
         .fold(0, |sum: u64, c| sum.saturating_add(*c));
     (choices, sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_mild_anyway_is_left_out() {
+        let script = vec![vec![0, 3, 0], vec![0], vec![1], vec![0, 0], vec![]];
+        let short: Script = vec![vec![0, 3], vec![], vec![1]];
+        assert_eq!(without_mild_ends(script), short);
+    }
+
+    #[test]
+    fn a_script_and_what_is_left_of_it_are_the_same_run() {
+        let whole = run(Source::Seed(2), 2_000, History::default());
+        let again = run(
+            Source::Script(without_mild_ends(whole.script.clone())),
+            2_000,
+            History::default(),
+        );
+        assert_eq!(again.script, whole.script);
+        assert_eq!((again.steps, again.checks), (whole.steps, whole.checks));
+    }
+
+    #[test]
+    fn no_script_is_run_twice() {
+        let script = run(Source::Seed(2), 2_000, History::default()).script;
+        let seen = std::cell::RefCell::new(HashSet::new());
+        let shrunk = shrink(script, 2_000, 60, |outcome| {
+            let new = seen
+                .borrow_mut()
+                .insert(without_mild_ends(outcome.script.clone()));
+            assert!(new, "the same run a second time");
+            false
+        });
+        assert!(shrunk.tried > 10);
+    }
 }

@@ -29,7 +29,7 @@ pub(crate) struct Rows {
 /// An item and its transaction.
 pub(crate) struct Row {
     item: Arc<Item>,
-    pub(crate) transaction: Transaction,
+    transaction: Arc<Transaction>,
 }
 
 /// Attempts of the SDK for one call.
@@ -179,7 +179,7 @@ fn get(world: &mut World, waiting: Waiting<GetAnswer>, id: TransactionId, tried:
         let found = world.rows.rows.get(&id);
         world
             .fleet
-            .saw(waiting.who, found.map(|row| &row.transaction));
+            .saw(waiting.who, found.map(|row| &*row.transaction));
         if let Some(payment) = world.by_id.get(&id) {
             let now = world.now();
             world.audit.sees(*payment, waiting.who, now);
@@ -231,7 +231,7 @@ fn put(world: &mut World, waiting: Waiting<PutAnswer>, write: Write, tried: u32)
             let found = world.rows.rows.get(&write.id);
             world
                 .fleet
-                .saw(waiting.who, found.map(|row| &row.transaction));
+                .saw(waiting.who, found.map(|row| &*row.transaction));
         }
         world.after(5, move |world| waiting.answer(world, Ok(put)));
     });
@@ -275,16 +275,19 @@ impl World {
         if !holds {
             return WriteOutcome::Conflict(found.map(|row| Item::clone(&row.item)));
         }
-        let before = found.map(|row| row.transaction.clone());
-        self.audit_write(&write.by, id, before.as_ref(), &item);
-        let Ok(transaction) = store::read(Item::clone(&item)) else {
+        let before = found.map(|row| Arc::clone(&row.transaction));
+        let before = before.as_deref();
+        let read = store::read(Item::clone(&item)).map_err(|error| error.to_string());
+        self.audit_write(&write.by, id, before, &item, read.as_ref());
+        let Ok(transaction) = read else {
             // The auditor has recorded a violation, and the run ends.
             return WriteOutcome::Stored;
         };
-        self.reconciliation_may_look(before.as_ref(), &transaction);
-        self.persons_may_look(id, before.as_ref(), &transaction);
+        self.reconciliation_may_look(before, &transaction);
+        self.persons_may_look(id, before, &transaction);
         self.show(&item, id, transaction.version());
         self.streams_take(id, &item);
+        let transaction = Arc::new(transaction);
         self.rows.rows.insert(id, Row { item, transaction });
         WriteOutcome::Stored
     }
@@ -313,7 +316,7 @@ impl World {
 impl Rows {
     /// The stored transaction with this id.
     pub(crate) fn find(&self, id: TransactionId) -> Option<&Transaction> {
-        self.rows.get(&id).map(|row| &row.transaction)
+        self.rows.get(&id).map(|row| &*row.transaction)
     }
 
     /// The item as it is stored.

@@ -105,7 +105,7 @@ pub(crate) struct World {
     pub(crate) bucket: BTreeMap<String, Vec<u8>>,
     pub(crate) server: Server,
     /// What each run of the reconciliation has heard from Tiki: by its instance and the payment.
-    pub(crate) looked: HashMap<(usize, usize), Heard>,
+    pub(crate) looked: HashMap<usize, HashMap<usize, Heard>>,
     pub(crate) payments: Vec<SimulatedPayment>,
     pub(crate) by_id: HashMap<TransactionId, usize>,
     pub(crate) audit: Audit,

@@ -22,31 +22,32 @@ use crate::world::{MAX_CLOCK_ERROR_MS, MINUTE, World};
 const STILL_ON_ITS_WAY: i64 = 5 * MINUTE + MAX_CLOCK_ERROR_MS;
 
 impl World {
-    /// One of our writes has committed.
+    /// One of our writes has committed. `after` is the item as the store reads it.
     pub(crate) fn audit_write(
         &mut self,
         by: &Writer,
         id: TransactionId,
         before: Option<&Transaction>,
         item: &Item,
+        after: Result<&Transaction, &String>,
     ) {
         let Some(payment) = self.by_id.get(&id).copied() else {
             return self.audit.must(false, I::AcknowledgedIsKept, 0, || {
                 format!("{id} belongs to no payment")
             });
         };
-        let after = match store::read(item.clone()) {
+        let after = match after {
             Ok(after) => after,
             Err(error) => {
                 return self
                     .audit
-                    .must(false, I::AcknowledgedIsKept, payment, || error.to_string());
+                    .must(false, I::AcknowledgedIsKept, payment, || error.clone());
             }
         };
         for refund in after.refunds() {
             self.remember_refund(refund.id, payment);
         }
-        self.log_write(payment, &after);
+        self.log_write(payment, after);
         match before {
             None => self.audit.must(
                 after.version() == 1 && after.status() == Status::Pending,
@@ -56,27 +57,27 @@ impl World {
             ),
             Some(before) => {
                 let person = self.fleet.function(by.who) == Function::Person;
-                let act = Act::of(before, &after).filter(|_| person);
+                let act = Act::of(before, after).filter(|_| person);
                 if person {
-                    self.audit_act(payment, before, &after, act);
+                    self.audit_act(payment, before, after, act);
                 }
-                self.audit_change(payment, before, &after, person);
+                self.audit_change(payment, before, after, person);
                 if !person {
-                    self.audit_outcome(payment, by, before, &after);
+                    self.audit_outcome(payment, by, before, after);
                 }
-                let wrote = happened(&after) > happened(before);
-                self.audit_core_said(payment, by.who, wrote, &after);
-                self.audit_undecided(payment, before, &after);
-                self.audit_review(payment, &after);
+                let wrote = happened(after) > happened(before);
+                self.audit_core_said(payment, by.who, wrote, after);
+                self.audit_undecided(payment, before, after);
+                self.audit_review(payment, after);
             }
         }
         let now = self.now();
         self.audit.sees(payment, by.who, now);
-        self.audit.reviewed(payment, &after, now);
+        self.audit.reviewed(payment, after, now);
         self.audit_newer(payment, item);
-        self.audit_words(payment, &after);
-        self.audit_indexes(payment, &after, item);
-        self.audit_marks(payment, before, &after, item);
+        self.audit_words(payment, after);
+        self.audit_indexes(payment, after, item);
+        self.audit_marks(payment, before, after, item);
     }
 
     fn log_write(&mut self, payment: usize, after: &Transaction) {
