@@ -1,5 +1,11 @@
 //! For tests and the simulation, which have no store (feature `testing`).
 
+#[expect(
+    clippy::expect_used,
+    reason = "a test stops at a payment that cannot be"
+)]
+mod payments;
+
 use std::time::Duration;
 
 use crate::ids::TikiTransactionId;
@@ -8,6 +14,8 @@ use crate::notification::IpnLease;
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
 use crate::transaction::{AmountLimits, Change, Created, Order, Transaction};
+
+pub use self::payments::{answered, given_up, pending_payment, said, tried, with_refund};
 
 /// Leases a notification: by the lease that it was queued with, or by one that is written.
 #[must_use]

@@ -8,16 +8,16 @@
 
 use std::time::Duration;
 
-use domain::testing::{AssumeCommitted, lease_now, plain_payment};
+use domain::testing::{
+    AssumeCommitted, answered, given_up, pending_payment, said, tried, with_refund,
+};
 use domain::{
-    ApprovalRule, AuditEvent, Change, Decision, DisputeReason, Ipn, IpnAnswer, MAX_OPEN_ACTS,
-    MAX_OPERATOR_ACTS, MAX_RESENDS, NotificationOutcome, OperatorRefusal, OperatorWord,
-    PROPOSAL_HOURS, PaidDetails, PaymentResult, PaymentResultMessage, PaymentState, Proposal,
-    ProposedAct, RefundAnswer, RefundCommand, Reservation, Resolution, SeenReview, Timestamp,
-    Transaction, Vnd,
+    ApprovalRule, AuditEvent, Change, Decision, DisputeReason, Ipn, MAX_OPEN_ACTS,
+    MAX_OPERATOR_ACTS, MAX_RESENDS, OperatorRefusal, OperatorWord, PROPOSAL_HOURS, PaidDetails,
+    PaymentResult, PaymentResultMessage, PaymentState, Proposal, ProposedAct, RefundAnswer,
+    Resolution, SeenReview, Timestamp, Transaction, Vnd,
 };
 
-const CONFIRM_AFTER: Duration = Duration::from_mins(2);
 const REVERSE: ProposedAct = ProposedAct::Resolve(Resolution::Reverse);
 const CONFIRMED: ProposedAct = ProposedAct::Resolve(Resolution::Confirmed);
 const LAN: &str = "operators/lan";
@@ -40,35 +40,12 @@ fn word(by: &str) -> OperatorWord {
     }
 }
 
-fn pending() -> Transaction {
-    let tiki_id = "T-1".parse().unwrap();
-    let created = plain_payment(&tiki_id, vnd(100_000), Duration::from_mins(1), at(0));
-    created.unwrap().assume_committed()
-}
-
 fn paid() -> Transaction {
-    said_paid(&pending(), None)
+    said_paid(&pending_payment(at(0)), None)
 }
 
 fn said_paid(t: &Transaction, amount: Option<u64>) -> Transaction {
-    let message = PaymentResultMessage {
-        amount: amount.map(vnd),
-        result: PaymentResult::Paid(PaidDetails::default()),
-    };
-    let recorded = t.record_payment_result(&message, t.updated_at());
-    recorded.change.unwrap().assume_committed()
-}
-
-fn tried(t: &Transaction, decision: Decision) -> Transaction {
-    let now = t.ipn_due_at().unwrap();
-    let (lease, leased) = lease_now(t, CONFIRM_AFTER, now).unwrap();
-    let outcome = NotificationOutcome {
-        answer: IpnAnswer::Unclear,
-        known: None,
-        decision,
-    };
-    let recorded = leased.record_ipn(lease, outcome, now).unwrap();
-    recorded.assume_committed()
+    said(t, PaymentResult::Paid(PaidDetails::default()), amount)
 }
 
 fn disputed() -> Transaction {
@@ -81,37 +58,20 @@ fn proposed(t: &Transaction, act: ProposedAct, by: &str, now: Timestamp) -> Tran
 }
 
 fn rejected(t: &Transaction) -> Transaction {
-    let answer = RefundAnswer::Rejected { reason: None };
-    let id = t.refunds().last().unwrap().id;
-    let change = t.record_refund_outcome(id, &answer, t.updated_at());
-    change.unwrap().assume_committed()
+    answered(t, &RefundAnswer::Rejected { reason: None })
 }
 
 fn back(t: &Transaction) -> Transaction {
-    let id = t.refunds().last().unwrap().id;
-    let change = t.record_refund_outcome(id, &RefundAnswer::Succeeded, t.updated_at());
-    change.unwrap().assume_committed()
+    answered(t, &RefundAnswer::Succeeded)
 }
 
 /// A paid transaction of which Tiki wants so much back.
 fn on_its_way(amount: u64) -> Transaction {
-    refunded(&paid(), amount)
+    with_refund(&paid(), amount)
 }
 
 fn partly_refunded(t: &Transaction) -> Transaction {
-    refunded(t, 1)
-}
-
-fn refunded(t: &Transaction, amount: u64) -> Transaction {
-    let command = RefundCommand {
-        request_id: "R1".parse().unwrap(),
-        amount: vnd(amount),
-        reason: "changed mind".parse().unwrap(),
-    };
-    match t.reserve_refund(&command, t.updated_at()) {
-        Ok(Reservation::Reserve(_, change)) => change.assume_committed(),
-        _ => t.clone(),
-    }
+    with_refund(t, 1)
 }
 
 fn names(t: &Transaction) -> Vec<&'static str> {
@@ -126,13 +86,7 @@ fn states() -> Vec<(&'static str, Transaction, Timestamp)> {
     let open = proposed(&disputed, REVERSE, LAN, now);
     let late = now.after(Duration::from_hours(PROPOSAL_HOURS));
     let just_in_time = Timestamp::from_unix_ms(late.unix_ms() - 1).unwrap();
-    let exhausted = {
-        let mut t = paid();
-        while t.ipn_due_at().is_some() {
-            t = tried(&t, Decision::Retry);
-        }
-        t
-    };
+    let exhausted = given_up(&paid());
     let then = exhausted.updated_at();
     let resend = proposed(&exhausted, ProposedAct::Resend, LAN, then);
     let sent = resend.resend_ipn(&word(BINH), then).unwrap();
@@ -288,7 +242,7 @@ fn returned_by_hand() -> Transaction {
 
 #[test]
 fn a_small_amount_or_one_person_needs_no_approval() {
-    let (pending, disputed, gone) = (pending(), disputed(), returned_by_hand());
+    let (pending, disputed, gone) = (pending_payment(at(0)), disputed(), returned_by_hand());
     let resolve = ProposedAct::Resolve;
     let returned_now = |t: &Transaction| Resolution::Returned {
         amount: t.remaining_amount(),
@@ -372,7 +326,7 @@ fn a_dispute_is_not_ended_alone_while_its_money_is_on_its_way() {
         above: Vnd::ZERO,
         one_person: false,
     };
-    let asked = refunded(&disputed(), 100_000);
+    let asked = with_refund(&disputed(), 100_000);
     assert_eq!(asked.remaining_amount(), Vnd::ZERO);
     for act in [REVERSE, CONFIRMED, ProposedAct::Resend] {
         assert!(asked.needs_approval(act, rule, false), "{act:?}");
@@ -408,16 +362,10 @@ fn a_proposal_covers_nothing_that_came_after_it() {
     assert!(proposed(&two, handled, LAN, now).proposal().is_some());
 
     // The notification is sent again, and in vain: it is in review for the same reason, but not since then.
-    let exhausted = |mut t: Transaction| {
-        while t.ipn_due_at().is_some() {
-            t = tried(&t, Decision::Retry);
-        }
-        t
-    };
-    let first = exhausted(paid());
+    let first = given_up(&paid());
     let open = proposed(&first, CONFIRMED, LAN, first.updated_at());
     let requeued = open.requeue_ipn(open.updated_at()).unwrap();
-    let again = exhausted(requeued.assume_committed());
+    let again = given_up(&requeued.assume_committed());
     let reasons = [&first, &again].map(|t| t.needs_review().unwrap().0);
     assert_eq!(reasons[0], reasons[1]);
     let refused = again.approve(1, &word(BINH), open.updated_at());

@@ -1,14 +1,13 @@
 //! What a look-up at Tiki means: in every state, and for every answer, each sentence is true.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::time::Duration;
-
-use domain::testing::{AssumeCommitted, lease_now, plain_payment};
+use domain::testing::{
+    AssumeCommitted, answered, given_up, pending_payment, said, tried, with_refund,
+};
 use domain::{
-    Decision, DisputeReason, Ipn, IpnAnswer, LookUpAnswer, NotificationOutcome, OperatorWord,
-    PaidDetails, PaymentResult, PaymentResultMessage, PaymentState, RefundAnswer, RefundCommand,
-    Reservation, Resolution, ReversalReason, Status, Timestamp, Transaction, Vnd,
+    Decision, DisputeReason, Ipn, LookUpAnswer, OperatorWord, PaidDetails, PaymentResult,
+    PaymentState, RefundAnswer, Resolution, ReversalReason, Status, Timestamp, Transaction, Vnd,
 };
 use operator_api::look_up::LookUpView;
 
@@ -24,61 +23,15 @@ fn word() -> OperatorWord {
 }
 
 fn pending() -> Transaction {
-    let now = Timestamp::from_unix_ms(1_800_000_000_000).unwrap();
-    let tiki_id = "T-1".parse().unwrap();
-    let created = plain_payment(&tiki_id, vnd(100_000), Duration::from_mins(1), now);
-    created.unwrap().assume_committed()
-}
-
-fn said(t: &Transaction, result: PaymentResult, amount: Option<u64>) -> Transaction {
-    let message = PaymentResultMessage {
-        amount: amount.map(vnd),
-        result,
-    };
-    let recorded = t.record_payment_result(&message, t.updated_at());
-    recorded.change.unwrap().assume_committed()
+    pending_payment(Timestamp::from_unix_ms(1_800_000_000_000).unwrap())
 }
 
 fn said_paid(t: &Transaction, amount: u64) -> Transaction {
     said(t, PaymentResult::Paid(PaidDetails::default()), Some(amount))
 }
 
-fn tried(t: &Transaction, decision: Decision) -> Transaction {
-    let now = t.ipn_due_at().unwrap();
-    let (lease, leased) = lease_now(t, Duration::from_mins(2), now).unwrap();
-    let outcome = NotificationOutcome {
-        answer: IpnAnswer::Unclear,
-        known: None,
-        decision,
-    };
-    let recorded = leased.record_ipn(lease, outcome, now).unwrap();
-    recorded.assume_committed()
-}
-
-fn given_up(t: &Transaction) -> Transaction {
-    let mut t = t.clone();
-    while t.ipn_due_at().is_some() {
-        t = tried(&t, Decision::Retry);
-    }
-    t
-}
-
-fn answered(t: &Transaction, answer: &RefundAnswer) -> Transaction {
-    let id = t.refunds().last().unwrap().id;
-    let change = t.record_refund_outcome(id, answer, t.updated_at());
-    change.unwrap().assume_committed()
-}
-
 fn refunded(t: &Transaction) -> Transaction {
-    let command = RefundCommand {
-        request_id: "R1".parse().unwrap(),
-        amount: vnd(100_000),
-        reason: "changed mind".parse().unwrap(),
-    };
-    let Ok(Reservation::Reserve(_, change)) = t.reserve_refund(&command, t.updated_at()) else {
-        panic!("not reserved");
-    };
-    answered(&change.assume_committed(), &RefundAnswer::Succeeded)
+    answered(&with_refund(t, 100_000), &RefundAnswer::Succeeded)
 }
 
 fn states() -> Vec<(&'static str, Transaction)> {
