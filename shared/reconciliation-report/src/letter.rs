@@ -1,5 +1,7 @@
 //! What the finance people ask Tiki, and the core's operators, about a day: letters that are ready to send.
 
+use std::fmt::Write as _;
+
 use domain::{LookUpAnswer, Status, Vnd};
 use reconciliation::classify::{Kind, MismatchReason};
 use reconciliation::record::{Finding, Subject};
@@ -11,6 +13,36 @@ use crate::text::{date, vnd};
 
 /// A letter names at most this many findings; the table has all.
 const MAX_LINES: usize = 50;
+
+/// Who gets a letter.
+#[derive(Clone, Copy)]
+enum Addressee {
+    Tiki,
+    CoreOperators,
+}
+
+impl Addressee {
+    fn title(self) -> Phrase {
+        match self {
+            Self::Tiki => phrase("Thư gửi Tiki", "Letter to Tiki"),
+            Self::CoreOperators => phrase(
+                "Thư gửi bộ phận vận hành hệ thống lõi",
+                "Letter to the core's operators",
+            ),
+        }
+    }
+
+    /// How the letter addresses them.
+    fn name(self) -> Phrase {
+        match self {
+            Self::Tiki => phrase("Quý Công ty", "colleagues at Tiki"),
+            Self::CoreOperators => phrase(
+                "bộ phận vận hành hệ thống lõi",
+                "colleagues who operate the core",
+            ),
+        }
+    }
+}
 
 /// A letter in both languages.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,16 +65,14 @@ pub(crate) fn letters(report: &DayReport) -> Vec<Letter> {
     // Whoever found it: only Tiki can stop the delivery of an order without money.
     let at_tiki =
         of(|finding| !finding.subject.is_of_core() || finding.kind == Kind::OrderWithoutMoney);
-    let tiki = phrase("Thư gửi Tiki", "Letter to Tiki");
-    let core = phrase(
-        "Thư gửi bộ phận vận hành hệ thống lõi",
-        "Letter to the core's operators",
-    );
-    [(tiki, at_tiki), (core, at_core)]
-        .into_iter()
-        .filter(|(_, findings)| !findings.is_empty())
-        .map(|(to, findings)| letter(report, to, &findings))
-        .collect()
+    [
+        (Addressee::Tiki, at_tiki),
+        (Addressee::CoreOperators, at_core),
+    ]
+    .into_iter()
+    .filter(|(_, findings)| !findings.is_empty())
+    .map(|(to, findings)| letter(report, to, &findings))
+    .collect()
 }
 
 /// How much the sides are apart about a finding: the whole amount, if only one has it.
@@ -91,15 +121,18 @@ fn theirs(finding: &Finding) -> u64 {
     }
 }
 
-fn letter(report: &DayReport, to: Phrase, findings: &[&Finding]) -> Letter {
+fn letter(report: &DayReport, to: Addressee, findings: &[&Finding]) -> Letter {
+    let name = to.name();
     let day = date(report.day);
     let count = findings.len();
     let items = items(count);
     let mut vi = format!(
-        "Kính gửi Quý đối tác,\n\nKhi đối soát Tiki VIP ngày {day}, có {count} khoản cần hai bên làm rõ:\n\n"
+        "Kính gửi {},\n\nKhi đối soát Tiki VIP ngày {day}, có {count} khoản cần hai bên làm rõ:\n\n",
+        name.vi
     );
     let mut en = format!(
-        "Dear partner,\n\nIn the reconciliation of Tiki VIP of {day}, {items} to be clarified by both sides:\n\n"
+        "Dear {},\n\nIn the reconciliation of Tiki VIP of {day}, {items} to be clarified by both sides:\n\n",
+        name.en
     );
     for (number, finding) in (1_usize..).zip(findings.iter().take(MAX_LINES)) {
         let lines = lines(number, finding);
@@ -110,9 +143,17 @@ fn letter(report: &DayReport, to: Phrase, findings: &[&Finding]) -> Letter {
         vi.push_str("(Các khoản còn lại có trong tệp report.xlsx đính kèm.)\n\n");
         en.push_str("(The others are in the file report.xlsx.)\n\n");
     }
-    vi.push_str("Kính đề nghị Quý đối tác kiểm tra và phản hồi từng khoản.\n\nTrân trọng,");
+    let _ = write!(
+        vi,
+        "Kính đề nghị {} kiểm tra và phản hồi từng khoản.\n\nTrân trọng,",
+        name.vi
+    );
     en.push_str("Please check each of them, and reply.\n\nKind regards,");
-    Letter { to, vi, en }
+    Letter {
+        to: to.title(),
+        vi,
+        en,
+    }
 }
 
 /// How many items there are, as the subject of an English sentence.
@@ -134,14 +175,21 @@ fn lines(number: usize, finding: &Finding) -> (String, String) {
         |ours| side(ours.status.as_str(), ours.amount),
     );
     let (theirs_vi, theirs_en) = other_side(finding);
+    // What the core has found can be in a letter to Tiki.
+    let of_core = finding.statement.is_some() || finding.subject.is_of_core();
+    let other = if of_core {
+        phrase("hệ thống lõi", "The core")
+    } else {
+        phrase("Tiki", "Tiki")
+    };
     (
         format!(
-            "{number}. {subject}\n   Mã giao dịch nội bộ: {id}\n   Phía chúng tôi: {ours}\n   Phía Quý đối tác: {theirs_vi}\n   {}\n\n",
-            meaning.vi
+            "{number}. {subject}\n   Mã giao dịch nội bộ: {id}\n   Phía chúng tôi: {ours}\n   Phía {}: {theirs_vi}\n   {}\n\n",
+            other.vi, meaning.vi
         ),
         format!(
-            "{number}. {subject}\n   Our id: {id}\n   Ours: {ours}\n   The other side: {theirs_en}\n   {}\n\n",
-            meaning.en
+            "{number}. {subject}\n   Our id: {id}\n   Ours: {ours}\n   {}: {theirs_en}\n   {}\n\n",
+            other.en, meaning.en
         ),
     )
 }

@@ -191,7 +191,7 @@ pub(crate) fn explain(reason: MismatchReason) -> Explanation {
         },
         MismatchReason::UnknownHere => Explanation {
             meaning: phrase(
-                "Tiki ghi nhận đã thanh toán; phía đối tác không có giao dịch này.",
+                "Tiki ghi nhận đã thanh toán; phía chúng tôi không có giao dịch này.",
                 "Paid at Tiki; we do not have this transaction.",
             ),
             proposal: phrase(
@@ -202,7 +202,7 @@ pub(crate) fn explain(reason: MismatchReason) -> Explanation {
         },
         MismatchReason::PaidAtTikiOnly => Explanation {
             meaning: phrase(
-                "Tiki ghi nhận đã thanh toán; phía đối tác thì không.",
+                "Tiki ghi nhận đã thanh toán; phía chúng tôi thì không.",
                 "Paid at Tiki, not here.",
             ),
             proposal: phrase(
@@ -312,7 +312,7 @@ pub(crate) fn explain(reason: MismatchReason) -> Explanation {
         },
         MismatchReason::RefundDiffers => Explanation {
             meaning: phrase(
-                "Khoản hoàn tiền trong tệp của Tiki khác với khoản của phía đối tác.",
+                "Khoản hoàn tiền trong tệp của Tiki khác với khoản ở phía chúng tôi.",
                 "The refund in Tiki's file differs from ours.",
             ),
             proposal: phrase(
@@ -323,7 +323,7 @@ pub(crate) fn explain(reason: MismatchReason) -> Explanation {
         },
         MismatchReason::RefundOnlyHere => Explanation {
             meaning: phrase(
-                "Phía đối tác có khoản hoàn tiền này; Tiki nói là không có.",
+                "Phía chúng tôi có khoản hoàn tiền này; Tiki nói là không có.",
                 "We have this refund; Tiki says that it does not.",
             ),
             proposal: phrase(
@@ -334,7 +334,7 @@ pub(crate) fn explain(reason: MismatchReason) -> Explanation {
         },
         MismatchReason::RefundOnlyAtTiki => Explanation {
             meaning: phrase(
-                "Tiki có một khoản hoàn tiền mà phía đối tác không có: khách chưa nhận được tiền này.",
+                "Tiki có một khoản hoàn tiền mà phía chúng tôi không có: khách chưa nhận được tiền này.",
                 "Tiki has a refund that we do not have: we gave no money back for it.",
             ),
             proposal: phrase(
@@ -345,7 +345,7 @@ pub(crate) fn explain(reason: MismatchReason) -> Explanation {
         },
         MismatchReason::TakenAndUnknownHere => Explanation {
             meaning: phrase(
-                "Hệ thống lõi đã thu tiền cho một giao dịch mà phía đối tác không có.",
+                "Hệ thống lõi đã thu tiền cho một giao dịch mà phía chúng tôi không có.",
                 "The core took money for a transaction that we do not have.",
             ),
             proposal: phrase(
@@ -400,7 +400,7 @@ pub(crate) fn explain(reason: MismatchReason) -> Explanation {
         },
         MismatchReason::NotTakenAtCore => Explanation {
             meaning: phrase(
-                "Phía đối tác ghi nhận đã thanh toán, nhưng hệ thống lõi nói không thu tiền.",
+                "Phía chúng tôi ghi nhận đã thanh toán, nhưng hệ thống lõi nói không thu tiền.",
                 "Paid here, and the core says that nobody has paid.",
             ),
             proposal: phrase(
@@ -433,7 +433,7 @@ pub(crate) fn explain(reason: MismatchReason) -> Explanation {
         },
         MismatchReason::GivenBackWithoutUs => Explanation {
             meaning: phrase(
-                "Hệ thống lõi đã hoàn tiền mà không theo lệnh nào của phía đối tác.",
+                "Hệ thống lõi đã hoàn tiền mà không theo lệnh nào của chúng tôi.",
                 "The core gave money back under none of our ids.",
             ),
             proposal: phrase(
@@ -455,7 +455,7 @@ pub(crate) fn explain(reason: MismatchReason) -> Explanation {
         },
         MismatchReason::GivenBackOtherAmount => Explanation {
             meaning: phrase(
-                "Hệ thống lõi đã hoàn một số tiền khác với lệnh của phía đối tác.",
+                "Hệ thống lõi đã hoàn một số tiền khác với lệnh của chúng tôi.",
                 "The core gave another amount back than we asked for.",
             ),
             proposal: phrase(
@@ -477,7 +477,7 @@ pub(crate) fn explain(reason: MismatchReason) -> Explanation {
         },
         MismatchReason::RefundInProgress => Explanation {
             meaning: phrase(
-                "Hệ thống lõi đã hoàn; phía đối tác đang chờ câu trả lời của nó.",
+                "Hệ thống lõi đã hoàn; phía chúng tôi đang chờ hệ thống lõi trả lời.",
                 "The core has given the money back; our record waits for its answer.",
             ),
             proposal: phrase(
@@ -488,7 +488,7 @@ pub(crate) fn explain(reason: MismatchReason) -> Explanation {
         },
         MismatchReason::RefundNotAtCore => Explanation {
             meaning: phrase(
-                "Phía đối tác ghi nhận đã hoàn tiền, nhưng hệ thống lõi không có khoản hoàn này.",
+                "Phía chúng tôi ghi nhận đã hoàn tiền, nhưng hệ thống lõi không có khoản hoàn này.",
                 "Our record says that the money is back, and the core does not have this refund.",
             ),
             proposal: phrase(

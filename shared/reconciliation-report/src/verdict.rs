@@ -198,7 +198,7 @@ fn for_persons(days: &[DaySummary]) -> Vec<Verdict> {
             anchor: Some("order_without_money"),
             ..bad(
                 format!(
-                    "{n} đơn Tiki đang giữ mà phía đối tác không có tiền: yêu cầu Tiki dừng giao hàng"
+                    "{n} đơn Tiki đang giữ mà phía chúng tôi không có tiền: yêu cầu Tiki dừng giao hàng"
                 ),
                 format!(
                     "{n} {orders} that Tiki keeps without our money: ask Tiki to stop the delivery"

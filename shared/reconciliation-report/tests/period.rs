@@ -191,7 +191,7 @@ fn a_mail_has_the_verdict_the_sums_and_the_links() {
         "\
 Đối soát Tiki VIP ngày 22/11/2026
 
-* 1 đơn Tiki đang giữ mà phía đối tác không có tiền: yêu cầu Tiki dừng giao hàng
+* 1 đơn Tiki đang giữ mà phía chúng tôi không có tiền: yêu cầu Tiki dừng giao hàng
 * 2 chênh lệch chờ xử lý
 * 4 chênh lệch đang được hệ thống tự xử lý
 * Đang đọc kết quả của Tiki
@@ -203,7 +203,7 @@ Chênh lệch đang mở: 7 · 1.234.567 ₫
 
 Các ngày khác chưa xong:
 * 19/11/2026: Ngày này chưa có tệp
-* 21/11/2026: 1 đơn Tiki đang giữ mà phía đối tác không có tiền: yêu cầu Tiki dừng giao hàng; 2 chênh lệch chờ xử lý
+* 21/11/2026: 1 đơn Tiki đang giữ mà phía chúng tôi không có tiền: yêu cầu Tiki dừng giao hàng; 2 chênh lệch chờ xử lý
 
 Báo cáo:
 https://pay.example.vn/report/p

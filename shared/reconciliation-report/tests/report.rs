@@ -1032,7 +1032,11 @@ fn each_company_that_must_be_asked_gets_a_letter() {
         "Thư gửi bộ phận vận hành hệ thống lõi",
         "Khi đối soát Tiki VIP ngày 22/11/2026, có",
         "Phía chúng tôi: SUCCESS, 300.000 ₫",
-        "Phía Quý đối tác: ",
+        "Kính gửi Quý Công ty,",
+        "Phía Tiki: ",
+        "Kính đề nghị Quý Công ty kiểm tra",
+        "Kính gửi bộ phận vận hành hệ thống lõi,",
+        "Phía hệ thống lõi: sao kê",
         "sao kê ghi 2 lần, tổng 600.000 ₫",
     ] {
         assert!(page.contains(text), "{text}");

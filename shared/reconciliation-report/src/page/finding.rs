@@ -126,7 +126,7 @@ fn sides(finding: &Finding) -> Vec<Side> {
         _ => None,
     };
     let mut sides = vec![Side {
-        name: phrase("Phía đối tác", "ours"),
+        name: phrase("Phía chúng tôi", "ours"),
         cells: [our_status_cell, amount(our_amount)],
     }];
     if finding.tiki.is_some() || finding.statement.is_none() {
