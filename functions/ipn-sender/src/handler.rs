@@ -12,7 +12,7 @@ use domain::{
 };
 use futures::future::{join, try_join_all};
 use outbox::Worker;
-use store::{DueIndex, Indexed, REQUEST_TIMEOUT, SHARDS, StoreError, Transactions};
+use store::{DueIndex, Indexed, REQUEST_TIMEOUT, StoreError, Transactions};
 use tiki_api::{Heard, TIKI_ANSWER_TIMEOUT, TikiClient};
 
 /// The longest time that one notification takes: read it, lease it, send, look up, count the reversal, record.
@@ -118,7 +118,7 @@ impl IpnSender {
     /// has often failed and is due late: so all are read, up to a bound.
     async fn oldest_unconfirmed(&self) -> Result<Duration, StoreError> {
         let (index, any_time, most) = (DueIndex::Ipn, Timestamp::MAX, MAX_READ_PER_SHARD);
-        let shards = (0..SHARDS).map(|shard| self.transactions.due(index, shard, any_time, most));
+        let shards = self.transactions.due_by_shard(index, any_time, most);
         let shards = try_join_all(shards).await?;
         let now = self.clock.now();
         let oldest = shards.iter().map(|shard| oldest_age(shard, most, now));

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures::future::{Either, join, join_all, select};
-use store::{DueIndex, SHARDS};
+use store::DueIndex;
 
 use crate::group::Group;
 use crate::sweep::queue;
@@ -29,7 +29,7 @@ impl<W: Worker> Outbox<W> {
     /// Records how late the oldest obligation of all shards is when the sweep begins.
     async fn lateness(&self, index: DueIndex) {
         let now = self.clock.now();
-        let shards = (0..SHARDS).map(|shard| self.transactions.due(index, shard, now, 1));
+        let shards = self.transactions.due_by_shard(index, now, 1);
         let mut latest = None;
         for shard in join_all(shards).await {
             match shard {

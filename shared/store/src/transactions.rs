@@ -11,7 +11,7 @@ use serde_dynamo::Item;
 use crate::conditional_write::{Condition, WriteOutcome};
 use crate::error::StoreError;
 use crate::hourly_count::HourlyCount;
-use crate::keys::{DueIndex, NEEDS_REVIEW, OPEN_PROPOSAL, PROPOSED, shard_key};
+use crate::keys::{DueIndex, NEEDS_REVIEW, OPEN_PROPOSAL, PROPOSED, SHARDS, shard_key};
 use crate::table::{IndexQuery, Indexed, Table};
 use crate::write_ids::WriteIds;
 use crate::{notify, record};
@@ -177,6 +177,16 @@ impl Transactions {
             limit,
         };
         Ok(self.table.oldest(query).await?)
+    }
+
+    /// [`Transactions::due`] of each shard of an index: a question for each, to be asked side by side.
+    pub fn due_by_shard(
+        &self,
+        index: DueIndex,
+        until: Timestamp,
+        limit: u16,
+    ) -> impl Iterator<Item = impl Future<Output = Result<Vec<Indexed>, StoreError>>> {
+        (0..SHARDS).map(move |shard| self.due(index, shard, until, limit))
     }
 
     /// At most `limit` transactions that need review for this reason, the oldest first.
