@@ -1,7 +1,7 @@
 //! The event that starts a run.
 
 use anyhow::bail;
-use domain::Day;
+use domain::{Day, is_unprintable};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -56,9 +56,10 @@ impl Event {
     }
 }
 
-/// Whether it can be the name of a file: whoever invokes the function can send any text, and it is logged.
+/// Whether it can be the name of a file: whoever invokes the function can send any text. It is logged, and becomes part
+/// of paths and keys. All names that an hourly run reads by itself must do.
 fn is_file_name(name: &str) -> bool {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let fits = |c: char| !is_unprintable(c) && !"/\\".contains(c);
     (1..=MAX_NAME_BYTES).contains(&name.len()) && name.chars().all(fits)
 }
 
@@ -82,11 +83,17 @@ mod tests {
             read(json!({"results": "tikivip_x_20261122_1"})),
             Ok(results)
         );
+        let copied = "tikivip_x_20261122_1 (1).csv";
+        let results = Event::Results(copied.to_owned());
+        assert_eq!(read(json!({"results": copied})), Ok(results));
         for (bad, named) in [
             (json!({}), "none of"),
             (json!({"action": "sweep"}), "none of"),
             (json!({"results": ""}), "none of"),
             (json!({"results": "a\nb"}), "none of"),
+            (json!({"results": "a\u{202e}b"}), "none of"),
+            (json!({"results": "../a"}), "none of"),
+            (json!({"results": "a\\b"}), "none of"),
             (json!({"results": "a".repeat(256)}), "none of"),
             (json!({"day": "2026-11-31"}), "day"),
             (json!({"statement": "22/11/2026"}), "statement"),
