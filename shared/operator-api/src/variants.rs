@@ -1,8 +1,10 @@
 //! Variants of a body that a proxy may have rewritten, and of the signed text of a GET.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 use signing::{GetSigning, PayloadCandidate};
 
 /// The received body, and what it may have been before a proxy rewrote it.
@@ -26,9 +28,9 @@ pub fn of_body(body: &[u8]) -> Vec<PayloadCandidate> {
     let Ok(text) = std::str::from_utf8(body) else {
         return candidates;
     };
-    let Ok(json) = serde_json::from_str::<Value>(text) else {
+    if serde_json::from_str::<Value>(text).is_err() {
         return candidates;
-    };
+    }
     let compact = spaced(text, "", "");
     let mut add = |name: &str, text: String| {
         candidates.push((
@@ -36,7 +38,10 @@ pub fn of_body(body: &[u8]) -> Vec<PayloadCandidate> {
             text.into_bytes(),
         ));
     };
-    for (order, text) in [("", compact.clone()), (", keys sorted", sorted(&json))] {
+    let Some(sorted) = sorted(text) else {
+        return candidates;
+    };
+    for (order, text) in [("", compact), (", keys sorted", sorted.clone())] {
         add(&format!("compact{order}"), text.clone());
         add(
             &format!("spaces after : and ,{order}"),
@@ -55,9 +60,7 @@ pub fn of_body(body: &[u8]) -> Vec<PayloadCandidate> {
         );
         add(&format!("non-ASCII unescaped{order}"), unescaped(&text));
     }
-    if let Ok(pretty) = serde_json::to_string_pretty(&json) {
-        add("indented, keys sorted", pretty);
-    }
+    add("indented, keys sorted", indented(&sorted));
     candidates
 }
 
@@ -106,23 +109,76 @@ fn spaced(json: &str, comma: &str, colon: &str) -> String {
     out
 }
 
-/// Compact JSON with sorted keys.
-fn sorted(json: &Value) -> String {
-    match json {
-        Value::Object(object) => {
-            let mut entries: Vec<_> = object.iter().collect();
-            entries.sort_by_key(|(key, _)| key.as_str());
-            let entries = entries
-                .into_iter()
-                .map(|(key, value)| format!("{}:{}", Value::from(key.as_str()), sorted(value)));
-            format!("{{{}}}", entries.collect::<Vec<_>>().join(","))
-        }
-        Value::Array(items) => {
-            let items: Vec<_> = items.iter().map(sorted).collect();
-            format!("[{}]", items.join(","))
-        }
-        plain => plain.to_string(),
+/// Compact JSON with sorted keys. A number stays as it is written, whatever its precision.
+fn sorted(json: &str) -> Option<String> {
+    let json = json.trim_ascii();
+    if json.starts_with('{') {
+        let entries: BTreeMap<String, &RawValue> = serde_json::from_str(json).ok()?;
+        let entries = entries.into_iter().map(|(key, value)| {
+            let value = sorted(value.get())?;
+            Some(format!("{}:{value}", Value::from(key)))
+        });
+        Some(format!(
+            "{{{}}}",
+            entries.collect::<Option<Vec<_>>>()?.join(",")
+        ))
+    } else if json.starts_with('[') {
+        let items: Vec<&RawValue> = serde_json::from_str(json).ok()?;
+        let items = items.into_iter().map(|item| sorted(item.get()));
+        Some(format!(
+            "[{}]",
+            items.collect::<Option<Vec<_>>>()?.join(",")
+        ))
+    } else if json.starts_with('"') {
+        Some(serde_json::from_str::<Value>(json).ok()?.to_string())
+    } else {
+        Some(json.to_owned())
     }
+}
+
+/// Compact JSON with a line for each entry, and two spaces for each level.
+fn indented(compact: &str) -> String {
+    let mut out = String::with_capacity(compact.len());
+    let (mut within, mut escape, mut level) = (false, false, 0_usize);
+    let mut chars = compact.chars().peekable();
+    while let Some(c) = chars.next() {
+        let empty = matches!((c, chars.peek()), ('{', Some('}')) | ('[', Some(']')));
+        let break_line = |out: &mut String, level: usize| {
+            out.push('\n');
+            out.push_str(&"  ".repeat(level));
+        };
+        match c {
+            _ if within => {
+                out.push(c);
+                within = escape || c != '"';
+                escape = !escape && c == '\\';
+            }
+            '{' | '[' if empty => {
+                out.push(c);
+                out.extend(chars.next());
+            }
+            '{' | '[' => {
+                level += 1;
+                out.push(c);
+                break_line(&mut out, level);
+            }
+            '}' | ']' => {
+                level = level.saturating_sub(1);
+                break_line(&mut out, level);
+                out.push(c);
+            }
+            ',' => {
+                out.push(c);
+                break_line(&mut out, level);
+            }
+            ':' => out.push_str(": "),
+            _ => {
+                within = c == '"';
+                out.push(c);
+            }
+        }
+    }
+    out
 }
 
 /// Escapes every non-ASCII character as `\uXXXX`.
@@ -187,10 +243,49 @@ mod tests {
         assert!(finds(&escaped(SENT)));
         assert!(finds(&SENT.replace('/', "\\/")));
         // A lost key order cannot be restored, but the sender may have sorted the keys.
-        let sorted = sorted(&json);
+        let sorted = sorted(SENT).unwrap();
+        assert_eq!(sorted, json.to_string());
         let found = of_body(SENT.as_bytes());
         assert!(found.iter().any(|(_, bytes)| bytes == sorted.as_bytes()));
         assert_ne!(sorted, SENT);
+    }
+
+    #[test]
+    fn a_number_stays_as_it_was_written() {
+        for number in [
+            "21119111111111111111111111122",
+            "0.1000",
+            "1E+2",
+            "-0",
+            "18446744073709551616",
+        ] {
+            let body = format!(r#"{{"b": [{number}], "a": {number}}}"#);
+            let found = of_body(body.as_bytes());
+            let rewritten = |name: &str| name.starts_with("a re-serialised body");
+            for (_, text) in found
+                .iter()
+                .filter(|(n, _)| n.as_deref().is_some_and(rewritten))
+            {
+                let text = str::from_utf8(text).unwrap();
+                assert_eq!(text.matches(number).count(), 2, "{text}");
+            }
+            let sorted = format!(r#"{{"a":{number},"b":[{number}]}}"#);
+            assert!(found.iter().any(|(_, text)| text == sorted.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn what_is_indented_is_so_as_serde_json_does_it() {
+        for json in [
+            r#"{"a":[1,{"b":[],"c":{}}],"d":"x, y: {z} \" [","e":[[2]],"f":null}"#,
+            "[]",
+            "{}",
+            "7",
+        ] {
+            let value: Value = serde_json::from_str(json).unwrap();
+            let pretty = serde_json::to_string_pretty(&value).unwrap();
+            assert_eq!(indented(&sorted(json).unwrap()), pretty);
+        }
     }
 
     #[test]
