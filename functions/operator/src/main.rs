@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use core_api::{CORE_TIMEOUT_IN_WORKER, CoreClient};
+use files::sftp::Server;
 use lambda::aws::AwsContext;
 use lambda::config::{Identity, StatementSetting};
 use lambda::secrets::SecretsManager;
 use operator::{CoreSide, FileServer, Operator, SideKeys, TikiSide};
+use reconciliation::place::Folders;
 use store::{DynamoRecords, RandomWriteIds, ReconciliationRecords};
 use tiki_api::{PhoneFormat, TikiClient};
 
@@ -59,8 +61,13 @@ async fn main() -> anyhow::Result<()> {
             window: settings.window,
         },
         file_server: settings.sftp.map(|sftp| FileServer {
-            server: sftp.server,
-            folders: sftp.folders,
+            server: Server {
+                host: sftp.host,
+                port: sftp.port,
+                user: sftp.user,
+                host_keys: sftp.host_keys,
+            },
+            folders: Folders { root: sftp.folder },
             private_key: SecretsManager::new(aws.sdk(), &sftp.secret_id),
         }),
         sides: settings.sides,

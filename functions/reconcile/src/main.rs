@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use core_api::{CORE_TIMEOUT_IN_WORKER, CoreClient, Statements};
 use files::s3::S3ObjectStore;
+use files::sftp::Server;
 use lambda::aws::AwsContext;
 use lambda::config::StatementSetting;
 use lambda::secrets::SecretsManager;
@@ -13,10 +14,11 @@ use mail::sns::SnsTopic;
 use reconcile::{
     CoreBooks, DailyMail, Event, LinkMaker, Reconcile, SftpServer, StatementSource, TikiFileDrop,
 };
+use reconciliation::place::Folders;
 use store::{DynamoRecords, RandomWriteIds, ReconciliationRecords, WriteIds};
 use tiki_api::{PhoneFormat, TikiClient};
 
-use crate::settings::Settings;
+use crate::settings::{Settings, SftpSettings};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
@@ -62,14 +64,23 @@ async fn main() -> anyhow::Result<()> {
             Arc::clone(&write_ids),
         ),
         objects: Arc::new(S3ObjectStore::new(aws.sdk(), settings.bucket)),
-        file_drop: settings.sftp.map(|sftp| TikiFileDrop {
-            server: Arc::new(SftpServer {
-                server: sftp.server,
-                key: Arc::new(SecretsManager::new(aws.sdk(), &sftp.secret_id)),
+        file_drop: settings
+            .sftp
+            .map(|SftpSettings { server, upload }| TikiFileDrop {
+                server: Arc::new(SftpServer {
+                    server: Server {
+                        host: server.host,
+                        port: server.port,
+                        user: server.user,
+                        host_keys: server.host_keys,
+                    },
+                    key: Arc::new(SecretsManager::new(aws.sdk(), &server.secret_id)),
+                }),
+                folders: Folders {
+                    root: server.folder,
+                },
+                upload,
             }),
-            folders: sftp.folders,
-            upload: sftp.upload,
-        }),
         // This function opens no webview, so it needs no phone format.
         tiki: TikiClient::new(client, PhoneFormat::default()),
         core_books,

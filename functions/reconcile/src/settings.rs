@@ -3,14 +3,13 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use files::sftp::Server;
+use files::sftp::HostKeys;
 use lambda::config::{
-    Env, Identity, LinkSecret, Setting, StatementSetting, TableName, archive_bucket, core_url,
-    get_signing, tiki_api,
+    Env, FileServerSetting, Identity, LinkSecret, Setting, StatementSetting, TableName,
+    archive_bucket, core_url, get_signing, tiki_api,
 };
 use reconcile::Upload;
 use reconciliation::file::PartnerName;
-use reconciliation::place::Folders;
 use reconciliation::result::ResultFormat;
 use signed_http::BaseUrl;
 use signing::GetSigning;
@@ -61,12 +60,7 @@ pub(crate) struct CoreSettings {
 
 /// Tiki's file server.
 pub(crate) struct SftpSettings {
-    /// `SFTP_HOST`, `SFTP_PORT`, `SFTP_USER`, `SFTP_HOST_KEY`.
-    pub(crate) server: Server,
-    /// `SFTP_FOLDER`: the folder that holds the three folders of protocol §7.
-    pub(crate) folders: Folders,
-    /// `SFTP_SECRET_ID`: the secret that holds our private key.
-    pub(crate) secret_id: String,
+    pub(crate) server: FileServerSetting<HostKeys>,
     /// `SFTP_UPLOAD`: `rename`, or `direct` for a server that takes a file when it is closed.
     pub(crate) upload: Upload,
 }
@@ -136,27 +130,10 @@ fn core(env: &Env) -> Setting<Option<CoreSettings>> {
 }
 
 fn sftp(env: &Env) -> Setting<Option<SftpSettings>> {
-    let Some(host) = env.optional("SFTP_HOST")? else {
-        return Ok(None);
-    };
-    let port = env.or("SFTP_PORT", 22);
-    let user = env.required("SFTP_USER");
-    let host_keys = env.required("SFTP_HOST_KEY");
-    let folder = env.or("SFTP_FOLDER", "/IF_TIKI_VIP".to_owned());
-    let secret_id = env.required("SFTP_SECRET_ID");
+    let server = FileServerSetting::read(env);
     let upload = env.or("SFTP_UPLOAD", UploadWord(Upload::Rename));
-    let server = Server {
-        host,
-        port: port?,
-        user: user?,
-        host_keys: host_keys?,
-    };
-    Ok(Some(SftpSettings {
-        server,
-        folders: Folders { root: folder? },
-        secret_id: secret_id?,
-        upload: upload?.0,
-    }))
+    let (server, UploadWord(upload)) = (server?, upload?);
+    Ok(server.map(|server| SftpSettings { server, upload }))
 }
 
 /// Seconds that a run can wait: it must also have time to work.

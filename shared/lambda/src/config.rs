@@ -1,6 +1,7 @@
 //! The environment, read once in INIT. A function whose settings are wrong names everything that is wrong, at
 //! once, and does not start.
 
+mod file_server;
 mod identity;
 
 use std::cell::RefCell;
@@ -15,6 +16,7 @@ use signing::{GetSigning, Window};
 use tiki_api::PhoneFormat;
 use tracing::level_filters::LevelFilter;
 
+pub use self::file_server::FileServerSetting;
 pub use self::identity::{FormerClientIds, Identity, LinkSecret};
 
 /// Reads variables, and collects what is wrong with them.
