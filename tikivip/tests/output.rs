@@ -1,5 +1,11 @@
 //! What the real command prints, at 80 and at 120 columns, for the answers of a played function.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output};

@@ -64,23 +64,7 @@ async fn main() -> anyhow::Result<()> {
             Arc::clone(&write_ids),
         ),
         objects: Arc::new(S3ObjectStore::new(aws.sdk(), settings.bucket)),
-        file_drop: settings
-            .sftp
-            .map(|SftpSettings { server, upload }| TikiFileDrop {
-                server: Arc::new(SftpServer {
-                    server: Server {
-                        host: server.host,
-                        port: server.port,
-                        user: server.user,
-                        host_keys: server.host_keys,
-                    },
-                    key: Arc::new(SecretsManager::new(aws.sdk(), &server.secret_id)),
-                }),
-                folders: Folders {
-                    root: server.folder,
-                },
-                upload,
-            }),
+        file_drop: settings.sftp.map(|sftp| file_drop(&aws, sftp)),
         // This function opens no webview, so it needs no phone format.
         tiki: TikiClient::new(client, PhoneFormat::default()),
         core_books,
@@ -98,4 +82,23 @@ async fn main() -> anyhow::Result<()> {
         reconcile.handle(Event::read(event)?, deadline).await
     })
     .await
+}
+
+/// The folders on Tiki's file server.
+fn file_drop(aws: &AwsContext, SftpSettings { server, upload }: SftpSettings) -> TikiFileDrop {
+    TikiFileDrop {
+        server: Arc::new(SftpServer {
+            key: Arc::new(SecretsManager::new(aws.sdk(), &server.secret_id)),
+            server: Server {
+                host: server.host,
+                port: server.port,
+                user: server.user,
+                host_keys: server.host_keys,
+            },
+        }),
+        folders: Folders {
+            root: server.folder,
+        },
+        upload,
+    }
 }

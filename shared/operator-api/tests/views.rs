@@ -172,7 +172,11 @@ fn what_tiki_refused_is_not_called_confirmed() {
 fn only_what_can_be_done_now_is_offered() {
     let seen = view(&exhausted());
     assert_eq!(seen.payment.core_reference.as_deref(), Some("FT-42"));
-    let offered: Vec<String> = seen.choices.iter().map(|choice| choice.typed()).collect();
+    let offered: Vec<String> = seen
+        .choices
+        .iter()
+        .map(operator_api::next::Choice::typed)
+        .collect();
     assert_eq!(
         offered,
         ["confirmed", "reverse", "returned --amount 100000"]
