@@ -2,6 +2,7 @@
 
 mod questions;
 mod refunds;
+mod results;
 mod screen;
 mod statement;
 mod taken_elsewhere;
@@ -11,11 +12,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Response as AxumResponse};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use domain::Vnd;
 use serde::{Deserialize, Serialize};
@@ -27,7 +26,7 @@ pub use self::statement::Booking;
 use crate::body::JsonBody;
 use crate::caller::{Caller, Response};
 use crate::faults::{self, Faults};
-use crate::journal::{Callee, Exchange, Journal, texts};
+use crate::journal::{Callee, Journal, Watched};
 use crate::state_store::StateStore;
 use crate::tiki::verified;
 
@@ -128,6 +127,12 @@ impl Core {
         let now_ms = self.now_ms();
         self.state
             .write(|state| state.set_payment(transaction_id, amount, status, now_ms));
+    }
+
+    /// A payment as the core has it.
+    pub(crate) fn payment(&self, transaction_id: &str) -> Option<Payment> {
+        self.state
+            .read(|state| state.payments.get(transaction_id).cloned())
     }
 
     /// Sets when a payment was paid, by the core's word.
@@ -245,6 +250,11 @@ impl Core {
 
     pub(crate) fn router(&self) -> Router {
         let (faults, shown) = (self.faults.clone(), self.faults.clone());
+        let watched = Watched {
+            journal: self.journal.clone(),
+            side: Callee::Core,
+            caller: caller_of,
+        };
         Router::new()
             .route("/refunds", post(refunds::refund))
             .route("/refunds/{id}", get(questions::refund))
@@ -258,7 +268,7 @@ impl Core {
             .route("/_sandbox/api-url", post(switch_api_url))
             .merge(statement::routes())
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-            .layer(from_fn_with_state(self.journal.clone(), watched))
+            .layer(from_fn_with_state(watched, Watched::layer))
             .with_state(self.clone())
     }
 
@@ -298,35 +308,14 @@ impl CoreState {
     }
 }
 
-/// Has each call seen that is answered.
-async fn watched(State(journal): State<Journal>, request: Request, next: Next) -> AxumResponse {
-    if !journal.is_watched() {
-        return next.run(request).await;
+/// Who calls this path of the core.
+fn caller_of(path: &str) -> &'static str {
+    match path.split('/').nth(1) {
+        Some("pay") => "customer",
+        Some("statements") => "reconcile",
+        Some("payments") => "core-worker",
+        _ => "functions",
     }
-    let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, usize::MAX).await else {
-        return StatusCode::BAD_REQUEST.into_response();
-    };
-    let (method, uri) = (parts.method.to_string(), parts.uri.clone());
-    let headers = texts(&parts.headers);
-    let request = Request::from_parts(parts, Body::from(body.clone()));
-    let (parts, answer) = next.run(request).await.into_parts();
-    // A fault breaks the answer's body.
-    let Ok(answer) = to_bytes(answer, usize::MAX).await else {
-        return faults::broken();
-    };
-    journal.saw(|| Exchange {
-        to: Callee::Core,
-        method,
-        path: uri.path().to_owned(),
-        query: uri.query().unwrap_or_default().to_owned(),
-        headers,
-        body,
-        status: parts.status.as_u16(),
-        answer_headers: texts(&parts.headers),
-        answer: answer.clone(),
-    });
-    AxumResponse::from_parts(parts, Body::from(answer))
 }
 
 #[derive(Deserialize)]

@@ -2,26 +2,25 @@
 
 mod event;
 mod iam;
+mod own_answers;
+mod throttle;
 
 use std::collections::BTreeMap;
-use std::error::Error;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::Arc;
 
+use anyhow::{Context, anyhow};
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::header::ACCEPT;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
-use uuid::Uuid;
 
 use self::event::Event;
-use self::iam::Refusal;
+pub(crate) use self::throttle::Throttle;
 use crate::clock::{Clock, machines_now_ms};
 use crate::core::Core;
 use crate::journal::{Callee, Exchange, Journal, texts};
@@ -51,65 +50,36 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    pub(crate) fn router(self) -> Router {
-        Router::new().fallback(serve).with_state(Arc::new(self))
+    pub(crate) fn router(self: Arc<Self>) -> Router {
+        Router::new().fallback(serve).with_state(self)
     }
 
-    /// The answer to a body that is too large or incomplete.
-    fn bad_body(&self, error: &axum::Error, asked: &HeaderMap) -> Response<Bytes> {
-        let mut causes = std::iter::successors(error.source(), |&error| error.source());
-        if causes.any(<dyn Error>::is::<http_body_util::LengthLimitError>) {
-            let kinds = ["REQUEST_TOO_LARGE", "DEFAULT_4XX"];
-            self.own_answer(&kinds, StatusCode::PAYLOAD_TOO_LARGE, asked)
-        } else {
-            self.own_answer(&["DEFAULT_4XX"], StatusCode::BAD_REQUEST, asked)
-        }
-    }
-
-    /// The answer to a call that the IAM authorisation refuses.
-    fn unauthorized(&self, refusal: Refusal, asked: &HeaderMap) -> Response<Bytes> {
-        let (kind, error) = refusal.answer();
-        let mut response = self.own_answer(&[kind, "DEFAULT_4XX"], StatusCode::FORBIDDEN, asked);
-        let error = HeaderValue::from_static(error);
-        response.headers_mut().insert("x-amzn-errortype", error);
-        response
-    }
-
-    /// One of API Gateway's own error answers, with the template's text: the page if the request asks for HTML first,
-    /// as browsers do, and JSON if not.
-    fn own_answer(
+    /// What `operator` answers a person to a GET of this path, or why it does not. It is for the sandbox's own pages, and so
+    /// neither authorised nor in the journal.
+    pub(crate) async fn as_person(
         &self,
-        kinds: &[&str],
-        default: StatusCode,
-        asked: &HeaderMap,
-    ) -> Response<Bytes> {
-        let own = &self.plan.gateway_responses;
-        let kind = kinds.iter().find(|kind| own.contains_key(**kind));
-        let (status, json) = kind
-            .and_then(|kind| own.get(*kind))
-            .cloned()
-            .unwrap_or_default();
-        let page = kind.and_then(|kind| self.plan.gateway_pages.get(*kind));
-        let (content_type, body) = match page.filter(|_| asks_for_html(asked)) {
-            Some(page) => ("text/html", page.clone()),
-            None => ("application/json", json),
+        principal: Principal,
+        path: &str,
+    ) -> anyhow::Result<Value> {
+        let (_, route, parameters) =
+            find(&self.plan.routes, "GET", path).context("no such route")?;
+        let event = Event {
+            gateway: self,
+            route,
+            parameters,
+            principal: Some(principal),
+            path,
+            query: "",
+            headers: &HeaderMap::new(),
+            body: &Bytes::new(),
         };
-        let status = status.and_then(|status| StatusCode::from_u16(status).ok());
-        let mut response = Response::new(Bytes::from(body));
-        *response.status_mut() = status.unwrap_or(default);
-        let headers = response.headers_mut();
-        headers.insert("content-type", HeaderValue::from_static(content_type));
-        if let Ok(id) = HeaderValue::from_str(&Uuid::new_v4().to_string()) {
-            headers.insert("x-request-id", id);
-        }
-        response
+        let function = self.functions.get(&route.function).context("no function")?;
+        let event = Bytes::from(event.json().to_string());
+        let answer = function.invoke(event).await;
+        let answer = answer.map_err(|error| anyhow!("{} {error}", function.name()))?;
+        let (response, _) = response(&answer).context("no answer that API Gateway can read")?;
+        Ok(serde_json::from_slice(response.body())?)
     }
-}
-
-fn asks_for_html(asked: &HeaderMap) -> bool {
-    let accept = asked.get(ACCEPT).and_then(|accept| accept.to_str().ok());
-    let first = accept.and_then(|accept| accept.split([',', ';']).next());
-    first.is_some_and(|first| first.trim() == "text/html")
 }
 
 fn head_size(parts: &Parts) -> usize {
@@ -118,32 +88,6 @@ fn head_size(parts: &Parts) -> usize {
         .iter()
         .map(|(name, value)| name.as_str().len() + value.len());
     parts.uri.to_string().len() + headers.sum::<usize>()
-}
-
-/// A token bucket, like API Gateway's throttling.
-pub(crate) struct Throttle {
-    rate: f64,
-    burst: f64,
-    bucket: Mutex<(f64, Instant)>,
-}
-
-impl Throttle {
-    pub(crate) fn new(rate: f64, burst: f64) -> Self {
-        Self {
-            rate,
-            burst,
-            bucket: Mutex::new((burst, Instant::now())),
-        }
-    }
-
-    fn admit(&self) -> bool {
-        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
-        let (left, then) = *bucket;
-        let left = (left + then.elapsed().as_secs_f64() * self.rate).min(self.burst);
-        let admitted = left >= 1.0;
-        *bucket = (if admitted { left - 1.0 } else { left }, Instant::now());
-        admitted
-    }
 }
 
 async fn serve(State(gateway): State<Arc<Gateway>>, request: Request) -> Response<Body> {
@@ -158,63 +102,110 @@ async fn serve(State(gateway): State<Arc<Gateway>>, request: Request) -> Respons
 }
 
 async fn answer(gateway: &Gateway, request: Request) -> Response<Bytes> {
+    let began = gateway.journal.now();
     let (parts, body) = request.into_parts();
-    if head_size(&parts) > MAX_HEAD_BYTES {
+    let body = if head_size(&parts) > MAX_HEAD_BYTES {
         let kinds = ["DEFAULT_4XX"];
-        return gateway.own_answer(&kinds, StatusCode::BAD_REQUEST, &parts.headers);
-    }
-    let path = parts.uri.path().to_owned();
-    let found = find(&gateway.plan.routes, parts.method.as_str(), &path);
-    let Some((index, route, parameters)) = found else {
-        let kinds = ["MISSING_AUTHENTICATION_TOKEN", "DEFAULT_4XX"];
-        return gateway.own_answer(&kinds, StatusCode::FORBIDDEN, &parts.headers);
-    };
-    if !gateway.throttles.get(index).is_none_or(Throttle::admit) {
-        let kinds = ["THROTTLED", "DEFAULT_4XX"];
-        return gateway.own_answer(&kinds, StatusCode::TOO_MANY_REQUESTS, &parts.headers);
-    }
-    let body = match to_bytes(body, MAX_BODY_BYTES).await {
-        Ok(body) => body,
-        Err(error) => return gateway.bad_body(&error, &parts.headers),
-    };
-    let principal = if route.is_iam {
-        // People sign by the time of their own machine, which nobody moves.
-        match iam::authorize(&gateway.plan, &parts, &body, machines_now_ms()) {
-            Ok(principal) => Some(principal),
-            Err(refusal) => return gateway.unauthorized(refusal, &parts.headers),
-        }
+        Err(gateway.own_answer(&kinds, StatusCode::BAD_REQUEST, &parts.headers))
     } else {
-        None
+        to_bytes(body, MAX_BODY_BYTES)
+            .await
+            .map_err(|error| gateway.bad_body(&error, &parts.headers))
     };
-    let paid = parameters.get("transaction_id").cloned();
-    let event = Event {
-        gateway,
-        route,
-        parameters,
-        principal,
-        path: &path,
-        query: parts.uri.query().unwrap_or_default(),
-        headers: &parts.headers,
-        body: &body,
+    let path = parts.uri.path();
+    let mut from = caller(None, path);
+    let (to, response) = match body.as_ref() {
+        Ok(body) => match gateway.admitted(&parts, body) {
+            Ok(admitted) => {
+                from = caller(admitted.principal, path);
+                (
+                    Callee::Api,
+                    gateway.of_function(&parts, body, admitted).await,
+                )
+            }
+            Err(refused) => (Callee::Gateway, *refused),
+        },
+        Err(refused) => (Callee::Gateway, refused.clone()),
     };
-    let response = invoke(&event).await;
-    if let (Some(core), Some(id)) = (&gateway.core, paid)
-        && route.function == "payment-result"
-    {
-        core.book_accepted(&id, &body, response.body());
-    }
     gateway.journal.saw(|| Exchange {
-        to: Callee::Api,
-        method: route.method.clone(),
-        path,
+        began,
+        took: gateway.journal.now().saturating_sub(began),
+        from,
+        to,
+        method: parts.method.to_string(),
+        path: path.to_owned(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
         headers: texts(&parts.headers),
-        body,
+        body: body.unwrap_or_default(),
         status: response.status().as_u16(),
         answer_headers: texts(response.headers()),
         answer: response.body().clone(),
     });
     response
+}
+
+/// A call that a function answers.
+struct Admitted<'g> {
+    route: &'g Route,
+    /// The parameters in the path.
+    parameters: BTreeMap<String, String>,
+    principal: Option<Principal>,
+}
+
+impl Gateway {
+    /// The function's route of a call, or API Gateway's own refusal.
+    fn admitted(&self, parts: &Parts, body: &Bytes) -> Result<Admitted<'_>, Box<Response<Bytes>>> {
+        let found = find(&self.plan.routes, parts.method.as_str(), parts.uri.path());
+        let Some((index, route, parameters)) = found else {
+            let kinds = ["MISSING_AUTHENTICATION_TOKEN", "DEFAULT_4XX"];
+            let refused = self.own_answer(&kinds, StatusCode::FORBIDDEN, &parts.headers);
+            return Err(Box::new(refused));
+        };
+        if !self.throttles.get(index).is_none_or(Throttle::admit) {
+            let kinds = ["THROTTLED", "DEFAULT_4XX"];
+            let refused = self.own_answer(&kinds, StatusCode::TOO_MANY_REQUESTS, &parts.headers);
+            return Err(Box::new(refused));
+        }
+        let principal = if route.is_iam {
+            // People sign by the time of their own machine, which nobody moves.
+            let known = iam::authorize(&self.plan, parts, body, machines_now_ms());
+            Some(known.map_err(|refusal| Box::new(self.unauthorized(refusal, &parts.headers)))?)
+        } else {
+            None
+        };
+        Ok(Admitted {
+            route,
+            parameters,
+            principal,
+        })
+    }
+
+    async fn of_function(
+        &self,
+        parts: &Parts,
+        body: &Bytes,
+        admitted: Admitted<'_>,
+    ) -> Response<Bytes> {
+        let paid = admitted.parameters.get("transaction_id").cloned();
+        let route = admitted.route;
+        let event = Event {
+            gateway: self,
+            route,
+            parameters: admitted.parameters,
+            principal: admitted.principal,
+            path: parts.uri.path(),
+            query: parts.uri.query().unwrap_or_default(),
+            headers: &parts.headers,
+            body,
+        };
+        let response = invoke(&event).await;
+        if let (Some(core), Some(id)) = (&self.core, paid)
+            && route.function == "payment-result"
+        {
+            core.book_accepted(&id, body, response.body());
+        }
+        response
+    }
 }
 
 /// Has a function answer.

@@ -13,17 +13,24 @@
 //! | `lambda` | Lambda: instances, one event at a time each |
 //! | `gateway` | API Gateway, with its IAM authorisation |
 //! | `dynamodb`, `secrets`, `s3`, `sns` | DynamoDB, Secrets Manager, S3 and SNS |
+//! | `cloudwatch` | CloudWatch: the metrics that functions log, and the alarms over them |
 //! | `iam_proxy` | the proxy in front of them: checks each call against the caller's role |
 //! | `stream`, `schedule` | the event sources of the workers |
 //! | `tiki`, `core` | Tiki and the partner's core |
 //! | `sftp` | Tiki's SFTP server |
 //! | `docs` | the API documents as a page that signs, for people who try calls |
+//! | `watch` | the page on which a person sees everything happen |
+//! | `handles` | handles of all this, for the sandbox's own pages |
+//! | `terminal`, `command` | what it prints, and `sandbox scenario NAME` |
 //! | `own_pages` | who may open what only a sandbox has |
 //! | `body` | the body of a call that a person makes by hand |
 //! | `faults` | what goes wrong at these three, when it is switched on |
+//! | `magic` | amounts at which they do something special |
 //! | `clock`, `time` | the time, which can be moved forward |
 //! | `calendar` | a day that passes in a moment, though no clock moves |
 //! | `costs` | the costs on AWS |
+//! | `customer` | a customer with a browser |
+//! | `scenarios` | situations that a person asks for by name |
 //! | `walk` | one payment, shown step by step |
 
 #![expect(
@@ -40,20 +47,26 @@ mod build;
 mod calendar;
 mod caller;
 mod clock;
+mod cloudwatch;
+mod command;
 pub mod core;
 mod costs;
+mod customer;
 mod docs;
 mod dynamodb;
 pub mod faults;
 mod gateway;
 mod grants;
+mod handles;
 mod iam_proxy;
 mod journal;
 mod lambda;
+mod magic;
 mod options;
 mod own_pages;
 mod principals;
 mod s3;
+mod scenarios;
 mod schedule;
 mod secrets;
 mod settings;
@@ -64,13 +77,16 @@ mod start;
 mod state_store;
 mod stream;
 mod template;
+mod terminal;
 pub mod tiki;
 mod time;
 mod walk;
+mod watch;
 
 pub use build::binaries;
 pub use caller::{Caller, Response, http};
 pub use clock::Clock;
+pub use command::{Ended, scenario};
 pub use costs::bill;
 pub use dynamodb::EmbeddedDynamoDb;
 pub use faults::Fault;
@@ -78,7 +94,7 @@ pub use grants::Grant;
 pub use iam_proxy::{AwsCall, Usage};
 pub use journal::{Callee, Entry, Exchange, Journal};
 pub use lambda::LogLine;
-pub use options::{Credentials, Options};
+pub use options::{Command, Credentials, Options, ScenarioCommand};
 pub use principals::Principal;
 pub use secrets::SecretsManager;
 pub use settings::sdk;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use clap::Parser;
-use sandbox::{Options, Sandbox, shim, walk};
+use sandbox::{Command, Ended, Options, Sandbox, shim, walk};
 use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
@@ -35,14 +35,21 @@ fn main() -> ExitCode {
 #[tokio::main]
 async fn run(options: &Options) -> anyhow::Result<ExitCode> {
     if options.costs {
-        return costs(options).await;
+        return Box::pin(costs(options)).await;
     }
-    let foreign = options.foreign();
-    if options.once && !foreign.is_empty() {
-        let foreign = foreign.join(" and ");
-        bail!("--once needs the sandbox's own Tiki and core; remove {foreign}");
+    let scenario = match &options.command {
+        Some(Command::Scenario(command)) => match sandbox::scenario(options, command).await? {
+            Ended::Elsewhere(text) => {
+                print(&text);
+                return Ok(ExitCode::SUCCESS);
+            }
+            Ended::NoSandbox => command.name.as_deref(),
+        },
+        None => None,
+    };
+    if options.once && options.tiki_url.is_some() {
+        bail!("--once needs the sandbox's own Tiki; remove --tiki-url");
     }
-    let plays_both = foreign.is_empty();
     let mut terminate = signal(SignalKind::terminate())?;
     let work = async {
         print_error("Building the functions. The first build takes a few minutes …");
@@ -53,11 +60,15 @@ async fn run(options: &Options) -> anyhow::Result<ExitCode> {
         })
         .await?;
         print(&banner(&sandbox, options));
-        let code = if plays_both {
-            walked(&sandbox).await
+        if options.follow {
+            sandbox.follow(print);
+        }
+        let code = if let Some(name) = scenario {
+            print(&sandbox.play(name).await?);
+            ExitCode::SUCCESS
         } else {
             print(&next_step(&sandbox));
-            ExitCode::SUCCESS
+            walked(&sandbox).await
         };
         Ok::<_, anyhow::Error>((sandbox, code))
     };
@@ -97,6 +108,9 @@ async fn costs(options: &Options) -> anyhow::Result<ExitCode> {
 }
 
 async fn walked(sandbox: &Sandbox) -> ExitCode {
+    if sandbox.tiki.is_none() {
+        return ExitCode::SUCCESS;
+    }
     print("\n  One payment, step by step (caller → called, call, outcome, duration)");
     match walk(sandbox, &mut print).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -110,9 +124,9 @@ async fn walked(sandbox: &Sandbox) -> ExitCode {
     }
 }
 
-/// How to buy something, if the sandbox does not do it by itself.
+/// How to buy something, if the sandbox's own core does not do it by itself.
 fn next_step(sandbox: &Sandbox) -> String {
-    if sandbox.tiki.is_none() {
+    if sandbox.tiki.is_none() || sandbox.core.is_some() {
         return String::new();
     }
     format!(
@@ -137,6 +151,7 @@ fn banner(sandbox: &Sandbox, options: &Options) -> String {
   Tiki VIP payment partner, on this machine
 
   API              {url}
+  Watch it all     {url}/_sandbox
   Try its calls    {url}/_sandbox/docs
   Tiki             {tiki_url} ({tiki})
   Partner's core   {core_url} ({core})

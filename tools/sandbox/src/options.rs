@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
 use signed_http::BaseUrl;
 use signing::ClientSecret;
 
@@ -14,9 +14,16 @@ use signing::ClientSecret;
 #[command(name = "sandbox", version)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "each is a switch of its own on the command line"
+    reason = "each is a switch of the command line"
 )]
 pub struct Options {
+    #[command(subcommand)]
+    #[expect(
+        missing_docs,
+        reason = "clap would show the text as the first line of --help"
+    )]
+    pub command: Option<Command>,
+
     /// Show one payment step by step and exit; the exit code is 0 if every step succeeds
     #[arg(long)]
     pub once: bool,
@@ -26,8 +33,12 @@ pub struct Options {
     pub costs: bool,
 
     /// The address of the API, or its port on this machine; port 0 means any free port
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = listen)]
+    #[arg(long, global = true, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = listen)]
     pub listen: SocketAddr,
+
+    /// Print each call as it happens: who called whom, what was signed and whether it holds, body and answer
+    #[arg(long)]
+    pub follow: bool,
 
     /// Keep database, stream position, files and SFTP keys in this folder; without it they are lost at exit
     #[arg(long, value_name = "DIR")]
@@ -109,6 +120,24 @@ impl Options {
         let given = given.into_iter().filter(|(_, given)| *given);
         given.map(|(name, _)| name).collect()
     }
+}
+
+/// What else the program does.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Play a scenario in the sandbox that runs at --listen, or start one and play it there; without a name list all
+    Scenario(ScenarioCommand),
+}
+
+/// `scenario NAME`.
+#[derive(Clone, Debug, Args)]
+pub struct ScenarioCommand {
+    /// `paid`, `declined`, `tiki-down` …
+    pub name: Option<String>,
+
+    /// Take back what the scenario has changed at Tiki or at the core
+    #[arg(long)]
+    pub end: bool,
 }
 
 /// Development credentials, which are valid only in a sandbox.

@@ -40,7 +40,8 @@ pub(crate) async fn guard(
     request: Request,
     next: Next,
 ) -> Response {
-    if request.uri().path().starts_with("/_sandbox/") {
+    let path = request.uri().path();
+    if path == "/_sandbox" || path.starts_with("/_sandbox/") {
         let target = request.uri().authority().map(Authority::as_str);
         if let Err(refusal) = check(peer, target, request.headers(), port) {
             return refusal.into_response();

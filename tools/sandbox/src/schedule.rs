@@ -54,7 +54,7 @@ impl Schedule {
         let what = if is_sweep { "sweep" } else { "run" };
         let mut repeated = 0;
         loop {
-            let open = self.journal.open("schedule", self.function.name(), what);
+            let open = self.journal.step("schedule", self.function.name(), what);
             let input = Bytes::from(self.plan.input.to_string());
             match self.function.invoke(input).await {
                 Ok(answer) => {

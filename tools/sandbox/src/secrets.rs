@@ -36,6 +36,18 @@ impl SecretsManager {
         self.put_value(arn, json!({ "secret": secret }).to_string());
     }
 
+    /// The current secret, and the one before it.
+    pub(crate) fn current(&self, arn: &str) -> Option<String> {
+        self.lock()
+            .get(arn)
+            .and_then(|versions| versions.current.secret())
+    }
+
+    pub(crate) fn previous(&self, arn: &str) -> Option<String> {
+        let secrets = self.lock();
+        secrets.get(arn)?.previous.as_ref()?.secret()
+    }
+
     /// Deletes the previous value, which ends a rotation.
     pub fn forget_previous(&self, arn: &str) {
         if let Some(versions) = self.lock().get_mut(arn) {
@@ -79,6 +91,13 @@ impl SecretsManager {
         let secrets = self.lock();
         let named = |arn: &&String| *arn == id || arn.rsplit(':').next() == Some(id);
         secrets.keys().find(named).cloned()
+    }
+}
+
+impl Version {
+    fn secret(&self) -> Option<String> {
+        let value: Value = serde_json::from_str(&self.value).ok()?;
+        value["secret"].as_str().map(str::to_owned)
     }
 }
 

@@ -1,9 +1,11 @@
 //! Starts everything in the right order, and stops it.
 
+mod base;
 mod event_sources;
 mod handover;
 mod moved;
 mod parts;
+mod servers;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,40 +16,32 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use axum::Router;
-use axum::middleware;
 use signing::HeaderNames;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use self::base::Base;
 use self::moved::Moved;
-use self::parts::{
-    Listeners, address, address_or, caller, data_dir, functions, listen, reached_at, scratch,
-    start_dynamodb,
-};
-
+use self::parts::{Listeners, as_partner, caller, functions, known_keys, start_dynamodb};
+use crate::build;
 use crate::caller::{Caller, http};
 use crate::core::Core;
-use crate::docs::Docs;
 use crate::dynamodb::{self, EmbeddedDynamoDb};
-use crate::gateway::{Gateway, Throttle};
 use crate::iam_proxy::{AwsCall, IamProxy, Usage};
 use crate::journal::Journal;
 use crate::lambda::{Function, LogLine, Logs};
 use crate::options::Options;
-use crate::own_pages;
 use crate::s3::S3;
+use crate::scenarios::Scenarios;
 use crate::secrets::SecretsManager;
-use crate::settings::{aws_environment, parameters, sdk, secrets};
+use crate::settings::{aws_environment, sdk, secrets};
 use crate::sftp::Sftp;
 use crate::sns::Sns;
-use crate::state_store::StateStore;
 use crate::template::Plan;
 use crate::tiki::Tiki;
 use crate::time::{Fired, Time};
-use crate::{build, clock};
+use crate::watch::Calls;
 
 /// The running sandbox. Dropping it stops everything; [`Sandbox::stop`] also waits for the end.
 pub struct Sandbox {
@@ -85,6 +79,10 @@ pub struct Sandbox {
     pub time: Time,
     /// What the template declares.
     pub plan: Plan,
+    /// Calls the API as the partner's app does.
+    pub(crate) app: Caller,
+    calls: Calls,
+    scenarios: Option<Scenarios>,
     functions: BTreeMap<String, Arc<Function>>,
     logs: Logs,
     tasks: Vec<JoinHandle<()>>,
@@ -107,72 +105,85 @@ impl Sandbox {
         }
         let binaries = build::binaries(options.release).await?;
 
-        let listeners = listen(options.listen).await?;
-        let url = address(&listeners.api)?;
-        let tiki_url = address_or(options.tiki_url.as_ref(), &listeners.tiki)?;
-        let core_url = address_or(options.core_url.as_ref(), &listeners.core)?;
-        let secrets_url = address(&listeners.secrets)?;
-        let s3_url = address(&listeners.s3)?;
-        let sns_url = address(&listeners.sns)?;
-        let sftp_address = listeners.sftp.local_addr()?;
+        let base = Base::prepare(&options).await?;
+        let s3_folder = base.data_dir.join("s3");
+        let assembled = Box::pin(Self::assemble(&options, &binaries, base));
+        let (mut sandbox, listeners, sftp) = assembled.await?;
+        let s3 = S3::open(s3_folder, &sandbox.plan, sandbox.time.clock())?;
+        sandbox.serve(listeners, &options, &s3, sftp)?;
+        let streams = aws_sdk_dynamodbstreams::Client::new(&sdk(&sandbox.dynamodb_url));
+        sandbox.start_event_sources(&options, &streams)?;
+        sandbox.wait_until_ready().await?;
+        sandbox.write_files(&options)?;
+        Ok(sandbox)
+    }
 
-        let scratch = scratch()?;
-        let (data_dir, lock) = data_dir(&options, scratch.path())?;
-        let sftp = Sftp::open(&data_dir)?;
-        let yaml = std::fs::read_to_string(build::workspace().join("template.yaml"))?;
-        let parameters = parameters(&options, &url, &tiki_url, &core_url, (sftp_address, &sftp))?;
-        let plan = Plan::read(&yaml, &parameters).context("template.yaml")?;
-
-        let (dynamodb, dynamodb_url) = start_dynamodb(&options, &data_dir)?;
-        let sdk = sdk(&dynamodb_url);
-        dynamodb::create_tables(&aws_sdk_dynamodb::Client::new(&sdk), &plan).await?;
+    /// Puts the parts together. Nothing is served yet.
+    async fn assemble(
+        options: &Options,
+        binaries: &BTreeMap<String, PathBuf>,
+        base: Base,
+    ) -> anyhow::Result<(Self, Listeners, Sftp)> {
+        let Base {
+            listeners,
+            addresses: at,
+            scratch,
+            data_dir,
+            lock,
+            sftp,
+            plan,
+        } = base;
+        let (dynamodb, dynamodb_url) = start_dynamodb(options, &data_dir)?;
+        let tables = aws_sdk_dynamodb::Client::new(&sdk(&dynamodb_url));
+        dynamodb::create_tables(&tables, &plan).await?;
 
         let journal = Journal::new();
         let logs = Logs::new(options.log.as_deref())?;
-        let iam_proxy = IamProxy::new(&plan, &dynamodb_url, http()?);
-        let iam_proxy_url = address(&listeners.iam_proxy)?;
-        let environment = aws_environment(&iam_proxy_url, &secrets_url, &s3_url, &sns_url);
-        let moved = Moved::open(&options, &binaries, &data_dir, scratch.path())?;
-        let functions = functions(&plan, &binaries, &environment, &logs, &options, &moved)?;
+        let moved = Moved::open(options, binaries, &data_dir, scratch.path())?;
+        let secrets = secrets(&plan, options, &sftp)?;
+        let keys = known_keys(&plan, &options.credentials, &secrets)?;
+        let aws = aws_environment(&at.iam_proxy, &at.secrets, &at.s3, &at.sns);
+        let environment = [aws, moved.environment.clone()].concat();
+        let launched = (binaries, environment.as_slice());
+        let functions = functions(&plan, launched, &logs, options.instances, &moved.clock)?;
         let written = Arc::default();
-        let time = event_sources::time(moved, &options, &plan, &functions, &journal, &written)?;
+        let clock = moved.clock.clone();
+        let time = event_sources::time(moved, options, &plan, &functions, &journal, &written)?;
 
-        let mut sandbox = Self {
+        let sandbox = Self {
             tiki: None,
             core: None,
-            secrets: secrets(&plan, &options, &sftp)?,
+            app: as_partner(&at.api, &options.credentials, clock.clone())?,
+            calls: Calls::of(&journal, keys, clock),
+            scenarios: None,
+            secrets,
             sns: Sns::new(&plan),
             journal,
             time,
             functions,
             logs,
-            plan,
             tasks: Vec::new(),
             written,
             sweeps_ended: Arc::default(),
-            url,
-            tiki_url,
-            core_url,
+            url: at.api,
+            tiki_url: at.tiki,
+            core_url: at.core,
+            iam_proxy: IamProxy::new(&plan, &dynamodb_url, http()?),
+            iam_proxy_url: at.iam_proxy,
             dynamodb_url,
-            secrets_url,
-            s3_url,
-            sns_url,
-            sftp_address,
+            secrets_url: at.secrets,
+            s3_url: at.s3,
+            sns_url: at.sns,
+            sftp_address: at.sftp,
             sftp_host_key: sftp.host_key()?,
             sftp_folder: sftp.folder(),
             sftp_key: sftp.partner_key_file(),
-            iam_proxy,
-            iam_proxy_url,
+            plan,
             _dynamodb: dynamodb,
             _scratch: scratch,
             _lock: lock,
         };
-        let s3 = S3::open(data_dir.join("s3"), &sandbox.plan, sandbox.time.clock())?;
-        sandbox.serve(listeners, &options, &s3, sftp)?;
-        sandbox.start_event_sources(&options, &aws_sdk_dynamodbstreams::Client::new(&sdk))?;
-        sandbox.wait_until_ready().await?;
-        sandbox.write_files(&options)?;
-        Ok(sandbox)
+        Ok((sandbox, listeners, sftp))
     }
 
     /// Stops everything, and waits until the functions have ended.
@@ -206,15 +217,7 @@ impl Sandbox {
 
     /// A caller with the core's credentials.
     pub fn as_core(&self, options: &Options) -> anyhow::Result<Caller> {
-        caller(
-            &self.url,
-            HeaderNames::PARTNER,
-            (
-                &options.credentials.core_client_id,
-                &options.credentials.core_secret,
-            ),
-            self.time.clock(),
-        )
+        as_partner(&self.url, &options.credentials, self.time.clock())
     }
 
     /// Moves the time of the whole sandbox forward, from firing to firing of the schedules. The answer is what they fired.
@@ -258,6 +261,17 @@ impl Sandbox {
         }
     }
 
+    /// The calls, as the page shows them.
+    pub(crate) fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    pub(crate) fn scenarios(&self) -> anyhow::Result<&Scenarios> {
+        self.scenarios
+            .as_ref()
+            .context("the sandbox has not started")
+    }
+
     /// The output of the functions.
     #[must_use]
     pub fn logs(&self) -> Vec<LogLine> {
@@ -278,77 +292,6 @@ impl Sandbox {
         peaks.collect()
     }
 
-    fn serve(
-        &mut self,
-        listeners: Listeners,
-        options: &Options,
-        s3: &S3,
-        sftp: Sftp,
-    ) -> anyhow::Result<()> {
-        if options.core_url.is_none() {
-            let state = StateStore::open(options.data_dir.as_ref(), "core.json")?;
-            let core = Core::new(self.as_core(options)?, self.journal.clone(), state);
-            self.spawn(listeners.core, core.router())?;
-            self.core = Some(core);
-        }
-        let gateway = Gateway {
-            plan: self.plan.clone(),
-            functions: self.functions.clone(),
-            journal: self.journal.clone(),
-            core: self.core.clone(),
-            written: Arc::clone(&self.written),
-            throttles: {
-                let limits = self.plan.routes.iter().map(|route| route.throttle);
-                limits
-                    .map(|(rate, burst)| Throttle::new(rate, burst))
-                    .collect()
-            },
-            clock: self.time.clock(),
-            host: reached_at(listeners.api.local_addr()?).to_string(),
-        };
-        let docs = Docs::new(
-            &self.as_tiki(options)?,
-            &self.as_core(options)?,
-            &self.core_url,
-        );
-        let own = docs.router().merge(self.time.router());
-        self.spawn(listeners.api, own.merge(gateway.router()))?;
-        let secrets = self.iam_proxy.guard_service(self.secrets.router());
-        self.spawn(listeners.secrets, secrets)?;
-        self.spawn(listeners.iam_proxy, self.iam_proxy.dynamodb())?;
-        let objects = self.iam_proxy.guard_objects(s3.objects());
-        self.spawn(listeners.s3, s3.pages().merge(objects))?;
-        let sns = self.sns.router(self.iam_proxy.clone());
-        self.spawn(listeners.sns, sns)?;
-        if options.tiki_url.is_none() {
-            let orders = StateStore::open(options.data_dir.as_ref(), "tiki.json")?;
-            let tiki = Tiki::new(
-                self.as_tiki(options)?,
-                self.journal.clone(),
-                self.tiki_url.clone(),
-                &sftp,
-                orders,
-            );
-            self.spawn(listeners.tiki, tiki.router(self.function("reconcile")?))?;
-            self.tiki = Some(tiki);
-        }
-        self.tasks.push(tokio::spawn(sftp.serve(listeners.sftp)));
-        Ok(())
-    }
-
-    fn spawn(&mut self, listener: TcpListener, router: Router) -> anyhow::Result<()> {
-        let port = listener.local_addr()?.port();
-        let dated = middleware::from_fn_with_state(self.time.clock(), clock::add_date);
-        let router = router
-            .layer(middleware::from_fn_with_state(port, own_pages::guard))
-            .layer(dated);
-        self.tasks.push(tokio::spawn(async move {
-            let router = router.into_make_service_with_connect_info::<SocketAddr>();
-            let _ = axum::serve(listener, router).await;
-        }));
-        Ok(())
-    }
-
     fn function(&self, name: &str) -> anyhow::Result<Arc<Function>> {
         let function = self.functions.get(name);
         Ok(Arc::clone(
@@ -361,7 +304,7 @@ impl Sandbox {
         let http = http()?;
         for url in [&self.url, &self.secrets_url] {
             let answer = http
-                .get(format!("{url}/"))
+                .get(format!("{url}/_sandbox/watch.css"))
                 .timeout(Duration::from_secs(5))
                 .send()
                 .await;

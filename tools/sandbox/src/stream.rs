@@ -176,7 +176,7 @@ impl Pump {
                 1 => "a new obligation".to_owned(),
                 n => format!("{n} new obligations"),
             };
-            let open = self.journal.open("stream", self.function.name(), what);
+            let open = self.journal.step("stream", self.function.name(), what);
             let event = Bytes::from(json!({ "Records": batch }).to_string());
             match self.function.invoke(event).await {
                 Ok(answer) => {

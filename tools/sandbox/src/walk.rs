@@ -5,8 +5,9 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use serde_json::json;
 
-use crate::caller::{Response, http};
+use crate::caller::Response;
 use crate::core::{Core, money};
+use crate::customer::Customer;
 use crate::start::Sandbox;
 use crate::tiki::Tiki;
 
@@ -37,21 +38,20 @@ struct Paid {
 struct Walk<'s> {
     sandbox: &'s Sandbox,
     tiki: &'s Tiki,
-    core: &'s Core,
+    /// The core, if the sandbox plays it. Another one pays when it wants to.
+    core: Option<&'s Core>,
     print: &'s mut dyn FnMut(&str),
 }
 
 impl<'s> Walk<'s> {
     fn of(sandbox: &'s Sandbox, print: &'s mut dyn FnMut(&str)) -> anyhow::Result<Self> {
-        let (Some(tiki), Some(core)) = (&sandbox.tiki, &sandbox.core) else {
-            bail!(
-                "the walk needs the sandbox's own Tiki and core; remove --tiki-url and --core-url"
-            );
+        let Some(tiki) = &sandbox.tiki else {
+            bail!("the walk needs the sandbox's own Tiki; remove --tiki-url");
         };
         Ok(Self {
             sandbox,
             tiki,
-            core,
+            core: sandbox.core.as_ref(),
             print,
         })
     }
@@ -60,14 +60,13 @@ impl<'s> Walk<'s> {
         let session = self
             .step("1. The customer opens Tiki VIP in the partner's app")
             .await;
-        let opened = self
-            .core
-            .open_webview(&json!({
-                "identify_code": "KH-0001",
-                "identify_phone": "0912345678",
-                "identify_fullname": "Nguyễn Văn An",
-            }))
-            .await?;
+        let customer = json!({
+            "identify_code": "KH-0001",
+            "identify_phone": "0912345678",
+            "identify_fullname": "Nguyễn Văn An",
+        });
+        let opened = self.sandbox.app.post("/partner/v1/webview", &customer);
+        let opened = opened.await?;
         self.shown(session, &opened)?;
         let request_id = opened.json["data"]["request_id"]
             .as_str()
@@ -88,17 +87,13 @@ impl<'s> Walk<'s> {
             .context("no transaction_id")?;
         let payment_url = data["payment_url"].as_str().context("no payment_url")?;
 
-        let result_screen = self.press(payment_url).await?;
-        self.until_notified(&tiki_id).await?;
-
-        let began = self.step("6. The customer sees Tiki's result screen").await;
-        let screen = Response::read(http()?.get(&result_screen).send().await?).await?;
-        ensure!(
-            screen.status == 200,
-            "Tiki's result screen answered {}",
-            screen.status
-        );
-        self.show(began);
+        if self.core.is_some() {
+            let result_screen = self.press(payment_url).await?;
+            self.until_notified(&tiki_id).await?;
+            self.see_result(&result_screen).await?;
+        } else {
+            self.until_somebody_pays(payment_url, &tiki_id).await?;
+        }
 
         let began = self
             .step(&format!("7. Tiki refunds {}", money(REFUND)))
@@ -182,46 +177,56 @@ impl<'s> Walk<'s> {
 
     /// The customer's browser: opens the payment screen, pays, and returns.
     async fn press(&mut self, payment_url: &str) -> anyhow::Result<String> {
-        let browser = http()?;
+        let customer = Customer::new()?;
         let began = self
             .step("3. The customer follows the link to the partner's payment screen")
             .await;
-        let screen_url = location(&browser, payment_url).await?;
-        let screen = Response::read(browser.get(&screen_url).send().await?).await?;
-        ensure!(
-            screen.status == 200,
-            "the payment screen answered {}",
-            screen.status
-        );
-        ensure!(
-            screen.text.contains(&money(AMOUNT)),
-            "the payment screen shows another amount"
-        );
+        let screen = customer.opens(payment_url, AMOUNT).await?;
         self.show(began);
 
         let began = self
             .step("4. The customer pays, and Tiki receives the notification")
             .await;
-        let query = screen_url
-            .split_once('?')
-            .map(|(_, query)| query)
-            .unwrap_or_default();
-        let form = [("query", query), ("action", "pay")];
-        let url = self
-            .core
-            .caller
-            .http
-            .post(format!("{}/pay", self.sandbox.core_url));
-        let pressed = url.form(&form).send().await?;
-        let back = header(&pressed, "location")?;
+        let back = customer.presses(&screen, "pay").await?;
         // The notification follows by itself, after the customer's own request.
         self.until_any_notified(began).await;
         self.show(began);
 
         let began = self.step("5. The customer is redirected to Tiki").await;
-        let result_screen = location(&browser, &back).await?;
+        let result_screen = customer.led_by(&back).await?;
         self.show(began);
         Ok(result_screen)
+    }
+
+    async fn see_result(&mut self, result_screen: &str) -> anyhow::Result<()> {
+        let began = self.step("6. The customer sees Tiki's result screen").await;
+        let screen = Customer::new()?.sees(result_screen).await?;
+        let status = screen.status;
+        ensure!(status == 200, "Tiki's result screen answered {status}");
+        self.show(began);
+        Ok(())
+    }
+
+    /// Another core has its own payment screen. So the walk waits until its customer has paid, as long as it takes.
+    async fn until_somebody_pays(
+        &mut self,
+        payment_url: &str,
+        tiki_id: &str,
+    ) -> anyhow::Result<()> {
+        let began = self
+            .step("3. Your core takes the money: pay there, or open this link and pay")
+            .await;
+        (self.print)(&format!("\n    {payment_url}\n"));
+        let status = loop {
+            let order = self.tiki.known(tiki_id).context("the order is gone")?;
+            if order.status != "PENDING" {
+                break order.status;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        };
+        self.show(began);
+        ensure!(status == "SUCCESS", "Tiki heard {status}, not SUCCESS");
+        Ok(())
     }
 
     /// Waits until the journal has an IPN.
@@ -276,11 +281,13 @@ impl<'s> Walk<'s> {
             "the look-up shows {} as refunded, not 40000",
             json["refunded_amount"]
         );
-        let refunded = self.core.refunded_vnd(transaction_id);
-        ensure!(
-            refunded == REFUND,
-            "the core refunded {refunded}, not 40000"
-        );
+        if let Some(core) = self.core {
+            let refunded = core.refunded_vnd(transaction_id);
+            ensure!(
+                refunded == REFUND,
+                "the core refunded {refunded}, not 40000"
+            );
+        }
         Ok(())
     }
 
@@ -327,18 +334,6 @@ impl<'s> Walk<'s> {
             ));
         }
     }
-}
-
-/// The target of a redirect.
-async fn location(browser: &reqwest::Client, url: &str) -> anyhow::Result<String> {
-    header(&browser.get(url).send().await?, "location")
-}
-
-fn header(response: &reqwest::Response, name: &str) -> anyhow::Result<String> {
-    let value = response.headers().get(name);
-    let value = value
-        .with_context(|| format!("answered {} without the header {name}", response.status()))?;
-    Ok(value.to_str()?.to_owned())
 }
 
 /// Shortens a text to its column.

@@ -16,7 +16,10 @@ pub(super) async fn refund(
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
 ) -> AxumResponse {
-    let known = || core.state.read(|state| state.refunds.get(&id).cloned());
+    let known = || {
+        core.state
+            .write(|state| state.refund_now(&id, core.now_ms()))
+    };
     let says = || known().map(|refund| refunds::refund_json(&id, &refund));
     look_up(
         &core,

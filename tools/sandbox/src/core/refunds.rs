@@ -9,9 +9,13 @@ use serde_json::{Value, json};
 
 use super::{Core, CoreState, Refund, money};
 use crate::faults::words;
+use crate::magic::{self, AtTheRefund};
 
 /// How long the answer about a refund may be on its way to the functions.
 pub(super) const ANSWER_ON_ITS_WAY_MS: i64 = 60_000;
+
+/// How long a refund of a special amount is pending.
+const PENDING_MS: i64 = 30_000;
 
 /// What a refund's message says.
 struct Asked<'m> {
@@ -102,6 +106,23 @@ impl<'m> Asked<'m> {
 }
 
 impl CoreState {
+    /// A refund as it is now: one of a special amount is pending only for a while.
+    pub(super) fn refund_now(&mut self, id: &str, now_ms: i64) -> Option<Refund> {
+        let refund = self.refunds.get_mut(id)?;
+        let is_over = now_ms - refund.at_ms >= PENDING_MS;
+        let is_special = magic::at_the_refund(refund.amount) == Some(AtTheRefund::Pending);
+        if refund.status == "pending" && is_special && is_over {
+            "succeeded".clone_into(&mut refund.status);
+            let Refund {
+                transaction_id,
+                amount,
+                ..
+            } = refund.clone();
+            self.book_refund(id, &transaction_id, amount, now_ms);
+        }
+        self.refunds.get(id).cloned()
+    }
+
     /// The refund as it is after this request. Requests that come at once are dealt with one after the other.
     fn refund(&mut self, asked: &Asked<'_>, now_ms: i64) -> Result<Refund, Conflict> {
         if let Some(known) = self.refunds.get_mut(asked.id) {
@@ -110,7 +131,8 @@ impl CoreState {
                 return Err(Conflict::OtherContent);
             }
             known.posted += 1;
-            return Ok(known.clone());
+            let known = known.clone();
+            return Ok(self.refund_now(asked.id, now_ms).unwrap_or(known));
         }
         // More is back than the functions know of, and not just now: their records are older than these, and the money
         // may be back already. No final answer, because the next answer may bring them up to date.
@@ -119,10 +141,11 @@ impl CoreState {
         if self.others(asked, is_back) > asked.so_far {
             return Err(Conflict::MoreIsBack);
         }
-        let status = if self.fits(asked) {
-            "succeeded"
-        } else {
-            "rejected"
+        let status = match magic::at_the_refund(asked.amount) {
+            _ if !self.fits(asked) => "rejected",
+            Some(AtTheRefund::Rejected) => "rejected",
+            Some(AtTheRefund::Pending) => "pending",
+            None => "succeeded",
         };
         let refund = Refund {
             transaction_id: asked.transaction_id.to_owned(),

@@ -9,12 +9,12 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use domain::Timestamp;
 use serde::Deserialize;
-use serde_json::json;
 use signing::{Keyring, SignatureHeaders, Window};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::{Core, CoreState, Payment, money, reference};
+use super::{Core, CoreState, Payment, money};
+use crate::magic::{AtTheScreen, at_the_screen};
 
 /// So long the screen waits for the functions to say what a payment is.
 const API_TIMEOUT: Duration = Duration::from_secs(5);
@@ -163,20 +163,11 @@ pub(super) async fn decide(State(core): State<Core>, Form(decision): Form<Decisi
         }
     };
     let (link, status) = decided;
-    let id = link.transaction_id.clone();
-    let result = if status == "paid" {
-        json!({
-            "transaction_id": id,
-            "status": "SUCCESS",
-            "amount": link.amount,
-            "partner_banking_method": "ACCOUNT",
-            "rail_reference": reference(&id),
-        })
-    } else {
-        json!({ "transaction_id": id, "status": "FAILURE", "reason": "cancelled by the customer" })
-    };
     // In its own task, so that a customer who closes the window does not stop it.
-    let sending = tokio::spawn(async move { core.send_result_until_accepted(&id, &result).await });
+    let sending = tokio::spawn({
+        let (core, id, amount) = (core.clone(), link.transaction_id.clone(), link.amount);
+        async move { core.report(&id, amount, &status).await }
+    });
     let accepted = sending.await.unwrap_or(false);
     open.done(if accepted {
         "303, accepted"
@@ -203,7 +194,9 @@ impl Core {
             Ok(link) | Err(NoForm::Unreadable(link)) => link,
             Err(refused) => return Err(refused),
         };
+        let declined = at_the_screen(link.amount) == Some(AtTheScreen::Declined);
         let choice = match decision.action.as_str() {
+            "pay" if declined => "failed",
             "pay" => "paid",
             "cancel" => "failed",
             _ => return Err(NoForm::Invalid),

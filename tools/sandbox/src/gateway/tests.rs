@@ -86,7 +86,7 @@ impl Api {
         let journal = gateway.journal.clone();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, gateway.router()).await });
+        tokio::spawn(async move { axum::serve(listener, Arc::new(gateway).router()).await });
         Self { url, journal }
     }
 

@@ -9,6 +9,8 @@ use anyhow::Context;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 
+use crate::cloudwatch::Metrics;
+
 /// A line that a function printed.
 #[derive(Clone, Debug)]
 pub struct LogLine {
@@ -23,6 +25,7 @@ pub struct LogLine {
 pub(crate) struct Logs {
     file: Option<Arc<Mutex<File>>>,
     kept: Arc<Mutex<Vec<LogLine>>>,
+    metrics: Metrics,
 }
 
 /// Lines kept in memory. Enough for a test, and a limit for a long run.
@@ -35,7 +38,13 @@ impl Logs {
         Ok(Self {
             file: file.transpose()?.map(|file| Arc::new(Mutex::new(file))),
             kept: Arc::default(),
+            metrics: Metrics::default(),
         })
+    }
+
+    /// The metrics that were logged.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     pub(crate) fn lines(&self) -> Vec<LogLine> {
@@ -62,6 +71,7 @@ impl Logs {
             Ok(Value::Object(event)) => Value::Object(event),
             _ => json!({ "raw": line }),
         };
+        self.metrics.take(&event);
         let line = LogLine {
             function: function.to_owned(),
             event,

@@ -7,18 +7,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use signed_http::BaseUrl;
 use signing::{ClientSecret, GetSigning, HeaderNames, Keyring};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-use super::moved::Moved;
 use crate::caller::{Caller, http};
 use crate::clock::Clock;
 use crate::dynamodb::EmbeddedDynamoDb;
 use crate::lambda::{Function, Launch, Logs};
-use crate::options::Options;
+use crate::options::{Credentials, Options};
+use crate::secrets::SecretsManager;
 use crate::template::Plan;
+use crate::watch::KnownKeys;
 
 /// The listeners. They are opened first, because the settings of everything else contain their addresses.
 pub(super) struct Listeners {
@@ -54,14 +54,6 @@ pub(super) fn address(listener: &TcpListener) -> anyhow::Result<String> {
     Ok(format!("http://{}", reached_at(listener.local_addr()?)))
 }
 
-/// The address of the one that others play, or else of the listener.
-pub(super) fn address_or(
-    others: Option<&BaseUrl>,
-    listener: &TcpListener,
-) -> anyhow::Result<String> {
-    others.map_or_else(|| address(listener), |url| Ok(url.to_string()))
-}
-
 /// `0.0.0.0` stands for every address of this machine, and is none that can be called.
 pub(super) fn reached_at(mut listens: SocketAddr) -> SocketAddr {
     if listens.ip().is_unspecified() {
@@ -86,6 +78,34 @@ pub(super) fn caller(
         get_signing: GetSigning::default(),
         http: http()?,
         clock,
+    })
+}
+
+/// A caller with the credentials of the partner's app and core.
+pub(super) fn as_partner(
+    url: &str,
+    credentials: &Credentials,
+    clock: Clock,
+) -> anyhow::Result<Caller> {
+    let (id, secret) = (&credentials.core_client_id, &credentials.core_secret);
+    caller(url, HeaderNames::PARTNER, (id, secret), clock)
+}
+
+/// The keys by which the page of the sandbox checks signatures.
+pub(super) fn known_keys(
+    plan: &Plan,
+    credentials: &Credentials,
+    secrets: &SecretsManager,
+) -> anyhow::Result<KnownKeys> {
+    let of = |id: &str, name: &str| {
+        let arn = plan.secrets.get(name).cloned();
+        let arn = arn.with_context(|| format!("the template has no {name}"))?;
+        anyhow::Ok((id.to_owned(), arn))
+    };
+    Ok(KnownKeys {
+        secrets: secrets.clone(),
+        tiki: of(&credentials.client_id, "TikiSecret")?,
+        core: of(&credentials.core_client_id, "CoreSecret")?,
     })
 }
 
@@ -129,11 +149,10 @@ pub(super) fn start_dynamodb(
 
 pub(super) fn functions(
     plan: &Plan,
-    binaries: &BTreeMap<String, PathBuf>,
-    environment: &[(String, String)],
+    (binaries, environment): (&BTreeMap<String, PathBuf>, &[(String, String)]),
     logs: &Logs,
-    options: &Options,
-    moved: &Moved,
+    instances: usize,
+    clock: &Clock,
 ) -> anyhow::Result<BTreeMap<String, Arc<Function>>> {
     let binary = |name: &str| {
         let found = binaries.get(name).cloned();
@@ -152,14 +171,13 @@ pub(super) fn functions(
             // Its own credentials, by which the IAM proxy identifies it.
             environment: environment
                 .iter()
-                .chain(&moved.environment)
                 .cloned()
                 .chain([("AWS_ACCESS_KEY_ID".to_owned(), name.clone())])
                 .chain(own)
                 .collect(),
-            clock: moved.clock.clone(),
+            clock: clock.clone(),
         };
-        let function = Function::new(function.clone(), launch, logs.clone(), options.instances);
+        let function = Function::new(function.clone(), launch, logs.clone(), instances);
         functions.insert(name.clone(), Arc::new(function));
     }
     Ok(functions)

@@ -21,11 +21,18 @@ use super::{Ipn, Tiki, orders, shop};
 use crate::body::JsonBody;
 use crate::clock::dated;
 use crate::faults::{self, Switch, words};
+use crate::journal::{Callee, Watched};
 use crate::lambda::Function;
+use crate::magic::{AtTiki, at_tiki};
 
 impl Tiki {
     /// `reconcile` is the partner's function that a person can run here.
     pub(crate) fn router(&self, reconcile: Arc<Function>) -> Router {
+        let watched = Watched {
+            journal: self.journal.clone(),
+            side: Callee::Tiki,
+            caller: caller_of,
+        };
         Router::new()
             .route("/webview", post(webview))
             .route("/payment/ipn", post(ipn))
@@ -45,11 +52,22 @@ impl Tiki {
             .fallback(get(shop::page))
             .with_state(self.clone())
             .layer(middleware::from_fn_with_state(self.clone(), add_date))
+            .layer(middleware::from_fn_with_state(watched, Watched::layer))
     }
 
     fn verified(&self, headers: &HeaderMap, message: &[u8]) -> bool {
         let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         verified(&keys, HeaderNames::TIKI, headers, message, self.now_ms())
+    }
+}
+
+/// Who calls this path of Tiki.
+fn caller_of(path: &str) -> &'static str {
+    match path {
+        "/webview" => "open-webview",
+        "/payment/ipn" => "ipn-sender",
+        "/transaction" => "functions",
+        _ => "customer",
     }
 }
 
@@ -170,6 +188,18 @@ fn accept_ipn(tiki: &Tiki, message: &Value) -> Value {
         .unwrap_or_default();
     let accepted = tiki.orders.write(|orders| {
         let order = orders.get_mut(id).ok_or((3, "transaction not found"))?;
+        let is_first_or_second = order.ipns.len() <= 2;
+        match at_tiki(order.amount) {
+            Some(AtTiki::NotFound) => return Err((3, "transaction not found")),
+            Some(AtTiki::Cancelled) => return Err((6, "transaction cancelled")),
+            Some(AtTiki::SystemError) => return Err((2, "system error")),
+            Some(AtTiki::TwiceDown) if is_first_or_second => return Err((2, "system error")),
+            Some(AtTiki::OtherAmount) => {
+                "SUCCESS".clone_into(&mut order.status);
+                return Err((5, "invalid amount"));
+            }
+            Some(AtTiki::TwiceDown) | None => {}
+        }
         if order.cancelled {
             return Err((6, "transaction cancelled"));
         }
@@ -221,6 +251,12 @@ fn found(tiki: &Tiki, query: &HashMap<String, String>) -> Value {
         return refusal(1, "invalid request");
     };
     match tiki.known(id) {
+        Some(order) if at_tiki(order.amount) == Some(AtTiki::Cancelled) => {
+            refusal(6, "transaction cancelled")
+        }
+        Some(order) if at_tiki(order.amount) == Some(AtTiki::NotFound) => {
+            refusal(3, "transaction not found")
+        }
         None => refusal(3, "transaction not found"),
         Some(order) if order.cancelled => refusal(6, "transaction cancelled"),
         Some(order) => json!({
@@ -228,7 +264,10 @@ fn found(tiki: &Tiki, query: &HashMap<String, String>) -> Value {
             "message": "success",
             "tiki_transaction_id": id,
             "status": order.status,
-            "amount": order.amount,
+            "amount": match at_tiki(order.amount) {
+                Some(AtTiki::OtherAmount) => order.amount + 1000,
+                _ => order.amount,
+            },
         }),
     }
 }

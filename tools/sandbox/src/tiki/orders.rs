@@ -55,16 +55,16 @@ pub(super) async fn place(
 }
 
 /// An order whose payment the partner has created.
-pub(super) struct Created {
-    pub(super) tiki_id: String,
-    pub(super) transaction_id: String,
-    pub(super) payment_url: String,
+pub(crate) struct Created {
+    pub(crate) tiki_id: String,
+    pub(crate) transaction_id: String,
+    pub(crate) payment_url: String,
 }
 
 impl Tiki {
     /// Orders for this amount, and creates the payment at the partner, with more fields of the create call. The error is in
     /// words: the partner refuses it, or does not answer.
-    pub(super) async fn place(&self, amount: u64, more: Value) -> Result<Created, String> {
+    pub(crate) async fn place(&self, amount: u64, more: Value) -> Result<Created, String> {
         let id = self.order(amount);
         let created = self.create_with(&id, more).await;
         let created = created.map_err(|error| format!("the partner does not answer: {error:#}"))?;

@@ -73,7 +73,7 @@ impl Tiki {
         }
         names.sort();
         for name in &names {
-            let open = self.journal.open("Tiki", "SFTP", "reconciles a file");
+            let open = self.journal.step("Tiki", "SFTP", "reconciles a file");
             let done = self.reconcile_file(folder, name);
             let count = done.with_context(|| name.clone())?;
             let Count {
