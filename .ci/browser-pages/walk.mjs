@@ -16,6 +16,7 @@ const PAGES = [
   ["screen-expired", expiredScreen, 410, "hết thời hạn", "Quay lại Tiki VIP"],
   ["report", () => process.env.REPORT, 200, "Đối soát Tiki VIP"],
   ["report-link-unknown", () => `${url}/report/unknown`, 404, "không hợp lệ"],
+  ["watch", () => `${url}/_sandbox`, 200, "Thanh toán", "Hàng chờ", "Cảnh báo", "Cuộc gọi"],
   ["files", () => `${s3_url}/_sandbox/files`, 200, "Tệp đối soát"],
 ];
 
@@ -93,6 +94,26 @@ async function otherWays(window) {
   await window.look("shop-refuses", "Không đặt được hàng");
 }
 
+/** The page to watch follows a purchase in another tab, with and without script; and plays a scenario. */
+async function watched(window) {
+  const { page, context } = window;
+  await order(window, "41000", "Khăn bông");
+  const id = new URL(page.url()).searchParams.get("transaction_id");
+  const watch = await context.newPage();
+  await watch.goto(`${url}/_sandbox`);
+  const row = watch.locator("#board tr", { has: watch.locator(`a[href$="${id}"]`) });
+  await row.getByText("chờ thanh toán").waitFor();
+  await page.getByRole("button", { name: "Thanh toán 41.000 ₫" }).click();
+  await row.getByText("đã trừ tiền").waitFor();
+  await row.getByText("thành công").nth(1).waitFor();
+  await watch.close();
+  await window.goto(`${url}/_sandbox/payments/${id}`);
+  await window.look("watch-payment", "41.000 ₫", "Đã thanh toán", "Nhật ký giao dịch", "chữ ký đúng");
+  await window.goto(`${url}/_sandbox`);
+  await page.getByRole("button", { name: "Chạy" }).click();
+  await window.look("scenario", "Đã xảy ra", "Tiki creates payment");
+}
+
 async function pages(window) {
   for (const [name, address, status, ...texts] of PAGES) {
     await window.goto(address(), status);
@@ -112,6 +133,7 @@ async function view(one) {
   try {
     await purchase(window);
     await otherWays(window);
+    await watched(window);
     await pages(window);
   } catch (error) {
     window.report("walk", error.message);

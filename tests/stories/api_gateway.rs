@@ -69,13 +69,14 @@ async fn concurrent_requests_get_instances_up_to_the_limit() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrongly_configured_function_names_every_error() {
+    // What the template allows, and the functions do not.
     let env = TestEnv::with(|options| {
-        options
-            .parameters
-            .push(("MinAmountVnd".to_owned(), "x".to_owned()));
-        options
-            .parameters
-            .push(("ExpiryGraceSeconds".to_owned(), "y".to_owned()));
+        for (name, value) in [
+            ("MinAmountVnd", "1.5"),
+            ("ExpiryGraceSeconds", "99999999999999999999"),
+        ] {
+            options.parameters.push((name.to_owned(), value.to_owned()));
+        }
     });
     let env = env.await;
     let id = env.tiki.order(100_000);
@@ -95,7 +96,7 @@ async fn a_wrongly_configured_function_names_every_error() {
                 .collect::<Vec<_>>()
         )
         .to_string();
-        said.contains("MIN_AMOUNT_VND must be a number")
+        said.contains("MIN_AMOUNT_VND must be a whole number")
             && said.contains("EXPIRY_GRACE_S must be a number of seconds")
     })
     .await;

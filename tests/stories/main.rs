@@ -18,6 +18,8 @@ mod conformance;
 mod contract;
 mod create_transaction;
 mod docs_page;
+#[cfg(target_os = "linux")]
+mod drills;
 mod durability;
 mod expiry;
 mod file_delivery;
@@ -44,6 +46,8 @@ mod reversal;
 mod sample_events;
 mod sandbox_command;
 mod sandbox_controls;
+#[cfg(target_os = "linux")]
+mod scenarios;
 mod secret_rotation;
 mod sftp_client;
 mod shop;
@@ -51,3 +55,4 @@ mod signature;
 mod statement;
 mod template;
 mod watch;
+mod watch_page;
