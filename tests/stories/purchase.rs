@@ -26,6 +26,51 @@ async fn a_purchase_works_from_the_webview_to_a_refund() {
     }
 }
 
+/// With a core of one's own the walk prints the link, and waits until somebody has paid there.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_walk_waits_for_another_core_to_pay() {
+    // The core of another sandbox stands for the partner's own.
+    let own = TestEnv::start().await;
+    let options = sandbox::Options {
+        core_url: Some(own.sandbox.core_url.parse().unwrap()),
+        no_cron: true,
+        ..sandbox::Options::default()
+    };
+    let sandbox = sandbox::Sandbox::start(options).await.unwrap();
+    own.core.call_api_at(Some(sandbox.url.clone()));
+    let (said, mut lines) = tokio::sync::mpsc::unbounded_channel();
+    let walk = async {
+        let mut print = |line: &str| said.send(line.to_owned()).unwrap();
+        sandbox::walk(&sandbox, &mut print).await
+    };
+    let pay = async {
+        let link = loop {
+            let line = lines.recv().await.unwrap();
+            if line.contains("/pay/") {
+                break line.trim().to_owned();
+            }
+        };
+        let browser = sandbox::http().unwrap();
+        let led = browser.get(&link).send().await.unwrap();
+        let screen = led.headers()["location"].to_str().unwrap();
+        let (address, query) = screen.split_once('?').unwrap();
+        let shown = browser.get(screen).send().await.unwrap();
+        assert_eq!(shown.status().as_u16(), 200);
+        let form = [("query", query), ("action", "pay")];
+        let paid = browser.post(address).form(&form).send().await.unwrap();
+        assert_eq!(paid.status().as_u16(), 303);
+    };
+    let (walked, ()) = tokio::join!(walk, pay);
+    walked.unwrap();
+    let mut rest = Vec::new();
+    while let Ok(line) = lines.try_recv() {
+        rest.push(line);
+    }
+    let rest = rest.join("\n");
+    assert!(rest.contains("100.000 ₫ paid and confirmed"), "{rest}");
+    sandbox.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn tiki_is_notified_of_a_declined_payment() {
     let env = TestEnv::start().await;
