@@ -110,7 +110,11 @@ fn what_the_document_allows_is_what_the_code_reads() {
         }
     }
     let has_a_good_one = |operation: &Operation| GOOD.iter().any(|(id, _)| *id == operation.id);
-    let with_a_body = API.operations().iter().filter(|o| o.method == "POST");
+    // A browser's POST to a payment link says nothing in its body.
+    let with_a_body = API
+        .operations()
+        .iter()
+        .filter(|o| described(o)["requestBody"].is_object());
     for operation in with_a_body {
         assert!(
             has_a_good_one(operation),
@@ -122,9 +126,12 @@ fn what_the_document_allows_is_what_the_code_reads() {
     assert!(checked > 10_000, "{checked}");
 }
 
+fn described(operation: &Operation) -> &'static Value {
+    &API.document()["paths"][&operation.path][operation.method.to_lowercase()]
+}
+
 fn request_example(operation: &Operation, name: &str) -> Value {
-    let described = &API.document()["paths"][&operation.path][operation.method.to_lowercase()];
-    let examples = &described["requestBody"]["content"]["application/json"]["examples"];
+    let examples = &described(operation)["requestBody"]["content"]["application/json"]["examples"];
     examples[name]["value"].clone()
 }
 
