@@ -80,7 +80,10 @@ impl Sshd {
         }
         let read = |name: &str| fs::read_to_string(home.path().join(name)).unwrap();
         fs::write(home.path().join("authorized_keys"), read("client.pub")).unwrap();
-        let (host_key, private_key) = (read("host.pub").trim().to_owned(), read("client"));
+        // Kind and key, without the comment behind them: so a setting has it.
+        let host_key = read("host.pub");
+        let host_key: Vec<&str> = host_key.split_whitespace().take(2).collect();
+        let (host_key, private_key) = (host_key.join(" "), read("client"));
         let user = Command::new("id").arg("-un").output().unwrap().stdout;
         let user = String::from_utf8(user).unwrap().trim().to_owned();
         let (port, process) = serve(program, home.path(), denied).await;
