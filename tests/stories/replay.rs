@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use e2e::{Payment, TestEnv, now_ms};
+use reqwest::Method;
 use sandbox::{Callee, Exchange};
 use serde_json::{Value, json};
 
@@ -28,7 +29,7 @@ impl Captured {
     /// The calls so far that were accepted.
     fn accepted(&self) -> Vec<Exchange> {
         let calls = self.0.lock().unwrap();
-        let accepted = calls.iter().filter(|call| call.status < 400);
+        let accepted = calls.iter().filter(|call| (1..400).contains(&call.status));
         accepted.cloned().collect()
     }
 }
@@ -171,8 +172,11 @@ async fn live(env: &TestEnv) -> (Payment, Payment) {
         .unwrap();
     assert_eq!(handed_over.code(), Some(0), "{}", handed_over.text);
     for url in [paid.url.clone(), format!("{}/return", paid.url)] {
-        let link = env.tiki.caller.http.get(url).send().await.unwrap();
-        assert!(link.status().is_redirection());
+        for method in [Method::GET, Method::HEAD, Method::POST] {
+            let link = env.tiki.caller.http.request(method, &url);
+            let link = link.send().await.unwrap();
+            assert!(link.status().is_redirection(), "{url}: {}", link.status());
+        }
     }
     let unpaid = env.create(100_000).await;
     (paid, unpaid)

@@ -334,9 +334,9 @@ const PLANTED: [(&str, &str, &str, &str); 69] = [
         "reconciliation",
     ),
     (
-        "the file is sent at 06:00 in London",
+        "the file is sent at 06:00 in UTC",
         "            ScheduleExpression: cron(0 6 * * ? *)\n            ScheduleExpressionTimezone: Asia/Ho_Chi_Minh",
-        "            ScheduleExpression: cron(0 6 * * ? *)\n            ScheduleExpressionTimezone: Europe/London",
+        "            ScheduleExpression: cron(0 6 * * ? *)\n            ScheduleExpressionTimezone: UTC",
         "reconciliation",
     ),
     (

@@ -1,7 +1,7 @@
 //! CloudWatch: the metrics that the functions log, and the template's alarms over them.
 //!
-//! An alarm is computed as CloudWatch does it, by the sandbox's clock, with one difference: the period that runs counts
-//! too, so that a person sees an alarm at once. An alarm over metrics of AWS itself, or over an expression, is not computed.
+//! An alarm is computed as CloudWatch does it, by the sandbox's clock, with one difference: it is also on if it is with the
+//! period that still runs, so that a person sees it at once. An alarm over metrics of AWS itself, or over an expression, is not computed.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -180,27 +180,35 @@ impl<'p> Alarm<'p> {
             .map(|(period, values)| (period, self.statistic_of(&values)))
             .collect();
         let now = now_ms.div_euclid(self.period_ms);
-        let last = (now + 1 - self.periods)..=now;
-        let breaching = if self.missing == "ignore" {
+        let is_on = if self.missing == "ignore" {
             // Without data the state stays what it was: the newest periods that have some decide.
-            let newest = measured.values().rev().take(last.count());
-            newest.filter(|value| self.is_breached_by(**value)).count()
+            let wanted = usize::try_from(self.periods).unwrap_or(usize::MAX);
+            let newest = measured.values().rev().take(wanted);
+            newest.filter(|value| self.is_breached_by(**value)).count() >= self.datapoints
         } else {
-            let missing = self.missing == "breaching";
-            last.filter(|period| {
-                measured
-                    .get(period)
-                    .map_or(missing, |value| self.is_breached_by(*value))
-            })
-            .count()
+            // The periods that are over, or those with the one that runs.
+            [now - 1, now]
+                .into_iter()
+                .any(|last| self.breaches(&measured, last))
         };
         AlarmState {
             alarm: self.name.to_owned(),
-            is_on: breaching >= self.datapoints,
+            is_on,
             value: measured.values().next_back().copied(),
             threshold: self.threshold,
             section: self.section.clone(),
         }
+    }
+
+    /// Whether enough of the periods up to this one are over the threshold.
+    fn breaches(&self, measured: &BTreeMap<i64, f64>, last: i64) -> bool {
+        let missing = self.missing == "breaching";
+        let periods = (last + 1 - self.periods)..=last;
+        let breached = periods.filter(|period| {
+            let value = measured.get(period);
+            value.map_or(missing, |value| self.is_breached_by(*value))
+        });
+        breached.count() >= self.datapoints
     }
 
     fn statistic_of(&self, values: &[f64]) -> f64 {
@@ -293,6 +301,11 @@ mod tests {
             "Maximum",
             &[(0, "ipn", 11), (3, "ipn", 11)]
         ));
+        let over = [(1, "ipn", 11), (3, "ipn", 11)];
+        assert!(
+            is_on("notBreaching", "Maximum", &over),
+            "without the period that runs"
+        );
         assert!(!is_on(
             "notBreaching",
             "Maximum",
