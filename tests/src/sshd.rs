@@ -80,10 +80,7 @@ impl Sshd {
         }
         let read = |name: &str| fs::read_to_string(home.path().join(name)).unwrap();
         fs::write(home.path().join("authorized_keys"), read("client.pub")).unwrap();
-        // Kind and key, without the comment behind them: so a setting has it.
-        let host_key = read("host.pub");
-        let host_key: Vec<&str> = host_key.split_whitespace().take(2).collect();
-        let (host_key, private_key) = (host_key.join(" "), read("client"));
+        let (host_key, private_key) = (without_comment(&read("host.pub")), read("client"));
         let user = Command::new("id").arg("-un").output().unwrap().stdout;
         let user = String::from_utf8(user).unwrap().trim().to_owned();
         let (port, process) = serve(program, home.path(), denied).await;
@@ -132,7 +129,7 @@ impl Sshd {
         }
         let private = fs::read_to_string(&path).unwrap();
         let public = fs::read_to_string(path.with_extension("pub")).unwrap();
-        (private, public.trim().to_owned())
+        (private, without_comment(&public))
     }
 }
 
@@ -141,6 +138,12 @@ impl Drop for Sshd {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The kind and the key of a `.pub` file, as a setting has them.
+fn without_comment(public: &str) -> String {
+    let words: Vec<&str> = public.split_whitespace().take(2).collect();
+    words.join(" ")
 }
 
 fn free_port() -> u16 {

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use super::{AssumeCommitted, lease_now, plain_payment};
-use crate::{
-    Decision, IpnAnswer, NotificationOutcome, PaymentResult, PaymentResultMessage, RefundAnswer,
-    RefundCommand, Reservation, Timestamp, Transaction, Vnd,
-};
+use crate::commands::Reservation;
+use crate::money::Vnd;
+use crate::notification::{Decision, IpnAnswer, NotificationOutcome};
+use crate::payment::{PaymentResult, PaymentResultMessage};
+use crate::refund::{RefundAnswer, RefundCommand};
+use crate::time::Timestamp;
+use crate::transaction::Transaction;
 
 const CONFIRM_AFTER: Duration = Duration::from_mins(2);
 
