@@ -16,7 +16,7 @@ const PAGES = [
   ["screen-expired", expiredScreen, 410, "hết thời hạn", "Quay lại Tiki VIP"],
   ["report", () => process.env.REPORT, 200, "Đối soát Tiki VIP"],
   ["report-link-unknown", () => `${url}/report/unknown`, 404, "không hợp lệ"],
-  ["watch", () => `${url}/_sandbox`, 200, "Thanh toán", "Hàng chờ", "Cảnh báo", "Cuộc gọi"],
+  ["watch", () => `${url}/_sandbox?still=yes`, 200, "Thanh toán", "Hàng chờ", "Cảnh báo", "Cuộc gọi"],
   ["files", () => `${s3_url}/_sandbox/files`, 200, "Tệp đối soát"],
 ];
 
@@ -107,9 +107,9 @@ async function watched(window) {
   await row.getByText("đã trừ tiền").waitFor();
   await row.getByText("thành công").nth(1).waitFor();
   await watch.close();
-  await window.goto(`${url}/_sandbox/payments/${id}`);
+  await window.goto(`${url}/_sandbox/payments/${id}?still=yes`);
   await window.look("watch-payment", "41.000 ₫", "Đã thanh toán", "Nhật ký giao dịch", "chữ ký đúng");
-  await window.goto(`${url}/_sandbox`);
+  await window.goto(`${url}/_sandbox?still=yes`);
   await page.getByRole("button", { name: "Chạy" }).click();
   await window.look("scenario", "Đã xảy ra", "Tiki creates payment");
 }

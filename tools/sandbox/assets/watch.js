@@ -9,8 +9,8 @@
 
   const parsed = (html) => new DOMParser().parseFromString(html, "text/html");
 
-  // What a person has open or is choosing stays as it is.
-  const isBusy = () => board.contains(document.activeElement) && document.activeElement.matches("select");
+  // Where a person is with the keyboard, or chooses, nothing is replaced.
+  const isBusy = () => board.contains(document.activeElement);
 
   let waiting = false;
   let again = false;
@@ -28,10 +28,7 @@
         const fresh = page.getElementById("board") || page.body;
         const open = [...board.querySelectorAll("details[open]")].map((details) => details.id);
         for (const id of open) fresh.querySelector("#" + CSS.escape(id))?.setAttribute("open", "");
-        const focused = document.activeElement?.closest("#board a, #board summary");
-        const link = focused?.getAttribute("href");
         board.replaceChildren(...fresh.childNodes);
-        if (link) board.querySelector(`a[href="${CSS.escape(link)}"]`)?.focus();
       }
     } catch {
       // The sandbox has stopped. The event source says so.
@@ -59,5 +56,7 @@
   };
   // Ages grow although nothing happens.
   setInterval(refresh, 5000);
-  board.addEventListener("focusout", () => { if (again) refresh(); });
+  board.addEventListener("focusout", (event) => {
+    if (again && !board.contains(event.relatedTarget)) refresh();
+  });
 })();

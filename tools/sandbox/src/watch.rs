@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use askama::Template;
-use axum::extract::{Form, Path, Request, State};
+use axum::extract::{Form, Path, Query, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn};
@@ -54,6 +54,7 @@ pub(crate) struct Watch {
 #[template(path = "watch.html")]
 struct Page<'p> {
     addresses: &'p Pages,
+    still: bool,
     scenarios: Vec<Choice>,
     board: BoardPart,
     calls: Vec<Arc<Call>>,
@@ -153,13 +154,26 @@ async fn with_headers(request: Request, next: Next) -> Response {
     response
 }
 
-async fn page(State(watch): State<Watch>) -> Response {
+/// `?still=yes`: without script the page does not load itself again.
+#[derive(Deserialize)]
+struct Still {
+    still: Option<String>,
+}
+
+impl Still {
+    fn is_wanted(&self) -> bool {
+        self.still.is_some()
+    }
+}
+
+async fn page(State(watch): State<Watch>, Query(still): Query<Still>) -> Response {
     let board = match watch.board().await {
         Ok(board) => board,
         Err(error) => return unreadable(&error),
     };
     html(&Page {
         addresses: &watch.handles.pages,
+        still: still.is_wanted(),
         scenarios: Scenario::ALL
             .iter()
             .map(|scenario| Choice::of(*scenario))
@@ -208,8 +222,12 @@ async fn events(State(watch): State<Watch>) -> Sse<impl Stream<Item = Result<Eve
     Sse::new(calls).keep_alive(KeepAlive::default())
 }
 
-async fn payment(State(watch): State<Watch>, Path(id): Path<String>) -> Response {
-    match PaymentPage::read(&watch, &id).await {
+async fn payment(
+    State(watch): State<Watch>,
+    Path(id): Path<String>,
+    Query(still): Query<Still>,
+) -> Response {
+    match PaymentPage::read(&watch, &id, still.is_wanted()).await {
         Ok(page) => html(&page),
         Err(error) => (StatusCode::NOT_FOUND, format!("{error:#}\n")).into_response(),
     }

@@ -148,8 +148,12 @@ impl PaymentRow {
     }
 
     /// Here, at Tiki and at the core.
-    pub(super) fn states(&self) -> [&State; 3] {
-        [&self.ours, &self.at_tiki, &self.at_core]
+    pub(super) fn states(&self) -> [(&'static str, &State); 3] {
+        [
+            ("Ở đây", &self.ours),
+            ("Ở Tiki", &self.at_tiki),
+            ("Ở lõi", &self.at_core),
+        ]
     }
 }
 

@@ -14,6 +14,8 @@ use crate::principals::Principal;
 #[derive(Template)]
 #[template(path = "watch-payment.html")]
 pub(super) struct PaymentPage {
+    /// Without script the page does not load itself again.
+    still: bool,
     pub(super) transaction_id: String,
     tiki_id: String,
     amount: String,
@@ -76,7 +78,7 @@ const NOTIFICATION: States = &[
 
 impl PaymentPage {
     /// The page of a payment. An error says that there is no such payment, or why it cannot be read.
-    pub(super) async fn read(watch: &Watch, id: &str) -> anyhow::Result<Self> {
+    pub(super) async fn read(watch: &Watch, id: &str, still: bool) -> anyhow::Result<Self> {
         // The path is one segment of a route, and `operator` refuses what is no id.
         let is_id = id.len() <= 64 && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         let path = format!("/operator/v1/transactions/{id}");
@@ -94,6 +96,7 @@ impl PaymentPage {
             .filter(|call| call.is_about(&[id, &tiki_id]))
             .collect();
         Ok(Self {
+            still,
             transaction_id,
             tiki_id,
             amount: money(shown["amount_vnd"].as_u64().unwrap_or_default()),
