@@ -10,6 +10,7 @@ from hostile_requests import LINK_SECRET, PARTNER, PERSONAL, TIKI, Known, Person
 # What a call needs of a counterparty: what the answer may be code 2 for.
 NEEDS = {"/partner/v1/webview": "webview", "/partner/v1/transactions": "look_up"}
 REFUNDS = "/tikivip/v1/refunds"
+ONE_PAYMENT = "/operator/v1/transactions/{transaction_id}"
 # Whoever creates a payment gets its link.
 CREATES = ("/tikivip/v1/transactions", "/partner/v1/transactions")
 TOKEN = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{54}(?![A-Za-z0-9_-])")
@@ -59,8 +60,11 @@ class Judge:
             (request.method, route) == ("GET", "/partner/v1/payments/{transaction_id}")
             or route.endswith("/signatures/verify")
         )
+        # Whoever may look at one payment sees its order, to ask Tiki about it (docs/privacy.md), and nothing else of it.
+        sees_order = may_have and request.person and request.is_allowed and route.startswith(ONE_PAYMENT)
         if not sees_it:
-            found += [f"what belongs to a person: {name}" for name, value in PERSONAL.items() if is_in(value, text)]
+            hidden = {name: value for name, value in PERSONAL.items() if not (sees_order and name == "order_code")}
+            found += [f"what belongs to a person: {name}" for name, value in hidden.items() if is_in(value, text)]
         if not (may_have and request.method == "POST" and route in CREATES):
             shown = set(TOKEN.findall(text)) & self.known.tokens
             found += ["the token of a link" for token in shown if token not in request.target]
@@ -142,6 +146,9 @@ def self_test() -> int:
         (request("GET /pay/{token}", "wrong"), 302, "{}"),
         (request("GET /partner/v1/payments/{transaction_id}", "right"), 200, token),
         (request("GET /partner/v1/payments/{transaction_id}", "wrong"), 401, PERSONAL["order_code"]),
+        (request("GET /operator/v1/transactions", "right", "hoa"), 200, PERSONAL["order_code"]),
+        (request(f"GET {ONE_PAYMENT}", "right", "hoa"), 200, PERSONAL["identify_code"]),
+        (request(f"GET {ONE_PAYMENT}", "unsigned"), 403, PERSONAL["order_code"]),
     ]
     fine = [
         (request(f"POST {REFUNDS}", "right"), 500, '{"code":9}'),
@@ -153,6 +160,7 @@ def self_test() -> int:
         (request("POST /tikivip/v1/transactions", "right"), 200, token),
         (request("GET /pay/{token}", "right", "", f"/pay/{token}"), 302, token),
         (request("GET /partner/v1/payments/{transaction_id}", "right"), 200, PERSONAL["order_code"]),
+        (request(f"GET {ONE_PAYMENT}", "right", "hoa"), 200, PERSONAL["order_code"]),
     ]
     lines = [
         {"message": LINK_SECRET},
