@@ -1,5 +1,5 @@
 //! Amounts at which the played sides do something special, so that a person can try it without a switch. Only the last
-//! three digits count. docs/operations.md has the table.
+//! three digits count. docs/sandbox.md has the table.
 
 /// What the core does when the customer presses "pay" at its screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -129,11 +129,16 @@ impl Watch {
         }
     }
 
-    async fn board(&self) -> anyhow::Result<BoardPart> {
+    /// The alarms of the template now, those that are on first.
+    fn alarms(&self) -> Vec<AlarmState> {
         let (clock, plan) = (&self.handles.clock, &self.handles.gateway.plan);
+        self.handles.logs.metrics().alarms(plan, clock.now_ms())
+    }
+
+    async fn board(&self) -> anyhow::Result<BoardPart> {
         Ok(BoardPart {
             now: self.now(),
-            alarms: self.handles.logs.metrics().alarms(plan, clock.now_ms()),
+            alarms: self.alarms(),
             board: Board::read(&self.handles, self.handles.clock.now_ms()).await?,
             switches: switches::all(&self.handles),
         })
@@ -198,9 +203,7 @@ async fn calls(State(watch): State<Watch>) -> Response {
 
 /// `GET /_sandbox/alarms`: the alarms as JSON, those that are on first.
 async fn alarms(State(watch): State<Watch>) -> Response {
-    let (clock, plan) = (&watch.handles.clock, &watch.handles.gateway.plan);
-    let alarms = watch.handles.logs.metrics().alarms(plan, clock.now_ms());
-    Json(alarms).into_response()
+    Json(watch.alarms()).into_response()
 }
 
 /// `GET /_sandbox/events`: each call from now on, as the page shows it.

@@ -40,7 +40,6 @@ pub(super) async fn chargeback(player: &mut Player<'_>) -> anyhow::Result<()> {
 
 pub(super) async fn refund_pending(player: &mut Player<'_>) -> anyhow::Result<()> {
     let bought = player.confirmed(AMOUNT, "Ấm đun nước").await?;
-    player.core.faults.next("refund", [Fault::Down]);
     player.core.faults.standing("find_refund", Fault::Down);
     player.core.faults.standing("refund", Fault::Down);
     refund(player, &bought, REFUND, 12).await?;
@@ -71,10 +70,6 @@ pub(super) async fn slow(player: &mut Player<'_>) -> anyhow::Result<()> {
     player.say(
         "The core needs 22 seconds: Tiki gets code 12, \"in progress\", and asks again later.",
     );
-    player
-        .until_refunded(&bought, REFUND)
-        .await
-        .or_else(|_| Ok::<_, anyhow::Error>(()))?;
     player
         .forward(Duration::from_mins(5), "five minutes")
         .await?;

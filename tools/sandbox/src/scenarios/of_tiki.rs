@@ -16,12 +16,7 @@ const UNTIL_OVERDUE: Duration = Duration::from_mins(20);
 const MAX_FORWARDS: u32 = 30;
 
 pub(super) async fn down(player: &mut Player<'_>) -> anyhow::Result<()> {
-    player.tiki.faults.standing("ipn", Fault::Down);
-    player.tiki.faults.standing("look_up", Fault::Down);
-    player.say("Tiki does not answer: the faults `ipn` and `look_up` are `down`.");
-    let bought = player.orders(AMOUNT, "Ấm đun nước").await?;
-    player.pays(&bought).await?;
-    player.until_notification_is(&bought, "retrying").await?;
+    unanswered(player).await?;
     player.forward(UNTIL_OVERDUE, "20 minutes").await?;
     player.say("The notification waits, and is sent again and again.");
     player.cure("tikivip doctor");
@@ -45,12 +40,7 @@ pub(super) async fn denies(player: &mut Player<'_>) -> anyhow::Result<()> {
 }
 
 pub(super) async fn exhausted(player: &mut Player<'_>) -> anyhow::Result<()> {
-    player.tiki.faults.standing("ipn", Fault::Down);
-    player.tiki.faults.standing("look_up", Fault::Down);
-    player.say("Tiki does not answer: the faults `ipn` and `look_up` are `down`.");
-    let bought = player.orders(AMOUNT, "Ấm đun nước").await?;
-    player.pays(&bought).await?;
-    player.until_notification_is(&bought, "retrying").await?;
+    let bought = unanswered(player).await?;
     forward_until(player, &bought, "exhausted").await?;
     player.say("All ten attempts have failed.");
     player.until_review(&bought, "ipn_exhausted").await?;
@@ -86,6 +76,17 @@ pub(super) async fn amount_differs(player: &mut Player<'_>) -> anyhow::Result<()
     player.until_review(&bought, "amount_differs").await?;
     player.cure(format!("tikivip lookup {}", bought.id));
     Ok(())
+}
+
+/// Tiki does not answer from now on, and the notification of a payment waits.
+async fn unanswered(player: &mut Player<'_>) -> anyhow::Result<Bought> {
+    player.tiki.faults.standing("ipn", Fault::Down);
+    player.tiki.faults.standing("look_up", Fault::Down);
+    player.say("Tiki does not answer: the faults `ipn` and `look_up` are `down`.");
+    let bought = player.orders(AMOUNT, "Ấm đun nước").await?;
+    player.pays(&bought).await?;
+    player.until_notification_is(&bought, "retrying").await?;
+    Ok(bought)
 }
 
 /// Lets time pass from one attempt to the next until the notification is in this state.
